@@ -1,0 +1,49 @@
+# Two commands do everything on a fresh machine with Python 3.11-3.14, git and make:
+#   make search   make test
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+export RAY_USAGE_STATS_ENABLED := 0
+
+.PHONY: search test lint test-long benchmark chaos test-gpu clean
+
+search: $(VENV)/.installed
+	$(BIN)/nas search --budget 300M-MACs $(ARGS)
+
+test: lint
+	$(BIN)/pytest -m "not long and not benchmark and not chaos and not gpu"
+
+lint: $(VENV)/.developer
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy
+
+test-long: $(VENV)/.developer
+	$(BIN)/pytest -m long
+
+benchmark: $(VENV)/.developer
+	$(BIN)/pytest -m benchmark
+
+chaos: $(VENV)/.developer
+	$(BIN)/pytest -m chaos
+
+test-gpu: $(VENV)/.developer
+	$(BIN)/pytest -m gpu
+
+# torch first and by its exact pin: anything else that asks for torch would pull a CUDA build.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 14) else f"Python {v[0]}.{v[1]} found, expected 3.11 to 3.14: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet torch==2.13.0
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.developer: $(VENV)/.installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Shows: tables, figures and pages made of finished results."""

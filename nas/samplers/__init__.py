@@ -1,0 +1,48 @@
+"""Samplers: what to try next. One Optuna sampler a file, all told what is known before training.
+
+A file binds ``SAMPLER``, a function from a `Problem` to an Optuna sampler. The law of the room,
+which the contract tests check on every file: no proposal breaks a constraint that is known before
+training, and the same problem and history give the same proposal, also in another process.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+
+from search_spaces.shelf import Shelf
+
+Params: TypeAlias = Mapping[str, Any]
+"""One point of a search space: a value for every parameter name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What a sampler may know before the first trial.
+
+    Attributes:
+        distributions: Parameter name to Optuna distribution; fixed for the whole study.
+        seed: Seed of every generator, at least 0.
+        known_constraints_batch: `n` points to values ``[n, k]``; a point fits where all are <= 0.
+            Free to call, also for many thousands of points. None where nothing is constrained.
+        factors_batch: `n` points to real features ``[n, f]`` that a surrogate may learn from, for
+            example log MACs, log params and realised depths. None where there are none.
+        canonical: A point to the one point that stands for all that build the same network (inactive
+            parameters at a fixed value). None where every point is its own network.
+        draw: A generator and a number `n` to `n` distinct canonical points, uniform over what fits.
+            None where a sampler has to draw from the distributions and reject.
+    """
+
+    distributions: Mapping[str, BaseDistribution]
+    seed: int = 0
+    known_constraints_batch: Callable[[Sequence[Params]], NDArray[np.float64]] | None = None
+    factors_batch: Callable[[Sequence[Params]], NDArray[np.float64]] | None = None
+    canonical: Callable[[Params], dict[str, Any]] | None = None
+    draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None
+
+
+SAMPLERS: Final[Shelf[Callable[[Problem], BaseSampler]]] = Shelf(__name__, "SAMPLER", "sampler")

@@ -1,0 +1,93 @@
+"""What a user can fix, in one line each.
+
+    UserError                     printed as one line, exit status 2
+    ├── UnknownNameError          a name that is on no shelf; offers the nearest (also a KeyError)
+    ├── BudgetError               a budget that cannot be read or used (also a ValueError)
+    │   └── NothingFitsError      a readable budget that no network meets; exit status 3
+    ├── SpaceError                a search space that contradicts itself (also a ValueError)
+    ├── ArchitectureError         an architecture that cannot be read or built (also a ValueError)
+    ├── DataError                 images that are missing, unreadable or too few (also a ValueError)
+    ├── RecipeError               a training recipe that cannot be used (also a ValueError)
+    ├── StudyError                a study that is absent, busy or asks for something else
+    ├── StorageError              a storage that cannot be reached or was written by another version
+    ├── TargetError               a device that is unknown, does not answer or talks nonsense
+    ├── ExportError               a folder, name or checkpoint that cannot be exported
+    └── InvalidValueError         an option outside its range (also a ValueError)
+
+Every other exception is a defect of this project and keeps its traceback.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something the user can fix: says what was given, what was expected and what to do next.
+
+    Attributes:
+        exit_status: What the command line exits with.
+    """
+
+    exit_status: int = 2
+
+    def __str__(self) -> str:
+        """Return the message on one line, whatever it was made of."""
+        return " ".join(str(self.args[0]).split()) if self.args else ""
+
+
+class UnknownNameError(UserError, KeyError):
+    """A name that is on no shelf."""
+
+    @classmethod
+    def of(cls, kind: str, name: str, known: Iterable[str]) -> "UnknownNameError":
+        """Return the error for `name`, offering the nearest of the `known` names."""
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        return cls(f"No {kind} is called '{name}'.{hint} Known: {', '.join(names) or 'none'}.")
+
+
+class BudgetError(UserError, ValueError):
+    """A budget that cannot be read or used."""
+
+
+class NothingFitsError(BudgetError):
+    """A budget that no network of the space meets."""
+
+    exit_status = 3
+
+
+class SpaceError(UserError, ValueError):
+    """A search space that contradicts itself."""
+
+
+class ArchitectureError(UserError, ValueError):
+    """An architecture that cannot be read or built."""
+
+
+class DataError(UserError, ValueError):
+    """Images that are missing, unreadable or too few."""
+
+
+class RecipeError(UserError, ValueError):
+    """A training recipe that cannot be used."""
+
+
+class StudyError(UserError):
+    """A study that is absent, busy or asks for something else."""
+
+
+class StorageError(UserError):
+    """A storage that cannot be reached or was written by another version."""
+
+
+class TargetError(UserError):
+    """A device that is unknown, does not answer or talks nonsense."""
+
+
+class ExportError(UserError):
+    """A folder, name or checkpoint that cannot be exported."""
+
+
+class InvalidValueError(UserError, ValueError):
+    """An option outside its range."""

@@ -1,0 +1,1 @@
+"""Tries: trains and times one network and says how good it was."""
