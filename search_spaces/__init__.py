@@ -1,0 +1,43 @@
+"""Describes architectures and prices them exactly, without building or training anything.
+
+space = search_spaces.load("hybrid_small")
+architecture = space.sample(np.random.default_rng(0))
+costs = search_spaces.count(architecture, num_classes=10, in_channels=1)
+network = search_spaces.build(architecture, num_classes=10, in_channels=1)
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from search_spaces.architecture import Architecture as Architecture
+    from search_spaces.architecture import Stage as Stage
+    from search_spaces.budget import Budget as Budget
+    from search_spaces.building import build as build
+    from search_spaces.counting import Costs as Costs
+    from search_spaces.counting import count as count
+    from search_spaces.loading import load as load
+    from search_spaces.space import SearchSpace as SearchSpace
+
+# Taken when first asked for, because half of these need torch and `nas --help` must not.
+_HOMES: Final = {
+    "Architecture": "architecture",
+    "Stage": "architecture",
+    "Budget": "budget",
+    "Costs": "counting",
+    "SearchSpace": "space",
+    "build": "building",
+    "count": "counting",
+    "load": "loading",
+}
+__all__ = ["Architecture", "Budget", "Costs", "SearchSpace", "Stage", "build", "count", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'search_spaces' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"search_spaces.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,158 @@
+"""An architecture: one network, described completely, in plain frozen data."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from search_spaces.errors import ArchitectureError
+
+VERSION: Final = 1
+
+Option: TypeAlias = str | int | float | bool | None
+Options: TypeAlias = tuple[tuple[str, Option], ...]
+"""Choices by name, sorted by name, so that equal choices are equal values."""
+
+
+def options_of(choices: Mapping[str, Option]) -> Options:
+    """Return the choices in the form that an architecture holds."""
+    return tuple(sorted(choices.items()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Equal blocks one after another; the first one strides and changes the channels.
+
+    Attributes:
+        block: A file in search_spaces/blocks, or ``module:NAME``.
+        channels: Output channels of every block, at least 1.
+        depth: Number of blocks, at least 1.
+        stride: Of the first block, at least 1.
+        options: Choices of the block and of its mixer; ``mixer`` names a file in
+            search_spaces/mixers.
+    """
+
+    block: str
+    channels: int
+    depth: int
+    stride: int = 1
+    options: Options = ()
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "depth", "stride"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ArchitectureError(
+                    f"Stage '{self.block}' got {name} {value!r}: expected a whole number of at least 1."
+                )
+
+    @property
+    def mixer(self) -> str | None:
+        """The name of its mixer, None for a block without one."""
+        return next((str(v) for k, v in self.options if k == "mixer" and v is not None), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """A network that can be priced, built, compared and stored; it says nothing about weights.
+
+    Attributes:
+        network: The skeleton, a file in search_spaces/networks, or ``module:NAME``.
+        resolution: Side of the square input images in pixels, at least 1.
+        stages: From the stem to the head.
+        options: Choices of the skeleton, for example the channels of its stem.
+    """
+
+    network: str
+    resolution: int
+    stages: tuple[Stage, ...]
+    options: Options = ()
+
+    def __post_init__(self) -> None:
+        if type(self.resolution) is not int or self.resolution < 1:
+            raise ArchitectureError(
+                f"An architecture got resolution {self.resolution!r}: expected a whole number of "
+                f"pixels of at least 1."
+            )
+        if not self.stages:
+            raise ArchitectureError("An architecture got no stages: expected at least one.")
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that equal architectures share, also across processes."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        """Return it as one line of JSON with sorted keys and a format version."""
+        stages = [
+            {
+                "block": s.block,
+                "channels": s.channels,
+                "depth": s.depth,
+                "stride": s.stride,
+                "options": dict(s.options),
+            }
+            for s in self.stages
+        ]
+        record = {
+            "version": VERSION,
+            "network": self.network,
+            "resolution": self.resolution,
+            "stages": stages,
+            "options": dict(self.options),
+        }
+        return json.dumps(record, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Architecture":
+        """Return the architecture that `to_json` wrote.
+
+        Raises:
+            ArchitectureError: if the text is not the JSON of an architecture of this version.
+        """
+        try:
+            record = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ArchitectureError(
+                f"Cannot read an architecture: not JSON ({error}). "
+                f"Expected what an export folder holds as architecture.json."
+            ) from error
+        if not isinstance(record, dict) or record.get("version") != VERSION:
+            found = record.get("version") if isinstance(record, dict) else type(record).__name__
+            raise ArchitectureError(
+                f"Cannot read an architecture of version {found!r}: expected version {VERSION}."
+            )
+        try:
+            return cls(
+                network=_text(record["network"]),
+                resolution=record["resolution"],
+                stages=tuple(
+                    Stage(
+                        block=_text(s["block"]),
+                        channels=s["channels"],
+                        depth=s["depth"],
+                        stride=s["stride"],
+                        options=_options(s["options"]),
+                    )
+                    for s in record["stages"]
+                ),
+                options=_options(record["options"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ArchitectureError(
+                f"Cannot read an architecture: {error!r} is missing or of another kind. Expected "
+                f"network, resolution, options and stages of block, channels, depth, stride, options."
+            ) from error
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _options(record: Any) -> Options:
+    if not all(v is None or isinstance(v, str | int | float | bool) for v in record.values()):
+        raise TypeError(record)
+    return options_of(record)

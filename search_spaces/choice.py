@@ -1,0 +1,38 @@
+"""A choice: one slot of a space, its name and the values it may take."""
+
+from dataclasses import dataclass
+
+from search_spaces.architecture import Option
+from search_spaces.errors import SpaceError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One slot of a search space.
+
+    Attributes:
+        name: For example ``resolution`` or ``stage3.kernel``.
+        values: What it may be, distinct, numbers in rising order.
+    """
+
+    name: str
+    values: tuple[Option, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values or len(set(self.values)) != len(self.values):
+            raise SpaceError(
+                f"The choice '{self.name}' got the values {list(self.values)}: expected at least "
+                f"one value and none twice."
+            )
+        numbers = [v for v in self.values if isinstance(v, int | float) and type(v) is not bool]
+        if len(numbers) == len(self.values) and numbers != sorted(numbers):
+            raise SpaceError(f"The choice '{self.name}' got the values {numbers}: expected rising numbers.")
+
+    def nearest(self, value: Option, allowed: tuple[Option, ...]) -> Option:
+        """Return `value` if it is allowed, else the allowed number nearest to it, else the first."""
+        if value in allowed:
+            return value
+        numbers = [v for v in allowed if isinstance(v, int | float)]
+        if isinstance(value, int | float) and numbers:
+            return min(numbers, key=lambda v: (abs(v - value), v))
+        return allowed[0]

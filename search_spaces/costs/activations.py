@@ -1,0 +1,11 @@
+"""Elements written by conv and linear layers at batch 1 (Radosavovic et al., 2020, https://arxiv.org/abs/2003.13678)."""
+
+from search_spaces.costs import Cost
+from search_spaces.layers import Int, Tape
+
+
+def _of(tape: Tape) -> Int:
+    return sum((layer.activations for layer in tape.layers), start=0)
+
+
+COST = Cost(unit="activations", joins="sum", of=_of)

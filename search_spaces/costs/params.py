@@ -1,0 +1,11 @@
+"""Trainable parameters; running statistics of norms are not trained and not counted."""
+
+from search_spaces.costs import Cost
+from search_spaces.layers import Int, Tape
+
+
+def _of(tape: Tape) -> Int:
+    return sum((layer.params for layer in tape.layers), start=0)
+
+
+COST = Cost(unit="params", joins="sum", of=_of)

@@ -1,0 +1,15 @@
+"""Bytes of the activations alive at once in fp32 at batch 1, the most over the execution order.
+
+Norms, activation functions and element-wise operations are folded into the layer before and take no
+memory of their own; weights are not counted.
+"""
+
+from search_spaces.costs import Cost
+from search_spaces.layers import Int, Tape, peak_elements
+
+
+def _of(tape: Tape) -> Int:
+    return 4 * peak_elements(tape)
+
+
+COST = Cost(unit="bytes", joins="max", of=_of)

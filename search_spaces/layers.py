@@ -1,0 +1,228 @@
+"""The one account of cost: what a network does, layer by layer, written once and folded by costs.
+
+A block or mixer lists its layers by writing on a `Tape`, in the order in which they run. Sizes may
+be plain ints or int64 arrays of one shape, so the same listing describes one architecture or
+100,000 that differ in resolution, kernel, dilation or expansion.
+
+Letters: c channels, h w height and width, n positions (h * w).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int: TypeAlias = int | np.int64 | NDArray[np.int64]
+"""One size, or one size for each of many architectures."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Map:
+    """An activation map that lives in memory from the layer that writes it to its last reader.
+
+    Attributes:
+        channels: c, at least 1.
+        height: h, at least 1.
+        width: w, at least 1.
+        base: The map whose memory it is a view of; None for one with memory of its own.
+    """
+
+    channels: Int
+    height: Int
+    width: Int
+    base: "Map | None" = None
+
+    @property
+    def storage(self) -> "Map":
+        """The map that owns the memory."""
+        return self if self.base is None else self.base
+
+    @property
+    def positions(self) -> Int:
+        """The number of positions, h * w."""
+        return self.height * self.width
+
+    @property
+    def elements(self) -> Int:
+        """The number of elements at batch 1, c * h * w."""
+        return self.channels * self.height * self.width
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """One step of execution.
+
+    Attributes:
+        kind: `conv`, `linear`, `matmul`, `norm`, `parameter`, `add`, `join`, `pool` or `resize`.
+        reads: The maps it needs.
+        writes: The map it makes in memory of its own; None for one that works in place.
+        macs: Multiply-accumulates of conv, linear and attention products at batch 1.
+        params: Trainable parameters.
+        activations: Elements written by conv and linear layers at batch 1.
+        scratch: Elements that live only while the layer runs, for example attention scores.
+    """
+
+    kind: str
+    reads: tuple[Map, ...]
+    writes: Map | None
+    macs: Int = 0
+    params: Int = 0
+    activations: Int = 0
+    scratch: Int = 0
+
+
+class Tape:
+    """Layers in the order of execution.
+
+    Norms, activation functions and element-wise operations work in place: they return the map they
+    are given, because a runtime folds them into the layer before.
+    """
+
+    def __init__(self) -> None:
+        self.layers: list[Layer] = []
+
+    def input(self, channels: Int, height: Int, width: Int) -> Map:
+        """Return the map that enters; it occupies memory until its last reader."""
+        return Map(channels, height, width)
+
+    def conv(
+        self,
+        x: Map,
+        channels: Int,
+        kernel: Int | tuple[Int, Int] = 1,
+        *,
+        stride: int = 1,
+        groups: Int = 1,
+        bias: bool = False,
+    ) -> Map:
+        """Return the map of a convolution with 'same' padding: ceil(h / stride) x ceil(w / stride).
+
+        Dilation changes no cost, so it is not asked for.
+
+        Args:
+            x: The input map.
+            channels: Output channels.
+            kernel: Its side, or its height and width.
+            stride: In both directions.
+            groups: Divides input and output channels.
+            bias: Whether each output channel has one.
+        """
+        kernel_h, kernel_w = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+        out = Map(channels, -(-x.height // stride), -(-x.width // stride))
+        taps = kernel_h * kernel_w * (x.channels // groups)  # multiplications an output element
+        self.layers.append(
+            Layer(
+                "conv",
+                (x,),
+                out,
+                macs=out.elements * taps,
+                params=channels * taps + (channels if bias else 0),
+                activations=out.elements,
+            )
+        )
+        return out
+
+    def linear(self, x: Map, features: Int, *, bias: bool = True) -> Map:
+        """Return the map of one linear layer applied at every position."""
+        out = Map(features, x.height, x.width)
+        self.layers.append(
+            Layer(
+                "linear",
+                (x,),
+                out,
+                macs=out.elements * x.channels,
+                params=features * x.channels + (features if bias else 0),
+                activations=out.elements,
+            )
+        )
+        return out
+
+    def attend(self, qkv: Map, *, heads: Int, keys: Int, key: Int, value: Int) -> Map:
+        """Return softmax(q kᵀ) v, one query at each position, q, k and v being read from one map.
+
+        Args:
+            qkv: The map that holds queries, keys and values.
+            heads: Independent attentions.
+            keys: How many positions each query looks at.
+            key: Width of a query or key of one head.
+            value: Width of a value of one head.
+        """
+        scores = heads * qkv.positions * keys
+        return self.matmul((qkv,), heads * value, scores * (key + value), scratch=scores)
+
+    def matmul(self, reads: Sequence[Map], channels: Int, macs: Int, *, scratch: Int = 0) -> Map:
+        """Return the product of activation maps: `channels` at every position of the first read.
+
+        Args:
+            reads: The maps it needs.
+            channels: Of the product.
+            macs: Its multiply-accumulates.
+            scratch: Elements of what lives only in between, for example scores.
+        """
+        out = Map(channels, reads[0].height, reads[0].width)
+        self.layers.append(Layer("matmul", tuple(reads), out, macs=macs, scratch=scratch))
+        return out
+
+    def norm(self, x: Map) -> Map:
+        """Return `x` normalised in place, with a scale and a shift for each channel."""
+        self.layers.append(Layer("norm", (x,), None, params=2 * x.channels))
+        return x
+
+    def parameter(self, x: Map, params: Int) -> Map:
+        """Return `x` changed in place by free parameters, for example a layer scale."""
+        self.layers.append(Layer("parameter", (x,), None, params=params))
+        return x
+
+    def add(self, x: Map, *others: Map) -> Map:
+        """Return `x` after the others were added to it, or multiplied, in place."""
+        self.layers.append(Layer("add", (x, *others), None))
+        return x
+
+    def join(self, *parts: Map) -> Map:
+        """Return the parts one after another along the channels, in new memory."""
+        channels = sum((p.channels for p in parts[1:]), start=parts[0].channels)
+        out = Map(channels, parts[0].height, parts[0].width)
+        self.layers.append(Layer("join", parts, out))
+        return out
+
+    def part(self, x: Map, channels: Int) -> Map:
+        """Return some channels of `x` as a view: whoever reads it keeps all of `x` alive."""
+        return Map(channels, x.height, x.width, base=x.storage)
+
+    def pool(self, x: Map) -> Map:
+        """Return the mean of each channel: a 1 x 1 map."""
+        one = x.height // x.height
+        out = Map(x.channels, one, one)
+        self.layers.append(Layer("pool", (x,), out))
+        return out
+
+    def resize(self, x: Map, height: Int, width: Int) -> Map:
+        """Return `x` padded, cropped or interpolated to another size, in new memory."""
+        out = Map(x.channels, height, width)
+        self.layers.append(Layer("resize", (x,), out))
+        return out
+
+
+def peak_elements(tape: Tape) -> Int:
+    """Return the most activation elements alive at once over the execution of `tape`, batch 1.
+
+    A map is alive from the layer that writes it, or from the start if it entered, to its last
+    reader; the last map written stays alive to the end.
+    """
+    last_read: dict[int, int] = {}
+    elements: dict[int, Int] = {}
+    for step, layer in enumerate(tape.layers):
+        for storage in (read.storage for read in layer.reads):
+            last_read[id(storage)] = step
+            elements[id(storage)] = storage.elements
+    alive = set(elements) - {id(layer.writes) for layer in tape.layers}
+    peak: Int = 0
+    for step, layer in enumerate(tape.layers):
+        if layer.writes is not None:
+            alive.add(id(layer.writes))
+            elements[id(layer.writes)] = layer.writes.elements
+        peak = np.maximum(peak, sum((elements[key] for key in alive), start=layer.scratch))
+        alive -= {key for key in alive if last_read.get(key) == step}
+    return peak
