@@ -1,0 +1,108 @@
+"""How good a network is on images it has not learnt from."""
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Int64
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from trials.feeding import Feed
+from trials.recipe import Recipe
+
+BATCH: Final = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """What an evaluation finds.
+
+    Attributes:
+        accuracy: Share of images classified correctly, in [0, 1].
+        standard_error: sqrt(p (1 - p) / n) of the accuracy p over n images.
+        balanced_accuracy: Mean recall over the classes that have images, in [0, 1].
+        macro_f1: Mean F1 score over the classes that have images, in [0, 1].
+        loss: Mean cross-entropy, nats.
+    """
+
+    accuracy: float
+    standard_error: float
+    balanced_accuracy: float
+    macro_f1: float
+    loss: float
+
+
+def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[None]:
+    """Return the context that a recipe's precision asks for."""
+    if recipe.precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+@torch.no_grad()
+def evaluate(network: nn.Module, feed: Feed, recipe: Recipe) -> Scores:
+    """Return how `network` classifies all images of `feed`; the host waits for the device once."""
+    network.eval()
+    hits: Tensor | None = None
+    loss = torch.zeros((), device=feed.device)
+    for images, labels in feed.in_order(BATCH):
+        with autocast(recipe, feed.device):
+            logits = network(images).float()  # [b, k]
+        loss += F.cross_entropy(logits, labels, reduction="sum")
+        classes = logits.shape[1]
+        pairs = torch.bincount(labels * classes + logits.argmax(1), minlength=classes**2)
+        hits = pairs if hits is None else hits + pairs
+    assert hits is not None
+    side = math.isqrt(len(hits))
+    return scores_from(hits.reshape(side, side).cpu(), loss.item() / len(feed))
+
+
+def scores_from(confusion: Int64[Tensor, "k k"], loss: float) -> Scores:
+    """Return the scores of a confusion matrix: rows are labels, columns are predictions."""
+    counts = confusion.double()
+    total, right = counts.sum(), counts.diagonal()
+    held, predicted = counts.sum(1), counts.sum(0)
+    present = held > 0
+    accuracy = (right.sum() / total).item()
+    return Scores(
+        accuracy=accuracy,
+        standard_error=math.sqrt(accuracy * (1 - accuracy) / total.item()),
+        balanced_accuracy=(right / held)[present].mean().item(),
+        macro_f1=(2 * right / (held + predicted))[present].mean().item(),
+        loss=loss,
+    )
+
+
+@torch.no_grad()
+def recalibrate(network: nn.Module, feed: Feed, rows: list[Tensor], recipe: Recipe) -> None:
+    """Re-estimate BatchNorm's statistics as their mean over the batches at `rows`.
+
+    The running statistics lag behind the weights while the rate is high, which makes early values
+    rank badly. Nothing else of the network is in training mode meanwhile.
+
+    Args:
+        network: Changed in place.
+        feed: Training images, not augmented.
+        rows: The rows of each batch.
+        recipe: Sets the precision.
+    """
+    norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    if not norms or not rows:
+        return
+    network.eval()
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative mean
+        norm.train()
+    for batch in rows:
+        images, _ = feed.batch(batch)
+        with autocast(recipe, feed.device):
+            network(feed.resized(images))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()

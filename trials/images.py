@@ -1,0 +1,52 @@
+"""Images with their labels, in three parts that never mix."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Images:
+    """Decoded images of one size with their labels.
+
+    Attributes:
+        images: Pixels, 0 to 255; may be memory-mapped and shared between processes.
+        labels: Class of each image, from 0.
+    """
+
+    images: UInt8[np.ndarray, "n h w c"]
+    labels: Int64[np.ndarray, " n"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Splits:
+    """A data set ready for training; no image is in two parts.
+
+    Attributes:
+        train: What networks learn from.
+        validation: What a search compares networks by.
+        test: What is looked at once, for a delivered network.
+        classes: Name of each class, in the order of the labels.
+        mean: Mean of each channel over `train`, in [0, 1].
+        std: Standard deviation of each channel over `train`, in (0, 1].
+        fingerprint: SHA-256 of the decoded images, labels and class names, before splitting.
+        unreadable: Images that were left out because they could not be decoded.
+    """
+
+    train: Images
+    validation: Images
+    test: Images
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fingerprint: str
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> int:
+        """1 for grey images, 3 for colour."""
+        return len(self.mean)

@@ -1,0 +1,21 @@
+"""Ways to train, one file each; a user's own is a YAML file with the same fields."""
+
+from pathlib import Path
+from typing import Final
+
+from search_spaces.shelf import Shelf
+from trials.recipe import Recipe, recipe_from_yaml
+
+RECIPES: Final = Shelf[Recipe](__name__, "RECIPE", "recipe")
+
+
+def load_recipe(name: str) -> Recipe:
+    """Return the recipe called `name`, or the one in the YAML file at `name`.
+
+    Raises:
+        UnknownNameError: if no recipe is called so.
+        RecipeError: if the file cannot be used.
+    """
+    if Path(name).suffix in {".yaml", ".yml"}:
+        return recipe_from_yaml(Path(name))
+    return RECIPES[name]

@@ -1,0 +1,10 @@
+"""Six epochs in which early values already rank: what a search trains with.
+
+The rate stays flat for half of the training and BatchNorm is re-estimated before each evaluation.
+"""
+
+from typing import Final
+
+from trials.recipe import Recipe
+
+RECIPE: Final = Recipe(name="proxy", epochs=6, rungs=(2, 6), shift=0.1)

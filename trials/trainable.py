@@ -1,0 +1,153 @@
+"""One trial from its description to its weights, wherever a worker runs it."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors.torch import save
+from torch import nn
+
+import search_spaces
+from search_spaces.errors import DataError
+from trials.checkpoint import write_whole
+from trials.datasets import open_images
+from trials.errors import DamagedCheckpointError
+from trials.images import Splits
+from trials.recipe import Recipe
+from trials.result import EpochResult
+from trials.seeding import seeded_build, trial_seed
+from trials.training import train
+
+CHECKPOINT: Final = "checkpoint.pt"
+WEIGHTS: Final = "weights.safetensors"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialConfig:
+    """What a worker needs to run a trial; plain values, because they travel between processes.
+
+    Attributes:
+        architecture: An `Architecture` as JSON.
+        num_classes: Classes of the images.
+        in_channels: 1 for grey images, 3 for colour.
+        data: See `trials.datasets.open_images`.
+        data_seed: Which division of the images.
+        recipe: A `Recipe` as JSON has it.
+        seed: Of the search.
+        trial: Number of the trial in its study.
+        folder: Where the trial's checkpoint and weights lie.
+        threads: CPU threads that torch may use, or None for its own choice.
+        device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        cache: Folder of decoded images that workers share, or None to decode in memory.
+        fingerprint: What the images' fingerprint must be, or None to take any.
+    """
+
+    architecture: str
+    num_classes: int
+    in_channels: int
+    data: str
+    data_seed: int
+    recipe: dict[str, Any]
+    seed: int
+    trial: int
+    folder: str
+    threads: int | None = None
+    device: str = "cpu"
+    cache: str | None = None
+    fingerprint: str | None = None
+
+
+def run_trial(config: dict[str, Any], report: Callable[[EpochResult], None]) -> None:
+    """Train the network that `config` describes and report each epoch.
+
+    A trial that ran before goes on from its checkpoint, after reporting the epochs it holds; a damaged
+    checkpoint is removed and the trial starts again. After the last epoch its weights are written.
+
+    Args:
+        config: The fields of `TrialConfig`; other keys are the caller's own.
+        report: Called with each epoch's result, in order; may raise to stop the trial.
+
+    Raises:
+        DataError: if the images cannot be used or are not those the search began with.
+        TrainingError: if the training cannot go on.
+    """
+    told = TrialConfig(**{f.name: config[f.name] for f in fields(TrialConfig) if f.name in config})
+    if told.threads is not None:
+        torch.set_num_threads(told.threads)
+    cache = None if told.cache is None else Path(told.cache)
+    splits = open_images(told.data, seed=told.data_seed, cache=cache)
+    _check_images(splits, told)
+    architecture = search_spaces.Architecture.from_json(told.architecture)
+    seed = trial_seed(told.seed, told.trial)
+    network = seeded_build(
+        lambda: search_spaces.build(architecture, num_classes=told.num_classes, in_channels=told.in_channels),
+        seed,
+    )
+    for result in _epochs(network, splits, told, architecture.resolution, seed):
+        if result.final:
+            write_weights(Path(told.folder) / WEIGHTS, network, splits, told.architecture)
+        report(result)
+
+
+def ray_trainable(config: dict[str, Any]) -> None:
+    """Run a trial as Ray Tune calls it, reporting every epoch's result by name."""
+    from ray import tune  # noqa: PLC0415 -- a second to import, and not needed to train
+
+    run_trial(config, lambda result: tune.report(result.to_json()))
+
+
+def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: str) -> None:
+    """Write the weights of `network` whole, with what is needed to use them as text beside them."""
+    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    beside = {
+        "architecture": architecture,
+        "classes": json.dumps(splits.classes),
+        "mean": json.dumps(splits.mean),
+        "std": json.dumps(splits.std),
+        "images": splits.fingerprint,
+    }
+    write_whole(path, save(tensors, metadata=beside))
+
+
+def _epochs(
+    network: nn.Module, splits: Splits, told: TrialConfig, resolution: int, seed: int
+) -> Iterator[EpochResult]:
+    checkpoint = Path(told.folder) / CHECKPOINT
+
+    def epochs() -> Iterator[EpochResult]:
+        return train(
+            network,
+            splits,
+            Recipe.from_json(told.recipe),
+            resolution=resolution,
+            seed=seed,
+            device=torch.device(told.device),
+            checkpoint=checkpoint,
+        )
+
+    try:
+        yield from epochs()
+    except DamagedCheckpointError as error:  # found before the first epoch is yielded
+        _log.warning("%s Trial %d starts again.", error, told.trial)
+        checkpoint.unlink()
+        yield from epochs()
+
+
+def _check_images(splits: Splits, told: TrialConfig) -> None:
+    found = (len(splits.classes), splits.channels)
+    if found != (told.num_classes, told.in_channels):
+        raise DataError(
+            f"The images '{told.data}' have {found[0]} classes and {found[1]} channels: expected "
+            f"{told.num_classes} and {told.in_channels}. Did they change since the search began?"
+        )
+    if told.fingerprint not in {None, splits.fingerprint}:
+        raise DataError(
+            f"The images '{told.data}' have changed since the search began: expected the "
+            f"fingerprint {told.fingerprint}, found {splits.fingerprint}. Start another study."
+        )
