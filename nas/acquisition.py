@@ -1,0 +1,108 @@
+"""What a trial is worth before it is made, in logarithms, so that hopeless points still rank.
+
+Log-space improvement after Ament et al., 2023 (https://arxiv.org/abs/2310.20708), by BoTorch's
+helper; noisy expected improvement after Letham et al., 2019 (https://arxiv.org/abs/1706.07094).
+Every objective is maximised; constraints hold where they are <= 0.
+"""
+
+import math
+
+import torch
+from botorch.acquisition.analytic import _log_ei_helper
+from botorch.utils.multi_objective.box_decompositions import NondominatedPartitioning
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+
+def log_expected_improvement(
+    mean: Float[Tensor, "*batch"], stddev: Float[Tensor, "*batch"], best: Float[Tensor, "*batch"]
+) -> Float[Tensor, "*batch"]:
+    """Return log E[max(0, f - best)] for f ~ N(mean, stddev**2), elementwise."""
+    return _log_ei_helper((mean - best) / stddev) + stddev.log()
+
+
+def conditioned(
+    mean: Float[Tensor, " n"],
+    variance: Float[Tensor, " n"],
+    base_mean: Float[Tensor, " b"],
+    base_covariance: Float[Tensor, "b b"],
+    across: Float[Tensor, "n b"],
+    draws: Float[Tensor, "s b"],
+) -> tuple[Float[Tensor, "s n"], Float[Tensor, " n"], Float[Tensor, "s b"]]:
+    """Return mean and variance of candidates once the values at base points are known.
+
+    Args:
+        mean: Of each candidate.
+        variance: Of each candidate.
+        base_mean: Of each base point: those observed with noise and those still running.
+        base_covariance: Between base points.
+        across: Covariance of candidates and base points.
+        draws: Standard normal numbers; zeros make the base points come out at their means.
+
+    Returns:
+        Means given each draw, the variance, which is the same for all, and the base values drawn.
+    """
+    b = len(base_mean)
+    eye = torch.eye(b, dtype=mean.dtype)
+    size = base_covariance.diagonal().mean().clamp_min(1e-12) if b else mean.new_ones(())
+    chol = torch.linalg.cholesky(base_covariance + 1e-4 * size * eye)
+    base = base_mean + draws @ chol.mT
+    root = torch.linalg.solve_triangular(chol, across.mT, upper=False)  # [b, n]
+    left = (variance - (root**2).sum(0)).clamp_min(1e-4 * variance.clamp_min(1e-12))
+    return mean + draws @ root, left, base
+
+
+def log_noisy_expected_improvement(
+    mean: Float[Tensor, "s n"],
+    variance: Float[Tensor, " n"],
+    base: Float[Tensor, "s b"],
+    feasible: Bool[Tensor, " b"],
+) -> Float[Tensor, " n"]:
+    """Return the log improvement on the best feasible base point, averaged over draws.
+
+    Args:
+        mean: Of each candidate, given each draw of the base points.
+        variance: Of each candidate, given any draw.
+        base: Values of the base points in each draw.
+        feasible: Which base points keep the constraints, at least one.
+    """
+    best = base[:, feasible].amax(dim=1, keepdim=True)  # [s, 1]
+    each = log_expected_improvement(mean, variance.sqrt().expand_as(mean), best.expand_as(mean))
+    return each.logsumexp(dim=0) - math.log(len(mean))
+
+
+def log_expected_hypervolume_improvement(
+    mean: Float[Tensor, "n m"],
+    variance: Float[Tensor, "n m"],
+    front: Float[Tensor, "p m"],
+    reference: Float[Tensor, " m"],
+) -> Float[Tensor, " n"]:
+    """Return the log of the volume that each candidate is expected to add, exactly.
+
+    The space above `front` is cut into boxes; in each, the expected volume is a product over
+    objectives of two expected improvements' difference (Yang et al., 2019,
+    https://arxiv.org/abs/1812.02232), here taken in logarithms.
+
+    Args:
+        mean: Of independent objectives.
+        variance: Of the same.
+        front: Values that are not to be counted again.
+        reference: The corner from which volume is counted.
+    """
+    cells = NondominatedPartitioning(reference, front).hypercell_bounds  # [2, cells, m]
+    mu, sd = mean[:, None], variance.sqrt()[:, None]  # [n, 1, m]
+    low, high = cells[0].expand(len(mean), -1, -1), cells[1].expand(len(mean), -1, -1)
+    from_low = log_expected_improvement(mu.expand_as(low), sd.expand_as(low), low)
+    finite = torch.isfinite(high)
+    top = torch.where(finite, high, low)
+    from_high = log_expected_improvement(mu.expand_as(low), sd.expand_as(low), top)
+    ratio = torch.where(finite, from_high - from_low, torch.full_like(low, -math.inf))
+    side = from_low + torch.log1p(-ratio.clamp_max(-1e-9).exp())
+    return side.sum(dim=-1).logsumexp(dim=-1)
+
+
+def log_probability_of_fitting(
+    mean: Float[Tensor, "n k"], variance: Float[Tensor, "n k"]
+) -> Float[Tensor, " n"]:
+    """Return the log probability that all `k` independent constraints are <= 0."""
+    return torch.special.log_ndtr(-mean / variance.sqrt()).sum(dim=1)

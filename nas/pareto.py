@@ -1,0 +1,30 @@
+"""Who is not beaten: Pareto fronts and the volume they dominate. Every objective is maximised."""
+
+import numpy as np
+import torch
+from botorch.utils.multi_objective.hypervolume import Hypervolume
+from jaxtyping import Bool, Float
+
+
+def front(values: Float[np.ndarray, "n m"]) -> Bool[np.ndarray, " n"]:
+    """Return which of `values` no other value beats in all objectives; equal ones both stay."""
+    no_worse = (values[:, None] >= values[None]).all(axis=2)
+    better = (values[:, None] > values[None]).any(axis=2)
+    return np.asarray(~(no_worse & better).any(axis=0), dtype=np.bool_)
+
+
+def hypervolume(values: Float[np.ndarray, "n m"], reference: Float[np.ndarray, " m"]) -> float:
+    """Return the volume between `reference` and `values`, counting only what is above it."""
+    above = values[(values > reference).all(axis=1)]
+    if not len(above):
+        return 0.0
+    points = torch.from_numpy(above[front(above)].astype(np.float64))
+    return float(Hypervolume(torch.from_numpy(reference.astype(np.float64))).compute(points))
+
+
+def reference_point(values: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " m"]:
+    """Return a point a tenth of the front's range below its worst (as Ishibuchi et al., 2018)."""
+    best = values[front(values)]
+    low, high = best.min(axis=0), best.max(axis=0)
+    spread = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0) * 1e-3)
+    return np.asarray(low - 0.1 * spread)

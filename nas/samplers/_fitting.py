@@ -1,0 +1,90 @@
+"""Samplers that choose one whole point at a time, among those that fit and are new."""
+
+from abc import ABC, abstractmethod
+from typing import Any, Final
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+from typing_extensions import override
+
+from nas.samplers import Problem
+from nas.samplers._design import unseen
+from nas.samplers._grid import Column, Grid, Rows
+from nas.samplers._history import History, read
+from nas.samplers._region import Region
+
+
+class FittingSampler(BaseSampler, ABC):
+    """An Optuna sampler that has only to say which point it would like next.
+
+    What is liked is not proposed if it breaks a known constraint or was tried before: then others
+    are asked for, and at last the most similar point that may be.
+
+    Args:
+        problem: What is known before the first trial.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem: Final = problem
+        free = {n: d for n, d in problem.distributions.items() if not d.single()}
+        constants = {n: Column.of(n, d).value(0.0) for n, d in problem.distributions.items() if d.single()}
+        self._free: Final = free
+        self.region: Final = Region(
+            Grid(free),
+            constants,
+            problem.known_constraints_batch,
+            None,
+            problem.canonical,
+            problem.draw,
+        )
+
+    @abstractmethod
+    def liked(self, rng: np.random.Generator, study: Study, trial: FrozenTrial, history: History) -> Rows:
+        """Return points in the order in which they are liked, ``[>= 1, d]``, fitting or not."""
+
+    @override
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return dict(self._free)
+
+    @override
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        if not search_space:
+            return {}
+        rng = self._generator(trial)
+        history = read(study, trial, self.region)
+        liked = self.region.canonical(self.liked(rng, study, trial, history))
+        fitting = unseen(liked[self.region.fits(liked)], history.seen)
+        row = fitting[:1] if len(fitting) else self._nearest(rng, liked[:1], history)
+        return self.region.grid.decode(row)[0]
+
+    @override
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        column = Column.of(param_name, param_distribution)
+        return column.value(float(column.draw(self._generator(trial), 1)[0]))
+
+    def _nearest(self, rng: np.random.Generator, liked: Rows, history: History) -> Rows:
+        """Return the point most like `liked` that fits and is new, or else only fits."""
+        drawn = self.region.draw(rng, 2_000)
+        near = self.region.canonical(self.region.grid.neighbours(rng, liked[0]))
+        drawn = np.concatenate([near[self.region.fits(near)], drawn])
+        new = unseen(drawn, history.seen)
+        if not len(new):
+            whole = self.region.whole()
+            new = drawn if whole is None else unseen(whole, history.seen)
+        pool = new if len(new) else drawn
+        return pool[[(pool != liked).sum(axis=1).argmin()]]
+
+    def _generator(self, trial: FrozenTrial) -> np.random.Generator:
+        entropy = [self._problem.seed, trial.number]
+        return np.random.default_rng(np.random.SeedSequence(entropy))

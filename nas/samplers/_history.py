@@ -1,0 +1,142 @@
+"""What a study knows, as arrays: who was trained, what came out, what is still running."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.samplers._grid import Grid, Rows
+from nas.samplers._region import Region
+
+POINT: Final = "factor_gp:point"
+"""System attribute of a trial: the levels proposed for it, told to other workers at once."""
+
+_NEVER_FINAL: Final = 0.99  # the fidelity of a stopped training, however late it was stopped
+_CURVE_POINTS: Final = 3  # values read from one trial's learning curve at most, its last and earlier
+
+
+@dataclass(frozen=True)
+class History:
+    """The trials of a study that lie in the space, all objectives to be maximised.
+
+    Attributes:
+        rows: Points with a value, ``[n, d]``; a trial with a learning curve takes several rows.
+        values: What was observed there, ``[n, m]``, finite; minimised objectives are negated.
+        fidelity: The share of a whole training that each value was seen after, ``[n]``, in (0, 1].
+        trials: Number of the trial of each row, ``[n]``.
+        measured_rows: Points with measured constraints, ``[c, d]``, running ones included.
+        measured: Those constraints, ``[c, k]``, not a number where a trial lacks one.
+        pending: Points that are being trained, ``[p, d]``.
+        seen: Points of every trial that has not failed, as bytes of their canonical rows.
+        n_finished: How many distinct finished trials tell something of a value or constraint.
+    """
+
+    rows: Rows
+    values: NDArray[np.float64]
+    fidelity: NDArray[np.float64]
+    trials: NDArray[np.int64]
+    measured_rows: Rows
+    measured: NDArray[np.float64]
+    pending: Rows
+    seen: frozenset[bytes]
+    n_finished: int
+
+
+def read(study: Study, me: FrozenTrial, region: Region) -> History:
+    """Return the history of `study` as the trial `me` finds it."""
+    grid = region.grid
+    signs = np.array([1.0 if d == StudyDirection.MAXIMIZE else -1.0 for d in study.directions])
+    trials = [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.number != me.number and trial.state != TrialState.FAIL
+    ]
+    placed = [(trial, row) for trial in trials if (row := _row(grid, trial)) is not None]
+    if placed:
+        rows = region.canonical(np.stack([row for _, row in placed]))
+        placed = [(trial, row) for (trial, _), row in zip(placed, rows, strict=True)]
+    longest = max((t.last_step or 0 for t, _ in placed if t.state == TrialState.COMPLETE), default=0)
+    if not longest:  # nothing has been trained to the end: the furthest value stands for it
+        longest = max((t.last_step or 0 for t, _ in placed), default=0)
+    stops = {t.last_step for t, _ in placed if t.state == TrialState.PRUNED and t.last_step}
+    seen_values = [
+        (row, signs * np.asarray(value), fidelity, trial.number)
+        for trial, row in placed
+        for value, fidelity in _observations(trial, len(signs), longest, stops)
+    ]
+    values = np.array([v for _, v, _, _ in seen_values]).reshape(len(seen_values), len(signs))
+    measured = [(row, list(trial.constraints.values())) for trial, row in placed if trial.constraints]
+    width = max((len(c) for _, c in measured), default=0)
+    return History(
+        rows=_stack([row for row, _, _, _ in seen_values], grid),
+        values=_finite(values),
+        fidelity=np.array([f for _, _, f, _ in seen_values], dtype=np.float64),
+        trials=np.array([number for *_, number in seen_values], dtype=np.int64),
+        measured_rows=_stack([row for row, _ in measured], grid),
+        measured=_finite(
+            np.array(
+                [[*map(float, c), *[np.nan] * (width - len(c))] for _, c in measured],
+                dtype=np.float64,
+            ).reshape(len(measured), width)
+        ),
+        pending=_stack([row for trial, row in placed if not trial.state.is_finished()], grid),
+        seen=frozenset(row.tobytes() for _, row in placed),
+        n_finished=sum(
+            trial.state == TrialState.COMPLETE or bool(trial.intermediate_values) or bool(trial.constraints)
+            for trial, _ in placed
+            if trial.state.is_finished()
+        ),
+    )
+
+
+def _row(grid: Grid, trial: FrozenTrial) -> NDArray[np.float64] | None:
+    """Return where a trial lies; None where it lacks a parameter or is out of the space."""
+    if trial.state == TrialState.WAITING:
+        fixed: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
+        names = {c.name: c.distribution for c in grid.columns}
+        return grid.encode([fixed])[0] if grid.holds(names, fixed) else None
+    if grid.holds(trial.distributions, trial.params):
+        return grid.encode([trial.params])[0]
+    told = trial.system_attrs.get(POINT)
+    if not trial.state.is_finished() and told is not None and len(told) == len(grid.columns):
+        return np.array(told, dtype=np.float64)
+    return None
+
+
+def _observations(
+    trial: FrozenTrial, n_objectives: int, longest: int, stops: set[int]
+) -> list[tuple[Sequence[float], float]]:
+    """Return the values of a trial, each with its share of a whole training."""
+    found: list[tuple[Sequence[float], float]] = []
+    if trial.state == TrialState.COMPLETE and trial.values is not None:
+        found.append((trial.values, 1.0))
+    if n_objectives > 1 or not trial.state.is_finished() or not longest:
+        return found
+    curve = {s: v for s, v in trial.intermediate_values.items() if np.isfinite(v) and s >= 0}
+    if trial.state == TrialState.COMPLETE:  # what it had where others were stopped
+        curve = {s: v for s, v in curve.items() if s in stops and s < longest}
+    early = [
+        ([curve[step]], min((step + 1) / (longest + 1), _NEVER_FINAL))
+        for step in sorted(curve)[-_CURVE_POINTS:]
+    ]
+    return [*found, *early]
+
+
+def _stack(rows: list[NDArray[np.float64]], grid: Grid) -> Rows:
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(grid.columns))
+
+
+def _finite(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `table` with infinities at the ends of what is finite in their column."""
+    table = table.copy()
+    for column in table.T:
+        finite = column[np.isfinite(column)]
+        low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 0.0)
+        spread = max(high - low, 1.0)
+        column[column == np.inf] = high + 0.1 * spread
+        column[column == -np.inf] = low - 0.1 * spread
+    return table

@@ -1,0 +1,110 @@
+"""The kernel over architecture factors.
+
+    k = main * S + pairs * S**2 + rest * matern(|x - x'|) + joint * matern(|g - g'| / lengths)
+
+`S` is the weighted product of local features: a Gaussian process on main effects, its square one on
+all pairs of factors (the additive kernels of Duvenaud et al., 2011, https://arxiv.org/abs/1112.4394,
+to second order). `g` are the global factors: group means, realised factors, known costs. Priors are
+log-normal and narrow enough that ten observations cannot bend them far; length scales grow with the
+square root of their number (Hvarfner et al., 2024, https://arxiv.org/abs/2402.02229).
+"""
+
+import math
+from typing import Any, Final
+
+import gpytorch
+import torch
+from gpytorch.priors import NormalPrior
+from jaxtyping import Float
+from torch import Tensor, nn
+from typing_extensions import override
+
+_PRIORS: Final = {  # of the logarithm: mean, standard deviation
+    "log_weights": (0.0, 0.8),
+    "log_main": (-0.7, 1.0),
+    "log_pairs": (-2.0, 1.0),
+    "log_rest": (-2.0, 1.0),
+    "log_joint": (-1.0, 1.0),
+    "log_rest_length": (0.0, 0.5),
+    "log_lengths": (0.5, 0.7),
+    "log_curve": (0.0, 1.0),
+    "log_drift": (-1.5, 1.0),
+}
+
+
+class FactorKernel(gpytorch.kernels.Kernel):
+    """Compares points by their factors.
+
+    An input is ``[local features | global features | log fidelity]``.
+
+    Args:
+        owners: Weight of each local feature, ``[f]``.
+        lengths: Length scale of each global feature, ``[g]``.
+        fidelities: Whether some values come from shorter trainings.
+    """
+
+    def __init__(self, owners: Tensor, lengths: Tensor, *, fidelities: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.owners, self.lengths, self.fidelities = owners, lengths, fidelities
+        n_weights = int(owners.max()) + 1 if len(owners) else 1
+        n_lengths = int(lengths.max()) + 1 if len(lengths) else 0
+        sizes = {"log_weights": n_weights, "log_lengths": n_lengths}
+        for name, (mean, sd) in _PRIORS.items():
+            if name in {"log_curve", "log_drift"} and not fidelities:
+                continue
+            if name in {"log_lengths", "log_joint"} and not n_lengths:
+                continue
+            shift = 0.5 * math.log(n_lengths) if name == "log_lengths" else 0.0
+            value = torch.full((sizes.get(name, 1),), mean + shift, dtype=torch.float64)
+            self.register_parameter(name, nn.Parameter(value))
+            self.register_prior(
+                f"{name}_prior", NormalPrior(mean + shift, sd), lambda m, name=name: getattr(m, name)
+            )
+
+    @override
+    def forward(
+        self,
+        x1: Float[Tensor, "a d"],
+        x2: Float[Tensor, "b d"],
+        diag: bool = False,
+        **params: Any,
+    ) -> Tensor:
+        """Return the covariance, ``[a, b]``, or its diagonal ``[a]``."""
+        f = len(self.owners)
+        weights = torch.softmax(self.log_weights, 0)[self.owners].sqrt() if f else torch.ones(0)
+        a, b = x1[:, :f] * weights, x2[:, :f] * weights
+        if diag:
+            alike, apart = (a * b).sum(-1), ((a - b) ** 2).sum(-1)
+        else:
+            alike = a @ b.mT  # [a, b]
+            apart = (a**2).sum(-1)[:, None] + (b**2).sum(-1) - 2 * alike
+        k = self.log_main.exp() * alike + self.log_pairs.exp() * alike**2
+        k = k + self.log_rest.exp() * _matern(apart / (2 * self.log_rest_length).exp())
+        if len(self.lengths):
+            scale = self.log_lengths.exp()[self.lengths]
+            ga, gb = x1[:, f:-1] / scale, x2[:, f:-1] / scale
+            k = k + self.log_joint.exp() * _matern(_squared(ga, gb, diag))
+        if self.fidelities:
+            k = self._with_fidelity(k, x1[:, -1:], x2[:, -1:], diag)
+        return k
+
+    def _with_fidelity(self, k: Tensor, t1: Tensor, t2: Tensor, diag: bool) -> Tensor:
+        """Return `k` weakened between unlike fidelities, plus the learning curve they all share."""
+        drift = torch.exp(-self.log_drift.exp() * _squared(t1, t2, diag).clamp_min(1e-12).sqrt())
+        level = (t1 * t2).sum(-1) if diag else t1 @ t2.mT
+        ends = torch.exp(-0.5 * t1**2)[:, 0], torch.exp(-0.5 * t2**2)[:, 0]
+        pinned = ends[0] * ends[1] if diag else torch.outer(*ends)  # no offset at full fidelity
+        bend = torch.exp(-0.5 * _squared(t1, t2, diag)) - pinned
+        return k * drift + self.log_curve.exp() * (level + bend)
+
+
+def _squared(a: Tensor, b: Tensor, diag: bool) -> Tensor:
+    if diag:
+        return ((a - b) ** 2).sum(-1)
+    return (a**2).sum(-1)[:, None] + (b**2).sum(-1) - 2 * (a @ b.mT)
+
+
+def _matern(squared: Tensor) -> Tensor:
+    """Return the Matérn-5/2 correlation at a squared, scaled distance."""
+    r = (5.0 * squared.clamp_min(0.0) + 1e-12).sqrt()
+    return (1 + r + r**2 / 3) * torch.exp(-r)
