@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Shaped
 
 from search_spaces.errors import DataError
 from trials.table import Encoded, Part, Table
@@ -42,9 +43,11 @@ class ArrowPictures:
         return any(picture == other for other in self)
 
     def __iter__(self) -> Iterator[Encoded]:
-        for batch in self._batches(self._column):
-            for cell in batch.column(0).to_pylist():
-                yield self._encoded(cell)
+        try:
+            for batch in self._batches(self._column):
+                yield from map(self._encoded, batch.column(0).to_pylist())
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"Cannot read the images in '{self._folder}': {error}.") from error
 
     def _encoded(self, cell: Any) -> Encoded:
         told = cell if isinstance(cell, dict) else {"bytes": cell}
@@ -110,18 +113,18 @@ def _label_column(schema: Any, features: dict[str, Any], folder: Path) -> str:
     return next((name for name in found if name in named), (named or found)[0])
 
 
-def _values(batches: Batches, column: str) -> np.ndarray[Any, Any]:
+def _values(batches: Batches, column: str) -> Shaped[np.ndarray, "..."]:
     cells = [batch.column(0).to_numpy(zero_copy_only=False) for batch in batches(column)]
     return np.concatenate(cells) if cells else np.empty(0, dtype=np.int64)
 
 
-def _is_unlabelled(values: np.ndarray[Any, Any]) -> bool:
+def _is_unlabelled(values: Shaped[np.ndarray, "..."]) -> bool:
     return values.dtype.kind in "iu" and len(values) > 0 and bool((values == -1).all())
 
 
 def _classes(
-    values: Mapping[str, np.ndarray[Any, Any]], feature: dict[str, Any], folder: Path
-) -> tuple[tuple[str, ...], dict[str, np.ndarray[Any, Any]]]:
+    values: Mapping[str, Shaped[np.ndarray, "..."]], feature: dict[str, Any], folder: Path
+) -> tuple[tuple[str, ...], dict[str, Shaped[np.ndarray, "..."]]]:
     if "train" not in values:
         raise DataError(f"No labelled train images in '{folder}': expected some.")
     if values["train"].dtype.kind == "O":

@@ -43,7 +43,7 @@ class Recipe(BaseModel):
     version: Literal[1] = 1
     name: str = Field(min_length=1)
     epochs: int = Field(ge=1)
-    rungs: tuple[int, ...] = ()
+    rungs: tuple[Annotated[int, Field(ge=1)], ...] = ()
     batch_size: int = Field(default=32, ge=2)
     optimiser: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = Field(default=2e-3, gt=0)

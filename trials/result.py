@@ -16,8 +16,8 @@ class EpochResult:
         train_loss: Mean training loss over the epoch, as the recipe defines it, nats.
         seconds: Wall time of this epoch, training and evaluation.
         final: Whether this is the recipe's last epoch.
-        balanced_accuracy: Mean recall over the classes, in [0, 1].
-        macro_f1: Mean F1 score over the classes, in [0, 1].
+        balanced_accuracy: Mean recall over the classes, in [0, 1], where it was computed.
+        macro_f1: Mean F1 score over the classes, in [0, 1], where it was computed.
     """
 
     epoch: int
@@ -27,8 +27,8 @@ class EpochResult:
     train_loss: float
     seconds: float
     final: bool
-    balanced_accuracy: float
-    macro_f1: float
+    balanced_accuracy: float | None = None
+    macro_f1: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them."""

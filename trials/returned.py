@@ -8,7 +8,7 @@ import numpy as np
 
 from search_spaces.errors import DataError
 from trials.pixels import as_labels, as_pixels
-from trials.table import Part, Table
+from trials.table import Part, Table, numbered_table
 
 _PARTS = ("train", "validation", "test")
 _EXPECTED = (
@@ -35,8 +35,7 @@ def returned_table(name: str, function: Any) -> Table:
     if "train" not in pairs or not set(pairs) <= set(_PARTS):
         raise DataError(f"'{name}' returned {sorted(map(str, pairs))}: {_EXPECTED}.")
     parts = {part: _part(f"{part} of '{name}'", pair) for part, pair in pairs.items()}
-    highest = max(int(part.labels.max(initial=-1)) for part in parts.values())
-    return Table(parts=parts, classes=tuple(str(label) for label in range(highest + 1)))
+    return numbered_table(parts)
 
 
 def table_key(table: Table) -> str:

@@ -1,14 +1,16 @@
 """Images as a data set's files hold them: labelled, in the parts given, not yet decoded."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int64, Shaped
 
-Encoded: TypeAlias = bytes | Path | np.ndarray[Any, Any]
+from search_spaces.errors import DataError
+
+Encoded: TypeAlias = bytes | Path | Shaped[np.ndarray, "..."]
 """An image file, its content, or pixels: uint8 [h, w] or [h, w, c] with c in 1, 3, 4."""
 
 
@@ -36,3 +38,23 @@ class Table:
 
     parts: Mapping[str, Part]
     classes: tuple[str, ...]
+
+
+def numbered_table(parts: Mapping[str, Part]) -> Table:
+    """Return the table of `parts` whose classes have no names: called by their numbers.
+
+    Labels that start above 0, as those of EMNIST's letters do, are moved down to 0.
+
+    Raises:
+        DataError: if the labels name more classes than there are images.
+    """
+    labels = np.concatenate([part.labels for part in parts.values()])
+    lowest = int(labels.min()) if len(labels) and labels.min() > 0 else 0
+    highest = int(labels.max(initial=-1))
+    if highest - lowest >= len(labels):
+        raise DataError(
+            f"The labels reach from {lowest} to {highest} over {len(labels)} images: expected the "
+            f"numbers of classes, from 0."
+        )
+    moved = {name: replace(part, labels=part.labels - lowest) for name, part in parts.items()}
+    return Table(parts=moved, classes=tuple(str(n) for n in range(lowest, highest + 1)))

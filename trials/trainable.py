@@ -103,16 +103,20 @@ def ray_trainable(config: dict[str, Any]) -> None:
 
 
 def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: str) -> None:
-    """Write the weights of `network` whole, with what is needed to use them as text beside them."""
+    """Write the weights of `network` as safetensors, whole.
+
+    What is needed to use them lies beside them as JSON in the metadata's one key, ``network``; with
+    several keys the order, and so the file's hash, would change from run to run.
+    """
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     beside = {
-        "architecture": architecture,
-        "classes": json.dumps(splits.classes),
-        "mean": json.dumps(splits.mean),
-        "std": json.dumps(splits.std),
+        "architecture": json.loads(architecture),
+        "classes": splits.classes,
+        "mean": splits.mean,
+        "std": splits.std,
         "images": splits.fingerprint,
     }
-    write_whole(path, save(tensors, metadata=beside))
+    write_whole(path, save(tensors, metadata={"network": json.dumps(beside, sort_keys=True)}))
 
 
 def _epochs(

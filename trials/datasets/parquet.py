@@ -36,7 +36,7 @@ class Parquet(Dataset):
             sources = {name: _batches(found) for name, found in files.items()}
             folder = path if path.is_dir() else path.parent
             return read_columns(sources, schema, features_in(schema), folder)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OSError) as error:
             raise DataError(f"Cannot read the Parquet files at '{path}': {error}.") from error
 
 

@@ -1,0 +1,44 @@
+"""What is known of the machine that this runs on; standard library only, as it also runs elsewhere."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Final
+
+_CPU_INFO: Final = Path("/proc/cpuinfo")
+_GOVERNOR: Final = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+_MODEL_KEYS: Final = ("model name", "Model", "Hardware")  # x86, then Arm boards
+
+
+def processor() -> str:
+    """Return the model of the processor, for example ``AMD EPYC``."""
+    if _CPU_INFO.exists():
+        facts = dict(
+            (part.strip() for part in line.split(":", 1))
+            for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+            if ":" in line
+        )
+        for key in _MODEL_KEYS:
+            if facts.get(key):
+                return facts[key]
+    return platform.processor() or platform.machine()
+
+
+def governor() -> str | None:
+    """Return the clock governor of the first core; None where the machine does not tell."""
+    try:
+        return _GOVERNOR.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+
+
+def load() -> float:
+    """Return how many processes wanted a core over the last minute."""
+    return os.getloadavg()[0]
+
+
+def cores() -> list[int]:
+    """Return the numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))  # macOS pins nothing
