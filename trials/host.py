@@ -13,11 +13,8 @@ _MODEL_KEYS: Final = ("model name", "Model", "Hardware")  # x86, then Arm boards
 def processor() -> str:
     """Return the model of the processor, for example ``AMD EPYC``."""
     if _CPU_INFO.exists():
-        facts = dict(
-            (part.strip() for part in line.split(":", 1))
-            for line in _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
-            if ":" in line
-        )
+        lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+        facts = {key.strip(): fact.strip() for key, _, fact in (line.partition(":") for line in lines)}
         for key in _MODEL_KEYS:
             if facts.get(key):
                 return facts[key]

@@ -24,7 +24,8 @@ _REFERENCE_RESOLUTION: Final = 32
 def deployed(network: nn.Module) -> nn.Module:
     """Return a copy for inference on the CPU, with every re-parameterisation done."""
     network = copy.deepcopy(network).cpu().eval()
-    for module in list(network.modules()):
+    modules: list[Any] = list(network.modules())
+    for module in modules:
         if hasattr(module, "switch_to_deploy"):
             module.switch_to_deploy()
     return network
@@ -49,7 +50,7 @@ def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: 
             torch.onnx.export(
                 network,
                 (images,),
-                file,
+                file,  # type: ignore[arg-type]  # an open file is fine with this exporter
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=["images"],
@@ -94,7 +95,7 @@ def _quantised(model: bytes, shape: tuple[int, ...]) -> bytes:
     """Return the model with int8 weights and uint8 activations, scaled for each channel."""
     from onnxruntime import quantization  # noqa: PLC0415 -- half a second that fp32 does not need
 
-    class Noise(quantization.CalibrationDataReader):  # type: ignore[misc]
+    class Noise(quantization.CalibrationDataReader):
         def __init__(self) -> None:
             rng = np.random.default_rng(0)
             self.left = [rng.standard_normal(shape).astype(np.float32) for _ in range(_CALIBRATION_IMAGES)]

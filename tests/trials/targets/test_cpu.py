@@ -1,0 +1,101 @@
+import json
+
+import pytest
+from torch import nn
+
+from search_spaces.errors import TargetError
+from trials.latency import Latency
+from trials.measuring import measure, probe
+
+
+def network(width=8):
+    return nn.Sequential(
+        nn.Conv2d(1, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        nn.Conv2d(width, width, 3, padding=1),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(width, 4),
+    )
+
+
+def timed(width=8, **options):
+    return measure(network(width), resolution=16, in_channels=1, seconds=0.1, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["fp32", "int8"])
+def test_a_network_is_timed_with_its_conditions(dtype):
+    latency = timed(target=f"cpu:dtype={dtype}")
+    assert 0.0 < latency.low_ms <= latency.median_ms <= latency.high_ms
+    told = latency.conditions
+    assert told["dtype"] == dtype
+    assert told["resolution"] == 16
+    assert told["threads"] == told["batch"] == 1
+    assert told["runtime"] == "onnxruntime"
+    assert {"device", "version", "governor", "load", "waited_s", "reference_ms", "drift"} <= set(told)
+    assert Latency.from_json(json.loads(json.dumps(latency.to_json()))) == latency
+
+
+@pytest.mark.slow
+def test_a_network_of_a_hundred_times_the_work_takes_longer():
+    assert timed(width=128).median_ms > 2 * timed(width=8).median_ms
+
+
+def test_the_network_is_left_as_it_was():
+    net = network().train()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    measure(net, resolution=8, in_channels=1, seconds=0.02)
+    assert net.training
+    assert all((before[k] == v).all() for k, v in net.state_dict().items())
+
+
+class Folding(nn.Module):
+    """Counts how often it was folded for inference."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3)
+        self.folded = False
+
+    def switch_to_deploy(self):
+        self.folded = True
+
+    def forward(self, x):
+        if not self.folded:
+            raise RuntimeError("the training form was timed")
+        return self.conv(x).mean(dim=(2, 3))
+
+
+def test_the_inference_form_is_what_is_timed():
+    net = Folding()
+    assert measure(net, resolution=8, in_channels=1, seconds=0.02).median_ms > 0
+    assert not net.folded
+
+
+def test_a_network_that_does_not_fit_its_images_is_an_error_of_one_line():
+    with pytest.raises(TargetError, match="Cannot export the network to ONNX") as caught:
+        measure(network(), resolution=16, in_channels=3)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("cpu:threads=0", "expected 1 to"),
+        ("cpu:threads=4096", "expected 1 to"),
+        ("cpu:threads=two", "expected a whole number"),
+        ("cpu:dtype=fp8", "expected one of fp32, int8"),
+        ("cpu:threads", "Cannot read the target"),
+    ],
+)
+def test_an_option_out_of_range_is_an_error_that_says_the_range(target, expected):
+    with pytest.raises(TargetError, match=expected):
+        measure(network(), resolution=8, in_channels=1, target=target)
+
+
+def test_probing_tells_what_answers():
+    told = probe("cpu")
+    assert told["target"] == "cpu"
+    assert {"device", "runtime", "version", "threads"} <= set(told)

@@ -1,0 +1,58 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search_spaces.errors import TargetError
+from trials.latency import Latency
+
+times_ms = st.floats(1e-3, 1e4)
+
+
+def latency(low_ms=9.0, median_ms=10.0, high_ms=11.0, *, stable=True, **conditions):
+    return Latency(
+        median_ms=median_ms,
+        low_ms=low_ms,
+        high_ms=high_ms,
+        p90_ms=12.0,
+        stable=stable,
+        conditions=conditions,
+    )
+
+
+@given(times=st.lists(times_ms, min_size=3, max_size=3).map(sorted), stable=st.booleans())
+def test_writing_and_reading_is_identity(times, stable):
+    before = latency(*times, stable=stable, target="cpu", threads=1, governor=None)
+    assert Latency.from_json(before.to_json()) == before
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        (9.0, -1.0, 11.0),
+        (9.0, float("nan"), 11.0),
+        (9.0, float("inf"), 11.0),
+        (0.0, 1.0, 2.0),
+        (3.0, 2.0, 1.0),
+    ],
+)
+def test_a_figure_that_is_no_time_is_an_error(figures):
+    with pytest.raises(TargetError, match="expected times above zero"):
+        latency(*figures)
+
+
+def test_fields_of_something_else_are_an_error():
+    with pytest.raises(TargetError, match="Cannot read the latency"):
+        Latency.from_json({"latency": 3.0})
+
+
+def test_the_setting_leaves_out_what_describes_the_hour():
+    told = latency(target="cpu", device="x", threads=1, load=0.5, governor="powersave")
+    assert told.setting == {"target": "cpu", "device": "x", "threads": 1}
+
+
+def test_meeting_a_limit_takes_the_upper_end_and_the_spread_and_stability():
+    assert latency().holds(11.0)
+    assert not latency().holds(10.9)
+    assert not latency().holds(11.0, spread=0.01)
+    assert latency().holds(11.2, spread=0.01)
+    assert not latency(stable=False).holds(100.0)

@@ -1,0 +1,101 @@
+"""Targets as people name them, on the command line and in a targets.yaml.
+
+version: 1
+targets:
+  orin:  {kind: ssh, address: nvidia@orin.local, threads: 4}
+  pixel: {kind: command, address: python run_on_phone.py, time_limit_s: 120}
+  int8:  {kind: cpu, dtype: int8}
+"""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from search_spaces.errors import TargetError, UnknownNameError
+from trials.latency import Condition
+from trials.targets import TARGETS, TargetSpec
+
+TARGETS_FILE: Final = Path("targets.yaml")
+VERSION: Final = 1
+
+_SSH: Final = re.compile(r"ssh://(?P<address>[^/?\s]+)/?(?:\?(?P<options>\S*))?")
+_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*")
+_FORMS: Final = (
+    "cpu, cuda, a kind with options such as cpu:threads=2,dtype=int8, ssh://user@host, command:PROGRAM, "
+    "or a name in targets.yaml"
+)
+
+
+def find_target(text: str, file: Path = TARGETS_FILE) -> TargetSpec:
+    """Return the target that `text` names.
+
+    Args:
+        text: ``cpu``, ``cpu:threads=2,dtype=int8``, ``ssh://user@host:port?threads=4``,
+            ``command:./time.sh``, or a name in `file`.
+        file: The user's own targets; it need not exist.
+
+    Raises:
+        UnknownNameError: if nothing is called so; offers the nearest name.
+        TargetError: if it cannot be read, or the file cannot be used.
+    """
+    named = read_targets(file)
+    if text in named:
+        return named[text]
+    if (ssh := _SSH.fullmatch(text)) is not None:
+        options = (ssh["options"] or "").replace("&", ",")
+        return TargetSpec(name=text, kind="ssh", address=ssh["address"], options=_options(text, options))
+    kind, _, rest = text.partition(":")
+    if kind == "command" and rest:
+        return TargetSpec(name=text, kind="command", address=rest)
+    if kind not in TARGETS or kind in {"command", "ssh"}:
+        raise UnknownNameError.of("target", text, [*TARGETS, *named])
+    return TargetSpec(name=text, kind=kind, options=_options(text, rest))
+
+
+def read_targets(file: Path) -> dict[str, TargetSpec]:
+    """Return the targets in a YAML file by name, none where there is no file.
+
+    Raises:
+        TargetError: if the file cannot be used.
+    """
+    if not file.exists():
+        return {}
+    try:
+        record: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise TargetError(f"Cannot read the targets in '{file}': {' '.join(str(error).split())}.") from error
+    if not isinstance(record, dict) or record.get("version") != VERSION:
+        raise TargetError(f"Cannot use the targets in '{file}': expected 'version: {VERSION}' at the top.")
+    targets = record.get("targets")
+    if not isinstance(targets, dict):
+        raise TargetError(f"Cannot use the targets in '{file}': expected 'targets:' with a name for each.")
+    return {str(name): _named(file, str(name), fields) for name, fields in targets.items()}
+
+
+def _named(file: Path, name: str, fields: Any) -> TargetSpec:
+    kinds = ", ".join(TARGETS)
+    if not _NAME.fullmatch(name) or name in TARGETS:
+        raise TargetError(
+            f"The target '{name}' in '{file}' cannot be called so: expected letters, digits, '.', '-' and "
+            f"'_', and none of {kinds}."
+        )
+    if not isinstance(fields, dict) or fields.get("kind") not in TARGETS:
+        raise TargetError(f"The target '{name}' in '{file}' has no kind: expected one of {kinds}.")
+    if not all(v is None or isinstance(v, str | int | float) for v in fields.values()):
+        raise TargetError(f"The target '{name}' in '{file}' has an option that is neither text nor number.")
+    options = {str(k): v for k, v in fields.items() if k not in {"kind", "address"}}
+    return TargetSpec(
+        name=name,
+        kind=fields["kind"],
+        address=str(fields.get("address") or ""),
+        options=tuple(sorted(options.items())),
+    )
+
+
+def _options(text: str, listed: str) -> tuple[tuple[str, Condition], ...]:
+    pairs = [part.partition("=") for part in listed.split(",") if part]
+    if not all(name and equals and value for name, equals, value in pairs):
+        raise TargetError(f"Cannot read the target '{text}': expected {_FORMS}.")
+    return tuple(sorted((name, value) for name, _, value in pairs))

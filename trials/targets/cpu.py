@@ -1,0 +1,56 @@
+"""The processor of this host, by ONNX Runtime.
+
+Options: ``threads`` (default 1) and ``dtype`` (``fp32``, or ``int8``, quantised after training with
+scales for each channel).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from torch import nn
+from typing_extensions import override
+
+from search_spaces.errors import TargetError
+from trials.device_lock import measuring
+from trials.latency import Condition, Latency
+from trials.onnx_model import onnx_model, reference_model
+from trials.onnx_timing import check_runtime, conditions, time_onnx
+from trials.targets import Job, Target
+
+
+class Cpu(Target):
+    """Runs networks on this host while no training does."""
+
+    defaults: Mapping[str, Condition] = {"threads": 1, "dtype": "fp32"}
+
+    @override
+    def time(self, network: nn.Module, job: Job) -> Latency:
+        threads, dtype = _checked(job)
+        model = onnx_model(network, resolution=job.resolution, in_channels=job.in_channels, dtype=dtype)
+        with measuring(job.lock) as waited_s:
+            found = conditions(threads=threads) | {"dtype": dtype, "resolution": job.resolution}
+            timing = time_onnx(
+                model,
+                reference_model(dtype),
+                threads=threads,
+                seconds=job.seconds,
+                nominal_ms=job.nominal_ms,
+            )
+        return Latency.of(timing, found | {"waited_s": round(waited_s, 3)})
+
+    @override
+    def probe(self, job: Job) -> Mapping[str, Condition]:
+        threads, dtype = _checked(job)
+        return conditions(threads=threads) | {"dtype": dtype}
+
+
+def _checked(job: Job) -> tuple[int, str]:
+    options: Mapping[str, Any] = job.options
+    try:
+        check_runtime(threads=options["threads"])
+    except ValueError as error:
+        raise TargetError(f"The target 'cpu' cannot run with {error}.") from error
+    return options["threads"], options["dtype"]
+
+
+TARGET: Final = Cpu()
