@@ -27,12 +27,14 @@ class Map:
         height: h, at least 1.
         width: w, at least 1.
         base: The map whose memory it is a view of; None for one with memory of its own.
+        copies: How many such maps lie in the batch for one image, for example windows of it.
     """
 
     channels: Int
     height: Int
     width: Int
     base: "Map | None" = None
+    copies: Int = 1
 
     @property
     def storage(self) -> "Map":
@@ -46,8 +48,8 @@ class Map:
 
     @property
     def elements(self) -> Int:
-        """The number of elements at batch 1, c * h * w."""
-        return self.channels * self.height * self.width
+        """The number of elements for one image, copies * c * h * w."""
+        return self.copies * self.channels * self.height * self.width
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +112,7 @@ class Tape:
             bias: Whether each output channel has one.
         """
         kernel_h, kernel_w = kernel if isinstance(kernel, tuple) else (kernel, kernel)
-        out = Map(channels, -(-x.height // stride), -(-x.width // stride))
+        out = Map(channels, -(-x.height // stride), -(-x.width // stride), copies=x.copies)
         taps = kernel_h * kernel_w * (x.channels // groups)  # multiplications an output element
         self.layers.append(
             Layer(
@@ -126,7 +128,7 @@ class Tape:
 
     def linear(self, x: Map, features: Int, *, bias: bool = True) -> Map:
         """Return the map of one linear layer applied at every position."""
-        out = Map(features, x.height, x.width)
+        out = Map(features, x.height, x.width, copies=x.copies)
         self.layers.append(
             Layer(
                 "linear",
@@ -149,7 +151,7 @@ class Tape:
             key: Width of a query or key of one head.
             value: Width of a value of one head.
         """
-        scores = heads * qkv.positions * keys
+        scores = heads * qkv.copies * qkv.positions * keys
         return self.matmul((qkv,), heads * value, scores * (key + value), scratch=scores)
 
     def matmul(self, reads: Sequence[Map], channels: Int, macs: Int, *, scratch: Int = 0) -> Map:
@@ -161,7 +163,7 @@ class Tape:
             macs: Its multiply-accumulates.
             scratch: Elements of what lives only in between, for example scores.
         """
-        out = Map(channels, reads[0].height, reads[0].width)
+        out = Map(channels, reads[0].height, reads[0].width, copies=reads[0].copies)
         self.layers.append(Layer("matmul", tuple(reads), out, macs=macs, scratch=scratch))
         return out
 
@@ -183,25 +185,36 @@ class Tape:
     def join(self, *parts: Map) -> Map:
         """Return the parts one after another along the channels, in new memory."""
         channels = sum((p.channels for p in parts[1:]), start=parts[0].channels)
-        out = Map(channels, parts[0].height, parts[0].width)
+        out = Map(channels, parts[0].height, parts[0].width, copies=parts[0].copies)
         self.layers.append(Layer("join", parts, out))
         return out
 
     def part(self, x: Map, channels: Int) -> Map:
         """Return some channels of `x` as a view: whoever reads it keeps all of `x` alive."""
-        return Map(channels, x.height, x.width, base=x.storage)
+        return Map(channels, x.height, x.width, base=x.storage, copies=x.copies)
+
+    def view(self, x: Map, *, channels: Int, height: Int, width: Int, copies: Int = 1) -> Map:
+        """Return the elements of `x`, or some of them, in another layout: it takes no memory.
+
+        Changes of layout, also those that torch copies for, are folded into the layer that reads.
+        """
+        return Map(channels, height, width, base=x.storage, copies=copies)
 
     def pool(self, x: Map) -> Map:
         """Return the mean of each channel: a 1 x 1 map."""
         one = x.height // x.height
-        out = Map(x.channels, one, one)
+        out = Map(x.channels, one, one, copies=x.copies)
         self.layers.append(Layer("pool", (x,), out))
         return out
 
     def resize(self, x: Map, height: Int, width: Int) -> Map:
-        """Return `x` padded, cropped or interpolated to another size, in new memory."""
-        out = Map(x.channels, height, width)
-        self.layers.append(Layer("resize", (x,), out))
+        """Return `x`, which nobody reads afterwards, padded or interpolated to another size.
+
+        Where the size does not change nothing is copied: `x` and its successor count once.
+        """
+        out = Map(x.channels, height, width, copies=x.copies)
+        same = (x.height == height) & (x.width == width)
+        self.layers.append(Layer("resize", (x,), out, scratch=-out.elements * same))
         return out
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.costs import COSTS
-from search_spaces.counting import block_tape, head_tape, stage_layers, stem_tape
+from search_spaces.counting import Costs, block_tape, head_tape, stage_layers, stem_tape
 from search_spaces.layers import Map, Tape
 from search_spaces.menu import MenuItem
 from search_spaces.mixers import MIXERS
@@ -78,6 +78,11 @@ class Prices:
             else:
                 total = np.maximum(total, np.maximum(first, np.where(depth > 1, rest, 0)))
         return total
+
+    def costs(self, codes: Ints) -> list[Costs]:
+        """Return all costs of each network, [n]."""
+        columns = {name: self.of(codes, name) for name in _NAMES}
+        return [Costs(**{name: int(columns[name][i]) for name in _NAMES}) for i in range(len(codes))]
 
     def excess(self, codes: Ints, budgets: Iterable[Budget]) -> NDArray[np.float64]:
         """Return by what share each network exceeds each known budget, [n, budgets]; <= 0 fits."""

@@ -31,7 +31,8 @@ class SeparableAttention(nn.Module):
         """Write the layers that run; the context is a weighted sum, counted as element-wise."""
         del deploy
         qkv = tape.conv(x, 1 + 2 * x.channels, bias=True)
-        return tape.conv(tape.part(qkv, x.channels), x.channels, bias=True)
+        context = tape.pool(tape.part(qkv, x.channels))
+        return tape.conv(tape.add(tape.part(qkv, x.channels), context), x.channels, bias=True)
 
 
 MIXER = SeparableAttention
