@@ -1,1 +1,23 @@
-"""Decides: which architectures to try, in which order, and what to hand to the user."""
+"""Decides: which architectures to try, in which order, and what to hand to the user.
+
+import nas
+result = nas.search("300M-MACs", data="digits", trials=12)
+nas.export(result.study, to="my_net")
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from nas.api import export as export
+    from nas.api import search as search
+    from nas.api import show as show
+
+__all__: Final = ["export", "search", "show"]
+
+
+def __getattr__(name: str) -> Any:
+    # Taken when first asked for: they need torch, and `nas --help` must not.
+    if name not in __all__:
+        raise AttributeError(f"module 'nas' has no attribute '{name}'")
+    return getattr(importlib.import_module("nas.api"), name)

@@ -1,0 +1,91 @@
+"""What views are handed: a search and its networks, finished or not, in plain frozen data."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """One network that a search tried.
+
+    Attributes:
+        trial: Its number in the study, from 0.
+        state: `complete`, `pruned` (stopped early), `running`, `fail` or `waiting`.
+        accuracy: Validation accuracy after `epochs`, in [0, 1]; None before the first epoch.
+        standard_error: Of the accuracy, in [0, 0.5].
+        epochs: How many epochs it was trained.
+        costs: Exact costs by name, memory in bytes, of the form that is deployed.
+        fits: Whether it meets every budget.
+        seconds: Training and evaluation time in seconds.
+        latency_ms: Target to measured milliseconds, None where nothing was measured.
+        reason: Why it ended early, in words.
+        architecture: As JSON.
+    """
+
+    trial: int
+    state: str
+    accuracy: float | None
+    standard_error: float | None
+    epochs: int
+    costs: dict[str, int]
+    fits: bool
+    seconds: float
+    latency_ms: dict[str, float] | None
+    reason: str | None
+    architecture: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """A search so far.
+
+    Attributes:
+        study: Its name.
+        storage: Database URL without its password.
+        folder: Where checkpoints, weights and the log lie.
+        budgets: As written.
+        space: Name of the search space.
+        data: The images.
+        sampler: Who proposes.
+        seed: Of every generator.
+        trained: Networks trained to the end or stopped early.
+        networks: Networks that were trained to the end and fit, best first, then all others.
+        overhead: Share of the slots' time in which nothing trained, in the last run; None if none ran.
+    """
+
+    study: str
+    storage: str
+    folder: str
+    budgets: tuple[str, ...]
+    space: str
+    data: str
+    sampler: str
+    seed: int
+    trained: int
+    networks: tuple[Network, ...]
+    overhead: float | None = None
+
+    @property
+    def best(self) -> Network | None:
+        """The most accurate network that was trained to the end and fits; None if there is none."""
+        first = self.networks[0] if self.networks else None
+        return first if first is not None and first.state == "complete" and first.fits else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name with a format version, as ``--json`` prints them."""
+        return {"version": VERSION, **asdict(self)}
+
+
+def best_first(networks: list[Network]) -> tuple[Network, ...]:
+    """Return networks in the order in which people want them.
+
+    Trained to the end and fitting first, the more accurate first; equal ones with fewer MACs first.
+    """
+
+    def rank(network: Network) -> tuple[bool, float, int, int]:
+        delivered = network.state == "complete" and network.fits
+        return (not delivered, -(network.accuracy or 0.0), network.costs["macs"], network.trial)
+
+    return tuple(sorted(networks, key=rank))

@@ -1,0 +1,84 @@
+"""Tables of a search for a terminal, and JSON for programs."""
+
+import json
+import shlex
+
+from rich.console import Console
+from rich.table import Table
+
+from dashboards.result import Network, SearchResult
+from search_spaces.units import format_bytes, format_count
+
+_SHOWN = 10
+_STATES = {"complete": "", "pruned": "stopped early", "fail": "failed", "running": "running"}
+
+
+def print_search(
+    result: SearchResult, *, as_json: bool, finished: bool, console: Console | None = None
+) -> None:
+    """Print a search with its best networks.
+
+    Args:
+        result: The search so far.
+        as_json: Whether JSON is printed instead of a table.
+        finished: Whether it just ended, so that the next commands are shown.
+        console: Where it is printed; by default standard output.
+    """
+    console = console or Console(highlight=False)
+    if as_json:
+        console.print(json.dumps(result.to_json(), indent=2), markup=False, soft_wrap=True)
+        return
+    console.print(networks_table(result))
+    if result.best is None:
+        console.print("No network that fits has been trained to the end yet.")
+    lines = [
+        ("Trained", f"{result.trained} networks of {result.space} on {result.data}, seed {result.seed}"),
+        ("Study", f"{result.study} in {result.storage}"),
+        ("Files", result.folder),
+    ]
+    if result.overhead is not None:
+        lines.append(("Overhead", f"{result.overhead:.1%} of the slots' time went to anything but training"))
+    for name, text in lines:
+        console.print(f"{name:<10}{text}", markup=False, soft_wrap=True)
+    if finished and result.best is not None:
+        study = shlex.quote(result.study)
+        console.print(f"\nWatch it:   nas dashboard {study}", markup=False, soft_wrap=True)
+        console.print(f"Take it:    nas export {study} --to my_net", markup=False, soft_wrap=True)
+
+
+def networks_table(result: SearchResult, *, most: int = _SHOWN) -> Table:
+    """Return a table of the best networks of a search.
+
+    Args:
+        result: The search so far.
+        most: Rows at the most.
+    """
+    table = Table(
+        title=f"{result.study}: best networks within {' and '.join(result.budgets)}",
+        title_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in ("network", "accuracy", "epochs", "MACs", "params", "peak", "latency", ""):
+        table.add_column(heading, justify="left" if heading in {"network", ""} else "right", no_wrap=True)
+    for network in result.networks[:most]:
+        table.add_row(*_row(network), style="bold" if network is result.best else None)
+    return table
+
+
+def _row(network: Network) -> list[str]:
+    accuracy = "-"
+    if network.accuracy is not None:
+        error = f" ± {100 * network.standard_error:.2f}" if network.standard_error is not None else ""
+        accuracy = f"{network.accuracy:.2%}{error}"
+    latencies = [f"{ms:.3g} ms {target}" for target, ms in (network.latency_ms or {}).items()]
+    return [
+        f"#{network.trial}",
+        accuracy,
+        str(network.epochs),
+        format_count(network.costs["macs"]),
+        format_count(network.costs["params"]),
+        format_bytes(network.costs["peak"]),
+        ", ".join(latencies) or "-",
+        _STATES.get(network.state, network.state) + ("" if network.fits else " misses its budget"),
+    ]

@@ -1,0 +1,90 @@
+"""The command line: ``nas``, or ``python -m nas``."""
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from nas.commands import COMMANDS
+from search_spaces.errors import UserError
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and leave with its exit status: 0 done, 2 can be mended, 3 nothing fits."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return its exit status.
+
+    Args:
+        arguments: What was typed after ``nas``.
+    """
+    try:
+        status = _app()(arguments or ["--help"], standalone_mode=False)
+    except UserError as error:
+        return _complain(str(error), error.exit_status)
+    except typer.TyperException as error:
+        return _complain(" ".join(error.format_message().split()) + _hint(error), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain("Interrupted. The same command goes on from here.", _INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has gone
+        return 0
+    return status if isinstance(status, int) else 0
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(
+        name="nas",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_nas)
+    for name in COMMANDS:
+        app.command(name)(COMMANDS[name])
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nas {version('nas')}")
+        raise typer.Exit
+
+
+def _nas(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version and leave.",
+            is_eager=True,
+            callback=_print_version,
+            show_default=False,
+        ),
+    ] = False,
+) -> None:
+    """Find the most accurate vision network that fits your budget.
+
+    Example: nas search --budget 300M-MACs
+    """
+
+
+def _hint(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f" See: {context.command_path if context is not None else 'nas'} --help"
+
+
+def _complain(message: str, status: int) -> int:
+    typer.echo(message, err=True)
+    return status
+
+
+if __name__ == "__main__":
+    main()

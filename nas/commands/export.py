@@ -1,0 +1,47 @@
+"""nas export: the winner in a training repo."""
+
+import json as json_format
+from typing import Annotated
+
+import typer
+
+from nas.commands._options import Json, Storage, Study
+
+
+def COMMAND(  # noqa: N802
+    study: Study = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="DIR", help="Folder that is made for it.", show_default=False),
+    ] = None,
+    trial: Annotated[
+        int | None,
+        typer.Option("--trial", metavar="N", help="Another network than the best.", show_default=False),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name", metavar="NAME", help="Of the module and its function; by default the folder's."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace files of the same names.", show_default=False)
+    ] = False,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Write a network as plain PyTorch that needs nothing of ours.
+
+    The folder holds <name>.py, its weights and its architecture; that the written module gives the
+    trained network's outputs is checked before anything is put in place.
+
+    Example: nas export --to my_net
+    """
+    from nas import api
+
+    files = api.export(study, to=to, trial=trial, name=name, force=force, storage=storage)
+    if json:
+        typer.echo(json_format.dumps({"version": 1, "files": [str(f) for f in files]}))
+        return
+    for file in files:
+        typer.echo(str(file))

@@ -1,0 +1,115 @@
+"""nas search: the most accurate network that fits."""
+
+from typing import Annotated
+
+import typer
+
+from nas.commands._options import Json, Storage
+
+
+def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--budget",
+            metavar="BUDGET",
+            help="What a network may take, for example 300M-MACs, 4M-params, 512KiB-peak@int8; give it "
+            "several times to ask for several.",
+            show_default=False,
+        ),
+    ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            "--space",
+            metavar="SPACE",
+            help="What is searched: a file in search_spaces/catalog; by default fit for the images.",
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        str, typer.Option("--data", metavar="DATA", help="Images: digits, or a path to your own.")
+    ] = "digits",
+    trials: Annotated[
+        int, typer.Option("--trials", metavar="N", help="Networks to train, over all starts of the search.")
+    ] = 12,
+    hours: Annotated[
+        float | None,
+        typer.Option("--hours", metavar="H", help="End after this long all the same.", show_default=False),
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(
+            "--study",
+            metavar="NAME",
+            help="Name of the study; by default made of space, data, budgets, recipe and seed.",
+            show_default=False,
+        ),
+    ] = None,
+    storage: Storage = None,
+    sampler: Annotated[
+        str, typer.Option("--sampler", metavar="SAMPLER", help="Who proposes: a file in nas/samplers.")
+    ] = "factor_gp",
+    recipe: Annotated[
+        str,
+        typer.Option(
+            "--recipe", metavar="RECIPE", help="How networks are trained: a file in trials/recipes, or YAML."
+        ),
+    ] = "proxy",
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Of every random choice.")] = 0,
+    gpus_per_trial: Annotated[
+        float | None,
+        typer.Option(
+            "--gpus-per-trial",
+            metavar="SHARE",
+            help="GPUs for each training, 0.5 lets two share one; by default one where there is one.",
+            show_default=False,
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address",
+            metavar="RAY",
+            help="Ray cluster that is running; none by default.",
+            show_default=False,
+        ),
+    ] = None,
+    storage_path: Annotated[
+        str, typer.Option("--storage-path", metavar="DIR", help="Folder for checkpoints, weights and logs.")
+    ] = "nas-runs",
+    json: Json = False,
+) -> None:
+    """Search for the most accurate network that fits your budget.
+
+    The same command again goes on where the last one stopped, also after a crash; with a larger --trials
+    it goes on from there. Networks that exceed the budget are never trained.
+
+    Example: nas search --budget 300M-MACs --data path/to/images --trials 40
+    """
+    import os
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: proposals must not crowd out trainings
+
+    from dashboards.tables import print_search
+    from nas import api
+
+    result = api.search(
+        budget or [],
+        space=space,
+        data=data,
+        trials=trials,
+        hours=hours,
+        study=study,
+        storage=storage,
+        sampler=sampler,
+        recipe=recipe,
+        seed=seed,
+        gpus_per_trial=gpus_per_trial,
+        address=address,
+        storage_path=storage_path,
+        quiet=json,
+    )
+    print_search(result, as_json=json, finished=True)
+    if result.best is None and result.trained == 0:
+        raise typer.Exit(130)

@@ -1,0 +1,207 @@
+"""A search before it begins: everything that was asked for, read, checked and priced."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import BaseSampler
+
+from nas.forecast import search_seconds, seconds_per_mac
+from nas.problem import problem_of
+from nas.samplers import SAMPLERS
+from nas.settings import Settings, space_digest
+from nas.slots import Slots, slots_here
+from nas.storage.opening import storage_url
+from search_spaces.budget import Budget
+from search_spaces.errors import BudgetError, InvalidValueError
+from search_spaces.loading import load
+from search_spaces.pricing import Prices, prices
+from search_spaces.sampling import check_satisfiable, fitting_codes, share_that_fits
+from search_spaces.space import SearchSpace
+from trials.datasets import DATASETS, open_images
+from trials.images import Splits
+from trials.recipe import Recipe
+from trials.recipes import load_recipe
+
+_SMALL_IMAGES = 64  # pixels; above this the images lose too much in hybrid_small
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A search that can begin.
+
+    Attributes:
+        settings: What defines it.
+        name: Of its study.
+        url: Of its storage.
+        home: Folder of all studies' checkpoints.
+        trials: Trained networks after which it ends.
+        hours: Hours after which it ends; None for no limit.
+        space: What is searched.
+        budgets: What networks may take.
+        recipe: How they are trained.
+        splits: The images.
+        slots: What runs side by side.
+    """
+
+    settings: Settings
+    name: str
+    url: str
+    home: Path
+    trials: int
+    hours: float | None
+    space: SearchSpace
+    budgets: tuple[Budget, ...]
+    recipe: Recipe
+    splits: Splits
+    slots: Slots
+
+    @property
+    def folder(self) -> Path:
+        """Where the study's checkpoints, weights and log lie."""
+        return self.home / self.name
+
+    @property
+    def image_cache(self) -> Path:
+        """Where the decoded images lie, for all workers and studies."""
+        return self.home / "images"
+
+    @cached_property
+    def prices(self) -> Prices:
+        """The space with the costs of its networks, in the form that is deployed."""
+        return prices(self.space, num_classes=len(self.splits.classes), in_channels=self.splits.channels)
+
+    @cached_property
+    def share_that_fits(self) -> float:
+        """The share of the space's networks that fit the budgets, in [0, 1]."""
+        return share_that_fits(self.prices, np.random.default_rng(0), self.budgets)
+
+    @property
+    def images(self) -> dict[str, Any]:
+        """What an export needs to know of the images."""
+        return {
+            "classes": list(self.splits.classes),
+            "channels": self.splits.channels,
+            "mean": list(self.splits.mean),
+            "std": list(self.splits.std),
+        }
+
+    def sampler(self) -> BaseSampler:
+        """Return who proposes."""
+        return SAMPLERS[self.settings.sampler](problem_of(self.prices, self.budgets, seed=self.settings.seed))
+
+    def pruner(self) -> BasePruner:
+        """Return who stops early: asynchronous successive halving over the recipe's rungs.
+
+        Li et al., 2020, https://arxiv.org/abs/1810.05934.
+        """
+        if len(self.recipe.rungs) < 2:
+            return NopPruner()
+        first, second = self.recipe.rungs[:2]
+        return SuccessiveHalvingPruner(min_resource=first, reduction_factor=max(2, round(second / first)))
+
+    def forecast_s(self, trials: int) -> float:
+        """Return how many seconds it will take to train this many networks, by timing one briefly."""
+        codes = fitting_codes(self.prices, np.random.default_rng(0), 256, self.budgets)
+        macs = np.sort(self.prices.of(codes, "macs"))[128:]  # samplers look near the budget
+        typical = codes[np.argsort(self.prices.of(codes, "macs"))[192]]
+        rate = seconds_per_mac(
+            self.space.at(typical),
+            self.recipe,
+            num_classes=len(self.splits.classes),
+            in_channels=self.splits.channels,
+            device=self.slots.device,
+            threads=self.slots.threads,
+        )
+        return search_seconds(
+            rate,
+            float(macs.mean()),
+            images=len(self.splits.train),
+            validation=len(self.splits.validation),
+            recipe=self.recipe,
+            trials=trials,
+            slots=self.slots.count,
+        )
+
+
+def plan_search(
+    *,
+    budget: Sequence[str],
+    space: str | None,
+    data: str,
+    trials: int,
+    hours: float | None,
+    study: str | None,
+    storage: str | None,
+    sampler: str,
+    recipe: str,
+    seed: int,
+    gpus_per_trial: float | None,
+    storage_path: str,
+) -> Plan:
+    """Return the search that the arguments describe; they are those of `nas.search`.
+
+    Raises:
+        UserError: if any of them cannot be read, or nothing fits.
+    """
+    budgets = tuple(Budget.parse(text) for text in budget)
+    _check_numbers(budgets, trials=trials, hours=hours, seed=seed)
+    SAMPLERS[sampler]  # before anything slow: is there one?
+    training = load_recipe(recipe)
+    named = load(space) if space is not None else None
+    home = Path(storage_path).expanduser().resolve()
+    location = data if data in DATASETS or ":" in data else str(Path(data).expanduser().resolve())
+    splits = open_images(location, seed=seed, cache=home / "images")
+    chosen = named or load(_fitting_space(splits))
+    settings = Settings(
+        space=chosen.name,
+        space_digest=space_digest(chosen),
+        budgets=tuple(b.text for b in budgets),
+        data=location,
+        data_fingerprint=splits.fingerprint,
+        recipe=training.to_json(),
+        sampler=sampler,
+        seed=seed,
+    )
+    plan = Plan(
+        settings=settings,
+        name=study or settings.default_name(),
+        url=storage_url(storage),
+        home=home,
+        trials=trials,
+        hours=hours,
+        space=chosen,
+        budgets=budgets,
+        recipe=training,
+        splits=splits,
+        slots=slots_here(trials, gpus_per_trial),
+    )
+    check_satisfiable(plan.prices, budgets)
+    return plan
+
+
+def _fitting_space(splits: Splits) -> str:
+    """Return the catalog space for the size of the images."""
+    side = max(splits.train.images.shape[1:3])
+    return "hybrid_small" if side <= _SMALL_IMAGES else "hybrid"
+
+
+def _check_numbers(budgets: Sequence[Budget], *, trials: int, hours: float | None, seed: int) -> None:
+    if not budgets:
+        raise BudgetError("No budget was given: expected at least one, for example --budget 300M-MACs.")
+    if trials < 1:
+        raise InvalidValueError(
+            f"Cannot train {trials} networks: expected --trials of at least 1, for example --trials 12."
+        )
+    if hours is not None and not hours > 0:
+        raise InvalidValueError(
+            f"Cannot search for {hours:g} hours: expected --hours above 0, for example --hours 0.5."
+        )
+    if seed < 0:
+        raise InvalidValueError(
+            f"Cannot use the seed {seed}: expected --seed of at least 0, for example --seed 1."
+        )

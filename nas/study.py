@@ -1,0 +1,200 @@
+"""A search in Optuna's storage: begun, found again, and never mistaken for another."""
+
+import difflib
+import re
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any, Final
+
+import optuna
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.trial import TrialState
+
+from dashboards.result import Network, SearchResult, best_first
+from nas import record
+from nas.settings import Settings
+from nas.storage.opening import redacted, study_names
+from search_spaces.errors import StudyError
+
+_SETTINGS: Final = "nas:settings"
+_CONSTRAINT_NAMES: Final = "nas:constraint_names"
+_IMAGES: Final = "nas:images"
+_FOLDER: Final = "nas:folder"
+
+
+def begin(
+    storage: BaseStorage,
+    name: str,
+    settings: Settings,
+    *,
+    sampler: BaseSampler,
+    pruner: BasePruner,
+    images: dict[str, Any],
+    folder: str,
+) -> optuna.Study:
+    """Return the study called `name`, new or found again.
+
+    Args:
+        storage: Where it lies or will lie.
+        name: What it is called.
+        settings: What defines the search.
+        sampler: Who proposes.
+        pruner: Who stops early.
+        images: Class names, channels, mean and standard deviation, kept for exports.
+        folder: Where checkpoints lie; a study found again keeps its own.
+
+    Raises:
+        StudyError: if it exists and is about something else; names the difference.
+    """
+    study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        direction="maximize",
+        sampler=sampler,
+        pruner=pruner,
+        load_if_exists=True,
+    )
+    if _SETTINGS not in study.user_attrs:
+        if study.get_trials(deepcopy=False):
+            raise StudyError(
+                f"The study '{name}' was not made by nas search: expected one of its own. "
+                f"Choose another name with --study."
+            )
+        with warnings.catch_warnings():  # it calls itself experimental, and the dashboard wants it
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(["accuracy"])
+        study.set_user_attr(_CONSTRAINT_NAMES, list(settings.budgets))
+        study.set_user_attr(_IMAGES, images)
+        study.set_user_attr(_FOLDER, folder)
+        study.set_user_attr(_SETTINGS, settings.to_json())  # last: now it is whole
+        return study
+    difference = settings_of(study).difference(settings)
+    if difference is not None:
+        raise StudyError(
+            f"The study '{name}' exists and is another search: {difference}. "
+            f"Ask for the same again, or begin another with --study NAME."
+        )
+    return study
+
+
+def find(storage: RDBStorage, name: str | None) -> optuna.Study:
+    """Return the study called `name`, or the latest one.
+
+    Raises:
+        StudyError: if there is none; offers the nearest name.
+    """
+    summaries = optuna.get_all_study_summaries(storage=storage)
+    ours = [s for s in summaries if _SETTINGS in s.user_attrs]
+    if not ours:
+        raise StudyError(
+            f"No search in {redacted(storage.url)} yet: expected one made by nas search. "
+            f"Begin with: nas search --budget 300M-MACs"
+        )
+    if name is None:
+        return optuna.load_study(study_name=ours[-1].study_name, storage=storage)
+    if name not in {s.study_name for s in ours}:
+        near = difflib.get_close_matches(name, study_names(storage), n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        raise StudyError(
+            f"No study is called '{name}' in {redacted(storage.url)}.{hint} "
+            f"Known: {', '.join(s.study_name for s in ours)}."
+        )
+    return optuna.load_study(study_name=name, storage=storage)
+
+
+def settings_of(study: optuna.Study) -> Settings:
+    """Return what defines a study that nas search began."""
+    return Settings.from_json(study.user_attrs[_SETTINGS])
+
+
+def images_of(study: optuna.Study) -> dict[str, Any]:
+    """Return what is known of the study's images: classes, channels, mean, std."""
+    return dict(study.user_attrs[_IMAGES])
+
+
+def folder_of(study: optuna.Study) -> str:
+    """Return where the study's checkpoints, weights and log lie."""
+    return str(study.user_attrs[_FOLDER])
+
+
+def result_of(study: optuna.Study, *, overhead: float | None = None) -> SearchResult:
+    """Return the search so far as views are handed it."""
+    settings = settings_of(study)
+    trials = [t for t in study.get_trials(deepcopy=False) if record.described(t)]
+    storage = study._storage  # noqa: SLF001 -- Optuna has no public way
+    backend = getattr(storage, "_backend", storage)
+    return SearchResult(
+        study=study.study_name,
+        storage=redacted(backend.url) if isinstance(backend, RDBStorage) else "in memory",
+        folder=folder_of(study),
+        budgets=settings.budgets,
+        space=settings.space,
+        data=settings.data,
+        sampler=settings.sampler,
+        seed=settings.seed,
+        trained=sum(map(record.trained, trials)),
+        networks=best_first([record.network_of(t) for t in trials]),
+        overhead=overhead,
+    )
+
+
+def split_network(text: str | None) -> tuple[str | None, int | None]:
+    """Return the study and the trial of ``STUDY#12``, either of which may be left out.
+
+    Raises:
+        StudyError: if what follows the ``#`` is no number.
+    """
+    if text is None or "#" not in text:
+        return text, None
+    name, _, number = text.rpartition("#")
+    if not number.isdecimal():
+        raise StudyError(f"Cannot read the network '{text}': expected STUDY#NUMBER, for example {name}#12.")
+    return name or None, int(number)
+
+
+def delivered(result: SearchResult, trial: int | None) -> Network:
+    """Return the network with a number, or the best one.
+
+    Raises:
+        StudyError: if there is none, or it was not trained to the end.
+    """
+    if trial is None:
+        if result.best is None:
+            raise StudyError(
+                f"No network of '{result.study}' has been trained to the end and fits: expected one. "
+                f"Let the search go on by the command that began it."
+            )
+        return result.best
+    finished = {n.trial: n for n in result.networks if n.state == "complete"}
+    if trial not in finished:
+        known = ", ".join(f"#{number}" for number in sorted(finished)) or "none"
+        raise StudyError(
+            f"Network #{trial} of '{result.study}' was not trained to the end: expected one of {known}."
+        )
+    return finished[trial]
+
+
+def provenance_of(study: optuna.Study, network: Network) -> dict[str, str]:
+    """Return where a network comes from, by topic, for people who meet it outside."""
+    settings = settings_of(study)
+    budgets = " ".join(f"--budget {text}" for text in settings.budgets)
+    error = f" ± {network.standard_error:.2%}" if network.standard_error is not None else ""
+    return {
+        "budget": " and ".join(settings.budgets),
+        "accuracy": f"{network.accuracy:.2%}{error} on validation images" if network.accuracy else "unknown",
+        "data": re.split(r"[/\\]", settings.data)[-1],
+        "recipe": str(settings.recipe["name"]),
+        "study": f"{study.study_name}#{network.trial}",
+        "seed": str(settings.seed),
+        "versions": f"nas {version('nas')}, torch {version('torch')}",
+        "command": f"nas search {budgets} --space {settings.space} --sampler {settings.sampler}"
+        f" --seed {settings.seed}",
+    }
+
+
+def orphans(study: optuna.Study) -> Sequence[optuna.trial.FrozenTrial]:
+    """Return the trials that a driver which no longer lives left running, oldest first."""
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
