@@ -1,6 +1,7 @@
 """How good a network is on images it has not learnt from."""
 
 import math
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from trials.feeding import Feed
+from trials.feeding import Feed, Preparation
 from trials.recipe import Recipe
 
 BATCH: Final = 128
@@ -44,18 +45,33 @@ def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[Non
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, feed: Feed, recipe: Recipe) -> Scores:
-    """Return how `network` classifies all images of `feed`; the host waits for the device once."""
+def evaluate(
+    network: nn.Module,
+    feed: Feed,
+    prepare: Preparation,
+    recipe: Recipe,
+    after_batch: Callable[[], None] = lambda: None,
+) -> Scores:
+    """Return how `network` classifies all images of `feed`; the host waits for the device once.
+
+    Args:
+        network: Left in evaluation mode.
+        feed: The images.
+        prepare: Brings them to what the network takes.
+        recipe: Sets the precision.
+        after_batch: Called now and then, so that others may have a turn on the device.
+    """
     network.eval()
     hits: Tensor | None = None
     loss = torch.zeros((), device=feed.device)
     for images, labels in feed.in_order(BATCH):
         with autocast(recipe, feed.device):
-            logits = network(images).float()  # [b, k]
+            logits = network(prepare(images)).float()  # [b, k]
         loss += F.cross_entropy(logits, labels, reduction="sum")
         classes = logits.shape[1]
         pairs = torch.bincount(labels * classes + logits.argmax(1), minlength=classes**2)
         hits = pairs if hits is None else hits + pairs
+        after_batch()
     assert hits is not None
     side = math.isqrt(len(hits))
     return scores_from(hits.reshape(side, side).cpu(), loss.item() / len(feed))
@@ -78,7 +94,14 @@ def scores_from(confusion: Int64[Tensor, "k k"], loss: float) -> Scores:
 
 
 @torch.no_grad()
-def recalibrate(network: nn.Module, feed: Feed, rows: list[Tensor], recipe: Recipe) -> None:
+def recalibrate(
+    network: nn.Module,
+    feed: Feed,
+    prepare: Preparation,
+    rows: Sequence[Tensor],
+    recipe: Recipe,
+    after_batch: Callable[[], None] = lambda: None,
+) -> None:
     """Re-estimate BatchNorm's statistics as their mean over the batches at `rows`.
 
     The running statistics lag behind the weights while the rate is high, which makes early values
@@ -87,8 +110,10 @@ def recalibrate(network: nn.Module, feed: Feed, rows: list[Tensor], recipe: Reci
     Args:
         network: Changed in place.
         feed: Training images, not augmented.
+        prepare: Brings them to what the network takes.
         rows: The rows of each batch.
         recipe: Sets the precision.
+        after_batch: Called now and then, so that others may have a turn on the device.
     """
     norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
     if not norms or not rows:
@@ -102,7 +127,8 @@ def recalibrate(network: nn.Module, feed: Feed, rows: list[Tensor], recipe: Reci
     for batch in rows:
         images, _ = feed.batch(batch)
         with autocast(recipe, feed.device):
-            network(feed.resized(images))
+            network(prepare(images))
+        after_batch()
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()

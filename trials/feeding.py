@@ -1,57 +1,84 @@
 """Batches as a network takes them, made on the device from stored pixels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn import functional as F
 
-from trials.images import Images, Splits
+from trials.images import Images
+
+RESIDENT_SHARE: Final = 0.25
+"""Images stay on a GPU if they take at most this share of its free memory: trials share GPUs."""
 
 
 class Feed:
-    """One part of the images on a device, given out as normalised batches.
+    """One part of the images, given out in batches on the device that trains.
 
     Args:
         images: What is given out.
-        splits: Whose mean and standard deviation normalise it.
-        resolution: Side of the square that images are resized to, pixels.
-        device: Where batches are made; the pixels are copied there once.
+        device: Where batches are made; the pixels are copied there once if they fit.
     """
 
-    def __init__(self, images: Images, splits: Splits, *, resolution: int, device: torch.device) -> None:
-        self._pixels = torch.from_numpy(images.images).to(device)  # [n, h, w, c]
-        self._labels = torch.from_numpy(images.labels).to(device)
-        self._mean = torch.tensor(splits.mean, device=device).mul(255.0)[:, None, None]
-        self._scale = torch.tensor(splits.std, device=device).mul(255.0).reciprocal()[:, None, None]
-        self._resolution = resolution
+    def __init__(self, images: Images, device: torch.device) -> None:
         self.device = device
+        self._home = device if _fits(images, device) else torch.device("cpu")
+        self._pixels = torch.from_numpy(images.images).to(self._home)  # [n, h, w, c]
+        self._labels = torch.from_numpy(images.labels).to(self._home)
 
     def __len__(self) -> int:
         return len(self._labels)
 
     def batch(self, rows: Int64[Tensor, " b"]) -> tuple[Float[Tensor, "b c h w"], Int64[Tensor, " b"]]:
-        """Return the images at `rows` at their stored size, normalised, and their labels."""
-        pixels = self._pixels[rows].permute(0, 3, 1, 2)  # [b, c, h, w], channels last in memory
-        return pixels.float().sub_(self._mean).mul_(self._scale), self._labels[rows]
+        """Return the images at `rows` at their stored size, in [0, 1], and their labels."""
+        pixels, labels = self._pixels[rows], self._labels[rows]
+        if self._home != self.device:
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+            labels = labels.pin_memory().to(self.device, non_blocking=True)
+        return pixels.permute(0, 3, 1, 2).float().mul_(1 / 255), labels  # channels last in memory
 
-    def resized(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c r r"]:
-        """Return `images` at the resolution, bilinear, averaged where they shrink."""
+    def shuffled(self, batch_size: int, generator: torch.Generator) -> Sequence[Tensor]:
+        """Return the rows of each batch of an epoch: every row once, batches of nearly one size."""
+        order = torch.randperm(len(self), generator=generator).to(self._home)
+        return order.tensor_split(max(1, -(-len(self) // batch_size)))
+
+    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all images and their labels, at most `size` at a time."""
+        for rows in torch.arange(len(self), device=self._home).split(size):
+            yield self.batch(rows)
+
+
+class Preparation:
+    """Brings images in [0, 1] to what one network takes.
+
+    Args:
+        mean: Mean of each channel, in [0, 1].
+        std: Standard deviation of each channel, in (0, 1].
+        resolution: Side of the square that images are resized to, pixels.
+        device: Where the images are.
+    """
+
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], resolution: int, device: torch.device
+    ) -> None:
+        self._mean = torch.tensor(mean, device=device)[:, None, None]
+        self._scale = torch.tensor(std, device=device).reciprocal()[:, None, None]
+        self._resolution = resolution
+
+    def __call__(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c r r"]:
+        """Return `images` normalised and resized: bilinear, averaged where they shrink."""
         side = self._resolution
+        images = (images - self._mean) * self._scale
         if images.shape[2:] != (side, side):
             shrinks = images.shape[2] > side or images.shape[3] > side
             images = F.interpolate(images, size=(side, side), mode="bilinear", antialias=shrinks)
         return images.contiguous(memory_format=torch.channels_last)
 
-    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield all images as the network takes them, at most `size` at a time, with their labels."""
-        for rows in torch.arange(len(self), device=self.device).split(size):
-            images, labels = self.batch(rows)
-            yield self.resized(images), labels
 
-
-def shuffled(count: int, batch_size: int, generator: torch.Generator, device: torch.device) -> list[Tensor]:
-    """Return the rows of each batch of an epoch: every row once, batches of nearly one size."""
-    order = torch.randperm(count, generator=generator).to(device)
-    return list(order.tensor_split(max(1, -(-count // batch_size))))
+def _fits(images: Images, device: torch.device) -> bool:
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return images.images.nbytes <= RESIDENT_SHARE * free

@@ -36,6 +36,16 @@ class Recipe(BaseModel):
         precision: ``bf16`` runs under autocast, ``fp32`` does not.
         shift: Largest random translation as a share of the side.
         flip: Whether images are mirrored left to right at random.
+        randaugment_rounds: Random changes to each image, see `trials.augmentation`.
+        randaugment_magnitude: How strong they are.
+        erase: Share of the images in which a square is greyed out.
+        mixup: Beta distribution's parameter of the share in which images are mixed; 0 mixes none.
+        cutmix: The same for the area that is swapped; with both, each batch draws one.
+        drop_path: Probability with which the last block is skipped in training.
+        ema_decay: Of the average over weights that is evaluated and kept; 0 averages none.
+        teacher: Path of the ``weights.safetensors`` of a trial to learn from, or none.
+        teacher_share: Weight of the teacher's outputs in the loss; the rest is the labels'.
+        teacher_temperature: By which both networks' logits are divided.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +69,16 @@ class Recipe(BaseModel):
     precision: Literal["bf16", "fp32"] = "bf16"
     shift: float = Field(default=0.0, ge=0, lt=1)
     flip: bool = False
+    randaugment_rounds: int = Field(default=0, ge=0)
+    randaugment_magnitude: Share = 0.5
+    erase: Share = 0.0
+    mixup: float = Field(default=0.0, ge=0)
+    cutmix: float = Field(default=0.0, ge=0)
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)
+    teacher: str | None = None
+    teacher_share: Share = 0.5
+    teacher_temperature: float = Field(default=2.0, gt=0)
 
     @model_validator(mode="after")
     def _rungs_ascend_to_the_end(self) -> "Recipe":
@@ -91,6 +111,8 @@ class Recipe(BaseModel):
 def recipe_from_yaml(path: Path) -> Recipe:
     """Return the recipe in a YAML file; its name defaults to the file's.
 
+    The path of a teacher is relative to the file.
+
     Raises:
         RecipeError: if the file is missing, is not YAML or does not hold a recipe.
     """
@@ -105,7 +127,10 @@ def recipe_from_yaml(path: Path) -> Recipe:
             f"Cannot use the recipe '{path}': expected 'field: value' lines, for example "
             f"'epochs: 6', with the fields of trials/recipe.py."
         )
-    return Recipe.from_json({"name": path.stem, **fields})
+    recipe = Recipe.from_json({"name": path.stem, **fields})
+    if recipe.teacher is None:
+        return recipe
+    return recipe.model_copy(update={"teacher": str((path.parent / recipe.teacher).resolve())})
 
 
 def _named(fields: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ class EpochResult:
         final: Whether this is the recipe's last epoch.
         balanced_accuracy: Mean recall over the classes, in [0, 1], where it was computed.
         macro_f1: Mean F1 score over the classes, in [0, 1], where it was computed.
+        waited_seconds: The part of `seconds` spent waiting for latency measurements on this host.
     """
 
     epoch: int
@@ -29,6 +30,7 @@ class EpochResult:
     final: bool
     balanced_accuracy: float | None = None
     macro_f1: float | None = None
+    waited_seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them."""

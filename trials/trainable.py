@@ -15,6 +15,7 @@ import search_spaces
 from search_spaces.errors import DataError
 from trials.checkpoint import write_whole
 from trials.datasets import open_images
+from trials.device_lock import host_lock_path
 from trials.errors import DamagedCheckpointError
 from trials.images import Splits
 from trials.recipe import Recipe
@@ -133,6 +134,7 @@ def _epochs(
             seed=seed,
             device=torch.device(told.device),
             checkpoint=checkpoint,
+            lock=host_lock_path(),
         )
 
     try:

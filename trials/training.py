@@ -4,36 +4,23 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn, optim
-from torch.nn import functional as F
+from torch import nn
 
-from trials.augmentation import augment
+from trials import device_lock
 from trials.checkpoint import load_checkpoint, save_checkpoint
 from trials.errors import CheckpointError, NonFiniteLossError
-from trials.evaluation import autocast, evaluate, recalibrate
-from trials.feeding import Feed, shuffled
+from trials.evaluation import evaluate, recalibrate
+from trials.feeding import Feed, Preparation
 from trials.images import Splits
-from trials.optimisers import build_optimiser, set_rate
+from trials.learning import Learner
 from trials.recipe import Recipe
 from trials.result import EpochResult
-from trials.schedule import rate_at
-from trials.seeding import generator, stream_seed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Setting:
-    network: nn.Module
-    optimiser: optim.Optimizer
-    recipe: Recipe
-    learning: Feed
-    judging: Feed
-    seed: int
-    device: torch.device
+from trials.seeding import generator
+from trials.teacher import load_teacher
 
 
 def train(
@@ -45,6 +32,7 @@ def train(
     seed: int,
     device: torch.device,
     checkpoint: Path | None = None,
+    lock: Path | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[EpochResult]:
     """Train `network` in place and yield a result after each epoch.
@@ -61,102 +49,97 @@ def train(
         seed: Of the order, the augmentation and the network's own randomness; see `trial_seed`.
         device: Where to train.
         checkpoint: File of the training's state, or None to keep none.
+        lock: The host's lock that keeps measurements apart from training, see `device_lock`; None
+            where nothing is measured.
         clock: Returns seconds.
 
     Raises:
         NonFiniteLossError: if the training loss of an epoch is infinite or not a number.
+        OutOfMemoryError: if the device cannot hold the network even with one image.
+        RecipeError: if the recipe's teacher or drop_path does not suit the network or the images.
         DamagedCheckpointError: if the checkpoint cannot be read.
         CheckpointError: if it is of another training.
     """
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    setting = _Setting(
-        network=network,
-        optimiser=build_optimiser(network, recipe),
-        recipe=recipe,
-        learning=Feed(splits.train, splits, resolution=resolution, device=device),
-        judging=Feed(splits.validation, splits, resolution=resolution, device=device),
+    learning = Feed(splits.train, device)
+    judging = Feed(splits.validation, device)
+    prepare = Preparation(splits.mean, splits.std, resolution, device)
+    learner = Learner(
+        network,
+        recipe,
+        learning,
+        prepare,
+        classes=len(splits.classes),
         seed=seed,
-        device=device,
+        teacher=load_teacher(recipe, splits, device),
     )
     identity = _identity(splits, recipe, resolution, seed)
-    history = _restored(setting, identity, checkpoint)
-    yield from history
-    for epoch in range(len(history) + 1, recipe.epochs + 1):
-        result = _epoch(setting, epoch, clock)
-        history.append(result)
-        if checkpoint is not None:
-            save_checkpoint(checkpoint, _state(setting, identity, history))
-        yield result
+    history = _restored(learner, identity, checkpoint, device)
+    recalibrating = learning.shuffled(recipe.batch_size, generator(seed, "recalibration"))
 
-
-def _epoch(setting: _Setting, epoch: int, clock: Callable[[], float]) -> EpochResult:
-    started = clock()
-    with _own_randomness(setting, epoch):
-        train_loss = _learn(setting, epoch)
-    if not math.isfinite(train_loss):
-        raise NonFiniteLossError(
-            f"The training loss became {train_loss} in epoch {epoch}: expected a finite number. "
-            f"A lower learning_rate than {setting.recipe.learning_rate:g}, gradient_clip or "
-            f"precision: fp32 may help."
+    def epoch_result(epoch: int) -> EpochResult:
+        started = clock()
+        with _turns(lock, clock) as turns:
+            train_loss = learner.learn(epoch, turns.step)
+            _check_finite(train_loss, epoch, recipe)
+            rows = recalibrating[: recipe.recalibration_batches]
+            recalibrate(learner.judged, learning, prepare, rows, recipe, turns.step)
+            scores = evaluate(learner.judged, judging, prepare, recipe, turns.step)
+        return EpochResult(
+            epoch=epoch,
+            accuracy=scores.accuracy,
+            standard_error=scores.standard_error,
+            loss=scores.loss,
+            train_loss=train_loss,
+            seconds=clock() - started,
+            final=epoch == recipe.epochs,
+            balanced_accuracy=scores.balanced_accuracy,
+            macro_f1=scores.macro_f1,
+            waited_seconds=turns.waited_s,
         )
-    recalibrate(setting.network, setting.learning, _recalibration_rows(setting), setting.recipe)
-    scores = evaluate(setting.network, setting.judging, setting.recipe)
-    return EpochResult(
-        epoch=epoch,
-        accuracy=scores.accuracy,
-        standard_error=scores.standard_error,
-        loss=scores.loss,
-        train_loss=train_loss,
-        seconds=clock() - started,
-        final=epoch == setting.recipe.epochs,
-        balanced_accuracy=scores.balanced_accuracy,
-        macro_f1=scores.macro_f1,
-    )
+
+    for epoch in range(1, recipe.epochs + 1):
+        if epoch > len(history):
+            history.append(epoch_result(epoch))
+            if checkpoint is not None:
+                told = [result.to_json() for result in history]
+                state = {"identity": identity, "history": told, "learner": learner.state_dict()}
+                save_checkpoint(checkpoint, state)
+        if epoch == recipe.epochs and learner.average is not None:
+            network.load_state_dict(learner.average.network.state_dict())
+        yield history[epoch - 1]
 
 
-def _learn(setting: _Setting, epoch: int) -> float:
-    """Return the mean training loss of an epoch; the host waits for the device once, at its end."""
-    setting.network.train()
-    recipe = setting.recipe
-    draws = generator(setting.seed, "augmentation", epoch, setting.device)
-    order = generator(setting.seed, "order", epoch)
-    batches = shuffled(len(setting.learning), recipe.batch_size, order, setting.device)
-    total = torch.zeros((), device=setting.device)
-    for step, rows in enumerate(batches):
-        done = (epoch - 1 + (step + 1) / len(batches)) / recipe.epochs
-        set_rate(setting.optimiser, rate_at(done, recipe))
-        images, labels = setting.learning.batch(rows)
-        images = setting.learning.resized(augment(images, recipe, draws))
-        total += _step(setting, images, labels) * len(rows)
-    return total.item() / len(setting.learning)
-
-
-def _step(setting: _Setting, images: Tensor, labels: Tensor) -> Tensor:
-    recipe = setting.recipe
-    setting.optimiser.zero_grad(set_to_none=True)
-    with autocast(recipe, setting.device):
-        logits = setting.network(images)
-    loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
-    loss.backward()
-    if recipe.gradient_clip is not None:
-        nn.utils.clip_grad_norm_(setting.network.parameters(), recipe.gradient_clip, foreach=True)
-    setting.optimiser.step()
-    return loss.detach()
-
-
-def _recalibration_rows(setting: _Setting) -> list[Tensor]:
-    order = generator(setting.seed, "recalibration")
-    batches = shuffled(len(setting.learning), setting.recipe.batch_size, order, setting.device)
-    return batches[: setting.recipe.recalibration_batches]
+def _check_finite(loss: float, epoch: int, recipe: Recipe) -> None:
+    if not math.isfinite(loss):
+        raise NonFiniteLossError(
+            f"The training loss became {loss} in epoch {epoch}: expected a finite number. A lower "
+            f"learning_rate than {recipe.learning_rate:g}, gradient_clip or precision: fp32 may help."
+        )
 
 
 @contextmanager
-def _own_randomness(setting: _Setting, epoch: int) -> Iterator[None]:
-    """Seed torch's global generators, which dropout draws from, and put the caller's back after."""
-    devices = [setting.device] if setting.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(stream_seed(setting.seed, "network", epoch))
-        yield
+def _turns(lock: Path | None, clock: Callable[[], float]) -> Iterator["_Turns"]:
+    if lock is None:
+        yield _Unshared()
+    else:
+        with device_lock.training(lock, clock=clock) as turns:
+            yield turns
+
+
+class _Turns(Protocol):
+    waited_s: float
+
+    def step(self) -> None: ...
+
+
+class _Unshared:
+    """The turns of a training that nobody measures beside."""
+
+    waited_s = 0.0
+
+    def step(self) -> None:
+        """Go on at once."""
 
 
 def _identity(splits: Splits, recipe: Recipe, resolution: int, seed: int) -> dict[str, Any]:
@@ -168,19 +151,12 @@ def _identity(splits: Splits, recipe: Recipe, resolution: int, seed: int) -> dic
     }
 
 
-def _state(setting: _Setting, identity: dict[str, Any], history: list[EpochResult]) -> dict[str, Any]:
-    return {
-        "identity": identity,
-        "history": [result.to_json() for result in history],
-        "network": setting.network.state_dict(),
-        "optimiser": setting.optimiser.state_dict(),
-    }
-
-
-def _restored(setting: _Setting, identity: dict[str, Any], checkpoint: Path | None) -> list[EpochResult]:
+def _restored(
+    learner: Learner, identity: dict[str, Any], checkpoint: Path | None, device: torch.device
+) -> list[EpochResult]:
     if checkpoint is None or not checkpoint.exists():
         return []
-    state = load_checkpoint(checkpoint, setting.device)
+    state = load_checkpoint(checkpoint, device)
     for name, expected in identity.items():
         if state["identity"].get(name) != expected:
             raise CheckpointError(
@@ -188,8 +164,7 @@ def _restored(setting: _Setting, identity: dict[str, Any], checkpoint: Path | No
                 f"expected the same. Remove it to restart."
             )
     try:
-        setting.network.load_state_dict(state["network"])
-        setting.optimiser.load_state_dict(state["optimiser"])
+        learner.load_state_dict(state["learner"])
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"The checkpoint '{checkpoint}' is of another network ({error}). Remove it to restart."

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 import search_spaces
 from search_spaces.errors import DataError, RecipeError
 from trials.recipe import Recipe
+from trials.result import EpochResult
 from trials.trainable import CHECKPOINT, WEIGHTS, ray_trainable, run_trial
 
 RECIPE = Recipe(name="short", epochs=2, batch_size=64)
@@ -50,9 +51,9 @@ class StopError(Exception):
 
 
 def results_of(config):
-    told = []
+    told: list[EpochResult] = []
     run_trial(config, told.append)
-    return [{**result.to_json(), "seconds": None} for result in told]
+    return [{**result.to_json(), "seconds": None, "waited_seconds": None} for result in told]
 
 
 def test_a_trial_reports_its_epochs_and_leaves_its_weights(config, tmp_path, architecture):
@@ -111,7 +112,7 @@ def test_ray_tune_hears_every_epoch(config, tmp_path, monkeypatch):
     import ray
     from ray import tune
 
-    class Listener(tune.Callback):
+    class Listener(tune.Callback):  # type: ignore[misc]
         def __init__(self):
             self.heard = []
 

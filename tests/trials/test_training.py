@@ -33,12 +33,26 @@ def test_a_training_learns_and_numbers_its_epochs(small_network, tiny_splits):
     assert results[-1].train_loss < results[0].train_loss
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+KINDS = {
+    "adamw": {},
+    "sgd": {"optimiser": "sgd", "schedule": "cosine", "gradient_clip": 1.0},
+    "everything": {
+        "ema_decay": 0.9,
+        "mixup": 0.2,
+        "cutmix": 1.0,
+        "randaugment_rounds": 2,
+        "erase": 0.5,
+        "precision": "fp32",
+    },
+}
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("killed_after", [1, 2, 3, 4])
 def test_a_killed_training_ends_bit_identical_to_an_unbroken_one(
-    small_network, tiny_splits, tmp_path, killed_after, optimiser
+    small_network, tiny_splits, tmp_path, killed_after, kind
 ):
-    recipe = SHORT.model_copy(update={"optimiser": optimiser})
+    recipe = SHORT.model_copy(update=KINDS[kind])
     unbroken = small_network()
     expected = list(run(unbroken, tiny_splits, recipe))
 
