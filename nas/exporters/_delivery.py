@@ -1,0 +1,99 @@
+"""A delivery: one trained network on its way out, with what is known about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from search_spaces.architecture import Architecture
+from search_spaces.building import build
+from search_spaces.counting import Costs, count
+from search_spaces.errors import ExportError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Delivery:
+    """One trained network, and what its files say about it.
+
+    Attributes:
+        name: Of its files and of the function that builds it.
+        architecture: What it is.
+        weights: Its parameters and buffers by name, as trained.
+        num_classes: Scores for each image.
+        in_channels: Channels of an image.
+        classes: What the scores stand for, in order; empty if unknown.
+        mean: Of each channel, subtracted from pixels in [0, 1].
+        std: Of each channel, what they are divided by afterwards.
+        provenance: Where it comes from, by topic, for example budget, study, version, command.
+        deploy: Whether the weights are delivered in the form for inference only.
+    """
+
+    name: str
+    architecture: Architecture
+    weights: Mapping[str, Tensor]
+    num_classes: int
+    in_channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: tuple[str, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    deploy: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+        return (self.in_channels, self.architecture.resolution, self.architecture.resolution)
+
+    @cached_property
+    def costs(self) -> Costs:
+        """What it takes in the form that runs: re-parameterised, batch 1."""
+        return count(
+            self.architecture, num_classes=self.num_classes, in_channels=self.in_channels, deploy=True
+        )
+
+    @cached_property
+    def network(self) -> nn.Module:
+        """The network as trained, ready for inference; what is written is compared with it."""
+        with torch.random.fork_rng(devices=[]):
+            network = build(self.architecture, num_classes=self.num_classes, in_channels=self.in_channels)
+        try:
+            network.load_state_dict(dict(self.weights))
+        except RuntimeError as error:
+            raise ExportError(
+                f"Cannot export '{self.name}': its weights do not fit its architecture ({error}). "
+                f"Give the weights that were trained for it."
+            ) from error
+        return network.eval()
+
+    def images(self, batch: int) -> Float[Tensor, "b c r r"]:
+        """Return random images, always the same ones, standard normal as after preprocessing."""
+        return torch.randn(batch, *self.shape, generator=torch.Generator().manual_seed(batch))
+
+    def scores(self, images: Float[Tensor, "b c r r"]) -> Float[Tensor, "b classes"]:
+        """Return what the trained network makes of images."""
+        with torch.inference_mode():
+            return self.network(images)
+
+    def compare(self, form: str, found: Tensor, expected: Tensor, tolerance: float) -> None:
+        """Check that a written form gives the scores of the trained network.
+
+        Args:
+            form: What is compared, for the message.
+            found: Scores of the written form, [b, classes].
+            expected: Scores of the trained network, [b, classes].
+            tolerance: Largest error accepted, as a share of the largest score, or of 1 if that is more.
+
+        Raises:
+            ExportError: if they differ by more, or are not numbers.
+        """
+        error = float((found - expected).abs().max()) if found.shape == expected.shape else float("nan")
+        allowed = tolerance * max(1.0, float(expected.abs().max()))
+        if not error <= allowed:  # also when it is not a number
+            raise ExportError(
+                f"Cannot export '{self.name}': the scores of its {form} differ from the trained network's by "
+                f"{error:.2g}, expected at most {allowed:.2g}. Nothing was written; check that its weights "
+                f"are finite."
+            )

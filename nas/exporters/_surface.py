@@ -1,0 +1,87 @@
+"""What timm's users expect of a network: its members go into the class of every exported file."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+
+class Surface(nn.Module):
+    """Takes a network of stem, stages, neck and head apart as timm does.
+
+    Attributes:
+        num_features: Channels of the map before the head.
+        channels: Of the map after each stage.
+        reductions: Pixels of the image to a position of that map.
+    """
+
+    stem: nn.Module
+    stages: Iterable[nn.Sequential]
+    neck: nn.Module
+    head: nn.Module
+    num_features: int
+    channels: tuple[int, ...]
+    reductions: tuple[int, ...]
+    features_only = False  # whether forward returns the maps after the stages
+    grad_checkpointing = False  # whether blocks run again in the backward pass
+    drop_rate = 0.0  # dropout before the head
+
+    @property
+    def num_classes(self) -> int:
+        return getattr(self.head, "out_features", 0)
+
+    @property
+    def feature_info(self) -> list[dict[str, Any]]:
+        return [
+            {"module": f"stages.{i}", "num_chs": c, "reduction": r}
+            for i, (c, r) in enumerate(zip(self.channels, self.reductions, strict=True))
+        ]
+
+    def forward_intermediates(self, x: Tensor) -> list[Tensor]:
+        """Return the map after each stage, [b, channels, r / reduction, r / reduction]."""
+        x = self.stem(x)
+        maps = []
+        for stage in self.stages:
+            for block in stage:
+                if self.grad_checkpointing and self.training:
+                    x = checkpoint(block, x, use_reentrant=False)
+                else:
+                    x = block(x)
+            maps.append(x)
+        return maps
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        return self.neck(self.forward_intermediates(x)[-1])
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        x = F.dropout(x.mean(dim=(2, 3)), self.drop_rate, self.training)  # [b, c]
+        return x if pre_logits else self.head(x)
+
+    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
+        if self.features_only:
+            return self.forward_intermediates(x)
+        return self.forward_head(self.forward_features(x))  # [b, classes]
+
+    def get_classifier(self) -> nn.Module:
+        return self.head
+
+    def reset_classifier(self, num_classes: int, global_pool: str = "avg") -> None:
+        """Put a fresh head in place, or none for 0 classes."""
+        if global_pool != "avg":
+            raise ValueError(f"got global_pool={global_pool!r}, expected 'avg'")
+        self.head = nn.Identity()
+        if num_classes:
+            self.head = nn.Linear(self.num_features, num_classes)
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        self.grad_checkpointing = enable
+
+    def switch_to_deploy(self) -> nn.Module:
+        """Replace what only training needs by equal convolutions; cannot be undone."""
+        for module in list(self.modules())[1:]:
+            switch = getattr(module, "switch_to_deploy", None)
+            if switch is not None:
+                switch()
+        return self

@@ -1,0 +1,109 @@
+"""Hands a trained network over: a folder that needs nothing of ours, whole or not at all."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from nas.exporters import EXPORTERS, Delivery
+from nas.exporters._naming import check_name
+from nas.exporters._placing import check_folder, placed
+from search_spaces.architecture import Architecture
+from search_spaces.errors import ExportError
+
+FORMS: Final = ("torch_module",)
+"""What is written unless asked otherwise, the least first."""
+
+
+def export_network(
+    architecture: Architecture,
+    *,
+    folder: Path,
+    name: str,
+    weights: Mapping[str, Tensor] | Path,
+    num_classes: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    in_channels: int = 3,
+    classes: Sequence[str] = (),
+    provenance: Mapping[str, str] | None = None,
+    sha256: str | None = None,
+    deploy: bool = False,
+    forms: Sequence[str] | None = None,
+    into: bool = False,
+    force: bool = False,
+) -> tuple[Path, ...]:
+    """Write a trained network into a folder, and return the files.
+
+    Everything is written beside the folder and checked there, and then moved into place: a folder is
+    never half-written, and files of other people in it are never touched.
+
+    Args:
+        architecture: What the network is.
+        folder: Where its files go; made if it is missing.
+        name: Of its files and of the function that builds it.
+        weights: Its parameters and buffers by name, or a safetensors file of them.
+        num_classes: Scores for each image.
+        mean: Of each channel, subtracted from pixels in [0, 1].
+        std: Of each channel, what they are divided by afterwards.
+        in_channels: Channels of an image.
+        classes: What the scores stand for, in order.
+        provenance: Where it comes from, by topic, for example budget, study, version, command.
+        sha256: What the weights file must hash to, hexadecimal.
+        deploy: Whether to deliver the form for inference only.
+        forms: What is written, files in nas/exporters; by default all, or `torch_module` alone with `into`.
+        into: Whether the folder may hold other files, as a repository does.
+        force: Whether files of the same names may be replaced.
+
+    Raises:
+        ExportError: if the name, the folder or the weights cannot be used, or what was written differs.
+        UnknownNameError: if a form is on no shelf.
+    """
+    folder = folder.expanduser().resolve()
+    exporters = [EXPORTERS[form] for form in forms or (FORMS[:1] if into else FORMS)]
+    check_name(name, exporters)
+    files = tuple(file for exporter in exporters for file in exporter.files(name))
+    check_folder(folder, files, into=into, force=force)
+    delivery = Delivery(
+        name=name,
+        architecture=architecture,
+        weights=weights if isinstance(weights, Mapping) else _read(weights, sha256),
+        num_classes=num_classes,
+        in_channels=in_channels,
+        mean=tuple(mean),
+        std=tuple(std),
+        classes=tuple(classes),
+        provenance=dict(provenance or {}),
+        deploy=deploy,
+    )
+    with placed(folder) as stage:
+        for exporter in exporters:
+            exporter.write(delivery, stage)
+    for file in _stale(name, files):
+        (folder / file).unlink(missing_ok=True)
+    return tuple(folder / file for file in files)
+
+
+def _stale(name: str, files: Sequence[str]) -> list[str]:
+    """Return files of an earlier export that hold other weights now, if they bear its name."""
+    known = [file for exporter in EXPORTERS.values() for file in exporter.files(name)]
+    return [file for file in known if name in file and file not in files]
+
+
+def _read(weights: Path, sha256: str | None) -> dict[str, Tensor]:
+    try:
+        found = hashlib.sha256(weights.read_bytes()).hexdigest()
+        if sha256 is not None and found != sha256.lower():
+            raise ExportError(
+                f"Cannot export '{weights}': its SHA-256 is {found[:16]}..., expected {sha256[:16]}...: it "
+                f"is damaged or of another training. Train the network again with nas retrain."
+            )
+        return load_file(weights)
+    except (OSError, SafetensorError) as error:
+        raise ExportError(
+            f"Cannot read the weights '{weights}': {error}. Expected a safetensors file."
+        ) from error

@@ -1,0 +1,128 @@
+"""What every exporter owes, and that every mixer and block on the shelves survives the way out."""
+
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch.nn import functional as F
+
+from nas.exporters import EXPORTERS
+from nas.exporting import export_network
+from tests.nas.exporters.networks import delivery, every_part, names_in, random_networks, trained
+
+NETWORKS = every_part() | {f"random-{i:02d}": a for i, a in enumerate(random_networks(30))}
+
+
+def needed_by(*distributions):
+    """Return the distributions that these need, themselves included."""
+    found, waiting = set(), list(distributions)
+    while waiting:
+        name = waiting.pop()
+        try:
+            requirements = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # for another platform
+        found.add(name)
+        plain = {re.match(r"[\w.-]+", r)[0] for r in requirements if "extra ==" not in r}
+        waiting += sorted(plain - found)
+    return found
+
+
+def link_packages(folder, *distributions):
+    """Fill a folder with links to these distributions and what they need, and to nothing else."""
+    for name in needed_by(*distributions):
+        installed = importlib.metadata.distribution(name)
+        tops = {file.parts[0] for file in installed.files or ()} - {"..", "__pycache__"}
+        for top in tops:
+            (folder / top).symlink_to(Path(str(installed.locate_file(top))).resolve())
+
+
+def export_with_expectations(architecture, folder):
+    """Export a network, and beside it what it gives and its gradient in one training step."""
+    network = trained(architecture)
+    given = delivery(architecture, weights=network.state_dict())
+    export_network(
+        architecture,
+        folder=folder,
+        name="my_net",
+        weights=given.weights,
+        num_classes=10,
+        mean=given.mean,
+        std=given.std,
+        provenance=given.provenance,
+        forms=["torch_module"],
+    )
+    images, labels = given.images(3), torch.tensor([1, 4, 7])
+    scores = given.scores(images)
+    F.cross_entropy(network.train()(images), labels).backward()
+    gradients = {f"gradient.{name}": p.grad.contiguous() for name, p in network.named_parameters()}
+    expected = {"images": images, "labels": labels, "scores": scores.clone(), **gradients}
+    save_file(expected, folder / "expected.safetensors")
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """Return what the exports of all networks did where only torch and safetensors are installed."""
+    packages, exports = tmp_path_factory.mktemp("packages"), tmp_path_factory.mktemp("exports")
+    link_packages(packages, "torch", "safetensors")
+    for name, architecture in NETWORKS.items():
+        export_with_expectations(architecture, exports / name)
+    script = Path(__file__).parents[1] / "nas" / "exporters" / "bare_check.py"
+    command = [sys.executable, "-I", "-S", script, packages, exports]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=exports)
+    assert done.returncode == 0, done.stderr
+    return exports, json.loads(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_where_only_torch_is_installed_an_export_is_the_trained_network(bare, name):
+    assert bare[1]["found"][name]["scores"] <= 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_where_only_torch_is_installed_an_export_trains_like_the_network(bare, name):
+    assert bare[1]["found"][name]["gradients"] <= 1e-4
+
+
+@pytest.mark.slow
+def test_an_export_never_imports_us(bare):
+    assert bare[1]["ours"] == []
+
+
+@pytest.mark.slow
+def test_exported_files_pass_ruff_and_its_format(bare):
+    command = [sys.executable, "-m", "ruff"]
+    for arguments in (
+        ["check", "--isolated", "--no-cache"],
+        ["format", "--isolated", "--check", "--no-cache"],
+    ):
+        done = subprocess.run([*command, *arguments, bare[0]], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("random")])
+def test_the_file_of_a_catalog_network_is_under_300_lines(bare, name):
+    assert len((bare[0] / name / "my_net.py").read_text().splitlines()) < 300
+
+
+@pytest.mark.parametrize("form", EXPORTERS)
+def test_an_exporter_writes_the_files_that_it_names_and_no_other(form, tmp_path):
+    exporter = EXPORTERS[form]
+    exporter.write(delivery(NETWORKS["mixer-depthwise"]), tmp_path)
+    assert names_in(tmp_path) == set(exporter.files("my_net"))
+
+
+@pytest.mark.parametrize("form", EXPORTERS)
+def test_an_exporter_leaves_the_generator_of_torch_alone(form, tmp_path):
+    before = torch.get_rng_state()
+    EXPORTERS[form].write(delivery(NETWORKS["mixer-depthwise"]), tmp_path)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,102 @@
+"""Networks to export: one around every mixer and every block on the shelves, and random ones."""
+
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+import search_spaces
+from nas.exporters import Delivery
+from search_spaces.architecture import Architecture, Stage, options_of
+from search_spaces.blocks import BLOCKS
+from search_spaces.catalog import SPACES
+from search_spaces.mixers import MIXERS
+
+PROVENANCE = {
+    "budget": "300M-MACs",
+    "study": 'a "study"',
+    "version": "0.1.0",
+    "command": "nas search --budget 300M-MACs",
+}
+
+
+def around_mixer(mixer: str) -> Architecture:
+    """Return a small network with this mixer in two stages of different width."""
+    stages = tuple(
+        Stage(block="metaformer", channels=c, depth=2, stride=2, options=options_of({"mixer": mixer}))
+        for c in (16, 32)
+    )
+    return Architecture(network="pyramid", resolution=32, stages=stages)
+
+
+def of_block(block: str) -> Architecture:
+    """Return a small network of this block, around a depthwise convolution if it takes a mixer."""
+    mixer = {"mixer": "depthwise"} if "mixer" in _parameters(BLOCKS[block]) else {}
+    stages = tuple(
+        Stage(block=block, channels=c, depth=2, stride=2, options=options_of(mixer)) for c in (16, 32)
+    )
+    return Architecture(network="pyramid", resolution=32, stages=stages)
+
+
+def random_networks(count: int) -> Iterator[Architecture]:
+    """Yield small networks drawn from every space of the catalog in turn."""
+    rng = np.random.default_rng(0)
+    names = sorted(SPACES)
+    for number in range(count):
+        architecture = None
+        while architecture is None or not _is_small(architecture):
+            architecture = SPACES[names[number % len(names)]].sample(rng)
+        yield architecture
+
+
+def _is_small(architecture: Architecture) -> bool:
+    costs = search_spaces.count(architecture, num_classes=10)
+    return costs.macs <= 100e6 and costs.params <= 3e6
+
+
+def trained(architecture: Architecture, *, num_classes: int = 10, in_channels: int = 3) -> nn.Module:
+    """Return a network whose batch norms and biases are as far from their start as training leaves them."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = search_spaces.build(architecture, num_classes=num_classes, in_channels=in_channels)
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            if value.is_floating_point() and value.ndim == 1:
+                noise = torch.rand(value.shape, generator=generator)
+                value.copy_(value + 0.2 * noise if "var" in name else value + 0.2 * (noise - 0.5))
+    return network.eval()
+
+
+def delivery(architecture: Architecture, *, name: str = "my_net", **known: Any) -> Delivery:
+    """Return a network on its way out."""
+    fields: dict[str, Any] = {
+        "num_classes": 10,
+        "in_channels": 3,
+        "mean": (0.5, 0.5, 0.5),
+        "std": (0.25, 0.25, 0.25),
+        "provenance": PROVENANCE,
+        **known,
+    }
+    sizes = {"num_classes": fields["num_classes"], "in_channels": fields["in_channels"]}
+    weights = fields.pop("weights", None) or trained(architecture, **sizes).state_dict()
+    return Delivery(name=name, architecture=architecture, weights=weights, **fields)
+
+
+def every_part() -> dict[str, Architecture]:
+    """Return a network around each mixer and of each block, by what it shows."""
+    found = {f"mixer-{name}": around_mixer(name) for name in MIXERS}
+    return found | {f"block-{name}": of_block(name) for name in BLOCKS}
+
+
+def names_in(folder: Path) -> set[str]:
+    """Return the names of all files below a folder."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def _parameters(block: type[nn.Module]) -> set[str]:
+    return set(inspect.signature(block).parameters)
