@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeAlias
 
@@ -11,18 +12,11 @@ from trials.timing import Timing
 
 Condition: TypeAlias = str | int | float | None
 
-SETTING: Final = (
-    "target",
-    "device",
-    "runtime",
-    "version",
-    "threads",
-    "batch",
-    "dtype",
-    "resolution",
-    "clock",
-)
-"""The conditions that a figure holds for; the others describe the hour in which it was taken."""
+SETTING: Final = ("target", "device", "runtime", "version", "threads", "batch", "dtype", "clock")
+"""The conditions that figures must share to be compared; the others belong to the network or the hour."""
+
+_PRIOR_SPREAD: Final = 0.015  # standard deviation between runs of a target that was never repeated
+_PRIOR_RUNS: Final = 4.0  # how many repeats it takes to outweigh that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +49,8 @@ class Latency:
 
     @property
     def setting(self) -> dict[str, Condition]:
-        """The conditions that the figure holds for, without those of the hour."""
-        return {name: self.conditions[name] for name in SETTING if name in self.conditions}
+        """The conditions that comparable figures share; see `setting_of`."""
+        return setting_of(self.conditions)
 
     def holds(self, limit_ms: float, *, spread: float = 0.0) -> bool:
         """Return whether the network meets a limit: stable, and below it with 95 % confidence.
@@ -100,3 +94,26 @@ class Latency:
             stable=timing.stable,
             conditions={**conditions, **circumstances},
         )
+
+
+def setting_of(conditions: Mapping[str, Condition]) -> dict[str, Condition]:
+    """Return the conditions that figures must share to be compared, also of what a probe found."""
+    return {name: conditions[name] for name in SETTING if name in conditions}
+
+
+def between_run_spread(repeats: Iterable[Sequence[float]]) -> float:
+    """Return by what share a measurement may differ from an earlier one of the same network.
+
+    That is 1.96 standard deviations of the logarithm, pooled over networks, and with little to go by
+    drawn towards what is usual.
+
+    Args:
+        repeats: The medians of each network that was measured more than once, milliseconds.
+    """
+    degrees, squares = _PRIOR_RUNS, _PRIOR_RUNS * _PRIOR_SPREAD**2
+    for medians_ms in repeats:
+        if len(medians_ms) > 1:
+            logs = [math.log(m) for m in medians_ms]
+            degrees += len(logs) - 1
+            squares += statistics.variance(logs) * (len(logs) - 1)
+    return 1.96 * math.sqrt(squares / degrees)

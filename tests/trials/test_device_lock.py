@@ -38,12 +38,14 @@ def start():
             [sys.executable, "-c", code, *map(str, args)], stdout=subprocess.PIPE, text=True
         )
         processes.append(process)
+        assert process.stdout is not None
         return process, process.stdout.readline()
 
     yield run
     for process in processes:
         process.kill()
         process.wait()
+        assert process.stdout is not None
         process.stdout.close()
 
 

@@ -1,9 +1,10 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.errors import TargetError
-from trials.latency import Latency
+from trials.latency import Latency, between_run_spread
 
 times_ms = st.floats(1e-3, 1e4)
 
@@ -56,3 +57,15 @@ def test_meeting_a_limit_takes_the_upper_end_and_the_spread_and_stability():
     assert not latency().holds(11.0, spread=0.01)
     assert latency().holds(11.2, spread=0.01)
     assert not latency(stable=False).holds(100.0)
+
+
+def test_the_spread_is_that_of_the_repeats_once_there_are_many():
+    # 400 degrees of freedom: 20 % off happens once in 10^7.
+    rng = np.random.default_rng(0)
+    repeats = [list(7.0 * np.exp(0.05 * rng.standard_normal(2))) for _ in range(400)]
+    assert between_run_spread(repeats) == pytest.approx(1.96 * 0.05, rel=0.2)
+
+
+def test_without_repeats_the_spread_is_a_few_percent():
+    assert 0.01 < between_run_spread([]) < 0.05
+    assert between_run_spread([[5.0], [7.0]]) == between_run_spread([])

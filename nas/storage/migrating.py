@@ -1,0 +1,53 @@
+"""Brings our tables in a database to this version's form."""
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from nas.storage.schema import VERSION_TABLE
+from search_spaces.errors import StorageError
+
+_MIGRATIONS: Final = Path(__file__).with_name("migrations")
+_ADVISORY_KEY: Final = 0x6E61735F  # "nas_": whoever migrates holds this lock of PostgreSQL
+
+
+def migrate(engine: Engine) -> None:
+    """Create our tables or bring them to this version; several processes may try at once.
+
+    Raises:
+        StorageError: if a later version of this project wrote them.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    script = ScriptDirectory.from_config(config)
+    with engine.connect() as connection:
+        if _revision(connection) == script.get_current_head():
+            return
+    with engine.begin() as connection:
+        _exclude_others(connection)
+        found = _revision(connection)
+        if found is not None and found not in {s.revision for s in script.walk_revisions()}:
+            raise StorageError(
+                f"The storage holds tables of version '{found}', this is version "
+                f"'{script.get_current_head()}': expected that or an earlier one. Update this project."
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision()
+
+
+def _exclude_others(connection: Connection) -> None:
+    """Wait for and become the only process that changes tables, until the transaction ends."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_KEY})

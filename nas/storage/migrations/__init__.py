@@ -1,0 +1,1 @@
+"""How our tables came to be, version by version (alembic)."""

@@ -1,0 +1,64 @@
+"""Our tables, beside Optuna's in one database; their names begin with ``nas_``.
+
+A change here needs a migration in nas/storage/migrations/versions; a test compares the two.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import DateTime, Double, ForeignKey, Index, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+VERSION_TABLE: Final = "nas_alembic_version"
+
+
+class Base(DeclarativeBase):
+    """All of our tables."""
+
+
+class ArchitectureRow(Base):
+    """An architecture that something else here refers to."""
+
+    __tablename__ = "nas_architectures"
+
+    fingerprint: Mapped[str] = mapped_column(String(16), primary_key=True)
+    json: Mapped[str] = mapped_column(Text)
+
+
+class LatencyRow(Base):
+    """One measurement of one network on one target; never changed, never shared by two measurements."""
+
+    __tablename__ = "nas_latencies"
+    __table_args__ = (
+        Index("nas_latencies_network", "fingerprint", "num_classes", "in_channels"),
+        Index("nas_latencies_setting", "setting_key"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(ForeignKey("nas_architectures.fingerprint"))
+    num_classes: Mapped[int]
+    in_channels: Mapped[int]
+    target: Mapped[str] = mapped_column(String(512))
+    setting_key: Mapped[str] = mapped_column(String(16))
+    median_ms: Mapped[float] = mapped_column(Double)
+    low_ms: Mapped[float] = mapped_column(Double)
+    high_ms: Mapped[float] = mapped_column(Double)
+    p90_ms: Mapped[float] = mapped_column(Double)
+    stable: Mapped[bool]
+    conditions: Mapped[str] = mapped_column(Text)
+    measured_at: Mapped[datetime] = mapped_column(DateTime())
+
+
+class ExportRow(Base):
+    """One network written out for use elsewhere."""
+
+    __tablename__ = "nas_exports"
+    __table_args__ = (Index("nas_exports_study", "study"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(ForeignKey("nas_architectures.fingerprint"))
+    study: Mapped[str] = mapped_column(String(512))
+    trial: Mapped[int]
+    name: Mapped[str] = mapped_column(String(255))
+    folder: Mapped[str] = mapped_column(Text)
+    exported_at: Mapped[datetime] = mapped_column(DateTime())

@@ -1,0 +1,206 @@
+"""Reads and writes our tables."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from nas.storage.connecting import connect, told
+from nas.storage.migrating import migrate
+from nas.storage.records import Export, Measurement
+from nas.storage.schema import ArchitectureRow, ExportRow, LatencyRow
+from search_spaces.architecture import Architecture
+from trials.latency import Condition, Latency, between_run_spread, setting_of
+
+_NOMINAL_QUANTILE: Final = 0.25  # of the reference's times: a quiet hour, and not a lucky one
+_INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class Store:
+    """Latency measurements and exports, shared by all studies of one database.
+
+    Any number of processes may read and write at the same time. What was written is never changed: a
+    network that is measured again has two measurements. Each write is one transaction, so a killed
+    process leaves all of it or nothing. Optuna's tables are neither read nor written. It closes itself
+    at the end of a ``with`` block.
+
+    Args:
+        url: Of the database, as Optuna takes it, for example ``sqlite:///nas.db``.
+
+    Raises:
+        StorageError: if the database cannot be reached or a later version wrote it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url: Final = url
+        self._engine: Final = connect(url)
+        try:
+            with told(url):
+                migrate(self._engine)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back; the store is not used afterwards."""
+        self._engine.dispose()
+
+    def add_measurement(self, measurement: Measurement) -> None:
+        """Keep a measurement, stable or not; it is on disk when this returns."""
+        latency = measurement.latency
+        row = LatencyRow(
+            fingerprint=measurement.architecture.fingerprint,
+            num_classes=measurement.num_classes,
+            in_channels=measurement.in_channels,
+            target=str(latency.conditions.get("target", ""))[:512],
+            setting_key=setting_key(latency.conditions),
+            median_ms=latency.median_ms,
+            low_ms=latency.low_ms,
+            high_ms=latency.high_ms,
+            p90_ms=latency.p90_ms,
+            stable=latency.stable,
+            conditions=json.dumps(dict(latency.conditions), sort_keys=True),
+            measured_at=measurement.measured_at,
+        )
+        with self._writing() as session:
+            self._keep(session, measurement.architecture)
+            session.add(row)
+
+    def measurements(self, conditions: Mapping[str, Condition]) -> list[Measurement]:
+        """Return every measurement in a setting, oldest first, unstable ones included.
+
+        Args:
+            conditions: Of a latency, or what a probe of the target found.
+        """
+        wanted = select(LatencyRow).where(LatencyRow.setting_key == setting_key(conditions))
+        with self._reading() as session:
+            return self._read(session, wanted.order_by(LatencyRow.id))
+
+    def latency(
+        self,
+        architecture: Architecture,
+        *,
+        num_classes: int,
+        in_channels: int,
+        conditions: Mapping[str, Condition],
+    ) -> Latency | None:
+        """Return the newest stable measurement of a network in a setting, None if there is none."""
+        wanted = (
+            select(LatencyRow)
+            .where(LatencyRow.fingerprint == architecture.fingerprint)
+            .where(LatencyRow.num_classes == num_classes, LatencyRow.in_channels == in_channels)
+            .where(LatencyRow.setting_key == setting_key(conditions), LatencyRow.stable)
+        )
+        with self._reading() as session:
+            found = self._read(session, wanted.order_by(LatencyRow.id.desc()).limit(1))
+        return found[0].latency if found else None
+
+    def nominal_ms(self, conditions: Mapping[str, Condition]) -> float | None:
+        """Return what the reference network takes in a quiet hour of a setting, None if never measured."""
+        told = [m.latency.conditions.get("reference_ms") for m in self.measurements(conditions)]
+        times_ms = sorted(t for t in told if isinstance(t, int | float))
+        return float(times_ms[int(_NOMINAL_QUANTILE * len(times_ms))]) if times_ms else None
+
+    def spread(self, conditions: Mapping[str, Condition]) -> float:
+        """Return by what share repeated measurements in a setting differ; see `between_run_spread`."""
+        repeats: dict[tuple[str, int, int], list[float]] = defaultdict(list)
+        for m in self.measurements(conditions):
+            if m.latency.stable:
+                network = (m.architecture.fingerprint, m.num_classes, m.in_channels)
+                repeats[network].append(m.latency.median_ms)
+        return between_run_spread(repeats.values())
+
+    def settings(self) -> list[dict[str, Condition]]:
+        """Return the settings in which anything was measured, the one with most networks first."""
+        newest = func.max(LatencyRow.id)
+        wanted = select(newest).group_by(LatencyRow.setting_key).order_by(func.count().desc(), newest)
+        with self._reading() as session:
+            ids = session.scalars(wanted).all()
+            return [setting_of(json.loads(session.get_one(LatencyRow, i).conditions)) for i in ids]
+
+    def add_export(self, export: Export) -> None:
+        """Keep that a network was written out."""
+        row = ExportRow(
+            fingerprint=export.architecture.fingerprint,
+            study=export.study,
+            trial=export.trial,
+            name=export.name,
+            folder=export.folder,
+            exported_at=export.exported_at,
+        )
+        with self._writing() as session:
+            self._keep(session, export.architecture)
+            session.add(row)
+
+    def exports(self, study: str) -> list[Export]:
+        """Return what was exported from a study, oldest first."""
+        wanted = (
+            select(ExportRow, ArchitectureRow.json)
+            .join(ArchitectureRow, ArchitectureRow.fingerprint == ExportRow.fingerprint)
+            .where(ExportRow.study == study)
+            .order_by(ExportRow.id)
+        )
+        with self._reading() as session:
+            return [
+                Export(
+                    architecture=Architecture.from_json(described),
+                    study=row.study,
+                    trial=row.trial,
+                    name=row.name,
+                    folder=row.folder,
+                    exported_at=row.exported_at,
+                )
+                for row, described in session.execute(wanted)
+            ]
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        with told(self._url), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with told(self._url), Session(self._engine) as session, session.begin():
+            yield session
+
+    def _keep(self, session: Session, architecture: Architecture) -> None:
+        row = {"fingerprint": architecture.fingerprint, "json": architecture.to_json()}
+        insert = _INSERTS[self._engine.dialect.name]
+        session.execute(insert(ArchitectureRow).values(**row).on_conflict_do_nothing())
+
+    def _read(self, session: Session, wanted: Select[LatencyRow]) -> list[Measurement]:
+        joined = wanted.join(ArchitectureRow, ArchitectureRow.fingerprint == LatencyRow.fingerprint)
+        return [
+            Measurement(
+                architecture=Architecture.from_json(described),
+                num_classes=row.num_classes,
+                in_channels=row.in_channels,
+                latency=Latency(
+                    median_ms=row.median_ms,
+                    low_ms=row.low_ms,
+                    high_ms=row.high_ms,
+                    p90_ms=row.p90_ms,
+                    stable=row.stable,
+                    conditions=json.loads(row.conditions),
+                ),
+                measured_at=row.measured_at,
+            )
+            for row, described in session.execute(joined.add_columns(ArchitectureRow.json))
+        ]
+
+
+def setting_key(conditions: Mapping[str, Condition]) -> str:
+    """Return sixteen hexadecimal digits that conditions of one setting share."""
+    return hashlib.sha256(json.dumps(setting_of(conditions), sort_keys=True).encode()).hexdigest()[:16]
