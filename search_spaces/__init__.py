@@ -1,9 +1,13 @@
-"""Describes architectures and prices them exactly, without building or training anything.
+"""Describes architectures and prices them exactly, without training anything.
 
-space = search_spaces.load("hybrid_small")
-architecture = space.sample(np.random.default_rng(0))
-costs = search_spaces.count(architecture, num_classes=10, in_channels=1)
-network = search_spaces.build(architecture, num_classes=10, in_channels=1)
+From a space to a network:
+
+    space = search_spaces.load("hybrid_small")
+    architecture = space.sample(np.random.default_rng(0))
+    costs = search_spaces.count(architecture, num_classes=10, in_channels=1)
+    network = search_spaces.build(architecture, num_classes=10, in_channels=1)
+
+Everything a user can mend is raised as a `search_spaces.errors.UserError`.
 """
 
 import importlib

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.architecture import Architecture
+from search_spaces.blocks import BLOCKS
 from search_spaces.budget import Budget
 from search_spaces.costs import COSTS
 from search_spaces.counting import Costs, block_tape, head_tape, stage_layers, stem_tape
@@ -158,7 +159,7 @@ class Prices:
 
 def _varying(item: MenuItem) -> list[str]:
     """Return the options that a listing takes as arrays: whole numbers that change no structure."""
-    structural = {"mixer"}
+    structural = {"mixer", *getattr(BLOCKS[item.stage.block], "structural", ())}
     if item.stage.mixer is not None:
         structural |= set(getattr(MIXERS[item.stage.mixer], "structural", ()))
     return [k for k, v in item.stage.options if type(v) is int and k not in structural]

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+_ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU, "relu6": nn.ReLU6, "hard_swish": nn.Hardswish}
+
 
 class Pyramid(nn.Module):
     """Maps images to class scores, [b, in_channels, r, r] -> [b, num_classes].
@@ -17,6 +19,8 @@ class Pyramid(nn.Module):
         stem_channels: Output channels of the 3 x 3 convolution in front.
         stem_stride: Its stride.
         head_channels: Output channels of the 1 x 1 convolution before pooling; 0 for none.
+        head_hidden: Features of the layer after pooling (MobileNetV3); 0 for none.
+        activation: Of stem and head: silu, relu, relu6 or hard_swish.
     """
 
     def __init__(
@@ -28,12 +32,19 @@ class Pyramid(nn.Module):
         stem_channels: int = 16,
         stem_stride: int = 2,
         head_channels: int = 0,
+        head_hidden: int = 0,
+        activation: str = "silu",
     ) -> None:
         super().__init__()
+        if activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"pyramid got the activation '{activation}': expected one of {', '.join(_ACTIVATIONS)}"
+            )
+        act = _ACTIVATIONS[activation]
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, stem_channels, 3, stride=stem_stride, padding=1, bias=False),
             nn.BatchNorm2d(stem_channels),
-            nn.SiLU(inplace=True),
+            act(inplace=True),
         )
         self.stages = nn.Sequential()
         width = stem_channels
@@ -42,18 +53,19 @@ class Pyramid(nn.Module):
             rest = [block(channels, channels, stride=1) for _ in range(depth - 1)]
             self.stages.append(nn.Sequential(first, *rest))
             width = channels
-        self.neck: nn.Module = nn.Identity()
+        neck: list[nn.Module] = []
         if head_channels:
-            self.neck = nn.Sequential(
-                nn.Conv2d(width, head_channels, 1, bias=False),
-                nn.BatchNorm2d(head_channels),
-                nn.SiLU(inplace=True),
-            )
+            conv = nn.Conv2d(width, head_channels, 1, bias=False)
+            neck += [conv, nn.BatchNorm2d(head_channels), act(inplace=True)]
             width = head_channels
+        if head_hidden:
+            neck += [nn.AdaptiveAvgPool2d(1), nn.Conv2d(width, head_hidden, 1), act(inplace=True)]
+            width = head_hidden
+        self.neck: nn.Module = nn.Sequential(*neck) if neck else nn.Identity()
         self.head = nn.Linear(width, num_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Return the map before pooling, [b, c, r / strides, r / strides]."""
+        """Return the map before the last pooling, [b, c, h, w]."""
         return self.neck(self.stages(self.stem(x)))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,10 +77,12 @@ class Pyramid(nn.Module):
         return tape.norm(tape.conv(x, stem_channels, 3, stride=stem_stride))
 
     @staticmethod
-    def head_layers(tape: Any, x: Any, *, num_classes: int, head_channels: int) -> Any:
+    def head_layers(tape: Any, x: Any, *, num_classes: int, head_channels: int, head_hidden: int) -> Any:
         """Write the layers behind the stages."""
         if head_channels:
             x = tape.norm(tape.conv(x, head_channels))
+        if head_hidden:
+            x = tape.conv(tape.pool(x), head_hidden, bias=True)
         return tape.linear(tape.pool(x), num_classes)
 
 

@@ -1,0 +1,139 @@
+"""Inverted residual: widen, convolve each channel, narrow (MobileNetV2).
+
+Sandler et al., 2018, https://arxiv.org/abs/1801.04381. A gate may stand before the narrowing:
+
+* ``squeeze_excite``, through a quarter of the block's input channels (EfficientNet; Tan & Le, 2019,
+  https://arxiv.org/abs/1905.11946; the gate: Hu et al., 2018, https://arxiv.org/abs/1709.01507);
+* ``hard_squeeze_excite``, through a quarter of the widened channels (MobileNetV3; Howard et al., 2019,
+  https://arxiv.org/abs/1905.02244);
+* ``efficient_channel`` (ECA-Net; Wang et al., 2020, https://arxiv.org/abs/1910.03151), its kernel fixed at 3.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+_ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU, "relu6": nn.ReLU6, "hard_swish": nn.Hardswish}
+_GATES = ("none", "squeeze_excite", "hard_squeeze_excite", "efficient_channel")
+
+
+def _widened(channels: Any, factor: Any) -> Any:
+    """Return channels x factor as a multiple of 8, at least 90 % of the product."""
+    wanted = channels * factor
+    rounded = (wanted + 4) // 8 * 8
+    rounded = rounded + 8 * (rounded < 0.9 * wanted)
+    return int(rounded) if isinstance(rounded, float) else rounded
+
+
+class _SqueezeExcite(nn.Module):
+    """Weighs each channel by what two layers make of the mean of all channels."""
+
+    def __init__(self, channels: int, reduced: int, *, hard: bool) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(channels, reduced, 1)
+        self.activation = nn.ReLU(inplace=True) if hard else nn.SiLU(inplace=True)
+        self.expand = nn.Conv2d(reduced, channels, 1)
+        self.gate = nn.Hardsigmoid() if hard else nn.Sigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.activation(self.reduce(x.mean(dim=(2, 3), keepdim=True)))  # [b, reduced, 1, 1]
+        return x * self.gate(self.expand(y))
+
+
+class _EfficientChannel(nn.Module):
+    """Weighs each channel by a convolution over the means of it and its neighbours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x.mean(dim=(2, 3)).unsqueeze(1)).sigmoid()  # [b, 1, c]
+        return x * y.transpose(1, 2).unsqueeze(-1)
+
+
+class InvertedResidual(nn.Module):
+    """x + narrow(gate(depthwise(widen(x)))), without the sum where the shape changes.
+
+    The hidden map has `expansion` times the channels of the input, in multiples of 8; at 1 nothing is
+    widened, which is the depthwise separable block of MobileNet.
+    """
+
+    structural = ("expansion",)
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        stride: int,
+        kernel: int = 3,
+        expansion: int | float = 6,
+        gate: str = "none",
+        activation: str = "silu",
+    ) -> None:
+        super().__init__()
+        if kernel % 2 == 0:
+            raise ValueError(f"inverted_residual got the kernel {kernel}: expected an odd number")
+        if gate not in _GATES or activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"inverted_residual got the gate '{gate}' and the activation '{activation}': expected one "
+                f"of {', '.join(_GATES)} and one of {', '.join(_ACTIVATIONS)}"
+            )
+        act = _ACTIVATIONS[activation]
+        hidden = in_channels if expansion == 1 else _widened(in_channels, expansion)
+        self.body = nn.Sequential()
+        if expansion != 1:
+            self.body += nn.Sequential(
+                nn.Conv2d(in_channels, hidden, 1, bias=False), nn.BatchNorm2d(hidden), act(inplace=True)
+            )
+        self.body += nn.Sequential(
+            nn.Conv2d(hidden, hidden, kernel, stride=stride, padding=kernel // 2, groups=hidden, bias=False),
+            nn.BatchNorm2d(hidden),
+            act(inplace=True),
+        )
+        if gate == "squeeze_excite":
+            self.body.append(_SqueezeExcite(hidden, max(1, round(in_channels / 4)), hard=False))
+        elif gate == "hard_squeeze_excite":
+            self.body.append(_SqueezeExcite(hidden, _widened(hidden, 0.25), hard=True))
+        elif gate == "efficient_channel":
+            self.body.append(_EfficientChannel())
+        self.body += nn.Sequential(
+            nn.Conv2d(hidden, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
+        )
+        self.residual = stride == 1 and in_channels == out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.body(x)  # [b, c_out, h / stride, w / stride]
+        return x + y if self.residual else y
+
+    @staticmethod
+    def layers(
+        tape: Any,
+        x: Any,
+        out_channels: Any,
+        *,
+        stride: int,
+        deploy: bool,
+        kernel: Any,
+        expansion: Any,
+        gate: str,
+        activation: str,
+    ) -> Any:
+        """Write the layers that run."""
+        del deploy, activation
+        hidden = x.channels if expansion == 1 else _widened(x.channels, expansion)
+        y = x if expansion == 1 else tape.norm(tape.conv(x, hidden))
+        y = tape.norm(tape.conv(y, hidden, kernel, stride=stride, groups=hidden))
+        if gate == "efficient_channel":
+            line = tape.view(tape.pool(y), channels=1, height=1, width=hidden)
+            y = tape.add(y, tape.conv(line, 1, (1, 3)))
+        elif gate != "none":
+            hard = gate == "hard_squeeze_excite"
+            reduced = _widened(hidden, 0.25) if hard else max(1, round(x.channels / 4))
+            y = tape.add(y, tape.conv(tape.conv(tape.pool(y), reduced, bias=True), hidden, bias=True))
+        y = tape.norm(tape.conv(y, out_channels))
+        return tape.add(x, y) if stride == 1 and x.channels == out_channels else y
+
+
+BLOCK = InvertedResidual

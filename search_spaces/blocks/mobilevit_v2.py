@@ -1,0 +1,128 @@
+"""MobileViTv2 block: a depthwise convolution, then transformers with a mixer linear in the positions.
+
+Mehta & Rastegari, 2022, https://arxiv.org/abs/2206.02680. Positions attend to those at the same place of
+other `patch` x `patch` squares. A map that the patch does not divide is interpolated to one that it does,
+and back. Deviation: a strided 3 x 3 convolution in front wherever the shape changes, so that the block
+stands anywhere; the paper puts an inverted residual there.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class _Transformer(nn.Module):
+    """x + mixer(norm(x)) among positions at the same place of a patch, then x + MLP(norm(x))."""
+
+    def __init__(self, channels: int, mixer: Callable[[int], nn.Module], expansion: int, patch: int) -> None:
+        super().__init__()
+        self.patch = patch
+        self.norm = nn.GroupNorm(1, channels)
+        self.mix = mixer(channels)
+        self.mlp = nn.Sequential(
+            nn.GroupNorm(1, channels),
+            nn.Conv2d(channels, expansion * channels, 1),
+            nn.SiLU(inplace=True),
+            nn.Conv2d(expansion * channels, channels, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        p = self.patch
+        y = self.norm(x).reshape(b, c, h // p, p, w // p, p).permute(0, 3, 5, 1, 2, 4)
+        y = self.mix(y.reshape(b * p * p, c, h // p, w // p))
+        x = x + y.reshape(b, p, p, c, h // p, w // p).permute(0, 3, 4, 1, 5, 2).reshape(b, c, h, w)
+        return x + self.mlp(x)
+
+
+def _inner(inner_channels: Any, channels: Any) -> Any:
+    """Return the channels of the transformers: by default half the block's, in multiples of 16."""
+    return inner_channels or (channels // 2 + 15) // 16 * 16
+
+
+class MobileViTv2(nn.Module):
+    """Passes the map through `transformers` transformers of `inner_channels`, without a path around."""
+
+    structural = ("transformers", "inner_channels")
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        stride: int,
+        mixer: Callable[[int], nn.Module],
+        transformers: int = 2,
+        inner_channels: int = 0,
+        expansion: int = 2,
+        patch: int = 2,
+    ) -> None:
+        super().__init__()
+        self.patch = patch
+        self.down: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.down = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False),
+                nn.BatchNorm2d(out_channels),
+                nn.SiLU(inplace=True),
+            )
+        inner = _inner(inner_channels, out_channels)
+        self.near = nn.Sequential(
+            nn.Conv2d(out_channels, out_channels, 3, padding=1, groups=out_channels, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.SiLU(inplace=True),
+            nn.Conv2d(out_channels, inner, 1, bias=False),
+        )
+        self.far = nn.Sequential(*[_Transformer(inner, mixer, expansion, patch) for _ in range(transformers)])
+        self.norm = nn.GroupNorm(1, inner)
+        self.project = nn.Sequential(
+            nn.Conv2d(inner, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.down(x)  # [b, c_out, h / stride, w / stride]
+        h, w = x.shape[2:]
+        whole = (-(-h // self.patch) * self.patch, -(-w // self.patch) * self.patch)
+        if whole != (h, w):
+            x = F.interpolate(x, size=whole, mode="bilinear", align_corners=True)
+        x = self.norm(self.far(self.near(x)))  # [b, inner, h, w]
+        if whole != (h, w):
+            x = F.interpolate(x, size=(h, w), mode="bilinear", align_corners=True)
+        return self.project(x)
+
+    @staticmethod
+    def layers(
+        tape: Any,
+        x: Any,
+        out_channels: Any,
+        *,
+        stride: int,
+        deploy: bool,
+        mixer: Callable[[Any, Any], Any],
+        transformers: int,
+        inner_channels: int,
+        expansion: Any,
+        patch: Any,
+    ) -> Any:
+        """Write the layers that run."""
+        del deploy
+        if stride != 1 or x.channels != out_channels:
+            x = tape.norm(tape.conv(x, out_channels, 3, stride=stride))
+        inner = _inner(inner_channels, out_channels)
+        height, width = -(-x.height // patch), -(-x.width // patch)
+        y = tape.resize(x, height * patch, width * patch)
+        y = tape.norm(tape.conv(y, out_channels, 3, groups=out_channels))
+        y = tape.conv(y, inner)
+        for _ in range(transformers):
+            tiles = tape.view(tape.norm(y), channels=inner, height=height, width=width, copies=patch * patch)
+            y = tape.add(y, mixer(tape, tiles))
+            y = tape.add(
+                y, tape.conv(tape.conv(tape.norm(y), expansion * inner, bias=True), inner, bias=True)
+            )
+        y = tape.resize(tape.norm(y), x.height, x.width)
+        return tape.norm(tape.conv(y, out_channels))
+
+
+BLOCK = MobileViTv2
