@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from trials.feeding import Feed, Preparation
+from trials.precision import autocast
 from trials.recipe import Recipe
 
 BATCH: Final = 128
@@ -35,13 +35,6 @@ class Scores:
     balanced_accuracy: float
     macro_f1: float
     loss: float
-
-
-def autocast(recipe: Recipe, device: torch.device) -> AbstractContextManager[None]:
-    """Return the context that a recipe's precision asks for."""
-    if recipe.precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
 
 
 @torch.no_grad()

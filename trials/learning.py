@@ -13,10 +13,10 @@ from trials.augmentation import augment
 from trials.averaging import Average
 from trials.drop_path import dropping
 from trials.errors import OutOfMemoryError
-from trials.evaluation import autocast
 from trials.feeding import Feed, Preparation
 from trials.mixing import mix
 from trials.optimisers import build_optimiser, set_rate
+from trials.precision import autocast
 from trials.recipe import Recipe
 from trials.schedule import rate_at
 from trials.seeding import generator, stream_seed
