@@ -29,7 +29,7 @@ def needed_by(*distributions):
         except importlib.metadata.PackageNotFoundError:
             continue  # for another platform
         found.add(name)
-        plain = {re.match(r"[\w.-]+", r)[0] for r in requirements if "extra ==" not in r}
+        plain = {re.split(r"[^\w.-]", r, maxsplit=1)[0] for r in requirements if "extra ==" not in r}
         waiting += sorted(plain - found)
     return found
 
@@ -61,7 +61,9 @@ def export_with_expectations(architecture, folder):
     images, labels = given.images(3), torch.tensor([1, 4, 7])
     scores = given.scores(images)
     F.cross_entropy(network.train()(images), labels).backward()
-    gradients = {f"gradient.{name}": p.grad.contiguous() for name, p in network.named_parameters()}
+    gradients = {
+        f"gradient.{k}": p.grad.contiguous() for k, p in network.named_parameters() if p.grad is not None
+    }
     expected = {"images": images, "labels": labels, "scores": scores.clone(), **gradients}
     save_file(expected, folder / "expected.safetensors")
 

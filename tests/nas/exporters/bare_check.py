@@ -4,8 +4,8 @@ Arguments: the folder of what can be imported, then the folder of exports. Each 
 its own beside ``expected.safetensors``. Prints, as JSON, the errors of each and the modules of ours loaded.
 """
 
-import importlib.util
 import json
+import runpy
 import sys
 from pathlib import Path
 
@@ -25,10 +25,7 @@ def error(found, expected):
 
 
 def check(folder):
-    spec = importlib.util.spec_from_file_location("my_net", folder / "my_net.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    network = module.my_net()
+    network = runpy.run_path(str(folder / "my_net.py"))["my_net"]()
     network.load_state_dict(load_file(folder / "my_net.safetensors"))
     expected = load_file(folder / "expected.safetensors")
     with torch.inference_mode():
