@@ -41,8 +41,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
+# timm and torchvision without their dependencies, which would pull a CUDA build of torch: tests compare with
+# them, nothing else imports them.
 $(VENV)/.developer: $(VENV)/.installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps torchvision timm huggingface_hub httpx2 httpcore2 h11 anyio truststore hf-xet
 	touch $@
 
 clean:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from search_spaces.counting import Costs as Costs
     from search_spaces.counting import count as count
     from search_spaces.loading import load as load
+    from search_spaces.published import reference as reference
+    from search_spaces.published import references as references
     from search_spaces.space import SearchSpace as SearchSpace
 
 # Taken when first asked for, because half of these need torch and `nas --help` must not.
@@ -33,8 +35,21 @@ _HOMES: Final = {
     "build": "building",
     "count": "counting",
     "load": "loading",
+    "reference": "published",
+    "references": "published",
 }
-__all__ = ["Architecture", "Budget", "Costs", "SearchSpace", "Stage", "build", "count", "load"]
+__all__ = [
+    "Architecture",
+    "Budget",
+    "Costs",
+    "SearchSpace",
+    "Stage",
+    "build",
+    "count",
+    "load",
+    "reference",
+    "references",
+]
 
 
 def __getattr__(name: str) -> Any:

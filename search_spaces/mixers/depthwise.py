@@ -8,13 +8,13 @@ from torch import Tensor, nn
 class Depthwise(nn.Module):
     """Mixes each channel over its own k x k neighbourhood, taps `dilation` apart.
 
-    With `norm` a batch norm follows, without it the convolution has a bias, as ConvNeXt's has.
+    If `normed` a batch norm follows, otherwise the convolution has a bias, as ConvNeXt's has.
     """
 
     kind = "conv"
-    structural = ("norm",)
+    structural = ("normed",)
 
-    def __init__(self, channels: int, *, kernel: int = 3, dilation: int = 1, norm: bool = True) -> None:
+    def __init__(self, channels: int, *, kernel: int = 3, dilation: int = 1, normed: bool = True) -> None:
         super().__init__()
         if kernel % 2 == 0:
             raise ValueError(f"depthwise got the kernel {kernel}: expected an odd number, 3 to 13")
@@ -25,19 +25,19 @@ class Depthwise(nn.Module):
             padding=dilation * (kernel // 2),
             dilation=dilation,
             groups=channels,
-            bias=not norm,
+            bias=not normed,
         )
-        self.norm: nn.Module = nn.BatchNorm2d(channels) if norm else nn.Identity()
+        self.norm: nn.Module = nn.BatchNorm2d(channels) if normed else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.norm(self.conv(x))  # [b, c, h, w]
 
     @staticmethod
-    def layers(tape: Any, x: Any, *, deploy: bool, kernel: Any, dilation: Any, norm: bool) -> Any:
+    def layers(tape: Any, x: Any, *, deploy: bool, kernel: Any, dilation: Any, normed: bool) -> Any:
         """Write the layers that run; `dilation` changes none of their costs."""
         del deploy, dilation
-        y = tape.conv(x, x.channels, kernel, groups=x.channels, bias=not norm)
-        return tape.norm(y) if norm else y
+        y = tape.conv(x, x.channels, kernel, groups=x.channels, bias=not normed)
+        return tape.norm(y) if normed else y
 
 
 MIXER = Depthwise

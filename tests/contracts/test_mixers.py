@@ -30,7 +30,7 @@ VALUES: dict[str, list[int]] = {
     "window": [3, 4, 7],
     "reduction": [1, 2, 4],
     "order": [1, 2, 3, 4],
-    "norm": [True, False],
+    "normed": [True, False],
 }
 side = st.integers(1, 17)
 widths = st.sampled_from([16, 32, 48])
@@ -76,7 +76,7 @@ def test_counted_costs_are_those_of_what_runs(name, data, channels, height, widt
 @settings(max_examples=4)
 def test_arrays_of_sizes_are_priced_like_each_size_alone(name, data, channels):
     chosen = data.draw(OPTIONS[name])
-    plain = {"norm", *getattr(MIXERS[name], "structural", ())}
+    plain = {"normed", *getattr(MIXERS[name], "structural", ())}
     sides = np.arange(1, 17)
     varied = {k: v if k in plain else np.full(16, v) for k, v in chosen.items()}
     tape = Tape()
