@@ -72,5 +72,5 @@ def url(request, tmp_path):
     server = request.getfixturevalue("postgresql")
     name = f"t{abs(hash(str(tmp_path)))}"
     with psycopg.connect(server.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+        connection.execute(f'CREATE DATABASE "{name}"')
     return server + name

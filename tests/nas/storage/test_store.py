@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import datetime
+from typing import Any
 
 import optuna
 import pytest
@@ -19,7 +20,7 @@ from search_spaces.errors import StorageError
 from trials.latency import Latency
 
 NOON = datetime(2026, 1, 2, 12, 0, 0)  # noqa: DTZ001 -- stored as UTC without a zone
-CONDITIONS = {
+CONDITIONS: dict[str, Any] = {
     "target": "cpu",
     "device": "Ä processor",
     "runtime": "onnxruntime",
@@ -31,6 +32,7 @@ CONDITIONS = {
 WRITER = """
 import json, sys
 from datetime import datetime
+from typing import Any
 from nas.storage.records import Measurement
 from nas.storage.store import Store
 from search_spaces.architecture import Architecture

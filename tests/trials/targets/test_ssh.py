@@ -1,0 +1,181 @@
+"""A real sshd, started on loopback as an ordinary process."""
+
+import getpass
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from search_spaces.errors import TargetError
+from trials.measuring import measure, probe
+
+NETWORK = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+def keygen(path):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+
+
+def known(port, host_key):
+    kind, key, *_ = host_key.read_text().split()
+    return f"[127.0.0.1]:{port} {kind} {key}\n"
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory):
+    """Return the port of a running sshd and the folder with the client's side."""
+    if SSHD is None or shutil.which("ssh") is None:
+        pytest.skip("no sshd is installed (apt-get install openssh-server openssh-client)")
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where sshd confines itself
+    folder = tmp_path_factory.mktemp("ssh")
+    folder.chmod(0o700)
+    (folder / "there").mkdir()
+    for name in ("host", "user", "stranger"):
+        keygen(folder / name)
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        port = chosen.getsockname()[1]
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\n"
+        f"AuthorizedKeysFile {folder}/user.pub\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
+        f"KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nSetEnv TMPDIR={folder}/there\n"
+    )
+    server = subprocess.Popen(
+        [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait(port, server)
+        yield port, folder
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _wait(port, server):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as knock:
+            if knock.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail(f"sshd did not start (status {server.poll()})")
+
+
+@pytest.fixture
+def target(board, tmp_path):
+    """Return a function that writes a targets.yaml and gives the words for `measure`."""
+    port, folder = board
+
+    def written(host_key="host", identity="user", port=port, **options):
+        (tmp_path / "known").write_text(known(port, folder / f"{host_key}.pub") if host_key else "")
+        (tmp_path / "config").write_text(
+            f"Host *\n  IdentityFile {folder}/{identity}\n  IdentitiesOnly yes\n"
+            f"  UserKnownHostsFile {tmp_path}/known\n  GlobalKnownHostsFile none\n"
+        )
+        fields = {
+            "kind": "ssh",
+            "address": f"'{getpass.getuser()}@127.0.0.1:{port}'",
+            "config": tmp_path / "config",
+            "python": sys.executable,
+        } | options
+        lines = "".join(f"    {k}: {v}\n" for k, v in fields.items())
+        (tmp_path / "targets.yaml").write_text(f"version: 1\ntargets:\n  board:\n{lines}")
+        return {"target": "board", "targets_file": tmp_path / "targets.yaml"}
+
+    return written
+
+
+def timed(words, seconds=0.1):
+    return measure(NETWORK, resolution=8, in_channels=1, seconds=seconds, **words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["fp32", "int8"])
+def test_a_network_is_timed_there_with_its_conditions(target, dtype):
+    latency = timed(target(dtype=dtype))
+    assert 0 < latency.low_ms <= latency.median_ms <= latency.high_ms
+    told = latency.conditions
+    assert told["target"] == "board"
+    assert told["runtime"] == "onnxruntime"
+    assert told["dtype"] == dtype
+    assert {"device", "version", "threads", "load", "governor", "waited_s", "drift"} <= set(told)
+
+
+@pytest.mark.slow
+def test_probing_tells_the_setting_of_later_measurements(target):
+    from trials.latency import setting_of
+
+    words = target()
+    assert setting_of(probe(**words)) == timed(words).setting
+
+
+@pytest.mark.slow
+def test_nothing_is_left_there(target, board):
+    timed(target())
+    assert {path.name for path in (board[1] / "there").iterdir()} <= {
+        "nas-device.lock",
+        "nas-device.lock.gate",
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"host_key": "stranger"}, "Its host key changed"),
+        ({"host_key": None}, "Its host key is not known"),
+        ({"identity": "stranger"}, "Set up a key"),
+        ({"port": 1}, "cannot be reached: .*Connection refused"),
+        ({"address": "host.invalid"}, "Check the name"),
+        ({"python": "/absent/python"}, "could not run the timing"),
+        ({"threads": 4096}, "expected 1 to"),
+        ({"provider": "Nonsense"}, "expected one of .*CPUExecutionProvider"),
+    ],
+)
+def test_what_is_wrong_there_is_an_error_that_says_what_to_do(target, changed, expected):
+    with pytest.raises(TargetError, match=expected) as caught:
+        timed(target(**changed))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_machine_without_onnxruntime_is_an_error_that_says_so(target, tmp_path):
+    bare = tmp_path / "bare"
+    bare.write_text(f'#!/bin/sh\nexec {sys.base_prefix}/bin/python3 -S "$@"\n')
+    bare.chmod(0o755)
+    with pytest.raises(TargetError, match=r"No module named '(numpy|onnxruntime)'.*pip install onnxruntime"):
+        timed(target(python=bare))
+
+
+@pytest.mark.slow
+def test_a_machine_that_does_not_answer_in_time_is_an_error(target, tmp_path):
+    slow = tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.chmod(0o755)
+    with pytest.raises(TargetError, match="did not answer within 2 s"):
+        timed(target(python=slow, time_limit_s=1, connect_s=1))
+
+
+@pytest.mark.slow
+def test_a_machine_that_prints_something_else_is_an_error(target, tmp_path):
+    chatty = tmp_path / "chatty"
+    chatty.write_text("#!/bin/sh\necho welcome\n")
+    chatty.chmod(0o755)
+    with pytest.raises(TargetError, match="printed 'welcome'"):
+        timed(target(python=chatty))
+
+
+@pytest.mark.parametrize("address", ["-oProxyCommand=x", "a b", "user@", "host:port"])
+def test_an_address_that_is_none_is_an_error(address, tmp_path):
+    file = tmp_path / "targets.yaml"
+    file.write_text(f"version: 1\ntargets:\n  board: {{kind: ssh, address: '{address}'}}\n")
+    with pytest.raises(TargetError, match="expected ssh://user@host:port"):
+        timed({"target": "board", "targets_file": file})
