@@ -53,6 +53,7 @@ class SearchResult:
         trained: Networks trained to the end or stopped early.
         networks: Networks that were trained to the end and fit, best first, then all others.
         overhead: Share of the slots' time in which nothing trained, in the last run; None if none ran.
+        interrupted: Whether the last run was told to end before it was done.
     """
 
     study: str
@@ -66,6 +67,7 @@ class SearchResult:
     trained: int
     networks: tuple[Network, ...]
     overhead: float | None = None
+    interrupted: bool = False
 
     @property
     def best(self) -> Network | None:

@@ -1,8 +1,11 @@
 """Decides: which architectures to try, in which order, and what to hand to the user.
 
-import nas
-result = nas.search("300M-MACs", data="digits", trials=12)
-nas.export(result.study, to="my_net")
+Everything a command does is a call with the same words:
+
+    result = nas.search("300M-MACs", data="digits", trials=12)
+    nas.export(result.study, to="my_net")
+
+What it raises for a user to mend is a `search_spaces.errors.UserError`.
 """
 
 import importlib

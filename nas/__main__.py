@@ -25,7 +25,7 @@ def run(arguments: list[str]) -> int:
         arguments: What was typed after ``nas``.
     """
     try:
-        status = _app()(arguments or ["--help"], standalone_mode=False)
+        status = _app()(arguments or ["--help"], prog_name="nas", standalone_mode=False)
     except UserError as error:
         return _complain(str(error), error.exit_status)
     except typer.TyperException as error:
@@ -52,10 +52,11 @@ def _app() -> typer.Typer:
     return app
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"nas {version('nas')}")
         raise typer.Exit
+    return wanted
 
 
 def _nas(

@@ -203,9 +203,11 @@ def _run(plan: Plan, progress: Progress, address: str | None) -> SearchResult:
         stack.enter_context(leaving_on_signals(limits, progress.say))
         with progress:
             outcome = drive(make_bridge, plan.slots, folder=plan.folder, address=address)
-        if bridges[0].problem is not None:
-            progress.say(str(bridges[0].problem))
-        return result_of(study, overhead=outcome.overhead)
+        problem = bridges[0].problem
+        if problem is not None:
+            progress.say(str(problem))
+        interrupted = problem is None and (limits.draining or limits.stopping)
+        return result_of(study, overhead=outcome.overhead, interrupted=interrupted)
 
 
 def _told(plan: Plan, number: int, architecture: Architecture) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import concurrent.futures
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import optuna
 from optuna.trial import Trial, TrialState
@@ -24,6 +24,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.errors import UserError
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """Who is told what happens, for example a progress display."""
 

@@ -120,7 +120,9 @@ def folder_of(study: optuna.Study) -> str:
     return str(study.user_attrs[_FOLDER])
 
 
-def result_of(study: optuna.Study, *, overhead: float | None = None) -> SearchResult:
+def result_of(
+    study: optuna.Study, *, overhead: float | None = None, interrupted: bool = False
+) -> SearchResult:
     """Return the search so far as views are handed it."""
     settings = settings_of(study)
     trials = [t for t in study.get_trials(deepcopy=False) if record.described(t)]
@@ -138,6 +140,7 @@ def result_of(study: optuna.Study, *, overhead: float | None = None) -> SearchRe
         trained=sum(map(record.trained, trials)),
         networks=best_first([record.network_of(t) for t in trials]),
         overhead=overhead,
+        interrupted=interrupted,
     )
 
 

@@ -3,7 +3,11 @@
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-install_import_hook(["search_spaces", "trials", "dashboards", "nas"], "beartype.beartype")
+# An int passes where a float is asked for, as in every type checker (PEP 484).
+install_import_hook(
+    ["search_spaces", "trials", "dashboards", "nas"],
+    "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
+)
 
 settings.register_profile("local", deadline=None, max_examples=30)  # torch's first call is slow
 settings.register_profile("thorough", deadline=None, max_examples=500, derandomize=True)

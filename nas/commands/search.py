@@ -111,5 +111,5 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
         quiet=json,
     )
     print_search(result, as_json=json, finished=True)
-    if result.best is None and result.trained == 0:
+    if result.interrupted:
         raise typer.Exit(130)

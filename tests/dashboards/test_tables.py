@@ -1,0 +1,85 @@
+"""Tables show the best network first, and JSON holds everything."""
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from dashboards.result import Network, SearchResult, best_first
+from dashboards.tables import print_search
+
+NETWORK = Network(
+    trial=7,
+    state="complete",
+    accuracy=0.975,
+    standard_error=0.0082,
+    epochs=6,
+    costs={"macs": 299_000_000, "params": 1_200_000, "activations": 9, "peak": 262_144, "weights": 4_800_000},
+    fits=True,
+    seconds=12.0,
+    latency_ms={"cpu": 3.25},
+    reason=None,
+    architecture="{}",
+)
+
+
+def result_of(*networks: Network) -> SearchResult:
+    return SearchResult(
+        study="mine",
+        storage="sqlite:///nas.db",
+        folder="runs/mine",
+        budgets=("300M-MACs",),
+        space="hybrid_small",
+        data="digits",
+        sampler="factor_gp",
+        seed=0,
+        trained=len(networks),
+        networks=best_first(list(networks)),
+        overhead=0.082,
+    )
+
+
+def printed(result: SearchResult, **options: bool) -> str:
+    text = io.StringIO()
+    console = Console(file=text, width=120, highlight=False)
+    print_search(result, **{"as_json": False, "finished": True, **options}, console=console)
+    return text.getvalue()
+
+
+def test_a_row_has_accuracy_with_its_error_and_every_cost():
+    row = next(line for line in printed(result_of(NETWORK)).splitlines() if line.startswith("#7"))
+    for cell in ("97.50% ± 0.82", "299M", "1.2M", "256 KiB", "3.25 ms cpu"):
+        assert cell in row
+
+
+def test_what_was_not_trained_to_the_end_or_misses_its_budget_comes_last():
+    pruned = replace(NETWORK, trial=1, state="pruned", accuracy=0.99)
+    missing = replace(NETWORK, trial=2, fits=False, accuracy=0.99)
+    lighter = replace(NETWORK, trial=3, costs={**NETWORK.costs, "macs": 1})
+    assert [n.trial for n in best_first([pruned, missing, NETWORK, lighter])] == [3, 7, 1, 2]
+    assert result_of(pruned).best is None
+    assert "misses its budget" in printed(result_of(missing))
+
+
+def test_a_search_without_networks_says_so():
+    text = printed(result_of())
+    assert "No network that fits has been trained to the end yet." in text
+    assert "nas export" not in text
+
+
+@pytest.mark.parametrize("name", ["mine", "it's mine"])
+def test_the_next_commands_can_be_typed_as_they_are(name: str):
+    import shlex
+
+    text = printed(replace(result_of(NETWORK), study=name))
+    line = next(line for line in text.splitlines() if "nas export" in line)
+    assert shlex.split(line.partition("nas export")[2]) == [name, "--to", "my_net"]
+
+
+def test_json_holds_every_field():
+    told = json.loads(printed(result_of(NETWORK), as_json=True))
+    assert told["version"] == 1
+    assert told["networks"][0]["costs"]["macs"] == 299_000_000
+    assert told["overhead"] == 0.082

@@ -1,0 +1,136 @@
+"""The bridge writes every epoch into the study and tells each training's end as what it was."""
+
+import time
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from nas import record
+from nas.bridge import Bridge, Limits
+from nas.problem import problem_of
+from nas.proposals import Proposals
+from nas.samplers import SAMPLERS
+
+
+class Notes:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[object, ...]] = []
+
+    def started(self, trial: int, *, resumed: bool) -> None:
+        self.lines.append(("started", trial, resumed))
+
+    def epoch(self, trial: int, epoch: int, accuracy: float) -> None:
+        self.lines.append(("epoch", trial, epoch, accuracy))
+
+    def ended(self, trial: int, state: str, reason: str | None) -> None:
+        self.lines.append(("ended", trial, state, reason))
+
+
+def epoch(number: int, accuracy: float, *, final: bool = False) -> dict[str, object]:
+    return {"epoch": number, "accuracy": accuracy, "standard_error": 0.01, "seconds": 2.0, "final": final}
+
+
+@pytest.fixture
+def limits() -> Limits:
+    return Limits(trials=3, failures=2)
+
+
+@pytest.fixture
+def bridge(study: optuna.Study, tiny_prices, limits: Limits) -> Bridge:
+    study.sampler = SAMPLERS["random"](problem_of(tiny_prices, (), seed=0))
+    proposals = Proposals(study, tiny_prices, ())
+    return Bridge(study, proposals, lambda n, a: {"number": n, "network": a.to_json()}, limits, Notes())
+
+
+def start(bridge: Bridge, name: str) -> dict[str, object]:
+    """Ask as Tune does: again and again until an answer is there."""
+    for _ in range(1000):
+        told = bridge.suggest(name)
+        if told is not None:
+            assert isinstance(told, dict), told
+            return told
+        time.sleep(0.01)
+    raise AssertionError("no proposal within ten seconds")
+
+
+def test_a_training_to_the_end_is_complete_with_its_curve(bridge: Bridge, study: optuna.Study):
+    start(bridge, "a")
+    assert not bridge("a", epoch(1, 0.5))
+    assert not bridge("a", epoch(2, 0.75, final=True))
+    bridge.on_trial_complete("a", epoch(2, 0.75, final=True))
+    (trial,) = study.get_trials()
+    assert trial.state == TrialState.COMPLETE
+    assert trial.value == 0.75
+    assert trial.intermediate_values == {1: 0.5, 2: 0.75}
+    network = record.network_of(trial)
+    assert (network.epochs, network.accuracy, network.standard_error, network.seconds) == (2, 0.75, 0.01, 4.0)
+    assert bridge.busy_s == 4.0
+
+
+def test_a_training_stopped_early_is_pruned_and_never_complete(bridge: Bridge, study: optuna.Study):
+    for name, accuracy in (("a", 0.9), ("b", 0.2)):
+        start(bridge, name)
+        stop = bridge(name, epoch(1, accuracy))
+        assert stop is (name == "b")
+    bridge.on_trial_complete("b", epoch(1, 0.2))
+    pruned = study.get_trials()[1]
+    assert pruned.state == TrialState.PRUNED
+    assert pruned.user_attrs["reason"] == "stopped early at epoch 1"
+    assert record.trained(pruned)
+
+
+def test_epochs_replayed_from_a_checkpoint_are_written_once(bridge: Bridge, study: optuna.Study):
+    start(bridge, "a")
+    for _ in range(2):
+        bridge("a", epoch(1, 0.5))
+    assert study.get_trials()[0].user_attrs["seconds"] == 2.0
+    assert [line[0] for line in bridge._watcher.lines] == ["started", "epoch"]
+
+
+def test_a_training_cut_short_stays_running_for_the_next_start(bridge: Bridge, study: optuna.Study):
+    start(bridge, "a")
+    bridge("a", epoch(1, 0.5))
+    bridge.on_trial_complete("a", epoch(1, 0.5))
+    assert study.get_trials()[0].state == TrialState.RUNNING
+
+
+def test_the_search_ends_when_enough_networks_are_trained(bridge: Bridge, study: optuna.Study):
+    for name in "abc":
+        start(bridge, name)
+    assert bridge.suggest("d") is None  # three live: asked again later
+    for name in "abc":
+        bridge(name, epoch(2, 0.5, final=True))
+        bridge.on_trial_complete(name, epoch(2, 0.5, final=True))
+    assert bridge.suggest("d") == Bridge.FINISHED
+    assert len(study.get_trials()) == 3
+
+
+def test_failures_are_recorded_do_not_count_and_are_bounded(bridge: Bridge, study: optuna.Study):
+    start(bridge, "a")
+    bridge.on_trial_complete("a", {"error": "NonFiniteLossError: the loss became nan"})
+    (failed,) = study.get_trials()
+    assert failed.state == TrialState.FAIL
+    assert failed.user_attrs["reason"] == "NonFiniteLossError: the loss became nan"
+    assert bridge.problem is None
+    start(bridge, "b")
+    bridge.on_trial_complete("b", error=True)
+    assert bridge.suggest("c") == Bridge.FINISHED
+    assert "2 trainings failed" in str(bridge.problem)
+
+
+def test_draining_lets_the_running_finish_and_a_deadline_stops_them(bridge: Bridge, limits: Limits):
+    start(bridge, "a")
+    limits.draining = True
+    assert bridge.suggest("b") is None
+    assert not bridge.stop_all()
+    limits.deadline = time.monotonic() - 1
+    assert bridge.stop_all()
+
+
+def test_a_pickled_bridge_carries_nothing(bridge: Bridge):
+    import pickle
+
+    assert vars(pickle.loads(pickle.dumps(bridge))) == {}

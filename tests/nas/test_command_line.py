@@ -1,0 +1,119 @@
+"""The command line is instant, teaches by example, and answers bad input in one line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nas.__main__ import run
+from nas.commands import COMMANDS
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_help_needs_no_torch_and_no_ray():
+    script = (
+        "import sys; from nas.__main__ import run; run(['--help']); run(['search', '--help']);"
+        "slow = {'torch', 'ray', 'optuna', 'plotly', 'sklearn'} & set(sys.modules); assert not slow, slow"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_ends_its_help_with_an_example_and_is_in_the_readme(name: str, capsys):
+    assert run([name, "--help"]) == 0
+    help_text = capsys.readouterr().out
+    assert help_text.startswith(f"Usage: nas {name}")
+    docstring = str(COMMANDS[name].__doc__).strip()
+    assert docstring.splitlines()[-1].strip().startswith(f"Example: nas {name}")
+    assert f"nas {name}" in README.read_text()
+
+
+def test_the_version_is_printed(capsys):
+    from importlib.metadata import version
+
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"nas {version('nas')}\n"
+
+
+def test_without_words_the_help_is_shown(capsys):
+    assert run([]) == 0
+    assert "nas search --budget 300M-MACs" in capsys.readouterr().out
+
+
+FITS = ("--budget", "30M-MACs")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (("serch",), 2, "Did you mean 'search'"),
+        (("search",), 2, "No budget was given"),
+        (("search", "--budget", "300M-flops"), 2, "Cannot read the budget '300M-flops'"),
+        (("search", "--budget", "0M-MACs"), 2, "Cannot read the budget '0M-MACs'"),
+        (("search", "--budget", "3k-MACs"), 3, "the smallest needs"),
+        (("search", *FITS, "--space", "hybrid_smal"), 2, "Did you mean 'hybrid_small'"),
+        (("search", *FITS, "--sampler", "factor_pg"), 2, "Did you mean 'factor_gp'"),
+        (("search", *FITS, "--recipe", "prox"), 2, "Did you mean 'proxy'"),
+        (("search", *FITS, "--recipe", "none.yaml"), 2, "Cannot read the recipe 'none.yaml'"),
+        (("search", *FITS, "--data", "no/images"), 2, "No images at"),
+        (("search", *FITS, "--trials", "0"), 2, "Cannot train 0 networks"),
+        (("search", *FITS, "--trials", "many"), 2, "--trials"),
+        (("search", *FITS, "--hours", "0"), 2, "Cannot search for 0 hours"),
+        (("search", *FITS, "--seed", "-1"), 2, "Cannot use the seed -1"),
+        (("search", *FITS, "--gpus-per-trial", "99"), 2, "99 GPUs"),
+        (("search", *FITS, "--storage", "nowhere"), 2, "Cannot read the storage 'nowhere'"),
+        (
+            ("search", *FITS, "--storage", "postgresql://me:secret@127.0.0.1:1/nas"),
+            2,
+            "Cannot use the storage 'postgresql://me:***@127.0.0.1:1/nas'",
+        ),
+        (("show",), 2, "Begin with: nas search"),
+        (("export", "--to", "net"), 2, "Begin with: nas search"),
+        (("dashboard",), 2, "Begin with: nas search"),
+    ],
+)
+def test_bad_input_gets_one_line_and_nothing_half_written(
+    words, status: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NAS_STORAGE", raising=False)
+    assert run(list(words)) == status
+    out, err = capsys.readouterr()
+    assert told in err
+    assert len(err.strip().splitlines()) == 1
+    assert "secret" not in out + err
+    assert not list(tmp_path.glob("nas-runs/*/search.log"))
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda folder: folder.mkdir(), "is empty"),
+        (lambda folder: (folder / "cat").mkdir(parents=True), "images"),
+        (lambda folder: _images(folder, classes=1), "one class"),
+        (lambda folder: _images(folder, classes=2, broken=9), "Cannot read 9 of 49 images"),
+    ],
+)
+def test_images_that_cannot_be_used_get_one_line(
+    make, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "images")
+    assert run(["search", "--budget", "30M-MACs", "--data", "images"]) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "nas.db").exists()
+
+
+def _images(folder: Path, *, classes: int, broken: int = 0) -> None:
+    from PIL import Image
+
+    for label in range(classes):
+        (folder / f"class{label}").mkdir(parents=True)
+        for index in range(20):
+            Image.new("L", (8, 8), 9 * index).save(folder / f"class{label}" / f"{index}.png")
+    for index in range(broken):
+        (folder / "class0" / f"broken{index}.png").write_bytes(b"no image")
