@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from search_spaces.errors import BudgetError
@@ -48,17 +49,18 @@ class Budget:
                 f"<number><KiB|MiB|GiB>-<peak|weights>[@int8] or <number>ms@<target>, "
                 f"for example 300M-MACs."
             )
+        exact = Decimal(read["number"])  # 0.29G is 290 million, which 0.29 * 10**9 is not
         if read["target"]:
             return cls(resource="latency_ms", limit=number, text=text.strip(), target=read["target"])
         if read["memory"]:
             return cls(
                 resource=read["memory"],
-                limit=number * BYTE_SCALES[read["bytes"]],
+                limit=float(exact * BYTE_SCALES[read["bytes"]]),
                 text=text.strip(),
                 bytes_per_element=1 if read["int8"] == "@int8" else 4,
             )
-        limit = number * COUNT_SCALES[read["scale"]] if read["scale"] else number
-        return cls(resource=read["count"], limit=limit, text=text.strip())
+        limit = exact * COUNT_SCALES[read["scale"]] if read["scale"] else exact
+        return cls(resource=read["count"], limit=float(limit), text=text.strip())
 
     @property
     def known(self) -> bool:

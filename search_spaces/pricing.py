@@ -92,6 +92,25 @@ class Prices:
         ]
         return np.stack(columns, axis=1) if columns else np.zeros((len(codes), 0))
 
+    def by_stage(self, factors: Ints, resource: str) -> tuple[Ints, list[Ints]]:
+        """Return one cost of stem and head, [g], and of each stage with each menu item, [g, items].
+
+        Args:
+            factors: Codes of the global factors, [g, 4].
+            resource: A file in search_spaces/costs; says whether the parts add up or the largest counts.
+        """
+        sums = COSTS[resource].joins == "sum"
+        r, w, conv, attention = factors.T
+        stem, head = self._ends[resource]
+        ends = stem[r, w] + head[r, w] if sums else np.maximum(stem[r, w], head[r, w])
+        stages = []
+        for depths, tables in zip(self.space.depths, self._stages, strict=True):
+            first, rest = tables[resource].first[r, w], tables[resource].rest[r, w]  # [g, items]
+            depth = depths[conv, attention]
+            further = (depth - 1) * rest if sums else np.where(depth > 1, rest, 0)
+            stages.append(first + further if sums else np.maximum(first, further))
+        return ends, stages
+
     def extremes(self, resource: str) -> tuple[int, int]:
         """Return the least and the most that a network of the space takes of one resource."""
         sums = COSTS[resource].joins == "sum"

@@ -1,18 +1,23 @@
 """Draws networks of a space, uniform over the distinct ones that fit the budgets."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.budget import Budget
 from search_spaces.errors import NothingFitsError
+from search_spaces.fitting import Ways, ways
 from search_spaces.pricing import Prices
 from search_spaces.space import SearchSpace
 from search_spaces.units import format_bytes, format_count
 
-_BATCH = 8_192
-_MOST_DRAWS = 4_000_000
+_BATCH: Final = 2_048  # uniform draws that tell whether many networks fit
+_PLENTY: Final = 0.02  # the share from which drawing until one fits is the faster way
+_FEW: Final = 20_000  # networks that are listed rather than drawn
+_MOST_DRAWS: Final = 1_000_000
 
 
 def uniform_codes(space: SearchSpace, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
@@ -32,29 +37,85 @@ def uniform_codes(space: SearchSpace, rng: np.random.Generator, n: int) -> NDArr
 
 
 def fitting_codes(
-    prices: Prices, rng: np.random.Generator, n: int, budgets: Sequence[Budget]
+    prices: Prices,
+    rng: np.random.Generator,
+    n: int,
+    budgets: Sequence[Budget],
+    *,
+    distinct: bool = False,
 ) -> NDArray[np.int64]:
-    """Return `n` rows of codes, [n, 4 + stages], uniform over the networks that fit all budgets.
+    """Return `n` rows of codes, [n, 4 + stages], uniform over the networks that fit all known budgets.
+
+    Where many networks fit, uniform ones are drawn and the others left out; where few do, those that fit are
+    counted first (`search_spaces.fitting`).
+
+    Args:
+        prices: Of the space and the kind of image.
+        rng: Where the randomness comes from.
+        n: How many.
+        budgets: All hold at once; latencies are not known here.
+        distinct: Whether no network may come twice; then fewer than `n` rows mean that no more fit.
 
     Raises:
-        NothingFitsError: if no network fits, or none was found among four million.
+        NothingFitsError: if no network fits; says what the smallest needs.
     """
     check_satisfiable(prices, budgets)
-    kept: list[NDArray[np.int64]] = []
-    missing, drawn = n, 0
-    while missing > 0:
-        if drawn >= _MOST_DRAWS and not kept:
-            raise NothingFitsError(
-                f"No network of {prices.space.name} among {drawn:,} fits "
-                f"{' and '.join(map(str, budgets))} together. Raise one of the budgets."
-            )
-        codes = uniform_codes(prices.space, rng, _BATCH)
-        drawn += len(codes)
-        codes = codes[(prices.excess(codes, budgets) <= 0).all(axis=1)][:missing]
-        if len(codes):
-            kept.append(codes)
-            missing -= len(codes)
-    return np.concatenate(kept) if kept else np.empty((0, len(prices.space.radices)), np.int64)
+    known = tuple(budget for budget in budgets if budget.known)
+    codes = _kept(prices, uniform_codes(prices.space, rng, _BATCH), known)
+    if len(codes) >= _BATCH * _PLENTY:
+        draw = partial(uniform_codes, prices.space, rng)
+    else:
+        table = ways(prices, known)
+        if table.total <= max(_FEW, 4 * n):
+            return _among(rng, _every(prices, table, known), n, distinct=distinct)
+        codes, draw = codes[:0], partial(table.draw, rng)
+    drawn = 0
+    while len(codes) < n:
+        if drawn > _MOST_DRAWS and not len(codes):
+            raise _nothing(prices, known)
+        share = max(len(codes), 1) / max(drawn, 1)
+        batch = int(min(max(1.1 * (n - len(codes)) / share, 256), 16_384)) if drawn else max(n, 256)
+        codes = np.concatenate([codes, _kept(prices, draw(batch), known)])
+        drawn += batch
+        if distinct:
+            codes = _first_of_each(codes)
+            if drawn > 50 * n and len(codes) < n:
+                everything = _every(prices, ways(prices, known), known)
+                return _among(rng, everything, n, distinct=True)
+    return codes[:n]
+
+
+def _kept(prices: Prices, codes: NDArray[np.int64], budgets: Sequence[Budget]) -> NDArray[np.int64]:
+    """Return the rows that are canonical and fit."""
+    codes = codes[(prices.excess(codes, budgets) <= 0).all(axis=1)]
+    return codes[(prices.space.canonical(codes) == codes).all(axis=1)]
+
+
+def _every(prices: Prices, table: Ways, budgets: Sequence[Budget]) -> NDArray[np.int64]:
+    codes = _kept(prices, table.every(), budgets)
+    if not len(codes):
+        raise _nothing(prices, budgets)
+    return codes
+
+
+def _among(
+    rng: np.random.Generator, codes: NDArray[np.int64], n: int, *, distinct: bool
+) -> NDArray[np.int64]:
+    if distinct:
+        return codes[rng.permutation(len(codes))[:n]]
+    return codes[rng.integers(len(codes), size=n)]
+
+
+def _first_of_each(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows without repetitions, in the order in which they came."""
+    return codes[np.sort(np.unique(codes, axis=0, return_index=True)[1])]
+
+
+def _nothing(prices: Prices, budgets: Sequence[Budget]) -> NothingFitsError:
+    return NothingFitsError(
+        f"No network in {prices.space.name} fits {' and '.join(map(str, budgets))} together, though some fit "
+        f"each alone. Raise one of the budgets."
+    )
 
 
 def check_satisfiable(prices: Prices, budgets: Sequence[Budget]) -> None:
@@ -79,6 +140,16 @@ def check_satisfiable(prices: Prices, budgets: Sequence[Budget]) -> None:
 def share_that_fits(
     prices: Prices, rng: np.random.Generator, budgets: Sequence[Budget], *, draws: int = 20_000
 ) -> float:
-    """Return the estimated share of a space's networks that fit all budgets, from uniform draws."""
-    codes = uniform_codes(prices.space, rng, draws)
-    return float((prices.excess(codes, budgets) <= 0).all(axis=1).mean())
+    """Return the estimated share of a space's networks that fit all budgets.
+
+    From uniform draws; where hardly any of them fits, from a count of those that do, so that a share of one
+    in a million is told from none.
+    """
+    known = tuple(budget for budget in budgets if budget.known)
+    fitting = len(_kept(prices, uniform_codes(prices.space, rng, draws), known))
+    if fitting >= _PLENTY * draws:
+        return fitting / draws
+    table = ways(prices, known)
+    if table.total <= _FEW:
+        return len(_kept(prices, table.every(), known)) / prices.space.size
+    return table.total * len(_kept(prices, table.draw(rng, draws), known)) / draws / prices.space.size

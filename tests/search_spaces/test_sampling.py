@@ -1,0 +1,157 @@
+"""Uniform over what fits, also where almost nothing does; and one line where nothing does."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+import search_spaces
+from search_spaces.architecture import Option, options_of
+from search_spaces.budget import Budget
+from search_spaces.errors import NothingFitsError
+from search_spaces.fitting import ways
+from search_spaces.menu import StageSpace
+from search_spaces.pricing import prices
+from search_spaces.sampling import fitting_codes, share_that_fits, uniform_codes
+from search_spaces.space import SearchSpace
+
+CHOICES: dict[str, tuple[Option, ...]] = {
+    "mixer": ("depthwise", "separable_attention"),
+    "kernel": (3, 5),
+    "expansion": (2, 4),
+}
+SMALL = SearchSpace(
+    name="small",
+    resolution=(16, 24, 32),
+    width=(1.0, 2.0),
+    conv_depth=(0.5, 1.0, 2.0),
+    attention_depth=(0.5, 1.0),
+    options=options_of({"stem_channels": 16, "stem_stride": 1}),
+    stages=(
+        StageSpace(channels=16, depth=(1,), options=CHOICES),
+        StageSpace(channels=32, depth=(2,), stride=2, options=CHOICES),
+        StageSpace(channels=48, depth=(2,), stride=2, options=CHOICES),
+    ),
+)
+TABLE = prices(SMALL, num_classes=10, in_channels=1)
+
+
+def everything():
+    """Return the codes of every network of the small space, found the slow way."""
+    codes = np.array(list(itertools.product(*map(range, SMALL.radices))))
+    return codes[(SMALL.canonical(codes) == codes).all(axis=1)]
+
+
+EVERY = everything()
+
+
+def budget_met_by(share: float, resource: str) -> Budget:
+    cost = int(np.quantile(TABLE.of(EVERY, resource), share))
+    return Budget(resource=resource, limit=cost, text=f"{cost}-{resource}")
+
+
+def fitting(budgets) -> set[tuple[int, ...]]:
+    kept = (TABLE.excess(EVERY, budgets) <= 0).all(axis=1)
+    return set(map(tuple, EVERY[kept].tolist()))
+
+
+def test_the_space_says_its_size():
+    assert SMALL.size == len(EVERY)
+
+
+@pytest.mark.parametrize(
+    "budgets",
+    [
+        (),
+        (budget_met_by(0.5, "macs"),),
+        (budget_met_by(0.01, "macs"),),
+        (budget_met_by(0.1, "macs"), budget_met_by(0.3, "params")),
+        (budget_met_by(0.1, "activations"), budget_met_by(0.1, "params"), budget_met_by(0.5, "peak")),
+    ],
+    ids=["none", "half", "one in a hundred", "two sums", "two sums and a maximum"],
+)
+@pytest.mark.parametrize("listing", [True, False], ids=["listed", "drawn"])
+def test_draws_are_uniform_over_what_fits(budgets, listing, monkeypatch):
+    monkeypatch.setattr("search_spaces.sampling._FEW", 20_000 if listing else -(10**9))
+    wanted = sorted(fitting(budgets))
+    assert wanted
+    n = 20 * len(wanted)
+    codes = fitting_codes(TABLE, np.random.default_rng(1), n, budgets)
+    found, counts = np.unique(codes, axis=0, return_counts=True)
+    assert set(map(tuple, found.tolist())) <= set(wanted)
+    counts = np.concatenate([counts, np.zeros(len(wanted) - len(found))])
+    assert chisquare(counts).pvalue > 1e-6  # false alarms: one run in a million
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.2])
+def test_the_counted_ways_let_every_fitting_network_through(share):
+    budgets = (budget_met_by(share, "macs"), budget_met_by(0.5, "params"))
+    passed = set(map(tuple, ways(TABLE, budgets).every().tolist()))
+    assert fitting(budgets) <= passed
+    assert len(passed) == ways(TABLE, budgets).total
+
+
+@pytest.mark.slow
+def test_distinct_draws_are_distinct_and_as_many_as_there_are():
+    budgets = (budget_met_by(0.02, "macs"),)
+    there = len(fitting(budgets))
+    for n in (there // 2, there, 2 * there):
+        codes = fitting_codes(TABLE, np.random.default_rng(0), n, budgets, distinct=True)
+        assert len(codes) == len(np.unique(codes, axis=0)) == min(n, there)
+    everyone = fitting_codes(TABLE, np.random.default_rng(0), 2 * len(EVERY), (), distinct=True)
+    assert len(everyone) == len(EVERY)
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.01, 0.5])
+def test_the_estimated_share_is_near_the_true_one(share):
+    budgets = (budget_met_by(share, "macs"),)
+    true = len(fitting(budgets)) / SMALL.size
+    estimate = share_that_fits(TABLE, np.random.default_rng(0), budgets)
+    assert estimate == pytest.approx(true, rel=0.35)  # five deviations of 400 hits: one run in a million
+
+
+def test_equal_generators_draw_the_same_whatever_the_global_one_says():
+    budgets = (budget_met_by(0.01, "macs"),)
+    np.random.seed(1)  # noqa: NPY002 (the global generator must not matter)
+    first = fitting_codes(TABLE, np.random.default_rng(5), 50, budgets)
+    np.random.seed(2)  # noqa: NPY002
+    assert (fitting_codes(TABLE, np.random.default_rng(5), 50, budgets) == first).all()
+    assert (
+        uniform_codes(SMALL, np.random.default_rng(5), 50)
+        == uniform_codes(SMALL, np.random.default_rng(5), 50)
+    ).all()
+
+
+def test_a_budget_nothing_fits_says_what_the_smallest_needs():
+    with pytest.raises(NothingFitsError, match=r"fits 1k-MACs: the smallest needs [\d.]+M macs\."):
+        fitting_codes(TABLE, np.random.default_rng(0), 1, [Budget.parse("1k-MACs")])
+    assert NothingFitsError.exit_status == 3
+
+
+def test_budgets_met_alone_but_not_together_say_so():
+    # At 16 channels and 32 x 32 positions a 13 x 13 kernel has more params and fewer MACs than attention.
+    stage = StageSpace(channels=16, options={"mixer": ("depthwise", "attention"), "depthwise.kernel": (13,)})
+    options = options_of({"stem_channels": 16, "stem_stride": 1})
+    space = SearchSpace(name="torn", resolution=(32,), stages=(stage,), options=options)
+    table = prices(space, num_classes=10)
+    together = [
+        Budget(resource=resource, limit=table.extremes(resource)[0], text=f"least {resource}")
+        for resource in ("macs", "params")
+    ]
+    for alone in together:
+        assert len(fitting_codes(table, np.random.default_rng(0), 1, [alone])) == 1
+    with pytest.raises(NothingFitsError, match="fits least macs and least params together"):
+        fitting_codes(table, np.random.default_rng(0), 1, together)
+    assert share_that_fits(table, np.random.default_rng(0), together) == 0
+
+
+@pytest.mark.slow
+def test_sampling_architectures_meets_budgets_in_every_catalog_space():
+    for name, text in (("hybrid", "40M-MACs"), ("mobile_cnn", "7M-MACs"), ("hybrid_small", "3M-MACs")):
+        space = search_spaces.load(name)
+        budgets = [Budget.parse(text), Budget.parse("2M-params")]
+        found = space.sample(np.random.default_rng(0), budgets=budgets, num_classes=10)
+        costs = search_spaces.count(found, num_classes=10, deploy=True)
+        assert costs.macs <= budgets[0].limit
+        assert costs.params <= 2e6
