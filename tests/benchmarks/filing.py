@@ -1,0 +1,30 @@
+"""Files what a benchmark measured under the conditions it was measured in."""
+
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import optuna
+import torch
+
+from trials.host import cores, load, processor
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def file_result(name, *, command, seed, lines):
+    """Write `lines` of Markdown to results/`name`.md with what is needed to repeat them."""
+    now = datetime.now(UTC)
+    told = [
+        f"# {name.replace('_', ' ').capitalize()}",
+        "",
+        *lines,
+        "",
+        f"* Command: `{command}`, seed {seed}, {now:%Y-%m-%d}",
+        f"* Versions: Python {platform.python_version()}, torch {torch.__version__}, "
+        f"optuna {optuna.__version__}",
+        f"* Machine: {processor()}, {len(cores())} cores, {torch.get_num_threads()} torch threads, "
+        f"load {load():.1f} at the end",
+    ]
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text("\n".join(told) + "\n", encoding="utf-8")

@@ -1,0 +1,117 @@
+"""How well early accuracies rank networks, and what early stopping by them costs and saves.
+
+Curves are kept in pytest's cache as checkpoints of their trials, so a stopped run goes on.
+"""
+
+import numpy as np
+import optuna
+import pytest
+import torch
+from optuna.pruners import SuccessiveHalvingPruner
+from scipy.stats import kendalltau
+
+import search_spaces
+from tests.benchmarks.filing import file_result
+from trials.datasets import open_images
+from trials.recipes import load_recipe
+from trials.seeding import seeded_build, trial_seed
+from trials.training import train
+
+NETWORKS, SEED = 30, 0
+DRAWS, BUDGET = 1_000, 16
+RECIPE = load_recipe("proxy")
+
+
+def curve_of(number, splits, folder):
+    """Return the validation accuracy after each epoch, and the last one's standard error."""
+    space = search_spaces.load("hybrid_small")
+    architecture = space.sample(np.random.default_rng([SEED, number]))
+    seed = trial_seed(SEED, number)
+    network = seeded_build(
+        lambda: search_spaces.build(architecture, num_classes=10, in_channels=splits.channels), seed
+    )
+    results = list(
+        train(
+            network,
+            splits,
+            RECIPE,
+            resolution=architecture.resolution,
+            seed=seed,
+            device=torch.device("cpu"),
+            checkpoint=folder / f"{architecture.fingerprint}.pt",
+        )
+    )
+    return [result.accuracy for result in results], results[-1].standard_error
+
+
+@pytest.fixture(scope="module")
+def curves(request):
+    torch.set_num_threads(1)
+    splits = open_images("digits", seed=SEED, cache=None)
+    folder = request.config.cache.mkdir("rung_ranking")
+    found = [curve_of(number, splits, folder) for number in range(NETWORKS)]
+    return np.array([curve for curve, _ in found]), np.array([error for _, error in found])
+
+
+def kendall(one, other):
+    """Return Kendall's tau-b and its standard error by the jackknife over networks."""
+    tau = kendalltau(one, other).statistic
+    rest = [np.arange(len(one)) != left for left in range(len(one))]
+    values = np.array([kendalltau(one[kept], other[kept]).statistic for kept in rest])
+    return tau, np.sqrt((len(one) - 1) * values.var())
+
+
+def replay(curves, drawn):
+    """Return which of the drawn networks early stopping keeps, and the share of epochs it saves."""
+    first, second = RECIPE.rungs[:2]
+    pruner = SuccessiveHalvingPruner(min_resource=first, reduction_factor=max(2, round(second / first)))
+    study = optuna.create_study(direction="maximize", pruner=pruner)
+    kept, spent = [], 0
+    for network in drawn:
+        trial = study.ask()
+        for epoch, accuracy in enumerate(curves[network], start=1):
+            trial.report(accuracy, epoch)
+            spent += 1
+            if epoch < RECIPE.epochs and trial.should_prune():
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                break
+        else:
+            study.tell(trial, curves[network][-1])
+            kept.append(network)
+    return kept, 1 - spent / (len(drawn) * RECIPE.epochs)
+
+
+@pytest.mark.benchmark
+@pytest.mark.timeout(7_200)
+def test_rungs_rank_and_early_stopping_keeps_the_best_and_saves_epochs(curves):
+    accuracies, errors = curves
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    taus = {rung: kendall(accuracies[:, rung - 1], accuracies[:, -1]) for rung in RECIPE.rungs[:-1]}
+    rng = np.random.default_rng(SEED)
+    good, saved = [], []
+    for _ in range(DRAWS):
+        drawn = rng.choice(NETWORKS, BUDGET, replace=False)
+        kept, share = replay(accuracies, drawn)
+        best = drawn[accuracies[drawn, -1].argmax()]
+        good.append(accuracies[kept, -1].max() >= accuracies[best, -1] - errors[best])
+        saved.append(share)
+    lines = [
+        f"{NETWORKS} networks drawn uniformly from hybrid_small, recipe {RECIPE.name}, digits, "
+        f"{RECIPE.epochs} epochs; validation accuracy {accuracies[:, -1].min():.3f} to "
+        f"{accuracies[:, -1].max():.3f}, median {np.median(accuracies[:, -1]):.3f}.",
+        "",
+        "| what | value |",
+        "| --- | --- |",
+        *(f"| Kendall, epoch {r} against the last | {t:.2f} ± {e:.2f} |" for r, (t, e) in taus.items()),
+        *(
+            f"| median accuracy after epoch {epoch} | {np.median(accuracies[:, epoch - 1]):.3f} |"
+            for epoch in range(1, RECIPE.epochs + 1)
+        ),
+        f"| draws of {BUDGET} in which a network within one standard error of the best is kept "
+        f"| {np.mean(good):.1%} of {DRAWS} |",
+        f"| epochs saved | {np.mean(saved):.1%} |",
+    ]
+    file_result("rung_ranking", command="pytest -m benchmark -k rungs_rank", seed=SEED, lines=lines)
+    assert all(tau - 2 * error > 0 for tau, error in taus.values())
+    assert np.mean(good) >= 0.95
+    assert np.mean(saved) >= 0.40
