@@ -15,7 +15,7 @@ from nas.exporters._placing import check_folder, placed
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ExportError
 
-FORMS: Final = ("torch_module",)
+FORMS: Final = ("torch_module", "onnx")
 """What is written unless asked otherwise, the least first."""
 
 
@@ -33,6 +33,8 @@ def export_network(
     provenance: Mapping[str, str] | None = None,
     sha256: str | None = None,
     deploy: bool = False,
+    calibration: Tensor | None = None,
+    held_out: tuple[Tensor, Tensor] | None = None,
     forms: Sequence[str] | None = None,
     into: bool = False,
     force: bool = False,
@@ -55,6 +57,9 @@ def export_network(
         provenance: Where it comes from, by topic, for example budget, study, version, command.
         sha256: What the weights file must hash to, hexadecimal.
         deploy: Whether to deliver the form for inference only.
+        calibration: Some training images after preprocessing, [n, c, r, r]; `onnx_int8` needs them.
+        held_out: Other images after preprocessing, [n, c, r, r], and their labels, [n]; `onnx_int8` tells
+            its accuracy on them.
         forms: What is written, files in nas/exporters; by default all, or `torch_module` alone with `into`.
         into: Whether the folder may hold other files, as a repository does.
         force: Whether files of the same names may be replaced.
@@ -79,6 +84,8 @@ def export_network(
         classes=tuple(classes),
         provenance=dict(provenance or {}),
         deploy=deploy,
+        calibration=calibration,
+        held_out=held_out,
     )
     with placed(folder) as stage:
         for exporter in exporters:

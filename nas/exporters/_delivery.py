@@ -1,5 +1,6 @@
 """A delivery: one trained network on its way out, with what is known about it."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +30,9 @@ class Delivery:
         std: Of each channel, what they are divided by afterwards.
         provenance: Where it comes from, by topic, for example budget, study, version, command.
         deploy: Whether the weights are delivered in the form for inference only.
+        calibration: Some training images after preprocessing, [n, c, r, r], that int8 is fitted to.
+        held_out: Other images after preprocessing, [n, c, r, r], and their labels, [n], that int8 is
+            measured on.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Delivery:
     classes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     deploy: bool = False
+    calibration: Tensor | None = None
+    held_out: tuple[Tensor, Tensor] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -67,6 +73,16 @@ class Delivery:
                 f"Give the weights that were trained for it."
             ) from error
         return network.eval()
+
+    @cached_property
+    def deployed(self) -> nn.Module:
+        """The network re-parameterised, ready for inference."""
+        network = copy.deepcopy(self.network)
+        for module in list(network.modules()):
+            switch = getattr(module, "switch_to_deploy", None)
+            if switch is not None:
+                switch()
+        return network
 
     def images(self, batch: int) -> Float[Tensor, "b c r r"]:
         """Return random images, always the same ones, standard normal as after preprocessing."""

@@ -82,7 +82,10 @@ def delivery(architecture: Architecture, *, name: str = "my_net", **known: Any) 
         "provenance": PROVENANCE,
         **known,
     }
+    side = architecture.resolution
     sizes = {"num_classes": fields["num_classes"], "in_channels": fields["in_channels"]}
+    generator = torch.Generator().manual_seed(1)
+    fields.setdefault("calibration", torch.randn(8, fields["in_channels"], side, side, generator=generator))
     weights = fields.pop("weights", None) or trained(architecture, **sizes).state_dict()
     return Delivery(name=name, architecture=architecture, weights=weights, **fields)
 

@@ -1,0 +1,33 @@
+"""ONNX for any batch, compared with the network in onnxruntime."""
+
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+from nas.exporters import Exporter
+from nas.exporters._delivery import Delivery
+from nas.exporters._graph import write_graph
+from nas.exporters._running import scores_of, session
+
+TOLERANCE: Final = 1e-4
+
+
+class Onnx(Exporter):
+    """Writes ``<name>.onnx``: images [batch, c, r, r] to scores [batch, classes], weights inside."""
+
+    @override
+    def files(self, name: str) -> tuple[str, ...]:
+        return (f"{name}.onnx",)
+
+    @override
+    def write(self, delivery: Delivery, folder: Path) -> None:
+        path = folder / f"{delivery.name}.onnx"
+        write_graph(delivery, path)
+        running = session(path)
+        for batch in (1, 7):
+            images = delivery.images(batch)
+            delivery.compare("ONNX form", scores_of(running, images), delivery.scores(images), TOLERANCE)
+
+
+EXPORTER = Onnx()
