@@ -1,9 +1,11 @@
 """Decoded splits in memory-mapped files that every worker of a search shares.
 
 One folder holds one decoded data set: an ``.npy`` file per array and ``splits.json``. It is written
-beside its place and renamed, so a reader sees all of it or nothing, and of two writers one wins.
+beside its place and renamed, so a reader sees all of it or nothing. Workers decode in turn, so that of
+several that come at once one decodes and the others find its work.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -19,6 +21,7 @@ from trials.images import Images, Splits
 
 PARTS: Final = ("train", "validation", "test")
 VERSION: Final = 1
+DRAFT: Final = ".decoding-"
 
 
 def load(folder: Path) -> Splits | None:
@@ -60,17 +63,23 @@ def store(folder: Path, splits: Splits) -> None:
 
 
 @contextmanager
+def turn(cache: Path) -> Iterator[None]:
+    """Wait until no other process of this host decodes into `cache`, and sweep what a killed one left."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel frees it when the process dies
+        for left in cache.glob(f"{DRAFT}*"):
+            shutil.rmtree(left)
+        yield
+
+
+@contextmanager
 def appearing(folder: Path) -> Iterator[Path]:
     """Yield an empty folder that becomes `folder` when the block ends without an error."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".decoding-", dir=folder.parent))
+    draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=folder.parent))
     try:
         yield draft
-        try:
-            draft.rename(folder)
-        except OSError:  # another worker was faster, and its folder is as good
-            if not folder.exists():
-                raise
+        draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from trials.decoding import Allocate, decode
 from trials.images import Images, Splits
 from trials.splitting import divide
 from trials.table import Table
+
+_log = logging.getLogger(__name__)
 
 CHUNK: Final = 4_096
 DECODED: Final = "decoded-"
@@ -36,15 +39,20 @@ def open_table(read: Callable[[], Table], *, key: str, seed: int, cache: Path | 
     if cache is None:
         return _build(read(), seed, _in_memory)
     folder = cache / _folder_name(key, seed)
-    splits = image_cache.load(folder)
-    if splits is None:
+    found = image_cache.load(folder)
+    if found is not None:
+        return found
+    with image_cache.turn(cache):
+        found = image_cache.load(folder)
+        if found is not None:
+            return found
         with image_cache.appearing(folder) as draft:
             image_cache.store(draft, _build(read(), seed, _in_files(draft)))
             for left in draft.glob(f"{DECODED}*"):
                 left.unlink()
-        splits = image_cache.load(folder)
-    assert splits is not None
-    return splits
+        found = image_cache.load(folder)
+        assert found is not None
+        return found
 
 
 def signature(path: Path) -> str:
@@ -82,6 +90,8 @@ def _files(path: Path) -> Iterator[tuple[str, int, int]]:
 def _build(table: Table, seed: int, allocate: Allocate) -> Splits:
     _check_labels(table)
     decoded, unreadable = decode(table, lambda name, shape: allocate(DECODED + name, shape))
+    if unreadable:
+        _log.warning("Left out %d images that cannot be read: %s.", len(unreadable), ", ".join(unreadable))
     rows = divide({name: part.labels for name, part in decoded.items()}, table.classes, seed)
     parts = {
         name: _gathered(name, decoded[source], chosen, allocate) for name, (source, chosen) in rows.items()

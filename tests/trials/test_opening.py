@@ -233,7 +233,27 @@ def test_workers_that_decode_at_once_agree_and_leave_one_copy(tmp_path):
     with ProcessPoolExecutor(4) as pool:
         found = set(pool.map(fingerprint_through, [(data, cache)] * 8))
     assert len(found) == 1
-    assert len(list(cache.iterdir())) == 1
+    assert len([path for path in cache.iterdir() if path.name != ".lock"]) == 1
+
+
+def test_what_a_killed_decoding_left_is_swept(tmp_path):
+    cache = tmp_path / "cache"
+    (cache / ".decoding-killed").mkdir(parents=True)
+    (cache / ".decoding-killed" / "train_images.npy").write_bytes(b"half")
+    open_images(str(image_folder(tmp_path / "images")), seed=0, cache=cache)
+    assert not (cache / ".decoding-killed").exists()
+
+
+def test_unreadable_images_are_reported(tmp_path, caplog):
+    for name in CLASSES:
+        (tmp_path / name).mkdir()
+        for number, image in enumerate(pictures(20)[0]):
+            (tmp_path / name / f"{number}.png").write_bytes(png(image))
+    (tmp_path / "ant" / "7.png").write_bytes(b"")
+    splits = opened(tmp_path)
+    assert len(splits.unreadable) == 1
+    assert splits.unreadable[0].endswith("7.png")
+    assert "Left out 1 images" in caplog.text
 
 
 def test_a_failed_decoding_leaves_nothing_behind(tmp_path):
@@ -241,4 +261,4 @@ def test_a_failed_decoding_leaves_nothing_behind(tmp_path):
     next((tmp_path / "images" / "train" / "ant").iterdir()).write_bytes(b"")
     with pytest.raises(DataError):
         open_images(str(tmp_path / "images"), seed=0, cache=tmp_path / "cache")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
