@@ -3,10 +3,10 @@
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any
+from functools import cache, lru_cache, partial
+from typing import Any, TypeAlias, cast
 
-from search_spaces.architecture import Architecture, Stage
+from search_spaces.architecture import Architecture, Options, Stage
 from search_spaces.blocks import BLOCKS
 from search_spaces.building import keywords, routed
 from search_spaces.costs import COSTS
@@ -49,48 +49,80 @@ def count(
     Raises:
         ArchitectureError: if a block or mixer does not take an option it is given.
     """
-    parts = list(_parts(architecture, num_classes, in_channels, deploy=deploy))
-    totals: dict[str, int] = {}
-    for name, cost in COSTS.items():
-        values = [(int(cost.of(tape)), repeats) for tape, repeats in parts]
-        if cost.joins == "sum":
-            totals[name] = sum(value * repeats for value, repeats in values)
-        else:
-            totals[name] = max(value for value, _ in values)
-    return Costs(**{name: totals[name] for name in Costs.__slots__})
+    totals = [0] * len(Costs.__slots__)
+    for costs, repeats in _parts(architecture, num_classes, in_channels, deploy=deploy):
+        for i, (cost, joins) in enumerate(zip(costs, _joins(), strict=True)):
+            totals[i] = totals[i] + cost * repeats if joins == "sum" else max(totals[i], cost)
+    return Costs(**dict(zip(Costs.__slots__, totals, strict=True)))
+
+
+_Numbers: TypeAlias = tuple[int, ...]
+_Shape: TypeAlias = tuple[int, int, int]
+"""Channels, height and width."""
 
 
 def _parts(
     architecture: Architecture, num_classes: int, in_channels: int, *, deploy: bool
-) -> Iterator[tuple[Tape, int]]:
-    """Yield the layers of the parts of a network that run one after another, and how often each."""
+) -> Iterator[tuple[_Numbers, int]]:
+    """Yield the costs of the parts of a network that run one after another, and how often each runs."""
     side = architecture.resolution
-    stem, x = stem_tape(architecture, Map(in_channels, side, side))
+    network = (architecture.network, architecture.options)
+    stem, x = _stem(network, (in_channels, side, side))
     yield stem, 1
     for stage in architecture.stages:
-        layers = stage_layers(stage, deploy=deploy)
-        first, x = block_tape(layers, x, stage.channels, stage.stride)
+        block = (stage.block, stage.options)
+        first, x = _block(block, x, stage.channels, stage.stride, deploy)
         yield first, 1
         if stage.depth > 1:
-            rest, x = block_tape(layers, x, stage.channels, 1)
+            rest, x = _block(block, x, stage.channels, 1, deploy)
             yield rest, stage.depth - 1
-    yield head_tape(architecture, x, num_classes), 1
+    yield _head(network, x, num_classes), 1
+
+
+# Networks of a space share most of their blocks: each is listed once for each shape that enters it.
+
+
+@lru_cache(maxsize=2**16)
+def _block(
+    block: tuple[str, Options], x: _Shape, channels: int, stride: int, deploy: bool
+) -> tuple[_Numbers, _Shape]:
+    stage = Stage(block=block[0], channels=channels, depth=1, stride=stride, options=block[1])
+    tape, y = block_tape(stage_layers(stage, deploy=deploy), Map(*x), channels, stride)
+    return _costs(tape), _shape(y)
+
+
+@lru_cache(maxsize=2**12)
+def _stem(network: tuple[str, Options], x: _Shape) -> tuple[_Numbers, _Shape]:
+    tape, y = _stem_tape(*network, Map(*x))
+    return _costs(tape), _shape(y)
+
+
+@lru_cache(maxsize=2**12)
+def _head(network: tuple[str, Options], x: _Shape, num_classes: int) -> _Numbers:
+    return _costs(_head_tape(*network, Map(*x), num_classes))
+
+
+def _costs(tape: Tape) -> _Numbers:
+    return tuple(int(COSTS[name].of(tape)) for name in Costs.__slots__)
+
+
+@cache
+def _joins() -> tuple[str, ...]:
+    return tuple(COSTS[name].joins for name in Costs.__slots__)
+
+
+def _shape(x: Map) -> _Shape:
+    return int(x.channels), int(x.height), int(x.width)
 
 
 def stem_tape(architecture: Architecture, image: Map) -> tuple[Tape, Map]:
     """Return the layers in front of the stages, and the map they make."""
-    network: Any = NETWORKS[architecture.network]
-    tape = Tape()
-    return tape, network.stem_layers(tape, image, **_keywords(network.stem_layers, architecture))
+    return _stem_tape(architecture.network, architecture.options, image)
 
 
 def head_tape(architecture: Architecture, x: Map, num_classes: int) -> Tape:
     """Return the layers behind the stages."""
-    network: Any = NETWORKS[architecture.network]
-    tape = Tape()
-    options = _keywords(network.head_layers, architecture)
-    network.head_layers(tape, _entering(x), **{**options, "num_classes": num_classes})
-    return tape
+    return _head_tape(architecture.network, architecture.options, x, num_classes)
 
 
 def block_tape(layers: Callable[..., Map], x: Map, channels: Int, stride: int) -> tuple[Tape, Map]:
@@ -122,8 +154,21 @@ def _entering(x: Map) -> Map:
     return Map(x.channels, x.height, x.width)
 
 
-def _keywords(listing: Callable[..., Any], architecture: Architecture) -> dict[str, Any]:
+def _stem_tape(network: str, options: Options, image: Map) -> tuple[Tape, Map]:
+    listing = cast("Any", NETWORKS[network]).stem_layers
+    tape = Tape()
+    return tape, listing(tape, image, **_taken(listing, network, options))
+
+
+def _head_tape(network: str, options: Options, x: Map, num_classes: int) -> Tape:
+    listing = cast("Any", NETWORKS[network]).head_layers
+    tape = Tape()
+    listing(tape, _entering(x), **{**_taken(listing, network, options), "num_classes": num_classes})
+    return tape
+
+
+def _taken(listing: Callable[..., Any], network: str, options: Options) -> dict[str, Any]:
     """Return those options of the skeleton that one of its listings takes, defaults included."""
-    options = {**keywords(NETWORKS[architecture.network]), **dict(architecture.options)}
+    complete = {**keywords(NETWORKS[network]), **dict(options)}
     names = inspect.signature(listing).parameters
-    return {name: value for name, value in options.items() if name in names}
+    return {name: value for name, value in complete.items() if name in names}

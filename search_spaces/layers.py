@@ -225,17 +225,25 @@ def peak_elements(tape: Tape) -> Int:
     reader; the last map written stays alive to the end.
     """
     last_read: dict[int, int] = {}
-    elements: dict[int, Int] = {}
+    alive: dict[int, Int] = {}
+    written = {id(layer.writes) for layer in tape.layers}
     for step, layer in enumerate(tape.layers):
-        for storage in (read.storage for read in layer.reads):
+        for read in layer.reads:
+            storage = read.storage
             last_read[id(storage)] = step
-            elements[id(storage)] = storage.elements
-    alive = set(elements) - {id(layer.writes) for layer in tape.layers}
+            if id(storage) not in written:
+                alive[id(storage)] = storage.elements
+    dying: dict[int, list[int]] = {}
+    for key, step in last_read.items():
+        dying.setdefault(step, []).append(key)
     peak: Int = 0
+    total: Int = sum(alive.values(), start=0)
     for step, layer in enumerate(tape.layers):
         if layer.writes is not None:
-            alive.add(id(layer.writes))
-            elements[id(layer.writes)] = layer.writes.elements
-        peak = np.maximum(peak, sum((elements[key] for key in alive), start=layer.scratch))
-        alive -= {key for key in alive if last_read.get(key) == step}
+            alive[id(layer.writes)] = layer.writes.elements
+            total = total + alive[id(layer.writes)]
+        now = total + layer.scratch
+        peak = max(peak, now) if isinstance(peak, int) and isinstance(now, int) else np.maximum(peak, now)
+        for key in dying.get(step, ()):
+            total = total - alive.pop(key)
     return peak

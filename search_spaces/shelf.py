@@ -31,6 +31,7 @@ class Shelf(Mapping[str, T], Generic[T]):
         self.package: Final = package
         self.binds: Final = binds
         self.kind: Final = kind
+        self._taken: dict[str, T] = {}
 
     @override
     def __getitem__(self, name: str) -> T:
@@ -39,11 +40,9 @@ class Shelf(Mapping[str, T], Generic[T]):
         Raises:
             UnknownNameError: if there is none; offers the nearest name.
         """
-        if ":" in name:
-            return self._foreign(name)
-        if name not in self._names():
-            raise UnknownNameError.of(self.kind, name, self._names())
-        return cast("T", getattr(importlib.import_module(f"{self.package}.{name}"), self.binds))
+        if name not in self._taken:
+            self._taken[name] = self._foreign(name) if ":" in name else self._own(name)
+        return self._taken[name]
 
     @override
     def __iter__(self) -> Iterator[str]:
@@ -60,6 +59,11 @@ class Shelf(Mapping[str, T], Generic[T]):
     def _names(self) -> list[str]:
         folders = [str(Path(p)) for p in importlib.import_module(self.package).__path__]
         return sorted(m.name for m in pkgutil.iter_modules(folders) if not m.name.startswith("_"))
+
+    def _own(self, name: str) -> T:
+        if name not in self._names():
+            raise UnknownNameError.of(self.kind, name, self._names())
+        return cast("T", getattr(importlib.import_module(f"{self.package}.{name}"), self.binds))
 
     def _foreign(self, name: str) -> T:
         module_name, _, attribute = name.partition(":")
