@@ -15,7 +15,7 @@ from nas.exporters._placing import check_folder, placed
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ExportError
 
-FORMS: Final = ("torch_module", "onnx")
+FORMS: Final = ("torch_module", "onnx", "timm")
 """What is written unless asked otherwise, the least first."""
 
 

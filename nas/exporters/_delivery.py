@@ -53,6 +53,11 @@ class Delivery:
         """Channels, height and width of an image."""
         return (self.in_channels, self.architecture.resolution, self.architecture.resolution)
 
+    @property
+    def num_features(self) -> int:
+        """Channels that its head reads."""
+        return self.network.get_submodule("head").get_parameter("weight").shape[1]
+
     @cached_property
     def costs(self) -> Costs:
         """What it takes in the form that runs: re-parameterised, batch 1."""

@@ -66,7 +66,7 @@ def _facts(delivery: Delivery) -> dict[str, str]:
     stem = stem_tape(delivery.architecture, Map(channels, side, side))[1]
     strides = accumulate((s.stride for s in stages), mul, initial=-(-side // int(stem.height)))
     return {
-        "num_features": repr(delivery.network.get_submodule("head").in_features),
+        "num_features": repr(delivery.num_features),
         "channels": repr(tuple(stage.channels for stage in stages)),
         "reductions": repr(tuple(strides)[1:]),
     }
