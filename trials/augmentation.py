@@ -134,8 +134,7 @@ def _recoloured(
 def _grey(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
     if images.shape[1] == 1:
         return images
-    weights = torch.tensor(LUMA, device=images.device)[:, None, None]
-    return (images * weights).sum(1, keepdim=True)
+    return LUMA[0] * images[:, 0:1] + LUMA[1] * images[:, 1:2] + LUMA[2] * images[:, 2:3]
 
 
 def _erased(

@@ -62,8 +62,10 @@ def evaluate(
             logits = network(prepare(images)).float()  # [b, k]
         loss += F.cross_entropy(logits, labels, reduction="sum")
         classes = logits.shape[1]
-        pairs = torch.bincount(labels * classes + logits.argmax(1), minlength=classes**2)
-        hits = pairs if hits is None else hits + pairs
+        if hits is None:
+            hits = torch.zeros(classes**2, dtype=torch.int64, device=feed.device)
+        pairs = labels * classes + logits.argmax(1)
+        hits.scatter_add_(0, pairs, torch.ones_like(pairs))
         after_batch()
     assert hits is not None
     side = math.isqrt(len(hits))

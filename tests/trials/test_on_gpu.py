@@ -1,0 +1,52 @@
+"""What only a CUDA device can show."""
+
+import pytest
+import torch
+
+from trials.feeding import Feed, Preparation
+from trials.learning import Learner
+from trials.recipe import Recipe
+from trials.training import train
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+]
+CUDA = torch.device("cuda")
+EVERYTHING = Recipe(
+    name="everything",
+    epochs=4,
+    batch_size=16,
+    gradient_clip=1.0,
+    shift=0.1,
+    flip=True,
+    randaugment_rounds=2,
+    erase=0.3,
+    mixup=0.2,
+    cutmix=1.0,
+    ema_decay=0.9,
+)
+
+
+def test_a_network_learns_on_the_gpu(small_network, tiny_splits):
+    recipe = Recipe(name="short", epochs=4, batch_size=16)
+    results = list(train(small_network(), tiny_splits, recipe, resolution=12, seed=0, device=CUDA))
+    assert results[-1].accuracy > 0.9
+
+
+def test_no_step_waits_for_the_device(small_network, tiny_splits):
+    network = small_network().to(CUDA)
+    feed, prepare = Feed(tiny_splits.train, CUDA), Preparation((0.4,) * 3, (0.2,) * 3, 12, CUDA)
+    learner = Learner(network, EVERYTHING, feed, prepare, classes=2, seed=0, teacher=None)
+    learner.learn(1, lambda: None)
+    steps = []
+
+    def watch():
+        steps.append(1)
+        torch.cuda.set_sync_debug_mode("error" if len(steps) < 6 else "default")
+
+    try:
+        learner.learn(2, watch)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len(steps) == 6
