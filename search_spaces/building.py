@@ -23,8 +23,13 @@ def build(architecture: Architecture, *, num_classes: int, in_channels: int = 3)
     Its weights are drawn from torch's default generator, which the caller seeds.
 
     Raises:
-        ArchitectureError: if a block, a mixer or the skeleton does not take an option it is given.
+        ArchitectureError: if a block, a mixer or the skeleton does not take an option it is given, or
+            nothing of the image is left after the last stage.
     """
+    # Counting knows strides and reads options as this module does, so it stands above.
+    from search_spaces.counting import check_size  # noqa: PLC0415
+
+    check_size(architecture)
     network = NETWORKS[architecture.network]
     stages = [(block_factory(s), s.channels, s.depth, s.stride) for s in architecture.stages]
     try:

@@ -1,6 +1,7 @@
 """Exact costs of an architecture, counted without building it."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
@@ -10,6 +11,7 @@ from search_spaces.architecture import Architecture, Options, Stage
 from search_spaces.blocks import BLOCKS
 from search_spaces.building import keywords, routed
 from search_spaces.costs import COSTS
+from search_spaces.errors import ArchitectureError
 from search_spaces.layers import Int, Map, Tape
 from search_spaces.mixers import MIXERS
 from search_spaces.networks import NETWORKS
@@ -47,8 +49,10 @@ def count(
         deploy: Whether it is priced after re-parameterisation instead of as it is trained.
 
     Raises:
-        ArchitectureError: if a block or mixer does not take an option it is given.
+        ArchitectureError: if a block or mixer does not take an option it is given, or nothing of the image
+            is left after the last stage.
     """
+    check_size(architecture)
     totals = [0] * len(Costs.__slots__)
     for costs, repeats in _parts(architecture, num_classes, in_channels, deploy=deploy):
         for i, (cost, joins) in enumerate(zip(costs, _joins(), strict=True)):
@@ -113,6 +117,28 @@ def _joins() -> tuple[str, ...]:
 
 def _shape(x: Map) -> _Shape:
     return int(x.channels), int(x.height), int(x.width)
+
+
+def total_stride(network: str, options: Options, strides: tuple[int, ...]) -> int:
+    """Return how many pixels of the image one position of the last map stands for, along one side."""
+    large = 2**12  # pixels, a multiple of any stem's stride
+    _, (_, height, _) = _stem((network, options), (3, large, large))
+    return large // height * math.prod(strides)
+
+
+def check_size(architecture: Architecture) -> None:
+    """Raise unless something of the image is left after the last stage.
+
+    Raises:
+        ArchitectureError: if the strides together are longer than the side of the image.
+    """
+    strides = tuple(stage.stride for stage in architecture.stages)
+    shrinks = total_stride(architecture.network, architecture.options, strides)
+    if shrinks > architecture.resolution:
+        raise ArchitectureError(
+            f"An architecture shrinks images of {architecture.resolution} pixels by {shrinks}, below 1 x 1: "
+            f"expected strides that multiply to at most its resolution."
+        )
 
 
 def stem_tape(architecture: Architecture, image: Map) -> tuple[Tape, Map]:

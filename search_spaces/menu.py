@@ -1,14 +1,19 @@
 """A stage of a space: what it may be, and the menu of distinct blocks that it may repeat."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from search_spaces.architecture import Option, Stage, options_of
 from search_spaces.blocks import BLOCKS
 from search_spaces.building import keywords, routed
 from search_spaces.choice import Choice
+from search_spaces.errors import SpaceError
 from search_spaces.mixers import MIXERS
+
+_MOST_COMBINATIONS: Final = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +108,39 @@ def canonical_slots(space: StageSpace, values: Sequence[Option]) -> tuple[Option
 
 
 def menu_of(space: StageSpace) -> tuple[MenuItem, ...]:
-    """Return every distinct block that a stage may repeat."""
+    """Return every distinct block that a stage may repeat.
+
+    Raises:
+        SpaceError: if nobody takes an option, or there are more combinations than anybody can search.
+    """
+    _check_options(space)
     slots = stage_slots(space)
+    combinations = math.prod(len(values) for values in slots.values())
+    if combinations > _MOST_COMBINATIONS:
+        raise SpaceError(
+            f"A stage offers {combinations:,} combinations of {', '.join(slots)}: expected at most "
+            f"{_MOST_COMBINATIONS:,}. Offer fewer values."
+        )
     distinct = {canonical_slots(space, values): None for values in itertools.product(*slots.values())}
     return tuple(_item(space, dict(zip(slots, values, strict=True))) for values in distinct)
+
+
+def _check_options(space: StageSpace) -> None:
+    mixers = [str(mixer) for mixer in space.options.get("mixer", ())]
+    takers = {mixer: _active(space, mixer) for mixer in mixers} or {"": _active(space, None)}
+    for name in space.options:
+        mixer, _, option = name.rpartition(".")
+        taken = set[str]().union(*takers.values()) if not mixer else takers.get(mixer, set())
+        if option != "mixer" and option not in taken:
+            whose = (
+                f"mixer '{mixer}'"
+                if mixer
+                else f"block '{space.block}' with {', '.join(mixers) or 'no mixer'}"
+            )
+            raise SpaceError(
+                f"A stage of the {whose} got the option '{name}': expected one of "
+                f"{', '.join(sorted(taken)) or 'none'}."
+            )
 
 
 def _item(space: StageSpace, values: Mapping[str, Option]) -> MenuItem:

@@ -10,6 +10,7 @@ on the menu of each stage, which lists every distinct block that the stage may r
 """
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from search_spaces.architecture import Architecture, Option, Options, Stage, opt
 from search_spaces.budget import Budget
 from search_spaces.building import keywords
 from search_spaces.choice import Choice
+from search_spaces.counting import total_stride
 from search_spaces.errors import ArchitectureError, SpaceError
 from search_spaces.menu import (
     MenuItem,
@@ -35,6 +37,7 @@ from search_spaces.menu import (
 from search_spaces.networks import NETWORKS
 
 GLOBALS: Final = ("resolution", "width", "conv_depth", "attention_depth")
+_MOST_FACTORS: Final = 20_000
 _CHANNEL_OPTIONS: Final = ("stem_channels", "head_channels")  # widen with the stages
 
 
@@ -74,6 +77,7 @@ class SearchSpace:
                     f"The network '{self.network}' got the option '{option}': expected one of "
                     f"{', '.join(sorted(known)) or 'none'}."
                 )
+        self._check_factors()
         widths = [tuple(self._channels(c, w) for c in self._all_channels()) for w in self.width]
         if len(set(widths)) != len(widths):
             raise SpaceError(
@@ -346,6 +350,22 @@ class SearchSpace:
     def channels_at(self, stage: int, width: float) -> int:
         """Return the output channels of a stage, counted from 0, at a width factor."""
         return self._channels(self.stages[stage].channels, width)
+
+    def _check_factors(self) -> None:
+        combinations = math.prod(len(getattr(self, name)) for name in GLOBALS)
+        if combinations > _MOST_FACTORS:
+            raise SpaceError(
+                f"The space '{self.name}' offers {combinations:,} combinations of {', '.join(GLOBALS)}: "
+                f"expected at most {_MOST_FACTORS:,}. Offer fewer values."
+            )
+        for name in GLOBALS:
+            Choice(name=name, values=tuple(getattr(self, name)))
+        shrinks = total_stride(self.network, self.options, tuple(s.stride for s in self.stages))
+        if shrinks > self.resolution[0]:
+            raise SpaceError(
+                f"The space '{self.name}' shrinks images of {self.resolution[0]} pixels by {shrinks}, below "
+                f"1 x 1: expected strides that multiply to at most its lowest resolution."
+            )
 
     def _channels(self, channels: int, width: float) -> int:
         """Return channels x width as a multiple of the divisor, at least 90 % of the product.

@@ -1,0 +1,187 @@
+"""A user's space: what is read, and the one line that says what is wrong with it."""
+
+import sys
+import textwrap
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import Tensor, nn
+
+import search_spaces
+from search_spaces import loading
+from search_spaces.errors import SpaceError, UnknownNameError
+
+EXAMPLE = textwrap.dedent(str(loading.__doc__).partition("words of")[2].partition("\n\n")[2]).partition(
+    "\nMixers,"
+)[0]
+GOOD = """\
+version: 1
+name: mine
+resolution: [32, 64]
+stages:
+  - channels: 32
+    stride: 2
+    options:
+      mixer: [depthwise, attention]
+      kernel: [3, 5]
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text):
+        path = tmp_path / "mine.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+@pytest.mark.slow
+def test_the_documented_example_loads_and_its_networks_build(written):
+    text = EXAMPLE.replace("my_package.mixers:Mine", "search_spaces.mixers.partial_conv:PartialConv")
+    space = search_spaces.load(written(text))
+    assert space.name == "my_space"
+    assert space.resolution == (128, 160, 192, 224)
+    assert {item.stage.mixer for item in space.menus[1]} == {
+        "depthwise",
+        "separable_attention",
+        "search_spaces.mixers.partial_conv:PartialConv",
+    }
+    for seed in range(3):
+        architecture = space.sample(np.random.default_rng(seed))
+        network = search_spaces.build(architecture, num_classes=10)
+        assert search_spaces.count(architecture, num_classes=10).params == sum(
+            p.numel() for p in network.parameters()
+        )
+
+
+def test_what_is_left_out_has_one_value(written):
+    space = search_spaces.load(written(GOOD))
+    assert (space.width, space.conv_depth, space.attention_depth) == ((1.0,), (1.0,), (1.0,))
+    assert space.size == 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("version: 1", "version: 2", r"line 1: 'version' got '2': Input should be 1"),
+        ("name: mine", "nom: mine", r"line 1: 'name' is missing"),
+        ("name: mine", "name: mine\nwidths: [1.0]", r"line 3: nobody takes 'widths', expected one of"),
+        ("[32, 64]", "[32, wide]", r"line 3: 'resolution.2' got 'wide': Input should be a valid integer"),
+        ("[32, 64]", "[0]", r"line 3: 'resolution.1' got '0': Input should be greater than or equal to 1"),
+        ("[32, 64]", "[32, 32]", r"line 1: The choice 'resolution' got the values \[32, 32\]"),
+        ("[32, 64]", "[1, 64]", r"line 1: .* shrinks images of 1 pixels by 4, below 1 x 1"),
+        ("channels: 32", "channels: many", r"line 5: 'stages.1.channels' got 'many'"),
+        ("    stride: 2", "    strid: 2", r"line 6: nobody takes 'stages.1.strid', expected one of channels"),
+        ("    stride: 2", "    block: metafromer", r"line 6: .*'metafromer'. Did you mean 'metaformer'"),
+        ("[depthwise, attention]", "[atention]", r"line 8: .*'atention'. Did you mean 'attention'"),
+        ("[depthwise, attention]", "['os:getcwdd']", r"line 8: Cannot take the mixer 'os:getcwdd'"),
+        ("kernel: [3, 5]", "kernel: [3, 4]", r"line 5: .*kernel 4.*expected an odd number"),
+        ("kernel: [3, 5]", "kernal: [3, 5]", r"line 5: .*option 'kernal': expected one of"),
+        ("kernel: [3, 5]", "head_channels: [24]", r"line 5: .*heads of 24: expected heads that divide"),
+        ("kernel: [3, 5]", "kernel: []", r"line 9: 'stages.1.options.kernel' got '\[\]'"),
+        ("stages:", "options: {stem: 3}\nstages:", r"'pyramid' got the option 'stem': expected one of"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_line_value_and_what_is_allowed(written, old, new, said):
+    assert old in GOOD
+    path = written(GOOD.replace(old, new))
+    with pytest.raises(SpaceError, match=said) as raised:
+        search_spaces.load(path)
+    assert "mine.yaml" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no search space"),
+        ("- a\n- b\n", "holds no search space"),
+        ("just words", "holds no search space"),
+        ("name: [1, 2\n", "Expected YAML"),
+        ("a: 1\n---\nb: 2\n", "Expected YAML"),
+        ("name: a\nname: b\n", "line 2: 'name' stands twice"),
+        ("name: !!python/object/apply:os.getcwd []\n", "holds no search space|is missing|Expected"),
+        ("name: !!python/name:os.getcwd x\n", "line 1: .*Expected text, numbers"),
+        ("a: &x [1]\nb: *x\n", "line 1: aliases and anchors are not read"),
+        ("a: &x [*x]\n", "aliases and anchors are not read"),
+        ("[" * 5000 + "]" * 5000, "at most 12 levels"),
+        ("[" + "1," * 20_000 + "]", "10000 values"),
+        ("# " + "x" * 70_000, "larger than 64 KiB"),
+        ("\x00", "Expected YAML"),
+    ],
+)
+def test_what_is_no_space_or_a_trap_is_refused_in_one_line(written, text, said):
+    with pytest.raises(SpaceError, match=said) as raised:
+        search_spaces.load(written(text))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_billion_laughs_are_refused_before_they_are_told(written):
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{chr(98 + i)}: &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(20)
+    )
+    with pytest.raises(SpaceError, match="line 1: aliases and anchors"):
+        search_spaces.load(written(bomb))
+
+
+def test_an_absent_file_and_a_name_nobody_has_are_told_apart(tmp_path):
+    with pytest.raises(SpaceError, match=r"nowhere.yaml': No such file or directory. Expected a YAML file"):
+        search_spaces.load(str(tmp_path / "nowhere.yaml"))
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(SpaceError, match="Is a directory"):
+        search_spaces.load(str(tmp_path / "folder.yaml"))
+    with pytest.raises(UnknownNameError, match="Did you mean 'hybrid'"):
+        search_spaces.load("hybird")
+
+
+def test_text_that_is_not_utf8_is_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"name: \xff\xfe\n")
+    with pytest.raises(SpaceError, match="Expected text in UTF-8"):
+        search_spaces.load(str(path))
+
+
+def test_too_many_combinations_are_refused(written):
+    many = ", ".join(str(1 + i) for i in range(200))
+    with pytest.raises(SpaceError, match=r"line 5: A stage offers 80,000 combinations of mixer, kernel"):
+        search_spaces.load(written(GOOD.replace("[3, 5]", f"[{many}]\n      expansion: [{many}]")))
+    widths = ", ".join(f"{1 + i}.0" for i in range(60))
+    depths = ", ".join(f"{i / 4}" for i in range(1, 250))
+    lines = f"[32, 64]\nwidth: [{widths}]\nconv_depth: [{depths}]"
+    with pytest.raises(SpaceError, match="29,880 combinations of resolution, width, conv_depth"):
+        search_spaces.load(written(GOOD.replace("[32, 64]", lines)))
+
+
+class Stranger(nn.Module):
+    """A mixer of somebody else's that lists a bias it does not have."""
+
+    kind = "conv"
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Any:
+        return self.conv(x)
+
+    @staticmethod
+    def layers(tape: Any, x: Any, *, deploy: bool) -> Any:
+        del deploy
+        return tape.conv(x, x.channels, bias=True)
+
+
+def test_a_strangers_mixer_that_lists_other_than_it_runs_is_refused(written, monkeypatch):
+    monkeypatch.setitem(sys.modules, "strangers", sys.modules[__name__])
+    text = GOOD.replace("[depthwise, attention]", "['strangers:Stranger']").replace("kernel", "expansion")
+    with pytest.raises(SpaceError, match=r"lists \d+ params at 32 channels and 8 x 8, but \d+ run"):
+        search_spaces.load(written(text))
+    monkeypatch.delattr(Stranger, "layers")
+    with pytest.raises(SpaceError, match=r"Cannot price metaformer with strangers:Stranger: .*'layers'"):
+        search_spaces.load(written(text.replace("mine", "mine2")))
+
+
+def test_a_space_of_another_module_is_taken_by_its_name():
+    assert search_spaces.load("search_spaces.catalog.hybrid_small:SPACE").name == "hybrid_small"
