@@ -2,18 +2,17 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from trials import device_lock
 from trials.checkpoint import load_checkpoint, save_checkpoint
 from trials.errors import CheckpointError, NonFiniteLossError
-from trials.evaluation import evaluate, recalibrate
+from trials.evaluation import Scores, evaluate, recalibrate
 from trials.feeding import Feed, Preparation
 from trials.images import Splits
 from trials.learning import Learner
@@ -21,6 +20,7 @@ from trials.recipe import Recipe
 from trials.result import EpochResult
 from trials.seeding import generator
 from trials.teacher import load_teacher
+from trials.turns import Turns, turns_on
 
 
 def train(
@@ -54,7 +54,7 @@ def train(
         clock: Returns seconds.
 
     Raises:
-        NonFiniteLossError: if the training loss of an epoch is infinite or not a number.
+        NonFiniteLossError: if the loss of an epoch is infinite or not a number.
         OutOfMemoryError: if the device cannot hold the network even with one image.
         RecipeError: if the recipe's teacher or drop_path does not suit the network or the images.
         DamagedCheckpointError: if the checkpoint cannot be read.
@@ -62,7 +62,6 @@ def train(
     """
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     learning = Feed(splits.train, device)
-    judging = Feed(splits.validation, device)
     prepare = Preparation(splits.mean, splits.std, resolution, device)
     learner = Learner(
         network,
@@ -73,73 +72,67 @@ def train(
         seed=seed,
         teacher=load_teacher(recipe, splits, device),
     )
+    training = _Training(
+        learner=learner,
+        recipe=recipe,
+        learning=learning,
+        judging=Feed(splits.validation, device),
+        prepare=prepare,
+        recalibrating=learning.shuffled(recipe.batch_size, generator(seed, "recalibration")),
+    )
     identity = _identity(splits, recipe, resolution, seed)
     history = _restored(learner, identity, checkpoint, device)
-    recalibrating = learning.shuffled(recipe.batch_size, generator(seed, "recalibration"))
-
-    def epoch_result(epoch: int) -> EpochResult:
-        started = clock()
-        with _turns(lock, clock) as turns:
-            train_loss = learner.learn(epoch, turns.step)
-            _check_finite(train_loss, epoch, recipe)
-            rows = recalibrating[: recipe.recalibration_batches]
-            recalibrate(learner.judged, learning, prepare, rows, recipe, turns.step)
-            scores = evaluate(learner.judged, judging, prepare, recipe, turns.step)
-        return EpochResult(
-            epoch=epoch,
-            accuracy=scores.accuracy,
-            standard_error=scores.standard_error,
-            loss=scores.loss,
-            train_loss=train_loss,
-            seconds=clock() - started,
-            final=epoch == recipe.epochs,
-            balanced_accuracy=scores.balanced_accuracy,
-            macro_f1=scores.macro_f1,
-            waited_seconds=turns.waited_s,
-        )
-
     for epoch in range(1, recipe.epochs + 1):
         if epoch > len(history):
-            history.append(epoch_result(epoch))
+            history.append(training.epoch(epoch, lock, clock))
             if checkpoint is not None:
-                told = [result.to_json() for result in history]
-                state = {"identity": identity, "history": told, "learner": learner.state_dict()}
-                save_checkpoint(checkpoint, state)
+                save_checkpoint(checkpoint, _state(learner, identity, history))
         if epoch == recipe.epochs and learner.average is not None:
             network.load_state_dict(learner.average.network.state_dict())
         yield history[epoch - 1]
 
 
-def _check_finite(loss: float, epoch: int, recipe: Recipe) -> None:
-    if not math.isfinite(loss):
-        raise NonFiniteLossError(
-            f"The training loss became {loss} in epoch {epoch}: expected a finite number. A lower "
-            f"learning_rate than {recipe.learning_rate:g}, gradient_clip or precision: fp32 may help."
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Training:
+    learner: Learner
+    recipe: Recipe
+    learning: Feed
+    judging: Feed
+    prepare: Preparation
+    recalibrating: Sequence[Tensor]
+
+    def epoch(self, number: int, lock: Path | None, clock: Callable[[], float]) -> EpochResult:
+        started = clock()
+        with turns_on(lock, clock) as turns:
+            train_loss = self.learner.learn(number, turns.step)
+            _check_finite("training", train_loss, number, self.recipe)
+            scores = self._scores(turns)
+        _check_finite("validation", scores.loss, number, self.recipe)
+        return EpochResult(
+            epoch=number,
+            accuracy=scores.accuracy,
+            standard_error=scores.standard_error,
+            loss=scores.loss,
+            train_loss=train_loss,
+            seconds=clock() - started,
+            final=number == self.recipe.epochs,
+            balanced_accuracy=scores.balanced_accuracy,
+            macro_f1=scores.macro_f1,
+            waited_seconds=turns.waited_s,
         )
 
-
-@contextmanager
-def _turns(lock: Path | None, clock: Callable[[], float]) -> Iterator["_Turns"]:
-    if lock is None:
-        yield _Unshared()
-    else:
-        with device_lock.training(lock, clock=clock) as turns:
-            yield turns
+    def _scores(self, turns: Turns) -> Scores:
+        network, rows = self.learner.judged, self.recalibrating[: self.recipe.recalibration_batches]
+        recalibrate(network, self.learning, self.prepare, rows, self.recipe, turns.step)
+        return evaluate(network, self.judging, self.prepare, self.recipe, turns.step)
 
 
-class _Turns(Protocol):
-    waited_s: float
-
-    def step(self) -> None: ...
-
-
-class _Unshared:
-    """The turns of a training that nobody measures beside."""
-
-    waited_s = 0.0
-
-    def step(self) -> None:
-        """Go on at once."""
+def _check_finite(kind: str, loss: float, epoch: int, recipe: Recipe) -> None:
+    if not math.isfinite(loss):
+        raise NonFiniteLossError(
+            f"The {kind} loss became {loss} in epoch {epoch}: expected a finite number. A lower "
+            f"learning_rate than {recipe.learning_rate:g}, gradient_clip or precision: fp32 may help."
+        )
 
 
 def _identity(splits: Splits, recipe: Recipe, resolution: int, seed: int) -> dict[str, Any]:
@@ -149,6 +142,11 @@ def _identity(splits: Splits, recipe: Recipe, resolution: int, seed: int) -> dic
         "resolution": resolution,
         "seed": seed,
     }
+
+
+def _state(learner: Learner, identity: dict[str, Any], history: list[EpochResult]) -> dict[str, Any]:
+    told = [result.to_json() for result in history]
+    return {"identity": identity, "history": told, "learner": learner.state_dict()}
 
 
 def _restored(
