@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -14,9 +14,6 @@ from nas.exporters._naming import check_name
 from nas.exporters._placing import check_folder, placed
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ExportError
-
-FORMS: Final = ("torch_module", "onnx", "timm")
-"""What is written unless asked otherwise, the least first."""
 
 
 def export_network(
@@ -32,6 +29,8 @@ def export_network(
     classes: Sequence[str] = (),
     provenance: Mapping[str, str] | None = None,
     sha256: str | None = None,
+    rivals: Sequence[Mapping[str, str]] = (),
+    recipe: Mapping[str, Any] | None = None,
     deploy: bool = False,
     calibration: Tensor | None = None,
     held_out: tuple[Tensor, Tensor] | None = None,
@@ -56,11 +55,14 @@ def export_network(
         classes: What the scores stand for, in order.
         provenance: Where it comes from, by topic, for example budget, study, version, command.
         sha256: What the weights file must hash to, hexadecimal.
+        rivals: Other networks of its front, each by topic, for the card.
+        recipe: How it was trained, a `trials.recipe.Recipe` by field name; `training_script` needs it.
         deploy: Whether to deliver the form for inference only.
         calibration: Some training images after preprocessing, [n, c, r, r]; `onnx_int8` needs them.
         held_out: Other images after preprocessing, [n, c, r, r], and their labels, [n]; `onnx_int8` tells
             its accuracy on them.
-        forms: What is written, files in nas/exporters; by default all, or `torch_module` alone with `into`.
+        forms: What is written, files in nas/exporters; by default `torch_module` alone with `into`, else
+            all but `onnx_int8`, and `training_script` if there is a recipe.
         into: Whether the folder may hold other files, as a repository does.
         force: Whether files of the same names may be replaced.
 
@@ -69,7 +71,7 @@ def export_network(
         UnknownNameError: if a form is on no shelf.
     """
     folder = folder.expanduser().resolve()
-    exporters = [EXPORTERS[form] for form in forms or (FORMS[:1] if into else FORMS)]
+    exporters = [EXPORTERS[form] for form in forms or _usual(into=into, scripted=recipe is not None)]
     check_name(name, exporters)
     files = tuple(file for exporter in exporters for file in exporter.files(name))
     check_folder(folder, files, into=into, force=force)
@@ -83,6 +85,8 @@ def export_network(
         std=tuple(std),
         classes=tuple(classes),
         provenance=dict(provenance or {}),
+        rivals=tuple(rivals),
+        recipe=recipe,
         deploy=deploy,
         calibration=calibration,
         held_out=held_out,
@@ -93,6 +97,13 @@ def export_network(
     for file in _stale(name, files):
         (folder / file).unlink(missing_ok=True)
     return tuple(folder / file for file in files)
+
+
+def _usual(*, into: bool, scripted: bool) -> list[str]:
+    """Return what is written unless asked otherwise."""
+    if into:
+        return ["torch_module"]
+    return ["torch_module", "onnx", "timm", "card", *(["training_script"] if scripted else [])]
 
 
 def _stale(name: str, files: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Exporters: forms in which a network leaves us, one file each.
 
 A file binds ``EXPORTER``. The law of the room: what is written needs nothing of ours, and `write` ends
-by comparing what lies in the files with the network itself, so that a file that differs is never
+by running what can run and comparing it with the network itself, so that a form that differs is never
 delivered. Exporters know nothing of each other, and each names its files beforehand.
 """
 

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -29,6 +30,8 @@ class Delivery:
         mean: Of each channel, subtracted from pixels in [0, 1].
         std: Of each channel, what they are divided by afterwards.
         provenance: Where it comes from, by topic, for example budget, study, version, command.
+        rivals: Other networks of its front, each by topic, for example network, accuracy, MACs.
+        recipe: How it was trained, a `trials.recipe.Recipe` by field name; None if unknown.
         deploy: Whether the weights are delivered in the form for inference only.
         calibration: Some training images after preprocessing, [n, c, r, r], that int8 is fitted to.
         held_out: Other images after preprocessing, [n, c, r, r], and their labels, [n], that int8 is
@@ -44,6 +47,8 @@ class Delivery:
     std: tuple[float, ...]
     classes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    rivals: tuple[Mapping[str, str], ...] = ()
+    recipe: Mapping[str, Any] | None = None
     deploy: bool = False
     calibration: Tensor | None = None
     held_out: tuple[Tensor, Tensor] | None = None
@@ -78,6 +83,11 @@ class Delivery:
                 f"Give the weights that were trained for it."
             ) from error
         return network.eval()
+
+    @property
+    def deploys(self) -> bool:
+        """Whether its form for inference differs from that for training."""
+        return any(hasattr(module, "switch_to_deploy") for module in self.network.modules())
 
     @cached_property
     def deployed(self) -> nn.Module:

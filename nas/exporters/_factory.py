@@ -38,14 +38,13 @@ _BODY: Final = """{shared}
 """
 
 
-def factory(delivery: Delivery, class_name: str, names: Mapping[str, str], *, deploys: bool) -> str:
+def factory(delivery: Delivery, class_name: str, names: Mapping[str, str]) -> str:
     """Return the source of the function that builds the network.
 
     Args:
         delivery: What it builds.
         class_name: Of what it returns.
         names: What each block and mixer is called in the file, by its kind and name on the shelf.
-        deploys: Whether its form for inference differs from that for training.
     """
     head = _HEAD.format(
         name=delivery.name,
@@ -53,13 +52,13 @@ def factory(delivery: Delivery, class_name: str, names: Mapping[str, str], *, de
         num_classes=delivery.num_classes,
         in_channels=delivery.in_channels,
         side=delivery.architecture.resolution,
-        deploy_parameter=f"    deploy: bool = {delivery.deploy}," if deploys else "",
-        deploy_argument=_DEPLOY_ARGUMENT if deploys else "",
+        deploy_parameter=f"    deploy: bool = {delivery.deploy}," if delivery.deploys else "",
+        deploy_argument=_DEPLOY_ARGUMENT if delivery.deploys else "",
     )
-    return head + _body(delivery, class_name, names, deploys=deploys)
+    return head + _body(delivery, class_name, names)
 
 
-def _body(delivery: Delivery, class_name: str, names: Mapping[str, str], *, deploys: bool) -> str:
+def _body(delivery: Delivery, class_name: str, names: Mapping[str, str]) -> str:
     stages = delivery.architecture.stages
     shared: dict[str, str] = {}
     blocks = [_block(stage, names, shared) for stage in stages]
@@ -77,7 +76,7 @@ def _body(delivery: Delivery, class_name: str, names: Mapping[str, str], *, depl
         shared="\n".join(f"    {name} = {value}" for value, name in shared.items()),
         stages="\n".join(table),
         options="".join(f", {name}={value!r}" for name, value in options.items()),
-        returned="network.switch_to_deploy() if deploy else network" if deploys else "network",
+        returned="network.switch_to_deploy() if deploy else network" if delivery.deploys else "network",
     )
 
 

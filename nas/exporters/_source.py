@@ -26,14 +26,13 @@ def source(delivery: Delivery) -> str:
         ExportError: if a class cannot be lifted, or the name is one that the file needs itself.
     """
     parts = _parts(delivery)
-    deploys = any("def switch_to_deploy" in d.text for one in parts.values() for d in one.definitions)
-    surface = lift(Surface, frozenset() if deploys else frozenset({"switch_to_deploy"}))
+    surface = lift(Surface, frozenset() if delivery.deploys else frozenset({"switch_to_deploy"}))
     taken = {delivery.name, *(d.name for one in parts.values() for d in one.definitions)}
     class_name = _class_name(delivery.name, taken)
     network = lift(NETWORKS[delivery.architecture.network], frozenset(vars(Surface)) - {"__init__"})
     parts["network"] = compose(network, surface, _facts(delivery), class_name)
     definitions, names = merge(list(parts.values()))
-    build = factory(delivery, class_name, dict(zip(parts, names, strict=True)), deploys=deploys)
+    build = factory(delivery, class_name, dict(zip(parts, names, strict=True)))
     imports = [i for one in parts.values() for i in one.imports]
     imports += [Import(module="functools", name="partial", bound="partial")] * ("partial(" in build)
     _check_name(delivery.name, {i.bound for i in imports} | set(names))

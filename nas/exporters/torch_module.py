@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 from typing_extensions import override
 
 from nas.exporters import Exporter
@@ -29,7 +28,9 @@ class TorchModule(Exporter):
         code, weights, architecture = (folder / file for file in self.files(delivery.name))
         code.write_text(source(delivery), encoding="utf-8")
         architecture.write_text(delivery.architecture.to_json() + "\n", encoding="utf-8")
-        save_file(_state(delivery, code), weights, metadata=_metadata(delivery))
+        state = delivery.deployed.state_dict() if delivery.deploy else delivery.weights
+        plain = {name: value.detach().contiguous().clone() for name, value in state.items()}
+        save_file(plain, weights, metadata=_metadata(delivery))
         _check(delivery, code, weights)
 
 
@@ -39,25 +40,6 @@ def load_module(path: Path) -> ModuleType:
     module.__file__ = str(path)
     exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
     return module
-
-
-def _build(delivery: Delivery, code: Path, **options: Any) -> Any:
-    with torch.random.fork_rng(devices=[]):
-        return getattr(load_module(code), delivery.name)(**options)
-
-
-def _state(delivery: Delivery, code: Path) -> dict[str, Tensor]:
-    """Return the weights in the form in which they are delivered."""
-    if not delivery.deploy:
-        return {name: value.detach().contiguous().clone() for name, value in delivery.weights.items()}
-    network = _build(delivery, code)
-    if not hasattr(network, "switch_to_deploy"):
-        return {name: value.detach().contiguous().clone() for name, value in delivery.weights.items()}
-    network = _build(delivery, code, deploy=False)
-    network.load_state_dict(dict(delivery.weights))
-    return {
-        k: v.detach().contiguous().clone() for k, v in network.eval().switch_to_deploy().state_dict().items()
-    }
 
 
 def _metadata(delivery: Delivery) -> dict[str, str]:
@@ -71,7 +53,8 @@ def _metadata(delivery: Delivery) -> dict[str, str]:
 
 def _check(delivery: Delivery, code: Path, weights: Path) -> None:
     """Compare the network that the written files give with the trained one."""
-    network = _build(delivery, code)
+    with torch.random.fork_rng(devices=[]):
+        network = getattr(load_module(code), delivery.name)()
     network.load_state_dict(load_file(weights))
     images = delivery.images(2)
     with torch.inference_mode():

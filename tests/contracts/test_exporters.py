@@ -1,8 +1,6 @@
 """What every exporter owes, and that every mixer and block on the shelves survives the way out."""
 
-import importlib.metadata
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,33 +12,10 @@ from torch.nn import functional as F
 
 from nas.exporters import EXPORTERS
 from nas.exporting import export_network
+from tests.nas.exporters.bare import link_packages
 from tests.nas.exporters.networks import delivery, every_part, names_in, random_networks, trained
 
 NETWORKS = every_part() | {f"random-{i:02d}": a for i, a in enumerate(random_networks(30))}
-
-
-def needed_by(*distributions):
-    """Return the distributions that these need, themselves included."""
-    found, waiting = set(), list(distributions)
-    while waiting:
-        name = waiting.pop()
-        try:
-            requirements = importlib.metadata.requires(name) or []
-        except importlib.metadata.PackageNotFoundError:
-            continue  # for another platform
-        found.add(name)
-        plain = {re.split(r"[^\w.-]", r, maxsplit=1)[0] for r in requirements if "extra ==" not in r}
-        waiting += sorted(plain - found)
-    return found
-
-
-def link_packages(folder, *distributions):
-    """Fill a folder with links to these distributions and what they need, and to nothing else."""
-    for name in needed_by(*distributions):
-        installed = importlib.metadata.distribution(name)
-        tops = {file.parts[0] for file in installed.files or ()} - {"..", "__pycache__"}
-        for top in tops:
-            (folder / top).symlink_to(Path(str(installed.locate_file(top))).resolve())
 
 
 def export_with_expectations(architecture, folder):

@@ -80,6 +80,7 @@ def delivery(architecture: Architecture, *, name: str = "my_net", **known: Any) 
         "mean": (0.5, 0.5, 0.5),
         "std": (0.25, 0.25, 0.25),
         "provenance": PROVENANCE,
+        "recipe": {"name": "short", "epochs": 2},
         **known,
     }
     side = architecture.resolution
