@@ -10,6 +10,7 @@ from dashboards.result import Network, SearchResult
 from search_spaces.units import format_bytes, format_count
 
 _SHOWN = 10
+_PIPE_WIDTH = 160
 _STATES = {"complete": "", "pruned": "stopped early", "fail": "failed", "running": "running"}
 
 
@@ -24,7 +25,7 @@ def print_search(
         finished: Whether it just ended, so that the next commands are shown.
         console: Where it is printed; by default standard output.
     """
-    console = console or Console(highlight=False)
+    console = console or terminal()
     if as_json:
         console.print(json.dumps(result.to_json(), indent=2), markup=False, soft_wrap=True)
         return
@@ -80,5 +81,19 @@ def _row(network: Network) -> list[str]:
         format_count(network.costs["params"]),
         format_bytes(network.costs["peak"]),
         ", ".join(latencies) or "-",
-        _STATES.get(network.state, network.state) + ("" if network.fits else " misses its budget"),
+        _ending(network),
     ]
+
+
+def _ending(network: Network) -> str:
+    """Return in words why a network was not delivered, if so."""
+    if not network.epochs and network.state == "pruned":
+        return network.reason or "not trained"
+    state = _STATES.get(network.state, network.state)
+    return state if network.fits else f"{state} misses its budget".strip()
+
+
+def terminal() -> Console:
+    """Return standard output, wide enough for a table where it is a pipe or a file."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)

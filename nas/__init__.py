@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from nas.api import export as export
+    from nas.api import measure as measure
+    from nas.api import profile as profile
     from nas.api import search as search
     from nas.api import show as show
+    from nas.api import targets as targets
 
-__all__: Final = ["export", "search", "show"]
+__all__: Final = ["export", "measure", "profile", "search", "show", "targets"]
 
 
 def __getattr__(name: str) -> Any:

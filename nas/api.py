@@ -1,39 +1,34 @@
 """What every command does, as Python calls with the same words."""
 
-import logging
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+import numpy as np
 import torch
 from optuna.storages import RDBStorage
 
 from dashboards.result import SearchResult
-from nas import record
-from nas.bridge import Bridge, Limits
-from nas.driver import drive, leaving_on_signals
 from nas.exporting import export_network
-from nas.lock import only_driver
-from nas.plan import Plan, plan_search
+from nas.finding import find_network
+from nas.latencies import Stopwatch, with_latencies
+from nas.plan import plan_search
+from nas.profiling import SpaceProfile, profile_space
 from nas.progress import Progress
-from nas.proposals import Proposals
+from nas.searching import run_search
 from nas.storage.opening import open_storage, storage_url
-from nas.study import (
-    begin,
-    delivered,
-    find,
-    folder_of,
-    images_of,
-    provenance_of,
-    result_of,
-    split_network,
-)
+from nas.storage.store import Store
+from nas.study import delivered, find, folder_of, images_of, provenance_of, result_of, split_network
 from search_spaces.architecture import Architecture
-from search_spaces.errors import ExportError
-from trials.trainable import WEIGHTS, TrialConfig
+from search_spaces.budget import Budget
+from search_spaces.errors import ExportError, InvalidValueError, TargetError
+from search_spaces.loading import load
+from search_spaces.pricing import prices
+from trials.latency import Condition, Latency
+from trials.measuring import probe
+from trials.target_names import TARGETS_FILE, find_target, read_targets
+from trials.targets import TARGETS
+from trials.trainable import WEIGHTS
 
 DEFAULT_TRIALS: Final = 12
 
@@ -94,7 +89,7 @@ def search(
         gpus_per_trial=gpus_per_trial,
         storage_path=storage_path,
     )
-    return _run(plan, Progress(quiet=quiet), address)
+    return run_search(plan, Progress(quiet=quiet), address=address)
 
 
 def show(study: str | None = None, *, storage: str | None = None) -> SearchResult:
@@ -107,7 +102,69 @@ def show(study: str | None = None, *, storage: str | None = None) -> SearchResul
     Raises:
         StudyError: if there is none; offers the nearest name.
     """
-    return result_of(find(open_storage(storage_url(storage)), study))
+    url = storage_url(storage)
+    found = result_of(find(open_storage(url), study))
+    with Store(url) as store:
+        return with_latencies(found, store)
+
+
+def profile(
+    budget: str | Sequence[str],
+    *,
+    space: str = "hybrid_small",
+    classes: int = 10,
+    channels: int = 3,
+    seed: int = 0,
+) -> SpaceProfile:
+    """Return what share of a space fits budgets and what its networks take; nothing is trained.
+
+    Args:
+        budget: One or several, for example ``"300M-MACs"``.
+        space: A catalog name or a YAML file.
+        classes: Classes of the images, at least 2.
+        channels: 1 for grey images, 3 for colour.
+        seed: Of the draws.
+
+    Raises:
+        UserError: if something given cannot be used, or nothing fits.
+    """
+    for name, value, least in (("classes", classes, 2), ("channels", channels, 1), ("seed", seed, 0)):
+        if value < least:
+            raise InvalidValueError(f"Cannot use {name} {value}: expected at least {least}.")
+    texts = [budget] if isinstance(budget, str) else budget
+    table = prices(load(space), num_classes=classes, in_channels=channels)
+    return profile_space(table, [Budget.parse(text) for text in texts], np.random.default_rng(seed))
+
+
+def measure(network: str, *, on: str = "cpu", storage: str | None = None) -> tuple[str, Latency]:
+    """Return what a network is called and how long it takes on a target; the figure is kept.
+
+    Args:
+        network: See `nas.finding.find_network`.
+        on: The target, as a budget names it.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+
+    Raises:
+        UserError: if the network or target is unknown, or the target cannot run it.
+    """
+    url = storage_url(storage)
+    find_target(on)
+    found = find_network(network, url)
+    with Store(url) as store:
+        stopwatch = Stopwatch(store, num_classes=found.num_classes, in_channels=found.in_channels)
+        return found.name, stopwatch.time(found.architecture, on, again=True).latency
+
+
+def targets() -> dict[str, dict[str, Condition] | str]:
+    """Return what each target of this host and of targets.yaml answers, or in words why it does not."""
+    names = [name for name in TARGETS if name in {"cpu", "cuda"}] + list(read_targets(TARGETS_FILE))
+    found: dict[str, dict[str, Condition] | str] = {}
+    for name in names:
+        try:
+            found[name] = probe(name)
+        except TargetError as error:
+            found[name] = str(error)
+    return found
 
 
 def dashboard(study: str | None = None, *, storage: str | None = None) -> tuple[str, RDBStorage]:
@@ -151,9 +208,12 @@ def export(
     if to is None:
         raise ExportError("No folder was given: expected one to write to, for example --to my_net.")
     folder = Path(to)
+    url = storage_url(storage)
     chosen, number = split_network(study)
-    found = find(open_storage(storage_url(storage)), chosen)
-    network = delivered(result_of(found), trial if trial is not None else number)
+    found = find(open_storage(url), chosen)
+    with Store(url) as store:
+        result = with_latencies(result_of(found), store)
+    network = delivered(result, trial if trial is not None else number)
     images = images_of(found)
     return export_network(
         Architecture.from_json(network.architecture),
@@ -168,79 +228,3 @@ def export(
         provenance=provenance_of(found, network),
         force=force,
     )
-
-
-def _run(plan: Plan, progress: Progress, address: str | None) -> SearchResult:
-    storage = open_storage(plan.url)
-    with ExitStack() as stack:
-        study = begin(
-            storage,
-            plan.name,
-            plan.settings,
-            sampler=plan.sampler(),
-            pruner=plan.pruner(),
-            images=plan.images,
-            folder=str(plan.folder),
-        )
-        stack.enter_context(only_driver(plan.folder, plan.name))
-        stack.enter_context(_logging_to(plan.folder))
-        done = sum(map(record.trained, study.get_trials(deepcopy=False)))
-        proposals = Proposals(study, plan.prices, plan.budgets)
-        progress.plan(plan, done, proposals.left_running)
-        if done >= plan.trials and not proposals.left_running:
-            return result_of(study)
-        limits = Limits(
-            trials=plan.trials,
-            failures=max(3, plan.trials // 4),
-            deadline=None if plan.hours is None else time.monotonic() + 3600 * plan.hours,
-        )
-        bridges: list[Bridge] = []
-
-        def make_bridge() -> Bridge:
-            bridges.append(Bridge(study, proposals, lambda n, a: _told(plan, n, a), limits, progress))
-            return bridges[0]
-
-        stack.enter_context(leaving_on_signals(limits, progress.say))
-        with progress:
-            outcome = drive(make_bridge, plan.slots, folder=plan.folder, address=address)
-        problem = bridges[0].problem
-        if problem is not None:
-            progress.say(str(problem))
-        interrupted = problem is None and (limits.draining or limits.stopping)
-        return result_of(study, overhead=outcome.overhead, interrupted=interrupted)
-
-
-def _told(plan: Plan, number: int, architecture: Architecture) -> dict[str, Any]:
-    """Return what a worker is told of one trial."""
-    config = TrialConfig(
-        architecture=architecture.to_json(),
-        num_classes=len(plan.splits.classes),
-        in_channels=plan.splits.channels,
-        data=plan.settings.data,
-        data_seed=plan.settings.seed,
-        recipe=plan.settings.recipe,
-        seed=plan.settings.seed,
-        trial=number,
-        folder=str(plan.folder / "trials" / f"{number:05d}"),
-        threads=plan.slots.threads,
-        device=plan.slots.device,
-        cache=str(plan.image_cache),
-        fingerprint=plan.splits.fingerprint,
-    )
-    return {**asdict(config), "gpu_share": plan.slots.gpus if plan.slots.gpus < 1 else 0}
-
-
-@contextmanager
-def _logging_to(folder: Path) -> Iterator[None]:
-    """Write what our modules log into the study's file while the block runs."""
-    handler = logging.FileHandler(folder / "search.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in ("nas", "trials", "search_spaces")]
-    for logger in loggers:
-        logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
-        handler.close()

@@ -19,7 +19,7 @@ from ray.tune.search import Searcher
 from typing_extensions import override
 
 from nas import record
-from nas.proposals import ExhaustedError, Proposals
+from nas.proposals import Proposals
 from search_spaces.architecture import Architecture
 from search_spaces.errors import UserError
 
@@ -119,7 +119,7 @@ class Bridge(Searcher, tune.Stopper):
         pending, self._pending = self._pending, None
         try:
             trial, architecture = pending.result()
-        except ExhaustedError as error:
+        except UserError as error:  # nothing is left to try, or a target has gone away
             self.problem = error
             self._limits.draining = True
             return None if self._live else Searcher.FINISHED

@@ -4,11 +4,9 @@ import logging
 import os
 import shutil
 import signal
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -32,24 +30,11 @@ from nas.worker import train_on_worker
 _RETRIES: Final = 2  # of a training whose process dies
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run of the driver went.
-
-    Attributes:
-        wall_s: From the start of Ray to the end of the last training.
-        overhead: Share of the slots' time in which nothing trained, in [0, 1].
-    """
-
-    wall_s: float
-    overhead: float
-
-
-def drive(make_bridge: Callable[[], Bridge], slots: Slots, *, folder: Path, address: str | None) -> Outcome:
-    """Train until the bridge has nothing left, and return how the time was spent.
+def drive(bridge: Bridge, slots: Slots, *, folder: Path, address: str | None) -> None:
+    """Train until the bridge has nothing left.
 
     Args:
-        make_bridge: Makes the bridge once Ray runs, so that its clock starts with the trainings.
+        bridge: Says what to train next and is told everything.
         slots: How many trainings run side by side.
         folder: Of the study; Ray's own files lie in it while it runs.
         address: Of a Ray cluster that is running; None for one of our own.
@@ -57,10 +42,8 @@ def drive(make_bridge: Callable[[], Bridge], slots: Slots, *, folder: Path, addr
     Raises:
         UserError: if the cluster cannot be reached.
     """
-    began = time.monotonic()
     scratch = folder / "ray"
     with _ray(slots, address):
-        bridge = make_bridge()
         try:
             tune.Tuner(
                 tune.with_resources(train_on_worker, {"cpu": 1, "gpu": slots.gpus}),
@@ -81,9 +64,7 @@ def drive(make_bridge: Callable[[], Bridge], slots: Slots, *, folder: Path, addr
             ).fit()
         finally:
             bridge.close()
-    wall_s = time.monotonic() - began
     shutil.rmtree(scratch, ignore_errors=True)  # nothing of a search lies there
-    return Outcome(wall_s, max(0.0, 1.0 - bridge.busy_s / (slots.count * wall_s)))
 
 
 @contextmanager

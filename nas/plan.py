@@ -26,6 +26,7 @@ from trials.datasets import DATASETS, open_images
 from trials.images import Splits
 from trials.recipe import Recipe
 from trials.recipes import load_recipe
+from trials.target_names import find_target
 
 _SMALL_IMAGES = 64  # pixels; above this the images lose too much in hybrid_small
 
@@ -69,6 +70,11 @@ class Plan:
     def image_cache(self) -> Path:
         """Where the decoded images lie, for all workers and studies."""
         return self.home / "images"
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The devices on which a budget asks for a latency."""
+        return tuple(dict.fromkeys(str(b.target) for b in self.budgets if not b.known))
 
     @cached_property
     def prices(self) -> Prices:
@@ -152,6 +158,9 @@ def plan_search(
     _check_numbers(budgets, trials=trials, hours=hours, seed=seed)
     SAMPLERS[sampler]  # before anything slow: is there one?
     training = load_recipe(recipe)
+    for wanted in budgets:
+        if wanted.target is not None:
+            find_target(wanted.target)
     named = load(space) if space is not None else None
     home = Path(storage_path).expanduser().resolve()
     location = data if data in DATASETS or ":" in data else str(Path(data).expanduser().resolve())

@@ -5,6 +5,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas import record
+from nas.latencies import Stopwatch
 from nas.problem import distribution_of
 from nas.study import orphans
 from search_spaces.architecture import Architecture
@@ -13,6 +14,7 @@ from search_spaces.errors import UserError
 from search_spaces.pricing import Prices
 
 _MOST_REPEATS = 20
+_MOST_MISSES = 200
 
 
 class ExhaustedError(UserError):
@@ -26,9 +28,20 @@ class Proposals:
         study: With the sampler that proposes.
         prices: The space with the costs of its networks.
         budgets: What networks may take.
+        stopwatch: Times networks for budgets on latency; None where there are none.
     """
 
-    def __init__(self, study: optuna.Study, prices: Prices, budgets: tuple[Budget, ...]) -> None:
+    def __init__(
+        self,
+        study: optuna.Study,
+        prices: Prices,
+        budgets: tuple[Budget, ...],
+        stopwatch: Stopwatch | None = None,
+    ) -> None:
+        if stopwatch is None and not all(budget.known for budget in budgets):
+            raise ValueError("a budget on latency needs a stopwatch")
+        self._stopwatch = stopwatch
+        self._storage = study._storage  # noqa: SLF001 -- Optuna has no public way to write attributes
         self._study = study
         self._prices = prices
         self._budgets = budgets
@@ -52,16 +65,25 @@ class Proposals:
             found = self._continued(self._orphans.pop(0))
             if found is not None:
                 return found
-        for _ in range(_MOST_REPEATS):
+        repeats = misses = 0
+        while repeats < _MOST_REPEATS and misses < _MOST_MISSES:
             trial = self._study.ask(fixed_distributions=self._distributions)
             architecture = self._prices.space.architecture(trial.params)
             twin = self._twin(trial, architecture)
-            if twin is None:
-                self._describe(trial, architecture)
+            if twin is not None:
+                repeats += 1
+                self._dismiss(trial, f"the same network as trial {twin}")
+                continue
+            missed = self._describe(trial, architecture)
+            if missed is None:
                 return trial, architecture
-            storage = self._study._storage  # noqa: SLF001 -- Optuna has no public way
-            record.explain(storage, trial._trial_id, f"the same network as trial {twin}")  # noqa: SLF001
-            self._study.tell(trial, state=TrialState.PRUNED)
+            misses += 1
+            self._dismiss(trial, missed)
+        if misses:
+            raise ExhaustedError(
+                f"None of the last {misses} networks of {self._prices.space.name} met its latency budget. "
+                f"Raise the budget or choose another space."
+            )
         raise ExhaustedError(
             f"Every network of {self._prices.space.name} that the sampler finds within the budget has "
             f"been tried. Raise the budget or choose a larger space."
@@ -70,17 +92,56 @@ class Proposals:
     def _continued(self, orphan: FrozenTrial) -> tuple[Trial, Architecture] | None:
         """Return a trial left running; one that was never fully described failed before it began."""
         if not record.described(orphan):
-            storage = self._study._storage  # noqa: SLF001
-            record.explain(storage, orphan._trial_id, "interrupted before its training began")  # noqa: SLF001
+            record.explain(self._storage, orphan._trial_id, "interrupted before its training began")  # noqa: SLF001
             self._study.tell(orphan.number, state=TrialState.FAIL)
             return None
         architecture = Architecture.from_json(orphan.user_attrs[record.ARCHITECTURE])
         return Trial(self._study, orphan._trial_id), architecture  # noqa: SLF001
 
-    def _describe(self, trial: Trial, architecture: Architecture) -> None:
+    def _describe(self, trial: Trial, architecture: Architecture) -> str | None:
+        """Write what is known of a network, and return in words which latency it misses, if any."""
         codes = self._prices.space.code_of(architecture)[None]
-        excess = self._prices.excess(codes, self._budgets)[0]
-        record.describe(trial, architecture, self._prices.costs(codes)[0], [float(e) for e in excess])
+        costs = self._prices.costs(codes)[0]
+        excess, missed = [], None
+        for budget in self._budgets:
+            if budget.known:
+                excess.append(budget.excess(getattr(costs, budget.resource)))
+            else:
+                over, words = self._latency_excess(architecture, budget)
+                excess.append(over)
+                missed = missed or words
+        record.describe(trial, architecture, costs, excess)
+        return missed
+
+    def _latency_excess(self, architecture: Architecture, budget: Budget) -> tuple[float, str | None]:
+        """Return by what share a network exceeds a latency, and in words how it misses it, if it does.
+
+        It is measured, unless what was measured before says with 98 % confidence that it misses.
+        """
+        assert self._stopwatch is not None
+        target = str(budget.target)
+        foreseen = self._stopwatch.foresee(architecture, target)
+        if foreseen is not None and foreseen[0] - 2 * foreseen[1] > budget.limit:
+            mean_ms, stddev_ms = foreseen
+            return (
+                mean_ms / budget.limit - 1,
+                f"misses {budget}: predicted {mean_ms:.3g} ± {stddev_ms:.2g} ms",
+            )
+        found = self._stopwatch.time(architecture, target)
+        excess = found.excess(budget.limit)
+        if excess <= 0:
+            return excess, None
+        state = "" if found.latency.stable else ", unstable"
+        bound = found.latency.high_ms * (1 + found.spread)
+        return (
+            excess,
+            f"misses {budget}: measured {found.latency.median_ms:.3g} ms, at most {bound:.3g}{state}",
+        )
+
+    def _dismiss(self, trial: Trial, reason: str) -> None:
+        """Tell the study that a network is not trained."""
+        record.explain(self._storage, trial._trial_id, reason)  # noqa: SLF001
+        self._study.tell(trial, state=TrialState.PRUNED)
 
     def _twin(self, trial: Trial, architecture: Architecture) -> int | None:
         """Return the number of a trial that holds the same network, if any."""

@@ -16,7 +16,8 @@ from optuna.trial import TrialState
 from dashboards.result import Network, SearchResult, best_first
 from nas import record
 from nas.settings import Settings
-from nas.storage.opening import redacted, study_names
+from nas.storage.connecting import shown
+from nas.storage.opening import study_names
 from search_spaces.errors import StudyError
 
 _SETTINGS: Final = "nas:settings"
@@ -90,7 +91,7 @@ def find(storage: RDBStorage, name: str | None) -> optuna.Study:
     ours = [s for s in summaries if _SETTINGS in s.user_attrs]
     if not ours:
         raise StudyError(
-            f"No search in {redacted(storage.url)} yet: expected one made by nas search. "
+            f"No search in {shown(storage.url)} yet: expected one made by nas search. "
             f"Begin with: nas search --budget 300M-MACs"
         )
     if name is None:
@@ -99,7 +100,7 @@ def find(storage: RDBStorage, name: str | None) -> optuna.Study:
         near = difflib.get_close_matches(name, study_names(storage), n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise StudyError(
-            f"No study is called '{name}' in {redacted(storage.url)}.{hint} "
+            f"No study is called '{name}' in {shown(storage.url)}.{hint} "
             f"Known: {', '.join(s.study_name for s in ours)}."
         )
     return optuna.load_study(study_name=name, storage=storage)
@@ -130,7 +131,7 @@ def result_of(
     backend = getattr(storage, "_backend", storage)
     return SearchResult(
         study=study.study_name,
-        storage=redacted(backend.url) if isinstance(backend, RDBStorage) else "in memory",
+        storage=shown(backend.url) if isinstance(backend, RDBStorage) else "in memory",
         folder=folder_of(study),
         budgets=settings.budgets,
         space=settings.space,

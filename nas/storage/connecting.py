@@ -23,8 +23,8 @@ def connect(url: str) -> Engine:
         dialect = make_url(url).get_backend_name()
     except ArgumentError as error:
         raise StorageError(
-            f"Cannot read the storage '{url[:80]}': expected a URL such as sqlite:///nas.db or "
-            f"postgresql+psycopg://user@host/database."
+            f"Cannot read the storage '{_without_credentials(url)[:80]}': expected a URL such as "
+            f"sqlite:///nas.db or postgresql+psycopg://user@host/database."
         ) from error
     if dialect not in _DIALECTS:
         raise StorageError(f"The storage '{shown(url)}' is not used: expected {' or '.join(_DIALECTS)}.")
@@ -32,7 +32,7 @@ def connect(url: str) -> Engine:
         if dialect == "postgresql":
             return create_engine(url, pool_pre_ping=True)
         engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", prepare_sqlite)
         return engine
 
 
@@ -58,7 +58,12 @@ def shown(url: str) -> str:
     return make_url(url).render_as_string(hide_password=True)
 
 
-def _prepare_sqlite(connection: Any, record: Any) -> None:
+def _without_credentials(url: str) -> str:
+    """Return what follows the last @ of a text that is no URL: a password would stand before it."""
+    return url.rpartition("@")[2]
+
+
+def prepare_sqlite(connection: Any, record: Any) -> None:
     """Let readers and one writer work side by side, and check references."""
     del record
     cursor = connection.cursor()

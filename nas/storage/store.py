@@ -107,6 +107,16 @@ class Store:
             found = self._read(session, wanted.order_by(LatencyRow.id.desc()).limit(1))
         return found[0].latency if found else None
 
+    def latest(self, architecture: Architecture) -> dict[str, Latency]:
+        """Return the newest stable measurement of a network on each target, by the target's name."""
+        wanted = (
+            select(LatencyRow)
+            .where(LatencyRow.fingerprint == architecture.fingerprint, LatencyRow.stable)
+            .order_by(LatencyRow.id)
+        )
+        with self._reading() as session:
+            return {str(m.latency.conditions["target"]): m.latency for m in self._read(session, wanted)}
+
     def nominal_ms(self, conditions: Mapping[str, Condition]) -> float | None:
         """Return what the reference network takes in a quiet hour of a setting, None if never measured."""
         told = [m.latency.conditions.get("reference_ms") for m in self.measurements(conditions)]

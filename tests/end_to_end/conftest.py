@@ -109,7 +109,7 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A desk at which a search of three networks has ended."""
     desk = Desk(tmp_path_factory.mktemp("searched"))

@@ -67,7 +67,7 @@ FITS = ("--budget", "30M-MACs")
         (
             ("search", *FITS, "--storage", "postgresql://me:secret@127.0.0.1:1/nas"),
             2,
-            "Cannot use the storage 'postgresql://me:***@127.0.0.1:1/nas'",
+            "The storage 'postgresql://me:***@127.0.0.1:1/nas' does not answer",
         ),
         (("show",), 2, "Begin with: nas search"),
         (("export", "--to", "net"), 2, "Begin with: nas search"),

@@ -1,0 +1,45 @@
+"""Tables of what a space offers."""
+
+from collections.abc import Callable
+
+from rich.table import Table
+
+from dashboards.tables import terminal
+from nas.profiling import QUANTILES, SpaceProfile
+from search_spaces.units import format_bytes, format_count
+
+_IN_BYTES = ("peak", "weights")
+
+
+def print_profile(profile: SpaceProfile) -> None:
+    """Print what fits, what networks take, and which factor values leave room."""
+    console = terminal()
+    asked = " and ".join(profile.budgets) or "no budget"
+    console.print(
+        f"{profile.space}: {format_count(profile.size)} networks, {profile.share:.2%} fit {asked}",
+        markup=False,
+    )
+    console.print(_costs(profile))
+    if profile.budgets:
+        console.print(_factors(profile))
+
+
+def _costs(profile: SpaceProfile) -> Table:
+    marks = [f"{q:.0%}" for q in QUANTILES]
+    table = Table(box=None, padding=(0, 2, 0, 0), title="what networks take", title_justify="left")
+    for heading in ("", "smallest", *marks, "largest", *(f"{mark} of what fits" for mark in marks)):
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    for name, cost in profile.costs.items():
+        shown: Callable[[float], str] = format_bytes if name in _IN_BYTES else format_count
+        values = (cost.smallest, *cost.everywhere, cost.largest, *cost.fitting)
+        table.add_row({"macs": "MACs"}.get(name, name), *map(shown, values))
+    return table
+
+
+def _factors(profile: SpaceProfile) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), title="share that fits, by factor", title_justify="left")
+    table.add_column("", no_wrap=True)
+    table.add_column("value: share", overflow="fold")
+    for factor, shares in profile.factors.items():
+        table.add_row(factor, "  ".join(f"{value}: {share:.0%}" for value, share in shares.items()))
+    return table

@@ -1,0 +1,30 @@
+"""nas targets: the devices that answer."""
+
+from collections.abc import Mapping
+
+from nas.commands._options import Json
+
+
+def COMMAND(json: Json = False) -> None:  # noqa: N802
+    """List the devices on which latency can be measured, and ask each whether it answers.
+
+    Devices of your own are named in a targets.yaml in the working folder.
+
+    Example: nas targets
+    """
+    import json as json_format
+
+    import typer
+
+    from nas import api
+
+    found = api.targets()
+    if json:
+        typer.echo(json_format.dumps({"version": 1, "targets": found}, indent=2))
+        return
+    for name, told in found.items():
+        typer.echo(f"{name:<14}{told}" if isinstance(told, str) else f"{name:<14}{_line(told)}")
+
+
+def _line(conditions: Mapping[str, object]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in conditions.items() if k != "target" and v not in {None, ""})

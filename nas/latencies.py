@@ -1,0 +1,174 @@
+"""What is known of networks' latencies: looked up where it was measured before, measured where not."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from dashboards.result import SearchResult, best_first
+from nas.storage.records import Measurement
+from nas.storage.store import Store
+from nas.surrogates._latency_operations import operations
+from nas.surrogates.latency import LatencyModel, learn
+from search_spaces.architecture import Architecture
+from search_spaces.budget import Budget
+from search_spaces.building import build
+from trials.latency import Condition, Latency, setting_of
+from trials.measuring import measure, probe
+from trials.seeding import seeded_build
+
+_LEAST_TO_FORESEE: Final = 20  # measurements before a model decides what is worth measuring
+_REFIT_AFTER: Final = 5  # further measurements
+_UNSTABLE: Final = 0.001  # an excess that says no more than that the budget is not known to hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A latency beside a limit.
+
+    Attributes:
+        latency: As measured.
+        spread: By what share repeated measurements on the target differ.
+    """
+
+    latency: Latency
+    spread: float
+
+    def excess(self, limit_ms: float) -> float:
+        """Return by what share the upper bound exceeds a limit; 0 or less holds.
+
+        The bound is that of the 95 % interval, widened by the spread; a figure that is not stable never
+        holds.
+        """
+        excess = self.latency.high_ms * (1 + self.spread) / limit_ms - 1
+        return excess if self.latency.stable else max(excess, _UNSTABLE)
+
+
+class Stopwatch:
+    """Times networks on targets and keeps every figure for all studies of a storage.
+
+    Args:
+        store: Where figures are kept.
+        num_classes: Class scores of the networks.
+        in_channels: Channels of their images.
+        now: Returns the time, UTC.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        num_classes: int,
+        in_channels: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._classes, self._channels = num_classes, in_channels
+        self._now = now
+        self._settings: dict[str, dict[str, Condition]] = {}
+        self._models: dict[str, tuple[int, LatencyModel]] = {}
+        self.measuring_s = 0.0
+
+    def setting(self, target: str) -> dict[str, Condition]:
+        """Return the conditions that comparable figures of a target share; asks the target once.
+
+        Raises:
+            UnknownNameError: if no target is called so.
+            TargetError: if it does not answer.
+        """
+        if target not in self._settings:
+            self._settings[target] = setting_of(probe(target))
+        return self._settings[target]
+
+    def time(self, architecture: Architecture, target: str, *, again: bool = False) -> Found:
+        """Return how long a network takes on a target.
+
+        Args:
+            architecture: What is timed; weights do not matter.
+            target: As a budget names it.
+            again: Whether it is measured although a figure is kept.
+
+        Raises:
+            TargetError: if the target is away or cannot run the network.
+        """
+        setting = self.setting(target)
+        known = None if again else self._kept(architecture, setting)
+        latency = known or self._measured(architecture, target, setting)
+        return Found(latency=latency, spread=self._store.spread(setting))
+
+    def foresee(self, architecture: Architecture, target: str) -> tuple[float, float] | None:
+        """Return the mean and standard deviation that a measurement would have, in milliseconds.
+
+        None where too little was measured on the target to say.
+        """
+        setting = self.setting(target)
+        measured = [m for m in self._store.measurements(setting) if m.latency.stable]
+        if len(measured) < _LEAST_TO_FORESEE:
+            return None
+        model = self._models.get(target)
+        if model is None or len(measured) >= model[0] + _REFIT_AFTER:
+            networks = [
+                operations(m.architecture, num_classes=m.num_classes, in_channels=m.in_channels)
+                for m in measured
+            ]
+            start = model[1].hyperparameters if model is not None else None
+            learnt = learn(networks, [m.latency.median_ms for m in measured], start=start)
+            model = self._models[target] = (len(measured), learnt)
+        candidate = operations(architecture, num_classes=self._classes, in_channels=self._channels)
+        found = model[1].predict([candidate])
+        return float(found.mean_ms[0]), float(found.stddev_ms[0])
+
+    def _kept(self, architecture: Architecture, setting: dict[str, Condition]) -> Latency | None:
+        return self._store.latency(
+            architecture, num_classes=self._classes, in_channels=self._channels, conditions=setting
+        )
+
+    def _measured(self, architecture: Architecture, target: str, setting: dict[str, Condition]) -> Latency:
+        began = time.monotonic()
+        network = seeded_build(
+            lambda: build(architecture, num_classes=self._classes, in_channels=self._channels), 0
+        )
+        latency = measure(
+            network.eval(),
+            resolution=architecture.resolution,
+            in_channels=self._channels,
+            target=target,
+            nominal_ms=self._store.nominal_ms(setting),
+        )
+        self._settings[target] = latency.setting  # a clock or driver may have changed since the probe
+        self._store.add_measurement(
+            Measurement(
+                architecture=architecture,
+                num_classes=self._classes,
+                in_channels=self._channels,
+                latency=latency,
+                measured_at=self._now(),
+            )
+        )
+        self.measuring_s += time.monotonic() - began
+        return latency
+
+
+def with_latencies(result: SearchResult, store: Store) -> SearchResult:
+    """Return a search with what is known of its networks' latencies now.
+
+    A network whose newest stable figure misses a latency budget no longer fits, whatever it was when it
+    was trained.
+    """
+    limits = [b for b in map(Budget.parse, result.budgets) if not b.known]
+    spreads: dict[str, float] = {}
+    networks = []
+    for network in result.networks:
+        architecture = Architecture.from_json(network.architecture)
+        latest = store.latest(architecture)
+        fits = network.fits
+        for budget in limits:
+            latency = latest.get(str(budget.target))
+            if latency is not None:
+                key = str(budget.target)
+                spreads.setdefault(key, store.spread(latency.setting))
+                fits &= Found(latency=latency, spread=spreads[key]).excess(budget.limit) <= 0
+        figures = {target: latency.median_ms for target, latency in latest.items()}
+        networks.append(replace(network, latency_ms=figures or None, fits=fits))
+    return replace(result, networks=best_first(networks))

@@ -1,0 +1,99 @@
+"""Latencies are measured once, kept for everybody, and decide what is trained."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from dashboards.result import SearchResult
+from nas import record
+from nas.latencies import Found, Stopwatch, with_latencies
+from nas.problem import problem_of
+from nas.proposals import ExhaustedError, Proposals
+from nas.samplers import SAMPLERS
+from nas.storage.store import Store
+from search_spaces.budget import Budget
+from trials.latency import Latency
+
+LATENCY = Latency(
+    median_ms=2.0, low_ms=1.9, high_ms=2.1, p90_ms=2.3, stable=True, conditions={"target": "cpu"}
+)
+
+
+@pytest.fixture
+def stopwatch(tmp_path: Path):
+    with Store(f"sqlite:///{tmp_path / 'nas.db'}") as store:
+        yield Stopwatch(store, num_classes=10, in_channels=1)
+
+
+@pytest.mark.parametrize(
+    ("limit_ms", "spread", "stable", "fits"),
+    [(2.2, 0.0, True, True), (2.2, 0.1, True, False), (2.0, 0.0, True, False), (9.0, 0.0, False, False)],
+)
+def test_a_latency_holds_with_its_upper_bound_widened_by_the_spread(limit_ms, spread, stable, fits):
+    found = Found(latency=replace(LATENCY, stable=stable), spread=spread)
+    assert (found.excess(limit_ms) <= 0) is fits
+
+
+@pytest.mark.slow
+def test_a_network_is_measured_once_unless_asked_again(tiny_prices, stopwatch: Stopwatch):
+    import numpy as np
+
+    network = tiny_prices.space.sample(np.random.default_rng(0))
+    first = stopwatch.time(network, "cpu").latency
+    assert first.median_ms > 0
+    assert stopwatch.time(network, "cpu").latency == first
+    again = stopwatch.time(network, "cpu", again=True).latency
+    assert again != first
+    assert stopwatch.foresee(network, "cpu") is None  # two figures say too little
+
+
+@pytest.mark.slow
+def test_what_misses_its_latency_is_recorded_and_never_trained(
+    study: optuna.Study, tiny_prices, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("nas.proposals._MOST_MISSES", 2)
+    budgets = (Budget.parse("500k-MACs"), Budget.parse("0.0001ms@cpu"))
+    study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
+    with pytest.raises(ExhaustedError, match="None of the last 2 networks of tiny met its latency budget"):
+        Proposals(study, tiny_prices, budgets, stopwatch).next()
+    trials = study.get_trials()
+    assert len(trials) == 2
+    for trial in trials:
+        assert trial.state == TrialState.PRUNED
+        assert not record.trained(trial)
+        assert trial.user_attrs["reason"].startswith("misses 0.0001ms@cpu: measured")
+        known, latency = trial.system_attrs["constraints"]
+        assert known <= 0 < latency
+
+
+@pytest.mark.slow
+def test_a_winner_that_misses_when_measured_again_no_longer_fits(
+    study: optuna.Study, tiny_prices, stopwatch: Stopwatch, tmp_path: Path
+):
+    budgets = (Budget.parse("500k-MACs"), Budget.parse("50ms@cpu"))
+    study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
+    trial, _ = Proposals(study, tiny_prices, budgets, stopwatch).next()
+    study.tell(trial, 0.5)
+    network = record.network_of(study.get_trials()[0])
+    result = SearchResult(
+        study="tiny",
+        storage="",
+        folder="",
+        budgets=("500k-MACs", "50ms@cpu"),
+        space="tiny",
+        data="",
+        sampler="random",
+        seed=0,
+        trained=1,
+        networks=(network,),
+    )
+    with Store(f"sqlite:///{tmp_path / 'nas.db'}") as store:
+        held = with_latencies(result, store)
+        assert held.networks[0].fits
+        assert held.networks[0].latency_ms is not None
+        missed = with_latencies(replace(result, budgets=("500k-MACs", "0.0001ms@cpu")), store)
+    assert not missed.networks[0].fits
+    assert missed.best is None
