@@ -9,7 +9,7 @@ import math
 
 import torch
 from botorch.acquisition.analytic import _log_ei_helper
-from botorch.utils.multi_objective.box_decompositions import NondominatedPartitioning
+from botorch.utils.multi_objective.box_decompositions import FastNondominatedPartitioning
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -89,7 +89,7 @@ def log_expected_hypervolume_improvement(
         front: Values that are not to be counted again.
         reference: The corner from which volume is counted.
     """
-    cells = NondominatedPartitioning(reference, front).hypercell_bounds  # [2, cells, m]
+    cells = FastNondominatedPartitioning(reference, front).get_hypercell_bounds()  # [2, cells, m]
     mu, sd = mean[:, None], variance.sqrt()[:, None]  # [n, 1, m]
     low, high = cells[0].expand(len(mean), -1, -1), cells[1].expand(len(mean), -1, -1)
     from_low = log_expected_improvement(mu.expand_as(low), sd.expand_as(low), low)

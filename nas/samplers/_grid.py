@@ -71,19 +71,25 @@ class Column:
 
     def value(self, level: float) -> Any:
         """Return the value at `level`, as the objective will be given it."""
+        return self.values(np.array([level]))[0]
+
+    def values(self, levels: NDArray[np.float64]) -> list[Any]:
+        """Return the values at `levels`, as the objective will be given them."""
         match self.distribution:
             case CategoricalDistribution(choices=choices):
-                return choices[round(level)]
+                return [choices[i] for i in np.rint(levels).astype(np.int64).tolist()]
             case IntDistribution(low=low, step=step):
-                return low + round(level) * step
-            case FloatDistribution(low=low, high=high, step=float(width)):
-                return min(low + round(level) * width, high)
-            case FloatDistribution(low=low, high=high, log=log):
-                if log:
-                    value = math.exp(math.log(low) + level * (math.log(high) - math.log(low)))
+                steps: list[int] = np.rint(levels).astype(np.int64).tolist()
+                return [low + i * step for i in steps]
+            case FloatDistribution(low=low, high=high, step=step, log=log):
+                if step is not None:
+                    numbers = low + np.rint(levels) * step
+                elif log:
+                    numbers = np.exp(np.log(low) + levels * (np.log(high) - np.log(low)))
                 else:
-                    value = low + level * (high - low)
-                return min(max(value, low), high)
+                    numbers = low + levels * (high - low)
+                found: list[Any] = np.clip(numbers, low, high).tolist()
+                return found
         raise AssertionError(self.distribution)
 
     def level(self, value: Any) -> float:
@@ -147,10 +153,9 @@ class Grid:
 
     def decode(self, rows: Rows) -> list[dict[str, Any]]:
         """Return the points of `rows`."""
-        return [
-            {c.name: c.value(float(level)) for c, level in zip(self.columns, row, strict=True)}
-            for row in rows
-        ]
+        names = [column.name for column in self.columns]
+        values = [c.values(levels) for c, levels in zip(self.columns, rows.T, strict=True)]
+        return [dict(zip(names, point, strict=True)) for point in zip(*values, strict=True)]
 
     def holds(self, distributions: Mapping[str, BaseDistribution], point: Params) -> bool:
         """Return whether a trial's `point`, drawn from `distributions`, is one of the space."""

@@ -86,7 +86,8 @@ class Proposer:
             name: str, rows: Rows, y: NDArray[np.float64], fidelity: NDArray[np.float64] | None
         ) -> Posterior:
             start = np.array(earlier[name]) if name in earlier else None
-            found = self.surrogate.fitted(inputs(self.region, rows, fidelity), y, start, _STEPS if due else 0)
+            points = inputs(self.region, rows, fidelity)
+            found = self.surrogate.fitted(points, y, start, _STEPS if due else 0)
             fit[name] = found.hyper_parameters.tolist()
             return found
 

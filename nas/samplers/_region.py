@@ -45,7 +45,7 @@ class Region:
         self._canonical: Final = canonical
         self._sampler: Final = sampler
         self._prices: dict[bytes, NDArray[np.float64]] = {}
-        self._n_constraints = 0
+        self._n_constraints = self._width = 0
         self._whole: Rows | None = None
 
     def points(self, rows: Rows) -> list[dict[str, Any]]:
@@ -83,8 +83,12 @@ class Region:
             ]
             self._n_constraints = tables[0].shape[1] if self._constraints is not None else 0
             tables.append(np.zeros((len(points), 0)))
-            self._prices.update(zip(first, np.concatenate(tables, axis=1), strict=True))
-        return np.array([self._prices[key] for key in keys]).reshape(len(keys), -1)
+            table = np.concatenate(tables, axis=1)
+            self._width = table.shape[1]
+            self._prices.update(zip(first, table, strict=True))
+        if not keys:
+            return np.zeros((0, self._width))
+        return np.stack([self._prices[key] for key in keys])
 
     def excess(self, rows: Rows) -> NDArray[np.float64]:
         """Return the known constraints of each row, ``[n, k]``; not a number counts as +inf."""

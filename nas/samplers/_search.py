@@ -12,9 +12,9 @@ from nas.samplers._region import Region, distinct
 
 Score = Callable[[Rows], NDArray[np.float64]]
 
-_DRAWN: Final = 500  # points drawn anew for each proposal
-_MUTANTS: Final = 500  # points made from the best ones known
-_CLIMBERS: Final = 4  # points from which the local search starts
+_DRAWN: Final = 256  # points drawn anew for each proposal
+_MUTANTS: Final = 400  # points made from the best ones known
+_CLIMBERS: Final = 3  # points from which the local search starts
 _ROUNDS: Final = 6  # steps of the local search at most
 
 

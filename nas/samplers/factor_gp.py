@@ -24,7 +24,7 @@ from nas.samplers._proposal import Fit, Proposer
 from nas.samplers._region import Batch, Region
 from search_spaces.errors import InvalidValueError
 
-_STARTS: Final = 5  # trials before the surrogate decides
+_STARTS: Final = 4  # trials before the surrogate decides
 _RETRIES: Final = 8  # proposals made anew because another worker announced the same point
 _FIT: Final = "factor_gp:fit"  # system attribute of a trial: what was fitted to propose it
 _RECENT: Final = 10  # finished trials that tell what the search space is, where nobody says so
@@ -45,7 +45,7 @@ class FactorGPSampler(BaseSampler):
         known_constraints_func: A point to numbers; the point fits where all are <= 0. Free to call.
         known_constraints_batch: The same for `n` points, ``[n, k]``; used where given.
         n_startup_trials: How many trials are spread over what fits before the surrogate decides;
-            5 by default, or 10 for more than 20 parameters.
+            4 by default, or 8 for more than 20 parameters.
         factors_batch: `n` points to features ``[n, f]`` that the surrogate learns from.
         canonical: A point to the one that stands for all that build the same network.
         draw: A generator and `n` to `n` distinct canonical points that fit, uniform over them.

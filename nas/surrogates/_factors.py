@@ -62,7 +62,7 @@ class Features:
         local = widths + shared
         self.owners: Final = np.repeat(np.arange(len(local)), local)
         self.n_weights: Final = len(local)
-        global_widths = [widths[slots[0]] for slots in self._groups] + [1] * len(self._singles)
+        global_widths = shared + [1] * len(self._singles)
         self.global_owners: Final = np.repeat(np.arange(len(global_widths)), global_widths)
         self.n_lengths: Final = len(global_widths)
 
@@ -75,18 +75,19 @@ class Features:
             _read(table, factor, rows[:, j])
             for j, (table, factor) in enumerate(zip(self._tables, self._factors, strict=True))
         ]
-        shared, means = [], []
+        shared = []
         for members in self._groups:
             block = np.stack([slots[j] for j in members])  # [slots, n, width]
             count = len(members)
             ramp = np.linspace(-1.0, 1.0, count)
-            means.append(block.sum(axis=0) / np.sqrt(count))
-            shared += [means[-1], np.tensordot(ramp / np.linalg.norm(ramp), block, axes=1)]
+            mean = block.sum(axis=0) / np.sqrt(count)
+            slope = np.tensordot(ramp / np.linalg.norm(ramp), block, axes=1)
+            shared += [mean, slope]
         places = [(self._place(j, rows[:, j])[:, None] - 0.5) * np.sqrt(12.0) for j in self._singles]
         empty = np.zeros((len(rows), 0))
         return (
             np.concatenate([*slots, *shared, empty], axis=1),
-            np.concatenate([*means, *places, empty], axis=1),
+            np.concatenate([*shared, *places, empty], axis=1),
         )
 
     def _place(self, j: int, levels: NDArray[np.float64]) -> NDArray[np.float64]:

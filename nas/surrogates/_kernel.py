@@ -4,9 +4,9 @@
 
 `S` is the weighted product of local features: a Gaussian process on main effects, its square one on
 all pairs of factors (the additive kernels of Duvenaud et al., 2011, https://arxiv.org/abs/1112.4394,
-to second order). `g` are the global factors: group means, realised factors, known costs. Priors are
-log-normal and narrow enough that ten observations cannot bend them far; length scales grow with the
-square root of their number (Hvarfner et al., 2024, https://arxiv.org/abs/2402.02229).
+to second order). `g` are the global factors: group means and slopes, realised factors, known costs.
+Priors are log-normal and narrow enough that ten observations cannot bend them far; length scales
+grow with the square root of their number (Hvarfner et al., 2024, https://arxiv.org/abs/2402.02229).
 """
 
 import math
@@ -22,11 +22,11 @@ from typing_extensions import override
 _PRIORS: Final = {  # of the logarithm: mean, standard deviation
     "log_weights": (0.0, 0.8),
     "log_main": (-0.7, 1.0),
-    "log_pairs": (-2.0, 1.0),
+    "log_pairs": (-1.7, 1.0),
     "log_rest": (-2.0, 1.0),
-    "log_joint": (-1.0, 1.0),
+    "log_joint": (-0.7, 1.0),
     "log_rest_length": (0.0, 0.5),
-    "log_lengths": (0.5, 0.7),
+    "log_lengths": (0.5, 0.5),
     "log_curve": (0.0, 1.0),
     "log_drift": (-1.5, 1.0),
 }

@@ -24,7 +24,7 @@ from nas.surrogates._kernel import FactorKernel
 
 _FITTED: Final = 256  # values that hyper-parameters are fitted to at most
 _KEPT: Final = 1_500  # values that predictions rest on at most
-_NOISE: Final = (-3.5, 1.0)  # prior of the logarithm of the noise variance: mean, sd
+_NOISE: Final = (-3.0, 1.0)  # prior of the logarithm of the noise variance: mean, sd
 _LEVEL: Final = 0.3  # variance of the constant mean, integrated out
 
 

@@ -1,0 +1,1 @@
+"""Tables that replay a search: samplers compared without training anything."""

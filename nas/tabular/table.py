@@ -1,0 +1,174 @@
+"""A table of trained networks, and the file it is read from.
+
+The format, ``nas-table`` version 1, is one JSON object::
+
+    {"format": "nas-table", "version": 1, "name": "toy", "direction": "maximize",
+     "parameters": {"depth": [1, 2, 3], "mixer": ["conv", "attention"]},
+     "rows": [{"point": [1, "conv"], "values": [91.2, 91.5], "costs": {"macs": 12000000}}, ...]}
+
+`parameters` names each parameter and its values; `point` gives one value of each, in that order;
+`values` holds one number for each training of that network; `costs` are known without training.
+The JSON file of NAS-Bench-Macro (Su et al., 2021, https://arxiv.org/abs/2103.11922) is read as it
+is: eight layers of three choices, ``test_acc`` for three seeds, ``flops`` (which are MACs), params.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+
+from nas.samplers import Params
+from nas.tabular.task import Task
+from search_spaces.errors import DataError, NothingFitsError
+
+
+@dataclass(frozen=True)
+class Table:
+    """Every network of a space, trained.
+
+    Attributes:
+        name: What it is called in reports.
+        parameters: Parameter name to its values.
+        points: Index of the value of each parameter, ``[n, d]``.
+        values: What each training of a network gave, ``[n, trainings]``, higher is better; not a
+            number where a network was trained fewer times.
+        costs: Cost name to what each network costs, ``[n]``.
+    """
+
+    name: str
+    parameters: dict[str, tuple[Any, ...]]
+    points: NDArray[np.int64]
+    values: NDArray[np.float64]
+    costs: dict[str, NDArray[np.float64]]
+
+    @cached_property
+    def means(self) -> NDArray[np.float64]:
+        """The mean value of each network, ``[n]``."""
+        return np.asarray(np.nanmean(self.values, axis=1))
+
+    @cached_property
+    def _index(self) -> dict[tuple[Any, ...], int]:
+        choices = list(self.parameters.values())
+        return {
+            tuple(values[i] for values, i in zip(choices, point, strict=True)): n
+            for n, point in enumerate(self.points.tolist())
+        }
+
+    def row(self, point: Params) -> int:
+        """Return the row of `point`."""
+        return self._index[tuple(point[name] for name in self.parameters)]
+
+    def task(self, budget: float | None = None, cost: str = "macs") -> Task:
+        """Return the search for the best network of at most `budget` of `cost`.
+
+        Raises:
+            DataError: if the table does not know the cost.
+            NothingFitsError: if no network is that cheap.
+        """
+        distributions: dict[str, BaseDistribution] = {
+            name: CategoricalDistribution(values) for name, values in self.parameters.items()
+        }
+        if budget is None:
+            fits, known = np.ones(len(self.means), dtype=np.bool_), None
+        else:
+            if cost not in self.costs:
+                names = ", ".join(sorted(self.costs)) or "none"
+                raise DataError(f"Table '{self.name}' knows no cost '{cost}': expected {names}.")
+            costs = self.costs[cost]
+            fits = costs <= budget
+
+            def known(points: Sequence[Params]) -> NDArray[np.float64]:
+                return np.array([[costs[self.row(p)] - budget] for p in points])
+
+            if not fits.any():
+                raise NothingFitsError(
+                    f"No network of '{self.name}' fits {budget:g} {cost}: "
+                    f"the smallest needs {costs.min():g}. Raise the budget."
+                )
+
+        def observe(point: Params, rng: np.random.Generator) -> float:
+            trained = self.values[self.row(point)]
+            return float(rng.choice(trained[np.isfinite(trained)]))
+
+        return Task(
+            name=f"{self.name} {_short(budget)}{cost}" if budget else f"{self.name} unbounded",
+            distributions=distributions,
+            truth=lambda point: float(self.means[self.row(point)]),
+            observe=observe,
+            best=float(self.means[fits].max()),
+            known_constraints_batch=known,
+        )
+
+
+def load(path: Path) -> Table:
+    """Return the table in a file, in our format or as NAS-Bench-Macro's authors published it.
+
+    Raises:
+        DataError: if the file cannot be read as either.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"Cannot read the table {path}: {error}. Expected a JSON file.") from error
+    try:
+        if content.get("format") == "nas-table":
+            return _ours(content)
+        return _macro(content, path.stem)
+    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        raise DataError(
+            f"Cannot read the table {path}: {type(error).__name__} {error}. Expected a nas-table "
+            f"of version 1, or the JSON file of NAS-Bench-Macro."
+        ) from error
+
+
+def _ours(content: dict[str, Any]) -> Table:
+    if content["version"] != 1:
+        raise ValueError(f"version {content['version']}")
+    sign = {"maximize": 1.0, "minimize": -1.0}[content.get("direction", "maximize")]
+    parameters = {name: tuple(values) for name, values in content["parameters"].items()}
+    rows = content["rows"]
+    trainings = max(len(row["values"]) for row in rows)
+    values = np.full((len(rows), trainings), np.nan)
+    for i, row in enumerate(rows):
+        values[i, : len(row["values"])] = sign * np.asarray(row["values"], dtype=np.float64)
+    return Table(
+        content["name"],
+        parameters,
+        np.array(
+            [[v.index(x) for v, x in zip(parameters.values(), row["point"], strict=True)] for row in rows]
+        ),
+        values,
+        {
+            name: np.array([row["costs"][name] for row in rows], dtype=np.float64)
+            for name in rows[0].get("costs", {})
+        },
+    )
+
+
+def _macro(content: dict[str, Any], name: str) -> Table:
+    keys = sorted(content)
+    choices = tuple(sorted(set("".join(keys))))
+    rows = [content[key] for key in keys]
+    return Table(
+        name,
+        {f"layer{i}": choices for i in range(len(keys[0]))},
+        np.array([[choices.index(letter) for letter in key] for key in keys]),
+        np.array([row["test_acc"] for row in rows], dtype=np.float64),
+        {
+            "macs": np.array([row["flops"] for row in rows], dtype=np.float64),
+            "params": np.array([row["params"] for row in rows], dtype=np.float64),
+        },
+    )
+
+
+def _short(number: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:g}{letter}-"
+    return f"{number:g}-"
