@@ -126,13 +126,13 @@ class Architecture:
         try:
             return cls(
                 network=_text(record["network"]),
-                resolution=record["resolution"],
+                resolution=_whole(record["resolution"]),
                 stages=tuple(
                     Stage(
                         block=_text(s["block"]),
-                        channels=s["channels"],
-                        depth=s["depth"],
-                        stride=s["stride"],
+                        channels=_whole(s["channels"]),
+                        depth=_whole(s["depth"]),
+                        stride=_whole(s["stride"]),
                         options=_options(s["options"]),
                     )
                     for s in record["stages"]
@@ -141,13 +141,19 @@ class Architecture:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ArchitectureError(
-                f"Cannot read an architecture: {error!r} is missing or of another kind. Expected "
+                f"Cannot read an architecture: {str(error)[:80]} is missing or of another kind. Expected "
                 f"network, resolution, options and stages of block, channels, depth, stride, options."
             ) from error
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
         raise TypeError(value)
     return value
 

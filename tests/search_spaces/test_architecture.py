@@ -1,0 +1,64 @@
+"""Architectures are plain data that survive the trip through JSON, and say what is wrong with bad JSON."""
+
+import json
+
+import pytest
+
+from search_spaces.architecture import Architecture, Stage, options_of
+from search_spaces.errors import ArchitectureError
+
+ONE = Architecture(
+    network="pyramid",
+    resolution=32,
+    stages=(Stage(block="metaformer", channels=16, depth=2, options=options_of({"mixer": "attention"})),),
+    options=options_of({"stem_channels": 16}),
+)
+RECORD = json.loads(ONE.to_json())
+STAGE = RECORD["stages"][0]
+
+
+def test_the_order_of_options_does_not_matter():
+    first = options_of({"a": 1, "b": 2})
+    assert first == options_of({"b": 2, "a": 1})
+    assert hash(first) == hash(options_of({"b": 2, "a": 1}))
+
+
+def test_the_fingerprint_is_the_same_in_every_process():
+    assert ONE.fingerprint == "104d381ec6df6f76"
+    assert len(ONE.fingerprint) == 16
+
+
+def test_the_format_carries_its_version():
+    assert RECORD["version"] == 1
+    with pytest.raises(ArchitectureError, match="version 2: expected version 1"):
+        Architecture.from_json(json.dumps({**RECORD, "version": 2}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        "{",
+        "[" * 100_000,
+        json.dumps({k: v for k, v in RECORD.items() if k != "stages"}),
+        json.dumps({**RECORD, "stages": 3}),
+        json.dumps({**RECORD, "stages": [1]}),
+        json.dumps({**RECORD, "stages": []}),
+        json.dumps({**RECORD, "network": 3}),
+        json.dumps({**RECORD, "resolution": "32"}),
+        json.dumps({**RECORD, "resolution": 0}),
+        json.dumps({**RECORD, "options": []}),
+        json.dumps({**RECORD, "options": {"a": [1]}}),
+        json.dumps({**RECORD, "stages": [{**STAGE, "depth": 0}]}),
+        json.dumps({**RECORD, "stages": [{**STAGE, "depth": True}]}),
+        json.dumps({**RECORD, "stages": [{**STAGE, "channels": 1.5}]}),
+        json.dumps({**RECORD, "stages": [{**STAGE, "block": None}]}),
+    ],
+)
+def test_bad_json_is_refused_in_one_line(text):
+    with pytest.raises(ArchitectureError) as raised:
+        Architecture.from_json(text)
+    assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 400
