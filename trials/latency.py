@@ -24,7 +24,7 @@ class Latency:
     """The time of one run of a network at its resolution.
 
     Attributes:
-        median_ms: Above 0.
+        median_ms: See `trials.timing.Timing`; above 0.
         low_ms: Lower end of the 95 % interval of the median.
         high_ms: Its upper end.
         p90_ms: What nine of ten runs stay below, at least the median.
