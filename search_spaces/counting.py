@@ -90,9 +90,13 @@ def _parts(
 def _block(
     block: tuple[str, Options], x: _Shape, channels: int, stride: int, deploy: bool
 ) -> tuple[_Numbers, _Shape]:
-    stage = Stage(block=block[0], channels=channels, depth=1, stride=stride, options=block[1])
-    tape, y = block_tape(stage_layers(stage, deploy=deploy), Map(*x), channels, stride)
+    tape, y = block_tape(_listing(block, deploy), Map(*x), channels, stride)
     return _costs(tape), _shape(y)
+
+
+@lru_cache(maxsize=2**12)
+def _listing(block: tuple[str, Options], deploy: bool) -> Callable[..., Map]:
+    return stage_layers(Stage(block=block[0], channels=1, depth=1, options=block[1]), deploy=deploy)
 
 
 @lru_cache(maxsize=2**12)

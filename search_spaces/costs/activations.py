@@ -5,7 +5,7 @@ from search_spaces.layers import Int, Tape
 
 
 def _of(tape: Tape) -> Int:
-    return sum((layer.activations for layer in tape.layers), start=0)
+    return sum([layer.activations for layer in tape.layers], start=0)
 
 
 COST = Cost(unit="activations", joins="sum", of=_of)

@@ -5,7 +5,7 @@ from search_spaces.layers import Int, Tape
 
 
 def _of(tape: Tape) -> Int:
-    return sum((layer.macs for layer in tape.layers), start=0)
+    return sum([layer.macs for layer in tape.layers], start=0)
 
 
 COST = Cost(unit="MACs", joins="sum", of=_of)

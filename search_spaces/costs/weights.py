@@ -5,7 +5,7 @@ from search_spaces.layers import Int, Tape
 
 
 def _of(tape: Tape) -> Int:
-    return 4 * sum((layer.params for layer in tape.layers), start=0)
+    return 4 * sum([layer.params for layer in tape.layers], start=0)
 
 
 COST = Cost(unit="bytes", joins="sum", of=_of)
