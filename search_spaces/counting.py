@@ -200,5 +200,9 @@ def _head_tape(network: str, options: Options, x: Map, num_classes: int) -> Tape
 def _taken(listing: Callable[..., Any], network: str, options: Options) -> dict[str, Any]:
     """Return those options of the skeleton that one of its listings takes, defaults included."""
     complete = {**keywords(NETWORKS[network]), **dict(options)}
-    names = inspect.signature(listing).parameters
-    return {name: value for name, value in complete.items() if name in names}
+    return {name: value for name, value in complete.items() if name in _parameters(listing)}
+
+
+@cache
+def _parameters(listing: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(listing).parameters)

@@ -224,26 +224,21 @@ def peak_elements(tape: Tape) -> Int:
     A map is alive from the layer that writes it, or from the start if it entered, to its last
     reader; the last map written stays alive to the end.
     """
-    last_read: dict[int, int] = {}
-    alive: dict[int, Int] = {}
-    written = {id(layer.writes) for layer in tape.layers}
+    last_reader: dict[Map, int] = {}  # maps are told apart by identity, not by size
     for step, layer in enumerate(tape.layers):
         for read in layer.reads:
-            storage = read.storage
-            last_read[id(storage)] = step
-            if id(storage) not in written:
-                alive[id(storage)] = storage.elements
-    dying: dict[int, list[int]] = {}
-    for key, step in last_read.items():
-        dying.setdefault(step, []).append(key)
+            last_reader[read.base or read] = step
+    dying: dict[int, list[Map]] = {}
+    for storage, step in last_reader.items():
+        dying.setdefault(step, []).append(storage)
+    written = {layer.writes for layer in tape.layers}
+    alive: Int = sum([storage.elements for storage in last_reader if storage not in written], start=0)
     peak: Int = 0
-    total: Int = sum(alive.values(), start=0)
     for step, layer in enumerate(tape.layers):
         if layer.writes is not None:
-            alive[id(layer.writes)] = layer.writes.elements
-            total = total + alive[id(layer.writes)]
-        now = total + layer.scratch
+            alive = alive + layer.writes.elements
+        now = alive + layer.scratch
         peak = max(peak, now) if isinstance(peak, int) and isinstance(now, int) else np.maximum(peak, now)
-        for key in dying.get(step, ()):
-            total = total - alive.pop(key)
+        for storage in dying.get(step, ()):
+            alive = alive - storage.elements
     return peak

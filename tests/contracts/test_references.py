@@ -1,12 +1,15 @@
 """Published networks cost what was published, what timm counts, and answer as timm's modules do."""
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -99,6 +102,21 @@ def test_counted_costs_are_those_of_what_runs(name):
     assert search_spaces.count(architecture, num_classes=1000) == trace(
         network, resolution=architecture.resolution
     )
+
+
+@given(
+    name=st.sampled_from(NAMES),
+    resolution=st.integers(32, 200),
+    classes=st.integers(1, 1000),
+    colours=st.integers(1, 4),
+)
+@settings(max_examples=20)
+def test_at_any_size_counted_costs_are_those_of_what_runs(name, resolution, classes, colours):
+    architecture = replace(search_spaces.reference(name), resolution=resolution)
+    with torch.device("meta"):
+        network = search_spaces.build(architecture, num_classes=classes, in_channels=colours)
+    counted = search_spaces.count(architecture, num_classes=classes, in_channels=colours)
+    assert counted == trace(network, resolution=resolution, in_channels=colours)
 
 
 @pytest.mark.parametrize("name", TIMM)

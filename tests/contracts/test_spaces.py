@@ -142,6 +142,19 @@ def test_counts_are_those_of_what_runs(name, seed):
     assert counted.params == sum(p.numel() for p in network.parameters())
 
 
+@given(seed=seeds)
+@settings(max_examples=5)
+def test_counts_of_the_deploy_form_are_those_of_what_runs_after_the_switch(seed):
+    architecture = member("odd", seed)
+    network = search_spaces.build(architecture, num_classes=7)
+    for module in network.modules():
+        switch = getattr(module, "switch_to_deploy", None)
+        if callable(switch):
+            switch()
+    counted = search_spaces.count(architecture, num_classes=7, deploy=True)
+    assert counted == trace(network, resolution=architecture.resolution)
+
+
 @names
 def test_no_network_is_cheaper_or_dearer_than_the_extremes(name):
     codes = uniform_codes(ALL[name], np.random.default_rng(0), 2_000)
