@@ -16,7 +16,7 @@ class Measurement:
         num_classes: Class scores of its head.
         in_channels: Channels of its images.
         latency: What was found.
-        measured_at: When, UTC.
+        measured_at: When; a moment with a time zone, given back in UTC.
     """
 
     architecture: Architecture
@@ -36,7 +36,7 @@ class Export:
         trial: Its number there.
         name: Of the exported network.
         folder: Where it was written.
-        exported_at: When, UTC.
+        exported_at: When; a moment with a time zone, given back in UTC.
     """
 
     architecture: Architecture

@@ -3,13 +3,31 @@
 A change here needs a migration in nas/storage/migrations/versions; a test compares the two.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import DateTime, Double, ForeignKey, Index, String, Text
+from sqlalchemy import DateTime, Dialect, Double, ForeignKey, Index, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from typing_extensions import override
 
 VERSION_TABLE: Final = "nas_alembic_version"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; databases keep it without a zone, Python is given it with one."""
+
+    impl = DateTime
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return what the database keeps."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    @override
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return what was meant."""
+        return None if value is None else value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):
@@ -46,7 +64,7 @@ class LatencyRow(Base):
     p90_ms: Mapped[float] = mapped_column(Double)
     stable: Mapped[bool]
     conditions: Mapped[str] = mapped_column(Text)
-    measured_at: Mapped[datetime] = mapped_column(DateTime())
+    measured_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ExportRow(Base):
@@ -61,4 +79,4 @@ class ExportRow(Base):
     trial: Mapped[int]
     name: Mapped[str] = mapped_column(String(255))
     folder: Mapped[str] = mapped_column(Text)
-    exported_at: Mapped[datetime] = mapped_column(DateTime())
+    exported_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import optuna
@@ -19,7 +20,7 @@ from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import StorageError
 from trials.latency import Latency
 
-NOON = datetime(2026, 1, 2, 12, 0, 0)  # noqa: DTZ001 -- stored as UTC without a zone
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 CONDITIONS: dict[str, Any] = {
     "target": "cpu",
     "device": "Ä processor",
@@ -31,7 +32,7 @@ CONDITIONS: dict[str, Any] = {
 
 WRITER = """
 import json, sys
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from nas.storage.records import Measurement
 from nas.storage.store import Store
@@ -44,7 +45,7 @@ with Store(url) as store:
         network = Architecture.from_json(json)
         store.add_measurement(
             Measurement(architecture=network, num_classes=2, in_channels=1, latency=Latency.from_json(told),
-                        measured_at=datetime(2026, 1, 2)))
+                        measured_at=datetime.now(UTC)))
 """
 
 
@@ -90,6 +91,14 @@ def test_what_is_kept_comes_back_equal_and_in_order(store):
     for m in kept:
         store.add_measurement(m)
     assert store.measurements(CONDITIONS) == kept
+
+
+def test_moments_are_kept_whatever_their_zone(store):
+    tokyo = NOON.astimezone(timezone(timedelta(hours=9)))
+    store.add_measurement(replace(measurement(), measured_at=tokyo))
+    (found,) = store.measurements(CONDITIONS)
+    assert found.measured_at == NOON
+    assert found.measured_at.utcoffset() == timedelta(0)
 
 
 def test_another_process_reads_what_was_kept(store, url):
