@@ -107,6 +107,7 @@ class FactorGP:
             start: Hyper-parameters of an earlier fit, to begin from.
             steps: Iterations of fitting at most; 0 takes `start` as it is.
         """
+        values = _tamed(values)
         kept = _spread_out(values, _KEPT)
         inputs, values = inputs[kept], values[kept]
         x = self.tensor(inputs)
@@ -185,6 +186,21 @@ class Posterior:
         across = self._process.between(x, self._x)
         root = torch.linalg.solve_triangular(self._chol, across.mT, upper=False)
         return across @ self._weights * self._scale + self._mean, root
+
+
+def _tamed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `values` with those that no scale fits, such as a diverged training's, drawn nearer.
+
+    At most 16 median deviations below the median and 100 above: a surprise downwards says little
+    of the good networks, one upwards is what is looked for.
+    """
+    values = np.clip(values, -1e100, 1e100)  # whose squares are finite
+    median = float(np.median(values))
+    away = np.abs(values - median)
+    spread = float(np.median(away))
+    if spread == 0 and away.any():
+        spread = float(np.median(away[away > 0]))
+    return np.clip(values, median - 16 * spread, median + 100 * spread) if spread else values
 
 
 def _spread_out(values: NDArray[np.float64], n: int) -> NDArray[np.int64]:

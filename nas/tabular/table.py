@@ -120,7 +120,7 @@ def load(path: Path) -> Table:
         if content.get("format") == "nas-table":
             return _ours(content)
         return _macro(content, path.stem)
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"Cannot read the table {path}: {type(error).__name__} {error}. Expected a nas-table "
             f"of version 1, or the JSON file of NAS-Bench-Macro."
