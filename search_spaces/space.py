@@ -9,7 +9,6 @@ Inside, a network is a row of `codes`, [4 + stages]: the index of each global fa
 on the menu of each stage, which lists every distinct block that the stage may repeat.
 """
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,16 +23,9 @@ from search_spaces.budget import Budget
 from search_spaces.building import keywords
 from search_spaces.choice import Choice
 from search_spaces.counting import total_stride
+from search_spaces.encoding import canonical_codes, count_networks, depth_table, slot_table
 from search_spaces.errors import ArchitectureError, SpaceError
-from search_spaces.menu import (
-    MenuItem,
-    StageSpace,
-    canonical_slots,
-    menu_of,
-    realised_depth,
-    same_block,
-    stage_slots,
-)
+from search_spaces.menu import MenuItem, StageSpace, menu_of, same_block, stage_slots
 from search_spaces.networks import NETWORKS
 
 GLOBALS: Final = ("resolution", "width", "conv_depth", "attention_depth")
@@ -117,40 +109,13 @@ class SearchSpace:
     @cached_property
     def size(self) -> int:
         """The number of distinct architectures."""
-        total = 0
-        kinds = [{k: [i for i in menu if i.kind == k] for k in ("conv", "attention")} for menu in self.menus]
-        for pattern in itertools.product(("conv", "attention"), repeat=len(self.stages)):
-            chosen = [k[kind] for k, kind in zip(kinds, pattern, strict=True)]
-            if not all(chosen):
-                continue
-            blocks = 1
-            for items in chosen:
-                blocks *= len(items)
-            factors = 1
-            for kind, values in (("conv", self.conv_depth), ("attention", self.attention_depth)):
-                depths = {
-                    tuple(
-                        realised_depth(items[0].stage.depth, v) for items in chosen if items[0].kind == kind
-                    )
-                    for v in values
-                }
-                factors *= len(depths)
-            total += blocks * factors
-        return total * len(self.resolution) * len(self.width)
+        networks = count_networks(self.menus, self.conv_depth, self.attention_depth)
+        return networks * len(self.resolution) * len(self.width)
 
     @cached_property
     def depths(self) -> tuple[NDArray[np.int64], ...]:
         """The blocks of each menu item, [conv factors, attention factors, items] for each stage."""
-        tables = []
-        for menu in self.menus:
-            table = np.empty((len(self.conv_depth), len(self.attention_depth), len(menu)), np.int64)
-            for i, item in enumerate(menu):
-                for c, conv in enumerate(self.conv_depth):
-                    for a, attention in enumerate(self.attention_depth):
-                        factor = conv if item.kind == "conv" else attention
-                        table[c, a, i] = realised_depth(item.stage.depth, factor)
-            tables.append(table)
-        return tuple(tables)
+        return tuple(depth_table(menu, self.conv_depth, self.attention_depth) for menu in self.menus)
 
     def architecture(self, params: Mapping[str, Any]) -> Architecture:
         """Return the network that the slot values describe.
@@ -289,18 +254,7 @@ class SearchSpace:
         Args:
             codes: Rows of codes, [n, 4 + stages].
         """
-        codes = codes.copy()
-        for column, axis in ((2, "conv"), (3, "attention")):
-            wanted = [self._depth_along(axis, codes[:, column], s, codes) for s in range(len(self.menus))]
-            best = codes[:, column].copy()
-            for value in range(len(getattr(self, GLOBALS[column])) - 1, -1, -1):
-                index = np.full(len(codes), value)
-                same = np.ones(len(codes), dtype=bool)
-                for s, want in enumerate(wanted):
-                    same &= self._depth_along(axis, index, s, codes) == want
-                best = np.where(same & (index < best), index, best)
-            codes[:, column] = best
-        return codes
+        return canonical_codes(codes, self.depths)
 
     def code_of(self, architecture: Architecture) -> NDArray[np.int64]:
         """Return the codes of an architecture, [4 + stages].
@@ -381,17 +335,6 @@ class SearchSpace:
         extra = [int(v) for n in _CHANNEL_OPTIONS if isinstance(v := given.get(n), int) and v]
         return [s.channels for s in self.stages] + extra
 
-    def _depth_along(
-        self, axis: str, index: NDArray[np.int64], stage: int, codes: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """Return the blocks of a stage if one depth factor were at `index`, [n]."""
-        conv, attention = codes[:, 2], codes[:, 3]
-        if axis == "conv":
-            conv = index
-        else:
-            attention = index
-        return self.depths[stage][conv, attention, codes[:, 4 + stage]]
-
     @cached_property
     def _value_indices(self) -> tuple[dict[Option, int], ...]:
         return tuple({v: i for i, v in enumerate(choice.values)} for choice in self.choices)
@@ -399,13 +342,4 @@ class SearchSpace:
     @cached_property
     def _menu_tables(self) -> tuple[NDArray[np.int64], ...]:
         """For each stage, the menu item of every combination of its slot indices."""
-        tables = []
-        for space, menu in zip(self.stages, self.menus, strict=True):
-            slots = stage_slots(space)
-            position = {item.slots: i for i, item in enumerate(menu)}
-            table = np.empty([len(v) for v in slots.values()], dtype=np.int64)
-            for index in np.ndindex(*table.shape):
-                values = [v[i] for v, i in zip(slots.values(), index, strict=True)]
-                table[index] = position[canonical_slots(space, values)]
-            tables.append(table)
-        return tuple(tables)
+        return tuple(slot_table(stage, menu) for stage, menu in zip(self.stages, self.menus, strict=True))
