@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nas.api import bench as bench
     from nas.api import export as export
     from nas.api import measure as measure
     from nas.api import profile as profile
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from nas.api import show as show
     from nas.api import targets as targets
 
-__all__: Final = ["export", "measure", "profile", "search", "show", "targets"]
+__all__: Final = ["bench", "export", "measure", "profile", "search", "show", "targets"]
 
 
 def __getattr__(name: str) -> Any:

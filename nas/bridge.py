@@ -139,7 +139,7 @@ class Bridge(Searcher, tune.Stopper):
         trial_key = live.trial._trial_id  # noqa: SLF001
         stored = self._storage.get_trial(trial_key)
         if int(result["epoch"]) not in stored.intermediate_values:  # else it was replayed from a checkpoint
-            live.busy_s += float(result["seconds"])
+            live.busy_s += float(result["seconds"]) - float(result.get("waited_seconds", 0.0))
             record.report_epoch(self._storage, stored, trial_key, result)
             self._watcher.epoch(live.trial.number, int(result["epoch"]), float(result["accuracy"]))
         if result["final"]:
