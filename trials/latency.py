@@ -5,6 +5,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 from search_spaces.errors import TargetError
@@ -17,6 +18,7 @@ SETTING: Final = ("target", "device", "runtime", "version", "threads", "batch", 
 
 _PRIOR_SPREAD: Final = 0.015  # standard deviation between runs of a target that was never repeated
 _PRIOR_RUNS: Final = 4.0  # how many repeats it takes to outweigh that
+_MEDIAN_OF_NORMAL: Final = 0.6745  # of the size of a standard normal number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +106,13 @@ def setting_of(conditions: Mapping[str, Condition]) -> dict[str, Condition]:
 def between_run_spread(repeats: Iterable[Sequence[float]]) -> float:
     """Return by what share a measurement may differ from an earlier one of the same network.
 
-    That is 1.96 standard deviations of the logarithm, pooled over networks, and with little to go by
-    drawn towards what is usual.
+    That is 1.96 standard deviations of the logarithm, estimated from the median difference between
+    successive measurements: the few that a busy neighbour spoilt say nothing about the device. With
+    little to go by it is drawn towards what is usual.
 
     Args:
         repeats: The medians of each network that was measured more than once, milliseconds.
     """
-    degrees, squares = _PRIOR_RUNS, _PRIOR_RUNS * _PRIOR_SPREAD**2
-    for medians_ms in repeats:
-        if len(medians_ms) > 1:
-            logs = [math.log(m) for m in medians_ms]
-            degrees += len(logs) - 1
-            squares += statistics.variance(logs) * (len(logs) - 1)
-    return 1.96 * math.sqrt(squares / degrees)
+    apart = [abs(math.log(b / a)) / math.sqrt(2) for medians_ms in repeats for a, b in pairwise(medians_ms)]
+    found = statistics.median(apart) / _MEDIAN_OF_NORMAL if apart else 0.0
+    return 1.96 * (_PRIOR_RUNS * _PRIOR_SPREAD + len(apart) * found) / (_PRIOR_RUNS + len(apart))
