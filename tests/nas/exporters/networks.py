@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.blocks import BLOCKS
 from search_spaces.catalog import SPACES
 from search_spaces.mixers import MIXERS
+from search_spaces.networks import NETWORKS
 
 PROVENANCE = {
     "budget": "300M-MACs",
@@ -43,19 +45,20 @@ def of_block(block: str) -> Architecture:
 
 
 def random_networks(count: int) -> Iterator[Architecture]:
-    """Yield small networks drawn from every space of the catalog in turn."""
+    """Yield networks drawn from every space of the catalog in turn, made small."""
     rng = np.random.default_rng(0)
     names = sorted(SPACES)
     for number in range(count):
-        architecture = None
-        while architecture is None or not _is_small(architecture):
-            architecture = SPACES[names[number % len(names)]].sample(rng)
-        yield architecture
+        yield _small(SPACES[names[number % len(names)]].sample(rng))
 
 
-def _is_small(architecture: Architecture) -> bool:
-    costs = search_spaces.count(architecture, num_classes=10)
-    return costs.macs <= 100e6 and costs.params <= 3e6
+def _small(architecture: Architecture) -> Architecture:
+    """Return the same blocks and choices, narrow, shallow and on small images."""
+    stages = tuple(
+        replace(s, channels=max(16, s.channels // 64 * 16), depth=min(s.depth, 2))
+        for s in architecture.stages
+    )
+    return replace(architecture, resolution=64, stages=stages)
 
 
 def trained(architecture: Architecture, *, num_classes: int = 10, in_channels: int = 3) -> nn.Module:
@@ -92,9 +95,10 @@ def delivery(architecture: Architecture, *, name: str = "my_net", **known: Any) 
 
 
 def every_part() -> dict[str, Architecture]:
-    """Return a network around each mixer and of each block, by what it shows."""
+    """Return a network around each mixer, of each block and on each skeleton, by what it shows."""
     found = {f"mixer-{name}": around_mixer(name) for name in MIXERS}
-    return found | {f"block-{name}": of_block(name) for name in BLOCKS}
+    found |= {f"block-{name}": of_block(name) for name in BLOCKS}
+    return found | {f"network-{name}": replace(around_mixer("depthwise"), network=name) for name in NETWORKS}
 
 
 def names_in(folder: Path) -> set[str]:
