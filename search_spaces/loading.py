@@ -58,7 +58,7 @@ def load(name: str) -> SearchSpace:
         UnknownNameError: if there is none; offers the nearest name.
         SpaceError: if the file is absent or holds no space; says the line, the value and what is allowed.
     """
-    path = Path(name)
+    path = Path(name).expanduser()
     return _from_file(path) if path.suffix.lower() in _SUFFIXES else SPACES[name]
 
 

@@ -68,8 +68,10 @@ def test_the_space_says_its_size():
         (budget_met_by(0.01, "macs"),),
         (budget_met_by(0.1, "macs"), budget_met_by(0.3, "params")),
         (budget_met_by(0.1, "activations"), budget_met_by(0.1, "params"), budget_met_by(0.5, "peak")),
+        (budget_met_by(0.05, "peak"),),
+        (budget_met_by(0.3, "macs"), budget_met_by(0.2, "activations"), budget_met_by(0.2, "weights")),
     ],
-    ids=["none", "half", "one in a hundred", "two sums", "two sums and a maximum"],
+    ids=["none", "half", "rare", "two sums", "two sums and a maximum", "a maximum", "three sums"],
 )
 @pytest.mark.parametrize("listing", [True, False], ids=["listed", "drawn"])
 def test_draws_are_uniform_over_what_fits(budgets, listing, monkeypatch):
@@ -144,6 +146,37 @@ def test_budgets_met_alone_but_not_together_say_so():
     with pytest.raises(NothingFitsError, match="fits least macs and least params together"):
         fitting_codes(table, np.random.default_rng(0), 1, together)
     assert share_that_fits(table, np.random.default_rng(0), together) == 0
+
+
+def test_a_byte_an_element_allows_four_times_the_elements():
+    least, most = TABLE.extremes("peak")
+    fp32 = Budget(resource="peak", limit=(least + most) / 2, text="fp32")
+    int8 = Budget(resource="peak", limit=(least + most) / 8, text="int8", bytes_per_element=1)
+    assert fitting((fp32,)) == fitting((int8,))
+    first, second = (
+        fitting_codes(TABLE, np.random.default_rng(0), 20, [budget, budget_met_by(0.01, "macs")])
+        for budget in (fp32, int8)
+    )
+    assert (first == second).all()
+
+
+def test_a_deep_space_is_counted_and_drawn_from_in_a_moment():
+    stage = StageSpace(channels=16, depth=(2,), options=CHOICES)
+    deep = SearchSpace(
+        name="deep",
+        resolution=(16,),
+        conv_depth=(0.5, 1.0, 2.0),
+        attention_depth=(0.5, 1.0),
+        options=options_of({"stem_channels": 16, "stem_stride": 1}),
+        stages=(stage,) * 24,
+    )
+    conv, attention = 4, 2  # items of the menu; a factor tells apart only what it stands over
+    mixed = (conv + attention) ** 24 - conv**24 - attention**24
+    assert deep.size == 6 * mixed + 3 * conv**24 + 2 * attention**24
+    least, most = prices(deep, num_classes=10).extremes("macs")
+    budget = Budget(resource="macs", limit=least + (most - least) // 20, text="tight")
+    found = fitting_codes(prices(deep, num_classes=10), np.random.default_rng(0), 20, [budget])
+    assert (prices(deep, num_classes=10).of(found, "macs") <= budget.limit).all()
 
 
 @pytest.mark.slow
