@@ -33,8 +33,8 @@ _PRIORS: Final = {  # of the logarithm of a standard deviation or length: mean, 
     "log_noise": (math.log(0.015), 0.7),
 }
 _WITH_SOURCE: Final = {  # another target's model explains most of it
-    "log_weights": (math.log(0.03), 1.0),
-    "log_bend": (math.log(0.2), 0.7),
+    "log_weights": (math.log(0.2), 1.2),
+    "log_bend": (math.log(0.4), 0.7),
     "log_offset": (math.log(0.05), 1.0),
 }
 
