@@ -9,10 +9,13 @@ import pytest
 from torch import Tensor, nn
 
 import search_spaces
-from search_spaces import loading
+from search_spaces import written_space
 from search_spaces.errors import SpaceError, UnknownNameError
+from search_spaces.mixers import MIXERS
+from search_spaces.pricing import prices
+from search_spaces.sampling import uniform_codes
 
-EXAMPLE = textwrap.dedent(str(loading.__doc__).partition("words of")[2].partition("\n\n")[2]).partition(
+EXAMPLE = textwrap.dedent(str(written_space.__doc__).partition("words of")[2].partition("\n\n")[2]).partition(
     "\nMixers,"
 )[0]
 GOOD = """\
@@ -153,6 +156,18 @@ def test_too_many_combinations_are_refused(written):
     lines = f"[32, 64]\nwidth: [{widths}]\nconv_depth: [{depths}]"
     with pytest.raises(SpaceError, match="29,880 combinations of resolution, width, conv_depth"):
         search_spaces.load(written(GOOD.replace("[32, 64]", lines)))
+
+
+def test_every_mixer_on_the_shelf_is_a_line_away(written):
+    text = GOOD.replace("[depthwise, attention]", f"[{', '.join(MIXERS)}]").replace(
+        "kernel: [3, 5]", "kernel: [3, 7]\n      dilated_reparam.kernel: [5, 7]\n      window: [4, 7]"
+    )
+    space = search_spaces.load(written(text))
+    assert {item.stage.mixer for item in space.menus[0]} == set(MIXERS)
+    table = prices(space, num_classes=10)
+    codes = uniform_codes(space, np.random.default_rng(0), 40)
+    for code, costs in zip(codes, table.costs(codes), strict=True):
+        assert search_spaces.count(space.at(code), num_classes=10, deploy=True) == costs
 
 
 class Stranger(nn.Module):

@@ -1,13 +1,18 @@
 """The public names, and that asking for help costs no torch."""
 
+import ast
+import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import search_spaces
+from search_spaces.blocks import BLOCKS
 from search_spaces.errors import UnknownNameError
 from search_spaces.mixers import MIXERS
+from search_spaces.networks import NETWORKS
 from search_spaces.shelf import Shelf
 from search_spaces.units import format_bytes, format_count, format_seconds
 
@@ -36,6 +41,21 @@ def test_listing_a_shelf_imports_nothing_and_an_unknown_name_offers_the_nearest(
     with pytest.raises(UnknownNameError, match="Expected module:NAME"):
         shelf["search_spaces.mixers.attention:NOBODY"]
     assert shelf["search_spaces.mixers.attention:MIXER"] is MIXERS["attention"]
+
+
+@pytest.mark.parametrize("shelf", [MIXERS, BLOCKS, NETWORKS], ids=["mixers", "blocks", "networks"])
+def test_what_export_lifts_imports_torch_and_the_standard_library_alone(shelf):
+    for name in shelf:
+        tree = ast.parse(Path(inspect.getfile(shelf[name])).read_text())
+        for node in ast.walk(tree):
+            modules: list[str] = []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                modules = [str(node.module)]
+            for module in modules:
+                root = module.partition(".")[0]
+                assert root == "torch" or root in sys.stdlib_module_names, f"{name} imports {module}"
 
 
 @pytest.mark.parametrize(
