@@ -23,6 +23,7 @@ from nas.surrogates.factor_gp import Inputs, Posterior
 
 _DRAWS: Final = 24  # of what was observed with noise or is still running
 _BASE: Final = 48  # observed points that the next one has to improve upon
+_CONTENDERS: Final = 300  # highest values among which those points are looked for
 _PENDING: Final = 32  # running points that are fantasised
 
 
@@ -58,7 +59,10 @@ class Beliefs:
         constraints: list[Posterior],
     ) -> "Beliefs":
         """Return the beliefs that rest on `history`."""
-        observed = distinct(history.rows)
+        observed = history.rows
+        if len(objectives) == 1:  # only the best can be improved upon; all need not be predicted
+            observed = observed[np.argsort(-history.values.sum(axis=1), kind="stable")[:_CONTENDERS]]
+        observed = distinct(observed)
         if objectives:
             means = [p.predict(inputs(region, observed))[0] for p in objectives]
             order = np.argsort(-np.stack(means).sum(axis=0), kind="stable")

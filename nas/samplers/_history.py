@@ -32,6 +32,7 @@ class History:
         measured: Those constraints, ``[c, k]``, not a number where a trial lacks one.
         pending: Points that are being trained, ``[p, d]``.
         seen: Points of every trial that has not failed, as bytes of their canonical rows.
+        finished: Numbers of the trials that had ended, in the space or not.
         n_finished: How many distinct finished trials tell something of a value or constraint.
     """
 
@@ -43,6 +44,7 @@ class History:
     measured: NDArray[np.float64]
     pending: Rows
     seen: frozenset[bytes]
+    finished: frozenset[int]
     n_finished: int
 
 
@@ -85,12 +87,28 @@ def read(study: Study, me: FrozenTrial, region: Region) -> History:
         ),
         pending=_stack([row for trial, row in placed if not trial.state.is_finished()], grid),
         seen=frozenset(row.tobytes() for _, row in placed),
+        finished=frozenset(trial.number for trial in trials if trial.state.is_finished()),
         n_finished=sum(
             trial.state == TrialState.COMPLETE or bool(trial.intermediate_values) or bool(trial.constraints)
             for trial, _ in placed
             if trial.state.is_finished()
         ),
     )
+
+
+def announced(study: Study, me: FrozenTrial, region: Region, earlier: History) -> frozenset[bytes]:
+    """Return the points of other trials that had not ended when `earlier` was read."""
+    rows = [
+        row
+        for trial in study.get_trials(deepcopy=False)
+        if trial.number != me.number
+        and trial.number not in earlier.finished
+        and trial.state != TrialState.FAIL
+        and (row := _row(region.grid, trial)) is not None
+    ]
+    if not rows:
+        return frozenset()
+    return frozenset(row.tobytes() for row in region.canonical(np.stack(rows)))
 
 
 def _row(grid: Grid, trial: FrozenTrial) -> NDArray[np.float64] | None:

@@ -19,7 +19,7 @@ from typing_extensions import override
 from nas.samplers import Params, Problem
 from nas.samplers._design import next_start
 from nas.samplers._grid import Column, Grid, Rows
-from nas.samplers._history import POINT, History, read
+from nas.samplers._history import POINT, History, announced, read
 from nas.samplers._proposal import Fit, Proposer
 from nas.samplers._region import Batch, Region
 from search_spaces.errors import InvalidValueError
@@ -96,10 +96,10 @@ class FactorGPSampler(BaseSampler):
             _tell(study, trial, POINT, row[0].tolist())
             if row[0].tobytes() in history.seen:
                 break  # there is no other point left
-            history = read(study, trial, proposer.region)
-            if row[0].tobytes() not in history.seen:
+            if row[0].tobytes() not in announced(study, trial, proposer.region, history):
                 break
             # Another worker announced the same point: both choose again, each by its own generator.
+            history = read(study, trial, proposer.region)
             row = self._next(rng, proposer, history, study, trial, fit)
         return proposer.region.grid.decode(row)[0]
 
