@@ -57,7 +57,7 @@ def postgresql():
         try:
             yield f"postgresql+psycopg://nas:secret@127.0.0.1:{port}/"
         finally:
-            _run(binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop", folder=folder)
+            _run(binaries / "pg_ctl", "-D", data, "-m", "fast", "stop", folder=folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
