@@ -3,8 +3,9 @@
 import builtins
 import keyword
 import sys
+import sysconfig
 from collections.abc import Sequence
-from importlib.metadata import packages_distributions
+from pathlib import Path
 
 from nas.exporters import Exporter
 from search_spaces.errors import ExportError
@@ -44,6 +45,7 @@ def _meaning(name: str) -> str | None:
         return f"the module {name} of Python"
     if hasattr(builtins, name):
         return f"what Python itself calls {name}"
-    if packages := packages_distributions().get(name):
-        return f"the installed package {packages[0]}"
+    installed = {Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")}
+    if any((folder / file).exists() for folder in installed for file in (name, f"{name}.py")):
+        return f"the installed package {name}"
     return None

@@ -15,7 +15,15 @@ from nas.exporting import export_network
 from tests.nas.exporters.bare import link_packages
 from tests.nas.exporters.networks import delivery, every_part, names_in, random_networks, trained
 
-NETWORKS = every_part() | {f"random-{i:02d}": a for i, a in enumerate(random_networks(30))}
+RANDOM = {f"random-{i:02d}": a for i, a in enumerate(random_networks(30))}
+FEW = every_part() | dict(list(RANDOM.items())[:6])
+SETS = {"few": FEW, "random": RANDOM}
+EACH_SET = ["few", pytest.param("random", marks=pytest.mark.long)]
+EACH_NETWORK = [("few", name) for name in FEW] + [
+    pytest.param("random", name, marks=pytest.mark.long) for name in RANDOM
+]
+each_set = pytest.mark.parametrize("bare", EACH_SET, indirect=True, scope="module")
+each_network = pytest.mark.parametrize(("bare", "name"), EACH_NETWORK, indirect=["bare"], scope="module")
 
 
 def export_with_expectations(architecture, folder):
@@ -44,11 +52,11 @@ def export_with_expectations(architecture, folder):
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory):
-    """Return what the exports of all networks did where only torch and safetensors are installed."""
+def bare(request, tmp_path_factory):
+    """Return what the exports of a set of networks did where only torch and safetensors are installed."""
     packages, exports = tmp_path_factory.mktemp("packages"), tmp_path_factory.mktemp("exports")
     link_packages(packages, "torch", "safetensors")
-    for name, architecture in NETWORKS.items():
+    for name, architecture in SETS[request.param].items():
         export_with_expectations(architecture, exports / name)
     script = Path(__file__).parents[1] / "nas" / "exporters" / "bare_check.py"
     command = [sys.executable, "-I", "-S", script, packages, exports]
@@ -58,23 +66,25 @@ def bare(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@each_network
 def test_where_only_torch_is_installed_an_export_is_the_trained_network(bare, name):
     assert bare[1]["found"][name]["scores"] <= 1e-5
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@each_network
 def test_where_only_torch_is_installed_an_export_trains_like_the_network(bare, name):
     assert bare[1]["found"][name]["gradients"] <= 1e-4
 
 
 @pytest.mark.slow
+@each_set
 def test_an_export_never_imports_us(bare):
     assert bare[1]["ours"] == []
 
 
 @pytest.mark.slow
+@each_set
 def test_exported_files_pass_ruff_and_its_format(bare):
     command = [sys.executable, "-m", "ruff"]
     for arguments in (
@@ -86,7 +96,7 @@ def test_exported_files_pass_ruff_and_its_format(bare):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name.startswith("random")])
+@each_network
 def test_the_file_of_a_catalog_network_can_be_read_in_one_sitting(bare, name):
     assert len((bare[0] / name / "my_net.py").read_text().splitlines()) < 450
 
@@ -94,12 +104,12 @@ def test_the_file_of_a_catalog_network_can_be_read_in_one_sitting(bare, name):
 @pytest.mark.parametrize("form", EXPORTERS)
 def test_an_exporter_writes_the_files_that_it_names_and_no_other(form, tmp_path):
     exporter = EXPORTERS[form]
-    exporter.write(delivery(NETWORKS["mixer-depthwise"]), tmp_path)
+    exporter.write(delivery(FEW["mixer-depthwise"]), tmp_path)
     assert names_in(tmp_path) == set(exporter.files("my_net"))
 
 
 @pytest.mark.parametrize("form", EXPORTERS)
 def test_an_exporter_leaves_the_generator_of_torch_alone(form, tmp_path):
     before = torch.get_rng_state()
-    EXPORTERS[form].write(delivery(NETWORKS["mixer-depthwise"]), tmp_path)
+    EXPORTERS[form].write(delivery(FEW["mixer-depthwise"]), tmp_path)
     assert torch.equal(torch.get_rng_state(), before)
