@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, cast
 from search_spaces.architecture import Architecture, Options, Stage
 from search_spaces.blocks import BLOCKS
 from search_spaces.building import keywords, routed
-from search_spaces.costs import COSTS
+from search_spaces.costs import COSTS, Cost
 from search_spaces.errors import ArchitectureError
 from search_spaces.layers import Int, Map, Tape
 from search_spaces.mixers import MIXERS
@@ -55,8 +55,8 @@ def count(
     check_size(architecture)
     totals = [0] * len(Costs.__slots__)
     for costs, repeats in _parts(architecture, num_classes, in_channels, deploy=deploy):
-        for i, (cost, joins) in enumerate(zip(costs, _joins(), strict=True)):
-            totals[i] = totals[i] + cost * repeats if joins == "sum" else max(totals[i], cost)
+        for i, fold in enumerate(_folds()):
+            totals[i] = totals[i] + costs[i] * repeats if fold.joins == "sum" else max(totals[i], costs[i])
     return Costs(**dict(zip(Costs.__slots__, totals, strict=True)))
 
 
@@ -111,12 +111,12 @@ def _head(network: tuple[str, Options], x: _Shape, num_classes: int) -> _Numbers
 
 
 def _costs(tape: Tape) -> _Numbers:
-    return tuple(int(COSTS[name].of(tape)) for name in Costs.__slots__)
+    return tuple([int(cost.of(tape)) for cost in _folds()])
 
 
 @cache
-def _joins() -> tuple[str, ...]:
-    return tuple(COSTS[name].joins for name in Costs.__slots__)
+def _folds() -> tuple[Cost, ...]:
+    return tuple(COSTS[name] for name in Costs.__slots__)
 
 
 def _shape(x: Map) -> _Shape:

@@ -9,7 +9,7 @@ Letters: c channels, h w height and width, n positions (h * w).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +52,8 @@ class Map:
         return self.copies * self.channels * self.height * self.width
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Layer:
-    """One step of execution.
+class Layer(NamedTuple):
+    """One step of execution; a tuple, because a network has many and each is made anew.
 
     Attributes:
         kind: `conv`, `linear`, `matmul`, `norm`, `parameter`, `add`, `join`, `pool` or `resize`.
@@ -225,20 +224,26 @@ def peak_elements(tape: Tape) -> Int:
     reader; the last map written stays alive to the end.
     """
     last_reader: dict[Map, int] = {}  # maps are told apart by identity, not by size
-    for step, layer in enumerate(tape.layers):
-        for read in layer.reads:
-            last_reader[read.base or read] = step
+    entered: dict[Map, None] = {}
+    written: set[Map] = set()
+    for step, (_, reads, writes, *_) in enumerate(tape.layers):
+        for read in reads:
+            storage = read.base or read
+            last_reader[storage] = step
+            if storage not in written:
+                entered[storage] = None
+        if writes is not None:
+            written.add(writes)
     dying: dict[int, list[Map]] = {}
     for storage, step in last_reader.items():
         dying.setdefault(step, []).append(storage)
-    written = {layer.writes for layer in tape.layers}
-    alive: Int = sum([storage.elements for storage in last_reader if storage not in written], start=0)
+    alive: Int = sum([storage.elements for storage in entered], start=0)
     peak: Int = 0
     for step, layer in enumerate(tape.layers):
         if layer.writes is not None:
             alive = alive + layer.writes.elements
         now = alive + layer.scratch
-        peak = max(peak, now) if isinstance(peak, int) and isinstance(now, int) else np.maximum(peak, now)
+        peak = max(peak, now) if type(peak) is type(now) is int else np.maximum(peak, now)
         for storage in dying.get(step, ()):
             alive = alive - storage.elements
     return peak
