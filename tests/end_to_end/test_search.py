@@ -148,6 +148,18 @@ def test_images_in_class_folders_are_searched_too(desk: Desk):
     assert told["trained"] == 2
 
 
+def test_a_search_in_postgresql_ends_and_goes_on(desk: Desk, postgresql: str):
+    words = ("--budget", "4M-MACs", "--storage", f"{postgresql}postgres", "--study", "shared")
+    for trials in ("1", "2"):
+        ended = desk.search(*words, "--trials", trials, "--json")
+        assert ended.status == 0, ended.err
+        told = json.loads(ended.out)
+        assert told["trained"] == int(trials)
+        assert "secret" not in ended.out + ended.err
+    assert not desk.trials()
+    assert "secret" not in (desk.folder / "nas-runs" / "shared" / "search.log").read_text()
+
+
 @pytest.mark.long
 def test_cifar10_is_searched_in_twenty_minutes(desk: Desk):
     data = Path("../shared/data/cifar10").resolve()
