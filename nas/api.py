@@ -10,7 +10,7 @@ import torch
 from optuna.storages import RDBStorage
 
 from dashboards.result import SearchResult
-from nas.exporting import export_network
+from nas.delivery import deliver
 from nas.finding import find_network
 from nas.latencies import Stopwatch, with_latencies
 from nas.plan import plan_search
@@ -20,12 +20,11 @@ from nas.samplers import SAMPLERS
 from nas.searching import run_search
 from nas.storage.opening import open_storage, storage_url
 from nas.storage.store import Store
-from nas.study import delivered, find, folder_of, images_of, provenance_of, result_of, split_network
+from nas.study import delivered, find, result_of, split_network
 from nas.tabular.plot import regret_figure
 from nas.tabular.regret import summary
 from nas.tabular.replay import Runs, compare
 from nas.tabular.table import load as load_table
-from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import ExportError, InvalidValueError, TargetError
 from search_spaces.loading import load
@@ -34,7 +33,6 @@ from trials.latency import Condition, Latency
 from trials.measuring import probe
 from trials.target_names import TARGETS_FILE, find_target, read_targets
 from trials.targets import TARGETS
-from trials.trainable import WEIGHTS
 
 DEFAULT_TRIALS: Final = 12
 
@@ -246,6 +244,8 @@ def export(
     to: str | Path | None = None,
     trial: int | None = None,
     name: str | None = None,
+    into: str | Path | None = None,
+    deploy: bool = False,
     force: bool = False,
     storage: str | None = None,
 ) -> tuple[Path, ...]:
@@ -256,6 +256,9 @@ def export(
         to: Folder that is made for it.
         trial: Number of the network; by default the best that fits.
         name: Of the module and of the function in it; by default the folder's.
+        into: Instead of `to`, a folder of a repository that may hold other files; the module, its weights
+            and its architecture are put beside them.
+        deploy: Whether the form for inference only is written.
         force: Whether files of the same names may be replaced.
         storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
 
@@ -263,26 +266,18 @@ def export(
         StudyError: if there is no such study or network.
         ExportError: if the folder, the name or the weights cannot be used.
     """
-    if to is None:
-        raise ExportError("No folder was given: expected one to write to, for example --to my_net.")
-    folder = Path(to)
+    if (to is None) == (into is None):
+        raise ExportError(
+            "Expected one folder to write to: a new one, for example --to my_net, or one of a repository, "
+            "for example --into src/models."
+        )
+    folder = Path(str(to if to is not None else into))
     url = storage_url(storage)
     chosen, number = split_network(study)
     found = find(open_storage(url), chosen)
     with Store(url) as store:
         result = with_latencies(result_of(found), store)
     network = delivered(result, trial if trial is not None else number)
-    images = images_of(found)
-    return export_network(
-        Architecture.from_json(network.architecture),
-        folder=folder,
-        name=name or folder.resolve().name,
-        weights=Path(folder_of(found)) / "trials" / f"{network.trial:05d}" / WEIGHTS,
-        num_classes=len(images["classes"]),
-        in_channels=images["channels"],
-        classes=images["classes"],
-        mean=images["mean"],
-        std=images["std"],
-        provenance=provenance_of(found, network),
-        force=force,
+    return deliver(
+        found, result, network, folder=folder, name=name, deploy=deploy, into=into is not None, force=force
     )

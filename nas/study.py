@@ -1,10 +1,8 @@
 """A search in Optuna's storage: begun, found again, and never mistaken for another."""
 
 import difflib
-import re
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any, Final
 
 import optuna
@@ -179,24 +177,6 @@ def delivered(result: SearchResult, trial: int | None) -> Network:
             f"Network #{trial} of '{result.study}' was not trained to the end: expected one of {known}."
         )
     return finished[trial]
-
-
-def provenance_of(study: optuna.Study, network: Network) -> dict[str, str]:
-    """Return where a network comes from, by topic, for people who meet it outside."""
-    settings = settings_of(study)
-    budgets = " ".join(f"--budget {text}" for text in settings.budgets)
-    error = f" ± {network.standard_error:.2%}" if network.standard_error is not None else ""
-    return {
-        "budget": " and ".join(settings.budgets),
-        "accuracy": f"{network.accuracy:.2%}{error} on validation images" if network.accuracy else "unknown",
-        "data": re.split(r"[/\\]", settings.data)[-1],
-        "recipe": str(settings.recipe["name"]),
-        "study": f"{study.study_name}#{network.trial}",
-        "seed": str(settings.seed),
-        "versions": f"nas {version('nas')}, torch {version('torch')}",
-        "command": f"nas search {budgets} --space {settings.space} --sampler {settings.sampler}"
-        f" --seed {settings.seed}",
-    }
 
 
 def orphans(study: optuna.Study) -> Sequence[optuna.trial.FrozenTrial]:

@@ -12,7 +12,7 @@ from search_spaces.units import BYTE_SCALES, COUNT_SCALES
 _FORM: Final = re.compile(
     r"(?P<number>\d+(?:\.\d+)?)(?:(?P<scale>[kMG])?-(?P<count>macs|params|activations)"
     r"|(?P<bytes>KiB|MiB|GiB)-(?P<memory>peak|weights)(?P<int8>@int8|@fp32)?"
-    r"|ms@(?P<target>[A-Za-z0-9][\w.:/@-]*))",
+    r"|ms@(?P<target>[A-Za-z0-9][\w.:/@=,?&-]*))",
 )
 _COUNTS: Final = ("macs", "params", "activations")
 

@@ -24,6 +24,18 @@ def COMMAND(  # noqa: N802
             "--name", metavar="NAME", help="Of the module and its function; by default the folder's."
         ),
     ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(
+            "--into",
+            metavar="DIR",
+            help="Instead of --to, a folder of your repository, beside the files it holds.",
+            show_default=False,
+        ),
+    ] = None,
+    deploy: Annotated[
+        bool, typer.Option("--deploy", help="Write the form for inference only.", show_default=False)
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files of the same names.", show_default=False)
     ] = False,
@@ -32,14 +44,17 @@ def COMMAND(  # noqa: N802
 ) -> None:
     """Write a network as plain PyTorch that needs nothing of ours.
 
-    The folder holds <name>.py, its weights and its architecture; that the written module gives the
-    trained network's outputs is checked before anything is put in place.
+    The folder holds <name>.py, its weights, an ONNX file, a timm registration, a training script and a
+    model card with the accuracy on the test images, which are looked at now and once. That the written
+    module gives the trained network's outputs is checked before anything is put in place.
 
     Example: nas export --to my_net
     """
     from nas import api
 
-    files = api.export(study, to=to, trial=trial, name=name, force=force, storage=storage)
+    files = api.export(
+        study, to=to, trial=trial, name=name, into=into, deploy=deploy, force=force, storage=storage
+    )
     if json:
         typer.echo(json_format.dumps({"version": 1, "files": [str(f) for f in files]}))
         return

@@ -58,7 +58,7 @@ def test_outside_it_gives_the_trained_networks_outputs(exported: Path, searched:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("mine",), "No folder was given"),
+        (("mine",), "Expected one folder to write to"),
         (("mine", "--to", "other", "--trial", "99"), "was not trained to the end"),
         (("nine", "--to", "other"), "Did you mean 'mine'"),
         (("mine", "--to", "other", "--name", "1net"), "1net"),
