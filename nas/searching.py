@@ -112,6 +112,8 @@ def _train(
     with leaving_on_signals(limits, progress.say), progress:
         drive(bridge, plan.slots, folder=plan.folder, address=address)
     if bridge.problem is not None:
+        if result_of(study).best is None:
+            raise bridge.problem
         progress.say(str(bridge.problem))
     interrupted = bridge.problem is None and (limits.draining or limits.stopping)
     result = ending.settled(plan, result_of(study, interrupted=interrupted))

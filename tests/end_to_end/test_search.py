@@ -1,6 +1,7 @@
 """From the shell to trained networks: the whole of it, on real images, in a minute."""
 
 import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,21 @@ def test_a_search_in_postgresql_ends_and_goes_on(desk: Desk, postgresql: str):
         assert "secret" not in ended.out + ended.err
     assert not desk.trials()
     assert "secret" not in (desk.folder / "nas-runs" / "shared" / "search.log").read_text()
+
+
+def test_trainings_that_fail_are_recorded_with_their_reason_and_bounded(desk: Desk):
+    (desk.folder / "wild.yaml").write_text(
+        "epochs: 2\nlearning_rate: 1.0e30\nbatch_size: 128\nwarmup_epochs: 0\n"
+    )
+    ended = desk.nas("search", "--budget", "4M-MACs", "--trials", "8", "--recipe", "wild.yaml")
+    assert ended.status == 2, ended.err
+    # Two train at a time, so the fourth may fail while the third is counted.
+    assert re.search("[34] trainings failed, the last because of: NonFiniteLossError", ended.err)
+    assert "Traceback" not in ended.err
+    failed = [t for t in desk.trials() if t["state"] == "FAIL"]
+    assert len(failed) >= 3
+    assert all("loss became" in t["attributes"]["reason"] for t in failed)
+    assert not finished(desk.trials())
 
 
 @pytest.mark.long
