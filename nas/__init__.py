@@ -2,7 +2,7 @@
 
 Everything a command does is a call with the same words:
 
-    result = nas.search("300M-MACs", data="digits", trials=12)
+    result = nas.search("300M-MACs", data="digits", trials=16)
     nas.export(result.study, to="my_net")
 
 What it raises for a user to mend is a `search_spaces.errors.UserError`.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import optuna
@@ -34,15 +34,13 @@ from trials.measuring import probe
 from trials.target_names import TARGETS_FILE, find_target, read_targets
 from trials.targets import TARGETS
 
-DEFAULT_TRIALS: Final = 12
-
 
 def search(
     budget: str | Sequence[str],
     *,
     space: str | None = None,
     data: str = "digits",
-    trials: int = DEFAULT_TRIALS,
+    trials: int = 16,
     hours: float | None = None,
     study: str | None = None,
     storage: str | None = None,

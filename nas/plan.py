@@ -204,7 +204,7 @@ def _check_numbers(budgets: Sequence[Budget], *, trials: int, hours: float | Non
         raise BudgetError("No budget was given: expected at least one, for example --budget 300M-MACs.")
     if trials < 1:
         raise InvalidValueError(
-            f"Cannot train {trials} networks: expected --trials of at least 1, for example --trials 12."
+            f"Cannot train {trials} networks: expected --trials of at least 1, for example --trials 16."
         )
     if hours is not None and not hours > 0:
         raise InvalidValueError(

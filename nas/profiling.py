@@ -69,7 +69,7 @@ def profile_space(prices: Prices, budgets: Sequence[Budget], rng: np.random.Gene
     check_satisfiable(prices, budgets)
     space = prices.space
     draws = uniform_codes(space, rng, _DRAWS)
-    fits = (prices.excess(draws, budgets) <= 0).all(axis=1)
+    fits = np.asarray((prices.excess(draws, budgets) <= 0).all(axis=1))
     fitting = fitting_codes(prices, rng, _FITTING, budgets)
     costs = {}
     for name in COSTS:

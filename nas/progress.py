@@ -146,9 +146,10 @@ class Progress:
         done = self._counts["complete"] + self._counts["pruned"]
         wanted = max(self._wanted - self._done_before, 1)
         elapsed = self._clock() - self._began_s
-        left = self._forecast_s if not done else elapsed * (wanted - done) / done
+        early = self._forecast_s is not None and done < wanted / 4  # too few to go by
+        left = (self._forecast_s or 0.0) - elapsed if early else elapsed * (wanted - done) / max(done, 1)
         words = f"{self._done_before + done}/{self._wanted}"
-        return words + (f", about {format_seconds(left)} left" if left and done < wanted else "")
+        return words + (f", about {format_seconds(left)} left" if left > 0 and done < wanted else "")
 
     def _render(self) -> RenderableType:
         with self._lock:

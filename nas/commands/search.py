@@ -32,7 +32,7 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
     ] = "digits",
     trials: Annotated[
         int, typer.Option("--trials", metavar="N", help="Networks to train, over all starts of the search.")
-    ] = 12,
+    ] = 16,
     hours: Annotated[
         float | None,
         typer.Option("--hours", metavar="H", help="End after this long all the same.", show_default=False),

@@ -14,7 +14,11 @@ def tiny_prices():
     from search_spaces.pricing import Prices
     from search_spaces.space import SearchSpace
 
-    block = {"mixer": ("depthwise", "attention"), "kernel": (3, 5), "expansion": (1, 2)}
+    block: dict[str, tuple[str | int | float | bool | None, ...]] = {
+        "mixer": ("depthwise", "attention"),
+        "kernel": (3, 5),
+        "expansion": (1, 2),
+    }
     space = SearchSpace(
         name="tiny",
         resolution=(8, 16),

@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nas.__main__ import run
 
-TOY = {
+TOY: dict[str, Any] = {
     "format": "nas-table",
     "version": 1,
     "name": "toy",

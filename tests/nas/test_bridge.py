@@ -87,6 +87,7 @@ def test_epochs_replayed_from_a_checkpoint_are_written_once(bridge: Bridge, stud
     for _ in range(2):
         bridge("a", epoch(1, 0.5))
     assert study.get_trials()[0].user_attrs["seconds"] == 2.0
+    assert isinstance(bridge._watcher, Notes)
     assert [line[0] for line in bridge._watcher.lines] == ["started", "epoch"]
 
 

@@ -30,6 +30,19 @@ def test_every_command_ends_its_help_with_an_example_and_is_in_the_readme(name: 
     assert f"nas {name}" in README.read_text()
 
 
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "dashboard"])
+def test_a_command_and_its_python_call_have_the_same_defaults(name: str):
+    import inspect
+
+    import nas
+
+    command = inspect.signature(COMMANDS[name]).parameters
+    call = inspect.signature(getattr(nas, name)).parameters
+    shared = [p for p in call.values() if p.name in command and p.default is not p.empty]
+    differing = {p.name: (command[p.name].default, p.default) for p in shared}
+    assert not {k: v for k, v in differing.items() if v[0] != v[1] and v != (None, ())}
+
+
 def test_the_version_is_printed(capsys):
     from importlib.metadata import version
 
