@@ -50,6 +50,7 @@ def search(
     gpus_per_trial: float | None = None,
     address: str | None = None,
     storage_path: str = "nas-runs",
+    seed_with: Sequence[str] = (),
     quiet: bool = False,
 ) -> SearchResult:
     """Search for the most accurate network that fits, or go on with the same search.
@@ -68,6 +69,7 @@ def search(
         gpus_per_trial: Share of a GPU that each training gets.
         address: Of a running Ray cluster.
         storage_path: Folder for checkpoints, weights and logs.
+        seed_with: Networks of the space that are tried first, each named as `nas.finding.find_network` says.
         quiet: Whether nothing is shown while it runs.
 
     Returns:
@@ -90,6 +92,7 @@ def search(
         seed=seed,
         gpus_per_trial=gpus_per_trial,
         storage_path=storage_path,
+        seed_with=seed_with,
     )
     return run_search(plan, Progress(quiet=quiet), address=address)
 

@@ -1,7 +1,7 @@
 """A search before it begins: everything that was asked for, read, checked and priced."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,14 @@ import numpy as np
 from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler
 
+from nas.finding import find_network
 from nas.forecast import search_seconds, seconds_per_mac
 from nas.problem import problem_of
 from nas.samplers import SAMPLERS
 from nas.settings import Settings, space_digest
 from nas.slots import Slots, slots_here
 from nas.storage.opening import storage_url
+from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import BudgetError, InvalidValueError
 from search_spaces.loading import load
@@ -47,6 +49,7 @@ class Plan:
         recipe: How they are trained.
         splits: The images.
         slots: What runs side by side.
+        seeds: Networks that are tried before the sampler's own.
     """
 
     settings: Settings
@@ -60,6 +63,7 @@ class Plan:
     recipe: Recipe
     splits: Splits
     slots: Slots
+    seeds: tuple[Architecture, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -126,7 +130,7 @@ class Plan:
         return search_seconds(
             rate,
             float(macs.mean()),
-            images=len(self.splits.train),
+            images=min(len(self.splits.train), self.recipe.epoch_images or len(self.splits.train)),
             validation=len(self.splits.validation),
             recipe=self.recipe,
             trials=trials,
@@ -148,6 +152,7 @@ def plan_search(
     seed: int,
     gpus_per_trial: float | None,
     storage_path: str,
+    seed_with: Sequence[str] = (),
 ) -> Plan:
     """Return the search that the arguments describe; they are those of `nas.search`.
 
@@ -190,7 +195,26 @@ def plan_search(
         slots=slots_here(trials, gpus_per_trial),
     )
     check_satisfiable(plan.prices, budgets)
-    return plan
+    return replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))
+
+
+def _seed(text: str, plan: Plan) -> Architecture:
+    """Return a network to begin with.
+
+    Raises:
+        ArchitectureError: if the space does not hold it.
+        BudgetError: if it exceeds a budget.
+    """
+    found = find_network(text, plan.url)
+    codes = plan.space.code_of(found.architecture)[None]
+    over = plan.prices.excess(codes, plan.budgets)[0]
+    for budget, excess in zip((b for b in plan.budgets if b.known), over, strict=True):
+        if excess > 0:
+            raise BudgetError(
+                f"Cannot begin with {found.name}: it exceeds {budget} by {excess:.1%}. Expected a network "
+                f"that fits every budget."
+            )
+    return found.architecture
 
 
 def _fitting_space(splits: Splits) -> str:

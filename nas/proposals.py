@@ -1,5 +1,7 @@
 """The next network to train: first those that a dead driver left running, then the sampler's."""
 
+from collections.abc import Sequence
+
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -29,6 +31,7 @@ class Proposals:
         prices: The space with the costs of its networks.
         budgets: What networks may take.
         stopwatch: Times networks for budgets on latency; None where there are none.
+        seeds: Networks of the space that come before the sampler's own.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Proposals:
         prices: Prices,
         budgets: tuple[Budget, ...],
         stopwatch: Stopwatch | None = None,
+        seeds: Sequence[Architecture] = (),
     ) -> None:
         if stopwatch is None and not all(budget.known for budget in budgets):
             raise ValueError("a budget on latency needs a stopwatch")
@@ -49,6 +53,7 @@ class Proposals:
             choice.name: distribution_of(choice) for choice in prices.space.choices
         }
         self._orphans = list(orphans(study))
+        self._seeds = list(seeds)
 
     @property
     def left_running(self) -> int:
@@ -67,7 +72,7 @@ class Proposals:
                 return found
         repeats = misses = 0
         while repeats < _MOST_REPEATS and misses < _MOST_MISSES:
-            trial = self._study.ask(fixed_distributions=self._distributions)
+            trial = self._asked()
             architecture = self._prices.space.architecture(trial.params)
             twin = self._twin(trial, architecture)
             if twin is not None:
@@ -88,6 +93,16 @@ class Proposals:
             f"Every network of {self._prices.space.name} that the sampler finds within the budget has "
             f"been tried. Raise the budget or choose a larger space."
         )
+
+    def _asked(self) -> Trial:
+        """Return a trial with the next seed that no trial holds, or with what the sampler proposes."""
+        while self._seeds:
+            seed = self._seeds.pop(0)
+            if self._holder(seed) is None:
+                params = self._prices.space.params(seed)
+                self._study.enqueue_trial(params, skip_if_exists=False)
+                break
+        return self._study.ask(fixed_distributions=self._distributions)
 
     def _continued(self, orphan: FrozenTrial) -> tuple[Trial, Architecture] | None:
         """Return a trial left running; one that was never fully described failed before it began."""
@@ -144,10 +159,14 @@ class Proposals:
         self._study.tell(trial, state=TrialState.PRUNED)
 
     def _twin(self, trial: Trial, architecture: Architecture) -> int | None:
-        """Return the number of a trial that holds the same network, if any."""
+        """Return the number of another trial that holds the same network, if any."""
+        return self._holder(architecture, besides=trial.number)
+
+    def _holder(self, architecture: Architecture, besides: int | None = None) -> int | None:
+        """Return the number of a trial that holds a network and has not failed, if any."""
         fingerprint = architecture.fingerprint
         for other in self._study.get_trials(deepcopy=False):
             same = other.user_attrs.get(record.FINGERPRINT) == fingerprint
-            if same and other.number != trial.number and other.state != TrialState.FAIL:
+            if same and other.number != besides and other.state != TrialState.FAIL:
                 return other.number
         return None

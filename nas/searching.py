@@ -59,7 +59,7 @@ def run_search(plan: Plan, progress: Progress, *, address: str | None) -> Search
         stack.enter_context(only_driver(plan.folder, plan.name))
         stack.enter_context(_logging_to(plan.folder))
         done = sum(map(record.trained, study.get_trials(deepcopy=False)))
-        proposals = Proposals(study, plan.prices, plan.budgets, stopwatch)
+        proposals = Proposals(study, plan.prices, plan.budgets, stopwatch, plan.seeds)
         progress.plan(plan, done, proposals.left_running)
         if done >= plan.trials and not proposals.left_running:
             return with_latencies(result_of(study), store)

@@ -39,10 +39,18 @@ class Feed:
             labels = labels.pin_memory().to(self.device, non_blocking=True)
         return pixels.permute(0, 3, 1, 2).float().mul_(1 / 255), labels  # channels last in memory
 
-    def shuffled(self, batch_size: int, generator: torch.Generator) -> Sequence[Tensor]:
-        """Return the rows of each batch of an epoch: every row once, batches of nearly one size."""
-        order = torch.randperm(len(self), generator=generator).to(self._home)
-        return order.tensor_split(max(1, -(-len(self) // batch_size)))
+    def shuffled(
+        self, batch_size: int, generator: torch.Generator, most: int | None = None
+    ) -> Sequence[Tensor]:
+        """Return the rows of each batch of an epoch: no row twice, batches of nearly one size.
+
+        Args:
+            batch_size: The most rows of a batch.
+            generator: Where the order comes from.
+            most: Rows at the most; None for all.
+        """
+        order = torch.randperm(len(self), generator=generator)[:most].to(self._home)
+        return order.tensor_split(max(1, -(-len(order) // batch_size)))
 
     def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all images and their labels, at most `size` at a time."""

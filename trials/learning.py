@@ -68,7 +68,8 @@ class Learner:
         recipe, device = self._recipe, self._feed.device
         draws = generator(self._seed, "augmentation", epoch, device)
         rng = np.random.default_rng(stream_seed(self._seed, "mixing", epoch))
-        batches = self._feed.shuffled(recipe.batch_size, generator(self._seed, "order", epoch))
+        order = generator(self._seed, "order", epoch)
+        batches = self._feed.shuffled(recipe.batch_size, order, recipe.epoch_images)
         total = torch.zeros((), device=device)
         self.network.train()
         with self._own_randomness(epoch), dropping(self.network, recipe.drop_path):
@@ -80,7 +81,7 @@ class Learner:
                 images, targets = mix(images, labels, self._classes, recipe, rng)
                 total += self._step(images, targets) * len(rows)
                 after_step()
-        return total.item() / len(self._feed)
+        return total.item() / sum(map(len, batches))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what `load_state_dict` needs to go on."""

@@ -20,6 +20,7 @@ class Recipe(BaseModel):
         epochs: Passes over the training images.
         rungs: Epochs after which early stopping is decided, ascending; the last is `epochs`.
         batch_size: Images in one optimiser step.
+        epoch_images: Most training images in one epoch, drawn anew for each; None for all of them.
         optimiser: ``adamw`` or ``sgd`` (with Nesterov momentum).
         learning_rate: Highest rate of the schedule.
         momentum: Momentum of ``sgd``, or the first beta of ``adamw``.
@@ -55,6 +56,7 @@ class Recipe(BaseModel):
     epochs: int = Field(ge=1)
     rungs: tuple[Annotated[int, Field(ge=1)], ...] = ()
     batch_size: int = Field(default=32, ge=2)
+    epoch_images: int | None = Field(default=None, ge=2)
     optimiser: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = Field(default=2e-3, gt=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)

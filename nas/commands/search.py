@@ -78,6 +78,15 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
     storage_path: Annotated[
         str, typer.Option("--storage-path", metavar="DIR", help="Folder for checkpoints, weights and logs.")
     ] = "nas-runs",
+    seed_with: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--seed-with",
+            metavar="NETWORK",
+            help="Try this first: STUDY#12, an export folder or an architecture file of the same space.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Search for the most accurate network that fits your budget.
@@ -108,6 +117,7 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
         gpus_per_trial=gpus_per_trial,
         address=address,
         storage_path=storage_path,
+        seed_with=seed_with or [],
         quiet=json,
     )
     print_search(result, as_json=json, finished=True)

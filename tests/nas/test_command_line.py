@@ -73,6 +73,7 @@ FITS = ("--budget", "30M-MACs")
         (("search", *FITS, "--data", "no/images"), 2, "No images at"),
         (("search", *FITS, "--trials", "0"), 2, "Cannot train 0 networks"),
         (("search", *FITS, "--trials", "many"), 2, "--trials"),
+        (("search", *FITS, "--seed-with", "mobilenet_v2_1.0_224"), 2, "does not hold the architecture"),
         (("search", *FITS, "--hours", "0"), 2, "Cannot search for 0 hours"),
         (("search", *FITS, "--seed", "-1"), 2, "Cannot use the seed -1"),
         (("search", *FITS, "--gpus-per-trial", "99"), 2, "99 GPUs"),

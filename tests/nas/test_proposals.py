@@ -74,6 +74,23 @@ def test_what_was_left_running_comes_first_and_is_the_same_network(study: optuna
     assert len(study.get_trials()) == 2
 
 
+def test_seeds_come_first_and_only_once(study: optuna.Study, tiny_prices):
+    import numpy as np
+
+    from search_spaces.sampling import fitting_codes
+
+    space = tiny_prices.space
+    seeds = [
+        space.at(c) for c in fitting_codes(tiny_prices, np.random.default_rng(5), 2, BUDGETS, distinct=True)
+    ]
+    with_sampler(study, tiny_prices)
+    proposals = Proposals(study, tiny_prices, BUDGETS, seeds=[seeds[0], seeds[0], seeds[1]])
+    assert [proposals.next()[1] for _ in range(2)] == seeds
+    for trial in study.get_trials():
+        study.tell(trial.number, 0.5)
+    assert Proposals(study, tiny_prices, BUDGETS, seeds=seeds).next()[1] not in seeds
+
+
 def test_a_trial_cut_short_before_it_was_described_fails(study: optuna.Study, tiny_prices):
     study.ask()
     trial, _ = Proposals(with_sampler(study, tiny_prices), tiny_prices, BUDGETS).next()

@@ -78,3 +78,15 @@ def test_vectors_have_no_weight_decay(small_network):
     }
     for name, parameter in network.named_parameters():
         assert decays[id(parameter)] == (EXACT.weight_decay if parameter.ndim > 1 else 0.0), name
+
+
+def test_an_epoch_of_fewer_images_takes_others_each_time(tiny_splits):
+    network = Narrow(32)
+    few = learner(network, tiny_splits, EXACT.model_copy(update={"epoch_images": 40}))
+    few.learn(1, nothing)
+    assert network.seen == [20, 20]  # two batches of nearly one size, of at most 32
+    orders = [
+        Feed(tiny_splits.train, CPU).shuffled(32, torch.Generator().manual_seed(epoch), 40)
+        for epoch in (1, 2)
+    ]
+    assert set(torch.cat(list(orders[0])).tolist()) != set(torch.cat(list(orders[1])).tolist())

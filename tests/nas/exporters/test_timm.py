@@ -1,14 +1,10 @@
 """timm builds an exported network by its name.
 
-timm is no dependency of ours. To run this with it, install it into a folder beside everything else and
-name the folder in NAS_TEST_TIMM:
-
-    pip install --no-deps --target DIR timm torchvision==0.28.0 huggingface_hub httpx2 httpcore2 h11 \
-        anyio truststore hf-xet idna certifi tqdm
+timm is no dependency of ours; ``make test`` installs it for developers.
 """
 
+import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +14,8 @@ import pytest
 from nas.exporters import EXPORTERS
 from tests.nas.exporters.networks import around_mixer, delivery
 
-PACKAGES = os.environ.get("NAS_TEST_TIMM")
+TIMM = importlib.util.find_spec("timm")
+PACKAGES = None if TIMM is None or TIMM.origin is None else Path(TIMM.origin).parents[1]
 
 
 def written(folder, mixer="attention", **known):
@@ -29,7 +26,7 @@ def written(folder, mixer="attention", **known):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(PACKAGES is None, reason="NAS_TEST_TIMM names no folder with timm")
+@pytest.mark.skipif(PACKAGES is None, reason="timm is not installed")
 @pytest.mark.parametrize(("mixer", "deploy"), [("attention", False), ("dilated_reparam", True)])
 def test_timm_creates_the_network_in_all_its_forms(mixer, deploy, tmp_path):
     written(tmp_path, mixer, deploy=deploy)
