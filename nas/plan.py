@@ -1,5 +1,6 @@
 """A search before it begins: everything that was asked for, read, checked and priced."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,7 +20,7 @@ from nas.slots import Slots, slots_here
 from nas.storage.opening import storage_url
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.errors import BudgetError, InvalidValueError
+from search_spaces.errors import BudgetError, InvalidValueError, StudyError
 from search_spaces.loading import load
 from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import check_satisfiable, fitting_codes, share_that_fits
@@ -30,6 +31,7 @@ from trials.recipe import Recipe
 from trials.recipes import load_recipe
 from trials.target_names import find_target
 
+_STUDY_NAME = re.compile(r"[^\W_][\w .+=@-]{0,119}")
 _SMALL_IMAGES = 64  # pixels; above this the images lose too much in hybrid_small
 
 
@@ -41,7 +43,8 @@ class Plan:
         settings: What defines it.
         name: Of its study.
         url: Of its storage.
-        home: Folder of all studies' checkpoints.
+        home: Folder of all studies' files.
+        folder: Where the study's checkpoints, weights and log lie.
         trials: Trained networks after which it ends.
         hours: Hours after which it ends; None for no limit.
         space: What is searched.
@@ -56,6 +59,7 @@ class Plan:
     name: str
     url: str
     home: Path
+    folder: Path
     trials: int
     hours: float | None
     space: SearchSpace
@@ -64,11 +68,6 @@ class Plan:
     splits: Splits
     slots: Slots
     seeds: tuple[Architecture, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        """Where the study's checkpoints, weights and log lie."""
-        return self.home / self.name
 
     @property
     def image_cache(self) -> Path:
@@ -181,11 +180,13 @@ def plan_search(
         sampler=sampler,
         seed=seed,
     )
+    name = _checked(study if study is not None else settings.default_name())
     plan = Plan(
         settings=settings,
-        name=study or settings.default_name(),
+        name=name,
         url=storage_url(storage),
         home=home,
+        folder=home / name,
         trials=trials,
         hours=hours,
         space=chosen,
@@ -215,6 +216,20 @@ def _seed(text: str, plan: Plan) -> Architecture:
                 f"that fits every budget."
             )
     return found.architecture
+
+
+def _checked(name: str) -> str:
+    """Return a study name that is also a good folder name, and can be told from ``STUDY#12``.
+
+    Raises:
+        StudyError: if it is not.
+    """
+    if not _STUDY_NAME.fullmatch(name):
+        raise StudyError(
+            f"Cannot call a study '{name[:80]}': expected up to 120 letters, digits, spaces and any of "
+            f". _ + = @ -, beginning with a letter or digit. Choose one with --study."
+        )
+    return name
 
 
 def _fitting_space(splits: Splits) -> str:

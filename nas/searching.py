@@ -21,7 +21,7 @@ from nas.progress import Progress
 from nas.proposals import Proposals
 from nas.storage.opening import open_storage
 from nas.storage.store import Store
-from nas.study import begin, result_of
+from nas.study import begin, folder_of, result_of
 from search_spaces.architecture import Architecture
 from trials.trainable import TrialConfig
 
@@ -56,6 +56,7 @@ def run_search(plan: Plan, progress: Progress, *, address: str | None) -> Search
             images=plan.images,
             folder=str(plan.folder),
         )
+        plan = replace(plan, folder=Path(folder_of(study)))  # a study found again keeps its own
         stack.enter_context(only_driver(plan.folder, plan.name))
         stack.enter_context(_logging_to(plan.folder))
         done = sum(map(record.trained, study.get_trials(deepcopy=False)))

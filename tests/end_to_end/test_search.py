@@ -115,6 +115,19 @@ def test_ctrl_c_lets_the_running_networks_finish(desk: Desk):
     assert len(finished(desk.trials())) < 40
 
 
+def test_a_search_goes_on_in_its_own_folder_wherever_it_is_called_from(desk: Desk):
+    words = ("--budget", "4M-MACs", "--study", "moved")
+    assert desk.search(*words, "--trials", "1").status == 0
+    ended = desk.search(*words, "--trials", "2", "--storage-path", "elsewhere", "--json")
+    assert ended.status == 0, ended.err
+    told = json.loads(ended.out)
+    assert Path(told["folder"]) == desk.folder / "nas-runs" / "moved"
+    assert not (desk.folder / "elsewhere" / "moved").exists()
+    for network in told["networks"]:
+        folder = desk.folder / "nas-runs" / "moved" / "trials" / f"{network['trial']:05d}"
+        assert (folder / "weights.safetensors").exists() == (network["state"] == "complete")
+
+
 def test_a_second_driver_of_the_same_study_is_refused(desk: Desk):
     words = ("--budget", "4M-MACs", "--trials", "40")
     process = desk.start("search", "--recipe", "quick.yaml", *words)
