@@ -20,7 +20,7 @@ from nas.samplers import SAMPLERS
 from nas.searching import run_search
 from nas.storage.opening import open_storage, storage_url
 from nas.storage.store import Store
-from nas.study import delivered, find, result_of, split_network
+from nas.study import delivered, find, images_of, result_of, split_network
 from nas.tabular.plot import regret_figure
 from nas.tabular.regret import summary
 from nas.tabular.replay import Runs, compare
@@ -108,9 +108,7 @@ def show(study: str | None = None, *, storage: str | None = None) -> SearchResul
         StudyError: if there is none; offers the nearest name.
     """
     url = storage_url(storage)
-    found = result_of(find(open_storage(url), study))
-    with Store(url) as store:
-        return with_latencies(found, store)
+    return _known(find(open_storage(url), study), url)
 
 
 def profile(
@@ -276,9 +274,17 @@ def export(
     url = storage_url(storage)
     chosen, number = split_network(study)
     found = find(open_storage(url), chosen)
-    with Store(url) as store:
-        result = with_latencies(result_of(found), store)
+    result = _known(found, url)
     network = delivered(result, trial if trial is not None else number)
     return deliver(
         found, result, network, folder=folder, name=name, deploy=deploy, into=into is not None, force=force
     )
+
+
+def _known(study: optuna.Study, url: str) -> SearchResult:
+    """Return a study as views are handed it, with the latencies that are known."""
+    images = images_of(study)
+    with Store(url) as store:
+        return with_latencies(
+            result_of(study), store, num_classes=len(images["classes"]), in_channels=images["channels"]
+        )

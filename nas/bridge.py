@@ -7,6 +7,7 @@ the same search continues it from its checkpoint.
 """
 
 import concurrent.futures
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,9 +20,11 @@ from ray.tune.search import Searcher
 from typing_extensions import override
 
 from nas import record
-from nas.proposals import Proposals
+from nas.proposals import Proposals, StoppedError
 from search_spaces.architecture import Architecture
 from search_spaces.errors import UserError
+
+_log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -100,16 +103,26 @@ class Bridge(Searcher, tune.Stopper):
         self._asking = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="ask")
         self._pending: concurrent.futures.Future[tuple[Trial, Architecture]] | None = None
         self._failures = 0
-        self.busy_s = 0.0
+        self._closing = False
+        self._busy_s = 0.0
         self.problem: UserError | None = None
+        proposals.stopped = lambda: self._closing or self._ending()
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds in which the slots trained and evaluated, trainings cut short included."""
+        return self._busy_s + sum(live.busy_s for live in self._live.values())
 
     def close(self) -> None:
         """Wait for a proposal under way; its trial stays RUNNING and is continued at the next start."""
+        self._closing = True
         self._asking.shutdown(wait=True)
 
     @override
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return what to train next, None to be asked again soon, or that nothing is left."""
+        if self._ending():
+            return None if self._live else Searcher.FINISHED
         if self._pending is None:
             if self._enough():
                 return None if self._live else Searcher.FINISHED
@@ -119,6 +132,8 @@ class Bridge(Searcher, tune.Stopper):
         pending, self._pending = self._pending, None
         try:
             trial, architecture = pending.result()
+        except StoppedError:
+            return None if self._live else Searcher.FINISHED
         except UserError as error:  # nothing is left to try, or a target has gone away
             self.problem = error
             self._limits.draining = True
@@ -126,6 +141,7 @@ class Bridge(Searcher, tune.Stopper):
         self._live[trial_id] = _Live(trial)
         frozen = self._storage.get_trial(trial._trial_id)  # noqa: SLF001
         self._watcher.started(trial.number, resumed=bool(frozen.intermediate_values))
+        _log.info("Trial %d trains %s.", trial.number, architecture.fingerprint)
         return self._configure(trial.number, architecture)
 
     @override
@@ -167,16 +183,18 @@ class Bridge(Searcher, tune.Stopper):
         live = self._live.pop(trial_id, None)
         if live is None:
             return
-        self.busy_s += live.busy_s
+        self._busy_s += live.busy_s
         result = result or {}
         if error or "error" in result:
             self._fail(live.trial, str(result.get("error", "the worker process died, three times")))
         elif result.get("final"):
             self._study.tell(live.trial.number, float(result["accuracy"]), skip_if_finished=True)
             self._watcher.ended(live.trial.number, "complete", None)
+            _log.info("Trial %d ended with accuracy %.4f.", live.trial.number, result["accuracy"])
         elif live.stopped_early:
             self._study.tell(live.trial.number, state=TrialState.PRUNED, skip_if_finished=True)
             self._watcher.ended(live.trial.number, "pruned", None)
+            _log.info("Trial %d was stopped early.", live.trial.number)
 
     @override
     def save(self, checkpoint_path: str) -> None:
@@ -192,9 +210,11 @@ class Bridge(Searcher, tune.Stopper):
     def __setstate__(self, state: dict[str, Any]) -> None:
         del state
 
+    def _ending(self) -> bool:
+        """Return whether no further training starts, whatever was asked for."""
+        return self._limits.draining or self._limits.over(time.monotonic())
+
     def _enough(self) -> bool:
-        if self._limits.draining or self._limits.over(time.monotonic()):
-            return True
         if self._proposals.left_running:
             return False
         done = sum(map(record.trained, self._study.get_trials(deepcopy=False)))
@@ -204,6 +224,7 @@ class Bridge(Searcher, tune.Stopper):
         record.explain(self._storage, trial._trial_id, reason)  # noqa: SLF001
         self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         self._watcher.ended(trial.number, "fail", reason)
+        _log.warning("Trial %d failed: %s", trial.number, reason)
         self._failures += 1
         if self._failures >= self._limits.failures:
             self._limits.draining = True

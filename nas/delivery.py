@@ -67,7 +67,7 @@ def deliver(
         classes=images["classes"],
         mean=images["mean"],
         std=images["std"],
-        provenance=_provenance(study, network, _test_accuracy(study, network, weights)),
+        provenance=lambda: _provenance(study, network, _test_accuracy(study, network, weights)),
         rivals=[_rival(other) for other in result.networks if _is_rival(other, network)][:_RIVALS],
         recipe=settings_of(study).recipe,
         deploy=deploy,
@@ -103,7 +103,7 @@ def _test_accuracy(study: optuna.Study, network: Network, weights: Path) -> str:
     known: dict[str, Any] | None = study.user_attrs.get(key)
     if known is None:
         settings = settings_of(study)
-        cache = Path(folder_of(study)).parent / "images"
+        cache = Path(folder_of(study)).parent / "images"  # where `nas.plan` has them decoded
         splits = open_images(settings.data, seed=settings.seed, cache=cache)
         if splits.fingerprint != settings.data_fingerprint:
             raise ExportError(

@@ -99,7 +99,8 @@ def leaving_on_signals(limits: Limits, told: Callable[[str], None]) -> Iterator[
 def _ray(slots: Slots, address: str | None) -> Iterator[None]:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is None:
-        options |= {"num_cpus": slots.count, "include_dashboard": False}
+        # "local", or a cluster that RAY_ADDRESS or an earlier `ray start` names would be joined.
+        options |= {"address": "local", "num_cpus": slots.count, "include_dashboard": False}
     else:
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # what a cluster asks for by default
         options["address"] = address

@@ -1,7 +1,7 @@
 """Hands a trained network over: a folder that needs nothing of ours, whole or not at all."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def export_network(
     std: Sequence[float],
     in_channels: int = 3,
     classes: Sequence[str] = (),
-    provenance: Mapping[str, str] | None = None,
+    provenance: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
     sha256: str | None = None,
     rivals: Sequence[Mapping[str, str]] = (),
     recipe: Mapping[str, Any] | None = None,
@@ -53,7 +53,8 @@ def export_network(
         std: Of each channel, what they are divided by afterwards.
         in_channels: Channels of an image.
         classes: What the scores stand for, in order.
-        provenance: Where it comes from, by topic, for example budget, study, version, command.
+        provenance: Where it comes from, by topic, for example budget, study, version, command; a function is
+            called once the folder and the name are known to be free.
         sha256: What the weights file must hash to, hexadecimal.
         rivals: Other networks of its front, each by topic, for the card.
         recipe: How it was trained, a `trials.recipe.Recipe` by field name; `training_script` needs it.
@@ -84,7 +85,7 @@ def export_network(
         mean=tuple(mean),
         std=tuple(std),
         classes=tuple(classes),
-        provenance=dict(provenance or {}),
+        provenance=dict(provenance() if callable(provenance) else provenance or {}),
         rivals=tuple(rivals),
         recipe=recipe,
         deploy=deploy,

@@ -1,5 +1,6 @@
 """Finds a network by what people call it."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +35,9 @@ def find_network(text: str, url: str) -> FoundNetwork:
     """Return the network that `text` names.
 
     Args:
-        text: A published network such as ``mobilenet_v2_1.0_224``, an architecture JSON file, an export
-            folder, ``STUDY#12``, or a study, which stands for its best network.
+        text: A published network such as ``mobilenet_v2_1.0_224``, an architecture JSON file (for 1000
+            classes of colour images, unless an export's config.json lies beside it), an export folder,
+            ``STUDY#12``, or a study, which stands for its best network.
         url: Of the storage in which studies are looked for.
 
     Raises:
@@ -49,8 +51,8 @@ def find_network(text: str, url: str) -> FoundNetwork:
             num_classes=_IMAGENET_CLASSES,
             in_channels=_COLOURS,
         )
-    path = Path(text).expanduser()
-    if path.exists():
+    if _exists(text):
+        path = Path(text).expanduser()
         return _in_file(path / "architecture.json" if path.is_dir() else path)
     name, number = split_network(text)
     study = find(open_storage(url), name)
@@ -64,6 +66,14 @@ def find_network(text: str, url: str) -> FoundNetwork:
     )
 
 
+def _exists(text: str) -> bool:
+    """Return whether there is a file or folder of this name; a text that cannot be one is none."""
+    try:
+        return Path(text).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
 def _in_file(path: Path) -> FoundNetwork:
     try:
         text = path.read_text(encoding="utf-8")
@@ -71,7 +81,14 @@ def _in_file(path: Path) -> FoundNetwork:
         raise ArchitectureError(
             f"Cannot read '{path}': {error}. Expected an architecture JSON file or an export folder."
         ) from error
-    architecture = Architecture.from_json(text)
+    num_classes, in_channels = _IMAGENET_CLASSES, _COLOURS
+    exported = path.with_name("config.json")
+    if exported.exists():
+        told = json.loads(exported.read_text(encoding="utf-8"))
+        num_classes, in_channels = told["num_classes"], told["pretrained_cfg"]["input_size"][0]
     return FoundNetwork(
-        name=str(path), architecture=architecture, num_classes=_IMAGENET_CLASSES, in_channels=_COLOURS
+        name=str(path),
+        architecture=Architecture.from_json(text),
+        num_classes=num_classes,
+        in_channels=in_channels,
     )

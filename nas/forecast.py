@@ -13,6 +13,7 @@ from trials.recipe import Recipe
 from trials.seeding import seeded_build
 
 _STEPS = 3
+_BATCH = 32  # images of a step at the most, so that it fits wherever a training would
 
 
 def seconds_per_mac(
@@ -43,8 +44,9 @@ def seconds_per_mac(
             lambda: build(architecture, num_classes=num_classes, in_channels=in_channels), 0
         ).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         side = architecture.resolution
-        images = torch.zeros(recipe.batch_size, in_channels, side, side, device=device)
-        labels = torch.zeros(recipe.batch_size, dtype=torch.int64, device=device)
+        batch = min(recipe.batch_size, _BATCH)
+        images = torch.zeros(batch, in_channels, side, side, device=device)
+        labels = torch.zeros(batch, dtype=torch.int64, device=device)
         durations = []
         for _ in range(_STEPS):
             start = clock()
@@ -53,10 +55,13 @@ def seconds_per_mac(
             loss.backward()
             loss.item()  # waits for the device
             durations.append(clock() - start)
+        if device == "cuda":
+            del network, images, labels
+            torch.cuda.empty_cache()  # the trainings need it
     finally:
         torch.set_num_threads(before)
     macs = count(architecture, num_classes=num_classes, in_channels=in_channels).macs
-    return min(durations) / recipe.batch_size / macs
+    return min(durations) / batch / macs
 
 
 def search_seconds(

@@ -150,18 +150,24 @@ class Stopwatch:
         return latency
 
 
-def with_latencies(result: SearchResult, store: Store) -> SearchResult:
+def with_latencies(result: SearchResult, store: Store, *, num_classes: int, in_channels: int) -> SearchResult:
     """Return a search with what is known of its networks' latencies now.
 
     A network whose newest stable figure misses a latency budget no longer fits, whatever it was when it
     was trained.
+
+    Args:
+        result: The search so far.
+        store: Of latencies.
+        num_classes: Class scores of its networks.
+        in_channels: Channels of their images.
     """
     limits = [b for b in map(Budget.parse, result.budgets) if not b.known]
     spreads: dict[str, float] = {}
     networks = []
     for network in result.networks:
         architecture = Architecture.from_json(network.architecture)
-        latest = store.latest(architecture)
+        latest = store.latest(architecture, num_classes=num_classes, in_channels=in_channels)
         fits = network.fits
         for budget in limits:
             latency = latest.get(str(budget.target))

@@ -32,6 +32,7 @@ from trials.recipes import load_recipe
 from trials.target_names import find_target
 
 _STUDY_NAME = re.compile(r"[^\W_][\w .+=@-]{0,119}")
+_IMAGES = "images"  # folder of decoded images, beside those of the studies
 _SMALL_IMAGES = 64  # pixels; above this the images lose too much in hybrid_small
 
 
@@ -72,7 +73,7 @@ class Plan:
     @property
     def image_cache(self) -> Path:
         """Where the decoded images lie, for all workers and studies."""
-        return self.home / "images"
+        return self.home / _IMAGES
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -166,9 +167,15 @@ def plan_search(
         if wanted.target is not None:
             find_target(wanted.target)
     named = load(space) if space is not None else None
-    home = Path(storage_path).expanduser().resolve()
-    location = data if data in DATASETS or ":" in data else str(Path(data).expanduser().resolve())
-    splits = open_images(location, seed=seed, cache=home / "images")
+    home = _path(storage_path, "--storage-path")
+    location = data if data in DATASETS or ":" in data else str(_path(data, "--data"))
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidValueError(
+            f"Cannot use --storage-path '{home}': {error.strerror}. Expected a folder that can be written."
+        ) from error
+    splits = open_images(location, seed=seed, cache=home / _IMAGES)
     chosen = named or load(_fitting_space(splits))
     settings = Settings(
         space=chosen.name,
@@ -218,16 +225,32 @@ def _seed(text: str, plan: Plan) -> Architecture:
     return found.architecture
 
 
+def _path(text: str, option: str) -> Path:
+    """Return an absolute path.
+
+    Raises:
+        InvalidValueError: if the text cannot be one.
+    """
+    try:
+        path = Path(text).expanduser().resolve()
+        path.exists()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InvalidValueError(
+            f"Cannot use {option} '{text[:80]}': {error}. Expected the path of a file or folder."
+        ) from error
+    return path
+
+
 def _checked(name: str) -> str:
     """Return a study name that is also a good folder name, and can be told from ``STUDY#12``.
 
     Raises:
         StudyError: if it is not.
     """
-    if not _STUDY_NAME.fullmatch(name):
+    if not _STUDY_NAME.fullmatch(name) or len(name.encode()) > 200 or name == _IMAGES:
         raise StudyError(
             f"Cannot call a study '{name[:80]}': expected up to 120 letters, digits, spaces and any of "
-            f". _ + = @ -, beginning with a letter or digit. Choose one with --study."
+            f". _ + = @ -, other than 'images', beginning with a letter or digit. Choose one with --study."
         )
     return name
 

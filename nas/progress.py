@@ -44,7 +44,7 @@ class Progress:
     ) -> None:
         self._console = console or Console(file=sys.stderr, quiet=quiet, highlight=False)
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may ask to speak while a row is drawn
         self._live: Live | None = None
         self._running: dict[int, _Running] = {}
         self._counts = {"complete": 0, "pruned": 0, "fail": 0}
@@ -76,12 +76,13 @@ class Progress:
         self.say(f"Space    {plan.space.name}: {format_count(plan.space.size)} networks, {_ranges(plan)}")
         self.say(
             f"Budget   {' and '.join(map(str, plan.budgets))}: {plan.share_that_fits:.1%} of the space fits"
+            + (" what is known; latency is measured before each training" if plan.targets else "")
         )
         missing = max(plan.trials - done, 0)
         if not missing and not left_running:
             self.say(f"Trained  all {done} networks already; --trials {done + 8} would go on")
             return
-        self._forecast_s = plan.forecast_s(missing)
+        self._forecast_s = min(plan.forecast_s(missing), 3600 * (plan.hours or float("inf")))
         resumed = f" after the {done} already trained" if done else ""
         resumed += f", {left_running} of them from where they stopped" if left_running else ""
         early = f", stopped early at epoch {plan.recipe.rungs[0]}" if len(plan.recipe.rungs) > 1 else ""

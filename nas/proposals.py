@@ -1,6 +1,6 @@
 """The next network to train: first those that a dead driver left running, then the sampler's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -12,11 +12,15 @@ from nas.problem import distribution_of
 from nas.study import orphans
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.errors import UserError
+from search_spaces.errors import NothingFitsError, UserError
 from search_spaces.pricing import Prices
 
 _MOST_REPEATS = 20
 _MOST_MISSES = 200
+
+
+class StoppedError(Exception):
+    """A search that ended while a network was being chosen."""
 
 
 class ExhaustedError(UserError):
@@ -52,7 +56,8 @@ class Proposals:
         self._distributions: dict[str, BaseDistribution] = {
             choice.name: distribution_of(choice) for choice in prices.space.choices
         }
-        self._orphans = list(orphans(study))
+        self._orphans = [orphan for orphan in orphans(study) if self._goes_on(orphan)]
+        self.stopped: Callable[[], bool] = lambda: False
         self._seeds = list(seeds)
 
     @property
@@ -65,13 +70,17 @@ class Proposals:
 
         Raises:
             ExhaustedError: if the sampler finds no network that has not been tried.
+            NothingFitsError: if network after network misses its latency.
+            StoppedError: if `stopped` says so before one is found.
         """
-        while self._orphans:
-            found = self._continued(self._orphans.pop(0))
-            if found is not None:
-                return found
+        if self._orphans:
+            orphan = self._orphans.pop(0)
+            architecture = Architecture.from_json(orphan.user_attrs[record.ARCHITECTURE])
+            return Trial(self._study, orphan._trial_id), architecture  # noqa: SLF001
         repeats = misses = 0
         while repeats < _MOST_REPEATS and misses < _MOST_MISSES:
+            if self.stopped():
+                raise StoppedError
             trial = self._asked()
             architecture = self._prices.space.architecture(trial.params)
             twin = self._twin(trial, architecture)
@@ -85,7 +94,7 @@ class Proposals:
             misses += 1
             self._dismiss(trial, missed)
         if misses:
-            raise ExhaustedError(
+            raise NothingFitsError(
                 f"None of the last {misses} networks of {self._prices.space.name} met its latency budget. "
                 f"Raise the budget or choose another space."
             )
@@ -104,14 +113,16 @@ class Proposals:
                 break
         return self._study.ask(fixed_distributions=self._distributions)
 
-    def _continued(self, orphan: FrozenTrial) -> tuple[Trial, Architecture] | None:
-        """Return a trial left running; one that was never fully described failed before it began."""
+    def _goes_on(self, orphan: FrozenTrial) -> bool:
+        """Return whether a trial left running is to be continued; tell the study the end of another."""
         if not record.described(orphan):
             record.explain(self._storage, orphan._trial_id, "interrupted before its training began")  # noqa: SLF001
             self._study.tell(orphan.number, state=TrialState.FAIL)
-            return None
-        architecture = Architecture.from_json(orphan.user_attrs[record.ARCHITECTURE])
-        return Trial(self._study, orphan._trial_id), architecture  # noqa: SLF001
+            return False
+        if record.decided(orphan):  # the driver died between deciding and telling
+            self._study.tell(orphan.number, state=TrialState.PRUNED)
+            return False
+        return True
 
     def _describe(self, trial: Trial, architecture: Architecture) -> str | None:
         """Write what is known of a network, and return in words which latency it misses, if any."""

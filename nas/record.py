@@ -50,6 +50,11 @@ def described(trial: FrozenTrial) -> bool:
     return ARCHITECTURE in trial.user_attrs
 
 
+def decided(trial: FrozenTrial) -> bool:
+    """Return whether it was decided already that a running trial is not trained on."""
+    return REASON in trial.user_attrs or any(e > 0 for e in trial.system_attrs.get(_CONSTRAINTS, []))
+
+
 def report_epoch(storage: BaseStorage, trial: FrozenTrial, trial_id: int, epoch: Mapping[str, Any]) -> None:
     """Write the accuracy after one epoch, unless the study has it already.
 

@@ -10,23 +10,26 @@ from typing import Any, Final
 
 import optuna
 
-from dashboards.result import SearchResult
+from dashboards.result import Network, SearchResult, best_first
 from nas import record
 from nas.bridge import Bridge, Limits
 from nas.driver import drive, leaving_on_signals
-from nas.latencies import Stopwatch, with_latencies
+from nas.latencies import Found, Stopwatch, with_latencies
 from nas.lock import only_driver
 from nas.plan import Plan
 from nas.progress import Progress
 from nas.proposals import Proposals
 from nas.storage.opening import open_storage
 from nas.storage.store import Store
-from nas.study import begin, folder_of, result_of
+from nas.study import begin, folder_of, images_of, result_of
 from search_spaces.architecture import Architecture
+from search_spaces.budget import Budget
+from search_spaces.errors import StudyError, TargetError
 from trials.trainable import TrialConfig
 
 _TIMED: Final = 3  # networks whose latency the final table shows where no budget asks for it
 _HOST: Final = "cpu"
+_CONFIRMATIONS: Final = 3  # measurements until one is stable
 _LOGGED: Final = ("nas", "trials", "search_spaces")
 
 
@@ -59,40 +62,92 @@ def run_search(plan: Plan, progress: Progress, *, address: str | None) -> Search
         plan = replace(plan, folder=Path(folder_of(study)))  # a study found again keeps its own
         stack.enter_context(only_driver(plan.folder, plan.name))
         stack.enter_context(_logging_to(plan.folder))
+        _check_folder(study, plan.folder)
         done = sum(map(record.trained, study.get_trials(deepcopy=False)))
         proposals = Proposals(study, plan.prices, plan.budgets, stopwatch, plan.seeds)
         progress.plan(plan, done, proposals.left_running)
+        ending = _Ending(stopwatch, store, progress)
         if done >= plan.trials and not proposals.left_running:
-            return with_latencies(result_of(study), store)
-        return _train(plan, study, proposals, _Ending(stopwatch, store), progress, address)
+            return ending.settled(plan, study)
+        return _train(plan, study, proposals, ending, progress, address)
+
+
+def _check_folder(study: optuna.Study, folder: Path) -> None:
+    """Refuse to begin a study in a folder with the checkpoints of another one.
+
+    Raises:
+        StudyError: if a study without trials finds trainings in its folder.
+    """
+    if not study.get_trials(deepcopy=False) and (folder / "trials").exists():
+        raise StudyError(
+            f"The folder '{folder}' holds the trainings of another study: expected none, because "
+            f"'{study.study_name}' has no trials. Move the folder away, or begin under another name "
+            f"with --study."
+        )
 
 
 class _Ending:
     """Settles what is delivered once the trainings are over."""
 
-    def __init__(self, stopwatch: Stopwatch, store: Store) -> None:
+    def __init__(self, stopwatch: Stopwatch, store: Store, progress: Progress) -> None:
         self._stopwatch = stopwatch
         self._store = store
+        self._progress = progress
 
-    def settled(self, plan: Plan, result: SearchResult) -> SearchResult:
-        """Return the result with latencies; a winner that misses one when measured again is replaced."""
-        result = with_latencies(result, self._store)
+    def known(self, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
+        """Return the search with the latencies that are known of its networks."""
+        images = images_of(study)
+        return with_latencies(
+            result_of(study, interrupted=interrupted),
+            self._store,
+            num_classes=len(images["classes"]),
+            in_channels=images["channels"],
+        )
+
+    def settled(self, plan: Plan, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
+        """Return the search with a winner that meets its latencies when measured again.
+
+        A network that misses one is not delivered; the next best that holds takes its place.
+        """
         if not plan.targets:
-            self._time_the_best(result)
-            return with_latencies(result, self._store)
-        confirmed: set[int] = set()
-        while result.best is not None and result.best.trial not in confirmed:
-            confirmed.add(result.best.trial)
-            for target in plan.targets:
-                network = Architecture.from_json(result.best.architecture)
-                self._stopwatch.time(network, target, again=True)
-            result = with_latencies(result, self._store)
-        return result
+            self._time_the_best(self.known(study))
+            return self.known(study, interrupted=interrupted)
+        missed: set[int] = set()
+        while True:
+            result = _without(self.known(study, interrupted=interrupted), missed)
+            if result.best is None or self._holds(result.best, plan.budgets):
+                return _without(self.known(study, interrupted=interrupted), missed)
+            self._progress.say(f"#{result.best.trial} misses its latency when measured again")
+            missed.add(result.best.trial)
+
+    def _holds(self, network: Network, budgets: tuple[Budget, ...]) -> bool:
+        """Return whether a network meets its budgets on latency when it is measured now."""
+        architecture = Architecture.from_json(network.architecture)
+        limits = [(str(b.target), b.limit) for b in budgets if not b.known]
+        return all(self._measured_again(architecture, on).excess(limit) <= 0 for on, limit in limits)
+
+    def _measured_again(self, architecture: Architecture, target: str) -> Found:
+        """Return the first stable figure of a few, or the last of them."""
+        found = self._stopwatch.time(architecture, target, again=True)
+        for _ in range(_CONFIRMATIONS - 1):
+            if found.latency.stable:
+                break
+            found = self._stopwatch.time(architecture, target, again=True)
+        return found
 
     def _time_the_best(self, result: SearchResult) -> None:
-        for network in result.networks[:_TIMED]:
-            if network.state == "complete":
-                self._stopwatch.time(Architecture.from_json(network.architecture), _HOST)
+        try:
+            for network in result.networks[:_TIMED]:
+                if network.state == "complete":
+                    self._stopwatch.time(Architecture.from_json(network.architecture), _HOST)
+        except TargetError as error:  # nobody asked for these figures
+            self._progress.say(str(error))
+
+
+def _without(result: SearchResult, missed: set[int]) -> SearchResult:
+    """Return a search in which some networks do not fit."""
+    networks = [replace(n, fits=n.fits and n.trial not in missed) for n in result.networks]
+    return replace(result, networks=best_first(networks))
 
 
 def _train(
@@ -112,12 +167,16 @@ def _train(
     began = time.monotonic()
     with leaving_on_signals(limits, progress.say), progress:
         drive(bridge, plan.slots, folder=plan.folder, address=address)
-    if bridge.problem is not None:
+    problem = bridge.problem
+    if problem is not None:
         if result_of(study).best is None:
-            raise bridge.problem
-        progress.say(str(bridge.problem))
-    interrupted = bridge.problem is None and (limits.draining or limits.stopping)
-    result = ending.settled(plan, result_of(study, interrupted=interrupted))
+            raise problem
+        progress.say(str(problem))
+    interrupted = problem is None and (limits.draining or limits.stopping)
+    if limits.stopping or isinstance(problem, TargetError):
+        result = ending.known(study, interrupted=interrupted)
+    else:
+        result = ending.settled(plan, study, interrupted=interrupted)
     overhead = 1.0 - bridge.busy_s / (plan.slots.count * (time.monotonic() - began))
     return replace(result, overhead=max(0.0, overhead))
 

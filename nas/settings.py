@@ -82,6 +82,8 @@ class Settings:
         ]
         for name, mine, theirs in pairs:
             if mine != theirs:
+                if name == "budget":
+                    return f"its budget is {_texts(self.budgets)}, not {_texts(other.budgets)}"
                 return f"its {name} is {_shown(mine)}, not {_shown(theirs)}"
         return None
 
@@ -98,7 +100,9 @@ def _same_budgets(budgets: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
     return tuple((f"{b.target or b.resource}", b.limit * 4 / b.bytes_per_element) for b in read)
 
 
+def _texts(budgets: tuple[str, ...]) -> str:
+    return f"'{' and '.join(budgets)}'"
+
+
 def _shown(value: object) -> str:
-    if isinstance(value, tuple):
-        return " and ".join(f"{limit:,.0f} {resource}" for resource, limit in value) or "none"
     return f"'{value}'" if isinstance(value, str) else str(value)

@@ -43,13 +43,14 @@ def slots_here(trials: int, gpus_per_trial: float | None) -> Slots:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     available = torch.cuda.device_count()
     share = (1.0 if available else 0.0) if gpus_per_trial is None else gpus_per_trial
-    if share < 0 or share > available:
+    if not 0 <= share <= available or (share > 1 and share != int(share)):
         raise InvalidValueError(
-            f"Cannot give each training {share:g} GPUs: expected 0 to {available}, the GPUs of this machine. "
-            f"Choose another --gpus-per-trial."
+            f"Cannot give each training {share:g} GPUs: expected 0 to {available}, the GPUs of this machine, "
+            f"and whole ones above 1. Choose another --gpus-per-trial."
         )
     if share:
-        count = int(available / share)
+        # A training does not spread over parts of two GPUs.
+        count = available * int(1 / share + 1e-9) if share <= 1 else available // int(share)
         return Slots(count=count, threads=max(1, cores // count), gpus=share, device="cuda")
     count = max(1, min(cores, -(-trials // _TRAININGS_A_SLOT)))
     return Slots(count=count, threads=max(1, cores // count), gpus=0.0, device="cpu")

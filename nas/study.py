@@ -15,7 +15,6 @@ from dashboards.result import Network, SearchResult, best_first
 from nas import record
 from nas.settings import Settings
 from nas.storage.connecting import shown
-from nas.storage.opening import study_names
 from search_spaces.errors import StudyError
 
 _SETTINGS: Final = "nas:settings"
@@ -76,6 +75,7 @@ def begin(
             f"The study '{name}' exists and is another search: {difference}. "
             f"Ask for the same again, or begin another with --study NAME."
         )
+    study.set_user_attr(_SETTINGS, settings.to_json())  # the same images may have moved
     return study
 
 
@@ -95,7 +95,7 @@ def find(storage: RDBStorage, name: str | None) -> optuna.Study:
     if name is None:
         return optuna.load_study(study_name=ours[-1].study_name, storage=storage)
     if name not in {s.study_name for s in ours}:
-        near = difflib.get_close_matches(name, study_names(storage), n=1)
+        near = difflib.get_close_matches(name, [s.study_name for s in ours], n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise StudyError(
             f"No study is called '{name}' in {shown(storage.url)}.{hint} "

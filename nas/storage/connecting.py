@@ -21,13 +21,17 @@ def connect(url: str) -> Engine:
     """
     try:
         dialect = make_url(url).get_backend_name()
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise StorageError(
             f"Cannot read the storage '{_without_credentials(url)[:80]}': expected a URL such as "
             f"sqlite:///nas.db or postgresql+psycopg://user@host/database."
         ) from error
     if dialect not in _DIALECTS:
         raise StorageError(f"The storage '{shown(url)}' is not used: expected {' or '.join(_DIALECTS)}.")
+    if dialect == "sqlite" and make_url(url).database in {None, "", ":memory:"}:
+        raise StorageError(
+            f"The storage '{shown(url)}' is no file: expected one, for example sqlite:///nas.db."
+        )
     with told(url):
         if dialect == "postgresql":
             return create_engine(url, pool_pre_ping=True)
@@ -45,7 +49,7 @@ def told(url: str) -> Iterator[None]:
     """
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, ImportError) as error:
         first = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise StorageError(
             f"The storage '{shown(url)}' does not answer as expected: {first}. Check the URL, and that the "
@@ -55,12 +59,14 @@ def told(url: str) -> Iterator[None]:
 
 def shown(url: str) -> str:
     """Return a readable URL without its password."""
-    return make_url(url).render_as_string(hide_password=True)
+    parsed = make_url(url)
+    hidden = {k: "***" if "pass" in k.lower() else v for k, v in parsed.query.items()}
+    return parsed.set(query=hidden).render_as_string(hide_password=True)
 
 
 def _without_credentials(url: str) -> str:
-    """Return what follows the last @ of a text that is no URL: a password would stand before it."""
-    return url.rpartition("@")[2]
+    """Return a text that is no URL, or nothing of it where it may hold a password."""
+    return "***" if "@" in url or "pass" in url.lower() else url
 
 
 def prepare_sqlite(connection: Any, record: Any) -> None:

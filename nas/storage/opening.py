@@ -42,8 +42,3 @@ def open_storage(url: str) -> RDBStorage:
         event.listen(storage.engine, "connect", prepare_sqlite)
         storage.engine.dispose()  # connections made before the listener lack its settings
     return storage
-
-
-def study_names(storage: RDBStorage) -> list[str]:
-    """Return the names of all studies in a storage, sorted."""
-    return sorted(optuna.get_all_study_names(storage=storage))

@@ -107,11 +107,12 @@ class Store:
             found = self._read(session, wanted.order_by(LatencyRow.id.desc()).limit(1))
         return found[0].latency if found else None
 
-    def latest(self, architecture: Architecture) -> dict[str, Latency]:
+    def latest(self, architecture: Architecture, *, num_classes: int, in_channels: int) -> dict[str, Latency]:
         """Return the newest stable measurement of a network on each target, by the target's name."""
         wanted = (
             select(LatencyRow)
             .where(LatencyRow.fingerprint == architecture.fingerprint, LatencyRow.stable)
+            .where(LatencyRow.num_classes == num_classes, LatencyRow.in_channels == in_channels)
             .order_by(LatencyRow.id)
         )
         with self._reading() as session:

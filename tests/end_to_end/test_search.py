@@ -70,7 +70,7 @@ def test_a_larger_number_of_trials_goes_on_and_the_old_ones_stay(searched: Desk)
 @pytest.mark.parametrize(
     ("words", "difference"),
     [
-        (("--budget", "5M-MACs"), "its budget is 4,000,000 macs, not 5,000,000 macs"),
+        (("--budget", "5M-MACs"), "its budget is '4M-MACs', not '5M-MACs'"),
         (("--budget", "4M-MACs", "--seed", "1"), "its seed is 0, not 1"),
         (("--budget", "4M-MACs", "--sampler", "random"), "its sampler is 'factor_gp', not 'random'"),
     ],

@@ -131,6 +131,16 @@ def test_draining_lets_the_running_finish_and_a_deadline_stops_them(bridge: Brid
     assert bridge.stop_all()
 
 
+def test_a_proposal_made_while_the_search_ends_is_not_trained(
+    bridge: Bridge, limits: Limits, study: optuna.Study
+):
+    assert bridge.suggest("a") is None  # the proposal is under way
+    limits.draining = True
+    bridge.close()
+    assert bridge.suggest("a") == Bridge.FINISHED
+    assert all(t.state == TrialState.RUNNING for t in study.get_trials())
+
+
 def test_a_pickled_bridge_carries_nothing(bridge: Bridge):
     import pickle
 

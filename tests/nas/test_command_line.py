@@ -80,6 +80,27 @@ FITS = ("--budget", "30M-MACs")
         (("search", *FITS, "--hours", "0"), 2, "Cannot search for 0 hours"),
         (("search", *FITS, "--seed", "-1"), 2, "Cannot use the seed -1"),
         (("search", *FITS, "--gpus-per-trial", "99"), 2, "99 GPUs"),
+        (("search", *FITS, "--gpus-per-trial", "nan"), 2, "nan GPUs"),
+        (
+            ("search", *FITS, "--data", "~no-such-person/images"),
+            2,
+            "Cannot use --data '~no-such-person/images'",
+        ),
+        (("search", *FITS, "--data", "x" * 300), 2, "Cannot use --data"),
+        (("search", *FITS, "--study", "images"), 2, "Cannot call a study 'images'"),
+        (("search", *FITS, "--storage", "sqlite://"), 2, "is no file"),
+        (
+            ("search", *FITS, "--storage", "postgresql://me:secret@host:port/nas"),
+            2,
+            "Cannot read the storage '***'",
+        ),
+        (("search", *FITS, "--storage", "postgresql+nodriver://me@host/nas"), 2, "postgresql+nodriver"),
+        (
+            ("search", *FITS, "--storage", "postgresql://me@127.0.0.1:1/nas?password=secret"),
+            2,
+            "does not answer",
+        ),
+        (("measure", "~no-such-person"), 2, "Begin with: nas search"),
         (("search", *FITS, "--storage", "nowhere"), 2, "Cannot read the storage 'nowhere'"),
         (
             ("search", *FITS, "--storage", "postgresql://me:secret@127.0.0.1:1/nas"),

@@ -11,10 +11,11 @@ from dashboards.result import SearchResult
 from nas import record
 from nas.latencies import Found, Stopwatch, with_latencies
 from nas.problem import problem_of
-from nas.proposals import ExhaustedError, Proposals
+from nas.proposals import Proposals
 from nas.samplers import SAMPLERS
 from nas.storage.store import Store
 from search_spaces.budget import Budget
+from search_spaces.errors import NothingFitsError
 from trials.latency import Latency
 
 LATENCY = Latency(
@@ -57,7 +58,7 @@ def test_what_misses_its_latency_is_recorded_and_never_trained(
     monkeypatch.setattr("nas.proposals._MOST_MISSES", 2)
     budgets = (Budget.parse("500k-MACs"), Budget.parse("0.0001ms@cpu"))
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
-    with pytest.raises(ExhaustedError, match="None of the last 2 networks of tiny met its latency budget"):
+    with pytest.raises(NothingFitsError, match="None of the last 2 networks of tiny met its latency budget"):
         Proposals(study, tiny_prices, budgets, stopwatch).next()
     trials = study.get_trials()
     assert len(trials) == 2
@@ -91,9 +92,12 @@ def test_a_winner_that_misses_when_measured_again_no_longer_fits(
         networks=(network,),
     )
     with Store(f"sqlite:///{tmp_path / 'nas.db'}") as store:
-        held = with_latencies(result, store)
+        held = with_latencies(result, store, num_classes=10, in_channels=1)
         assert held.networks[0].fits
         assert held.networks[0].latency_ms is not None
-        missed = with_latencies(replace(result, budgets=("500k-MACs", "0.0001ms@cpu")), store)
+        tight = replace(result, budgets=("500k-MACs", "0.0001ms@cpu"))
+        missed = with_latencies(tight, store, num_classes=10, in_channels=1)
+        of_others = with_latencies(tight, store, num_classes=1000, in_channels=3)
     assert not missed.networks[0].fits
     assert missed.best is None
+    assert of_others.networks[0].latency_ms is None

@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 
 from nas import record
 from nas.problem import problem_of
-from nas.proposals import ExhaustedError, Proposals
+from nas.proposals import ExhaustedError, Proposals, StoppedError
 from nas.samplers import SAMPLERS
 from search_spaces.budget import Budget
 
@@ -89,6 +89,27 @@ def test_seeds_come_first_and_only_once(study: optuna.Study, tiny_prices):
     for trial in study.get_trials():
         study.tell(trial.number, 0.5)
     assert Proposals(study, tiny_prices, BUDGETS, seeds=seeds).next()[1] not in seeds
+
+
+def test_what_was_decided_before_the_driver_died_is_not_trained_on(study: optuna.Study, tiny_prices):
+    proposals = Proposals(with_sampler(study, tiny_prices), tiny_prices, BUDGETS)
+    stopped, missed, going_on = (proposals.next()[0] for _ in range(3))
+    storage = study._storage
+    record.explain(storage, stopped._trial_id, "stopped early at epoch 2")
+    storage.set_trial_system_attr(missed._trial_id, "constraints", [-0.1, 0.2])
+    again = Proposals(study, tiny_prices, BUDGETS)
+    assert again.left_running == 1
+    states = [t.state for t in study.get_trials()]
+    assert states == [TrialState.PRUNED, TrialState.PRUNED, TrialState.RUNNING]
+    assert again.next()[0].number == going_on.number
+
+
+def test_a_search_that_ends_stops_looking_for_a_network(study: optuna.Study, tiny_prices):
+    proposals = Proposals(with_sampler(study, tiny_prices), tiny_prices, BUDGETS)
+    proposals.stopped = lambda: True
+    with pytest.raises(StoppedError):
+        proposals.next()
+    assert not study.get_trials()
 
 
 def test_a_trial_cut_short_before_it_was_described_fails(study: optuna.Study, tiny_prices):

@@ -47,7 +47,10 @@ def test_two_ways_of_writing_a_budget_do_not_differ(settings: Settings):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"budgets": ("200M-MACs", "4M-params")}, "300,000,000 macs and 4,000,000 params, not 200,000,000"),
+        (
+            {"budgets": ("200M-MACs", "4M-params")},
+            "its budget is '300M-MACs and 4M-params', not '200M-MACs and 4M-params'",
+        ),
         ({"space": "hybrid"}, "its space is 'hybrid_small', not 'hybrid'"),
         ({"sampler": "random"}, "its sampler is 'factor_gp', not 'random'"),
         ({"seed": 4}, "its seed is 3, not 4"),

@@ -44,7 +44,7 @@ def test_a_study_is_found_again_with_what_it_was_begun_with(storage):
 
 def test_another_search_under_the_same_name_is_refused_with_the_difference(storage):
     begin(storage)
-    with pytest.raises(StudyError, match="its budget is 1,000,000 macs, not 2,000,000 macs"):
+    with pytest.raises(StudyError, match="its budget is '1M-MACs', not '2M-MACs'"):
         begin(storage, replace(SETTINGS, budgets=("2M-MACs",)))
 
 
