@@ -1,7 +1,7 @@
 """Six epochs in which early values already rank: what a search trains with.
 
 The rate stays flat for half of the training and BatchNorm is re-estimated before each evaluation. Gradients
-are clipped, because deep attention in bfloat16 diverges in its first epoch without.
+are clipped, so that deep networks survive the flat rate.
 Nothing is augmented: in so few epochs that only blurs the ranking, and some images must not be
 mirrored. An epoch is 20,000 images at the most, others each time: a search of 45,000 small images ends in
 minutes, and one of a million at all.
