@@ -44,13 +44,15 @@ class _FloatWhereNeeded(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func is not F.scaled_dot_product_attention and not (
-            func is F.conv2d and _is_dilated_depthwise(*args, **kwargs)
-        ):
+        if func is F.scaled_dot_product_attention:
+            returned = args[0].dtype
+        elif func is F.conv2d and _is_dilated_depthwise(*args, **kwargs):
+            returned = torch.bfloat16
+        else:
             return func(*args, **kwargs)
         with torch.autocast("cpu", enabled=False):
             floats = [a.float() if isinstance(a, torch.Tensor) else a for a in args]
-            return func(*floats, **kwargs).to(torch.bfloat16)
+            return func(*floats, **kwargs).to(returned)
 
 
 def _is_dilated_depthwise(
