@@ -10,6 +10,7 @@ import torch
 
 from dashboards.result import Network, SearchResult
 from nas.exporting import export_network
+from nas.plan import IMAGES
 from nas.study import folder_of, images_of, settings_of
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ExportError
@@ -103,7 +104,7 @@ def _test_accuracy(study: optuna.Study, network: Network, weights: Path) -> str:
     known: dict[str, Any] | None = study.user_attrs.get(key)
     if known is None:
         settings = settings_of(study)
-        cache = Path(folder_of(study)).parent / "images"  # where `nas.plan` has them decoded
+        cache = Path(folder_of(study)).parent / IMAGES
         splits = open_images(settings.data, seed=settings.seed, cache=cache)
         if splits.fingerprint != settings.data_fingerprint:
             raise ExportError(

@@ -1,6 +1,5 @@
 """What is known of networks' latencies: looked up where it was measured before, measured where not."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -68,7 +67,6 @@ class Stopwatch:
         self._now = now
         self._settings: dict[str, dict[str, Condition]] = {}
         self._models: dict[str, tuple[int, LatencyModel]] = {}
-        self.measuring_s = 0.0
 
     def setting(self, target: str) -> dict[str, Condition]:
         """Return the conditions that comparable figures of a target share; asks the target once.
@@ -125,7 +123,6 @@ class Stopwatch:
         )
 
     def _measured(self, architecture: Architecture, target: str, setting: dict[str, Condition]) -> Latency:
-        began = time.monotonic()
         network = seeded_build(
             lambda: build(architecture, num_classes=self._classes, in_channels=self._channels), 0
         )
@@ -146,7 +143,6 @@ class Stopwatch:
                 measured_at=self._now(),
             )
         )
-        self.measuring_s += time.monotonic() - began
         return latency
 
 

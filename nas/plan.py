@@ -32,8 +32,8 @@ from trials.recipes import load_recipe
 from trials.target_names import find_target
 
 _STUDY_NAME = re.compile(r"[^\W_][\w .+=@-]{0,119}")
-_IMAGES = "images"  # folder of decoded images, beside those of the studies
-_SMALL_IMAGES = 64  # pixels; above this the images lose too much in hybrid_small
+IMAGES = "images"  # folder of decoded images, beside those of the studies
+_SMALLIMAGES = 64  # pixels; above this the images lose too much in hybrid_small
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class Plan:
     @property
     def image_cache(self) -> Path:
         """Where the decoded images lie, for all workers and studies."""
-        return self.home / _IMAGES
+        return self.home / IMAGES
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ def plan_search(
         raise InvalidValueError(
             f"Cannot use --storage-path '{home}': {error.strerror}. Expected a folder that can be written."
         ) from error
-    splits = open_images(location, seed=seed, cache=home / _IMAGES)
+    splits = open_images(location, seed=seed, cache=home / IMAGES)
     chosen = named or load(_fitting_space(splits))
     settings = Settings(
         space=chosen.name,
@@ -247,7 +247,7 @@ def _checked(name: str) -> str:
     Raises:
         StudyError: if it is not.
     """
-    if not _STUDY_NAME.fullmatch(name) or len(name.encode()) > 200 or name == _IMAGES:
+    if not _STUDY_NAME.fullmatch(name) or len(name.encode()) > 200 or name == IMAGES:
         raise StudyError(
             f"Cannot call a study '{name[:80]}': expected up to 120 letters, digits, spaces and any of "
             f". _ + = @ -, other than 'images', beginning with a letter or digit. Choose one with --study."
@@ -258,7 +258,7 @@ def _checked(name: str) -> str:
 def _fitting_space(splits: Splits) -> str:
     """Return the catalog space for the size of the images."""
     side = max(splits.train.images.shape[1:3])
-    return "hybrid_small" if side <= _SMALL_IMAGES else "hybrid"
+    return "hybrid_small" if side <= _SMALLIMAGES else "hybrid"
 
 
 def _check_numbers(budgets: Sequence[Budget], *, trials: int, hours: float | None, seed: int) -> None:
