@@ -3,6 +3,10 @@
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+from tests.postgresql_server import postgresql
+
+__all__ = ["postgresql"]  # one server for every test of a process, whichever folder asks for it
+
 # An int passes where a float is asked for, as in every type checker (PEP 484).
 install_import_hook(
     ["search_spaces", "trials", "dashboards", "nas"],

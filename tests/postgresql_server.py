@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,7 @@ def postgresql():
     binaries = _binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
-    folder = Path("/tmp") / f"nas-postgresql-{os.getpid()}"  # sockets need a short path
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="nas-pg-", dir="/tmp"))  # sockets need a short path
     if os.getuid() == 0:
         shutil.chown(folder, "postgres")
     with socket.socket() as probe:

@@ -14,10 +14,6 @@ from typing import Any
 
 import pytest
 
-from tests.postgresql_server import postgresql
-
-__all__ = ["postgresql"]
-
 # Two epochs, the first of them a rung: the same machinery as the default recipe in a tenth of its time.
 QUICK = "epochs: 2\nrungs: [1, 2]\nbatch_size: 128\nrecalibration_batches: 1\nwarmup_epochs: 0\n"
 LIMIT_S = 400

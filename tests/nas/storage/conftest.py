@@ -2,10 +2,6 @@
 
 import pytest
 
-from tests.postgresql_server import postgresql
-
-__all__ = ["postgresql"]
-
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
