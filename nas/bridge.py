@@ -20,7 +20,8 @@ from ray.tune.search import Searcher
 from typing_extensions import override
 
 from nas import record
-from nas.proposals import Proposals, StoppedError
+from nas.latency_check import StoppedError
+from nas.proposals import Proposals
 from search_spaces.architecture import Architecture
 from search_spaces.errors import UserError
 

@@ -6,20 +6,19 @@ from datetime import UTC, datetime
 from typing import Final
 
 from dashboards.result import SearchResult, best_first
+from nas.foresight import Foresight
 from nas.storage.records import Measurement
 from nas.storage.store import Store
-from nas.surrogates._latency_operations import operations
-from nas.surrogates.latency import LatencyModel, learn
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.building import build
+from search_spaces.errors import TargetError
 from trials.latency import Condition, Latency, setting_of
 from trials.measuring import measure, probe
 from trials.seeding import seeded_build
 
-_LEAST_TO_FORESEE: Final = 20  # measurements before a model decides what is worth measuring
-_REFIT_AFTER: Final = 5  # further measurements
-_UNSTABLE: Final = 0.001  # an excess that says no more than that the budget is not known to hold
+UNKNOWN_EXCESS: Final = 0.001
+"""An excess that says no more than that the budget is not known to hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,7 @@ class Found:
         holds.
         """
         excess = self.latency.high_ms * (1 + self.spread) / limit_ms - 1
-        return excess if self.latency.stable else max(excess, _UNSTABLE)
+        return excess if self.latency.stable else max(excess, UNKNOWN_EXCESS)
 
 
 class Stopwatch:
@@ -66,7 +65,7 @@ class Stopwatch:
         self._classes, self._channels = num_classes, in_channels
         self._now = now
         self._settings: dict[str, dict[str, Condition]] = {}
-        self._models: dict[str, tuple[int, LatencyModel]] = {}
+        self._foresight = Foresight(store)
 
     def setting(self, target: str) -> dict[str, Condition]:
         """Return the conditions that comparable figures of a target share; asks the target once.
@@ -95,27 +94,23 @@ class Stopwatch:
         latency = known or self._measured(architecture, target, setting)
         return Found(latency=latency, spread=self._store.spread(setting))
 
+    def answers(self, target: str) -> bool:
+        """Return whether a target answers now, asked again; what it says then is what counts."""
+        self._settings.pop(target, None)
+        try:
+            self.setting(target)
+        except TargetError:
+            return False
+        return True
+
     def foresee(self, architecture: Architecture, target: str) -> tuple[float, float] | None:
         """Return the mean and standard deviation that a measurement would have, in milliseconds.
 
-        None where too little was measured on the target to say.
+        None where too little was measured to say.
         """
-        setting = self.setting(target)
-        measured = [m for m in self._store.measurements(setting) if m.latency.stable]
-        if len(measured) < _LEAST_TO_FORESEE:
-            return None
-        model = self._models.get(target)
-        if model is None or len(measured) >= model[0] + _REFIT_AFTER:
-            networks = [
-                operations(m.architecture, num_classes=m.num_classes, in_channels=m.in_channels)
-                for m in measured
-            ]
-            start = model[1].hyperparameters if model is not None else None
-            learnt = learn(networks, [m.latency.median_ms for m in measured], start=start)
-            model = self._models[target] = (len(measured), learnt)
-        candidate = operations(architecture, num_classes=self._classes, in_channels=self._channels)
-        found = model[1].predict([candidate])
-        return float(found.mean_ms[0]), float(found.stddev_ms[0])
+        return self._foresight.of(
+            architecture, self.setting(target), num_classes=self._classes, in_channels=self._channels
+        )
 
     def _kept(self, architecture: Architecture, setting: dict[str, Condition]) -> Latency | None:
         return self._store.latency(

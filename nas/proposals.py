@@ -7,20 +7,16 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas import record
-from nas.latencies import Stopwatch
+from nas.latency_check import LatencyCheck, StoppedError
 from nas.problem import distribution_of
 from nas.study import orphans
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.errors import NothingFitsError, UserError
+from search_spaces.errors import NothingFitsError, TargetError, UserError
 from search_spaces.pricing import Prices
 
 _MOST_REPEATS = 20
 _MOST_MISSES = 200
-
-
-class StoppedError(Exception):
-    """A search that ended while a network was being chosen."""
 
 
 class ExhaustedError(UserError):
@@ -34,7 +30,7 @@ class Proposals:
         study: With the sampler that proposes.
         prices: The space with the costs of its networks.
         budgets: What networks may take.
-        stopwatch: Times networks for budgets on latency; None where there are none.
+        check: Finds out whether networks meet budgets on latency; None where there are none.
         seeds: Networks of the space that come before the sampler's own.
     """
 
@@ -43,12 +39,12 @@ class Proposals:
         study: optuna.Study,
         prices: Prices,
         budgets: tuple[Budget, ...],
-        stopwatch: Stopwatch | None = None,
+        check: LatencyCheck | None = None,
         seeds: Sequence[Architecture] = (),
     ) -> None:
-        if stopwatch is None and not all(budget.known for budget in budgets):
-            raise ValueError("a budget on latency needs a stopwatch")
-        self._stopwatch = stopwatch
+        if check is None and not all(budget.known for budget in budgets):
+            raise ValueError("a budget on latency needs a check")
+        self._check = check
         self._storage = study._storage  # noqa: SLF001 -- Optuna has no public way to write attributes
         self._study = study
         self._prices = prices
@@ -88,7 +84,7 @@ class Proposals:
                 repeats += 1
                 self._dismiss(trial, f"the same network as trial {twin}")
                 continue
-            missed = self._describe(trial, architecture)
+            missed = self._described(trial, architecture)
             if missed is None:
                 return trial, architecture
             misses += 1
@@ -124,6 +120,18 @@ class Proposals:
             return False
         return True
 
+    def _described(self, trial: Trial, architecture: Architecture) -> str | None:
+        """Write what is known of a network, and return in words which latency it misses, if any.
+
+        A trial whose network cannot be measured any more fails, so that another may take it up.
+        """
+        try:
+            return self._describe(trial, architecture)
+        except (TargetError, StoppedError) as error:
+            record.explain(self._storage, trial._trial_id, str(error) or "the search ended")  # noqa: SLF001
+            self._study.tell(trial, state=TrialState.FAIL)
+            raise
+
     def _describe(self, trial: Trial, architecture: Architecture) -> str | None:
         """Write what is known of a network, and return in words which latency it misses, if any."""
         codes = self._prices.space.code_of(architecture)[None]
@@ -133,36 +141,12 @@ class Proposals:
             if budget.known:
                 excess.append(budget.excess(getattr(costs, budget.resource)))
             else:
-                over, words = self._latency_excess(architecture, budget)
+                assert self._check is not None
+                over, words = self._check.excess(architecture, budget, self.stopped)
                 excess.append(over)
                 missed = missed or words
         record.describe(trial, architecture, costs, excess)
         return missed
-
-    def _latency_excess(self, architecture: Architecture, budget: Budget) -> tuple[float, str | None]:
-        """Return by what share a network exceeds a latency, and in words how it misses it, if it does.
-
-        It is measured, unless what was measured before says with 98 % confidence that it misses.
-        """
-        assert self._stopwatch is not None
-        target = str(budget.target)
-        foreseen = self._stopwatch.foresee(architecture, target)
-        if foreseen is not None and foreseen[0] - 2 * foreseen[1] > budget.limit:
-            mean_ms, stddev_ms = foreseen
-            return (
-                mean_ms / budget.limit - 1,
-                f"misses {budget}: predicted {mean_ms:.3g} ± {stddev_ms:.2g} ms",
-            )
-        found = self._stopwatch.time(architecture, target)
-        excess = found.excess(budget.limit)
-        if excess <= 0:
-            return excess, None
-        state = "" if found.latency.stable else ", unstable"
-        bound = found.latency.high_ms * (1 + found.spread)
-        return (
-            excess,
-            f"misses {budget}: measured {found.latency.median_ms:.3g} ms, at most {bound:.3g}{state}",
-        )
 
     def _dismiss(self, trial: Trial, reason: str) -> None:
         """Tell the study that a network is not trained."""

@@ -15,6 +15,7 @@ from nas import record
 from nas.bridge import Bridge, Limits
 from nas.driver import drive, leaving_on_signals
 from nas.latencies import Found, Stopwatch, with_latencies
+from nas.latency_check import LatencyCheck
 from nas.lock import only_driver
 from nas.plan import Plan
 from nas.progress import Progress
@@ -64,7 +65,9 @@ def run_search(plan: Plan, progress: Progress, *, address: str | None) -> Search
         stack.enter_context(_logging_to(plan.folder))
         _check_folder(study, plan.folder)
         done = sum(map(record.trained, study.get_trials(deepcopy=False)))
-        proposals = Proposals(study, plan.prices, plan.budgets, stopwatch, plan.seeds)
+        proposals = Proposals(
+            study, plan.prices, plan.budgets, LatencyCheck(stopwatch, progress.say), plan.seeds
+        )
         progress.plan(plan, done, proposals.left_running)
         ending = _Ending(stopwatch, store, progress)
         if done >= plan.trials and not proposals.left_running:
@@ -115,8 +118,12 @@ class _Ending:
         missed: set[int] = set()
         while True:
             result = _without(self.known(study, interrupted=interrupted), missed)
-            if result.best is None or self._holds(result.best, plan.budgets):
-                return _without(self.known(study, interrupted=interrupted), missed)
+            try:
+                if result.best is None or self._holds(result.best, plan.budgets):
+                    return _without(self.known(study, interrupted=interrupted), missed)
+            except TargetError as error:
+                self._progress.say(f"The best was not measured again: {error}")
+                return result
             self._progress.say(f"#{result.best.trial} misses its latency when measured again")
             missed.add(result.best.trial)
 

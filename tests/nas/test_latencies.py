@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 from dashboards.result import SearchResult
 from nas import record
 from nas.latencies import Found, Stopwatch, with_latencies
+from nas.latency_check import LatencyCheck
 from nas.problem import problem_of
 from nas.proposals import Proposals
 from nas.samplers import SAMPLERS
@@ -59,7 +60,7 @@ def test_what_misses_its_latency_is_recorded_and_never_trained(
     budgets = (Budget.parse("500k-MACs"), Budget.parse("0.0001ms@cpu"))
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
     with pytest.raises(NothingFitsError, match="None of the last 2 networks of tiny met its latency budget"):
-        Proposals(study, tiny_prices, budgets, stopwatch).next()
+        Proposals(study, tiny_prices, budgets, LatencyCheck(stopwatch, print)).next()
     trials = study.get_trials()
     assert len(trials) == 2
     for trial in trials:
@@ -76,7 +77,7 @@ def test_a_winner_that_misses_when_measured_again_no_longer_fits(
 ):
     budgets = (Budget.parse("500k-MACs"), Budget.parse("50ms@cpu"))
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
-    trial, _ = Proposals(study, tiny_prices, budgets, stopwatch).next()
+    trial, _ = Proposals(study, tiny_prices, budgets, LatencyCheck(stopwatch, print)).next()
     study.tell(trial, 0.5)
     network = record.network_of(study.get_trials()[0])
     result = SearchResult(

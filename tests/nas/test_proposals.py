@@ -5,8 +5,9 @@ import pytest
 from optuna.trial import TrialState
 
 from nas import record
+from nas.latency_check import StoppedError
 from nas.problem import problem_of
-from nas.proposals import ExhaustedError, Proposals, StoppedError
+from nas.proposals import ExhaustedError, Proposals
 from nas.samplers import SAMPLERS
 from search_spaces.budget import Budget
 
