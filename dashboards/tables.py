@@ -2,6 +2,8 @@
 
 import json
 import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -65,6 +67,29 @@ def networks_table(result: SearchResult, *, most: int = _SHOWN) -> Table:
     for network in result.networks[:most]:
         table.add_row(*_row(network), style="bold" if network is result.best else None)
     return table
+
+
+def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | None = None) -> None:
+    """Print the searches of a storage.
+
+    Args:
+        studies: Each by field name, see `nas.keeping.KeptStudy`.
+        console: Where it is printed; by default standard output.
+    """
+    console = console or terminal()
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("study", "budget", "trained", "best", "begun", "disk"):
+        table.add_column(heading, justify="left" if heading in {"study", "budget"} else "right")
+    for study in studies:
+        table.add_row(
+            study["study"],
+            " ".join(study["budgets"]),
+            f"{study['trained']}" + (f" + {study['running']}" if study["running"] else ""),
+            "-" if study["accuracy"] is None else f"{study['accuracy']:.2%}",
+            (study["begun"] or "-").replace("T", " "),
+            format_bytes(study["disk_bytes"]),
+        )
+    console.print(table)
 
 
 def _row(network: Network) -> list[str]:

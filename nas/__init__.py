@@ -13,14 +13,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from nas.api import bench as bench
+    from nas.api import delete_study as delete_study
     from nas.api import export as export
     from nas.api import measure as measure
     from nas.api import profile as profile
+    from nas.api import rename_study as rename_study
     from nas.api import search as search
     from nas.api import show as show
+    from nas.api import studies as studies
     from nas.api import targets as targets
 
-__all__: Final = ["bench", "export", "measure", "profile", "search", "show", "targets"]
+__all__: Final = [
+    "bench",
+    "delete_study",
+    "export",
+    "measure",
+    "profile",
+    "rename_study",
+    "search",
+    "show",
+    "studies",
+    "targets",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -48,7 +48,11 @@ def _app() -> typer.Typer:
     )
     app.callback()(_nas)
     for name in COMMANDS:
-        app.command(name)(COMMANDS[name])
+        command = COMMANDS[name]
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     return app
 
 

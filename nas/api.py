@@ -10,8 +10,10 @@ import torch
 from optuna.storages import RDBStorage
 
 from dashboards.result import SearchResult
+from nas import keeping
 from nas.delivery import deliver
 from nas.finding import find_network
+from nas.keeping import KeptStudy
 from nas.latencies import Stopwatch, with_latencies
 from nas.plan import plan_search
 from nas.profiling import SpaceProfile, profile_space
@@ -109,6 +111,42 @@ def show(study: str | None = None, *, storage: str | None = None) -> SearchResul
     """
     url = storage_url(storage)
     return _known(find(open_storage(url), study), url)
+
+
+def studies(*, storage: str | None = None) -> tuple[KeptStudy, ...]:
+    """Return the searches in a storage with the disk that each uses, the oldest first.
+
+    Args:
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+    """
+    return keeping.kept_studies(open_storage(storage_url(storage)))
+
+
+def rename_study(study: str, new: str, *, storage: str | None = None) -> None:
+    """Call a study `new` and move its folder along.
+
+    Args:
+        study: What it is called now.
+        new: What it is called from then on.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+
+    Raises:
+        StudyError: if there is no such study, it is being searched, or the new name cannot be taken.
+    """
+    keeping.rename(open_storage(storage_url(storage)), study, new)
+
+
+def delete_study(study: str, *, storage: str | None = None) -> None:
+    """Delete a study with its checkpoints, weights and log; the latencies it measured stay.
+
+    Args:
+        study: Its name.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+
+    Raises:
+        StudyError: if there is no such study, or it is being searched.
+    """
+    keeping.delete(open_storage(storage_url(storage)), study)
 
 
 def profile(

@@ -10,8 +10,8 @@ import torch
 
 from dashboards.result import Network, SearchResult
 from nas.exporting import export_network
-from nas.plan import IMAGES
 from nas.study import folder_of, images_of, settings_of
+from nas.study_name import IMAGES
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ExportError
 from search_spaces.units import format_count

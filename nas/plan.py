@@ -1,6 +1,5 @@
 """A search before it begins: everything that was asked for, read, checked and priced."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,9 +17,10 @@ from nas.samplers import SAMPLERS
 from nas.settings import Settings, space_digest
 from nas.slots import Slots, slots_here
 from nas.storage.opening import storage_url
+from nas.study_name import IMAGES, checked_name
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.errors import BudgetError, InvalidValueError, StudyError
+from search_spaces.errors import BudgetError, InvalidValueError
 from search_spaces.loading import load
 from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import check_satisfiable, fitting_codes, share_that_fits
@@ -31,8 +31,6 @@ from trials.recipe import Recipe
 from trials.recipes import load_recipe
 from trials.target_names import find_target
 
-_STUDY_NAME = re.compile(r"[^\W_][\w .+=@-]{0,119}")
-IMAGES = "images"  # folder of decoded images, beside those of the studies
 _SMALLIMAGES = 64  # pixels; above this the images lose too much in hybrid_small
 
 
@@ -187,7 +185,7 @@ def plan_search(
         sampler=sampler,
         seed=seed,
     )
-    name = _checked(study if study is not None else settings.default_name())
+    name = checked_name(study if study is not None else settings.default_name())
     plan = Plan(
         settings=settings,
         name=name,
@@ -239,20 +237,6 @@ def _path(text: str, option: str) -> Path:
             f"Cannot use {option} '{text[:80]}': {error}. Expected the path of a file or folder."
         ) from error
     return path
-
-
-def _checked(name: str) -> str:
-    """Return a study name that is also a good folder name, and can be told from ``STUDY#12``.
-
-    Raises:
-        StudyError: if it is not.
-    """
-    if not _STUDY_NAME.fullmatch(name) or len(name.encode()) > 200 or name == IMAGES:
-        raise StudyError(
-            f"Cannot call a study '{name[:80]}': expected up to 120 letters, digits, spaces and any of "
-            f". _ + = @ -, other than 'images', beginning with a letter or digit. Choose one with --study."
-        )
-    return name
 
 
 def _fitting_space(splits: Splits) -> str:

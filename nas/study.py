@@ -2,7 +2,7 @@
 
 import difflib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import optuna
@@ -20,7 +20,7 @@ from search_spaces.errors import StudyError
 _SETTINGS: Final = "nas:settings"
 _CONSTRAINT_NAMES: Final = "nas:constraint_names"
 _IMAGES: Final = "nas:images"
-_FOLDER: Final = "nas:folder"
+FOLDER: Final = "nas:folder"
 
 
 def begin(
@@ -66,7 +66,7 @@ def begin(
             study.set_metric_names(["accuracy"])
         study.set_user_attr(_CONSTRAINT_NAMES, list(settings.budgets))
         study.set_user_attr(_IMAGES, images)
-        study.set_user_attr(_FOLDER, folder)
+        study.set_user_attr(FOLDER, folder)
         study.set_user_attr(_SETTINGS, settings.to_json())  # last: now it is whole
         return study
     difference = settings_of(study).difference(settings)
@@ -86,7 +86,7 @@ def find(storage: RDBStorage, name: str | None) -> optuna.Study:
         StudyError: if there is none; offers the nearest name.
     """
     summaries = optuna.get_all_study_summaries(storage=storage)
-    ours = [s for s in summaries if _SETTINGS in s.user_attrs]
+    ours = [s for s in summaries if is_ours(s.user_attrs)]
     if not ours:
         raise StudyError(
             f"No search in {shown(storage.url)} yet: expected one made by nas search. "
@@ -104,6 +104,11 @@ def find(storage: RDBStorage, name: str | None) -> optuna.Study:
     return optuna.load_study(study_name=name, storage=storage)
 
 
+def is_ours(user_attrs: Mapping[str, Any]) -> bool:
+    """Return whether the attributes are of a study that nas search began."""
+    return _SETTINGS in user_attrs
+
+
 def settings_of(study: optuna.Study) -> Settings:
     """Return what defines a study that nas search began."""
     return Settings.from_json(study.user_attrs[_SETTINGS])
@@ -116,7 +121,7 @@ def images_of(study: optuna.Study) -> dict[str, Any]:
 
 def folder_of(study: optuna.Study) -> str:
     """Return where the study's checkpoints, weights and log lie."""
-    return str(study.user_attrs[_FOLDER])
+    return str(study.user_attrs[FOLDER])
 
 
 def result_of(

@@ -1,12 +1,15 @@
 """Commands: what can be typed after ``nas``, one verb a file.
 
-A file binds ``COMMAND``, a function whose docstring is the help and ends in an example. A command
+A file binds ``COMMAND``, a function whose docstring is the help and ends in an example, or a
+`typer.Typer` where several verbs belong together. A command
 imports what it runs when it runs, so that ``nas --help`` needs no torch.
 """
 
 from collections.abc import Callable
 from typing import Final
 
+import typer
+
 from search_spaces.shelf import Shelf
 
-COMMANDS: Final[Shelf[Callable[..., None]]] = Shelf(__name__, "COMMAND", "command")
+COMMANDS: Final[Shelf[Callable[..., None] | typer.Typer]] = Shelf(__name__, "COMMAND", "command")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -175,6 +175,11 @@ class Store:
                 )
                 for row, described in session.execute(wanted)
             ]
+
+    def forget_exports(self, study: str) -> None:
+        """Forget what was exported from a study; the exported files stay."""
+        with self._writing() as session:
+            session.execute(delete(ExportRow).where(ExportRow.study == study))
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
 from nas.__main__ import run
 from nas.commands import COMMANDS
@@ -20,12 +22,21 @@ def test_help_needs_no_torch_and_no_ray():
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=60)
 
 
+def function_of(name: str) -> Callable[..., None]:
+    command = COMMANDS[name]
+    if not isinstance(command, typer.Typer):
+        return command
+    assert command.registered_callback is not None
+    assert command.registered_callback.callback is not None
+    return command.registered_callback.callback
+
+
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_command_ends_its_help_with_an_example_and_is_in_the_readme(name: str, capsys):
     assert run([name, "--help"]) == 0
     help_text = capsys.readouterr().out
     assert help_text.startswith(f"Usage: nas {name}")
-    docstring = str(COMMANDS[name].__doc__).strip()
+    docstring = str(function_of(name).__doc__).strip()
     assert docstring.splitlines()[-1].strip().startswith(f"Example: nas {name}")
     assert f"nas {name}" in README.read_text()
 
@@ -36,7 +47,7 @@ def test_a_command_and_its_python_call_have_the_same_defaults(name: str):
 
     import nas
 
-    command = inspect.signature(COMMANDS[name]).parameters
+    command = inspect.signature(function_of(name)).parameters
     call = inspect.signature(getattr(nas, name)).parameters
     shared = [p for p in call.values() if p.name in command and p.default is not p.empty]
     differing = {p.name: (command[p.name].default, p.default) for p in shared}

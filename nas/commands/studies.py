@@ -1,0 +1,88 @@
+"""nas studies: the searches that were made, what they take on the disk, and getting rid of them."""
+
+import json as json_format
+import sys
+from typing import Annotated, Final
+
+import typer
+from typer._click import Context  # what typer hands over; typer.Context is a subclass that it never makes
+
+from nas.commands._options import Json, Storage
+
+COMMAND: Final = typer.Typer(add_completion=False, rich_markup_mode=None, invoke_without_command=True)
+
+Name = Annotated[str, typer.Argument(metavar="STUDY", help="A study.", show_default=False)]
+
+
+@COMMAND.callback()
+def studies(context: Context, storage: Storage = None, json: Json = False) -> None:
+    """List the searches of a storage with the disk that each uses, rename or delete one.
+
+    Example: nas studies
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from dashboards.tables import print_studies
+    from nas import api
+
+    found = api.studies(storage=storage)
+    if json:
+        typer.echo(json_format.dumps({"version": 1, "studies": [s.to_json() for s in found]}, indent=2))
+    else:
+        print_studies([s.to_json() for s in found])
+
+
+@COMMAND.command("rename")
+def rename(
+    study: Name,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="What it is called from now on.")],
+    storage: Storage = None,
+) -> None:
+    """Rename a study and move its folder along.
+
+    The command that began it goes on with it when --study NEW is added.
+
+    Example: nas studies rename hybrid_small-digits-300M-MACs-proxy-seed0 digits
+    """
+    from nas import api
+
+    api.rename_study(study, new, storage=storage)
+    typer.echo(f"'{study}' is called '{new}' now.")
+
+
+@COMMAND.command("delete")
+def delete(
+    study: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.", show_default=False)] = False,
+    storage: Storage = None,
+) -> None:
+    """Delete a study with its checkpoints, weights and log; measured latencies stay.
+
+    Example: nas studies delete digits
+    """
+    from nas import api
+
+    if not yes:
+        _confirm(study, storage)
+    api.delete_study(study, storage=storage)
+    typer.echo(f"'{study}' is deleted.")
+
+
+def _confirm(study: str, storage: str | None) -> None:
+    """Ask whether a study is to go, if there is one and anybody to ask.
+
+    Raises:
+        StudyError: if there is nobody to ask.
+        Exit: if the answer is no.
+    """
+    from nas import api
+    from search_spaces.errors import StudyError
+
+    known = next((s for s in api.studies(storage=storage) if s.study == study), None)
+    if known is None:
+        return
+    if not sys.stdin.isatty():
+        raise StudyError(f"Cannot ask whether '{study}' is to be deleted: expected a terminal. Add --yes.")
+    told = f"Delete '{study}' with {known.trained} networks and {known.folder}?"
+    if not typer.confirm(told, err=True):
+        raise typer.Exit

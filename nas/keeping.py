@@ -1,0 +1,159 @@
+"""What a storage keeps of searches: each with the disk it uses, renamed or deleted."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+from sqlalchemy import Connection, text
+
+from nas import record
+from nas.lock import only_driver
+from nas.storage.connecting import told
+from nas.storage.store import Store
+from nas.study import FOLDER, find, folder_of, is_ours, result_of
+from nas.study_name import checked_name
+from search_spaces.errors import StudyError
+
+_OURS: Final = ("trials", "retrained", "tensorboard", "ray", "search.log", "driver.lock")
+"""What searches and retrainings write into a study's folder; nothing else in it is ever deleted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptStudy:
+    """One search in a storage.
+
+    Attributes:
+        study: Its name.
+        budgets: As written.
+        data: The images.
+        trained: Networks trained to the end or stopped early.
+        running: Trials that run, or that a killed search left running.
+        accuracy: Validation accuracy of its best network, in [0, 1]; None if there is none yet.
+        begun: When its first trial began, ISO 8601; None if it has none.
+        folder: Where its checkpoints, weights and log lie.
+        disk_bytes: What the folder takes on this host; 0 if it is not here.
+    """
+
+    study: str
+    budgets: tuple[str, ...]
+    data: str
+    trained: int
+    running: int
+    accuracy: float | None
+    begun: str | None
+    folder: str
+    disk_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return asdict(self)
+
+
+def kept_studies(storage: RDBStorage) -> tuple[KeptStudy, ...]:
+    """Return the searches in a storage, the oldest first."""
+    summaries = optuna.get_all_study_summaries(storage=storage)
+    return tuple(_kept(storage, s.study_name) for s in summaries if is_ours(s.user_attrs))
+
+
+def rename(storage: RDBStorage, name: str, new: str) -> None:
+    """Call a study `new`, and move its folder along where that bears its name.
+
+    Raises:
+        StudyError: if there is no such study, it is being searched, or the new name cannot be taken.
+    """
+    study = find(storage, name)
+    if checked_name(new) in optuna.get_all_study_names(storage=storage):
+        raise StudyError(f"Cannot rename '{name}': a study is called '{new}' already. Choose another name.")
+    old = Path(folder_of(study))
+    folder = old.with_name(new) if old.name == name else old
+    if folder != old and folder.exists():
+        raise StudyError(f"Cannot rename '{name}': '{folder}' is there already. Choose another name.")
+    with Store(storage.url):  # our tables are there now
+        pass
+    with _unused(study), told(storage.url), storage.engine.begin() as connection:
+        _write_name(connection, study, new, str(folder))
+        if folder != old and old.exists():
+            old.rename(folder)  # last before the commit: fails as a whole or not at all
+
+
+def delete(storage: RDBStorage, name: str) -> None:
+    """Delete a study with its checkpoints, weights and log; the latencies it measured stay.
+
+    Raises:
+        StudyError: if there is no such study, or it is being searched.
+    """
+    study = find(storage, name)
+    folder = Path(folder_of(study))
+    with _unused(study):
+        optuna.delete_study(study_name=study.study_name, storage=storage)
+        with Store(storage.url) as store:
+            store.forget_exports(study.study_name)
+        for ours in (folder / entry for entry in _OURS):
+            if ours.is_dir() and not ours.is_symlink():
+                shutil.rmtree(ours)
+            else:
+                ours.unlink(missing_ok=True)
+        if folder.exists() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def disk_bytes(folder: Path) -> int:
+    """Return what the files below a folder take, 0 if there is none."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_size if not path.is_dir() else 0
+        except FileNotFoundError:  # a search that runs replaces its checkpoints
+            continue
+    return total
+
+
+def _kept(storage: RDBStorage, name: str) -> KeptStudy:
+    study = optuna.load_study(study_name=name, storage=storage)
+    trials = study.get_trials(deepcopy=False)
+    result = result_of(study)
+    begun = min((t.datetime_start for t in trials if t.datetime_start is not None), default=None)
+    return KeptStudy(
+        study=name,
+        budgets=result.budgets,
+        data=result.data,
+        trained=sum(map(record.trained, trials)),
+        running=sum(t.state == TrialState.RUNNING for t in trials),
+        accuracy=None if result.best is None else result.best.accuracy,
+        begun=None if begun is None else begun.isoformat(timespec="seconds"),
+        folder=result.folder,
+        disk_bytes=disk_bytes(Path(result.folder)),
+    )
+
+
+@contextmanager
+def _unused(study: optuna.Study) -> Iterator[None]:
+    """Keep drivers of this study away while the block runs."""
+    folder = Path(folder_of(study))
+    with ExitStack() as stack:
+        if folder.exists():
+            stack.enter_context(only_driver(folder, study.study_name))
+        yield
+
+
+def _write_name(connection: Connection, study: optuna.Study, new: str, folder: str) -> None:
+    """Write name and folder in one transaction; Optuna offers no renaming of its own."""
+    key = study._study_id  # noqa: SLF001 -- Optuna has no public way
+    connection.execute(
+        text("update studies set study_name = :new where study_id = :key"), {"new": new, "key": key}
+    )
+    connection.execute(
+        text("update study_user_attributes set value_json = :folder where study_id = :key and key = :name"),
+        {"folder": json.dumps(folder), "key": key, "name": FOLDER},
+    )
+    connection.execute(
+        text("update nas_exports set study = :new where study = :old"),
+        {"new": new, "old": study.study_name},
+    )
