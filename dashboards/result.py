@@ -7,6 +7,27 @@ VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Epoch:
+    """What one epoch of a training found and when.
+
+    Attributes:
+        epoch: How many epochs were done, from 1.
+        accuracy: Validation accuracy, in [0, 1].
+        standard_error: Of the accuracy, in [0, 0.5]; None where it is not known.
+        seconds: What it took, training and evaluation.
+        ended_s: When it ended, seconds since 1970; None where it is not known.
+        device_use: Share of the epoch in which its GPU computed, in [0, 1]; None without one.
+    """
+
+    epoch: int
+    accuracy: float
+    standard_error: float | None = None
+    seconds: float = 0.0
+    ended_s: float | None = None
+    device_use: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """One network that a search tried.
 
@@ -22,6 +43,10 @@ class Network:
         latency_ms: Target to measured milliseconds, None where nothing was measured.
         reason: Why it ended early, in words.
         architecture: As JSON.
+        curve: Its epochs so far.
+        excess: For each budget as written, by what share it was exceeded before training; 0 or less fits.
+        predicted_ms: Target to the mean and standard deviation that were predicted before measuring.
+        device: Where it trains or trained, for example a GPU's name.
     """
 
     trial: int
@@ -35,6 +60,10 @@ class Network:
     latency_ms: dict[str, float] | None
     reason: str | None
     architecture: str
+    curve: tuple[Epoch, ...] = ()
+    excess: dict[str, float] | None = None
+    predicted_ms: dict[str, tuple[float, float]] | None = None
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

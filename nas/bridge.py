@@ -19,7 +19,9 @@ from ray import tune
 from ray.tune.search import Searcher
 from typing_extensions import override
 
+from dashboards.result import Epoch, Network
 from nas import record
+from nas.attaching import Attachments
 from nas.latency_check import StoppedError
 from nas.proposals import Proposals
 from search_spaces.architecture import Architecture
@@ -32,10 +34,10 @@ _log = logging.getLogger(__name__)
 class Watcher(Protocol):
     """Who is told what happens, for example a progress display."""
 
-    def started(self, trial: int, *, resumed: bool) -> None:
+    def started(self, network: Network, *, resumed: bool) -> None:
         """A training began, or goes on after a crash."""
 
-    def epoch(self, trial: int, epoch: int, accuracy: float) -> None:
+    def epoch(self, trial: int, epoch: Epoch) -> None:
         """A training finished an epoch."""
 
     def ended(self, trial: int, state: str, reason: str | None) -> None:
@@ -82,6 +84,7 @@ class Bridge(Searcher, tune.Stopper):
         configure: A trial number and its network to what the worker is told.
         limits: When the search ends.
         watcher: Who is told what happens.
+        attachments: Where files of trainings are shown; None for nowhere.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Bridge(Searcher, tune.Stopper):
         configure: Callable[[int, Architecture], dict[str, Any]],
         limits: Limits,
         watcher: Watcher,
+        attachments: Attachments | None = None,
     ) -> None:
         super().__init__(metric="accuracy", mode="max")
         self._study = study
@@ -99,6 +103,7 @@ class Bridge(Searcher, tune.Stopper):
         self._configure = configure
         self._limits = limits
         self._watcher = watcher
+        self._attachments = attachments
         self._live: dict[str, _Live] = {}
         # A proposal may take a second, and Tune's event loop serves the workers meanwhile.
         self._asking = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="ask")
@@ -141,7 +146,9 @@ class Bridge(Searcher, tune.Stopper):
             return None if self._live else Searcher.FINISHED
         self._live[trial_id] = _Live(trial)
         frozen = self._storage.get_trial(trial._trial_id)  # noqa: SLF001
-        self._watcher.started(trial.number, resumed=bool(frozen.intermediate_values))
+        self._watcher.started(record.network_of(frozen), resumed=bool(frozen.intermediate_values))
+        if self._attachments is not None:
+            self._attachments.begin(trial, architecture)
         _log.info("Trial %d trains %s.", trial.number, architecture.fingerprint)
         return self._configure(trial.number, architecture)
 
@@ -157,11 +164,11 @@ class Bridge(Searcher, tune.Stopper):
         stored = self._storage.get_trial(trial_key)
         if int(result["epoch"]) not in stored.intermediate_values:  # else it was replayed from a checkpoint
             live.busy_s += float(result["seconds"]) - float(result.get("waited_seconds", 0.0))
-            record.report_epoch(self._storage, stored, trial_key, result)
-            self._watcher.epoch(live.trial.number, int(result["epoch"]), float(result["accuracy"]))
+            record.report_epoch(self._storage, stored, trial_key, result, now_s=time.time())
+            stored = self._storage.get_trial(trial_key)
+            self._watcher.epoch(live.trial.number, record.network_of(stored).curve[-1])
         if result["final"]:
             return False
-        stored = self._storage.get_trial(trial_key)
         if self._study.pruner.prune(self._study, stored):
             live.stopped_early = True
             record.explain(self._storage, trial_key, f"stopped early at epoch {int(result['epoch'])}")
@@ -186,6 +193,8 @@ class Bridge(Searcher, tune.Stopper):
             return
         self._busy_s += live.busy_s
         result = result or {}
+        if self._attachments is not None and (result.get("final") or live.stopped_early):
+            self._attachments.end(live.trial)  # before the end is told: a finished trial is closed
         if error or "error" in result:
             self._fail(live.trial, str(result.get("error", "the worker process died, three times")))
         elif result.get("final"):

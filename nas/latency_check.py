@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nas.latencies import UNKNOWN_EXCESS, Found, Stopwatch
+from nas.record import LatencyNotes
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import TargetError
@@ -48,7 +49,11 @@ class LatencyCheck:
         self._refusals = 0
 
     def excess(
-        self, architecture: Architecture, budget: Budget, stopped: Callable[[], bool]
+        self,
+        architecture: Architecture,
+        budget: Budget,
+        stopped: Callable[[], bool],
+        notes: LatencyNotes | None = None,
     ) -> tuple[float, str | None]:
         """Return by what share a network exceeds a latency, and in words how it misses it, if it does.
 
@@ -58,6 +63,7 @@ class LatencyCheck:
             architecture: Of the candidate.
             budget: On the latency of a target.
             stopped: Whether the search has ended meanwhile.
+            notes: Where what is predicted and measured is written; None for nowhere.
 
         Raises:
             TargetError: if the target has gone away and stays away, or refuses network after network.
@@ -65,12 +71,18 @@ class LatencyCheck:
         """
         target = str(budget.target)
         foreseen = self._stopwatch.foresee(architecture, target)
+        if notes is not None and foreseen is not None:
+            notes.predicted(target, *foreseen)
         if foreseen is not None and foreseen[0] - _SURE * foreseen[1] > budget.limit:
             mean_ms, stddev_ms = foreseen
             words = f"misses {budget}: predicted {mean_ms:.3g} ± {stddev_ms:.2g} ms"
             return mean_ms / budget.limit - 1, words
         found = self._timed(architecture, target, stopped)
-        return (UNKNOWN_EXCESS, found) if isinstance(found, str) else _judged(found, budget)
+        if isinstance(found, str):
+            return UNKNOWN_EXCESS, found
+        if notes is not None:
+            notes.measured(target, found.latency.median_ms)
+        return _judged(found, budget)
 
     def _timed(self, architecture: Architecture, target: str, stopped: Callable[[], bool]) -> Found | str:
         """Return how long a network takes, or in words why the target cannot run it."""

@@ -4,7 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
@@ -13,21 +13,32 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from dashboards.result import Epoch, Network, SearchResult
 from nas.plan import Plan
 from search_spaces.units import format_bytes, format_count, format_seconds
 
 _FULL_RESOURCES = {"peak": format_bytes, "weights": format_bytes}
 
 
+_KNOWN_ENOUGH = 3  # trained networks after which their own times tell the time left
+
+
 @dataclass(slots=True)
 class _Running:
-    epoch: int = 0
-    accuracy: float | None = None
-    began_s: float = field(default_factory=time.monotonic)
+    network: Network
+    epochs: tuple[Epoch, ...]
+    began_s: float
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds of its epochs so far, those before a crash included."""
+        return sum(epoch.seconds for epoch in self.epochs)
 
 
 class Progress:
     """Tells what a search is about to do and what it does; everything goes to standard error.
+
+    Counts are of the whole search, over all its starts.
 
     Args:
         quiet: Whether nothing is shown.
@@ -48,12 +59,26 @@ class Progress:
         self._live: Live | None = None
         self._running: dict[int, _Running] = {}
         self._counts = {"complete": 0, "pruned": 0, "fail": 0}
+        self._seconds: list[float] = []  # what each trained network took
         self._best: tuple[float, int] | None = None
         self._wanted = 0
-        self._done_before = 0
+        self._slots = 1
         self._epochs = 1
+        self._rungs: tuple[int, ...] = ()
+        self._ends_s: float | None = None  # when time is up
         self._forecast_s: float | None = None
         self._began_s = clock()
+
+    def resume(self, result: SearchResult) -> None:
+        """Take up the counts of a search where its last start left them."""
+        for network in result.networks:
+            if network.state in self._counts and (network.epochs or network.state == "fail"):
+                self._counts[network.state] += 1
+            if network.epochs and network.state in {"complete", "pruned"}:
+                self._seconds.append(network.seconds)
+        best = result.best
+        if best is not None and best.accuracy is not None:
+            self._best = (best.accuracy, best.trial)
 
     def plan(self, plan: Plan, done: int, left_running: int) -> None:
         """Say what fits, what will be trained and how long it will take.
@@ -63,7 +88,9 @@ class Progress:
             done: Networks trained by earlier starts of this search.
             left_running: Trainings that an earlier start left unfinished.
         """
-        self._wanted, self._done_before, self._epochs = plan.trials, done, plan.recipe.epochs
+        self._wanted, self._slots = plan.trials, plan.slots.count
+        self._epochs, self._rungs = plan.recipe.epochs, plan.recipe.rungs
+        self._ends_s = None if plan.hours is None else self._clock() + 3600 * plan.hours
         splits = plan.splits
         side = "x".join(map(str, splits.train.images.shape[1:3]))
         colours = "grey" if splits.channels == 1 else "colour"
@@ -82,7 +109,9 @@ class Progress:
         if not missing and not left_running:
             self.say(f"Trained  all {done} networks already; --trials {done + 8} would go on")
             return
-        self._forecast_s = min(plan.forecast_s(missing), 3600 * (plan.hours or float("inf")))
+        own = self._by_experience(missing)
+        forecast_s = plan.forecast_s(missing) if own is None else own
+        self._forecast_s = min(forecast_s, 3600 * (plan.hours or float("inf")))
         resumed = f" after the {done} already trained" if done else ""
         resumed += f", {left_running} of them from where they stopped" if left_running else ""
         early = f", stopped early at epoch {plan.recipe.rungs[0]}" if len(plan.recipe.rungs) > 1 else ""
@@ -96,34 +125,36 @@ class Progress:
         """Show one line that stays."""
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    def started(self, trial: int, *, resumed: bool) -> None:
+    def started(self, network: Network, *, resumed: bool) -> None:
         """Note that a training began, or goes on after a crash."""
         with self._lock:
-            self._running[trial] = _Running()
+            self._running[network.trial] = _Running(network, network.curve, self._clock())
         if resumed:
-            self.say(f"#{trial} goes on from its checkpoint")
+            self.say(f"#{network.trial} goes on from its checkpoint")
 
-    def epoch(self, trial: int, epoch: int, accuracy: float) -> None:
+    def epoch(self, trial: int, epoch: Epoch) -> None:
         """Note that a training finished an epoch."""
         with self._lock:
-            self._running[trial].epoch = epoch
-            self._running[trial].accuracy = accuracy
+            self._running[trial].epochs += (epoch,)
 
     def ended(self, trial: int, state: str, reason: str | None) -> None:
         """Note that a training ended, and say how."""
         with self._lock:
-            running = self._running.pop(trial, _Running())
+            running = self._running.pop(trial)
             self._counts[state] += 1
-            accuracy = running.accuracy
-            if state == "complete" and accuracy is not None:
-                self._best = max(self._best or (0.0, trial), (accuracy, trial))
+            last = running.epochs[-1] if running.epochs else None
+            if state != "fail":
+                self._seconds.append(running.spent_s)
+            if state == "complete" and last is not None:
+                self._best = max(self._best or (0.0, trial), (last.accuracy, trial))
         told = {
             "complete": "trained",
-            "pruned": f"stopped early at epoch {running.epoch}",
+            "pruned": f"stopped early at epoch {last.epoch if last else 0}",
             "fail": "failed",
         }[state]
-        result = f"{accuracy:.2%}" if accuracy is not None else ""
-        self.say(f"#{trial:<3} {told:<26} {result:>7}  {self._left()}{'  ' + reason if reason else ''}")
+        macs = format_count(running.network.costs["macs"])
+        cells = f"#{trial:<3} {told:<25} {_accuracy(last):>14} {macs:>6} MACs {_latency(running.network):>9}"
+        self.say(f"{cells}  {self._left()}{'  ' + reason if reason else ''}")
 
     def __enter__(self) -> "Progress":
         self._began_s = self._clock()
@@ -142,34 +173,65 @@ class Progress:
             self._live.stop()
             self._live = None
 
+    @property
+    def _trained(self) -> int:
+        return self._counts["complete"] + self._counts["pruned"]
+
+    def _by_experience(self, networks: int) -> float | None:
+        """Return the seconds that networks will take if they are as those before; None for too few."""
+        if len(self._seconds) < _KNOWN_ENOUGH:
+            return None
+        mean_s = sum(self._seconds) / len(self._seconds)
+        begun_s = sum(min(running.spent_s, mean_s) for running in self._running.values())
+        return max(0.0, mean_s * networks - begun_s) / self._slots
+
     def _left(self) -> str:
         """Return the progress and the time left in words."""
-        done = self._counts["complete"] + self._counts["pruned"]
-        wanted = max(self._wanted - self._done_before, 1)
-        elapsed = self._clock() - self._began_s
-        early = self._forecast_s is not None and done < wanted / 4  # too few to go by
-        left = (self._forecast_s or 0.0) - elapsed if early else elapsed * (wanted - done) / max(done, 1)
-        words = f"{self._done_before + done}/{self._wanted}"
-        return words + (f", about {format_seconds(left)} left" if left > 0 and done < wanted else "")
+        missing = self._wanted - self._trained
+        left_s = self._by_experience(missing)
+        if left_s is None:
+            left_s = (self._forecast_s or 0.0) - (self._clock() - self._began_s)
+        if self._ends_s is not None:
+            left_s = min(left_s, self._ends_s - self._clock())
+        words = f"{self._trained}/{self._wanted}"
+        return words + (f", about {format_seconds(left_s)} left" if left_s > 0 and missing > 0 else "")
 
     def _render(self) -> RenderableType:
         with self._lock:
-            rows = [(n, r.epoch, r.accuracy, r.began_s) for n, r in sorted(self._running.items())]
+            running = [r for _, r in sorted(self._running.items())]
             counts, best = dict(self._counts), self._best
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in ("network", "epoch", "accuracy", "time", ""):
+        for heading in ("network", "epoch", "rung", "accuracy", "MACs", "latency", "time", ""):
             table.add_column(heading, justify="left" if heading in {"network", ""} else "right", style="dim")
-        for number, epoch, accuracy, began_s in rows:
+        for r in running:
+            last = r.epochs[-1] if r.epochs else None
+            done = last.epoch if last is not None else 0
             table.add_row(
-                f"#{number}",
-                f"{epoch}/{self._epochs}",
-                f"{accuracy:.2%}" if accuracy is not None else "-",
-                format_seconds(self._clock() - began_s),
-                ProgressBar(total=self._epochs, completed=epoch, width=24),
+                f"#{r.network.trial}",
+                f"{done}/{self._epochs}",
+                f"{sum(rung <= done for rung in self._rungs)}/{len(self._rungs)}",
+                _accuracy(last) or "-",
+                format_count(r.network.costs["macs"]),
+                _latency(r.network) or "-",
+                format_seconds(self._clock() - r.began_s),
+                ProgressBar(total=self._epochs, completed=done, width=24),
             )
         words = f"{counts['complete']} trained, {counts['pruned']} stopped early, {counts['fail']} failed"
         leader = f"; best {best[0]:.2%} (#{best[1]})" if best else ""
         return Group(table, Text(f"{words}{leader}; {self._left()}", style="bold"))
+
+
+def _accuracy(epoch: Epoch | None) -> str:
+    """Return the accuracy after an epoch with its error, nothing where there is none."""
+    if epoch is None:
+        return ""
+    error = f" ± {100 * epoch.standard_error:.2f}" if epoch.standard_error is not None else ""
+    return f"{epoch.accuracy:.2%}{error}"
+
+
+def _latency(network: Network) -> str:
+    """Return the latencies of a network, nothing where none was measured."""
+    return ", ".join(f"{ms:.3g} ms" for ms in (network.latency_ms or {}).values())
 
 
 def _ranges(plan: Plan) -> str:

@@ -142,7 +142,12 @@ class Proposals:
                 excess.append(budget.excess(getattr(costs, budget.resource)))
             else:
                 assert self._check is not None
-                over, words = self._check.excess(architecture, budget, self.stopped)
+                over, words = self._check.excess(
+                    architecture,
+                    budget,
+                    self.stopped,
+                    record.LatencyNotes(self._storage, trial._trial_id),  # noqa: SLF001
+                )
                 excess.append(over)
                 missed = missed or words
         record.describe(trial, architecture, costs, excess)

@@ -4,12 +4,13 @@ Everything is written while the trial runs, because Optuna makes a finished tria
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from dashboards.result import Network
+from dashboards.result import Epoch, Network
 from search_spaces.architecture import Architecture
 from search_spaces.counting import Costs
 
@@ -24,6 +25,10 @@ _COSTS: Final = {
     "weights": "weights_bytes",
 }
 _ERRORS: Final = "standard_errors"  # epoch to standard error of its accuracy
+_TIMES: Final = "epochs"  # epoch to when it ended, its seconds and how busy its device was
+_DEVICE: Final = "device"
+_MEASURED: Final = "latency_ms@"  # and the target
+_PREDICTED: Final = "latency_predicted_ms@"
 # The dashboard reads constraints from this list and from nowhere else.
 _CONSTRAINTS: Final = "constraints"
 
@@ -45,6 +50,28 @@ def describe(trial: Trial, architecture: Architecture, costs: Costs, excess: Seq
     storage.set_trial_user_attr(trial_id, ARCHITECTURE, architecture.to_json())  # last: now it is whole
 
 
+@dataclass(frozen=True, slots=True)
+class LatencyNotes:
+    """Writes what is found of a trial's latencies before it trains, as numbers that views can sort by.
+
+    Attributes:
+        storage: Of the study.
+        trial_id: Of the trial in it.
+    """
+
+    storage: BaseStorage
+    trial_id: int
+
+    def predicted(self, target: str, mean_ms: float, stddev_ms: float) -> None:
+        """Write what a measurement was expected to find."""
+        told = [round(mean_ms, 6), round(stddev_ms, 6)]
+        self.storage.set_trial_user_attr(self.trial_id, f"{_PREDICTED}{target}", told)
+
+    def measured(self, target: str, median_ms: float) -> None:
+        """Write what a measurement found."""
+        self.storage.set_trial_user_attr(self.trial_id, f"{_MEASURED}{target}", median_ms)
+
+
 def described(trial: FrozenTrial) -> bool:
     """Return whether `describe` was completed for this trial."""
     return ARCHITECTURE in trial.user_attrs
@@ -55,20 +82,27 @@ def decided(trial: FrozenTrial) -> bool:
     return REASON in trial.user_attrs or any(e > 0 for e in trial.system_attrs.get(_CONSTRAINTS, []))
 
 
-def report_epoch(storage: BaseStorage, trial: FrozenTrial, trial_id: int, epoch: Mapping[str, Any]) -> None:
+def report_epoch(
+    storage: BaseStorage, trial: FrozenTrial, trial_id: int, epoch: Mapping[str, Any], *, now_s: float
+) -> None:
     """Write the accuracy after one epoch, unless the study has it already.
 
     Args:
         storage: Of the study.
         trial: The trial as it is stored now.
         trial_id: Its id in the storage.
-        epoch: An `EpochResult` by field name.
+        epoch: An `EpochResult` by field name, and ``device`` and ``device_use`` where a GPU trained.
+        now_s: Seconds since 1970.
     """
     step = int(epoch["epoch"])
     if step in trial.intermediate_values:
         return
     errors = {**trial.user_attrs.get(_ERRORS, {}), str(step): round(float(epoch["standard_error"]), 6)}
     storage.set_trial_user_attr(trial_id, _ERRORS, errors)
+    times = [round(now_s, 1), round(float(epoch["seconds"]), 3), epoch.get("device_use")]
+    storage.set_trial_user_attr(trial_id, _TIMES, {**trial.user_attrs.get(_TIMES, {}), str(step): times})
+    if "device" in epoch and _DEVICE not in trial.user_attrs:
+        storage.set_trial_user_attr(trial_id, _DEVICE, str(epoch["device"]))
     storage.set_trial_user_attr(
         trial_id, "seconds", round(trial.user_attrs.get("seconds", 0.0) + float(epoch["seconds"]), 3)
     )
@@ -87,11 +121,17 @@ def trained(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.PRUNED and bool(trial.intermediate_values)
 
 
-def network_of(trial: FrozenTrial) -> Network:
-    """Return what views show of a described trial."""
+def network_of(trial: FrozenTrial, budgets: Sequence[str] = ()) -> Network:
+    """Return what views show of a described trial.
+
+    Args:
+        trial: As it is stored.
+        budgets: As written, in the order of the constraints.
+    """
     attrs = trial.user_attrs
     epochs = max(trial.intermediate_values, default=0)
     constraints = trial.system_attrs.get(_CONSTRAINTS, [])
+    named = len(budgets) == len(constraints) > 0
     return Network(
         trial=trial.number,
         state=trial.state.name.lower(),
@@ -101,7 +141,30 @@ def network_of(trial: FrozenTrial) -> Network:
         costs={name: int(attrs[key]) for name, key in _COSTS.items()},
         fits=all(excess <= 0 for excess in constraints),
         seconds=float(attrs.get("seconds", 0.0)),
-        latency_ms=attrs.get("latency_ms"),
+        latency_ms=_by_target(attrs, _MEASURED),
         reason=attrs.get(REASON),
         architecture=str(attrs[ARCHITECTURE]),
+        curve=tuple(_epoch(trial, step) for step in sorted(trial.intermediate_values)),
+        excess=dict(zip(budgets, constraints, strict=True)) if named else None,
+        predicted_ms=_by_target(
+            {k: tuple(v) for k, v in attrs.items() if k.startswith(_PREDICTED)}, _PREDICTED
+        ),
+        device=attrs.get(_DEVICE),
     )
+
+
+def _epoch(trial: FrozenTrial, step: int) -> Epoch:
+    ended_s, seconds, use = trial.user_attrs.get(_TIMES, {}).get(str(step), (None, 0.0, None))
+    return Epoch(
+        epoch=step,
+        accuracy=trial.intermediate_values[step],
+        standard_error=trial.user_attrs.get(_ERRORS, {}).get(str(step)),
+        seconds=seconds,
+        ended_s=ended_s,
+        device_use=use,
+    )
+
+
+def _by_target(attrs: Mapping[str, Any], prefix: str) -> dict[str, Any] | None:
+    """Return the attributes whose names begin with a prefix by the target that follows, None if none do."""
+    return {k.removeprefix(prefix): v for k, v in attrs.items() if k.startswith(prefix)} or None

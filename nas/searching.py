@@ -12,6 +12,7 @@ import optuna
 
 from dashboards.result import Network, SearchResult, best_first
 from nas import record
+from nas.attaching import Attachments
 from nas.bridge import Bridge, Limits
 from nas.driver import drive, leaving_on_signals
 from nas.latencies import Found, Stopwatch, with_latencies
@@ -68,6 +69,7 @@ def run_search(plan: Plan, progress: Progress, *, address: str | None) -> Search
         proposals = Proposals(
             study, plan.prices, plan.budgets, LatencyCheck(stopwatch, progress.say), plan.seeds
         )
+        progress.resume(result_of(study))
         progress.plan(plan, done, proposals.left_running)
         ending = _Ending(stopwatch, store, progress)
         if done >= plan.trials and not proposals.left_running:
@@ -170,7 +172,10 @@ def _train(
         failures=max(3, plan.trials // 4),
         deadline=None if plan.hours is None else time.monotonic() + 3600 * plan.hours,
     )
-    bridge = Bridge(study, proposals, lambda n, a: _told(plan, n, a), limits, progress)
+    attachments = Attachments(
+        plan.folder, num_classes=len(plan.splits.classes), in_channels=plan.splits.channels
+    )
+    bridge = Bridge(study, proposals, lambda n, a: _told(plan, n, a), limits, progress, attachments)
     began = time.monotonic()
     with leaving_on_signals(limits, progress.say), progress:
         drive(bridge, plan.slots, folder=plan.folder, address=address)

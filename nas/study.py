@@ -142,7 +142,7 @@ def result_of(
         sampler=settings.sampler,
         seed=settings.seed,
         trained=sum(map(record.trained, trials)),
-        networks=best_first([record.network_of(t) for t in trials]),
+        networks=best_first([record.network_of(t, settings.budgets) for t in trials]),
         overhead=overhead,
         interrupted=interrupted,
     )

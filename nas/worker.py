@@ -1,10 +1,14 @@
 """What runs on a worker: one trial, reporting each epoch to the driver."""
 
 import logging
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 
+from trials.device_use import DeviceUse
+from trials.result import EpochResult
 from trials.trainable import run_trial
 
 
@@ -24,7 +28,19 @@ def train_on_worker(config: dict[str, Any]) -> None:
         # Ray's fractions of a GPU are bookkeeping; this is what keeps trials apart in its memory.
         torch.cuda.set_per_process_memory_fraction(config["gpu_share"])
     try:
-        run_trial(config, lambda result: tune.report(result.to_json()))
+        with ExitStack() as stack:
+            run_trial(config, _telling(tune.report, config["device"], stack))
     except Exception as error:
         logging.getLogger(__name__).exception("Trial %d failed.", config["trial"])
         tune.report({"error": " ".join(f"{type(error).__name__}: {error}".split())[:500]})
+
+
+def _telling(
+    report: Callable[[dict[str, Any]], None], device: str, stack: ExitStack
+) -> Callable[[EpochResult], None]:
+    """Return what is called with each epoch, which adds how busy the GPU was, where there is one."""
+    if not device.startswith("cuda"):
+        return lambda result: report(result.to_json())
+    use = stack.enter_context(DeviceUse())
+    name = torch.cuda.get_device_name()
+    return lambda result: report({**result.to_json(), "device": name, "device_use": use.mean()})

@@ -2,10 +2,10 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from search_spaces.architecture import Architecture, Options, Stage
 from search_spaces.blocks import BLOCKS
@@ -53,11 +53,51 @@ def count(
             is left after the last stage.
     """
     check_size(architecture)
-    totals = [0] * len(Costs.__slots__)
-    for costs, repeats in _parts(architecture, num_classes, in_channels, deploy=deploy):
-        for i, fold in enumerate(_folds()):
-            totals[i] = totals[i] + costs[i] * repeats if fold.joins == "sum" else max(totals[i], costs[i])
-    return Costs(**dict(zip(Costs.__slots__, totals, strict=True)))
+    return _folded(_runs(architecture, num_classes, in_channels, deploy=deploy))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A stem, a stage or a head with what it takes.
+
+    Attributes:
+        stage: What it is; None for stem and head.
+        channels: Of the map that leaves it; the class scores of a head.
+        side: Height of that map, positions.
+        costs: What it takes at batch 1.
+    """
+
+    stage: Stage | None
+    channels: int
+    side: int
+    costs: Costs
+
+
+def count_parts(
+    architecture: Architecture, *, num_classes: int, in_channels: int = 3, deploy: bool = False
+) -> tuple[Part, ...]:
+    """Return the stem, the stages and the head of an architecture with what each takes.
+
+    MACs, parameters and activations add up to those of `count`; the largest peak is its peak.
+
+    Args:
+        architecture: What is priced; it is not built.
+        num_classes: Class scores of its head.
+        in_channels: Channels of an image.
+        deploy: Whether it is priced after re-parameterisation instead of as it is trained.
+
+    Raises:
+        ArchitectureError: as `count` does.
+    """
+    check_size(architecture)
+    runs = list(_runs(architecture, num_classes, in_channels, deploy=deploy))
+    stages = (None, *architecture.stages, None)
+    parts = []
+    for index, stage in enumerate(stages):
+        own = [run for run in runs if run.part == index]
+        channels, side, _ = own[-1].leaves
+        parts.append(Part(stage=stage, channels=channels, side=side, costs=_folded(own)))
+    return tuple(parts)
 
 
 _Numbers: TypeAlias = tuple[int, ...]
@@ -65,22 +105,39 @@ _Shape: TypeAlias = tuple[int, int, int]
 """Channels, height and width."""
 
 
-def _parts(
-    architecture: Architecture, num_classes: int, in_channels: int, *, deploy: bool
-) -> Iterator[tuple[_Numbers, int]]:
-    """Yield the costs of the parts of a network that run one after another, and how often each runs."""
+class _Run(NamedTuple):
+    """Equal layers that run one after another: which part they are of, what one takes, how often it runs."""
+
+    part: int
+    costs: _Numbers
+    repeats: int
+    leaves: _Shape
+
+
+def _runs(architecture: Architecture, num_classes: int, in_channels: int, *, deploy: bool) -> Iterator[_Run]:
+    """Yield what runs one after another; the stem is part 0, the head the last one."""
     side = architecture.resolution
     network = (architecture.network, architecture.options)
     stem, x = _stem(network, (in_channels, side, side))
-    yield stem, 1
-    for stage in architecture.stages:
+    yield _Run(0, stem, 1, x)
+    for part, stage in enumerate(architecture.stages, 1):
         block = (stage.block, stage.options)
         first, x = _block(block, x, stage.channels, stage.stride, deploy)
-        yield first, 1
+        yield _Run(part, first, 1, x)
         if stage.depth > 1:
             rest, x = _block(block, x, stage.channels, 1, deploy)
-            yield rest, stage.depth - 1
-    yield _head(network, x, num_classes), 1
+            yield _Run(part, rest, stage.depth - 1, x)
+    yield _Run(len(architecture.stages) + 1, _head(network, x, num_classes), 1, (num_classes, 1, 1))
+
+
+def _folded(runs: Iterable[_Run]) -> Costs:
+    """Return what they take together."""
+    totals = [0] * len(Costs.__slots__)
+    for run in runs:
+        for i, fold in enumerate(_folds()):
+            added = run.costs[i]
+            totals[i] = totals[i] + added * run.repeats if fold.joins == "sum" else max(totals[i], added)
+    return Costs(**dict(zip(Costs.__slots__, totals, strict=True)))
 
 
 # Networks of a space share most of their blocks: each is listed once for each shape that enters it.

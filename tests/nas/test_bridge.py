@@ -6,6 +6,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from dashboards.result import Epoch, Network
 from nas import record
 from nas.bridge import Bridge, Limits
 from nas.problem import problem_of
@@ -19,11 +20,11 @@ class Notes:
     def __init__(self) -> None:
         self.lines: list[tuple[object, ...]] = []
 
-    def started(self, trial: int, *, resumed: bool) -> None:
-        self.lines.append(("started", trial, resumed))
+    def started(self, network: Network, *, resumed: bool) -> None:
+        self.lines.append(("started", network.trial, resumed))
 
-    def epoch(self, trial: int, epoch: int, accuracy: float) -> None:
-        self.lines.append(("epoch", trial, epoch, accuracy))
+    def epoch(self, trial: int, epoch: Epoch) -> None:
+        self.lines.append(("epoch", trial, epoch.epoch, epoch.accuracy))
 
     def ended(self, trial: int, state: str, reason: str | None) -> None:
         self.lines.append(("ended", trial, state, reason))

@@ -4,6 +4,7 @@ import pytest
 
 import search_spaces
 from search_spaces.architecture import Architecture, Stage, options_of
+from search_spaces.counting import count_parts
 from search_spaces.errors import ArchitectureError, UnknownNameError
 
 
@@ -64,3 +65,16 @@ def test_the_deploy_form_is_never_dearer():
         deployed = search_spaces.count(architecture, num_classes=10, deploy=True)
         assert deployed.macs <= trained.macs
         assert deployed.params <= trained.params
+
+
+def test_the_parts_of_a_network_add_up_to_it():
+    for name in ("mobilevit_xxs_256", "mobilenet_v2_1.0_224"):
+        architecture = search_spaces.reference(name)
+        for deploy in (False, True):
+            parts = count_parts(architecture, num_classes=10, deploy=deploy)
+            costs = search_spaces.count(architecture, num_classes=10, deploy=deploy)
+            assert [part.stage for part in parts] == [None, *architecture.stages, None]
+            for cost in ("macs", "params", "activations", "weights"):
+                assert sum(getattr(part.costs, cost) for part in parts) == getattr(costs, cost)
+            assert max(part.costs.peak for part in parts) == costs.peak
+            assert parts[-1].channels == 10
