@@ -28,6 +28,7 @@ __all__: Final = [
     "delete_study",
     "export",
     "measure",
+    "measure_layers",
     "profile",
     "rename_study",
     "search",

@@ -28,10 +28,13 @@ from nas.tabular.regret import summary
 from nas.tabular.replay import Runs, compare
 from nas.tabular.table import load as load_table
 from search_spaces.budget import Budget
+from search_spaces.building import build
 from search_spaces.errors import ExportError, InvalidValueError, TargetError
 from search_spaces.loading import load
 from search_spaces.pricing import prices
+from trials import measuring
 from trials.latency import Condition, Latency
+from trials.layer_times import LayerTimes
 from trials.measuring import probe
 from trials.target_names import TARGETS_FILE, find_target, read_targets
 from trials.targets import TARGETS
@@ -194,6 +197,26 @@ def measure(network: str, *, on: str = "cpu", storage: str | None = None) -> tup
     with Store(url) as store:
         stopwatch = Stopwatch(store, num_classes=found.num_classes, in_channels=found.in_channels)
         return found.name, stopwatch.time(found.architecture, on, again=True).latency
+
+
+def measure_layers(network: str, *, on: str = "cpu", storage: str | None = None) -> tuple[str, LayerTimes]:
+    """Return what a network is called and where its time goes on a target, layer by layer.
+
+    Args:
+        network: See `nas.finding.find_network`.
+        on: A target that runs ONNX Runtime, as a budget names it.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+
+    Raises:
+        UserError: if the network or target is unknown, or the target cannot tell its layers apart.
+    """
+    find_target(on)
+    found = find_network(network, storage_url(storage))
+    built = build(found.architecture, num_classes=found.num_classes, in_channels=found.in_channels)
+    times = measuring.measure_layers(
+        built, resolution=found.architecture.resolution, in_channels=found.in_channels, target=on
+    )
+    return found.name, times
 
 
 def targets() -> dict[str, dict[str, Condition] | str]:

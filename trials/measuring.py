@@ -1,6 +1,7 @@
 """Measures how long a network takes on a target that is named as people name it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ from torch import nn
 from search_spaces.errors import TargetError
 from trials.device_lock import host_lock_path
 from trials.latency import Condition, Latency
+from trials.layer_times import LayerTimes
 from trials.onnx_model import deployed
 from trials.target_names import TARGETS_FILE, find_target
 from trials.targets import TARGETS, Job, TargetSpec
@@ -49,6 +51,33 @@ def measure(
     job = _job(spec, resolution, in_channels, seconds, nominal_ms, lock)
     found = TARGETS[spec.kind].time(deployed(network), job)
     return Latency.from_json({**found.to_json(), "conditions": {"target": spec.name, **found.conditions}})
+
+
+def measure_layers(
+    network: nn.Module,
+    *,
+    resolution: int,
+    in_channels: int,
+    target: str = "cpu",
+    targets_file: Path = TARGETS_FILE,
+) -> LayerTimes:
+    """Return how long each layer takes, and what the device could do at best.
+
+    Args:
+        network: See `measure`.
+        resolution: See `measure`.
+        in_channels: See `measure`.
+        target: One that runs ONNX Runtime.
+        targets_file: See `measure`.
+
+    Raises:
+        UnknownNameError: if no target is called so.
+        TargetError: if the target is away, cannot run the network or cannot tell its layers apart.
+    """
+    spec = find_target(target, targets_file)
+    job = _job(spec, resolution, in_channels, SECONDS, None, None)
+    found = TARGETS[spec.kind].layers(deployed(network), job)
+    return replace(found, conditions={"target": spec.name, **found.conditions})
 
 
 def probe(target: str, *, targets_file: Path = TARGETS_FILE) -> dict[str, Condition]:

@@ -1,5 +1,7 @@
 """The one file that an ssh target runs: times two ONNX files with the protocol of `trials.timing`.
 
+Where it is sent ``peak.onnx`` and ``stream.onnx`` it times the layers of the network instead.
+
 It is packed as ``agent.pyz`` with the few files it needs, reads one JSON object of options from its
 arguments and prints one JSON object: what it found, or ``error``. Python 3.10 and onnxruntime suffice.
 """
@@ -13,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-_PACKED: Final = ("__init__", "timing", "host", "device_lock", "onnx_timing", "onnx_agent")
+_PACKED: Final = ("__init__", "timing", "host", "device_lock", "onnx_timing", "onnx_layers", "onnx_agent")
 _MAIN: Final = "from trials.onnx_agent import main\nmain()\n"
 
 
@@ -51,6 +53,8 @@ def _answer(options: dict[str, Any]) -> dict[str, Any]:
         return {"conditions": onnx_timing.conditions(**setting)}
     with measuring(host_lock_path()) as waited_s:
         conditions = onnx_timing.conditions(**setting)
+        if Path("peak.onnx").exists():
+            return {"layers": _layers(setting, options["seconds"]), "conditions": conditions}
         timing = onnx_timing.time_onnx(
             Path("network.onnx").read_bytes(),
             Path("reference.onnx").read_bytes(),
@@ -59,3 +63,10 @@ def _answer(options: dict[str, Any]) -> dict[str, Any]:
             nominal_ms=options["nominal_ms"],
         )
     return {"timing": asdict(timing), "conditions": conditions | {"waited_s": round(waited_s, 3)}}
+
+
+def _layers(setting: dict[str, Any], seconds: float) -> dict[str, Any]:
+    from trials.onnx_layers import time_layers  # noqa: PLC0415
+
+    files = [Path(f"{name}.onnx").read_bytes() for name in ("network", "peak", "stream")]
+    return time_layers(*files, **setting, seconds=seconds)

@@ -43,7 +43,7 @@ def time_onnx(
     """
     check_runtime(threads=threads, provider=provider)
     runs = [onnx_run(m, threads=threads, provider=provider) for m in (model, reference)]
-    with _pinned(host.cores()[:1]):
+    with pinned(host.cores()[:1]):
         return time_network(*runs, seconds=seconds, nominal_ms=nominal_ms)
 
 
@@ -66,7 +66,7 @@ def onnx_run(model: bytes, *, threads: int, provider: str = CPU) -> Run:
     One thread on a CPU is timed by its own clock, which stands still while another process has the
     core; several threads, or another device, are timed by the wall clock.
     """
-    session = onnxruntime.InferenceSession(model, _options(threads), providers=[provider])
+    session = onnxruntime.InferenceSession(model, session_options(threads), providers=[provider])
     (entry,) = session.get_inputs()
     kind = np.float16 if entry.type == "tensor(float16)" else np.float32
     images = {entry.name: np.random.default_rng(0).standard_normal(entry.shape).astype(kind)}
@@ -102,7 +102,8 @@ def conditions(*, threads: int, provider: str = CPU) -> dict[str, Any]:
     }
 
 
-def _options(threads: int) -> Any:
+def session_options(threads: int) -> Any:
+    """Return the options of a session on so many threads, each kept on a core of its own."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -114,7 +115,7 @@ def _options(threads: int) -> Any:
 
 
 @contextmanager
-def _pinned(cores: Sequence[int]) -> Iterator[None]:
+def pinned(cores: Sequence[int]) -> Iterator[None]:
     """Keep the calling thread on some cores for a while, where the system can."""
     if not hasattr(os, "sched_setaffinity"):
         yield

@@ -1,5 +1,6 @@
 """nas measure: how long a network takes on a device."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,23 +20,38 @@ def COMMAND(  # noqa: N802
         str,
         typer.Option("--on", metavar="TARGET", help="cpu, cuda, ssh://user@host, or a name in targets.yaml."),
     ] = "cpu",
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Show where the time goes, block by block.", show_default=False)
+    ] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="With --layers: write the roofline as HTML."),
+    ] = None,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
     """Measure how long a network takes to classify one image.
 
     The figure is the median with its 95 % interval, under the conditions printed below it; it is kept
-    and used by searches.
+    and used by searches. With --layers, each layer's time is set against what the device could do at
+    best.
 
-    Example: nas measure mobilenet_v2_1.0_224 --on cpu
+    Example: nas measure mobilenet_v2_1.0_224 --on cpu --layers --to roofline.html
     """
-    import json as json_format
+    if layers or to is not None:
+        _layers(network, on, to, storage, as_json=json)
+    else:
+        _whole(network, on, storage, as_json=json)
+
+
+def _whole(network: str, on: str, storage: str | None, *, as_json: bool) -> None:
+    import json
 
     from nas import api
 
     name, latency = api.measure(network, on=on, storage=storage)
-    if json:
-        typer.echo(json_format.dumps({"version": 1, "network": name, **latency.to_json()}, indent=2))
+    if as_json:
+        typer.echo(json.dumps({"version": 1, "network": name, **latency.to_json()}, indent=2))
         return
     typer.echo(
         f"{name}: {latency.median_ms:.4g} ms, 95 % interval {latency.low_ms:.4g} to {latency.high_ms:.4g}, "
@@ -43,3 +59,23 @@ def COMMAND(  # noqa: N802
     )
     for condition, value in latency.conditions.items():
         typer.echo(f"  {condition:<14}{value}")
+
+
+def _layers(network: str, on: str, to: Path | None, storage: str | None, *, as_json: bool) -> None:
+    import json
+
+    from dashboards.figures import layer_times
+    from dashboards.tables import terminal
+    from nas import api
+    from nas.commands._layer_table import layer_table
+    from search_spaces.errors import InvalidValueError
+
+    if to is not None and not to.resolve().parent.is_dir():
+        raise InvalidValueError(f"Cannot write '{to}': expected a file in a folder that exists.")
+    name, times = api.measure_layers(network, on=on, storage=storage)
+    if to is not None:
+        layer_times.draw(times, name).write_html(to, include_plotlyjs=True)
+    if as_json:
+        typer.echo(json.dumps({"version": 1, "network": name, **times.to_json()}, indent=2))
+    else:
+        terminal().print(layer_table(times, name))

@@ -13,8 +13,10 @@ from typing import Final
 
 from torch import nn
 
+from search_spaces.errors import TargetError
 from search_spaces.shelf import Shelf
 from trials.latency import Condition, Latency
+from trials.layer_times import LayerTimes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,18 @@ class Target(ABC):
         Raises:
             TargetError: if nothing does.
         """
+
+    def layers(self, network: nn.Module, job: Job) -> LayerTimes:
+        """Return how long each layer takes, where the device can tell.
+
+        Raises:
+            TargetError: if the device is away, cannot run it or cannot tell.
+        """
+        del network
+        raise TargetError(
+            f"The target '{job.address or type(self).__name__.lower()}' tells how long a network takes, not "
+            f"its layers: expected one that runs ONNX Runtime, cpu or ssh://user@host."
+        )
 
 
 TARGETS: Final = Shelf[Target](__name__, "TARGET", "target")

@@ -13,8 +13,12 @@ from typing_extensions import override
 from search_spaces.errors import TargetError
 from trials.device_lock import measuring
 from trials.latency import Condition, Latency
+from trials.layer_times import LayerTimes, layer_times
+from trials.modules import modules_of
+from trials.onnx_layers import time_layers
 from trials.onnx_model import onnx_model, reference_model
 from trials.onnx_timing import check_runtime, conditions, time_onnx
+from trials.roofs import peak_macs, peak_model, stream_model
 from trials.targets import Job, Target
 
 
@@ -37,6 +41,17 @@ class Cpu(Target):
                 nominal_ms=job.nominal_ms,
             )
         return Latency.of(timing, found | {"waited_s": round(waited_s, 3)})
+
+    @override
+    def layers(self, network: nn.Module, job: Job) -> LayerTimes:
+        threads, dtype = _checked(job)
+        shape = {"resolution": job.resolution, "in_channels": job.in_channels}
+        model, modules = onnx_model(network, **shape, dtype=dtype), modules_of(network, **shape)
+        roofs = peak_model(dtype), stream_model()
+        with measuring(job.lock):
+            found = conditions(threads=threads) | {"dtype": dtype, "resolution": job.resolution}
+            told = time_layers(model, *roofs, threads=threads, seconds=job.seconds)
+        return layer_times(told, modules, peak_macs(), found)
 
     @override
     def probe(self, job: Job) -> Mapping[str, Condition]:

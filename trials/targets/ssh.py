@@ -22,8 +22,11 @@ from typing_extensions import override
 
 from search_spaces.errors import TargetError
 from trials.latency import Condition, Latency
+from trials.layer_times import LayerTimes, layer_times
+from trials.modules import modules_of
 from trials.onnx_agent import packed
 from trials.onnx_model import onnx_model, reference_model
+from trials.roofs import peak_macs, peak_model, stream_model
 from trials.targets import Job, Target
 from trials.timing import Timing
 
@@ -71,6 +74,25 @@ class Ssh(Target):
         except (KeyError, TypeError) as error:
             raise _nonsense(job, json.dumps(answer)) from error
         return Latency.of(timing, conditions | {"dtype": dtype, "resolution": job.resolution})
+
+    @override
+    def layers(self, network: nn.Module, job: Job) -> LayerTimes:
+        dtype = str(job.options["dtype"])
+        shape = {"resolution": job.resolution, "in_channels": job.in_channels}
+        model, modules = onnx_model(network, **shape, dtype=dtype), modules_of(network, **shape)
+        files = {
+            "agent.pyz": packed(),
+            "network.onnx": model,
+            "peak.onnx": peak_model(dtype),
+            "stream.onnx": stream_model(),
+        }
+        answer = _answer(job, files, seconds=job.seconds)
+        try:
+            told, conditions = answer["layers"], dict(answer["conditions"])
+            more = {"dtype": dtype, "resolution": job.resolution}
+            return layer_times(told, modules, peak_macs(), conditions | more)
+        except (KeyError, TypeError) as error:
+            raise _nonsense(job, json.dumps(answer)) from error
 
     @override
     def probe(self, job: Job) -> Mapping[str, Condition]:

@@ -13,7 +13,7 @@ import pytest
 from torch import nn
 
 from search_spaces.errors import TargetError
-from trials.measuring import measure, probe
+from trials.measuring import measure, measure_layers, probe
 
 NETWORK = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
@@ -95,6 +95,14 @@ def target(board, tmp_path):
 
 def timed(words, seconds=0.1):
     return measure(NETWORK, resolution=8, in_channels=1, seconds=seconds, **words)
+
+
+@pytest.mark.slow
+def test_layers_are_timed_there_too(target):
+    times = measure_layers(NETWORK, resolution=8, in_channels=1, **target(dtype="int8"))
+    assert times.conditions["target"] == "board"
+    assert sum(layer.macs for layer in times.layers) == 8 * 9 * 36
+    assert all(layer.time_ms > 0 for layer in times.layers)
 
 
 @pytest.mark.slow

@@ -1,0 +1,105 @@
+"""Where the time of a network goes: the gap to the peak in every block, and the roofline of its layers.
+
+The gap is what a block's time exceeds the time of its multiply-accumulates at the peak rate (after Lavin,
+2024, https://arxiv.org/abs/2404.03617). The roofline bounds a layer's rate by the peak and by what memory
+brings at the layer's MACs per byte (Williams, Waterman, Patterson, 2009,
+https://doi.org/10.1145/1498765.1498785).
+"""
+
+from typing import Final
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from trials.layer_times import LayerTime, LayerTimes
+
+_AT_PEAK: Final = "#2a78b5"
+_GAP: Final = "#f2a65a"
+_COLOURS: Final = ("#2a78b5", "#d1495b", "#3c8d5a", "#7b5ea7", "#c08a2d", "#4f6d7a")
+_TO_GMACS: Final = 1e-6  # MACs per millisecond to billions per second
+
+
+def draw(times: LayerTimes, name: str) -> go.Figure:
+    """Return both views side by side.
+
+    Args:
+        times: Of the layers of a network.
+        name: What the network is called.
+    """
+    titles = ("Time of each block", "Roofline")
+    figure = make_subplots(rows=1, cols=2, column_widths=[0.5, 0.5], subplot_titles=titles)
+    _add_gap(figure, times)
+    _add_roofline(figure, times)
+    figure.update_layout(
+        title=f"{name} on {times.conditions['target']}: {times.time_ms:.3g} ms in layers, "
+        f"{times.ideal_ms:.3g} ms of it at the peak rate",
+        template="plotly_white",
+        barmode="stack",
+        height=max(480, 22 * len(times.blocks()) + 160),
+        legend={"orientation": "h", "y": -0.15},
+    )
+    return figure
+
+
+def _add_gap(figure: go.Figure, times: LayerTimes) -> None:
+    blocks = times.blocks()
+    names = [block.name for block in blocks]
+    ideal_ms = [block.macs / times.peak_macs_per_ms for block in blocks]
+    gap_ms = [block.time_ms - ideal for block, ideal in zip(blocks, ideal_ms, strict=True)]
+    for words, values_ms, colour in (("at the peak rate", ideal_ms, _AT_PEAK), ("gap", gap_ms, _GAP)):
+        bars = go.Bar(
+            x=values_ms,
+            y=names,
+            name=words,
+            orientation="h",
+            marker_color=colour,
+            hovertemplate="%{y}: %{x:.3g} ms " + words + "<extra></extra>",
+        )
+        figure.add_trace(bars, row=1, col=1)
+    figure.update_xaxes(title="ms", row=1, col=1)
+    figure.update_yaxes(autorange="reversed", row=1, col=1)
+
+
+def _add_roofline(figure: go.Figure, times: LayerTimes) -> None:
+    computing = [layer for layer in times.layers if layer.macs and layer.moved_bytes]
+    intensities = np.array([layer.macs / layer.moved_bytes for layer in computing])
+    x = np.geomspace(min(intensities.min() / 2, 0.1), intensities.max() * 2, 100)
+    roof = np.minimum(times.peak_macs_per_ms, times.peak_bytes_per_ms * x)
+    line = go.Scatter(
+        x=x,
+        y=roof * _TO_GMACS,
+        name="roof: compute, main memory",
+        mode="lines",
+        line={"color": "#444", "dash": "dash"},
+        hoverinfo="skip",
+    )
+    figure.add_trace(line, row=1, col=2)
+    longest_ms = max(layer.time_ms for layer in computing)
+    kinds = sorted({_kind(layer) for layer in computing})
+    for kind, colour in zip(kinds, _COLOURS, strict=False):
+        layers = [layer for layer in computing if _kind(layer) == kind]
+        figure.add_trace(_points(layers, kind, colour, longest_ms), row=1, col=2)
+    figure.update_xaxes(title="MACs per byte moved", type="log", row=1, col=2)
+    figure.update_yaxes(title="GMACs/s", type="log", row=1, col=2)
+
+
+def _points(layers: list[LayerTime], kind: str, colour: str, longest_ms: float) -> go.Scatter:
+    return go.Scatter(
+        x=[layer.macs / layer.moved_bytes for layer in layers],
+        y=[layer.macs / layer.time_ms * _TO_GMACS for layer in layers],
+        name=kind,
+        mode="markers",
+        marker={
+            "color": colour,
+            "opacity": 0.7,
+            "size": [6 + 18 * (layer.time_ms / longest_ms) ** 0.5 for layer in layers],
+        },
+        text=[f"{layer.name}<br>{layer.time_ms:.3g} ms" for layer in layers],
+        hovertemplate="%{text}<br>%{x:.3g} MACs per byte, %{y:.3g} GMACs/s<extra></extra>",
+    )
+
+
+def _kind(layer: LayerTime) -> str:
+    """Return dense or thin: fewer than 16 MACs for each byte is where memory decides."""
+    return "thin" if layer.macs < 16 * layer.moved_bytes else "dense"

@@ -1,0 +1,44 @@
+"""Where the time of a network goes, as a table for a terminal."""
+
+from rich.table import Table
+
+from search_spaces.units import format_count
+from trials.layer_times import LayerTime, LayerTimes
+
+_BAR = 24
+
+
+def layer_table(times: LayerTimes, name: str) -> Table:
+    """Return a row for each block and one for the whole network.
+
+    Args:
+        times: Of its layers.
+        name: What it is called.
+    """
+    table = Table(
+        title=f"{name} on {times.conditions['target']}: {times.time_ms:.3g} ms in layers, "
+        f"{times.ideal_ms:.3g} ms at the peak of {times.peak_macs_per_ms / 1e6:.3g} GMACs/s",
+        title_justify="left",
+        caption="efficiency: the rate of a block's MACs as a share of the peak",
+        caption_justify="left",
+        box=None,
+        padding=(0, 1, 0, 0),
+    )
+    for heading in ("block", "MACs", "time", "share", "efficiency", ""):
+        table.add_column(heading, justify="left" if heading in {"block", ""} else "right", no_wrap=True)
+    blocks = times.blocks()
+    longest_ms = max(block.time_ms for block in blocks)
+    for block in blocks:
+        bar = "█" * round(_BAR * block.time_ms / longest_ms)
+        table.add_row(block.name, *_figures(block, times), bar)
+    return table
+
+
+def _figures(block: LayerTime, times: LayerTimes) -> tuple[str, str, str, str]:
+    efficiency = block.macs / (block.time_ms * times.peak_macs_per_ms)
+    return (
+        format_count(block.macs),
+        f"{block.time_ms:.3g} ms",
+        f"{block.time_ms / times.time_ms:.1%}",
+        f"{efficiency:.1%}" if block.macs else "-",
+    )
