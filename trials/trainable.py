@@ -1,5 +1,6 @@
 """One trial from its description to its weights, wherever a worker runs it."""
 
+import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -8,16 +9,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import nn
 
 import search_spaces
+from search_spaces.architecture import Architecture
 from search_spaces.errors import DataError
 from trials.checkpoint import write_whole
 from trials.datasets import open_images
 from trials.device_lock import host_lock_path
 from trials.errors import DamagedCheckpointError
 from trials.images import Splits
+from trials.joining import joined
 from trials.recipe import Recipe
 from trials.result import EpochResult
 from trials.seeding import seeded_build, trial_seed
@@ -47,6 +50,8 @@ class TrialConfig:
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         cache: Folder of decoded images that workers share, or None to decode in memory.
         fingerprint: What the images' fingerprint must be, or None to take any.
+        start: Weights to begin with, the safetensors file of a trial; None begins from scratch.
+        joined: Whether it learns from the validation images too, see `trials.joining`.
     """
 
     architecture: str
@@ -62,6 +67,8 @@ class TrialConfig:
     device: str = "cpu"
     cache: str | None = None
     fingerprint: str | None = None
+    start: str | None = None
+    joined: bool = False
 
 
 def run_trial(config: dict[str, Any], report: Callable[[EpochResult], None]) -> None:
@@ -84,13 +91,12 @@ def run_trial(config: dict[str, Any], report: Callable[[EpochResult], None]) -> 
     cache = None if told.cache is None else Path(told.cache)
     splits = open_images(told.data, seed=told.data_seed, cache=cache)
     _check_images(splits, told)
+    if told.joined:
+        splits = joined(splits, seed=told.data_seed, cache=cache)
     architecture = search_spaces.Architecture.from_json(told.architecture)
     seed = trial_seed(told.seed, told.trial)
-    network = seeded_build(
-        lambda: search_spaces.build(architecture, num_classes=told.num_classes, in_channels=told.in_channels),
-        seed,
-    )
-    for result in _epochs(network, splits, told, architecture.resolution, seed):
+    network = _network(architecture, told, seed)
+    for result in _epochs(network, splits, told, architecture, seed):
         if result.final:
             write_weights(Path(told.folder) / WEIGHTS, network, splits, told.architecture)
         report(result)
@@ -120,20 +126,37 @@ def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: 
     write_whole(path, save(tensors, metadata={"network": json.dumps(beside, sort_keys=True)}))
 
 
+def _network(architecture: Architecture, told: TrialConfig, seed: int) -> nn.Module:
+    """Return the network with the weights that its training begins with."""
+    network: nn.Module = seeded_build(
+        lambda: search_spaces.build(architecture, num_classes=told.num_classes, in_channels=told.in_channels),
+        seed,
+    )
+    if told.start is not None:
+        network.load_state_dict(load_file(told.start))
+    return network
+
+
 def _epochs(
-    network: nn.Module, splits: Splits, told: TrialConfig, resolution: int, seed: int
+    network: nn.Module, splits: Splits, told: TrialConfig, architecture: Architecture, seed: int
 ) -> Iterator[EpochResult]:
     checkpoint = Path(told.folder) / CHECKPOINT
+    begun_from = {
+        "architecture": architecture.fingerprint,
+        "start": "" if told.start is None else hashlib.sha256(Path(told.start).read_bytes()).hexdigest(),
+        "images to learn from": "train and validation" if told.joined else "train",
+    }
 
     def epochs() -> Iterator[EpochResult]:
         return train(
             network,
             splits,
             Recipe.from_json(told.recipe),
-            resolution=resolution,
+            resolution=architecture.resolution,
             seed=seed,
             device=torch.device(told.device),
             checkpoint=checkpoint,
+            begun_from=begun_from,
             lock=host_lock_path(),
         )
 

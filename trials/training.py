@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ def train(
     seed: int,
     device: torch.device,
     checkpoint: Path | None = None,
+    begun_from: Mapping[str, str] | None = None,
     lock: Path | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[EpochResult]:
@@ -49,6 +50,8 @@ def train(
         seed: Of the order, the augmentation and the network's own randomness; see `trial_seed`.
         device: Where to train.
         checkpoint: File of the training's state, or None to keep none.
+        begun_from: What else tells this training from another, by topic: its architecture, the weights it
+            begins with. A checkpoint in which any of it differs is refused.
         lock: The host's lock that keeps measurements apart from training, see `device_lock`; None
             where nothing is measured.
         clock: Returns seconds.
@@ -80,7 +83,7 @@ def train(
         prepare=prepare,
         recalibrating=learning.shuffled(recipe.batch_size, generator(seed, "recalibration")),
     )
-    identity = _identity(splits, recipe, resolution, seed)
+    identity = {**_identity(splits, recipe, resolution, seed), **(begun_from or {})}
     history = _restored(learner, identity, checkpoint, device)
     for epoch in range(1, recipe.epochs + 1):
         if epoch > len(history):

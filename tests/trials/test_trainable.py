@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 import search_spaces
 from search_spaces.errors import DataError, RecipeError
+from trials.errors import CheckpointError
 from trials.recipe import Recipe
 from trials.result import EpochResult
 from trials.trainable import CHECKPOINT, WEIGHTS, ray_trainable, run_trial
@@ -97,6 +98,36 @@ def test_images_that_changed_since_the_search_began_stop_the_trial(config):
         run_trial({**config, "num_classes": 10}, print)
     with pytest.raises(DataError, match="have changed since"):
         run_trial({**config, "fingerprint": "0" * 64}, print)
+
+
+def test_a_checkpoint_of_another_architecture_or_start_is_refused(config):
+    def stop(_):
+        raise StopError
+
+    with pytest.raises(StopError):
+        run_trial(config, stop)
+    space, other = search_spaces.load("hybrid_small"), None
+    rng = np.random.default_rng(1)
+    resolution = json.loads(config["architecture"])["resolution"]
+    while other is None or other.resolution != resolution:
+        other = space.sample(rng)
+    with pytest.raises(CheckpointError, match="training with other architecture"):
+        run_trial({**config, "architecture": other.to_json()}, stop)
+    with pytest.raises(CheckpointError, match="training with other images to learn from"):
+        run_trial({**config, "joined": True}, stop)
+
+
+def test_a_training_begins_from_the_weights_it_is_given(config, tmp_path):
+    slow = Recipe(name="slow", epochs=1, batch_size=64, learning_rate=1e-12, precision="fp32")
+    results_of(config)
+    start = tmp_path / "00012" / WEIGHTS
+    again = {**config, "recipe": slow.to_json(), "folder": str(tmp_path / "again"), "start": str(start)}
+    results_of(again)
+    before, after = load_file(start), load_file(tmp_path / "again" / WEIGHTS)
+    weights = [name for name in before if "running" not in name and "num_batches" not in name]
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in weights)
+    with pytest.raises(CheckpointError, match="training with other start"):
+        results_of({**again, "start": None})
 
 
 def test_a_recipe_that_cannot_be_used_is_told(config):
