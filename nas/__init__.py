@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from nas.api import measure as measure
     from nas.api import profile as profile
     from nas.api import rename_study as rename_study
+    from nas.api import retrain as retrain
     from nas.api import search as search
     from nas.api import show as show
     from nas.api import studies as studies
@@ -31,6 +32,7 @@ __all__: Final = [
     "measure_layers",
     "profile",
     "rename_study",
+    "retrain",
     "search",
     "show",
     "studies",

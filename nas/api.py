@@ -10,7 +10,7 @@ import torch
 from optuna.storages import RDBStorage
 
 from dashboards.result import SearchResult
-from nas import keeping
+from nas import keeping, retraining
 from nas.delivery import deliver
 from nas.finding import find_network
 from nas.keeping import KeptStudy
@@ -18,6 +18,7 @@ from nas.latencies import Stopwatch, with_latencies
 from nas.plan import plan_search
 from nas.profiling import SpaceProfile, profile_space
 from nas.progress import Progress
+from nas.retraining import RetrainResult
 from nas.samplers import SAMPLERS
 from nas.searching import run_search
 from nas.storage.opening import open_storage, storage_url
@@ -36,6 +37,7 @@ from trials import measuring
 from trials.latency import Condition, Latency
 from trials.layer_times import LayerTimes
 from trials.measuring import probe
+from trials.recipes import load_recipe
 from trials.target_names import TARGETS_FILE, find_target, read_targets
 from trials.targets import TARGETS
 
@@ -114,6 +116,47 @@ def show(study: str | None = None, *, storage: str | None = None) -> SearchResul
     """
     url = storage_url(storage)
     return _known(find(open_storage(url), study), url)
+
+
+def retrain(
+    study: str | None = None,
+    *,
+    trial: int | None = None,
+    top: int = 1,
+    recipe: str = "full",
+    from_weights: bool = False,
+    storage: str | None = None,
+    told: Callable[[str], None] | None = None,
+) -> RetrainResult:
+    """Train the winner of a search to convergence, test it once, and let `export` use its weights.
+
+    The same call again goes on after a kill where it was.
+
+    Args:
+        study: Its name, or ``STUDY#12`` for one of its networks; by default the latest study.
+        trial: Number of the network; by default the best that fits.
+        top: How many of the best are compared by a longer training first; the best of them is kept.
+        recipe: How they are trained, a file in trials/recipes or YAML.
+        from_weights: Whether they begin with the weights of the search and not from scratch.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+        told: Called with what happens, in words.
+
+    Raises:
+        UserError: if something given cannot be used, or the training cannot go on.
+    """
+    training = load_recipe(recipe)
+    chosen, number = split_network(study)
+    found = find(open_storage(storage_url(storage)), chosen)
+    networks = retraining.chosen(result_of(found), trial=trial if trial is not None else number, top=top)
+    return retraining.retrain(
+        found,
+        networks,
+        training,
+        from_weights=from_weights,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+        threads=None,
+        told=told or (lambda _: None),
+    )
 
 
 def studies(*, storage: str | None = None) -> tuple[KeptStudy, ...]:

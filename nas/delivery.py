@@ -1,6 +1,7 @@
 """Hands a network of a study over, with everything a stranger wants to know of it."""
 
 import re
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -10,15 +11,14 @@ import torch
 
 from dashboards.result import Network, SearchResult
 from nas.exporting import export_network
+from nas.retrained import Retrained, latest, weights_of
 from nas.study import folder_of, images_of, settings_of
-from nas.study_name import IMAGES
+from nas.study_images import images_for
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ExportError
 from search_spaces.units import format_count
-from trials.datasets import open_images
 from trials.final_test import final_scores
 from trials.recipe import Recipe
-from trials.trainable import WEIGHTS
 
 _RIVALS: Final = 5
 _TESTED: Final = "nas:test:"  # and the number of the trial: looked at once, then remembered
@@ -51,12 +51,14 @@ def deliver(
         ExportError: if the folder, the name or the weights cannot be used.
         DataError: if the images have moved or changed since the search.
     """
-    weights = Path(folder_of(study)) / "trials" / f"{network.trial:05d}" / WEIGHTS
+    weights = weights_of(study, Path(folder_of(study)), network.trial)
     if not weights.exists():
         raise ExportError(
             f"Network #{network.trial} of '{study.study_name}' has no weights at '{weights}': expected the "
-            f"file that its training wrote. Bring the folder back, or search again under another name."
+            f"file that its training wrote. Bring the folder back, or train it again: nas retrain "
+            f"{shlex.quote(study.study_name)} --trial {network.trial}"
         )
+    retrained = latest(study, network.trial)
     images = images_of(study)
     return export_network(
         Architecture.from_json(network.architecture),
@@ -70,7 +72,7 @@ def deliver(
         std=images["std"],
         provenance=lambda: _provenance(study, network, _test_accuracy(study, network, weights)),
         rivals=[_rival(other) for other in result.networks if _is_rival(other, network)][:_RIVALS],
-        recipe=settings_of(study).recipe,
+        recipe=settings_of(study).recipe if retrained is None else retrained.recipe,
         deploy=deploy,
         into=into,
         force=force,
@@ -79,14 +81,16 @@ def deliver(
 
 def _provenance(study: optuna.Study, network: Network, tested: str) -> dict[str, str]:
     """Return where a network comes from, by topic."""
-    settings = settings_of(study)
+    settings, retrained = settings_of(study), latest(study, network.trial)
     budgets = " ".join(f"--budget {text}" for text in settings.budgets)
     data = re.split(r"[/\\]", settings.data)[-1]
     told = {
         "budget": " and ".join(settings.budgets),
         "accuracy": f"{_accuracy(network)} on validation images, {tested} on test images",
         "data": data,
-        "recipe": f"{settings.recipe['name']}, {network.epochs} epochs",
+        "recipe": f"{settings.recipe['name']}, {network.epochs} epochs"
+        if retrained is None
+        else _retraining(retrained, settings.recipe["name"]),
         "study": f"{study.study_name}#{network.trial}",
         "seed": str(settings.seed),
         "versions": f"nas {version('nas')}, torch {version('torch')}",
@@ -100,27 +104,33 @@ def _provenance(study: optuna.Study, network: Network, tested: str) -> dict[str,
 
 def _test_accuracy(study: optuna.Study, network: Network, weights: Path) -> str:
     """Return the accuracy on the test images in words; they are looked at once for each network."""
-    key = f"{_TESTED}{network.trial}"
+    retrained = latest(study, network.trial)
+    key = f"{_TESTED}{network.trial}" + ("" if retrained is None else f":{retrained.weights}")
     known: dict[str, Any] | None = study.user_attrs.get(key)
+    if retrained is not None and retrained.test_accuracy is not None:
+        known = {
+            "accuracy": retrained.test_accuracy,
+            "standard_error": retrained.test_standard_error,
+        }
     if known is None:
-        settings = settings_of(study)
-        cache = Path(folder_of(study)).parent / IMAGES
-        splits = open_images(settings.data, seed=settings.seed, cache=cache)
-        if splits.fingerprint != settings.data_fingerprint:
-            raise ExportError(
-                f"The images '{settings.data}' have changed since the search: expected those it was begun "
-                f"with, to test the network on. Bring them back, then export again."
-            )
+        splits = images_for(study)
         scores = final_scores(
             Architecture.from_json(network.architecture),
             weights,
             splits,
-            Recipe.from_json(settings.recipe),
+            Recipe.from_json(settings_of(study).recipe if retrained is None else retrained.recipe),
             torch.device("cuda" if torch.cuda.is_available() else "cpu"),
         )
         known = {"accuracy": scores.accuracy, "standard_error": scores.standard_error}
         study.set_user_attr(key, known)
     return f"{known['accuracy']:.2%} ± {100 * known['standard_error']:.2f}"
+
+
+def _retraining(retrained: Retrained, searched_with: str) -> str:
+    """Return in words how a network was trained again."""
+    learnt = "the training and validation images" if retrained.joined else "the training images"
+    begun = f"from the weights of {searched_with}" if retrained.from_weights else "from scratch"
+    return f"{retrained.recipe['name']}, {retrained.recipe['epochs']} epochs {begun} on {learnt}"
 
 
 def _is_rival(other: Network, network: Network) -> bool:

@@ -3,6 +3,7 @@
 import difflib
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import optuna
@@ -13,6 +14,7 @@ from optuna.trial import TrialState
 
 from dashboards.result import Network, SearchResult, best_first
 from nas import record
+from nas.retrained import Retrained, ranked
 from nas.settings import Settings
 from nas.storage.connecting import shown
 from search_spaces.errors import StudyError
@@ -130,6 +132,7 @@ def result_of(
     """Return the search so far as views are handed it."""
     settings = settings_of(study)
     trials = [t for t in study.get_trials(deepcopy=False) if record.described(t)]
+    again = ranked(study)
     storage = study._storage  # noqa: SLF001 -- Optuna has no public way
     backend = getattr(storage, "_backend", storage)
     return SearchResult(
@@ -142,10 +145,19 @@ def result_of(
         sampler=settings.sampler,
         seed=settings.seed,
         trained=sum(map(record.trained, trials)),
-        networks=best_first([record.network_of(t, settings.budgets) for t in trials]),
+        networks=best_first(
+            [_settled(record.network_of(t, settings.budgets), again.get(t.number)) for t in trials]
+        ),
         overhead=overhead,
         interrupted=interrupted,
     )
+
+
+def _settled(network: Network, again: Retrained | None) -> Network:
+    """Return a network with what a longer training says of it, if it had one."""
+    if again is None:
+        return network
+    return replace(network, retrained_accuracy=again.accuracy, retrained_error=again.standard_error)
 
 
 def split_network(text: str | None) -> tuple[str | None, int | None]:

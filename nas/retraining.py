@@ -1,0 +1,260 @@
+"""Trains networks of a search to convergence: the few best to compare them, the winner to keep it."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+import torch
+
+from dashboards.result import Network, SearchResult
+from nas.lock import only_driver
+from nas.retrained import Retrained, final, ranked, remember
+from nas.study import delivered, folder_of, images_of, settings_of
+from nas.study_images import image_cache_of, images_for
+from search_spaces.architecture import Architecture
+from search_spaces.errors import InvalidValueError, StudyError
+from search_spaces.units import format_seconds
+from trials.errors import TrainingError
+from trials.evaluation import Scores
+from trials.final_test import final_scores
+from trials.recipe import Recipe
+from trials.result import EpochResult
+from trials.trainable import CHECKPOINT, WEIGHTS, TrialConfig, run_trial
+
+VERSION: Final = 1
+FOLDER: Final = "retrained"
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainResult:
+    """What a retraining ended with.
+
+    Attributes:
+        study: Its name.
+        winner: The network that is kept, trained on all but the test images, and tested.
+        compared: The few best after a longer training on the training images alone, best first; none if
+            only one was asked for.
+    """
+
+    study: str
+    winner: Retrained
+    compared: tuple[Retrained, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name with a format version, as ``--json`` prints them."""
+        return {"version": VERSION, **asdict(self)}
+
+
+def chosen(result: SearchResult, *, trial: int | None, top: int) -> tuple[Network, ...]:
+    """Return the networks that are to be trained again, best first.
+
+    Raises:
+        InvalidValueError: if `top` is no number of networks, or given beside `trial`.
+        StudyError: if there are none, or too few.
+    """
+    if top < 1 or (trial is not None and top > 1):
+        raise InvalidValueError(
+            f"Cannot retrain the top {top}{' and one trial' if trial is not None else ''}: expected --top of "
+            f"at least 1, or --trial alone."
+        )
+    if trial is not None or top == 1:
+        return (delivered(result, trial),)
+    found = tuple(n for n in result.networks if n.state == "complete" and n.fits)[:top]
+    if len(found) < top:
+        raise StudyError(
+            f"'{result.study}' has {len(found)} networks that fit and were trained to the end: expected "
+            f"{top} for --top {top}. Let the search go on, or ask for fewer."
+        )
+    return found
+
+
+def retrain(
+    study: optuna.Study,
+    networks: Sequence[Network],
+    recipe: Recipe,
+    *,
+    from_weights: bool,
+    device: str,
+    threads: int | None,
+    told: Told,
+) -> RetrainResult:
+    """Train networks of a study again and keep what came of it; goes on after a kill where it was.
+
+    Several are compared by their validation accuracy after learning from the training images. The winner, or
+    the only one, then learns from the validation images too, and is tested once.
+
+    Args:
+        study: In which they were found.
+        networks: Complete ones.
+        recipe: How they are trained.
+        from_weights: Whether they begin with the weights that they have, not from scratch.
+        device: Where, as torch calls it.
+        threads: CPU threads, or None for torch's own choice.
+        told: Called with what happens, in words.
+
+    Raises:
+        StudyError: if the study is being searched, or weights to begin with are missing.
+        DataError: if its images have changed.
+        TrainingError: if no training reaches its end.
+    """
+    with only_driver(Path(folder_of(study)), study.study_name):
+        work = _Work(study, recipe, from_weights=from_weights, device=device, threads=threads, told=told)
+        compared = work.compared(networks) if len(networks) > 1 else ()
+        first = compared[0].trial if compared else networks[0].trial
+        winner = work.kept(next(n for n in networks if n.trial == first))
+    return RetrainResult(study=study.study_name, winner=winner, compared=compared)
+
+
+class _Work:
+    """Retrainings in one study by one recipe."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        recipe: Recipe,
+        *,
+        from_weights: bool,
+        device: str,
+        threads: int | None,
+        told: Told,
+    ) -> None:
+        self._study, self._recipe, self._from_weights = study, recipe, from_weights
+        self._device, self._threads, self._told = device, threads, told
+        self._folder = Path(folder_of(study))
+        self._splits = images_for(study)
+
+    def compared(self, networks: Sequence[Network]) -> tuple[Retrained, ...]:
+        """Return the networks after learning from the training images, best first.
+
+        Raises:
+            TrainingError: if none of the trainings reaches its end.
+        """
+        found, failed = [], None
+        for network in networks:
+            try:
+                found.append(self._ranked(network))
+            except TrainingError as error:
+                self._told(f"#{network.trial} failed: {error}")
+                failed = error
+        if failed is not None and not found:
+            raise failed
+        return tuple(sorted(found, key=lambda one: (-(one.accuracy or 0.0), one.trial)))
+
+    def kept(self, network: Network) -> Retrained:
+        """Return a network after learning from all but the test images, which it is then tested on."""
+        known, weights = final(self._study, network.trial), self._place(network, joined=True) / WEIGHTS
+        if known is not None and known.weights == self._below(weights) and weights.exists():
+            return known
+        _, seconds = self._train(network, joined=True)
+        scores = final_scores(
+            Architecture.from_json(network.architecture),
+            weights,
+            self._splits,
+            self._recipe,
+            torch.device(self._device),
+        )
+        found = self._record(network, joined=True, seconds=seconds, test=scores)
+        error = 100 * scores.standard_error
+        self._told(f"#{network.trial} reads {scores.accuracy:.2%} ± {error:.2f} of the test images")
+        return found
+
+    def _ranked(self, network: Network) -> Retrained:
+        known = ranked(self._study).get(network.trial)
+        weights = self._place(network, joined=False) / WEIGHTS
+        if known is not None and known.weights == self._below(weights) and weights.exists():
+            return known
+        last, seconds = self._train(network, joined=False)
+        return self._record(network, joined=False, seconds=seconds, judged=last)
+
+    def _train(self, network: Network, *, joined: bool) -> tuple[EpochResult, float]:
+        """Return the last epoch of a training and its seconds."""
+        learnt = "training and validation" if joined else "training"
+        self._told(
+            f"#{network.trial} learns from the {learnt} images by {self._recipe.name}, "
+            f"{self._recipe.epochs} epochs"
+        )
+        results: list[EpochResult] = []
+
+        def report(result: EpochResult) -> None:
+            results.append(result)
+            self._told(self._line(network, results, joined=joined))
+
+        run_trial(asdict(self._config(network, joined=joined)), report)
+        (self._place(network, joined=joined) / CHECKPOINT).unlink(missing_ok=True)
+        return results[-1], sum(result.seconds for result in results)
+
+    def _line(self, network: Network, results: Sequence[EpochResult], *, joined: bool) -> str:
+        last, epochs = results[-1], self._recipe.epochs
+        left_s = (epochs - last.epoch) * sum(r.seconds for r in results) / len(results)
+        judged = "" if joined else f"  {last.accuracy:.2%} ± {100 * last.standard_error:.2f}"
+        left = f"  about {format_seconds(left_s)} left" if last.epoch < epochs else ""
+        return f"#{network.trial} epoch {last.epoch}/{epochs}  loss {last.train_loss:.3f}{judged}{left}"
+
+    def _config(self, network: Network, *, joined: bool) -> TrialConfig:
+        settings, images = settings_of(self._study), images_of(self._study)
+        return TrialConfig(
+            architecture=network.architecture,
+            num_classes=len(images["classes"]),
+            in_channels=images["channels"],
+            data=settings.data,
+            data_seed=settings.seed,
+            recipe=self._recipe.to_json(),
+            seed=settings.seed,
+            trial=network.trial,
+            folder=str(self._place(network, joined=joined)),
+            threads=self._threads,
+            device=self._device,
+            cache=str(image_cache_of(self._study)),
+            fingerprint=settings.data_fingerprint,
+            start=self._start(network) if self._from_weights else None,
+            joined=joined,
+        )
+
+    def _start(self, network: Network) -> str:
+        weights = self._folder / "trials" / f"{network.trial:05d}" / WEIGHTS
+        if not weights.exists():
+            raise StudyError(
+                f"Network #{network.trial} of '{self._study.study_name}' has no weights at '{weights}' to "
+                f"begin with: expected those that its trial wrote. Leave --from-weights out."
+            )
+        return str(weights)
+
+    def _place(self, network: Network, *, joined: bool) -> Path:
+        told = json.dumps([self._recipe.to_json(), joined, self._from_weights], sort_keys=True)
+        digest = hashlib.sha256(told.encode()).hexdigest()[:8]
+        name = re.sub(r"[^A-Za-z0-9.]+", "-", self._recipe.name)[:40]
+        return self._folder / FOLDER / f"{network.trial:05d}" / f"{name}-{digest}"
+
+    def _below(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()
+
+    def _record(
+        self,
+        network: Network,
+        *,
+        joined: bool,
+        seconds: float,
+        judged: EpochResult | None = None,
+        test: Scores | None = None,
+    ) -> Retrained:
+        found = Retrained(
+            trial=network.trial,
+            recipe=self._recipe.to_json(),
+            joined=joined,
+            from_weights=self._from_weights,
+            accuracy=None if judged is None else judged.accuracy,
+            standard_error=None if judged is None else judged.standard_error,
+            test_accuracy=None if test is None else test.accuracy,
+            test_standard_error=None if test is None else test.standard_error,
+            seconds=round(seconds, 3),
+            weights=self._below(self._place(network, joined=joined) / WEIGHTS),
+        )
+        remember(self._study, found)
+        return found
