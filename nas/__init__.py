@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from nas.api import bench as bench
     from nas.api import delete_study as delete_study
+    from nas.api import explain as explain
     from nas.api import export as export
     from nas.api import measure as measure
     from nas.api import profile as profile
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__: Final = [
     "bench",
     "delete_study",
+    "explain",
     "export",
     "measure",
     "measure_layers",

@@ -9,9 +9,11 @@ import optuna
 import torch
 from optuna.storages import RDBStorage
 
+from dashboards.explanation import Explanation
 from dashboards.result import SearchResult
 from nas import keeping, retraining
 from nas.delivery import deliver
+from nas.explaining import explain_study, write_figures
 from nas.finding import find_network
 from nas.keeping import KeptStudy
 from nas.latencies import Stopwatch, with_latencies
@@ -324,6 +326,36 @@ def bench(
         regret_figure(results, f"{found.name}, {seeds} seeds").write_html(plot, include_plotlyjs=True)
     after = sorted({k for k in (10, 20, 30, 50, 100, trials) if k <= trials})
     return {"version": 1, **summary(results, names[0], after)}
+
+
+def explain(
+    study: str | None = None,
+    *,
+    budget: str | Sequence[str] = (),
+    to: str | Path | None = None,
+    seed: int = 0,
+    storage: str | None = None,
+) -> Explanation:
+    """Return which factors matter in a study, and the settings that are best within a budget.
+
+    Args:
+        study: Its name; by default the latest.
+        budget: Rules are found within each of these; by default within the study's own.
+        to: Folder for ``explanation.json`` and the figures as HTML; nothing is written without it.
+        seed: Of what is drawn.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+
+    Raises:
+        UserError: if there is no such study, it has too few trained networks, or nothing fits a budget.
+    """
+    if seed < 0:
+        raise InvalidValueError(f"Cannot use seed {seed}: expected at least 0.")
+    texts = [budget] if isinstance(budget, str) else budget
+    budgets = [Budget.parse(text) for text in texts]
+    found = explain_study(find(open_storage(storage_url(storage)), study), budgets, seed=seed)
+    if to is not None:
+        write_figures(found, Path(to))
+    return found
 
 
 def dashboard(study: str | None = None, *, storage: str | None = None) -> tuple[str, RDBStorage]:

@@ -23,7 +23,7 @@ from nas.progress import Progress
 from nas.proposals import Proposals
 from nas.storage.opening import open_storage
 from nas.storage.store import Store
-from nas.study import begin, folder_of, images_of, result_of
+from nas.study import begin, folder_of, images_of, keep_space, result_of
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError, TargetError
@@ -61,6 +61,7 @@ def run_search(plan: Plan, progress: Progress, *, address: str | None) -> Search
             images=plan.images,
             folder=str(plan.folder),
         )
+        keep_space(study, plan.space)
         plan = replace(plan, folder=Path(folder_of(study)))  # a study found again keeps its own
         stack.enter_context(only_driver(plan.folder, plan.name))
         stack.enter_context(_logging_to(plan.folder))

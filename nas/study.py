@@ -15,14 +15,18 @@ from optuna.trial import TrialState
 from dashboards.result import Network, SearchResult, best_first
 from nas import record
 from nas.retrained import Retrained, ranked
-from nas.settings import Settings
+from nas.settings import Settings, space_digest
 from nas.storage.connecting import shown
-from search_spaces.errors import StudyError
+from search_spaces.errors import StudyError, UserError
+from search_spaces.loading import load
+from search_spaces.space import SearchSpace
+from search_spaces.stored_space import from_record, to_record
 
 _SETTINGS: Final = "nas:settings"
 _CONSTRAINT_NAMES: Final = "nas:constraint_names"
 _IMAGES: Final = "nas:images"
 FOLDER: Final = "nas:folder"
+_SPACE: Final = "nas:space"
 
 
 def begin(
@@ -114,6 +118,33 @@ def is_ours(user_attrs: Mapping[str, Any]) -> bool:
 def settings_of(study: optuna.Study) -> Settings:
     """Return what defines a study that nas search began."""
     return Settings.from_json(study.user_attrs[_SETTINGS])
+
+
+def keep_space(study: optuna.Study, space: SearchSpace) -> None:
+    """Write down what a study searches, for those who read it without the file of the space."""
+    if _SPACE not in study.user_attrs:
+        study.set_user_attr(_SPACE, to_record(space))
+
+
+def space_of(study: optuna.Study) -> SearchSpace:
+    """Return what a study searches.
+
+    Raises:
+        StudyError: if the space has changed since and the study has not kept it.
+    """
+    if _SPACE in study.user_attrs:
+        return from_record(study.user_attrs[_SPACE])
+    settings = settings_of(study)
+    try:
+        space = load(settings.space)
+    except UserError:
+        space = None
+    if space is None or space_digest(space) != settings.space_digest:
+        raise StudyError(
+            f"The study '{study.study_name}' searched a space '{settings.space}' that is not in the catalog "
+            f"as it was: expected one that the study keeps. Type the command that began the study again."
+        )
+    return space
 
 
 def images_of(study: optuna.Study) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def fit(
         process.zero_grad()
         value = -log_likelihood(process.covariance(x), y)
         value.backward()
-        grads = np.concatenate([np.asarray(p.grad).ravel() for p in parameters])
+        grads = np.concatenate([_gradient(p) for p in parameters])
         off = (flat - loc) / scale
         return float(value.detach()) + 0.5 * float(off @ off), grads + off / scale
 
@@ -52,6 +52,12 @@ def fit(
     best: NDArray[np.float64] = np.asarray(found.x, dtype=np.float64)
     load(process, best)
     return best
+
+
+def _gradient(parameter: torch.nn.Parameter) -> NDArray[np.float64]:
+    """Return the gradient of a parameter, 0 where nothing depends on it: a space without factors."""
+    grad = parameter.grad
+    return np.zeros(parameter.numel()) if grad is None else np.asarray(grad).ravel()
 
 
 def log_likelihood(covariance: Float[Tensor, "n n"], y: Float[Tensor, " n"]) -> Tensor:

@@ -1,0 +1,118 @@
+"""An explanation for a terminal, and JSON for programs."""
+
+import json
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+
+from dashboards.explanation import Comparison, Effect, Explanation, JointEffect, Rule, Share, Value
+from dashboards.tables import terminal
+
+_EFFECTS = 12
+_PAIRS = 6
+
+
+def print_explanation(explanation: Explanation, *, as_json: bool, console: Console | None = None) -> None:
+    """Print an explanation: whether it explains, what matters, and the rules that follow.
+
+    Args:
+        explanation: What is printed.
+        as_json: Whether JSON is printed instead.
+        console: Where it is printed; by default standard output.
+    """
+    console = console or terminal()
+    if as_json:
+        console.print(json.dumps(explanation.to_json(), indent=2), markup=False, soft_wrap=True)
+        return
+    compared = explanation.comparison
+    console.print(
+        f"{explanation.study}: {explanation.trained} trained networks of {explanation.space}", style="bold"
+    )
+    console.print(f"{compared.verdict} {_errors(compared)}\n", markup=False, soft_wrap=True)
+    console.print(_effects_table(explanation))
+    if explanation.joint_effects:
+        console.print(_pairs_table(explanation))
+    console.print(f"What is left to all other combinations: {explanation.rest:.0%}\n")
+    for budget, rules in groupby(explanation.rules, key=lambda rule: rule.budget):
+        listed = list(rules)
+        console.print(f"Within {budget}, the best network probably has", style="bold")
+        console.print(_rules_table([rule for rule in listed if rule.warning is None], warned=False))
+        doubted = [rule for rule in listed if rule.warning is not None]
+        if doubted:
+            console.print("Not supported by the data:")
+            console.print(_rules_table(doubted, warned=True))
+
+
+def rule_text(rule: Rule) -> str:
+    """Return what a rule says, for example ``resolution 200 ± 12``."""
+    if rule.spread is None:
+        return f"{rule.factor} {rule.value} ({rule.probability:.0%})"
+    return f"{rule.factor} {written(rule.value)} ± {written(rule.spread)}"
+
+
+def written(value: Value) -> str:
+    """Return a value as people write it: numbers with three digits."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _errors(compared: Comparison) -> str:
+    interval = f"[{compared.low:.0%}, {compared.high:.0%}]"
+    return (
+        f"Predicting each of {compared.networks} from the others misses by {100 * compared.factors:.2f} "
+        f"points from factors, {100 * compared.macs:.2f} from MACs, {100 * compared.mean:.2f} from their "
+        f"mean; saved {compared.saved:.0%} {interval}."
+    )
+
+
+def _effects_table(explanation: Explanation) -> Table:
+    table = _table("factor", "share of variance", "effect on accuracy, points ± error (networks trained)")
+    for effect in explanation.effects[:_EFFECTS]:
+        table.add_row(effect.factor, _share(effect.share), _steps(effect))
+    return table
+
+
+def _steps(effect: Effect) -> str:
+    parts = [
+        f"{written(value)}: {100 * mean:+.2f} ± {100 * error:.2f} ({trained})"
+        for value, mean, error, trained in zip(
+            effect.values, effect.means, effect.errors, effect.trained, strict=True
+        )
+    ]
+    if len(parts) > 5:
+        parts = [parts[0], "...", parts[len(parts) // 2], "...", parts[-1]]
+    return ", ".join(parts)
+
+
+def _pairs_table(explanation: Explanation) -> Table:
+    table = _table("pair", "adds to variance", "best together")
+    for pair in [p for p in explanation.joint_effects if p.share is not None][:_PAIRS]:
+        table.add_row(pair.name, _share(pair.share), _best(pair))
+    return table
+
+
+def _best(pair: JointEffect) -> str:
+    mean, i, j = max((m, i, j) for i, line in enumerate(pair.means) for j, m in enumerate(line))
+    first, second = pair.values
+    return f"{written(first[i])}, {written(second[j])}: {100 * mean:+.2f} ± {100 * pair.errors[i][j]:.2f}"
+
+
+def _share(share: Share | None) -> str:
+    return "" if share is None else f"{share.mean:.1%} [{share.low:.1%}, {share.high:.1%}]"
+
+
+def _rules_table(rules: list[Rule], *, warned: bool) -> Table:
+    table = _table("setting", "gain, points", "trained", *(["why not"] if warned else []))
+    for rule in rules:
+        row = [rule_text(rule), f"{100 * rule.gain:+.2f}", str(rule.trained)]
+        table.add_row(*row, *([rule.warning or ""] if warned else []))
+    if not rules:
+        table.add_row("nothing that the data support", "", "")
+    return table
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading)
+    return table

@@ -1,0 +1,49 @@
+"""Studies as nas search leaves them, with accuracies from a formula instead of hours of training."""
+
+import numpy as np
+import optuna
+
+from nas import record
+from nas.problem import distribution_of
+from nas.settings import Settings, space_digest
+from nas.study import begin, keep_space
+from search_spaces.budget import Budget
+from search_spaces.pricing import Prices
+from search_spaces.sampling import fitting_codes
+
+
+def studied(storage, prices: Prices, accuracy, *, trials, budget="100M-MACs", name="told", seed=0):
+    """Return a study of `trials` networks that fit, drawn uniformly, each as accurate as `accuracy` says."""
+    space, budgets = prices.space, [Budget.parse(budget)]
+    settings = Settings(
+        space=space.name,
+        space_digest=space_digest(space),
+        budgets=(budget,),
+        data="digits",
+        data_fingerprint="none",
+        recipe={"name": "proxy"},
+        sampler="random",
+        seed=0,
+    )
+    study = begin(
+        storage,
+        name,
+        settings,
+        sampler=optuna.samplers.RandomSampler(seed=0),
+        pruner=optuna.pruners.NopPruner(),
+        images={"classes": list("0123456789"), "channels": 1, "mean": [0.5], "std": [0.5]},
+        folder="nowhere",
+    )
+    keep_space(study, space)
+    rng = np.random.default_rng(seed)
+    distributions = {choice.name: distribution_of(choice) for choice in space.choices}
+    codes = fitting_codes(prices, rng, trials, budgets, distinct=True)
+    for row, costs in zip(codes, prices.costs(codes), strict=True):
+        params = space.slots(row)
+        study.enqueue_trial(params)
+        trial = study.ask(distributions)
+        record.describe(trial, space.at(row), costs, [b.excess(getattr(costs, b.resource)) for b in budgets])
+        reached = float(accuracy(params, costs, rng))
+        trial.report(reached, 2)
+        study.tell(trial, reached)
+    return study
