@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nas.api import explain as explain
     from nas.api import export as export
     from nas.api import measure as measure
+    from nas.api import measure_layers as measure_layers
     from nas.api import profile as profile
     from nas.api import rename_study as rename_study
     from nas.api import retrain as retrain

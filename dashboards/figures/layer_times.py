@@ -16,7 +16,8 @@ from trials.layer_times import LayerTime, LayerTimes
 
 _AT_PEAK: Final = "#2a78b5"
 _GAP: Final = "#f2a65a"
-_COLOURS: Final = ("#2a78b5", "#d1495b", "#3c8d5a", "#7b5ea7", "#c08a2d", "#4f6d7a")
+_MEMORY: Final = ("limited by memory", "#d1495b")
+_COMPUTE: Final = ("limited by compute", "#2a78b5")
 _TO_GMACS: Final = 1e-6  # MACs per millisecond to billions per second
 
 
@@ -37,7 +38,7 @@ def draw(times: LayerTimes, name: str) -> go.Figure:
         template="plotly_white",
         barmode="stack",
         height=max(480, 22 * len(times.blocks()) + 160),
-        legend={"orientation": "h", "y": -0.15},
+        legend={"orientation": "h", "y": -0.15, "itemsizing": "constant"},
     )
     return figure
 
@@ -76,19 +77,20 @@ def _add_roofline(figure: go.Figure, times: LayerTimes) -> None:
     )
     figure.add_trace(line, row=1, col=2)
     longest_ms = max(layer.time_ms for layer in computing)
-    kinds = sorted({_kind(layer) for layer in computing})
-    for kind, colour in zip(kinds, _COLOURS, strict=False):
-        layers = [layer for layer in computing if _kind(layer) == kind]
-        figure.add_trace(_points(layers, kind, colour, longest_ms), row=1, col=2)
+    ridge = times.peak_macs_per_ms / times.peak_bytes_per_ms  # MACs per byte where the two roofs meet
+    for (words, colour), right in ((_MEMORY, False), (_COMPUTE, True)):
+        layers = [layer for layer in computing if (layer.macs >= ridge * layer.moved_bytes) is right]
+        figure.add_trace(_points(layers, words, colour, longest_ms), row=1, col=2)
     figure.update_xaxes(title="MACs per byte moved", type="log", row=1, col=2)
     figure.update_yaxes(title="GMACs/s", type="log", row=1, col=2)
 
 
-def _points(layers: list[LayerTime], kind: str, colour: str, longest_ms: float) -> go.Scatter:
+def _points(layers: list[LayerTime], words: str, colour: str, longest_ms: float) -> go.Scatter:
+    """Return the layers as points; larger ones take longer."""
     return go.Scatter(
         x=[layer.macs / layer.moved_bytes for layer in layers],
         y=[layer.macs / layer.time_ms * _TO_GMACS for layer in layers],
-        name=kind,
+        name=words,
         mode="markers",
         marker={
             "color": colour,
@@ -98,8 +100,3 @@ def _points(layers: list[LayerTime], kind: str, colour: str, longest_ms: float) 
         text=[f"{layer.name}<br>{layer.time_ms:.3g} ms" for layer in layers],
         hovertemplate="%{text}<br>%{x:.3g} MACs per byte, %{y:.3g} GMACs/s<extra></extra>",
     )
-
-
-def _kind(layer: LayerTime) -> str:
-    """Return dense or thin: fewer than 16 MACs for each byte is where memory decides."""
-    return "thin" if layer.macs < 16 * layer.moved_bytes else "dense"

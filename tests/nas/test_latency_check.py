@@ -146,13 +146,19 @@ def test_ten_figures_are_enough_to_foretell_where_another_target_is_known(board:
 
     def keep(store: Store, network, target: str, times: float) -> None:
         ms = times * (1 + count(network, num_classes=10, in_channels=1).macs / 1e5)
-        told = {"low_ms": ms, "high_ms": ms, "p90_ms": ms, "stable": True, "conditions": {"target": target}}
         store.add_measurement(
             Measurement(
                 architecture=network,
                 num_classes=10,
                 in_channels=1,
-                latency=Latency(median_ms=ms, **told),
+                latency=Latency(
+                    median_ms=ms,
+                    low_ms=ms,
+                    high_ms=ms,
+                    p90_ms=ms,
+                    stable=True,
+                    conditions={"target": target},
+                ),
                 measured_at=datetime.now(UTC),
             )
         )
