@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from nas.exporters import Exporter
 from nas.exporters._delivery import Delivery
-from nas.exporters._formatting import formatted
+from nas.lifting.formatting import formatted
 
 _REGISTRATION: Final = '''"""Registers {name} with timm: once this file is imported, timm builds the network.
 

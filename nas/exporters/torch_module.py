@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from nas.exporters import Exporter
 from nas.exporters._delivery import Delivery
-from nas.exporters._source import source
+from nas.lifting.source import source
 
 TOLERANCE: Final = 1e-5
 

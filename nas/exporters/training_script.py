@@ -7,8 +7,8 @@ from typing_extensions import override
 
 from nas.exporters import Exporter
 from nas.exporters._delivery import Delivery
-from nas.exporters._formatting import formatted
 from nas.exporters._training import AUGMENTED, FLIPS, RECALIBRATE, SCRIPT
+from nas.lifting.formatting import formatted
 from search_spaces.errors import ExportError
 from trials.recipe import Recipe
 

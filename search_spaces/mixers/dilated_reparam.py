@@ -4,6 +4,7 @@ Ding et al., 2023, https://arxiv.org/abs/2311.15599. A k x k kernel with taps r 
 r (k - 1) + 1 that is zero in between, so that all branches merge into one large depthwise convolution.
 """
 
+import copy
 from typing import Any
 
 import torch
@@ -23,29 +24,9 @@ _BRANCHES = {
 }
 
 
-def _depthwise(channels: int, kernel: int, dilation: int, *, bias: bool) -> nn.Conv2d:
-    padding = dilation * (kernel // 2)
-    return nn.Conv2d(
-        channels, channels, kernel, padding=padding, dilation=dilation, groups=channels, bias=bias
-    )
-
-
-class _Branch(nn.Sequential):
-    """A depthwise convolution and its norm."""
-
-    def __init__(self, channels: int, kernel: int, dilation: int) -> None:
-        super().__init__(_depthwise(channels, kernel, dilation, bias=False), nn.BatchNorm2d(channels))
-
-    def merged(self, kernel: int) -> tuple[Tensor, Tensor]:
-        """Return the weight, [c, 1, kernel, kernel], and bias of the one convolution that it equals."""
-        conv: Any = self[0]
-        norm: Any = self[1]
-        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # [c]
-        side, dilation = conv.kernel_size[0], conv.dilation[0]
-        weight = conv.weight * scale[:, None, None, None]
-        spread = F.conv_transpose2d(weight, weight.new_ones(1, 1, 1, 1), stride=dilation)
-        edge = kernel // 2 - (dilation * (side - 1) + 1) // 2
-        return F.pad(spread, [edge] * 4), norm.bias - norm.running_mean * scale
+def _depthwise(c: int, kernel: int, dilation: int, *, bias: bool) -> nn.Conv2d:
+    pad = dilation * (kernel // 2)
+    return nn.Conv2d(c, c, kernel, padding=pad, dilation=dilation, groups=c, bias=bias)
 
 
 class DilatedReparam(nn.Module):
@@ -61,8 +42,10 @@ class DilatedReparam(nn.Module):
                 f"dilated_reparam got the kernel {kernel}: expected one of {', '.join(map(str, _BRANCHES))}"
             )
         self.channels, self.kernel = channels, kernel
-        shapes = ((kernel, 1), *_BRANCHES[kernel])
-        self.branches = nn.ModuleList(_Branch(channels, k, r) for k, r in shapes)
+        self.branches = nn.ModuleList()
+        for side, dilation in ((kernel, 1), *_BRANCHES[kernel]):
+            conv = _depthwise(channels, side, dilation, bias=False)
+            self.branches.append(nn.Sequential(conv, nn.BatchNorm2d(channels)))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.branches[0](x)  # [b, c, h, w]
@@ -75,13 +58,14 @@ class DilatedReparam(nn.Module):
         """Replace the branches by the one convolution that they equal in evaluation mode."""
         if isinstance(self.branches[0], nn.Conv2d):
             return
-        branches = [branch for branch in self.branches if isinstance(branch, _Branch)]
-        weights, biases = zip(*(branch.merged(self.kernel) for branch in branches), strict=True)
-        conv = _depthwise(self.channels, self.kernel, 1, bias=True).to(weights[0])
-        conv.load_state_dict(
-            {"weight": torch.stack(weights).sum(dim=0), "bias": torch.stack(biases).sum(dim=0)}
-        )
-        self.branches = nn.ModuleList([conv])
+        exact = copy.deepcopy(self).cpu().double().eval()
+        nothing = torch.zeros(1, self.channels, self.kernel, self.kernel).double()
+        point = F.pad(nothing[..., :1, :1] + 1, [self.kernel // 2] * 4)
+        bias = exact(nothing)  # what a point adds to it is the kernel, mirrored
+        conv = _depthwise(self.channels, self.kernel, 1, bias=True)
+        weight = (exact(point) - bias).flip(2, 3).transpose(0, 1)  # [c, 1, k, k]
+        conv.load_state_dict({"weight": weight, "bias": bias[0, :, 0, 0]})
+        self.branches = nn.ModuleList([conv.to(next(self.parameters()))])
 
     @staticmethod
     def layers(tape: Any, x: Any, *, deploy: bool, kernel: int) -> Any:

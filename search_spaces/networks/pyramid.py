@@ -53,15 +53,15 @@ class Pyramid(nn.Module):
             rest = [block(channels, channels, stride=1) for _ in range(depth - 1)]
             self.stages.append(nn.Sequential(first, *rest))
             width = channels
-        neck: list[nn.Module] = []
+        self.neck = nn.Sequential()
         if head_channels:
             conv = nn.Conv2d(width, head_channels, 1, bias=False)
-            neck += [conv, nn.BatchNorm2d(head_channels), act(inplace=True)]
+            self.neck += nn.Sequential(conv, nn.BatchNorm2d(head_channels), act(inplace=True))
             width = head_channels
         if head_hidden:
-            neck += [nn.AdaptiveAvgPool2d(1), nn.Conv2d(width, head_hidden, 1), act(inplace=True)]
+            conv = nn.Conv2d(width, head_hidden, 1)
+            self.neck += nn.Sequential(nn.AdaptiveAvgPool2d(1), conv, act(inplace=True))
             width = head_hidden
-        self.neck: nn.Module = nn.Sequential(*neck) if neck else nn.Identity()
         self.head = nn.Linear(width, num_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:

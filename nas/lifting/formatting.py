@@ -12,7 +12,8 @@ def formatted(source: str) -> str:
     Raises:
         ExportError: if it is not Python, which is the fault of the source that was lifted.
     """
-    return _ruff(["format"], _ruff(["check", "--fix-only", "--no-cache"], source))
+    compact = ["format", "--config", "format.skip-magic-trailing-comma=true"]
+    return _ruff(compact, _ruff(["check", "--fix-only", "--no-cache"], source))
 
 
 def _ruff(arguments: list[str], source: str) -> str:

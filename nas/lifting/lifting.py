@@ -7,109 +7,58 @@ a space chooses, and the guards against choices that cannot be made.
 import ast
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from torch import nn
 
+from nas.lifting.describing import only_used
+from nas.lifting.knowing import Known
+from nas.lifting.naming import closure, names_in
+from nas.lifting.parts import Definition, Import, Lifted
+from nas.lifting.span import span
+from nas.lifting.specialising import specialised
 from search_spaces.errors import ExportError
 
 LISTINGS: Final = frozenset({"layers", "stem_layers", "head_layers", "kind", "structural"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Import:
-    """One imported name: ``from module import name as bound``, or ``import module`` without a name."""
-
-    module: str
-    name: str | None
-    bound: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
-    """A class, function or constant at the top of a file.
-
-    Attributes:
-        name: What it binds.
-        text: Its source, with the comment lines above it.
-        uses: Every name that occurs in it.
-    """
-
-    name: str
-    text: str
-    uses: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lifted:
-    """The part of one file that a class needs.
-
-    Attributes:
-        name: Of the class.
-        about: The docstring of the file, which names the paper.
-        imports: What its definitions import.
-        definitions: In the order of the file.
-    """
-
-    name: str
-    about: str
-    imports: tuple[Import, ...]
-    definitions: tuple[Definition, ...]
-
-
-def lift(module: type[nn.Module], without: frozenset[str] = frozenset()) -> Lifted:
+def lift(
+    module: type[nn.Module], choices: Known | None = None, without: frozenset[str] = frozenset()
+) -> Lifted:
     """Return what it takes to define `module` elsewhere.
 
     Args:
         module: A class that a file of its own defines.
+        choices: The values that its keywords take there; those that are left out may take any.
         without: Members that stay behind with those that describe and price it.
 
     Raises:
         ExportError: if its source cannot be read, or needs more than torch and Python.
     """
+    name = module.__name__
     try:
         text = Path(str(sys.modules[module.__module__].__file__)).read_text(encoding="utf-8")
     except OSError as error:
         raise ExportError(
-            f"Cannot export '{module.__name__}': its source cannot be read ({error}). "
-            f"Define it in a file of its own."
+            f"Cannot export '{name}': its source cannot be read ({error}). Define it in a file of its own."
         ) from error
     tree = ast.parse(text)
-    definitions = _definitions(tree, text.splitlines(), {module.__name__: LISTINGS | without})
-    needed = _closure(module.__name__, {d.name: d for d in definitions})
-    uses = frozenset[str]().union(*(d.uses for d in needed))
+    definitions = list(_definitions(tree, text.splitlines(), {name: LISTINGS | without}))
+    needed = closure(name, {d.name: d.uses for d in definitions})
+    kept = specialised([d for d in definitions if d.name in needed], name, choices or {})
+    uses = frozenset[str]().union(*(d.uses for d in kept))
     imports = tuple(i for i in _imports(tree) if i.bound in uses)
     for found in imports:
         root = found.module.split(".")[0]
         if root != "torch" and root not in sys.stdlib_module_names:
             raise ExportError(
-                f"Cannot export '{module.__name__}': its file imports '{found.module}', expected torch and "
+                f"Cannot export '{name}': its file imports '{found.module}', expected torch and "
                 f"the standard library only. Move what it needs into its file."
             )
-    about = ast.get_docstring(tree) or ""
-    return Lifted(name=module.__name__, about=about, imports=imports, definitions=needed)
-
-
-def span(node: ast.stmt, lines: Sequence[str]) -> tuple[int, int]:
-    """Return the first line of a statement, with the comments above it, and the line after its last."""
-    decorators = getattr(node, "decorator_list", [])
-    start = min([node.lineno, *(d.lineno for d in decorators)]) - 1
-    while start > 0 and lines[start - 1].strip().startswith("#"):
-        start -= 1
-    return start, node.end_lineno or node.lineno
-
-
-def names_in(text: str) -> frozenset[str]:
-    """Return the names that occur in a piece of code, also those in quoted annotations."""
-    found = set()
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Name):
-            found.add(node.id)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
-            found.add(node.value)
-    return frozenset(found)
+    used = {str(value) for values in (choices or {}).values() for value in values}
+    about = only_used(ast.get_docstring(tree) or "", used)
+    return Lifted(name=name, about=about, imports=imports, definitions=kept)
 
 
 def _guards(node: ast.stmt) -> Iterator[ast.stmt]:
@@ -118,15 +67,6 @@ def _guards(node: ast.stmt) -> Iterator[ast.stmt]:
         for child in node.body:
             if isinstance(child, ast.If) and not child.orelse and isinstance(child.body[0], ast.Raise):
                 yield child
-
-
-def _closure(name: str, known: dict[str, Definition]) -> tuple[Definition, ...]:
-    needed, waiting = {name}, [name]
-    while waiting:
-        for other in known[waiting.pop()].uses & known.keys() - needed:
-            needed.add(other)
-            waiting.append(other)
-    return tuple(definition for key, definition in known.items() if key in needed)
 
 
 def _imports(tree: ast.Module) -> Iterator[Import]:

@@ -1,22 +1,33 @@
 """Composes the class of an exported network from its skeleton and the members timm's users expect."""
 
 import ast
+from textwrap import indent
+from typing import Final
 
-from nas.exporters._lifting import Definition, Lifted, names_in, span
+from nas.lifting.calling import without_parameters
+from nas.lifting.describing import described
+from nas.lifting.edits import Source
+from nas.lifting.folding import functions
+from nas.lifting.naming import names_in
+from nas.lifting.parts import Definition, Lifted
+from nas.lifting.span import span
+
+_ON_THE_FUNCTION: Final = ("stages", "num_classes", "in_channels")  # what need not be told of the class
 
 
-def compose(network: Lifted, surface: Lifted, facts: dict[str, str], name: str) -> Lifted:
-    """Return the skeleton called `name`, with facts and the members of the surface in it.
+def compose(network: Lifted, surface: Lifted, table: str, facts: dict[str, str], name: str) -> Lifted:
+    """Return the skeleton called `name`, with its stages, facts and the members of the surface in it.
 
     Args:
         network: The skeleton; what the surface has too must not be in it.
         surface: Whose members it gains.
+        table: What binds its ``stages``, which it takes as an argument otherwise.
         facts: Source of a value for each attribute that the surface declares of an architecture.
         name: Of the class.
     """
     skeleton = next(d for d in network.definitions if d.name == network.name)
     gained = next(d for d in surface.definitions if d.name == surface.name)
-    head, body = _parts(skeleton.text)
+    head, body = _parts(_with_stages(skeleton.text, table))
     attributes = [f"    {key} = {value}" for key, value in facts.items()]
     methods = []
     for statement in _members(gained.text):
@@ -35,6 +46,14 @@ def compose(network: Lifted, surface: Lifted, facts: dict[str, str], name: str) 
         imports=tuple(i for i in (*network.imports, *surface.imports) if i.bound in used),
         definitions=(*others, composed),
     )
+
+
+def _with_stages(text: str, table: str) -> str:
+    """Return a skeleton that builds the stages of a table and no others."""
+    source = Source(described(without_parameters(text, {"stages"}), dict.fromkeys(_ON_THE_FUNCTION)))
+    made = next(f for f in functions(source.tree) if f.name == "__init__").body[0]
+    above = "\n".join(source.lines[slice(*span(made, source.lines))])
+    return source.apply([source.rows(*span(made, source.lines), f"{above}\n{indent(table, ' ' * 8)}")])
 
 
 def _parts(text: str) -> tuple[str, str]:

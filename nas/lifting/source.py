@@ -3,14 +3,17 @@
 from itertools import accumulate
 from operator import mul
 
-from nas.exporters._about import about
-from nas.exporters._composing import compose
 from nas.exporters._delivery import Delivery
-from nas.exporters._factory import factory
-from nas.exporters._formatting import formatted
-from nas.exporters._lifting import Import, Lifted, lift
-from nas.exporters._merging import import_lines, merge
-from nas.exporters._surface import Surface
+from nas.lifting.about import about
+from nas.lifting.choices import Choices, choices_of
+from nas.lifting.composing import compose
+from nas.lifting.factory import factory
+from nas.lifting.formatting import formatted
+from nas.lifting.lifting import lift
+from nas.lifting.merging import import_lines, merge
+from nas.lifting.parts import Import, Lifted
+from nas.lifting.stage_table import stage_table
+from nas.lifting.surface import Surface
 from search_spaces.blocks import BLOCKS
 from search_spaces.counting import stem_tape
 from search_spaces.errors import ExportError
@@ -25,26 +28,31 @@ def source(delivery: Delivery) -> str:
     Raises:
         ExportError: if a class cannot be lifted, or the name is one that the file needs itself.
     """
-    parts = _parts(delivery)
-    surface = lift(Surface, frozenset() if delivery.deploys else frozenset({"switch_to_deploy"}))
+    choices = choices_of(delivery.architecture)
+    parts = _parts(delivery, choices)
+    surface = lift(Surface, without=frozenset() if delivery.deploys else frozenset({"switch_to_deploy"}))
     taken = {delivery.name, *(d.name for one in parts.values() for d in one.definitions)}
     class_name = _class_name(delivery.name, taken)
-    network = lift(NETWORKS[delivery.architecture.network], frozenset(vars(Surface)) - {"__init__"})
-    parts["network"] = compose(network, surface, _facts(delivery), class_name)
-    definitions, names = merge(list(parts.values()))
-    build = factory(delivery, class_name, dict(zip(parts, names, strict=True)))
+    skeleton = NETWORKS[delivery.architecture.network]
+    network = lift(skeleton, choices["network"], frozenset(vars(Surface)) - {"__init__"})
+    names = dict(zip(parts, merge(list(parts.values()))[1], strict=True))
+    table = stage_table(delivery.architecture.stages, names, choices)
+    parts["network"] = compose(network, surface, table, _facts(delivery), class_name)
+    definitions, called = merge(list(parts.values()))
     imports = [i for one in parts.values() for i in one.imports]
-    imports += [Import(module="functools", name="partial", bound="partial")] * ("partial(" in build)
-    _check_name(delivery.name, {i.bound for i in imports} | set(names))
-    return formatted("\n".join([about(delivery), "", *import_lines(imports), *definitions, build]))
+    imports += [Import(module="functools", name="partial", bound="partial")] * ("partial(" in table)
+    _check_name(delivery.name, {i.bound for i in imports} | set(called))
+    written = [about(delivery), "", *import_lines(imports), *definitions, factory(delivery, class_name)]
+    return formatted("\n".join(written))
 
 
-def _parts(delivery: Delivery) -> dict[str, Lifted]:
+def _parts(delivery: Delivery, choices: Choices) -> dict[str, Lifted]:
     """Return the source of each mixer and block of the network."""
     stages = delivery.architecture.stages
     mixers = sorted({s.mixer for s in stages if s.mixer is not None})
-    found = {f"mixer {name}": lift(MIXERS[name]) for name in mixers}
-    return found | {f"block {name}": lift(BLOCKS[name]) for name in sorted({s.block for s in stages})}
+    modules = {f"mixer {name}": MIXERS[name] for name in mixers}
+    modules |= {f"block {name}": BLOCKS[name] for name in sorted({s.block for s in stages})}
+    return {part: lift(module, choices[part]) for part, module in modules.items()}
 
 
 def _class_name(name: str, taken: set[str]) -> str:

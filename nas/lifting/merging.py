@@ -4,7 +4,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Sequence
 
-from nas.exporters._lifting import Definition, Import, Lifted
+from nas.lifting.parts import Definition, Import, Lifted
 from search_spaces.errors import ExportError
 
 

@@ -41,14 +41,12 @@ class Surface(nn.Module):
 
     def forward_intermediates(self, x: Tensor) -> list[Tensor]:
         """Return the map after each stage, [b, channels, r / reduction, r / reduction]."""
+        twice = self.grad_checkpointing and self.training
         x = self.stem(x)
         maps = []
         for stage in self.stages:
             for block in stage:
-                if self.grad_checkpointing and self.training:
-                    x = checkpoint(block, x, use_reentrant=False)
-                else:
-                    x = block(x)
+                x = checkpoint(block, x, use_reentrant=False) if twice else block(x)
             maps.append(x)
         return maps
 
@@ -80,8 +78,8 @@ class Surface(nn.Module):
 
     def switch_to_deploy(self) -> nn.Module:
         """Replace what only training needs by equal convolutions; cannot be undone."""
-        for module in list(self.modules())[1:]:
-            switch = getattr(module, "switch_to_deploy", None)
-            if switch is not None:
-                switch()
+        modules: list[Any] = list(self.modules())[1:]
+        for module in modules:
+            if hasattr(module, "switch_to_deploy"):
+                module.switch_to_deploy()
         return self

@@ -6,8 +6,8 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 import search_spaces
-from nas.exporters._source import source
 from nas.exporters.torch_module import load_module
+from nas.lifting.source import source
 from tests.nas.exporters.networks import delivery, every_part, random_networks
 
 PARTS = every_part() | {f"random-{i}": a for i, a in enumerate(random_networks(2))}

@@ -1,0 +1,85 @@
+"""What an expression comes to where some of its names are known."""
+
+import ast
+import copy
+from collections.abc import Mapping
+from itertools import islice, product
+from typing import Any, Final, TypeAlias
+
+from typing_extensions import override
+
+Known: TypeAlias = Mapping[str, tuple[Any, ...]]
+"""The values that a name, or an attribute such as ``recipe.flip``, takes in one file."""
+
+_MOST: Final = 256  # combinations of values that are tried
+_COMPUTED: Final = (
+    *(ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp),
+    *(ast.Tuple, ast.List, ast.Set, ast.Subscript, ast.Starred),
+    *(ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context),
+)
+
+
+def known_values(node: ast.expr, known: Known) -> tuple[Any, ...] | None:
+    """Return the different values that an expression may have, None if it depends on something else."""
+    naming = _Naming(known)
+    named: Any = naming.visit(copy.deepcopy(node))
+    if not all(isinstance(part, (*_COMPUTED, ast.Name)) for part in ast.walk(named)):
+        return None
+    if any(isinstance(part, ast.Name) and part.id not in naming.found for part in ast.walk(named)):
+        return None
+    code = compile(ast.fix_missing_locations(ast.Expression(named)), "<known>", "eval")
+    found: dict[str, Any] = {}
+    try:
+        for values in islice(product(*naming.found.values()), _MOST + 1):
+            names = dict(zip(naming.found, values, strict=True))
+            value = eval(code, {"__builtins__": {}}, names)  # of constants and operators alone
+            found[repr(value)] = value
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return None
+    return tuple(found.values())
+
+
+def truth(node: ast.expr, known: Known) -> bool | None:
+    """Return whether a condition holds, None if that is open."""
+    values = known_values(node, known)
+    if values is None or len({bool(value) for value in values}) != 1:
+        return None
+    return bool(values[0])
+
+
+def literal(node: ast.expr, known: Known) -> str | None:
+    """Return the value of an expression as Python writes it; None if it is open or written so already."""
+    if not any(ast.unparse(n) in known for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)):
+        return None
+    values = known_values(node, known)
+    if values is None or len(values) != 1 or not _written(values[0]):
+        return None
+    text = repr(values[0])
+    return None if ast.dump(ast.parse(text, mode="eval").body) == ast.dump(_loaded(node)) else text
+
+
+def _written(value: object) -> bool:
+    if isinstance(value, tuple | list):
+        return all(map(_written, value))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _loaded(node: ast.expr) -> ast.expr:
+    return ast.parse(ast.unparse(node), mode="eval").body
+
+
+class _Naming(ast.NodeTransformer):
+    """Gives every known name or attribute of an expression a name of its own."""
+
+    def __init__(self, known: Known) -> None:
+        self.known, self.found = known, dict[str, tuple[Any, ...]]()
+
+    @override
+    def visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.Name | ast.Attribute):
+            text = ast.unparse(node)
+            if text in self.known:
+                name = "_" + text.replace(".", "_")
+                self.found[name] = self.known[text]
+                return ast.Name(name, ast.Load())
+        return self.generic_visit(node)
