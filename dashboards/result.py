@@ -87,6 +87,7 @@ class SearchResult:
         networks: Networks that were trained to the end and fit, best first, then all others.
         overhead: Share of the slots' time in which nothing trained, in the last run; None if none ran.
         interrupted: Whether the last run was told to end before it was done.
+        metric: What the search raises and what `accuracy` of its networks is.
     """
 
     study: str
@@ -101,6 +102,7 @@ class SearchResult:
     networks: tuple[Network, ...]
     overhead: float | None = None
     interrupted: bool = False
+    metric: str = "accuracy"
 
     @property
     def best(self) -> Network | None:

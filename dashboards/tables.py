@@ -62,7 +62,8 @@ def networks_table(result: SearchResult, *, most: int = _SHOWN) -> Table:
         box=None,
         padding=(0, 1, 0, 0),
     )
-    for heading in ("network", "accuracy", "epochs", "MACs", "params", "peak", "latency", ""):
+    metric = result.metric.replace("_", " ")
+    for heading in ("network", metric, "epochs", "MACs", "params", "peak", "latency", ""):
         table.add_column(heading, justify="left" if heading in {"network", ""} else "right", no_wrap=True)
     for network in result.networks[:most]:
         table.add_row(*_row(network), style="bold" if network is result.best else None)

@@ -60,6 +60,9 @@ def search(
     address: str | None = None,
     storage_path: str = "nas-runs",
     seed_with: Sequence[str] = (),
+    metric: str = "accuracy",
+    keep_checkpoints: int = 10,
+    log_to: str | None = None,
     quiet: bool = False,
 ) -> SearchResult:
     """Search for the most accurate network that fits, or go on with the same search.
@@ -79,6 +82,9 @@ def search(
         address: Of a running Ray cluster.
         storage_path: Folder for checkpoints, weights and logs.
         seed_with: Networks of the space that are tried first, each named as `nas.finding.find_network` says.
+        metric: What is raised: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``, on validation images.
+        keep_checkpoints: How many of the best networks keep their weights; `retrain` makes others anew.
+        log_to: ``tensorboard`` writes every epoch into the study's folder for it too.
         quiet: Whether nothing is shown while it runs.
 
     Returns:
@@ -102,6 +108,9 @@ def search(
         gpus_per_trial=gpus_per_trial,
         storage_path=storage_path,
         seed_with=seed_with,
+        metric=metric,
+        keep_checkpoints=keep_checkpoints,
+        log_to=log_to,
     )
     return run_search(plan, Progress(quiet=quiet), address=address)
 

@@ -85,6 +85,8 @@ class Bridge(Searcher, tune.Stopper):
         limits: When the search ends.
         watcher: Who is told what happens.
         attachments: Where files of trainings are shown; None for nowhere.
+        metric: What is raised, one of `trials.evaluation.METRICS`.
+        after_end: Called after a training's end was told to the study.
     """
 
     def __init__(
@@ -95,8 +97,11 @@ class Bridge(Searcher, tune.Stopper):
         limits: Limits,
         watcher: Watcher,
         attachments: Attachments | None = None,
+        metric: str = "accuracy",
+        after_end: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(metric="accuracy", mode="max")
+        super().__init__(metric=metric, mode="max")
+        self._metric = metric
         self._study = study
         self._storage = study._storage  # noqa: SLF001 -- Optuna has no public way to write without a tell
         self._proposals = proposals
@@ -104,6 +109,7 @@ class Bridge(Searcher, tune.Stopper):
         self._limits = limits
         self._watcher = watcher
         self._attachments = attachments
+        self._after_end = after_end
         self._live: dict[str, _Live] = {}
         # A proposal may take a second, and Tune's event loop serves the workers meanwhile.
         self._asking = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="ask")
@@ -164,7 +170,9 @@ class Bridge(Searcher, tune.Stopper):
         stored = self._storage.get_trial(trial_key)
         if int(result["epoch"]) not in stored.intermediate_values:  # else it was replayed from a checkpoint
             live.busy_s += float(result["seconds"]) - float(result.get("waited_seconds", 0.0))
-            record.report_epoch(self._storage, stored, trial_key, result, now_s=time.time())
+            record.report_epoch(
+                self._storage, stored, trial_key, result, now_s=time.time(), metric=self._metric
+            )
             stored = self._storage.get_trial(trial_key)
             self._watcher.epoch(live.trial.number, record.network_of(stored).curve[-1])
         if result["final"]:
@@ -198,13 +206,14 @@ class Bridge(Searcher, tune.Stopper):
         if error or "error" in result:
             self._fail(live.trial, str(result.get("error", "the worker process died, three times")))
         elif result.get("final"):
-            self._study.tell(live.trial.number, float(result["accuracy"]), skip_if_finished=True)
+            self._study.tell(live.trial.number, float(result[self._metric]), skip_if_finished=True)
             self._watcher.ended(live.trial.number, "complete", None)
-            _log.info("Trial %d ended with accuracy %.4f.", live.trial.number, result["accuracy"])
+            _log.info("Trial %d ended with %s %.4f.", live.trial.number, self._metric, result[self._metric])
         elif live.stopped_early:
             self._study.tell(live.trial.number, state=TrialState.PRUNED, skip_if_finished=True)
             self._watcher.ended(live.trial.number, "pruned", None)
             _log.info("Trial %d was stopped early.", live.trial.number)
+        self._after_end()
 
     @override
     def save(self, checkpoint_path: str) -> None:

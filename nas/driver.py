@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -33,7 +33,14 @@ from nas.worker import train_on_worker
 _RETRIES: Final = 2  # of a training whose process dies
 
 
-def drive(bridge: Bridge, slots: Slots, *, folder: Path, address: str | None) -> None:
+def drive(
+    bridge: Bridge,
+    slots: Slots,
+    *,
+    folder: Path,
+    address: str | None,
+    callbacks: Sequence[tune.Callback] = (),
+) -> None:
     """Train until the bridge has nothing left.
 
     Args:
@@ -41,6 +48,7 @@ def drive(bridge: Bridge, slots: Slots, *, folder: Path, address: str | None) ->
         slots: How many trainings run side by side.
         folder: Of the study; Ray's own files lie in it while it runs.
         address: Of a Ray cluster that is running; None for one of our own.
+        callbacks: Of Ray Tune, who are told everything too.
 
     Raises:
         UserError: if the cluster cannot be reached.
@@ -61,6 +69,7 @@ def drive(bridge: Bridge, slots: Slots, *, folder: Path, address: str | None) ->
                     name=f"run-{uuid.uuid4().hex[:12]}",
                     storage_path=str(scratch.resolve()),
                     stop=bridge,
+                    callbacks=list(callbacks),
                     failure_config=tune.FailureConfig(max_failures=_RETRIES),
                     verbose=0,
                 ),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -21,7 +22,7 @@ from nas.study import FOLDER, find, folder_of, is_ours, result_of
 from nas.study_name import checked_name
 from search_spaces.errors import StudyError
 
-_OURS: Final = ("trials", "retrained", "tensorboard", "ray", "search.log", "driver.lock")
+_OURS: Final = ("trials", "retrained", "artifacts", "tensorboard", "ray", "search.log", "driver.lock")
 """What searches and retrainings write into a study's folder; nothing else in it is ever deleted."""
 
 
@@ -105,14 +106,16 @@ def delete(storage: RDBStorage, name: str) -> None:
 
 
 def disk_bytes(folder: Path) -> int:
-    """Return what the files below a folder take, 0 if there is none."""
-    total = 0
+    """Return what the files below a folder take, 0 if there is none; a file of two names counts once."""
+    sizes: dict[tuple[int, int], int] = {}
     for path in folder.rglob("*"):
         try:
-            total += path.lstat().st_size if not path.is_dir() else 0
+            told = path.lstat()
         except FileNotFoundError:  # a search that runs replaces its checkpoints
             continue
-    return total
+        if not stat.S_ISDIR(told.st_mode):
+            sizes[told.st_dev, told.st_ino] = told.st_size
+    return sum(sizes.values())
 
 
 def _kept(storage: RDBStorage, name: str) -> KeptStudy:

@@ -20,17 +20,19 @@ from nas.storage.opening import storage_url
 from nas.study_name import IMAGES, checked_name
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.errors import BudgetError, InvalidValueError
+from search_spaces.errors import BudgetError, InvalidValueError, UnknownNameError
 from search_spaces.loading import load
 from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import check_satisfiable, fitting_codes, share_that_fits
 from search_spaces.space import SearchSpace
 from trials.datasets import DATASETS, open_images
+from trials.evaluation import METRICS
 from trials.images import Splits
 from trials.recipe import Recipe
 from trials.recipes import load_recipe
 from trials.target_names import find_target
 
+LOGS = ("tensorboard",)
 _SMALLIMAGES = 64  # pixels; above this the images lose too much in hybrid_small
 
 
@@ -52,6 +54,8 @@ class Plan:
         splits: The images.
         slots: What runs side by side.
         seeds: Networks that are tried before the sampler's own.
+        keep_checkpoints: How many of the best networks keep their weights.
+        log_to: Where epochs are written besides the study, one of `LOGS`, or None.
     """
 
     settings: Settings
@@ -67,6 +71,8 @@ class Plan:
     splits: Splits
     slots: Slots
     seeds: tuple[Architecture, ...] = ()
+    keep_checkpoints: int = 10
+    log_to: str | None = None
 
     @property
     def image_cache(self) -> Path:
@@ -151,6 +157,9 @@ def plan_search(
     gpus_per_trial: float | None,
     storage_path: str,
     seed_with: Sequence[str] = (),
+    metric: str = "accuracy",
+    keep_checkpoints: int = 10,
+    log_to: str | None = None,
 ) -> Plan:
     """Return the search that the arguments describe; they are those of `nas.search`.
 
@@ -159,6 +168,13 @@ def plan_search(
     """
     budgets = tuple(Budget.parse(text) for text in budget)
     _check_numbers(budgets, trials=trials, hours=hours, seed=seed)
+    for kind, known, given in (("metric", METRICS, metric), ("log", LOGS, log_to)):
+        if given is not None and given not in known:
+            raise UnknownNameError.of(kind, given, list(known))
+    if keep_checkpoints < 1:
+        raise InvalidValueError(
+            f"Cannot keep {keep_checkpoints} checkpoints: expected --keep-checkpoints of at least 1."
+        )
     SAMPLERS[sampler]  # before anything slow: is there one?
     training = load_recipe(recipe)
     for wanted in budgets:
@@ -184,6 +200,7 @@ def plan_search(
         recipe=training.to_json(),
         sampler=sampler,
         seed=seed,
+        metric=metric,
     )
     name = checked_name(study if study is not None else settings.default_name())
     plan = Plan(
@@ -199,6 +216,8 @@ def plan_search(
         recipe=training,
         splits=splits,
         slots=slots_here(trials, gpus_per_trial),
+        keep_checkpoints=keep_checkpoints,
+        log_to=log_to,
     )
     check_satisfiable(plan.prices, budgets)
     return replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))

@@ -25,6 +25,8 @@ _COSTS: Final = {
     "weights": "weights_bytes",
 }
 _ERRORS: Final = "standard_errors"  # epoch to standard error of its accuracy
+_METRICS: Final = "metrics"  # epoch to everything that was found of it, by name
+_FOUND: Final = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "train_loss")
 _TIMES: Final = "epochs"  # epoch to when it ended, its seconds and how busy its device was
 _DEVICE: Final = "device"
 _MEASURED: Final = "latency_ms@"  # and the target
@@ -83,9 +85,15 @@ def decided(trial: FrozenTrial) -> bool:
 
 
 def report_epoch(
-    storage: BaseStorage, trial: FrozenTrial, trial_id: int, epoch: Mapping[str, Any], *, now_s: float
+    storage: BaseStorage,
+    trial: FrozenTrial,
+    trial_id: int,
+    epoch: Mapping[str, Any],
+    *,
+    now_s: float,
+    metric: str = "accuracy",
 ) -> None:
-    """Write the accuracy after one epoch, unless the study has it already.
+    """Write what was found after one epoch, unless the study has it already.
 
     Args:
         storage: Of the study.
@@ -93,11 +101,15 @@ def report_epoch(
         trial_id: Its id in the storage.
         epoch: An `EpochResult` by field name, and ``device`` and ``device_use`` where a GPU trained.
         now_s: Seconds since 1970.
+        metric: What the search raises; it becomes the value of the epoch.
     """
     step = int(epoch["epoch"])
     if step in trial.intermediate_values:
         return
-    errors = {**trial.user_attrs.get(_ERRORS, {}), str(step): round(float(epoch["standard_error"]), 6)}
+    error = epoch["standard_error" if metric == "accuracy" else f"{metric}_error"]
+    errors = {**trial.user_attrs.get(_ERRORS, {}), str(step): round(float(error), 6)}
+    found = {name: round(float(epoch[name]), 6) for name in _FOUND if epoch.get(name) is not None}
+    storage.set_trial_user_attr(trial_id, _METRICS, {**trial.user_attrs.get(_METRICS, {}), str(step): found})
     storage.set_trial_user_attr(trial_id, _ERRORS, errors)
     times = [round(now_s, 1), round(float(epoch["seconds"]), 3), epoch.get("device_use")]
     storage.set_trial_user_attr(trial_id, _TIMES, {**trial.user_attrs.get(_TIMES, {}), str(step): times})
@@ -106,7 +118,7 @@ def report_epoch(
     storage.set_trial_user_attr(
         trial_id, "seconds", round(trial.user_attrs.get("seconds", 0.0) + float(epoch["seconds"]), 3)
     )
-    storage.set_trial_intermediate_value(trial_id, step, float(epoch["accuracy"]))
+    storage.set_trial_intermediate_value(trial_id, step, float(epoch[metric]))
 
 
 def explain(storage: BaseStorage, trial_id: int, reason: str) -> None:

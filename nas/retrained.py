@@ -21,7 +21,7 @@ class Retrained:
         recipe: How it was trained, a `trials.recipe.Recipe` by field name.
         joined: Whether it learnt from the validation images too.
         from_weights: Whether it began with the weights it had.
-        accuracy: Validation accuracy, in [0, 1]; None where it learnt from those images.
+        accuracy: What the search raises, on validation images, in [0, 1]; None where it learnt from those.
         standard_error: Of the accuracy.
         test_accuracy: On the test images, in [0, 1]; None where they were not looked at.
         test_standard_error: Of the test accuracy.

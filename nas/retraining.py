@@ -244,13 +244,15 @@ class _Work:
         judged: EpochResult | None = None,
         test: Scores | None = None,
     ) -> Retrained:
+        metric = settings_of(self._study).metric
+        accuracy, error = (None, None) if judged is None else judged.of(metric)
         found = Retrained(
             trial=network.trial,
             recipe=self._recipe.to_json(),
             joined=joined,
             from_weights=self._from_weights,
-            accuracy=None if judged is None else judged.accuracy,
-            standard_error=None if judged is None else judged.standard_error,
+            accuracy=accuracy,
+            standard_error=error,
             test_accuracy=None if test is None else test.accuracy,
             test_standard_error=None if test is None else test.standard_error,
             seconds=round(seconds, 3),

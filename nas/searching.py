@@ -14,6 +14,7 @@ from dashboards.result import Network, SearchResult, best_first
 from nas import record
 from nas.attaching import Attachments
 from nas.bridge import Bridge, Limits
+from nas.checkpoints import Checkpoints
 from nas.driver import drive, leaving_on_signals
 from nas.latencies import Found, Stopwatch, with_latencies
 from nas.latency_check import LatencyCheck
@@ -24,6 +25,7 @@ from nas.proposals import Proposals
 from nas.storage.opening import open_storage
 from nas.storage.store import Store
 from nas.study import begin, folder_of, images_of, keep_space, result_of
+from nas.tensorboard import TensorBoard
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError, TargetError
@@ -176,10 +178,22 @@ def _train(
     attachments = Attachments(
         plan.folder, num_classes=len(plan.splits.classes), in_channels=plan.splits.channels
     )
-    bridge = Bridge(study, proposals, lambda n, a: _told(plan, n, a), limits, progress, attachments)
+    checkpoints = Checkpoints(study, plan.folder, kept=plan.keep_checkpoints)
+    bridge = Bridge(
+        study,
+        proposals,
+        lambda n, a: _told(plan, n, a),
+        limits,
+        progress,
+        attachments,
+        metric=plan.settings.metric,
+        after_end=checkpoints.sweep,
+    )
+    callbacks = [TensorBoard(plan.folder)] if plan.log_to == "tensorboard" else []
     began = time.monotonic()
     with leaving_on_signals(limits, progress.say), progress:
-        drive(bridge, plan.slots, folder=plan.folder, address=address)
+        drive(bridge, plan.slots, folder=plan.folder, address=address, callbacks=callbacks)
+    checkpoints.sweep()  # what a stopped training wrote while it was told
     problem = bridge.problem
     if problem is not None:
         if result_of(study).best is None:

@@ -26,6 +26,7 @@ class Settings:
         recipe: How each network is trained, as JSON has it.
         sampler: Who proposes.
         seed: Of every generator.
+        metric: What is raised, one of `trials.evaluation.METRICS`.
     """
 
     space: str
@@ -36,6 +37,7 @@ class Settings:
     recipe: dict[str, Any]
     sampler: str
     seed: int
+    metric: str = "accuracy"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version."""
@@ -60,6 +62,8 @@ class Settings:
         """Return a readable study name: what most people would call this search."""
         data = re.split(r"[/:\\]", self.data.rstrip("/\\"))[-1] or "data"
         parts = [self.space, data, *self.budgets, str(self.recipe["name"]), f"seed{self.seed}"]
+        if self.metric != "accuracy":
+            parts.append(self.metric)
         return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
 
     def difference(self, other: "Settings") -> str | None:
@@ -74,6 +78,7 @@ class Settings:
             ("images", self.data_fingerprint, other.data_fingerprint),
             ("sampler", self.sampler, other.sampler),
             ("seed", self.seed, other.seed),
+            ("metric", self.metric, other.metric),
             ("content of the space", self.space_digest, other.space_digest),
             *(
                 (f"recipe's {field}", self.recipe.get(field), other.recipe.get(field))

@@ -69,7 +69,7 @@ def begin(
             )
         with warnings.catch_warnings():  # it calls itself experimental, and the dashboard wants it
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names(["accuracy"])
+            study.set_metric_names([settings.metric])
         study.set_user_attr(_CONSTRAINT_NAMES, list(settings.budgets))
         study.set_user_attr(_IMAGES, images)
         study.set_user_attr(FOLDER, folder)
@@ -175,6 +175,7 @@ def result_of(
         data=settings.data,
         sampler=settings.sampler,
         seed=settings.seed,
+        metric=settings.metric,
         trained=sum(map(record.trained, trials)),
         networks=best_first(
             [_settled(record.network_of(t, settings.budgets), again.get(t.number)) for t in trials]

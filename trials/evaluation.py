@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -16,6 +16,8 @@ from trials.precision import autocast
 from trials.recipe import Recipe
 
 BATCH: Final = 128
+METRICS: Final = ("accuracy", "balanced_accuracy", "macro_f1")
+"""What a search may raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +28,18 @@ class Scores:
         accuracy: Share of images classified correctly, in [0, 1].
         standard_error: sqrt(p (1 - p) / n) of the accuracy p over n images.
         balanced_accuracy: Mean recall over the classes that have images, in [0, 1].
+        balanced_accuracy_error: Its standard error.
         macro_f1: Mean F1 score over the classes that have images, in [0, 1].
+        macro_f1_error: Its standard error.
         loss: Mean cross-entropy, nats.
     """
 
     accuracy: float
     standard_error: float
     balanced_accuracy: float
+    balanced_accuracy_error: float
     macro_f1: float
+    macro_f1_error: float
     loss: float
 
 
@@ -76,16 +82,42 @@ def scores_from(confusion: Int64[Tensor, "k k"], loss: float) -> Scores:
     """Return the scores of a confusion matrix: rows are labels, columns are predictions."""
     counts = confusion.double()
     total, right = counts.sum(), counts.diagonal()
-    held, predicted = counts.sum(1), counts.sum(0)
-    present = held > 0
     accuracy = (right.sum() / total).item()
     return Scores(
         accuracy=accuracy,
         standard_error=math.sqrt(accuracy * (1 - accuracy) / total.item()),
-        balanced_accuracy=(right / held)[present].mean().item(),
-        macro_f1=(2 * right / (held + predicted))[present].mean().item(),
+        balanced_accuracy=_balanced_accuracy(counts).item(),
+        balanced_accuracy_error=_standard_error(_balanced_accuracy, counts),
+        macro_f1=_macro_f1(counts).item(),
+        macro_f1_error=_standard_error(_macro_f1, counts),
         loss=loss,
     )
+
+
+def _balanced_accuracy(counts: Float[Tensor, "k k"]) -> Float[Tensor, ""]:
+    held = counts.sum(1)
+    return (counts.diagonal() / held.clamp_min(1e-12))[held > 0].mean()
+
+
+def _macro_f1(counts: Float[Tensor, "k k"]) -> Float[Tensor, ""]:
+    held, predicted = counts.sum(1), counts.sum(0)
+    return (2 * counts.diagonal() / (held + predicted).clamp_min(1e-12))[held > 0].mean()
+
+
+def _standard_error(
+    metric: Callable[[Float[Tensor, "k k"]], Float[Tensor, ""]], counts: Float[Tensor, "k k"]
+) -> float:
+    """Return the standard error of a metric of multinomial counts, by the delta method.
+
+    Of the accuracy it gives sqrt(p (1 - p) / n).
+    """
+    with torch.enable_grad():
+        leaf = counts.detach().clone().requires_grad_()
+        (slope,) = torch.autograd.grad(metric(leaf), leaf)
+    total = counts.sum()
+    share = counts / total
+    spread = (share * slope**2).sum() - (share * slope).sum() ** 2
+    return math.sqrt(max(0.0, (spread * total).item()))
 
 
 @torch.no_grad()

@@ -18,6 +18,8 @@ class EpochResult:
         final: Whether this is the recipe's last epoch.
         balanced_accuracy: Mean recall over the classes, in [0, 1], where it was computed.
         macro_f1: Mean F1 score over the classes, in [0, 1], where it was computed.
+        balanced_accuracy_error: Standard error of `balanced_accuracy`.
+        macro_f1_error: Standard error of `macro_f1`.
         waited_seconds: The part of `seconds` spent waiting for latency measurements on this host.
     """
 
@@ -30,7 +32,15 @@ class EpochResult:
     final: bool
     balanced_accuracy: float | None = None
     macro_f1: float | None = None
+    balanced_accuracy_error: float | None = None
+    macro_f1_error: float | None = None
     waited_seconds: float = 0.0
+
+    def of(self, metric: str) -> tuple[float | None, float | None]:
+        """Return a metric, one of `trials.evaluation.METRICS`, and its standard error."""
+        if metric == "accuracy":
+            return self.accuracy, self.standard_error
+        return getattr(self, metric), getattr(self, f"{metric}_error")
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them."""

@@ -121,6 +121,8 @@ class _Training:
             final=number == self.recipe.epochs,
             balanced_accuracy=scores.balanced_accuracy,
             macro_f1=scores.macro_f1,
+            balanced_accuracy_error=scores.balanced_accuracy_error,
+            macro_f1_error=scores.macro_f1_error,
             waited_seconds=turns.waited_s,
         )
 

@@ -87,6 +87,24 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
             show_default=False,
         ),
     ] = None,
+    metric: Annotated[
+        str,
+        typer.Option("--metric", metavar="METRIC", help="To raise: accuracy, balanced_accuracy or macro_f1."),
+    ] = "accuracy",
+    keep_checkpoints: Annotated[
+        int,
+        typer.Option(
+            "--keep-checkpoints",
+            metavar="N",
+            help="The N best networks keep their weights; nas retrain makes those of others anew.",
+        ),
+    ] = 10,
+    log_to: Annotated[
+        str | None,
+        typer.Option(
+            "--log-to", metavar="LOG", help="tensorboard: write every epoch for it too.", show_default=False
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Search for the most accurate network that fits your budget.
@@ -118,6 +136,9 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
         address=address,
         storage_path=storage_path,
         seed_with=seed_with or [],
+        metric=metric,
+        keep_checkpoints=keep_checkpoints,
+        log_to=log_to,
         quiet=json,
     )
     print_search(result, as_json=json, finished=True)

@@ -113,7 +113,7 @@ def desk(tmp_path: Path) -> Desk:
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A desk at which a search of three networks has ended."""
     desk = Desk(tmp_path_factory.mktemp("searched"))
-    ended = desk.search("--budget", "4M-MACs", "--trials", "3", "--study", "mine")
+    ended = desk.search("--budget", "4M-MACs", "--trials", "3", "--study", "mine", "--log-to", "tensorboard")
     assert ended.status == 0, ended.err
     (desk.folder / "out.txt").write_text(ended.out)
     (desk.folder / "err.txt").write_text(ended.err)

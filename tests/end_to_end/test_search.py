@@ -46,6 +46,16 @@ def test_every_trained_network_fits_and_none_was_trained_twice(searched: Desk):
         assert (trial["state"] == "COMPLETE") == (2 in trial["curve"])
 
 
+def test_every_trained_network_has_its_epochs_written_for_tensorboard_and_in_the_study(searched: Desk):
+    logs = searched.folder / "nas-runs" / "mine" / "tensorboard"
+    for trial in finished(searched.trials()):
+        assert list((logs / f"{trial['number']:05d}").glob("events.out.tfevents.*"))
+        told = trial["attributes"]["metrics"]
+        assert sorted(told) == [str(epoch) for epoch in sorted(trial["curve"])]
+        assert all(epoch["accuracy"] == pytest.approx(trial["curve"][int(n)]) for n, epoch in told.items())
+        assert all(0 <= epoch["macro_f1"] <= 1 for epoch in told.values())
+
+
 def test_show_prints_the_same_networks_and_json(searched: Desk):
     told = json.loads(searched.nas("show", "mine", "--json").out)
     assert told["version"] == 1

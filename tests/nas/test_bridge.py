@@ -146,3 +146,27 @@ def test_a_pickled_bridge_carries_nothing(bridge: Bridge):
     import pickle
 
     assert vars(pickle.loads(pickle.dumps(bridge))) == {}
+
+
+def test_another_metric_is_the_value_and_all_of_them_are_kept(
+    study: optuna.Study, tiny_prices, limits: Limits
+):
+    study.sampler = SAMPLERS["random"](problem_of(tiny_prices, (), seed=0))
+    proposals = Proposals(study, tiny_prices, ())
+    bridge = Bridge(
+        study,
+        proposals,
+        lambda n, a: {"number": n, "network": a.to_json()},
+        limits,
+        Notes(),
+        metric="macro_f1",
+    )
+    start(bridge, "a")
+    told = {**epoch(1, 0.8, final=True), "macro_f1": 0.6, "macro_f1_error": 0.03, "loss": 0.5}
+    bridge("a", told)
+    bridge.on_trial_complete("a", told)
+    bridge.close()
+    (trial,) = [t for t in study.trials if t.state == TrialState.COMPLETE]
+    assert trial.value == 0.6
+    assert record.network_of(trial).standard_error == 0.03
+    assert trial.user_attrs["metrics"] == {"1": {"accuracy": 0.8, "macro_f1": 0.6, "loss": 0.5}}
