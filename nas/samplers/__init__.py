@@ -21,6 +21,27 @@ Params: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """What an earlier study of the same parameters saw, under other constraints or on other images.
+
+    Attributes:
+        points: Where, ``n`` of them; one with a learning curve comes several times.
+        values: What was observed there, higher is better, ``[n]``.
+        fidelity: The share of a whole training after which, ``[n]``, in (0, 1].
+        networks: The number of the network of each point, ``[n]``.
+        known_constraints_batch: As of a `Problem`; of the earlier study.
+        draw: The same.
+    """
+
+    points: Sequence[Params]
+    values: NDArray[np.float64]
+    fidelity: NDArray[np.float64]
+    networks: NDArray[np.int64]
+    known_constraints_batch: Callable[[Sequence[Params]], NDArray[np.float64]] | None = None
+    draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """What a sampler may know before the first trial.
 
@@ -35,6 +56,7 @@ class Problem:
             parameters at a fixed value). None where every point is its own network.
         draw: A generator and a number `n` to `n` distinct canonical points, uniform over what fits.
             None where a sampler has to draw from the distributions and reject.
+        earlier: What another study saw; samplers that cannot learn from it leave it.
     """
 
     distributions: Mapping[str, BaseDistribution]
@@ -43,6 +65,7 @@ class Problem:
     factors_batch: Callable[[Sequence[Params]], NDArray[np.float64]] | None = None
     canonical: Callable[[Params], dict[str, Any]] | None = None
     draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None
+    earlier: Earlier | None = None
 
 
 SAMPLERS: Final[Shelf[Callable[[Problem], BaseSampler]]] = Shelf(__name__, "SAMPLER", "sampler")

@@ -127,7 +127,7 @@ class Beliefs:
 def inputs(region: Region, rows: Rows, fidelity: NDArray[np.float64] | None = None) -> Inputs:
     """Return what a surrogate reads of `rows`, whole trainings unless said."""
     fidelity = np.ones(len(rows)) if fidelity is None else fidelity
-    return Inputs(rows, region.prices(rows), fidelity)
+    return Inputs(rows, region.prices(rows), fidelity, region.told(rows))
 
 
 def _feasible(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.samplers._grid import Rows
+from nas.samplers._learnt import Learnt
 from nas.samplers._region import Region
 
 _POOL: Final = 512  # points among which the next one is chosen
@@ -18,17 +19,29 @@ def next_start(rng: np.random.Generator, region: Region, taken: Rows, seen: froz
     out: the best networks are found near the budget, and the start-up trials are few. Without
     known constraints all points take part. Returns no row where every point has been seen.
     """
-    pool = unseen(region.draw(rng, _POOL), seen)
+    pool = _near_the_budget(rng, region, seen, _POOL)
+    if not len(taken) or not len(pool):
+        return pool[:1]
+    return pool[[_distances(region, pool, taken).min(axis=1).argmax()]]
+
+
+def vouched_start(rng: np.random.Generator, region: Region, learnt: Learnt, seen: frozenset[bytes]) -> Rows:
+    """Return the point near the budget, ``[1, d]``, of which an earlier study expects most, or no row.
+
+    Near the budget as in `next_start`: what the earlier study tells of far smaller networks is a guess.
+    """
+    pool = _near_the_budget(rng, region, seen, 4 * _POOL)
+    return pool[[learnt.vouches_for(pool).argmax()]] if len(pool) else pool
+
+
+def _near_the_budget(rng: np.random.Generator, region: Region, seen: frozenset[bytes], n: int) -> Rows:
+    """Return up to `n` unseen points that fit, without the half that lies below every budget by more."""
+    pool = unseen(region.draw(rng, n), seen)
     if not len(pool):
         whole = region.whole()
         pool = unseen(whole, seen) if whole is not None else pool
-    if not len(pool):
-        return pool
-    near = pool[_rank(region.excess(pool)) >= 0.5]
-    pool = near if len(near) else pool
-    if not len(taken):
-        return pool[:1]
-    return pool[[_distances(region, pool, taken).min(axis=1).argmax()]]
+    near = pool[_rank(region.excess(pool)) >= 0.5] if len(pool) else pool
+    return near if len(near) else pool
 
 
 def unseen(rows: Rows, seen: frozenset[bytes]) -> Rows:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nas.samplers._beliefs import Beliefs, inputs
 from nas.samplers._grid import Rows
 from nas.samplers._history import History
+from nas.samplers._learnt import Learnt
 from nas.samplers._region import Region
 from nas.samplers._search import best_point
 from nas.surrogates._factors import Factor
@@ -35,13 +36,15 @@ class Proposer:
     Attributes:
         region: The points that fit.
         surrogate: Of the region's space.
+        learnt: What is left of an earlier study; None without one.
     """
 
     region: Region
     surrogate: FactorGP
+    learnt: Learnt | None = None
 
     @classmethod
-    def of(cls, region: Region, seed: int) -> "Proposer":
+    def of(cls, region: Region, seed: int, learnt: Learnt | None = None) -> "Proposer":
         """Return the proposer of `region`; `seed` decides which points show typical costs."""
         rng = np.random.default_rng(np.random.SeedSequence([seed]))
         factors = [
@@ -54,7 +57,7 @@ class Proposer:
             )
             for column in region.grid.columns
         ]
-        return cls(region, FactorGP(factors, region.prices(region.draw(rng, _REFERENCE))))
+        return cls(region, FactorGP(factors, region.prices(region.draw(rng, _REFERENCE))), learnt)
 
     def propose(
         self, rng: np.random.Generator, history: History, earlier: Fit
@@ -83,23 +86,30 @@ class Proposer:
         fit: dict[str, list[float]] = {}
 
         def posterior(
-            name: str, rows: Rows, y: NDArray[np.float64], fidelity: NDArray[np.float64] | None
+            name: str,
+            rows: Rows,
+            y: NDArray[np.float64],
+            fidelity: NDArray[np.float64] | None,
+            spread: float | None,
         ) -> Posterior:
             start = np.array(earlier[name]) if name in earlier else None
             points = inputs(self.region, rows, fidelity)
-            found = self.surrogate.fitted(points, y, start, _STEPS if due else 0)
+            found = self.surrogate.fitted(points, y, start, _STEPS if due else 0, spread)
             fit[name] = found.hyper_parameters.tolist()
             return found
 
         values = _scalarised(rng, history.values) if len(history.rows) else history.values[:, :0]
+        told = self.learnt if values.shape[1] == 1 else None  # of one objective alone
+        spread = None if told is None else told.spread
         objectives = [
-            posterior(f"objective{j}", history.rows, y, history.fidelity) for j, y in enumerate(values.T)
+            posterior(f"objective{j}", history.rows, y, history.fidelity, spread)
+            for j, y in enumerate(values.T)
         ]
         constraints = []
         for j, column in enumerate(history.measured.T):
             told = np.isfinite(column)
             rows = history.measured_rows[told]
-            constraints.append(posterior(f"constraint{j}", rows, column[told], None))
+            constraints.append(posterior(f"constraint{j}", rows, column[told], None, None))
         beliefs = Beliefs.of(rng, self.region, history, objectives, constraints)
         return beliefs, {**fit, "n": [float(n)]} if due else {}
 

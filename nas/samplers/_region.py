@@ -27,6 +27,7 @@ class Region:
         factors: `n` points to real features ``[n, f]``.
         canonical: A point to the one that stands for all that build the same network.
         sampler: A generator and `n` to points that fit, uniform over distinct networks.
+        expects: Rows to what an earlier study expects there, ``[n, d]`` to ``[n]``.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Region:
         factors: Batch | None = None,
         canonical: Callable[[Params], dict[str, Any]] | None = None,
         sampler: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None,
+        expects: Callable[[Rows], NDArray[np.float64]] | None = None,
     ) -> None:
         self.grid: Final = grid
         self._constants: Final = dict(constants)
@@ -44,6 +46,8 @@ class Region:
         self._factors: Final = factors
         self._canonical: Final = canonical
         self._sampler: Final = sampler
+        self._expects: Final = expects
+        self._told: dict[bytes, float] = {}
         self._prices: dict[bytes, NDArray[np.float64]] = {}
         self._n_constraints = self._width = 0
         self._whole: Rows | None = None
@@ -89,6 +93,19 @@ class Region:
         if not keys:
             return np.zeros((0, self._width))
         return np.stack([self._prices[key] for key in keys])
+
+    def told(self, rows: Rows) -> NDArray[np.float64] | None:
+        """Return what an earlier study expects of each row, ``[n]``; None where there is none."""
+        if self._expects is None:
+            return None
+        keys = [row.tobytes() for row in rows]
+        new = {key: i for i, key in enumerate(keys) if key not in self._told}
+        if new:
+            if len(self._told) > _KEPT:
+                self._told = {key: self._told[key] for key in keys if key in self._told}
+            found = self._expects(rows[list(new.values())]).tolist()
+            self._told.update(zip(new, found, strict=True))
+        return np.array([self._told[key] for key in keys])
 
     def excess(self, rows: Rows) -> NDArray[np.float64]:
         """Return the known constraints of each row, ``[n, k]``; not a number counts as +inf."""

@@ -16,8 +16,9 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from typing_extensions import override
 
-from nas.samplers import Params, Problem
-from nas.samplers._design import next_start
+from nas.samplers import Earlier, Params, Problem
+from nas.samplers._design import next_start, vouched_start
+from nas.samplers._earlier import learnt
 from nas.samplers._grid import Column, Grid, Rows
 from nas.samplers._history import POINT, History, announced, read
 from nas.samplers._proposal import Fit, Proposer
@@ -49,6 +50,8 @@ class FactorGPSampler(BaseSampler):
         factors_batch: `n` points to features ``[n, f]`` that the surrogate learns from.
         canonical: A point to the one that stands for all that build the same network.
         draw: A generator and `n` to `n` distinct canonical points that fit, uniform over them.
+        earlier: What another study saw: a prior of the surrogate of one objective, that is maximised. It is
+            left out where it does not predict its own networks, and how far it is trusted is learnt.
 
     Raises:
         InvalidValueError: if `seed` or `n_startup_trials` is negative.
@@ -65,6 +68,7 @@ class FactorGPSampler(BaseSampler):
         factors_batch: Batch | None = None,
         canonical: Callable[[Params], dict[str, Any]] | None = None,
         draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         for name, value in {"seed": seed, "n_startup_trials": n_startup_trials or 0}.items():
             if value < 0:
@@ -74,6 +78,7 @@ class FactorGPSampler(BaseSampler):
         self._constraints: Final = known_constraints_batch or _batched(known_constraints_func)
         self._n_startup_trials: Final = n_startup_trials
         self._factors, self._canonical, self._draw = factors_batch, canonical, draw
+        self._earlier: Final = earlier
         self._latest: tuple[dict[str, BaseDistribution], Params, Proposer] | None = None
 
     @override
@@ -128,7 +133,11 @@ class FactorGPSampler(BaseSampler):
         earlier: Fit,
     ) -> Rows:
         """Return the next point, ``[1, d]``: of the start-up design, or the surrogate's."""
-        n_starts = self._n_startup_trials
+        if not history.n_finished and proposer.learnt is not None:
+            row = vouched_start(rng, proposer.region, proposer.learnt, history.seen)
+            if len(row):
+                return row
+        n_starts = 1 if proposer.learnt is not None else self._n_startup_trials
         if n_starts is None:
             n_starts = _STARTS if len(proposer.region.grid.columns) <= 20 else 2 * _STARTS
         if not history.n_finished or history.n_finished + len(history.pending) < n_starts:
@@ -149,15 +158,18 @@ class FactorGPSampler(BaseSampler):
         space = self._space if self._space is not None else _recent_space(study, trial)
         constants = {n: _only(n, d) for n, d in space.items() if d.single()}
         if self._latest is None or self._latest[:2] != (search_space, constants):
+            grid = Grid(search_space)
+            told = learnt(grid, constants, self._earlier, self._factors, self._canonical, self._seed)
             region = Region(
-                Grid(search_space),
+                grid,
                 constants,
                 self._constraints,
                 self._factors,
                 self._canonical,
                 self._draw,
+                None if told is None else told.expects,
             )
-            self._latest = (dict(search_space), constants, Proposer.of(region, self._seed))
+            self._latest = (dict(search_space), constants, Proposer.of(region, self._seed, told))
         return self._latest[2]
 
 
@@ -170,6 +182,7 @@ def SAMPLER(problem: Problem) -> BaseSampler:  # noqa: N802
         factors_batch=problem.factors_batch,
         canonical=problem.canonical,
         draw=problem.draw,
+        earlier=problem.earlier,
     )
 
 

@@ -1,10 +1,11 @@
 """The kernel over architecture factors.
 
-    k = main * S + pairs * S**2 + rest * matern(|x - x'|) + joint * matern(|g - g'| / lengths)
+    k = main * S + pairs * S**2 + rest * matern(|x - x'|) + joint * matern(|g - g'| / lengths) + told * T
 
 `S` is the weighted product of local features: a Gaussian process on main effects, its square one on
 all pairs of factors (the additive kernels of Duvenaud et al., 2011, https://arxiv.org/abs/1112.4394,
 to second order). `g` are the global factors: group means and slopes, realised factors, known costs.
+`T` is the product of what an earlier study expects of both points: how far to trust it is learnt.
 Priors are log-normal and narrow enough that ten observations cannot bend them far; length scales
 grow with the square root of their number (Hvarfner et al., 2024, https://arxiv.org/abs/2402.02229).
 """
@@ -29,28 +30,35 @@ _PRIORS: Final = {  # of the logarithm: mean, standard deviation
     "log_lengths": (0.5, 0.5),
     "log_curve": (0.0, 1.0),
     "log_drift": (-1.5, 1.0),
+    "log_told": (-1.4, 1.5),
 }
 
 
 class FactorKernel(gpytorch.kernels.Kernel):
     """Compares points by their factors.
 
-    An input is ``[local features | global features | log fidelity]``.
+    An input is ``[local features | global features | told | log fidelity]``.
 
     Args:
         owners: Weight of each local feature, ``[f]``.
         lengths: Length scale of each global feature, ``[g]``.
         fidelities: Whether some values come from shorter trainings.
+        told: Whether an earlier study tells what it expects; else its column is absent.
     """
 
-    def __init__(self, owners: Tensor, lengths: Tensor, *, fidelities: bool, **options: Any) -> None:
+    def __init__(
+        self, owners: Tensor, lengths: Tensor, *, fidelities: bool, told: bool = False, **options: Any
+    ) -> None:
         super().__init__(**options)
         self.owners, self.lengths, self.fidelities = owners, lengths, fidelities
+        self.told = told
         n_weights = int(owners.max()) + 1 if len(owners) else 1
         n_lengths = int(lengths.max()) + 1 if len(lengths) else 0
         sizes = {"log_weights": n_weights, "log_lengths": n_lengths}
         for name, (mean, sd) in _PRIORS.items():
             if name in {"log_curve", "log_drift"} and not fidelities:
+                continue
+            if name == "log_told" and not told:
                 continue
             if name in {"log_lengths", "log_joint"} and not n_lengths:
                 continue
@@ -82,8 +90,12 @@ class FactorKernel(gpytorch.kernels.Kernel):
         k = k + self.log_rest.exp() * _matern(apart / (2 * self.log_rest_length).exp())
         if len(self.lengths):
             scale = self.log_lengths.exp()[self.lengths]
-            ga, gb = x1[:, f:-1] / scale, x2[:, f:-1] / scale
+            end = f + len(self.lengths)
+            ga, gb = x1[:, f:end] / scale, x2[:, f:end] / scale
             k = k + self.log_joint.exp() * _matern(_squared(ga, gb, diag))
+        if self.told:
+            ta, tb = x1[:, -2:-1], x2[:, -2:-1]
+            k = k + self.log_told.exp() * ((ta * tb).sum(-1) if diag else ta @ tb.mT)
         if self.fidelities:
             k = self._with_fidelity(k, x1[:, -1:], x2[:, -1:], diag)
         return k

@@ -26,6 +26,7 @@ _FITTED: Final = 256  # values that hyper-parameters are fitted to at most
 _KEPT: Final = 1_500  # values that predictions rest on at most
 _NOISE: Final = (-3.0, 1.0)  # prior of the logarithm of the noise variance: mean, sd
 _LEVEL: Final = 0.3  # variance of the constant mean, integrated out
+_EARLIER: Final = 4  # values that the spread of an earlier study stands for
 
 
 class _Process(gpytorch.Module):
@@ -55,15 +56,18 @@ class Inputs:
         rows: Levels of the parameters, ``[n, d]``.
         prices: Known costs and factors, ``[n, p]``.
         fidelity: Share of a whole training, ``[n]``, in (0, 1].
+        told: What an earlier study expects there, in the unit of the values, ``[n]``; None without one.
     """
 
     rows: NDArray[np.float64]
     prices: NDArray[np.float64]
     fidelity: NDArray[np.float64]
+    told: NDArray[np.float64] | None = None
 
     def __getitem__(self, index: Any) -> "Inputs":
         """Return some of the points."""
-        return Inputs(self.rows[index], self.prices[index], self.fidelity[index])
+        told = None if self.told is None else self.told[index]
+        return Inputs(self.rows[index], self.prices[index], self.fidelity[index], told)
 
 
 class FactorGP:
@@ -84,13 +88,14 @@ class FactorGP:
         self._used: Final = np.flatnonzero(spread > 1e-12 * (1 + abs(self._mean)))
         self._spread: Final = np.where(spread > 0, spread, 1.0)
 
-    def tensor(self, inputs: Inputs) -> Float[Tensor, "n d"]:
-        """Return `inputs` as ``[local | prices | global | prices | log fidelity]``."""
+    def tensor(self, inputs: Inputs, units: "_Units | None" = None) -> Float[Tensor, "n d"]:
+        """Return `inputs` as ``[local | prices | global | prices | told | log fidelity]``."""
         local, shared = self._features.of(inputs.rows)
         prices = (inputs.prices - self._mean) / self._spread
         prices = np.clip(np.nan_to_num(prices, posinf=6.0, neginf=-6.0), -6.0, 6.0)[:, self._used]
         fidelity = np.log(inputs.fidelity)[:, None]
-        return torch.from_numpy(np.concatenate([local, prices, shared, prices, fidelity], axis=1))
+        told = np.zeros((len(inputs.rows), 0)) if units is None else units.told(inputs)
+        return torch.from_numpy(np.concatenate([local, prices, shared, prices, told, fidelity], axis=1))
 
     def fitted(
         self,
@@ -98,6 +103,7 @@ class FactorGP:
         values: NDArray[np.float64],
         start: NDArray[np.float64] | None = None,
         steps: int = 40,
+        spread: float | None = None,
     ) -> "Posterior":
         """Return the posterior given `values` ``[n]`` at `inputs`.
 
@@ -106,15 +112,17 @@ class FactorGP:
             values: The values, finite.
             start: Hyper-parameters of an earlier fit, to begin from.
             steps: Iterations of fitting at most; 0 takes `start` as it is.
+            spread: Standard deviation of an earlier study's values, whose expectations `inputs` then tell:
+                they are the prior mean, and how far it is trusted is a hyper-parameter.
         """
         values = _tamed(values)
         kept = _spread_out(values, _KEPT)
         inputs, values = inputs[kept], values[kept]
-        x = self.tensor(inputs)
-        mean, scale = float(values.mean()), float(values.std())
-        scale = scale if scale > 1e-12 * (1 + abs(mean)) else 1.0
-        y = torch.from_numpy((values - mean) / scale)
-        process = self._process(fidelities=bool((inputs.fidelity < 1).any()))
+        told = inputs.told if spread is not None and inputs.told is not None else None
+        units = _Units.of(values, told, spread)
+        x = self.tensor(inputs, units)
+        y = torch.from_numpy((values - units.expected(inputs)) / units.scale)
+        process = self._process(fidelities=bool((inputs.fidelity < 1).any()), told=told is not None)
         n_parameters = sum(p.numel() for p in process.parameters())
         if start is not None and len(start) != n_parameters:
             start = None
@@ -122,14 +130,16 @@ class FactorGP:
             some = _spread_out(values, _FITTED)
             start = fit(process, x[some], y[some], start, steps or 40)
         load(process, start)
-        return Posterior(self, process, x, y, mean, scale, start)
+        return Posterior(self, process, x, y, units, start)
 
-    def _process(self, *, fidelities: bool) -> _Process:
+    def _process(self, *, fidelities: bool, told: bool) -> _Process:
         features, extra = self._features, np.arange(len(self._used))
         owners = np.concatenate([features.owners, features.n_weights + extra])
         lengths = np.concatenate([features.global_owners, features.n_lengths + extra])
         return _Process(
-            FactorKernel(torch.from_numpy(owners), torch.from_numpy(lengths), fidelities=fidelities)
+            FactorKernel(
+                torch.from_numpy(owners), torch.from_numpy(lengths), fidelities=fidelities, told=told
+            )
         )
 
 
@@ -146,13 +156,12 @@ class Posterior:
         process: _Process,
         x: Float[Tensor, "n d"],
         y: Float[Tensor, " n"],
-        mean: float,
-        scale: float,
+        units: "_Units",
         hyper_parameters: NDArray[np.float64],
     ) -> None:
         self.hyper_parameters: Final = hyper_parameters
         self._surrogate, self._process, self._x = surrogate, process, x
-        self._mean, self._scale = mean, scale
+        self._units, self._scale = units, units.scale
         with torch.no_grad():
             self._chol = torch.linalg.cholesky(process.covariance(x))
             self._weights = torch.cholesky_solve(y[:, None], self._chol)[:, 0]
@@ -168,9 +177,9 @@ class Posterior:
         Float[Tensor, "n b"],
     ]:
         """Return mean and variance at `inputs`, mean and covariance at `base`, and between both."""
-        a, b = self._surrogate.tensor(inputs), self._surrogate.tensor(base)
-        mean_a, root_a = self._towards(a)
-        mean_b, root_b = self._towards(b)
+        a, b = (self._surrogate.tensor(points, self._units) for points in (inputs, base))
+        mean_a, root_a = self._towards(a, inputs)
+        mean_b, root_b = self._towards(b, base)
         own = self._process.kernel.forward(a, a, diag=True) + _LEVEL
         variance = (own - (root_a**2).sum(0)).clamp_min(1e-9) * self._scale**2
         within = (self._process.between(b, b) - root_b.mT @ root_b) * self._scale**2
@@ -182,10 +191,52 @@ class Posterior:
         mean, variance, *_ = self.of(inputs, inputs[:0])
         return mean.numpy(), variance.sqrt().numpy()
 
-    def _towards(self, x: Float[Tensor, "m d"]) -> tuple[Float[Tensor, " m"], Float[Tensor, "n m"]]:
+    def _towards(
+        self, x: Float[Tensor, "m d"], inputs: Inputs
+    ) -> tuple[Float[Tensor, " m"], Float[Tensor, "n m"]]:
         across = self._process.between(x, self._x)
         root = torch.linalg.solve_triangular(self._chol, across.mT, upper=False)
-        return across @ self._weights * self._scale + self._mean, root
+        expected = torch.from_numpy(self._units.expected(inputs))
+        return across @ self._weights * self._scale + expected, root
+
+
+@dataclass(frozen=True)
+class _Units:
+    """How values are centred and scaled for the process, and what is expected of them beforehand.
+
+    Attributes:
+        mean: Of the values, or of what they exceed the expectations of an earlier study by.
+        scale: What the process counts as 1.
+        centre: Of those expectations; None without them.
+    """
+
+    mean: float
+    scale: float
+    centre: float | None
+
+    @classmethod
+    def of(
+        cls, values: NDArray[np.float64], told: NDArray[np.float64] | None, spread: float | None
+    ) -> "_Units":
+        if told is None or spread is None:
+            mean, scale = float(values.mean()), float(values.std())
+            return cls(mean, scale if scale > 1e-12 * (1 + abs(mean)) else 1.0, None)
+        # A few values say little of their spread: the earlier study's counts as four more of them.
+        squares = float(((values - values.mean()) ** 2).sum()) + _EARLIER * spread**2
+        scale = max((squares / (len(values) + _EARLIER)) ** 0.5, 1e-12)
+        return cls(float((values - told).mean()), scale, float(told.mean()))
+
+    def expected(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Return the mean before the process is asked, in the unit of the values, ``[n]``."""
+        if self.centre is None or inputs.told is None:
+            return np.full(len(inputs.rows), self.mean)
+        return inputs.told + self.mean
+
+    def told(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Return what the kernel reads of an earlier study's expectations, ``[n, 0 or 1]``."""
+        if self.centre is None or inputs.told is None:
+            return np.zeros((len(inputs.rows), 0))
+        return ((inputs.told - self.centre) / self.scale)[:, None]
 
 
 def _tamed(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
 
-from nas.samplers import SAMPLERS, Problem
+from nas.samplers import SAMPLERS, Earlier, Problem
 from nas.tabular.task import Task
 
 Maker = Callable[[Problem], BaseSampler]
@@ -32,7 +32,14 @@ class Runs:
     seconds: float
 
 
-def replay(task: Task, make: Maker, seeds: Iterable[int], trials: int, workers: int = 1) -> Runs:
+def replay(
+    task: Task,
+    make: Maker,
+    seeds: Iterable[int],
+    trials: int,
+    workers: int = 1,
+    earlier: Callable[[int], Earlier] | None = None,
+) -> Runs:
     """Return what the sampler reaches in `trials` trainings, for each seed.
 
     With several workers, that many trials run at once; the one that was asked first ends first.
@@ -43,6 +50,7 @@ def replay(task: Task, make: Maker, seeds: Iterable[int], trials: int, workers: 
         seeds: Of the sampler; what a training shows is drawn from a generator of the same seed.
         trials: How many networks are trained.
         workers: How many of them at the same time.
+        earlier: A seed to the study that the search with it learns from; None without one.
     """
     curves, over, repeated, seconds = [], 0, 0, 0.0
     for seed in seeds:
@@ -50,6 +58,7 @@ def replay(task: Task, make: Maker, seeds: Iterable[int], trials: int, workers: 
             distributions=task.distributions,
             seed=seed,
             known_constraints_batch=task.known_constraints_batch,
+            earlier=None if earlier is None else earlier(seed),
         )
         study = optuna.create_study(direction="maximize", sampler=make(problem))
         rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
