@@ -60,6 +60,7 @@ def search(
     address: str | None = None,
     storage_path: str = "nas-runs",
     seed_with: Sequence[str] = (),
+    learn_from: str | None = None,
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
     log_to: str | None = None,
@@ -82,6 +83,8 @@ def search(
         address: Of a running Ray cluster.
         storage_path: Folder for checkpoints, weights and logs.
         seed_with: Networks of the space that are tried first, each named as `nas.finding.find_network` says.
+        learn_from: A study of the same space, for other budgets or images: prior knowledge. How far it is
+            trusted is learnt, and it is left out where it does not predict its own networks.
         metric: What is raised: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``, on validation images.
         keep_checkpoints: How many of the best networks keep their weights; `retrain` makes others anew.
         log_to: ``tensorboard`` writes every epoch into the study's folder for it too.
@@ -108,6 +111,7 @@ def search(
         gpus_per_trial=gpus_per_trial,
         storage_path=storage_path,
         seed_with=seed_with,
+        learn_from=learn_from,
         metric=metric,
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,

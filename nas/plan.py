@@ -10,6 +10,7 @@ import numpy as np
 from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner
 from optuna.samplers import BaseSampler
 
+from nas.earlier import earlier_of, take
 from nas.finding import find_network
 from nas.forecast import search_seconds, seconds_per_mac
 from nas.problem import problem_of
@@ -33,6 +34,7 @@ from trials.recipes import load_recipe
 from trials.target_names import find_target
 
 LOGS = ("tensorboard",)
+_LEARNER = "factor_gp"  # the sampler that can learn from another study
 _SMALLIMAGES = 64  # pixels; above this the images lose too much in hybrid_small
 
 
@@ -56,6 +58,7 @@ class Plan:
         seeds: Networks that are tried before the sampler's own.
         keep_checkpoints: How many of the best networks keep their weights.
         log_to: Where epochs are written besides the study, one of `LOGS`, or None.
+        earlier: What it learns from another study, as `nas.earlier` keeps it; None without one.
     """
 
     settings: Settings
@@ -73,6 +76,7 @@ class Plan:
     seeds: tuple[Architecture, ...] = ()
     keep_checkpoints: int = 10
     log_to: str | None = None
+    earlier: dict[str, Any] | None = None
 
     @property
     def image_cache(self) -> Path:
@@ -106,7 +110,10 @@ class Plan:
 
     def sampler(self) -> BaseSampler:
         """Return who proposes."""
-        return SAMPLERS[self.settings.sampler](problem_of(self.prices, self.budgets, seed=self.settings.seed))
+        problem = problem_of(self.prices, self.budgets, seed=self.settings.seed)
+        if self.earlier is not None:
+            problem = replace(problem, earlier=earlier_of(self.earlier, self.prices))
+        return SAMPLERS[self.settings.sampler](problem)
 
     def pruner(self) -> BasePruner:
         """Return who stops early: asynchronous successive halving over the recipe's rungs.
@@ -157,6 +164,7 @@ def plan_search(
     gpus_per_trial: float | None,
     storage_path: str,
     seed_with: Sequence[str] = (),
+    learn_from: str | None = None,
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
     log_to: str | None = None,
@@ -176,6 +184,11 @@ def plan_search(
             f"Cannot keep {keep_checkpoints} checkpoints: expected --keep-checkpoints of at least 1."
         )
     SAMPLERS[sampler]  # before anything slow: is there one?
+    if learn_from is not None and sampler != _LEARNER:
+        raise InvalidValueError(
+            f"The sampler '{sampler}' cannot learn from a study: expected {_LEARNER}. Leave out "
+            f"--learn-from, or take --sampler {_LEARNER}."
+        )
     training = load_recipe(recipe)
     for wanted in budgets:
         if wanted.target is not None:
@@ -201,6 +214,7 @@ def plan_search(
         sampler=sampler,
         seed=seed,
         metric=metric,
+        learn_from=learn_from,
     )
     name = checked_name(study if study is not None else settings.default_name())
     plan = Plan(
@@ -220,6 +234,8 @@ def plan_search(
         log_to=log_to,
     )
     check_satisfiable(plan.prices, budgets)
+    if learn_from is not None:
+        plan = replace(plan, earlier=take(plan.url, name, learn_from, plan.prices))
     return replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))
 
 

@@ -16,6 +16,7 @@ from nas.attaching import Attachments
 from nas.bridge import Bridge, Limits
 from nas.checkpoints import Checkpoints
 from nas.driver import drive, leaving_on_signals
+from nas.earlier import keep
 from nas.latencies import Found, Stopwatch, with_latencies
 from nas.latency_check import LatencyCheck
 from nas.lock import only_driver
@@ -64,6 +65,7 @@ def run_search(plan: Plan, progress: Progress, *, address: str | None) -> Search
             folder=str(plan.folder),
         )
         keep_space(study, plan.space)
+        keep(study, plan.earlier)
         plan = replace(plan, folder=Path(folder_of(study)))  # a study found again keeps its own
         stack.enter_context(only_driver(plan.folder, plan.name))
         stack.enter_context(_logging_to(plan.folder))

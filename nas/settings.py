@@ -27,6 +27,7 @@ class Settings:
         sampler: Who proposes.
         seed: Of every generator.
         metric: What is raised, one of `trials.evaluation.METRICS`.
+        learn_from: The study whose networks are its prior knowledge; None without one.
     """
 
     space: str
@@ -38,6 +39,7 @@ class Settings:
     sampler: str
     seed: int
     metric: str = "accuracy"
+    learn_from: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version."""
@@ -64,6 +66,8 @@ class Settings:
         parts = [self.space, data, *self.budgets, str(self.recipe["name"]), f"seed{self.seed}"]
         if self.metric != "accuracy":
             parts.append(self.metric)
+        if self.learn_from is not None:
+            parts.append(f"from-{self.learn_from[:40]}")
         return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
 
     def difference(self, other: "Settings") -> str | None:
@@ -79,6 +83,7 @@ class Settings:
             ("sampler", self.sampler, other.sampler),
             ("seed", self.seed, other.seed),
             ("metric", self.metric, other.metric),
+            ("study to learn from", self.learn_from or "none", other.learn_from or "none"),
             ("content of the space", self.space_digest, other.space_digest),
             *(
                 (f"recipe's {field}", self.recipe.get(field), other.recipe.get(field))

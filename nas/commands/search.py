@@ -87,6 +87,15 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
             show_default=False,
         ),
     ] = None,
+    learn_from: Annotated[
+        str | None,
+        typer.Option(
+            "--learn-from",
+            metavar="STUDY",
+            help="Begin with the knowledge of an earlier study, for other budgets or images.",
+            show_default=False,
+        ),
+    ] = None,
     metric: Annotated[
         str,
         typer.Option("--metric", metavar="METRIC", help="To raise: accuracy, balanced_accuracy or macro_f1."),
@@ -136,6 +145,7 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
         address=address,
         storage_path=storage_path,
         seed_with=seed_with or [],
+        learn_from=learn_from,
         metric=metric,
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,
