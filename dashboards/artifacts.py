@@ -30,6 +30,10 @@ class ArtifactFolders:
         """
         return self._find(artifact_id).open("rb")
 
+    def holds(self, artifact_id: str) -> bool:
+        """Return whether an artifact is still there; weights of networks that fell behind are removed."""
+        return any((folder / Path(artifact_id).name).is_file() for folder in self._folders())
+
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
         """Keep a file under an id."""
         folder = self._folders()[0]

@@ -35,7 +35,8 @@ def picture(architecture: Architecture, parts: Sequence[Part]) -> str:
     title = f"{architecture.network} at {architecture.resolution} x {architecture.resolution} pixels"
     return "".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
+            f'viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
             f'font-family="system-ui, sans-serif" font-size="13" fill="{INK}">',
             f"<title>{escape(title)}</title>",
             f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
@@ -89,7 +90,7 @@ def _words(part: Part, name: str, width: float) -> list[str]:
     """Return what stands below a part, in lines that fit its width."""
     if part.stage is None:
         return [name, f"{part.channels} " + ("classes" if name == "head" else "channels")]
-    room = int(width / 6)
+    room = int(width / 5.7)
     options = dict(part.stage.options)
     kernel = f" {options['kernel']}×{options['kernel']}" if "kernel" in options else ""
     mixer = part.stage.mixer or part.stage.block

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from nas.api import bench as bench
+    from nas.api import dashboard as dashboard
     from nas.api import delete_study as delete_study
     from nas.api import explain as explain
     from nas.api import export as export
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nas.api import measure_layers as measure_layers
     from nas.api import profile as profile
     from nas.api import rename_study as rename_study
+    from nas.api import report as report
     from nas.api import retrain as retrain
     from nas.api import search as search
     from nas.api import show as show
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__: Final = [
     "bench",
+    "dashboard",
     "delete_study",
     "explain",
     "export",
@@ -35,6 +38,7 @@ __all__: Final = [
     "measure_layers",
     "profile",
     "rename_study",
+    "report",
     "retrain",
     "search",
     "show",

@@ -3,18 +3,22 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import WSGIServer
 
 import numpy as np
 import optuna
 import torch
-from optuna.storages import RDBStorage
+from optuna.storages import get_storage
 
 from dashboards.explanation import Explanation
+from dashboards.launch import dashboard_server
+from dashboards.reports import REPORTS
 from dashboards.result import SearchResult
 from nas import keeping, retraining
 from nas.delivery import deliver
 from nas.explaining import explain_study, write_figures
 from nas.finding import find_network
+from nas.gathering import Gatherer
 from nas.keeping import KeptStudy
 from nas.latencies import Stopwatch, with_latencies
 from nas.plan import plan_search
@@ -371,19 +375,77 @@ def explain(
     return found
 
 
-def dashboard(study: str | None = None, *, storage: str | None = None) -> tuple[str, RDBStorage]:
-    """Return the path of a study's page in the Optuna dashboard, and the storage to serve.
+def dashboard(
+    study: str | None = None,
+    *,
+    storage: str | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    token: str | None = None,
+) -> tuple[str, WSGIServer]:
+    """Return the address of a study's page in the Optuna dashboard, and its server, which listens.
+
+    ``server.serve_forever()`` serves until it is stopped; nothing can be changed through it.
 
     Args:
         study: Its name; by default the latest.
         storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+        host: Address of this machine on which it listens.
+        port: Where it listens; 0 for any free one.
+        token: What readers give once; needed where other machines reach it.
 
     Raises:
         StudyError: if there is none; offers the nearest name.
+        UserError: if the port is in use; offers the next free one.
     """
-    opened = open_storage(storage_url(storage))
+    url = storage_url(storage)
+    opened = open_storage(url)
     found = find(opened, study)
-    return f"/dashboard/studies/{found._study_id}", opened  # noqa: SLF001 -- what the page is called
+    gatherer = Gatherer(get_storage(opened), Store(url))
+    server = dashboard_server(
+        opened, host=host, port=port, token=token, gather=gatherer.by_id, folders=gatherer.folders
+    )
+    shown = f"[{host}]" if ":" in host else host
+    asking = f"?token={token}" if token else ""
+    page = f"/dashboard/studies/{found._study_id}{asking}"  # noqa: SLF001 -- what the page is called
+    return f"http://{shown}:{server.server_port}{page}", server
+
+
+def report(
+    study: str | None = None,
+    *,
+    to: str | Path | None = None,
+    format: str = "html",  # noqa: A002 -- what it is called on the command line
+    storage: str | None = None,
+) -> tuple[Path, ...]:
+    """Write down what a search found for somebody else, and return the files.
+
+    Args:
+        study: Its name; by default the latest.
+        to: The file, or for pictures their folder; by default named for the study, in the working folder.
+        format: A file in dashboards/reports: html, md, csv or png.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+
+    Raises:
+        StudyError: if there is no such study; offers the nearest name.
+        ExportError: if it cannot be written there.
+    """
+    write = REPORTS[format]
+    url = storage_url(storage)
+    opened = open_storage(url)
+    found = find(opened, study)
+    ending = "" if format == "png" else f".{format}"
+    path = Path(to).expanduser() if to is not None else Path(f"{found.study_name}{ending}")
+    with Store(url) as store:
+        findings = Gatherer(opened, store).of(found)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write(findings, path)
+    except OSError as error:
+        raise ExportError(
+            f"Cannot write the report to '{path}': {error.strerror or error}. Expected a file that can be "
+            f"written, for example --to report.html."
+        ) from error
 
 
 def export(

@@ -156,9 +156,9 @@ def with_latencies(result: SearchResult, store: Store, *, num_classes: int, in_c
     limits = [b for b in map(Budget.parse, result.budgets) if not b.known]
     spreads: dict[str, float] = {}
     networks = []
+    known = store.newest(num_classes=num_classes, in_channels=in_channels)
     for network in result.networks:
-        architecture = Architecture.from_json(network.architecture)
-        latest = store.latest(architecture, num_classes=num_classes, in_channels=in_channels)
+        latest = known.get(Architecture.from_json(network.architecture).fingerprint, {}) if known else {}
         fits = network.fits
         for budget in limits:
             latency = latest.get(str(budget.target))
@@ -166,6 +166,6 @@ def with_latencies(result: SearchResult, store: Store, *, num_classes: int, in_c
                 key = str(budget.target)
                 spreads.setdefault(key, store.spread(latency.setting))
                 fits &= Found(latency=latency, spread=spreads[key]).excess(budget.limit) <= 0
-        figures = {target: latency.median_ms for target, latency in latest.items()}
+        figures = {**(network.latency_ms or {}), **{on: latency.median_ms for on, latency in latest.items()}}
         networks.append(replace(network, latency_ms=figures or None, fits=fits))
     return replace(result, networks=best_first(networks))

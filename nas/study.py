@@ -4,7 +4,7 @@ import difflib
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import optuna
 from optuna.pruners import BasePruner
@@ -27,6 +27,15 @@ _CONSTRAINT_NAMES: Final = "nas:constraint_names"
 _IMAGES: Final = "nas:images"
 FOLDER: Final = "nas:folder"
 _SPACE: Final = "nas:space"
+
+
+@runtime_checkable
+class Attributed(Protocol):
+    """A study, or the outline of one as a storage lists them."""
+
+    @property
+    def user_attrs(self) -> dict[str, Any]:
+        """What was written beside it."""
 
 
 def begin(
@@ -115,7 +124,7 @@ def is_ours(user_attrs: Mapping[str, Any]) -> bool:
     return _SETTINGS in user_attrs
 
 
-def settings_of(study: optuna.Study) -> Settings:
+def settings_of(study: Attributed) -> Settings:
     """Return what defines a study that nas search began."""
     return Settings.from_json(study.user_attrs[_SETTINGS])
 
@@ -152,7 +161,7 @@ def images_of(study: optuna.Study) -> dict[str, Any]:
     return dict(study.user_attrs[_IMAGES])
 
 
-def folder_of(study: optuna.Study) -> str:
+def folder_of(study: Attributed) -> str:
     """Return where the study's checkpoints, weights and log lie."""
     return str(study.user_attrs[FOLDER])
 

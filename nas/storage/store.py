@@ -118,6 +118,21 @@ class Store:
         with self._reading() as session:
             return {str(m.latency.conditions["target"]): m.latency for m in self._read(session, wanted)}
 
+    def newest(self, *, num_classes: int, in_channels: int) -> dict[str, dict[str, Latency]]:
+        """Return, by fingerprint and then by target, what `latest` returns, for every network at once."""
+        newest = (
+            select(func.max(LatencyRow.id))
+            .where(LatencyRow.stable)
+            .where(LatencyRow.num_classes == num_classes, LatencyRow.in_channels == in_channels)
+            .group_by(LatencyRow.fingerprint, LatencyRow.target)
+        )
+        found: dict[str, dict[str, Latency]] = defaultdict(dict)
+        with self._reading() as session:
+            for row in session.scalars(select(LatencyRow).where(LatencyRow.id.in_(newest))):
+                latency = _latency(row)
+                found[row.fingerprint][str(latency.conditions["target"])] = latency
+        return found
+
     def nominal_ms(self, conditions: Mapping[str, Condition]) -> float | None:
         """Return what the reference network takes in a quiet hour of a setting, None if never measured."""
         told = [m.latency.conditions.get("reference_ms") for m in self.measurements(conditions)]
@@ -203,14 +218,7 @@ class Store:
                 architecture=Architecture.from_json(described),
                 num_classes=row.num_classes,
                 in_channels=row.in_channels,
-                latency=Latency(
-                    median_ms=row.median_ms,
-                    low_ms=row.low_ms,
-                    high_ms=row.high_ms,
-                    p90_ms=row.p90_ms,
-                    stable=row.stable,
-                    conditions=json.loads(row.conditions),
-                ),
+                latency=_latency(row),
                 measured_at=row.measured_at,
             )
             for row, described in session.execute(joined.add_columns(ArchitectureRow.json))
@@ -220,3 +228,14 @@ class Store:
 def setting_key(conditions: Mapping[str, Condition]) -> str:
     """Return sixteen hexadecimal digits that conditions of one setting share."""
     return hashlib.sha256(json.dumps(setting_of(conditions), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _latency(row: LatencyRow) -> Latency:
+    return Latency(
+        median_ms=row.median_ms,
+        low_ms=row.low_ms,
+        high_ms=row.high_ms,
+        p90_ms=row.p90_ms,
+        stable=row.stable,
+        conditions=json.loads(row.conditions),
+    )

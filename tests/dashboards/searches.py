@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 
 import search_spaces
+from dashboards.findings import Baseline, Findings, Reference
 from dashboards.result import Epoch, Network, SearchResult, best_first
 
 COSTS = {"macs": 299_000_000, "params": 1_200_000, "activations": 9, "peak": 262_144, "weights": 4_800_000}
@@ -68,3 +69,47 @@ def search(*networks: Network, **changes) -> SearchResult:
         "networks": best_first(list(networks)),
     }
     return SearchResult(**{**fields, **changes})
+
+
+def findings(*networks: Network, **changes) -> Findings:
+    """Return a search with everything around it."""
+    fields = {
+        "result": search(*networks),
+        "num_classes": 10,
+        "in_channels": 1,
+        "recipe": {"name": "proxy", "epochs": 6},
+        "commands": ("nas search --budget 300M-MACs", "nas export mine --to my_net"),
+        "versions": {"nas": "0.1.0"},
+        "made": "2026-01-01 00:00 UTC",
+        "references": (Reference(name="tinynet_e_106", costs={**COSTS, "macs": 24_000_000}),),
+        "baselines": (Baseline(name="uniform sampling", best=(0.5, 0.6, 0.7)),),
+    }
+    return Findings(**{**fields, **changes})
+
+
+def many(n: int) -> list[Network]:
+    """Return networks of every state, with latencies, as a long search has them."""
+    rng, made = np.random.default_rng(0), []
+    kinds = architectures(min(n, 200))
+    for trial in range(n):
+        state = ("complete", "pruned", "complete", "fail")[trial % 4] if trial < n - 2 else "running"
+        architecture = kinds[trial % len(kinds)]
+        costs = search_spaces.count(architecture, num_classes=10, in_channels=1, deploy=True)
+        ms = float(rng.uniform(1, 9))
+        made.append(
+            network(
+                trial,
+                state=state,
+                accuracy=float(rng.uniform(0.5, 0.98)),
+                epochs=0 if state == "fail" else 6 if state == "complete" else 2,
+                costs={name: getattr(costs, name) for name in COSTS},
+                fits=trial % 10 != 2,
+                latency_ms={"cpu": ms},
+                predicted_ms={"cpu": (ms * 1.05, 0.2)},
+                reason="the loss became nan" if state == "fail" else None,
+                architecture=architecture.to_json(),
+                excess={"300M-MACs": 0.1 if trial % 10 == 2 else -0.1},
+                device="NVIDIA L4",
+            )
+        )
+    return made

@@ -1,0 +1,134 @@
+"""Accuracy against one cost: who is not beaten, who is, who does not fit, what is published there."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from dashboards.figures._style import styled
+from dashboards.findings import Findings, Reference
+from dashboards.palette import ATTENTION, BEST, CONVOLUTION, FAINT, PLAIN
+from dashboards.result import Network
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_MOST: Final = 800  # points of one kind, so that pages with thousands of networks stay quick
+Cost = Callable[[Network], float | None]
+
+
+def front(networks: Sequence[Network], cost: Cost) -> list[Network]:
+    """Return the networks that none beats in both accuracy and cost, cheapest first."""
+    priced = [(c, n) for n in networks if (c := cost(n)) is not None and n.accuracy is not None]
+    kept: list[Network] = []
+    for _, network in sorted(priced, key=lambda pair: (pair[0], -(pair[1].accuracy or 0.0))):
+        if not kept or (network.accuracy or 0.0) > (kept[-1].accuracy or 0.0):
+            kept.append(network)
+    return kept
+
+
+def front_figure(
+    findings: Findings,
+    cost: Cost,
+    *,
+    title: str,
+    axis: str,
+    shown: Callable[[float], str],
+    reference: Callable[[Reference], float] | None = None,
+) -> "Figure | None":
+    """Return accuracy against a cost, None where no network has both.
+
+    Args:
+        findings: What is drawn.
+        cost: Of a network, None where it is not known.
+        title: Of the figure.
+        axis: Name and unit of the cost.
+        shown: The cost in words.
+        reference: Cost of a published network, which is marked on the axis.
+    """
+    from plotly.graph_objects import Figure  # noqa: PLC0415 -- seconds of imports
+
+    finished = [n for n in findings.result.networks if n.state == "complete" and cost(n) is not None]
+    fitting = [n for n in finished if n.fits]
+    if not finished:
+        return None
+    ahead = front(fitting, cost)
+    unbeaten = {n.trial for n in ahead}
+    beaten = [n for n in fitting if n.trial not in unbeaten]
+    early = [n for n in findings.result.networks if n.state == "pruned" and n.epochs and cost(n) is not None]
+    figure = Figure()
+    for name, networks, colour, size in (
+        ("stopped early", early, FAINT, 5),
+        ("misses a budget", [n for n in finished if not n.fits], ATTENTION, 7),
+        ("trained", beaten, CONVOLUTION, 7),
+    ):
+        if networks:
+            _add(figure, name, _thinned(networks), cost, shown, colour, size)
+    if ahead:
+        _add(figure, "not beaten", ahead, cost, shown, BEST, 10, line=True)
+    if reference is not None:
+        _mark(figure, findings.references, reference, shown)
+    return styled(figure, title, x=axis, y="validation accuracy", yaxis_tickformat=".1%")
+
+
+def _thinned(networks: Sequence[Network]) -> Sequence[Network]:
+    """Return at most so many of the networks, the most accurate ones and some of all others."""
+    if len(networks) <= _MOST:
+        return networks
+    by_accuracy = sorted(networks, key=lambda n: -(n.accuracy or 0.0))
+    best, rest = by_accuracy[: _MOST // 2], by_accuracy[_MOST // 2 :]
+    return [*best, *rest[:: -(-len(rest) // (_MOST // 2))]]
+
+
+def _add(
+    figure: "Figure",
+    name: str,
+    networks: Sequence[Network],
+    cost: Cost,
+    shown: Callable[[float], str],
+    colour: str,
+    size: int,
+    *,
+    line: bool = False,
+) -> None:
+    from plotly.graph_objects import Scatter  # noqa: PLC0415
+
+    costs = [cost(n) or 0.0 for n in networks]
+    figure.add_trace(
+        Scatter(
+            x=costs,
+            y=[n.accuracy for n in networks],
+            name=name,
+            mode="lines+markers" if line else "markers",
+            line={"shape": "hv", "color": colour, "width": 2},
+            marker={"color": colour, "size": size, "symbol": "x" if name == "misses a budget" else "circle"},
+            error_y={"type": "data", "array": [n.standard_error or 0.0 for n in networks], "thickness": 1}
+            if line
+            else None,
+            customdata=[[n.trial, n.epochs, shown(c)] for n, c in zip(networks, costs, strict=True)],
+            hovertemplate="#%{customdata[0]}: %{y:.2%} after %{customdata[1]} epochs<br>%{customdata[2]}",
+        )
+    )
+
+
+def _mark(
+    figure: "Figure",
+    references: Sequence[Reference],
+    cost: Callable[[Reference], float],
+    shown: Callable[[float], str],
+) -> None:
+    """Mark published networks along the lower edge; their accuracies are of other images."""
+    from plotly.graph_objects import Scatter  # noqa: PLC0415
+
+    if not references:
+        return
+    lowest = min(min(trace.y) for trace in figure.data)
+    figure.add_trace(
+        Scatter(
+            x=[cost(r) for r in references],
+            y=[lowest] * len(references),
+            name="published (cost alone)",
+            mode="markers",
+            marker={"symbol": "line-ns-open", "size": 14, "color": PLAIN, "line": {"width": 2}},
+            text=[f"{r.name}<br>{shown(cost(r))}" for r in references],
+            hoverinfo="text",
+        )
+    )

@@ -1,0 +1,30 @@
+"""Accuracy against measured latency."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from dashboards.figures._front import front_figure
+from dashboards.findings import Findings
+from dashboards.result import Network
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+
+def draw(findings: Findings) -> "Figure | None":
+    """Return accuracy against the latency on the target where most networks were measured."""
+    measured = Counter(on for n in findings.result.networks if n.epochs for on in n.latency_ms or {})
+    if not measured:
+        return None
+    target = measured.most_common(1)[0][0]
+
+    def latency(network: Network) -> float | None:
+        return (network.latency_ms or {}).get(target)
+
+    return front_figure(
+        findings,
+        latency,
+        title=f"Accuracy and latency on {target}",
+        axis=f"median milliseconds an image on {target}",
+        shown=lambda ms: f"{ms:.3g} ms",
+    )

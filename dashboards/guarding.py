@@ -1,0 +1,78 @@
+"""Lets nobody but the reader in, and lets readers change nothing."""
+
+import hmac
+from collections.abc import Callable, Iterable
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qs
+
+Application: TypeAlias = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+_READING: Final = ("GET", "HEAD")
+_COOKIE: Final = "nas_token"
+
+
+def read_only(application: Application) -> Application:
+    """Return a web application that refuses every request that could change something."""
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] not in _READING:
+            start_response("403 Forbidden", [("Content-Type", "application/json")])
+            return [b'{"reason": "This dashboard is for reading only."}']
+        environ.setdefault("HTTP_ACCEPT_ENCODING", "")  # the dashboard fails without it
+        return application(environ, start_response)
+
+    return guarded
+
+
+def for_hosts(application: Application, hosts: frozenset[str]) -> Application:
+    """Return a web application that answers only when asked by one of its own names.
+
+    Otherwise a page from elsewhere could read it through a name that it lets point here.
+    """
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        host = environ.get("HTTP_HOST", "").rpartition("]")[0].lstrip("[")  # [::1]:8080
+        host = host or environ.get("HTTP_HOST", "").partition(":")[0]
+        if host.lower() not in hosts:
+            start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+            return [f"Ask for one of: {', '.join(sorted(hosts))}.\n".encode()]
+        return application(environ, start_response)
+
+    return guarded
+
+
+def with_token(application: Application, token: str) -> Application:
+    """Return a web application that asks for a token once and then knows the browser by a cookie.
+
+    The token comes as ``?token=…`` or as ``Authorization: Bearer …``.
+    """
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        given = parse_qs(environ.get("QUERY_STRING", "")).get("token", [""])[0]
+        if _same(given, token):
+            cookie = f"{_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict"
+            target = environ.get("PATH_INFO") or "/"
+            target = "/" + target.lstrip("/\\")  # //elsewhere would lead away from here
+            start_response("302 Found", [("Location", target), ("Set-Cookie", cookie)])
+            return [b""]
+        bearer = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
+        if _same(bearer, token) or _same(_cookie(environ), token):
+            return application(environ, start_response)
+        start_response("401 Unauthorized", [("Content-Type", "text/plain; charset=utf-8")])
+        return ["This dashboard asks for its token: open it as …/?token=TOKEN.\n".encode()]
+
+    return guarded
+
+
+def _cookie(environ: dict[str, Any]) -> str:
+    try:
+        found = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(_COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found is not None else ""
+
+
+def _same(given: str, expected: str) -> bool:
+    """Return whether two texts are equal, in a time that does not tell where they differ."""
+    return hmac.compare_digest(given.encode(), expected.encode())

@@ -1,0 +1,52 @@
+"""All networks as a table for spreadsheets and programs."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+from dashboards.findings import Findings
+from dashboards.result import Network
+
+
+def write_csv(networks: Iterable[Network], file: TextIO) -> None:
+    """Write one line for each network, best first, under a line of names.
+
+    Args:
+        networks: What is written.
+        file: Open for writing text, with ``newline=""``.
+    """
+    networks = list(networks)
+    targets = sorted({target for n in networks for target in n.latency_ms or {}})
+    budgets = list(dict.fromkeys(budget for n in networks for budget in n.excess or {}))
+    names = [
+        *("trial", "state", "accuracy", "standard_error", "epochs", "fits"),
+        *("macs", "params", "activations", "peak_bytes", "weights_bytes"),
+        *(f"latency_ms@{target}" for target in targets),
+        *(f"excess {budget}" for budget in budgets),
+        *("seconds", "reason", "architecture"),
+    ]
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(names)
+    for network in networks:
+        table.writerow(_row(network, targets, budgets))
+
+
+def _row(network: Network, targets: list[str], budgets: list[str]) -> list[Any]:
+    costs = network.costs
+    latency, excess = network.latency_ms or {}, network.excess or {}
+    return [
+        *(network.trial, network.state, network.accuracy, network.standard_error, network.epochs),
+        int(network.fits),
+        *(costs[name] for name in ("macs", "params", "activations", "peak", "weights")),
+        *(latency.get(target) for target in targets),
+        *(excess.get(budget) for budget in budgets),
+        *(network.seconds, network.reason, network.architecture),
+    ]
+
+
+def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 -- the shelf finds it by this name
+    """Write all networks to `path` and return it."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        write_csv(findings.result.networks, file)
+    return (path,)

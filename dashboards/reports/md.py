@@ -1,0 +1,30 @@
+"""The report as Markdown, for a repository or an issue: no figures, everything else."""
+
+from pathlib import Path
+
+from dashboards.findings import Findings
+from dashboards.notes import budget_table, stage_table, study_note
+from search_spaces.units import format_count
+
+
+def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 -- the shelf finds it by this name
+    """Write the report to `path` and return it."""
+    result = findings.result
+    lines = [f"# {result.study}", "", study_note(findings), ""]
+    best = result.best
+    if best is not None:
+        lines += [f"## The winner, #{best.trial}", "", *budget_table(findings, best), ""]
+        lines += [*stage_table(findings, best), ""]
+    if findings.references:
+        lines += ["## Published networks near it", "", "| network | MACs | params |", "| --- | ---: | ---: |"]
+        lines += [
+            f"| {r.name} | {format_count(r.costs['macs'])} | {format_count(r.costs['params'])} |"
+            for r in findings.references
+        ]
+        lines.append("")
+    lines += ["## Recipe", "", "| | |", "| --- | --- |"]
+    lines += [f"| {name} | {value} |" for name, value in findings.recipe.items()]
+    versions = ", ".join(f"{name} {number}" for name, number in findings.versions.items())
+    lines += ["", f"Made {findings.made} with {versions}."]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return (path,)
