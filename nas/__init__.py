@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nas.api import measure as measure
     from nas.api import measure_layers as measure_layers
     from nas.api import profile as profile
+    from nas.api import profile_proxy as profile_proxy
     from nas.api import rename_study as rename_study
     from nas.api import report as report
     from nas.api import retrain as retrain
@@ -37,6 +38,7 @@ __all__: Final = [
     "measure",
     "measure_layers",
     "profile",
+    "profile_proxy",
     "rename_study",
     "report",
     "retrain",

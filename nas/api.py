@@ -21,15 +21,19 @@ from nas.finding import find_network
 from nas.gathering import Gatherer
 from nas.keeping import KeptStudy
 from nas.latencies import Stopwatch, with_latencies
-from nas.plan import plan_search
+from nas.plan import location_of, plan_search
 from nas.profiling import SpaceProfile, profile_space
 from nas.progress import Progress
+from nas.proxy import ProxyProfile
+from nas.proxy import profile_proxy as measure_proxy
 from nas.retraining import RetrainResult
 from nas.samplers import SAMPLERS
 from nas.searching import run_search
+from nas.slots import slots_here
 from nas.storage.opening import open_storage, storage_url
 from nas.storage.store import Store
 from nas.study import delivered, find, images_of, result_of, split_network
+from nas.study_name import IMAGES
 from nas.tabular.plot import regret_figure
 from nas.tabular.regret import summary
 from nas.tabular.replay import Runs, compare
@@ -40,6 +44,7 @@ from search_spaces.errors import ExportError, InvalidValueError, TargetError
 from search_spaces.loading import load
 from search_spaces.pricing import prices
 from trials import measuring
+from trials.datasets import open_images
 from trials.latency import Condition, Latency
 from trials.layer_times import LayerTimes
 from trials.measuring import probe
@@ -240,6 +245,57 @@ def profile(
     texts = [budget] if isinstance(budget, str) else budget
     table = prices(load(space), num_classes=classes, in_channels=channels)
     return profile_space(table, [Budget.parse(text) for text in texts], np.random.default_rng(seed))
+
+
+def profile_proxy(
+    budget: str | Sequence[str] = (),
+    *,
+    space: str = "hybrid_small",
+    data: str = "digits",
+    recipe: str = "proxy",
+    full: str = "full",
+    networks: int = 10,
+    seed: int = 0,
+    gpus_per_trial: float | None = None,
+    storage_path: str = "nas-runs",
+    told: Callable[[str], None] | None = None,
+) -> ProxyProfile:
+    """Return how well a search's short training ranks networks, from a sample trained by it and in full.
+
+    The same call again goes on after a kill where it was.
+
+    Args:
+        budget: What the networks fit; none by default.
+        space: A catalog name or a YAML file.
+        data: An embedded data set or a path to images.
+        recipe: The short training.
+        full: The training to convergence that it stands for.
+        networks: How many are drawn uniformly from what fits.
+        seed: Of the draws and trainings.
+        gpus_per_trial: Share of a GPU that each training gets.
+        storage_path: Folder for decoded images and checkpoints.
+        told: Called with a line after each training.
+
+    Raises:
+        UserError: if something given cannot be used, or nothing fits.
+    """
+    budgets = [Budget.parse(text) for text in ([budget] if isinstance(budget, str) else budget)]
+    proxy, long, home = load_recipe(recipe), load_recipe(full), Path(storage_path).expanduser().resolve()
+    location = location_of(data)
+    splits = open_images(location, seed=seed, cache=home / IMAGES)
+    return measure_proxy(
+        prices(load(space), num_classes=len(splits.classes), in_channels=splits.channels),
+        budgets,
+        splits,
+        data=location,
+        proxy=proxy,
+        full=long,
+        networks=networks,
+        seed=seed,
+        slots=slots_here(2 * networks, gpus_per_trial),
+        home=home,
+        told=told or (lambda _: None),
+    )
 
 
 def measure(network: str, *, on: str = "cpu", storage: str | None = None) -> tuple[str, Latency]:

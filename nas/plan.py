@@ -195,7 +195,7 @@ def plan_search(
             find_target(wanted.target)
     named = load(space) if space is not None else None
     home = _path(storage_path, "--storage-path")
-    location = data if data in DATASETS or ":" in data else str(_path(data, "--data"))
+    location = location_of(data)
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -256,6 +256,15 @@ def _seed(text: str, plan: Plan) -> Architecture:
                 f"that fits every budget."
             )
     return found.architecture
+
+
+def location_of(data: str) -> str:
+    """Return what a worker in any folder finds the images by: an absolute path, or a name as it is.
+
+    Raises:
+        InvalidValueError: if the text can be no path.
+    """
+    return data if data in DATASETS or ":" in data else str(_path(data, "--data"))
 
 
 def _path(text: str, option: str) -> Path:

@@ -1,12 +1,14 @@
 """Tables of what a space offers."""
 
+import math
 from collections.abc import Callable
 
 from rich.table import Table
 
 from dashboards.tables import terminal
 from nas.profiling import QUANTILES, SpaceProfile
-from search_spaces.units import format_bytes, format_count
+from nas.proxy import ProxyProfile
+from search_spaces.units import format_bytes, format_count, format_seconds
 
 _IN_BYTES = ("peak", "weights")
 
@@ -22,6 +24,42 @@ def print_profile(profile: SpaceProfile) -> None:
     console.print(_costs(profile))
     if profile.budgets:
         console.print(_factors(profile))
+
+
+def print_proxy(profile: ProxyProfile) -> None:
+    """Print how well a short training ranks networks."""
+    console = terminal()
+    table = Table(
+        box=None, padding=(0, 2, 0, 0), title="Kendall's tau ± standard error", title_justify="left"
+    )
+    for heading in ("", f"its last epoch, {profile.recipe}", f"converged, {profile.full}"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for epoch, converged in profile.converged.items():
+        within = profile.rungs.get(epoch)
+        table.add_row(
+            f"{profile.recipe}, epoch {epoch}", "" if within is None else _tau(within), _tau(converged)
+        )
+    console.print(table)
+    for name, (low, middle, high), seconds in (
+        (profile.recipe, profile.proxy_accuracy, profile.proxy_seconds),
+        (profile.full, profile.full_accuracy, profile.full_seconds),
+    ):
+        console.print(
+            f"{name:<10}accuracy {low:.2%} to {high:.2%}, median {middle:.2%}; "
+            f"{format_seconds(seconds)} a network",
+            markup=False,
+        )
+    console.print(
+        f"{profile.networks} networks of {profile.space} on {profile.data}, {profile.failed} failed; an "
+        f"accuracy is known to ± {profile.standard_error:.2%}: networks closer than that have no order.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _tau(agreement: tuple[float, float]) -> str:
+    value, error = agreement
+    return "-" if math.isnan(value) else f"{value:.2f} ± {error:.2f}"
 
 
 def _costs(profile: SpaceProfile) -> Table:

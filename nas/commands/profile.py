@@ -20,19 +20,68 @@ def COMMAND(  # noqa: N802
         int, typer.Option("--channels", metavar="N", help="1 for grey images, 3 for colour.")
     ] = 3,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Of the draws.")] = 0,
+    proxy: Annotated[
+        bool,
+        typer.Option(
+            "--proxy",
+            help="Train a small sample by the search's recipe and to convergence, and show how well the "
+            "first ranks. Takes as long as that many full trainings.",
+            show_default=False,
+        ),
+    ] = False,
+    data: Annotated[
+        str, typer.Option("--data", metavar="DATA", help="Images for --proxy: digits, or a path.")
+    ] = "digits",
+    recipe: Annotated[
+        str, typer.Option("--recipe", metavar="RECIPE", help="The short training for --proxy.")
+    ] = "proxy",
+    full: Annotated[
+        str, typer.Option("--full", metavar="RECIPE", help="What --proxy compares it with.")
+    ] = "full",
+    networks: Annotated[
+        int, typer.Option("--networks", metavar="N", help="How many networks --proxy trains by both.")
+    ] = 10,
+    gpus_per_trial: Annotated[
+        float | None,
+        typer.Option(
+            "--gpus-per-trial", metavar="SHARE", help="GPUs for each training of --proxy.", show_default=False
+        ),
+    ] = None,
+    storage_path: Annotated[
+        str, typer.Option("--storage-path", metavar="DIR", help="Folder for the checkpoints of --proxy.")
+    ] = "nas-runs",
     json: Json = False,
 ) -> None:
     """Show what share of a space fits a budget and what its networks take.
 
-    Nothing is built or trained; it takes a second.
+    Nothing is built or trained; it takes a second. With --proxy it trains, and the same command again goes
+    on after a kill: Kendall's tau says how well the values at each rung rank networks, 1 for perfectly.
 
     Example: nas profile --budget 300M-MACs --budget 4M-params --space hybrid
     """
     import json as json_format
 
     from nas import api
-    from nas.commands._profile_tables import print_profile
+    from nas.commands._profile_tables import print_profile, print_proxy
 
+    if proxy:
+        worth = api.profile_proxy(
+            budget or [],
+            space=space,
+            data=data,
+            recipe=recipe,
+            full=full,
+            networks=networks,
+            seed=seed,
+            gpus_per_trial=gpus_per_trial,
+            storage_path=storage_path,
+            told=lambda line: typer.echo(line, err=True),
+        )
+        if json:
+            typer.echo(json_format.dumps(worth.to_json(), indent=2))
+        else:
+            print_proxy(worth)
+        return
     found = api.profile(budget or [], space=space, classes=classes, channels=channels, seed=seed)
     if json:
         typer.echo(json_format.dumps(found.to_json(), indent=2))

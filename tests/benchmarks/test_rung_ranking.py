@@ -11,9 +11,9 @@ import optuna
 import pytest
 import torch
 from optuna.pruners import SuccessiveHalvingPruner
-from scipy.stats import kendalltau
 
 import search_spaces
+from nas.kendall import kendall
 from tests.benchmarks.filing import file_result
 from trials.datasets import open_images
 from trials.recipes import load_recipe
@@ -58,14 +58,6 @@ def curves(request):
         request.config.cache.set(key, curve)
         found.append(curve)
     return np.array([curve for curve, _ in found]), np.array([error for _, error in found])
-
-
-def kendall(one, other):
-    """Return Kendall's tau-b and its standard error by the jackknife over networks."""
-    tau = kendalltau(one, other).statistic
-    rest = [np.arange(len(one)) != left for left in range(len(one))]
-    values = np.array([kendalltau(one[kept], other[kept]).statistic for kept in rest])
-    return tau, np.sqrt((len(one) - 1) * values.var())
 
 
 def replay(curves, drawn):

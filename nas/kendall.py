@@ -1,0 +1,21 @@
+"""How well one list of values ranks as another does."""
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import kendalltau
+
+
+def kendall(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """Return Kendall's tau-b of paired values and its standard error by the jackknife over the pairs.
+
+    Both are not a number where fewer than three pairs are given or one list is constant.
+    """
+    if len(one) < 3:
+        return float("nan"), float("nan")
+    rest = [np.arange(len(one)) != left for left in range(len(one))]
+    values = np.array([_tau(one[kept], other[kept]) for kept in rest])
+    return _tau(one, other), float(np.sqrt((len(one) - 1) * values.var()))
+
+
+def _tau(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> float:
+    return float(kendalltau(one, other).statistic)
