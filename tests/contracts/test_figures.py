@@ -13,7 +13,7 @@ from tests.dashboards.searches import findings, many, network
 
 def figure_of(name: str, told: Findings) -> Any:
     """Return a figure that has something to show."""
-    figure = figure_of(name, told)
+    figure = FIGURES[name](told)
     assert figure is not None
     return figure
 
