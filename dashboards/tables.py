@@ -29,7 +29,7 @@ def print_search(
     """
     console = console or terminal()
     if as_json:
-        console.print(json.dumps(result.to_json(), indent=2), markup=False, soft_wrap=True)
+        print_json(result.to_json(), console)
         return
     console.print(networks_table(result))
     if result.best is None:
@@ -47,6 +47,11 @@ def print_search(
         study = shlex.quote(result.study)
         console.print(f"\nWatch it:   nas dashboard {study}", markup=False, soft_wrap=True)
         console.print(f"Take it:    nas export {study} --to my_net", markup=False, soft_wrap=True)
+
+
+def print_json(told: Any, console: Console | None = None) -> None:
+    """Print plain data as JSON, for programs."""
+    (console or terminal()).print(json.dumps(told, indent=2), markup=False, soft_wrap=True)
 
 
 def networks_table(result: SearchResult, *, most: int = _SHOWN) -> Table:

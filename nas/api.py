@@ -14,6 +14,7 @@ from dashboards.explanation import Explanation
 from dashboards.launch import dashboard_server
 from dashboards.reports import REPORTS
 from dashboards.result import SearchResult
+from dashboards.selecting import selected
 from nas import keeping, retraining
 from nas.delivery import deliver
 from nas.explaining import explain_study, write_figures
@@ -128,18 +129,28 @@ def search(
     return run_search(plan, Progress(quiet=quiet), address=address)
 
 
-def show(study: str | None = None, *, storage: str | None = None) -> SearchResult:
+def show(
+    study: str | None = None,
+    *,
+    storage: str | None = None,
+    pareto: bool = False,
+    fits: str | Sequence[str] = (),
+) -> SearchResult:
     """Return the search so far, best network first.
 
     Args:
         study: Its name; by default the latest.
         storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+        pareto: Whether only networks are left that no other beats in every respect.
+        fits: Budgets that those left keep, for example ``"100M-MACs"``.
 
     Raises:
         StudyError: if there is none; offers the nearest name.
+        BudgetError: if a budget cannot be read.
     """
+    budgets = [Budget.parse(text) for text in ([fits] if isinstance(fits, str) else fits)]
     url = storage_url(storage)
-    return _known(find(open_storage(url), study), url)
+    return selected(_known(find(open_storage(url), study), url), pareto=pareto, fits=budgets)
 
 
 def retrain(

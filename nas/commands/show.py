@@ -1,16 +1,82 @@
-"""nas show: a search so far."""
+"""nas show: a search so far, or several side by side."""
 
-from nas.commands._options import Json, Storage, Study
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.commands._options import Json, Storage
+
+if TYPE_CHECKING:
+    from dashboards.result import SearchResult
 
 
-def COMMAND(study: Study = None, storage: Storage = None, json: Json = False) -> None:  # noqa: N802
-    """Show the networks of a search so far, best first.
+def COMMAND(  # noqa: N802
+    study: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="STUDY...",
+            help="A study, by default the latest; several are compared.",
+            show_default=False,
+        ),
+    ] = None,
+    storage: Storage = None,
+    pareto: Annotated[
+        bool, typer.Option("--pareto", help="Only networks that no other beats.", show_default=False)
+    ] = False,
+    fits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fits",
+            metavar="BUDGET",
+            help="Only networks within this, for example 100M-MACs; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Keep printing what is new until Ctrl-C.", show_default=False)
+    ] = False,
+    json: Json = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print all networks as CSV, for spreadsheets.", show_default=False)
+    ] = False,
+) -> None:
+    """Show the networks of a search so far, best first, or several searches side by side.
 
     Works while the search runs, from another terminal.
 
-    Example: nas show
+    Example: nas show --pareto --fits 100M-MACs
     """
-    from dashboards.tables import print_search
-    from nas import api
+    import sys
 
-    print_search(api.show(study, storage=storage), as_json=json, finished=False)
+    from dashboards.comparing import comparison_table
+    from dashboards.following import changes
+    from dashboards.following import follow as keep_printing
+    from dashboards.reports.csv import write_csv
+    from dashboards.tables import print_json, print_search, terminal
+    from nas import api
+    from search_spaces.errors import InvalidValueError
+
+    def load(name: str | None) -> "SearchResult":
+        return api.show(name, storage=storage, pareto=pareto, fits=fits or [])
+
+    names: list[str | None] = [*study] if study else [None]
+    if follow and (json or csv or len(names) > 1):
+        raise InvalidValueError(
+            "Cannot follow with --json, --csv or several studies: expected one study alone."
+        )
+    if json and csv:
+        raise InvalidValueError("Cannot print --json and --csv at once: expected one of them.")
+    if follow:
+        try:
+            keep_printing(changes(lambda: load(names[0])), terminal())
+        except KeyboardInterrupt:
+            return
+    results = [load(name) for name in names]
+    if csv:
+        write_csv([network for result in results for network in result.networks], sys.stdout)
+    elif len(results) == 1:
+        print_search(results[0], as_json=json, finished=False)
+    elif json:
+        print_json([result.to_json() for result in results])
+    else:
+        terminal().print(comparison_table(results))

@@ -1,0 +1,66 @@
+"""Searches side by side."""
+
+from collections.abc import Callable, Sequence
+from math import hypot
+
+from rich.table import Table
+
+from dashboards.result import Network, SearchResult
+from search_spaces.units import format_bytes, format_count, format_seconds
+
+_SURE = 1.96  # standard errors of a 95 % interval
+
+
+def comparison_table(results: Sequence[SearchResult]) -> Table:
+    """Return a table with a column for each search; its last lines compare with the first one."""
+    table = Table(title="Side by side", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for result in results:
+        table.add_column(result.study, justify="right", overflow="fold")
+    for name, cell in _LINES:
+        table.add_row(name, *(cell(result) for result in results))
+    first = results[0]
+    table.add_row("against the first", "", *(_against(result, first) for result in results[1:]))
+    return table
+
+
+def _of_best(cell: Callable[[Network], str]) -> Callable[[SearchResult], str]:
+    return lambda result: "-" if result.best is None else cell(result.best)
+
+
+def _accuracy(network: Network) -> str:
+    error = f" ± {100 * network.standard_error:.2f}" if network.standard_error is not None else ""
+    return f"{network.accuracy or 0.0:.2%}{error}"
+
+
+def _latency(network: Network) -> str:
+    return ", ".join(f"{ms:.3g} ms {target}" for target, ms in (network.latency_ms or {}).items()) or "-"
+
+
+_LINES: tuple[tuple[str, Callable[[SearchResult], str]], ...] = (
+    ("budget", lambda r: " and ".join(r.budgets)),
+    ("data", lambda r: r.data.rpartition("/")[2]),
+    ("space", lambda r: r.space),
+    ("sampler, seed", lambda r: f"{r.sampler}, {r.seed}"),
+    ("trained", lambda r: str(r.trained)),
+    ("stopped early", lambda r: str(sum(n.state == "pruned" and n.epochs > 0 for n in r.networks))),
+    ("training", lambda r: format_seconds(sum(n.seconds for n in r.networks))),
+    ("best", _of_best(lambda n: f"#{n.trial}")),
+    ("accuracy", _of_best(_accuracy)),
+    ("MACs", _of_best(lambda n: format_count(n.costs["macs"]))),
+    ("params", _of_best(lambda n: format_count(n.costs["params"]))),
+    ("peak", _of_best(lambda n: format_bytes(n.costs["peak"]))),
+    ("latency", _of_best(_latency)),
+)
+
+
+def _against(result: SearchResult, first: SearchResult) -> str:
+    """Return by how much the best of one search beats that of another, and whether chance explains it."""
+    if result.best is None or first.best is None:
+        return "-"
+    if (result.data, result.metric) != (first.data, first.metric):
+        return "other data"
+    difference = (result.best.accuracy or 0.0) - (first.best.accuracy or 0.0)
+    spread = hypot(result.best.standard_error or 0.0, first.best.standard_error or 0.0)
+    chance = " (chance explains it)" if abs(difference) <= _SURE * spread else ""
+    return f"{100 * difference:+.2f} points{chance}"
