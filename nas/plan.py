@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from optuna.pruners import BasePruner, NopPruner, SuccessiveHalvingPruner
+from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 
 from nas.earlier import earlier_of, take
 from nas.finding import find_network
 from nas.forecast import search_seconds, seconds_per_mac
+from nas.halving import RungHalving
 from nas.problem import problem_of
 from nas.samplers import SAMPLERS
 from nas.settings import Settings, space_digest
@@ -116,14 +117,10 @@ class Plan:
         return SAMPLERS[self.settings.sampler](problem)
 
     def pruner(self) -> BasePruner:
-        """Return who stops early: asynchronous successive halving over the recipe's rungs.
-
-        Li et al., 2020, https://arxiv.org/abs/1810.05934.
-        """
+        """Return who stops early at the recipe's rungs."""
         if len(self.recipe.rungs) < 2:
             return NopPruner()
-        first, second = self.recipe.rungs[:2]
-        return SuccessiveHalvingPruner(min_resource=first, reduction_factor=max(2, round(second / first)))
+        return RungHalving(self.recipe.rungs[:-1], self.recipe.reduction)
 
     def forecast_s(self, trials: int) -> float:
         """Return how many seconds it will take to train this many networks, by timing one briefly."""

