@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 
@@ -33,6 +34,7 @@ from trials.images import Splits
 from trials.recipe import Recipe
 from trials.recipes import load_recipe
 from trials.target_names import find_target
+from trials.teacher import load_teacher
 
 LOGS = ("tensorboard",)
 _LEARNER = "factor_gp"  # the sampler that can learn from another study
@@ -200,6 +202,7 @@ def plan_search(
             f"Cannot use --storage-path '{home}': {error.strerror}. Expected a folder that can be written."
         ) from error
     splits = open_images(location, seed=seed, cache=home / IMAGES)
+    load_teacher(training, splits, torch.device("cpu"))  # before any network: does it suit the images?
     chosen = named or load(_fitting_space(splits))
     settings = Settings(
         space=chosen.name,

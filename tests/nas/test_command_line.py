@@ -161,6 +161,18 @@ def test_images_that_cannot_be_used_get_one_line(
     assert not (tmp_path / "nas.db").exists()
 
 
+def test_a_teacher_that_does_not_suit_the_images_is_told_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taught.yaml").write_text("epochs: 2\nteacher: none.safetensors\n")
+    assert run(["search", "--budget", "30M-MACs", "--recipe", "taught.yaml"]) == 2
+    err = capsys.readouterr().err
+    assert "Cannot use the teacher" in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "nas.db").exists()
+
+
 def _images(folder: Path, *, classes: int, broken: int = 0) -> None:
     from PIL import Image
 
