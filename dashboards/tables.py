@@ -117,10 +117,13 @@ def _row(network: Network) -> list[str]:
 
 
 def _ending(network: Network) -> str:
-    """Return in words why a network was not delivered, if so."""
+    """Return in words why a network was not delivered, or what a longer training said of it, if so."""
     if not network.epochs and network.state == "pruned":
         return network.reason or "not trained"
     state = _STATES.get(network.state, network.state)
+    if network.retrained_accuracy is not None and network.fits:
+        error = 100 * (network.retrained_error or 0.0)
+        return f"{network.retrained_accuracy:.2%} ± {error:.2f} retrained"
     return state if network.fits else f"{state} misses its budget".strip()
 
 

@@ -54,6 +54,15 @@ def test_a_row_has_accuracy_with_its_error_and_every_cost():
         assert cell in row
 
 
+def test_those_that_a_longer_training_compared_come_first_in_its_order_and_say_so():
+    short = replace(NETWORK, trial=1, accuracy=0.99)
+    one = replace(NETWORK, trial=2, accuracy=0.96, retrained_accuracy=0.992, retrained_error=0.004)
+    other = replace(NETWORK, trial=3, accuracy=0.98, retrained_accuracy=0.985, retrained_error=0.006)
+    assert [n.trial for n in best_first([short, other, one])] == [2, 3, 1]
+    row = next(line for line in printed(result_of(short, other, one)).splitlines() if line.startswith("#2"))
+    assert "99.20% ± 0.40 retrained" in row
+
+
 def test_what_was_not_trained_to_the_end_or_misses_its_budget_comes_last():
     pruned = replace(NETWORK, trial=1, state="pruned", accuracy=0.99)
     missing = replace(NETWORK, trial=2, fits=False, accuracy=0.99)
