@@ -29,9 +29,10 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_.~-]{16,}")
 _SEARCHED_PORTS: Final = 100
 _STUDY: Final = re.compile(r"/api/studies/(\d+)/?")
 _PICTURE: Final = re.compile(r"/nas/studies/(\d+)/trials/(\d+)\.svg")
-# The stock page keeps two columns however narrow the window is.
-_NARROW: Final = (
-    b"<style>@media (max-width: 900px) { [class*='grid-xs-6'] "
+# The stock page keeps two columns however narrow the window is, and sets tables in notes without gaps.
+_STYLE: Final = (
+    b"<style>td, th { padding: 2px 12px 2px 0; text-align: left; } "
+    b"@media (max-width: 900px) { [class*='grid-xs-6'] "
     b"{ flex-basis: 100% !important; width: 100% !important; max-width: 100% !important; } }</style>"
 )
 
@@ -129,7 +130,7 @@ def _woven(stock: Application, weaver: Weaver) -> Application:
             return stock(environ, start_response)
         status, headers, body = asked(dict(environ))
         if status.startswith("200") and study is None:
-            body = body.replace(b"</head>", _NARROW + b"</head>", 1)
+            body = body.replace(b"</head>", _STYLE + b"</head>", 1)
         elif status.startswith("200") and study is not None:
             answer = json.loads(body)
             _put_best_first(answer, weaver.best(int(study[1])), lambda query: asked({**environ, **query})[2])

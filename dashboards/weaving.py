@@ -20,8 +20,9 @@ from dashboards.result import Network
 from search_spaces.architecture import Architecture
 
 _OWN_CHARTS: Final = ("learning_curves",)  # the dashboard draws them itself
-_HIDDEN: Final = frozenset({"standard_errors", "epochs"})  # read by figures, not by people
-_LAST: Final = ("fingerprint", "architecture")
+# Read by programs and not by people; one long line makes the dashboard's page as wide as itself, and an
+# artifact hands the architecture out.
+_HIDDEN: Final = frozenset({"standard_errors", "epochs", "metrics", "architecture"})
 _FRESH_S: Final = 2.0  # views are made again after this long at the earliest,
 _SHARE: Final = 0.02  # and so seldom that they take no more than this share of a core
 _HEIGHT: Final = 450  # pixels of the dashboard's frame for a figure
@@ -135,14 +136,12 @@ def _about(stored: list[dict[str, str]], findings: Findings) -> list[dict[str, s
 
 
 def _attributes(stored: list[dict[str, str]], network: Network) -> list[dict[str, str]]:
-    """Return a trial's attributes as people want them: verdicts first, texts for programs last."""
+    """Return a trial's attributes as people want them: verdicts first, nothing that is for programs."""
     known = {a["key"]: a["value"] for a in stored if a["key"] not in _HIDDEN}
     told = dict(verdicts(network))
     for target, ms in (network.latency_ms or {}).items():
         told[f"latency_ms@{target}"] = json.dumps(ms)
-    last = {key: known.pop(key) for key in _LAST if key in known}
-    ordered = told | known | told | last
-    return [{"key": key, "value": value} for key, value in ordered.items()]
+    return [{"key": key, "value": value} for key, value in (told | known | told).items()]
 
 
 def _columns(stored: list[dict[str, Any]], networks: dict[int, Network]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from dashboards.result import SearchResult
 from dashboards.selecting import selected
 from nas import keeping, retraining
 from nas.delivery import deliver
+from nas.explainer import Explainer, explained
 from nas.explaining import explain_study, write_figures
 from nas.finding import find_network
 from nas.gathering import Gatherer
@@ -468,7 +469,7 @@ def dashboard(
     url = storage_url(storage)
     opened = open_storage(url)
     found = find(opened, study)
-    gatherer = Gatherer(get_storage(opened), Store(url))
+    gatherer = Gatherer(get_storage(opened), Store(url), Explainer().latest)
     server = dashboard_server(
         opened, host=host, port=port, token=token, gather=gatherer.by_id, folders=gatherer.folders
     )
@@ -504,7 +505,7 @@ def report(
     ending = "" if format == "png" else f".{format}"
     path = Path(to).expanduser() if to is not None else Path(f"{found.study_name}{ending}")
     with Store(url) as store:
-        findings = Gatherer(opened, store).of(found)
+        findings = Gatherer(opened, store, lambda one, _: explained(one)).of(found)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return write(findings, path)

@@ -1,7 +1,7 @@
 """Gathers what pages show of a search: its result, its latencies, its rivals and how to repeat it."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -12,6 +12,7 @@ from typing import Final
 import optuna
 from optuna.storages import BaseStorage
 
+from dashboards.explanation import Explanation
 from dashboards.figures.convergence import best_so_far
 from dashboards.findings import Baseline, Findings, Reference
 from dashboards.result import SearchResult
@@ -23,6 +24,7 @@ from nas.study import folder_of, images_of, is_ours, result_of, settings_of
 from search_spaces.budget import Budget
 from search_spaces.counting import count
 from search_spaces.published import reference, references
+from trials.recipes import RECIPES
 
 _NEAR: Final = 3.0  # published networks within this factor of what the search allows
 _MOST_REFERENCES: Final = 12
@@ -35,11 +37,18 @@ class Gatherer:
     Args:
         storage: Of the studies.
         store: Of latencies and exports, in the same database.
+        explain: A study and its number of trained networks to why they are as accurate as they are.
     """
 
-    def __init__(self, storage: BaseStorage, store: Store) -> None:
+    def __init__(
+        self,
+        storage: BaseStorage,
+        store: Store,
+        explain: Callable[[optuna.Study, int], Explanation | None] = lambda *_: None,
+    ) -> None:
         self._storage = storage
         self._store = store
+        self._explain = explain
 
     def by_id(self, study_id: int) -> Findings | None:
         """Return what is known of a study, None if another program made it or it is gone."""
@@ -65,6 +74,7 @@ class Gatherer:
             made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             references=_near(result, classes, channels),
             baselines=tuple(self._uniform(study, settings)),
+            explanation=self._explain(study, result.trained),
         )
 
     def folders(self) -> list[Path]:
@@ -99,7 +109,9 @@ def commands(result: SearchResult, settings: Settings) -> tuple[str, ...]:
     words = ["nas", "search"]
     for budget in settings.budgets:
         words += ["--budget", budget]
-    words += ["--data", settings.data, "--space", settings.space, "--recipe", settings.recipe["name"]]
+    recipe = str(settings.recipe["name"])
+    words += ["--data", settings.data, "--space", settings.space]
+    words += ["--recipe", recipe if recipe in RECIPES else f"{recipe}.yaml"]
     words += ["--sampler", settings.sampler, "--seed", str(settings.seed), "--trials", str(result.trained)]
     words += ["--study", result.study]
     return shlex.join(words), shlex.join(["nas", "export", result.study, "--to", "my_net"])

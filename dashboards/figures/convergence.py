@@ -68,7 +68,15 @@ def draw(findings: Findings) -> "Figure | None":
         x="trained networks",
         y="validation accuracy",
         yaxis_tickformat=".1%",
+        yaxis_range=_range(figure),
     )
+
+
+def _range(figure: "Figure") -> list[float]:
+    """Return a range of accuracies around all that is drawn, never so narrow that noise looks large."""
+    values = [y for trace in figure.data for y in trace.y]
+    margin = max(0.01, 0.05 * (max(values) - min(values)))
+    return [min(values) - margin, max(values) + margin]
 
 
 def _add_baseline(figure: "Figure", baseline: Baseline) -> None:
