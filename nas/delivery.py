@@ -1,153 +1,235 @@
-"""Hands a network of a study over, with everything a stranger wants to know of it."""
+"""Hands networks of a study over, with everything a stranger wants to know of them."""
 
-import re
 import shlex
-from importlib.metadata import version
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import optuna
 import torch
+from torch import Tensor
 
 from dashboards.result import Network, SearchResult
-from nas.exporting import export_network
-from nas.retrained import Retrained, latest, weights_of
+from nas.exporting import check_target, export_network, read_weights
+from nas.heads import budgets_then, with_new_head
+from nas.pareto import networks_on_front
+from nas.placing import check_folder, placed
+from nas.provenance import provenance, rivals, test_accuracy
+from nas.retrained import latest, weights_of
+from nas.storage.records import Export
+from nas.storage.store import Store
 from nas.study import folder_of, images_of, settings_of
 from nas.study_images import images_for
 from search_spaces.architecture import Architecture
-from search_spaces.errors import ExportError
-from search_spaces.units import format_count
-from trials.final_test import final_scores
-from trials.recipe import Recipe
+from search_spaces.errors import DataError, ExportError
+from trials.checksum import checksum_of
+from trials.feeding import Feed, Preparation
+from trials.images import Images, Splits
 
-_RIVALS: Final = 5
-_TESTED: Final = "nas:test:"  # and the number of the trial: looked at once, then remembered
+_CALIBRATION: Final = 64  # training images that int8 is fitted to and ONNX is compared on
 
 
-def deliver(
-    study: optuna.Study,
-    result: SearchResult,
-    network: Network,
-    *,
-    folder: Path,
-    name: str | None,
-    deploy: bool,
-    into: bool,
-    force: bool,
-) -> tuple[Path, ...]:
-    """Write one network of a study into a folder, and return the files.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How networks are to be handed over.
 
-    Args:
-        study: In which it was found.
-        result: The study as views are handed it.
-        network: One that was trained to the end.
-        folder: Where its files go.
+    Attributes:
+        folder: Where the files go.
         name: Of the module and the function in it; the folder's if None.
+        classes: Scores of a new head; None keeps the trained one.
         deploy: Whether the form for inference only is written.
+        int8: Whether int8 ONNX is written too.
         into: Whether the folder may hold other files, as a repository does.
         force: Whether files of the same names may be replaced.
-
-    Raises:
-        ExportError: if the folder, the name or the weights cannot be used.
-        DataError: if the images have moved or changed since the search.
     """
-    weights = weights_of(study, Path(folder_of(study)), network.trial)
-    if not weights.exists():
-        raise ExportError(
-            f"Network #{network.trial} of '{study.study_name}' has no weights at '{weights}': expected the "
-            f"file that its training wrote. Bring the folder back, or train it again: nas retrain "
-            f"{shlex.quote(study.study_name)} --trial {network.trial}"
+
+    folder: Path
+    name: str | None = None
+    classes: int | None = None
+    deploy: bool = False
+    int8: bool = False
+    into: bool = False
+    force: bool = False
+
+    @property
+    def called(self) -> str:
+        """The name of the module."""
+        return self.name or self.folder.expanduser().resolve().name
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """What is written, files in nas/exporters."""
+        if self.into:
+            return ("torch_module", *(["onnx_int8"] if self.int8 else []))
+        every = ("torch_module", "onnx", "timm", "card", "training_script")
+        return (*every, "onnx_int8") if self.int8 else every
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deliverer:
+    """Writes networks of one study into folders, and keeps in the store that it did.
+
+    Attributes:
+        study: In which they were found.
+        result: The study as views are handed it.
+        store: Where exports are kept and latencies are looked up.
+        now: Returns the present moment, with its time zone.
+        told: Called with what the user should know.
+    """
+
+    study: optuna.Study
+    result: SearchResult
+    store: Store
+    now: Callable[[], datetime]
+    told: Callable[[str], None]
+
+    def deliver(self, network: Network, wish: Wish) -> tuple[Path, ...]:
+        """Write a network into a folder, and return the files.
+
+        Raises:
+            ExportError: if the folder, the name or the weights cannot be used.
+            DataError: if the images are needed, and have moved or changed since the search.
+        """
+        files = self._write(network, wish)
+        self._keep(network, wish)
+        return files
+
+    def deliver_front(self, wish: Wish) -> tuple[Path, ...]:
+        """Write every network that none beats in accuracy and MACs, a folder each, all or none.
+
+        Raises:
+            ExportError: if there is none, or the folder, the name or the weights cannot be used.
+            DataError: if the images have moved or changed since the search.
+        """
+        networks = networks_on_front(self.result)
+        if not networks:
+            raise ExportError(
+                f"No network of '{self.study.study_name}' has been trained to the end and fits: expected a "
+                f"front of one or more. Let the search go on by the command that began it."
+            )
+        folder = wish.folder.expanduser().resolve()
+        names = [f"{wish.called}_{network.trial}" for network in networks]
+        check_folder(folder, names, into=False, force=False)
+        written: list[Path] = []
+        with placed(folder) as stage:
+            for network, name in zip(networks, names, strict=True):
+                self._write(network, replace(wish, folder=stage / name, name=name))
+                written += sorted((stage / name).iterdir())
+        for network, name in zip(networks, names, strict=True):
+            self._keep(network, replace(wish, folder=folder / name, name=name))
+        return tuple(folder / path.relative_to(stage) for path in written)
+
+    def _write(self, network: Network, wish: Wish) -> tuple[Path, ...]:
+        check_target(wish.folder, wish.called, wish.forms, into=wish.into, force=wish.force)
+        images, retrained = images_of(self.study), latest(self.study, network.trial)
+        architecture = Architecture.from_json(network.architecture)
+        weights = self._weights(network)
+        trained = read_weights(weights, checksum_of(weights))
+        splits = self._images(network, weights, needed=wish.int8)
+        facts = self._facts(network, weights, splits)
+        if (classes := self._other_classes(wish)) is not None:
+            trained = with_new_head(
+                trained, architecture, num_classes=classes, in_channels=images["channels"]
+            )
+            facts["head"] = self._new_head(architecture, classes)
+        return export_network(
+            architecture,
+            folder=wish.folder,
+            name=wish.called,
+            weights=trained,
+            num_classes=classes or len(images["classes"]),
+            in_channels=images["channels"],
+            classes=images["classes"] if classes is None else (),
+            mean=images["mean"],
+            std=images["std"],
+            provenance=facts,
+            rivals=rivals(self.result, network),
+            recipe=settings_of(self.study).recipe if retrained is None else retrained.recipe,
+            deploy=wish.deploy,
+            calibration=None if splits is None else _prepared(splits.train, splits, architecture)[0],
+            held_out=_prepared(splits.validation, splits, architecture, all_of_them=True)
+            if splits is not None and wish.int8 and classes is None
+            else None,
+            forms=wish.forms,
+            into=wish.into,
+            force=wish.force,
         )
-    retrained = latest(study, network.trial)
-    images = images_of(study)
-    return export_network(
-        Architecture.from_json(network.architecture),
-        folder=folder,
-        name=name or folder.expanduser().resolve().name,
-        weights=weights,
-        num_classes=len(images["classes"]),
-        in_channels=images["channels"],
-        classes=images["classes"],
-        mean=images["mean"],
-        std=images["std"],
-        provenance=lambda: _provenance(study, network, _test_accuracy(study, network, weights)),
-        rivals=[_rival(other) for other in result.networks if _is_rival(other, network)][:_RIVALS],
-        recipe=settings_of(study).recipe if retrained is None else retrained.recipe,
-        deploy=deploy,
-        into=into,
-        force=force,
-    )
 
+    def _weights(self, network: Network) -> Path:
+        study = self.study
+        weights = weights_of(study, Path(folder_of(study)), network.trial)
+        if not weights.exists():
+            raise ExportError(
+                f"Network #{network.trial} of '{study.study_name}' has no weights at '{weights}': expected "
+                f"the file that its training wrote. Bring the folder back, or train it again: nas retrain "
+                f"{shlex.quote(study.study_name)} --trial {network.trial}"
+            )
+        return weights
 
-def _provenance(study: optuna.Study, network: Network, tested: str) -> dict[str, str]:
-    """Return where a network comes from, by topic."""
-    settings, retrained = settings_of(study), latest(study, network.trial)
-    budgets = " ".join(f"--budget {text}" for text in settings.budgets)
-    data = re.split(r"[/\\]", settings.data)[-1]
-    told = {
-        "budget": " and ".join(settings.budgets),
-        "accuracy": f"{_accuracy(network)} on validation images, {tested} on test images",
-        "data": data,
-        "recipe": f"{settings.recipe['name']}, {network.epochs} epochs"
-        if retrained is None
-        else _retraining(retrained, settings.recipe["name"]),
-        "study": f"{study.study_name}#{network.trial}",
-        "seed": str(settings.seed),
-        "versions": f"nas {version('nas')}, torch {version('torch')}",
-        "command": f"nas search {budgets} --data {data} --space {settings.space} --recipe "
-        f"{settings.recipe['name']} --sampler {settings.sampler} --seed {settings.seed}",
-    }
-    if network.latency_ms:
-        told["latency"] = ", ".join(f"{ms:.3g} ms on {on}" for on, ms in network.latency_ms.items())
-    return told
+    def _images(self, network: Network, weights: Path, *, needed: bool) -> Splits | None:
+        """Return the images of the study; None if they are gone and nothing is left to be measured."""
+        try:
+            return images_for(self.study)
+        except DataError as error:
+            if needed or test_accuracy(self.study, network, weights, None) is None:
+                raise
+            self.told(f"{error} The written files are compared on random images alone.")
+            return None
 
-
-def _test_accuracy(study: optuna.Study, network: Network, weights: Path) -> str:
-    """Return the accuracy on the test images in words; they are looked at once for each network."""
-    retrained = latest(study, network.trial)
-    key = f"{_TESTED}{network.trial}" + ("" if retrained is None else f":{retrained.weights}")
-    known: dict[str, Any] | None = study.user_attrs.get(key)
-    if retrained is not None and retrained.test_accuracy is not None:
-        known = {
-            "accuracy": retrained.test_accuracy,
-            "standard_error": retrained.test_standard_error,
-        }
-    if known is None:
-        splits = images_for(study)
-        scores = final_scores(
+    def _facts(self, network: Network, weights: Path, splits: Splits | None) -> dict[str, str]:
+        images = images_of(self.study)
+        tested = test_accuracy(self.study, network, weights, splits)
+        assert tested is not None  # with the images it is measured, and without them it was
+        latencies = self.store.latest(
             Architecture.from_json(network.architecture),
-            weights,
-            splits,
-            Recipe.from_json(settings_of(study).recipe if retrained is None else retrained.recipe),
-            torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+            num_classes=len(images["classes"]),
+            in_channels=images["channels"],
         )
-        known = {"accuracy": scores.accuracy, "standard_error": scores.standard_error}
-        study.set_user_attr(key, known)
-    return f"{known['accuracy']:.2%} ± {100 * known['standard_error']:.2f}"
+        return provenance(self.study, self.result, network, tested=tested, latencies=latencies)
+
+    def _other_classes(self, wish: Wish) -> int | None:
+        """Return for how many classes a new head is wanted, None if the trained one is."""
+        trained = len(images_of(self.study)["classes"])
+        if wish.classes is not None and wish.classes < 1:
+            raise ExportError(
+                f"Cannot export a head for {wish.classes} classes: expected at least 1, for example 100."
+            )
+        return None if wish.classes == trained else wish.classes
+
+    def _new_head(self, architecture: Architecture, classes: int) -> str:
+        """Return what a new head means, and tell it."""
+        trained, channels = len(images_of(self.study)["classes"]), images_of(self.study)["channels"]
+        budgets = budgets_then(
+            architecture, settings_of(self.study).budgets, num_classes=classes, in_channels=channels
+        )
+        for told in budgets:
+            self.told(f"{told}.")
+        self.told(f"The head for {classes} classes is new and must be trained; all other weights are kept.")
+        return (
+            f"new, for {classes} classes, not trained; accuracies are those with the head for {trained}; "
+            f"{'; '.join(budgets)}"
+        )
+
+    def _keep(self, network: Network, wish: Wish) -> None:
+        export = Export(
+            architecture=Architecture.from_json(network.architecture),
+            study=self.study.study_name,
+            trial=network.trial,
+            name=wish.called,
+            folder=str(wish.folder.expanduser().resolve()),
+            exported_at=self.now(),
+        )
+        self.store.add_export(export)
 
 
-def _retraining(retrained: Retrained, searched_with: str) -> str:
-    """Return in words how a network was trained again."""
-    learnt = "the training and validation images" if retrained.joined else "the training images"
-    begun = f"from the weights of {searched_with}" if retrained.from_weights else "from scratch"
-    return f"{retrained.recipe['name']}, {retrained.recipe['epochs']} epochs {begun} on {learnt}"
-
-
-def _is_rival(other: Network, network: Network) -> bool:
-    return other.state == "complete" and other.fits and other.trial != network.trial
-
-
-def _rival(network: Network) -> dict[str, str]:
-    return {
-        "network": f"#{network.trial}",
-        "validation accuracy": _accuracy(network),
-        "MACs": format_count(network.costs["macs"]),
-        "params": format_count(network.costs["params"]),
-    }
-
-
-def _accuracy(network: Network) -> str:
-    if network.accuracy is None:
-        return "unknown"
-    error = f" ± {100 * network.standard_error:.2f}" if network.standard_error is not None else ""
-    return f"{network.accuracy:.2%}{error}"
+def _prepared(
+    part: Images, splits: Splits, architecture: Architecture, *, all_of_them: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return images as the network takes them, [n, c, r, r], and their labels, [n]."""
+    device = torch.device("cpu")
+    prepare = Preparation(splits.mean, splits.std, architecture.resolution, device)
+    rows = torch.arange(len(part) if all_of_them else min(_CALIBRATION, len(part)))
+    pixels, labels = Feed(part, device).batch(rows)
+    return prepare(pixels).contiguous(), labels

@@ -1,7 +1,7 @@
 """Hands a trained network over: a folder that needs nothing of ours, whole or not at all."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from nas.exporters import EXPORTERS, Delivery
-from nas.exporters._naming import check_name
-from nas.exporters._placing import check_folder, placed
+from nas.naming import check_name
+from nas.placing import check_folder, placed
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ExportError
 
@@ -27,7 +27,7 @@ def export_network(
     std: Sequence[float],
     in_channels: int = 3,
     classes: Sequence[str] = (),
-    provenance: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+    provenance: Mapping[str, str] | None = None,
     sha256: str | None = None,
     rivals: Sequence[Mapping[str, str]] = (),
     recipe: Mapping[str, Any] | None = None,
@@ -53,8 +53,7 @@ def export_network(
         std: Of each channel, what they are divided by afterwards.
         in_channels: Channels of an image.
         classes: What the scores stand for, in order.
-        provenance: Where it comes from, by topic, for example budget, study, version, command; a function is
-            called once the folder and the name are known to be free.
+        provenance: Where it comes from, by topic, for example budget, study, version, command.
         sha256: What the weights file must hash to, hexadecimal.
         rivals: Other networks of its front, each by topic, for the card.
         recipe: How it was trained, a `trials.recipe.Recipe` by field name; `training_script` needs it.
@@ -72,20 +71,19 @@ def export_network(
         UnknownNameError: if a form is on no shelf.
     """
     folder = folder.expanduser().resolve()
-    exporters = [EXPORTERS[form] for form in forms or _usual(into=into, scripted=recipe is not None)]
-    check_name(name, exporters)
-    files = tuple(file for exporter in exporters for file in exporter.files(name))
-    check_folder(folder, files, into=into, force=force)
+    chosen = forms or _usual(into=into, scripted=recipe is not None)
+    exporters = [EXPORTERS[form] for form in chosen]
+    files = check_target(folder, name, chosen, into=into, force=force)
     delivery = Delivery(
         name=name,
         architecture=architecture,
-        weights=weights if isinstance(weights, Mapping) else _read(weights, sha256),
+        weights=weights if isinstance(weights, Mapping) else read_weights(weights, sha256),
         num_classes=num_classes,
         in_channels=in_channels,
         mean=tuple(mean),
         std=tuple(std),
         classes=tuple(classes),
-        provenance=dict(provenance() if callable(provenance) else provenance or {}),
+        provenance=dict(provenance or {}),
         rivals=tuple(rivals),
         recipe=recipe,
         deploy=deploy,
@@ -98,6 +96,21 @@ def export_network(
     for file in _stale(name, files):
         (folder / file).unlink(missing_ok=True)
     return tuple(folder / file for file in files)
+
+
+def check_target(
+    folder: Path, name: str, forms: Sequence[str], *, into: bool, force: bool
+) -> tuple[str, ...]:
+    """Return the names of the files that forms of a network called `name` would put into a folder.
+
+    Raises:
+        ExportError: if the name or the folder cannot be used.
+    """
+    exporters = [EXPORTERS[form] for form in forms]
+    check_name(name, exporters)
+    files = tuple(file for exporter in exporters for file in exporter.files(name))
+    check_folder(folder.expanduser().resolve(), files, into=into, force=force)
+    return files
 
 
 def _usual(*, into: bool, scripted: bool) -> list[str]:
@@ -113,7 +126,16 @@ def _stale(name: str, files: Sequence[str]) -> list[str]:
     return [file for file in known if name in file and file not in files]
 
 
-def _read(weights: Path, sha256: str | None) -> dict[str, Tensor]:
+def read_weights(weights: Path, sha256: str | None) -> dict[str, Tensor]:
+    """Return parameters and buffers by name.
+
+    Args:
+        weights: A safetensors file of them.
+        sha256: What it must hash to, hexadecimal; None if that is not known.
+
+    Raises:
+        ExportError: if it cannot be read, or is another one.
+    """
     try:
         found = hashlib.sha256(weights.read_bytes()).hexdigest()
         if sha256 is not None and found != sha256.lower():

@@ -16,6 +16,7 @@ from nas.finding import find_network
 from nas.forecast import search_seconds, seconds_per_mac
 from nas.halving import RungHalving
 from nas.problem import problem_of
+from nas.request import Request
 from nas.samplers import SAMPLERS
 from nas.settings import Settings, space_digest
 from nas.slots import Slots, slots_here
@@ -62,6 +63,7 @@ class Plan:
         keep_checkpoints: How many of the best networks keep their weights.
         log_to: Where epochs are written besides the study, one of `LOGS`, or None.
         earlier: What it learns from another study, as `nas.earlier` keeps it; None without one.
+        request: What was typed, for those who do it again.
     """
 
     settings: Settings
@@ -76,6 +78,7 @@ class Plan:
     recipe: Recipe
     splits: Splits
     slots: Slots
+    request: Request
     seeds: tuple[Architecture, ...] = ()
     keep_checkpoints: int = 10
     log_to: str | None = None
@@ -232,6 +235,7 @@ def plan_search(
         slots=slots_here(trials, gpus_per_trial),
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,
+        request=Request.of(space=space, recipe=recipe, seed_with=seed_with, learn_from=learn_from or ""),
     )
     check_satisfiable(plan.prices, budgets)
     if learn_from is not None:

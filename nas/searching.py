@@ -23,6 +23,7 @@ from nas.lock import only_driver
 from nas.plan import Plan
 from nas.progress import Progress
 from nas.proposals import Proposals
+from nas.request import keep_request
 from nas.storage.opening import open_storage
 from nas.storage.store import Store
 from nas.study import begin, folder_of, images_of, keep_space, result_of
@@ -66,6 +67,7 @@ def run_search(plan: Plan, progress: Progress, *, address: str | None) -> Search
         )
         keep_space(study, plan.space)
         keep(study, plan.earlier)
+        keep_request(study, plan.request)
         plan = replace(plan, folder=Path(folder_of(study)))  # a study found again keeps its own
         stack.enter_context(only_driver(plan.folder, plan.name))
         stack.enter_context(_logging_to(plan.folder))

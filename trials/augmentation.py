@@ -66,7 +66,7 @@ def augment(
     if recipe.shift > 0 or recipe.flip or recipe.randaugment_rounds > 0:
         grid = F.affine_grid(maps[:, :2], list(images.shape), align_corners=False)
         images = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-    return _erased(images, recipe, generator)
+    return _erased(images, recipe, generator) if recipe.erase > 0 else images
 
 
 def _draw(choices: int, count: int, generator: torch.Generator) -> Int64[Tensor, " b"]:
@@ -144,8 +144,6 @@ def _erased(
 
     Zhong et al., 2017, https://arxiv.org/abs/1708.04896; here always a square.
     """
-    if recipe.erase == 0:
-        return images
     draws = _uniform(len(images), 4, generator)
     half = (0.25 + 0.125 * (draws[:, 0] + 1))[:, None]  # of a side that is 2 long
     near = [

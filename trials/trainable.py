@@ -16,6 +16,7 @@ import search_spaces
 from search_spaces.architecture import Architecture
 from search_spaces.errors import DataError
 from trials.checkpoint import write_whole
+from trials.checksum import keep_checksum
 from trials.datasets import open_images
 from trials.device_lock import host_lock_path
 from trials.errors import DamagedCheckpointError
@@ -124,6 +125,7 @@ def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: 
         "images": splits.fingerprint,
     }
     write_whole(path, save(tensors, metadata={"network": json.dumps(beside, sort_keys=True)}))
+    keep_checksum(path)
 
 
 def _network(architecture: Architecture, told: TrialConfig, seed: int) -> nn.Module:

@@ -18,10 +18,27 @@ def COMMAND(  # noqa: N802
         int | None,
         typer.Option("--trial", metavar="N", help="Another network than the best.", show_default=False),
     ] = None,
+    pareto: Annotated[
+        bool,
+        typer.Option(
+            "--pareto",
+            help="All networks that none beats in accuracy and MACs, a folder each.",
+            show_default=False,
+        ),
+    ] = False,
     name: Annotated[
         str | None,
         typer.Option(
             "--name", metavar="NAME", help="Of the module and its function; by default the folder's."
+        ),
+    ] = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(
+            "--classes",
+            metavar="N",
+            help="A new head for N classes, to be trained; says whether the budget holds.",
+            show_default=False,
         ),
     ] = None,
     into: Annotated[
@@ -35,6 +52,10 @@ def COMMAND(  # noqa: N802
     ] = None,
     deploy: Annotated[
         bool, typer.Option("--deploy", help="Write the form for inference only.", show_default=False)
+    ] = False,
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="Quantised ONNX too, with its accuracy and latency.", show_default=False),
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Replace files of the same names.", show_default=False)
@@ -53,7 +74,18 @@ def COMMAND(  # noqa: N802
     from nas import api
 
     files = api.export(
-        study, to=to, trial=trial, name=name, into=into, deploy=deploy, force=force, storage=storage
+        study,
+        to=to,
+        trial=trial,
+        pareto=pareto,
+        name=name,
+        classes=classes,
+        into=into,
+        deploy=deploy,
+        int8=int8,
+        force=force,
+        storage=storage,
+        told=lambda line: typer.echo(line, err=True),
     )
     if json:
         typer.echo(json_format.dumps({"version": 1, "files": [str(f) for f in files]}))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCRIPT: Final = '''"""Trains {name} with the recipe that was used: python train.py IMAGES.
+SCRIPT: Final = '''"""Trains {name} with the recipe that was used, '{recipe}': python train.py IMAGES.
 
 IMAGES is a folder with one folder of images a class, which takes Pillow to read, or a safetensors file
 with `images`, uint8 [n, c, h, w], and `labels`, int64 [n]. All are held in memory, and every tenth is
@@ -10,9 +10,10 @@ kept from training to measure accuracy.{left_out}
 """
 
 import argparse
+import copy
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -38,11 +39,10 @@ LABEL_SMOOTHING = {label_smoothing}
 
 
 def read(path: Path) -> tuple[Tensor, Tensor]:
-    """Return images, uint8 [n, c, r, r], and labels, int64 [n]."""
+    """Return images, uint8 [n, c, h, w], and labels, int64 [n]."""
     if path.is_file():
         found = load_file(path)
-        images = F.interpolate(found["images"].float(), (SIDE, SIDE), mode="bilinear", antialias=True)
-        return images.round().clamp(0, 255).byte(), found["labels"]
+        return found["images"], found["labels"]
     from PIL import Image
 
     folders = sorted(folder for folder in path.iterdir() if folder.is_dir())
@@ -57,17 +57,21 @@ def read(path: Path) -> tuple[Tensor, Tensor]:
     return torch.stack(images), torch.tensor(labels)
 
 
-def prepared(images: Tensor, device: torch.device) -> Tensor:
-    """Return pixels as the network takes them, [b, c, r, r]."""
-    return ((images.float() / 255 - MEAN) / STD).to(device, memory_format=torch.channels_last)
+def prepared(images: Tensor) -> Tensor:
+    """Return images in [0, 1] as the network takes them, [b, c, r, r]."""
+    images = (images - MEAN.to(images.device)) / STD.to(images.device)
+    if images.shape[2:] != (SIDE, SIDE):
+        shrinks = max(images.shape[2:]) > SIDE
+        images = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=shrinks)
+    return images.contiguous(memory_format=torch.channels_last)
 
 
-def batches(count: int) -> Iterator[Tensor]:
-    """Yield the indices of whole batches in random order."""
-    size = min(BATCH_SIZE, count)
-    yield from torch.randperm(count)[: count - count % size].split(size)
+def batches(count: int{most_parameter}) -> Iterator[Tensor]:
+    """Yield indices in random order, batches of nearly one size."""
+    order = torch.randperm(count){most}
+    yield from order.tensor_split(max(1, -(-len(order) // BATCH_SIZE)))
 
-{augmented}
+{augmentation}{mixing}
 def rate_at(progress: float) -> float:
     """Return the learning rate when a share `progress` of the training is done."""
     if progress < WARMUP:
@@ -88,14 +92,14 @@ def make_optimiser(network: nn.Module) -> torch.optim.Optimizer:
     ]
     return {optimiser}
 
-{recalibrate}
+{recalibrate}{drop_path}{average}
 @torch.inference_mode()
 def accuracy(network: nn.Module, images: Tensor, labels: Tensor, device: torch.device) -> float:
     """Return the share of images that are classified correctly."""
     network.eval()
     right = 0
     for x, y in zip(images.split(BATCH_SIZE), labels.split(BATCH_SIZE), strict=True):
-        right += int((network(prepared(x, device)).argmax(dim=1).cpu() == y).sum())
+        right += int((network(prepared(x.to(device) / 255)).argmax(dim=1).cpu() == y).sum())
     return right / len(labels)
 
 
@@ -113,59 +117,114 @@ def main() -> None:
     images, labels = read(given.images)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     held_out, kept = order[::10], order[torch.arange(len(order)) % 10 != 0]
-    network = {name}(num_classes=int(labels.max()) + 1{build})
+    classes = int(labels.max()) + 1
+    network = {name}(num_classes=classes{build})
     if given.weights:
-        network.load_state_dict(load_file(given.weights))
+        weights = load_file(given.weights)
+        if len(weights["head.bias"]) != classes:  # a head for other classes is not taken over
+            weights = {{k: v for k, v in weights.items() if not k.startswith("head.")}}
+        network.load_state_dict(weights, strict="head.bias" in weights)
     network.to(device, memory_format=torch.channels_last)
     optimiser = make_optimiser(network)
+{beginning}
     for epoch in range(given.epochs):
         network.train()
-        chunks = list(batches(len(kept)))
-        for step, chunk in enumerate(chunks):
+        chunks = list(batches(len(kept){most_argument}))
+        for step, chunk in enumerate(chunks, start=1):
             for group in optimiser.param_groups:
                 group["lr"] = rate_at((epoch + step / len(chunks)) / given.epochs)
-            x = {augment}prepared(images[kept[chunk]], device){close}
+            x, y = images[kept[chunk]].to(device) / 255, labels[kept[chunk]].to(device)
+{changing}
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled={autocast}):
-                scores = network(x)
-            y = labels[kept[chunk]].to(device)
+                scores = network(prepared(x))
             loss = F.cross_entropy(scores.float(), y, label_smoothing=LABEL_SMOOTHING)
             optimiser.zero_grad()
             loss.backward()
 {clip}            optimiser.step()
-{recalibrating}        share = accuracy(network, images[held_out], labels[held_out], device)
+{averaging}
+{recalibrating}
+        share = accuracy({judged}, images[held_out], labels[held_out], device)
         sys.stdout.write(f"epoch {{epoch + 1}}: loss {{loss.item():.3f}}, accuracy {{share:.2%}}\\n")
-    torch.save(network.state_dict(), given.save)
+    torch.save({judged}.state_dict(), given.save)
 
 
 if __name__ == "__main__":
     main()
 '''
 
-AUGMENTED: Final = '''
-def augmented(images: Tensor) -> Tensor:
-    """Return images moved at random{flipped_words}."""
-    maps = torch.eye(2, 3, device=images.device).repeat(len(images), 1, 1)
-    maps[:, :, 2] = {shift} * (4 * torch.rand(len(images), 2, device=images.device) - 2)
-{flips}    grid = F.affine_grid(maps, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-
-'''
-
-FLIPS: Final = """    maps[:, 0, 0] = torch.randint(0, 2, (len(images),), device=images.device) * 2.0 - 1
-"""
-
 RECALIBRATE: Final = '''
 @torch.no_grad()
 def recalibrate(network: nn.Module, images: Tensor, device: torch.device) -> None:
     """Estimate the statistics of batch norms anew, as they lag behind the weights."""
+    network.eval()
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean
-    network.train()
+        norm.train()
     for chunk in list(batches(len(images)))[:{batches}]:
-        network(prepared(images[chunk], device))
+        network(prepared(images[chunk].to(device) / 255))
     for norm in norms:
         norm.momentum = 0.1
 
 '''
+
+MIXING: Final = '''
+def mixed(images: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Return images mixed with the ones before them, and their targets, [b, classes]."""
+    partners, targets = images.roll(1, 0), F.one_hot(labels, classes).float()
+{mixing}
+    return images, targets.roll(1, 0).lerp(targets, share)
+
+'''
+
+MIXUP: Final = """    share = float(torch.distributions.Beta({alpha}, {alpha}).sample())
+    images = partners.lerp(images, share)  # mixup, Zhang et al., 2017, https://arxiv.org/abs/1710.09412
+"""
+
+CUTMIX: Final = """    # CutMix, Yun et al., 2019, https://arxiv.org/abs/1905.04899
+    share = float(torch.distributions.Beta({alpha}, {alpha}).sample())
+    spans = []
+    for side in images.shape[2:]:
+        centre, length = int(torch.randint(side, ())), round(side * math.sqrt(1 - share))
+        spans.append(slice(max(0, centre - length // 2), min(side, centre + length - length // 2)))
+    images = images.clone()
+    images[:, :, spans[0], spans[1]] = partners[:, :, spans[0], spans[1]]
+    cut = (spans[0].stop - spans[0].start) * (spans[1].stop - spans[1].start)
+    share = 1 - cut / (images.shape[2] * images.shape[3])
+"""
+
+DROP_PATH: Final = '''
+def skipping(probability: float) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]:
+    """Return a hook that skips a block for some images (Huang et al., 2016, https://arxiv.org/abs/1603.09382)."""
+
+    def hook(block: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        if not block.training or output.shape != inputs[0].shape:
+            return None
+        kept = torch.rand(len(output), 1, 1, 1, device=output.device) >= probability
+        return inputs[0] + torch.where(kept, (output - inputs[0]) / (1 - probability), 0.0)
+
+    return hook
+
+'''
+
+DROPPING: Final = """    blocks = [block for stage in network.stages for block in stage]
+    for number, block in enumerate(blocks, start=1):
+        block.register_forward_hook(skipping({drop_path} * number / len(blocks)))
+"""
+
+AVERAGE: Final = '''
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, steps: int) -> None:
+    """Move the averaged weights towards those after so many steps; buffers are taken as they are."""
+    decay = min({ema_decay}, (1 + steps) / (10 + steps))
+    for own, other in zip(average.parameters(), network.parameters(), strict=True):
+        own.lerp_(other, 1 - decay)
+    for own, other in zip(average.buffers(), network.buffers(), strict=True):
+        own.copy_(other)
+
+'''
+
+AVERAGED: Final = "    average, taken = copy.deepcopy(network).requires_grad_(False), 0\n"
+
+AVERAGING: Final = "            taken += 1\n            follow(average, network, taken)\n"

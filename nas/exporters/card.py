@@ -59,6 +59,15 @@ Images are pixels in [0, 1], minus {mean}, divided by {std}, bilinearly resized 
 `{name}(features_only=True)` returns the maps after all stages. timm builds it by its name once
 `timm_{name}.py` is imported.
 
+## Train
+
+```sh
+python train.py path/to/images                                    # from scratch, with the recipe above
+python train.py path/to/images --weights {name}.safetensors  # from these weights
+```
+
+Images are a folder with one folder a class. Another number of classes than {num_classes} gets a new head.
+
 {classes}## Licence
 
 The code is Apache-2.0, as the blocks it is made of. The weights are the property of whoever trained them and

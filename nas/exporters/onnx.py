@@ -1,8 +1,10 @@
 """ONNX for any batch, compared with the network in onnxruntime."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from torch import Tensor
 from typing_extensions import override
 
 from nas.exporters import Exporter
@@ -11,6 +13,7 @@ from nas.exporters._graph import write_graph
 from nas.exporters._running import scores_of, session
 
 TOLERANCE: Final = 1e-4
+_BATCHES: Final = (1, 7)
 
 
 class Onnx(Exporter):
@@ -25,9 +28,14 @@ class Onnx(Exporter):
         path = folder / f"{delivery.name}.onnx"
         write_graph(delivery, path)
         running = session(path)
-        for batch in (1, 7):
-            images = delivery.images(batch)
+        for images in (*map(delivery.images, _BATCHES), *_real(delivery)):
             delivery.compare("ONNX form", scores_of(running, images), delivery.scores(images), TOLERANCE)
+
+
+def _real(delivery: Delivery) -> Iterator[Tensor]:
+    """Yield real images in batches of the same sizes, where there are any."""
+    if delivery.calibration is not None:
+        yield from (delivery.calibration[:batch] for batch in _BATCHES)
 
 
 EXPORTER = Onnx()

@@ -1,14 +1,25 @@
 """A short training script of plain PyTorch, with the recipe that was used."""
 
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Final
 
 from typing_extensions import override
 
 from nas.exporters import Exporter
 from nas.exporters._delivery import Delivery
-from nas.exporters._training import AUGMENTED, FLIPS, RECALIBRATE, SCRIPT
+from nas.exporters._training import (
+    AVERAGE,
+    CUTMIX,
+    DROP_PATH,
+    DROPPING,
+    MIXING,
+    MIXUP,
+    RECALIBRATE,
+    SCRIPT,
+)
 from nas.lifting.formatting import formatted
+from nas.lifting.recipe_source import augmentation_source
 from search_spaces.errors import ExportError
 from trials.recipe import Recipe
 
@@ -16,10 +27,7 @@ _OPTIMISERS: Final = {
     "sgd": "torch.optim.SGD(groups, lr=LEARNING_RATE, momentum={momentum}, nesterov={nesterov})",
     "adamw": "torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=({momentum}, 0.999))",
 }
-_LEFT_OUT: Final = (
-    *("randaugment_rounds", "randaugment_magnitude", "erase", "mixup", "cutmix"),
-    *("drop_path", "ema_decay", "teacher", "teacher_share", "teacher_temperature"),
-)
+_LEFT_OUT: Final = ("teacher", "teacher_share", "teacher_temperature")
 
 
 class TrainingScript(Exporter):
@@ -38,7 +46,9 @@ class TrainingScript(Exporter):
                 f"one that trained it, or leave training_script out."
             )
         recipe = Recipe.from_json(dict(delivery.recipe))
-        script = SCRIPT.format(**_of_network(delivery), **_numbers(recipe), **_steps(recipe))
+        script = SCRIPT.format(
+            **_of_network(delivery), **_numbers(recipe), **_steps(recipe), **_around(recipe)
+        )
         (folder / "train.py").write_text(formatted(script), encoding="utf-8")
 
 
@@ -68,24 +78,64 @@ def _numbers(recipe: Recipe) -> dict[str, Any]:
 
 
 def _steps(recipe: Recipe) -> dict[str, str]:
-    """Return the lines that only some recipes need."""
-    moves = recipe.shift > 0 or recipe.flip
-    words = " and mirrored" if recipe.flip else ""
-    moving = AUGMENTED.format(shift=recipe.shift, flips=FLIPS if recipe.flip else "", flipped_words=words)
-    batches = recipe.recalibration_batches
-    clip = f"nn.utils.clip_grad_norm_(network.parameters(), {recipe.gradient_clip})\n"
-    optimiser = _OPTIMISERS[recipe.optimiser].format(momentum=recipe.momentum, nesterov=recipe.momentum > 0)
+    """Return the lines of a step that only some recipes need."""
+    augments = _augments(recipe)
+    mixes = recipe.mixup > 0 or recipe.cutmix > 0
+    changing = "            x = augment(x, draws)\n" if augments else ""
+    changing += "            x, y = mixed(x, y, classes)\n" if mixes else ""
+    clip = f"            nn.utils.clip_grad_norm_(network.parameters(), {recipe.gradient_clip})\n"
+    momentum, nesterov = recipe.momentum, recipe.momentum > 0
     return {
-        "optimiser": optimiser,
-        "autocast": str(recipe.precision == "bf16"),
-        "augmented": moving if moves else "",
-        "augment": "augmented(" if moves else "",
-        "close": ")" if moves else "",
-        "recalibrate": RECALIBRATE.format(batches=batches) if batches else "",
-        "recalibrating": "        recalibrate(network, images[kept], device)\n" if batches else "",
-        "clip": f"            {clip}" if recipe.gradient_clip is not None else "",
+        "augmentation": f"\n{augmentation_source(recipe)}\n\n" if augments else "",
+        "mixing": _mixing(recipe) if mixes else "",
+        "changing": changing,
+        "optimiser": _OPTIMISERS[recipe.optimiser].format(momentum=momentum, nesterov=nesterov),
+        # bfloat16 gradients of dilated depthwise convolutions are wrong on CPUs
+        "autocast": 'device.type == "cuda"' if recipe.precision == "bf16" else "False",
+        "clip": clip if recipe.gradient_clip is not None else "",
+        "averaging": "            taken += 1\n            follow(average, network, taken)\n"
+        if recipe.ema_decay
+        else "",
+    }
+
+
+def _around(recipe: Recipe) -> dict[str, str]:
+    """Return the lines around the steps that only some recipes need."""
+    judged = "average" if recipe.ema_decay else "network"
+    draws = "    draws = torch.Generator(device).manual_seed(given.seed)\n"
+    beginning = draws if _augments(recipe) else ""
+    beginning += (
+        "    average, taken = copy.deepcopy(network).requires_grad_(False), 0\n" if recipe.ema_decay else ""
+    )
+    beginning += DROPPING.format(drop_path=recipe.drop_path) if recipe.drop_path else ""
+    most, count = recipe.epoch_images, recipe.recalibration_batches
+    return {
+        "recipe": recipe.name,
+        "beginning": beginning,
+        "judged": judged,
+        "most_parameter": ", most: int | None = None" if most else "",
+        "most": "[:most]" if most else "",
+        "most_argument": f", {most}" if most else "",
+        "recalibrate": RECALIBRATE.format(batches=count) if count else "",
+        "recalibrating": f"        recalibrate({judged}, images[kept], device)\n" if count else "",
+        "drop_path": DROP_PATH if recipe.drop_path else "",
+        "average": AVERAGE.format(ema_decay=recipe.ema_decay) if recipe.ema_decay else "",
         "left_out": _left_out(recipe),
     }
+
+
+def _augments(recipe: Recipe) -> bool:
+    return recipe.shift > 0 or recipe.flip or recipe.randaugment_rounds > 0 or recipe.erase > 0
+
+
+def _mixing(recipe: Recipe) -> str:
+    """Return the function that mixes images; with both ways, each batch draws one."""
+    mixup, cutmix = MIXUP.format(alpha=recipe.mixup), CUTMIX.format(alpha=recipe.cutmix)
+    if recipe.mixup and recipe.cutmix:
+        mixing = f"    if torch.rand(()) < 0.5:\n{indent(cutmix, ' ' * 4)}    else:\n{indent(mixup, ' ' * 4)}"
+    else:
+        mixing = mixup if recipe.mixup else cutmix
+    return MIXING.format(mixing=mixing)
 
 
 def _left_out(recipe: Recipe) -> str:

@@ -61,6 +61,11 @@ def lift(
     return Lifted(name=name, about=about, imports=imports, definitions=kept)
 
 
+def definitions_in(text: str) -> tuple[Definition, ...]:
+    """Return every class, function and constant at the top of a file."""
+    return tuple(_definitions(ast.parse(text), text.splitlines(), {}))
+
+
 def _guards(node: ast.stmt) -> Iterator[ast.stmt]:
     """Yield what refuses choices on construction: an export makes none but those of its table."""
     if isinstance(node, ast.FunctionDef) and node.name == "__init__":

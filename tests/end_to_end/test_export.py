@@ -63,6 +63,10 @@ def test_outside_it_gives_the_trained_networks_outputs(exported: Path, searched:
         (("nine", "--to", "other"), "Did you mean 'mine'"),
         (("mine", "--to", "other", "--name", "1net"), "1net"),
         (("mine", "--to", "."), "."),
+        (("mine", "--to", "other", "--classes", "0"), "expected at least 1"),
+        (("mine", "--to", "other", "--pareto", "--trial", "0"), "expected --pareto, --to"),
+        (("mine", "--to", "other", "--into", "other"), "Expected one folder to write to"),
+        (("mine", "--to", "other", "--name", "torch"), "would hide the installed package torch"),
     ],
 )
 def test_what_cannot_be_exported_is_said_in_a_line_and_nothing_is_written(searched: Desk, words, told: str):
@@ -70,4 +74,75 @@ def test_what_cannot_be_exported_is_said_in_a_line_and_nothing_is_written(search
     assert ended.status == 2
     assert told in ended.err
     assert "Traceback" not in ended.err
+    assert not (searched.folder / "other").exists()
+
+
+def trained_weights(searched: Desk, exported: Path) -> Path:
+    """Return the weights of the network that was exported."""
+    described = (exported / "architecture.json").read_text().strip()
+    number = next(t["number"] for t in searched.trials() if t["attributes"]["architecture"] == described)
+    return searched.folder / "nas-runs" / "mine" / "trials" / f"{number:05d}" / "weights.safetensors"
+
+
+def test_the_card_says_how_to_find_it_again_and_what_it_was_measured_by(exported: Path, searched: Desk):
+    card = (exported / "README.md").read_text()
+    recipe = searched.folder / "quick.yaml"
+    assert f"--recipe {recipe} --sampler factor_gp --seed 0 --trials 3 |" in card
+    for told in (
+        "on validation images",
+        "on test images",
+        "95 % interval",
+        "threads 1, dtype fp32, batch 1",
+        "Licence",
+    ):
+        assert told in card, told
+
+
+def test_a_head_for_other_classes_is_new_and_the_budget_is_checked_again(searched: Desk, exported: Path):
+    ended = searched.nas("export", "mine", "--to", "finer", "--classes", "9000")
+    assert ended.status == 0, ended.err
+    assert "4M-MACs no longer holds: 9000 classes exceed it by" in ended.err
+    assert "The head for 9000 classes is new and must be trained" in ended.err
+    written = load_file(searched.folder / "finer" / "finer.safetensors")
+    trained = load_file(trained_weights(searched, exported))
+    assert written.pop("head.weight").shape[0] == written.pop("head.bias").shape[0] == 9000
+    assert all(torch.equal(written[name], trained[name]) for name in written)
+    assert "4M-MACs no longer holds" in (searched.folder / "finer" / "README.md").read_text()
+    kept = searched.nas("export", "mine", "--to", "fewer", "--classes", "2")
+    assert "4M-MACs holds with 2 classes." in kept.err
+
+
+def test_a_front_is_a_folder_for_each_network_that_none_beats(searched: Desk, exported: Path):
+    ended = searched.nas("export", "mine", "--to", "front", "--pareto")
+    assert ended.status == 0, ended.err
+    folders = sorted(path.name for path in (searched.folder / "front").iterdir())
+    best = trained_weights(searched, exported).parent.name
+    assert f"front_{int(best)}" in folders
+    for name in folders:
+        assert (searched.folder / "front" / name / f"{name}.py").exists()
+    assert len(ended.out.splitlines()) == 8 * len(folders)
+
+
+def test_every_export_is_kept_in_the_store(searched: Desk, exported: Path):
+    from nas.storage.store import Store
+
+    with Store(f"sqlite:///{searched.folder / 'nas.db'}") as store:
+        kept = store.exports("mine")
+    assert (kept[0].name, kept[0].folder) == ("my_net", str(exported))
+
+
+def test_weights_that_changed_since_or_are_gone_are_refused_in_a_line(searched: Desk, exported: Path):
+    weights = trained_weights(searched, exported)
+    whole = weights.read_bytes()
+    try:
+        weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        changed = searched.nas("export", "mine", "--to", "other")
+        weights.unlink()
+        gone = searched.nas("export", "mine", "--to", "other")
+    finally:
+        weights.write_bytes(whole)
+    assert (changed.status, gone.status) == (2, 2)
+    assert "it is damaged or of another training" in changed.err
+    assert "train it again: nas retrain mine --trial" in gone.err
+    assert len(gone.err.strip().splitlines()) == 1
     assert not (searched.folder / "other").exists()
