@@ -49,3 +49,12 @@ def test_the_best_at_a_rung_goes_on_whatever_came_before(values, reduction):
 @pytest.mark.parametrize("reduction", [2, 3, 4])
 def test_equal_values_all_go_on(reduction):
     assert run([[0.5, 0.5]] * 6, reduction=reduction) == [2] * 6
+
+
+def test_asked_again_after_a_crash_it_stops_what_it_had_stopped():
+    study = optuna.create_study(direction="maximize", pruner=RungHalving((1,), 2))
+    good, bad = study.ask(), study.ask()
+    good.report(0.9, 1)
+    bad.report(0.1, 1)
+    assert [bad.should_prune() for _ in range(3)] == [True] * 3
+    assert not good.should_prune()
