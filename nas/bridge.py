@@ -3,7 +3,8 @@
 Tune calls a `Bridge` in its own event loop, as its search algorithm (what to train next) and as its
 stopper (every epoch, before anybody else sees it). A finished, stopped or failed training is told to
 the study; one that is cut short by the end of the driver stays RUNNING there, and the next start of
-the same search continues it from its checkpoint.
+the same search continues it from its checkpoint. Nothing is written into a trial that another driver
+has taken over. What fails because the database is away is repeated until it answers.
 """
 
 import concurrent.futures
@@ -11,10 +12,11 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, Trial, TrialState
 from ray import tune
 from ray.tune.search import Searcher
 from typing_extensions import override
@@ -22,12 +24,22 @@ from typing_extensions import override
 from dashboards.result import Epoch, Network
 from nas import record
 from nas.attaching import Attachments
+from nas.background import in_background
 from nas.latency_check import StoppedError
-from nas.proposals import Proposals
+from nas.proposals import EnoughError, Proposals
+from nas.storage.patience import Patience, is_full, is_outage
 from search_spaces.architecture import Architecture
-from search_spaces.errors import UserError
+from search_spaces.errors import StorageError, UserError
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_POLL_S: Final = 1.0  # between looks at what other drivers have finished
+_LEAVING_S: Final = 5.0  # for which a proposal under way is waited for
+
+
+class CutShortError(UserError):
+    """A search that cannot go on here and now; what was finished is kept."""
 
 
 @runtime_checkable
@@ -42,6 +54,9 @@ class Watcher(Protocol):
 
     def ended(self, trial: int, state: str, reason: str | None) -> None:
         """A training ended."""
+
+    def say(self, line: str) -> None:
+        """Something else happened."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +86,7 @@ class Limits:
 class _Live:
     trial: Trial
     stopped_early: bool = False
+    lost: bool = False
     busy_s: float = 0.0
     began: float = field(default_factory=time.monotonic)
 
@@ -111,13 +127,15 @@ class Bridge(Searcher, tune.Stopper):
         self._attachments = attachments
         self._after_end = after_end
         self._live: dict[str, _Live] = {}
-        # A proposal may take a second, and Tune's event loop serves the workers meanwhile.
-        self._asking = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="ask")
+        self._patient = Patience(watcher.say, lambda: self.over)
+        self._ask_again_s = 0.0
+        self._said_waiting = False
         self._pending: concurrent.futures.Future[tuple[Trial, Architecture]] | None = None
         self._failures = 0
         self._closing = False
         self._busy_s = 0.0
         self.problem: UserError | None = None
+        self.cut_off: Callable[[], bool] = lambda: False  # whether what executes the trainings has gone
         proposals.stopped = lambda: self._closing or self._ending()
 
     @property
@@ -125,36 +143,48 @@ class Bridge(Searcher, tune.Stopper):
         """Seconds in which the slots trained and evaluated, trainings cut short included."""
         return self._busy_s + sum(live.busy_s for live in self._live.values())
 
+    @property
+    def over(self) -> bool:
+        """Whether running trainings are to be stopped."""
+        return self._limits.over(time.monotonic())
+
+    def cut_short(self, problem: UserError) -> None:
+        """Stop everything because of a problem; what runs stays RUNNING in the study."""
+        self.problem = problem
+        self._limits.stopping = True
+        _log.error("%s", problem)
+
     def close(self) -> None:
-        """Wait for a proposal under way; its trial stays RUNNING and is continued at the next start."""
+        """Wait a while for a proposal under way; its trial stays RUNNING for the next start."""
         self._closing = True
-        self._asking.shutdown(wait=True)
+        if self._pending is not None:
+            concurrent.futures.wait([self._pending], timeout=_LEAVING_S)
 
     @override
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return what to train next, None to be asked again soon, or that nothing is left."""
-        if self._ending():
-            return None if self._live else Searcher.FINISHED
+        if self._closing or self._ending():
+            return self._idle()
         if self._pending is None:
-            if self._enough():
-                return None if self._live else Searcher.FINISHED
-            self._pending = self._asking.submit(self._proposals.next)
+            if time.monotonic() < self._ask_again_s:
+                return None
+            self._pending = in_background(lambda: self._proposals.next(self._limits.trials), "ask")
         if not self._pending.done():
             return None
         pending, self._pending = self._pending, None
         try:
             trial, architecture = pending.result()
+        except EnoughError as enough:
+            return self._waited(enough.running)
         except StoppedError:
-            return None if self._live else Searcher.FINISHED
-        except UserError as error:  # nothing is left to try, or a target has gone away
-            self.problem = error
-            self._limits.draining = True
-            return None if self._live else Searcher.FINISHED
+            return self._idle()
+        except Exception as error:
+            return self._not_proposed(pending.result, error)
         self._live[trial_id] = _Live(trial)
-        frozen = self._storage.get_trial(trial._trial_id)  # noqa: SLF001
-        self._watcher.started(record.network_of(frozen), resumed=bool(frozen.intermediate_values))
-        if self._attachments is not None:
-            self._attachments.begin(trial, architecture)
+        stored = self._sure(lambda: self._begun(trial, architecture), None)
+        if stored is None:
+            return None
+        self._watcher.started(record.network_of(stored), resumed=bool(stored.intermediate_values))
         _log.info("Trial %d trains %s.", trial.number, architecture.fingerprint)
         return self._configure(trial.number, architecture)
 
@@ -164,28 +194,35 @@ class Bridge(Searcher, tune.Stopper):
         live = self._live.get(trial_id)
         if live is None or "epoch" not in result:
             return False
-        if live.stopped_early:
+        return live.stopped_early or live.lost or self._sure(lambda: self._written(live, result), True)
+
+    def _written(self, live: _Live, result: dict[str, Any]) -> bool:
+        """Write an epoch into the study, unless it is there, and return whether to stop the training."""
+        if not self._proposals.holds(live.trial.number):
+            live.lost = True
+            _log.warning("Trial %d was taken over by another driver.", live.trial.number)
             return True
         trial_key = live.trial._trial_id  # noqa: SLF001
+        epoch = int(result["epoch"])
         stored = self._storage.get_trial(trial_key)
-        if int(result["epoch"]) not in stored.intermediate_values:  # else it was replayed from a checkpoint
-            live.busy_s += float(result["seconds"]) - float(result.get("waited_seconds", 0.0))
+        if epoch not in stored.intermediate_values:  # else it was replayed from a checkpoint
             record.report_epoch(
                 self._storage, stored, trial_key, result, now_s=time.time(), metric=self._metric
             )
+            live.busy_s += float(result["seconds"]) - float(result.get("waited_seconds", 0.0))
             stored = self._storage.get_trial(trial_key)
             self._watcher.epoch(live.trial.number, record.network_of(stored).curve[-1])
-        if result["final"]:
+        if result["final"] or epoch != stored.last_step:
             return False
         if self._study.pruner.prune(self._study, stored):
+            record.decide(self._storage, trial_key, TrialState.PRUNED, f"stopped early at epoch {epoch}")
             live.stopped_early = True
-            record.explain(self._storage, trial_key, f"stopped early at epoch {int(result['epoch'])}")
         return live.stopped_early
 
     @override
     def stop_all(self) -> bool:
         """Return whether Tune is to stop everything; what runs stays RUNNING in the study."""
-        return self._limits.over(time.monotonic())
+        return self.over
 
     @override
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -200,19 +237,35 @@ class Bridge(Searcher, tune.Stopper):
         if live is None:
             return
         self._busy_s += live.busy_s
-        result = result or {}
-        if self._attachments is not None and (result.get("final") or live.stopped_early):
+        self._ask_again_s = 0.0
+        self._sure(lambda: self._told(live, result or {}, error), None)
+        self._sure(lambda: self._proposals.ended(live.trial.number), None)
+
+    def _told(self, live: _Live, result: dict[str, Any], error: bool) -> None:
+        """Tell the study how a training ended."""
+        number = live.trial.number
+        ours = not live.lost and self._proposals.holds(number)
+        if ours and self._attachments is not None and (result.get("final") or live.stopped_early):
             self._attachments.end(live.trial)  # before the end is told: a finished trial is closed
-        if error or "error" in result:
-            self._fail(live.trial, str(result.get("error", "the worker process died, three times")))
-        elif result.get("final"):
-            self._study.tell(live.trial.number, float(result[self._metric]), skip_if_finished=True)
-            self._watcher.ended(live.trial.number, "complete", None)
-            _log.info("Trial %d ended with %s %.4f.", live.trial.number, self._metric, result[self._metric])
-        elif live.stopped_early:
-            self._study.tell(live.trial.number, state=TrialState.PRUNED, skip_if_finished=True)
-            self._watcher.ended(live.trial.number, "pruned", None)
-            _log.info("Trial %d was stopped early.", live.trial.number)
+        if result.get("full"):
+            self.cut_short(
+                CutShortError(
+                    f"A disk is full: {result['error']}. Nothing that was finished is lost: make room, then "
+                    f"give the same command again to go on."
+                )
+            )
+        elif ours and "error" in result:
+            self._fail(live.trial, str(result["error"]))
+        elif ours and error and not self.cut_off():
+            self._fail(live.trial, "the worker process died, three times")
+        elif ours and result.get("final"):
+            self._study.tell(number, float(result[self._metric]), skip_if_finished=True)
+            self._watcher.ended(number, "complete", None)
+            _log.info("Trial %d ended with %s %.4f.", number, self._metric, result[self._metric])
+        elif ours and live.stopped_early:
+            self._study.tell(number, state=TrialState.PRUNED, skip_if_finished=True)
+            self._watcher.ended(number, "pruned", None)
+            _log.info("Trial %d was stopped early.", number)
         self._after_end()
 
     @override
@@ -233,14 +286,52 @@ class Bridge(Searcher, tune.Stopper):
         """Return whether no further training starts, whatever was asked for."""
         return self._limits.draining or self._limits.over(time.monotonic())
 
-    def _enough(self) -> bool:
-        if self._proposals.left_running:
-            return False
-        done = sum(map(record.trained, self._study.get_trials(deepcopy=False)))
-        return done + len(self._live) >= self._limits.trials
+    def _begun(self, trial: Trial, architecture: Architecture) -> FrozenTrial:
+        """Attach what is known of a network that begins to train, and return its trial as it is stored."""
+        if self._attachments is not None:
+            self._attachments.begin(trial, architecture)
+        return self._storage.get_trial(trial._trial_id)  # noqa: SLF001
+
+    def _idle(self) -> str | None:
+        """Return that nothing is left, once nothing is trained."""
+        return None if self._live else Searcher.FINISHED
+
+    def _waited(self, running: int) -> str | None:
+        """Return that nothing is left, or None while trainings, of other drivers too, may still fail."""
+        self._ask_again_s = time.monotonic() + _POLL_S
+        if running and not self._live and not self._said_waiting:
+            self._said_waiting = True
+            self._watcher.say(f"Waiting for {running} networks that other drivers train")
+        return None if running else self._idle()
+
+    def _not_proposed(self, asked: Callable[[], Any], error: Exception) -> str | None:
+        """Return None where it is worth asking again, else note the problem and start nothing more."""
+        if is_outage(error) and not is_full(error):
+            self._sure(self._storage.get_all_studies, None)  # waits until it answers
+            return None
+        if is_full(error):
+            self._sure(asked, None)  # says so
+        elif isinstance(error, UserError):  # nothing is left to try, or a target has gone away
+            self.problem = error
+            self._limits.draining = True
+        else:
+            raise error
+        return self._idle()
+
+    def _sure(self, operation: Callable[[], T], otherwise: T) -> T:
+        """Return what `operation` returns once the database answers; end the search if it never does."""
+        if self._closing or isinstance(self.problem, StorageError | CutShortError):
+            return otherwise
+        try:
+            return self._patient(operation)
+        except UpdateFinishedTrialError:  # held up so long that another driver has ended the trial
+            return otherwise
+        except StorageError as error:
+            self.cut_short(error)
+            return otherwise
 
     def _fail(self, trial: Trial, reason: str) -> None:
-        record.explain(self._storage, trial._trial_id, reason)  # noqa: SLF001
+        record.decide(self._storage, trial._trial_id, TrialState.FAIL, reason)  # noqa: SLF001
         self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         self._watcher.ended(trial.number, "fail", reason)
         _log.warning("Trial %d failed: %s", trial.number, reason)

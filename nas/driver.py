@@ -1,9 +1,17 @@
-"""Runs a search: Ray Tune trains what the study proposes, until enough networks are trained."""
+"""Runs a search: Ray Tune trains what the study proposes, until enough networks are trained.
 
+Tune runs in a thread that may be left behind: a search that has to leave, or whose cluster has gone, does
+not wait for it. Nothing is lost by that, because the study holds all state.
+"""
+
+import atexit
+import concurrent.futures
 import logging
 import os
 import shutil
 import signal
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+from nas.background import in_background
 from search_spaces.errors import UserError
 
 # Read by Ray when it is imported.
@@ -26,11 +35,15 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 import ray
 from ray import tune
 
-from nas.bridge import Bridge, Limits
+from nas.bridge import Bridge, CutShortError, Limits
+from nas.cluster_watch import ClusterWatch
 from nas.slots import Slots
 from nas.worker import train_on_worker
 
 _RETRIES: Final = 2  # of a training whose process dies
+_LEAVING_S: Final = 10.0  # for which Tune may take to stop the trainings
+_SHUTDOWN_S: Final = 5.0
+_TICK_S: Final = 0.1
 
 
 def drive(
@@ -53,30 +66,51 @@ def drive(
     Raises:
         UserError: if the cluster cannot be reached.
     """
-    scratch = folder / "ray"
-    with _ray(slots, address):
+    scratch = folder / "ray" / uuid.uuid4().hex[:12]  # drivers of one study share its folder
+    with _ray(slots, address) as watch:
+        bridge.cut_off = lambda: watch.gone
+        tuner = tune.Tuner(
+            tune.with_resources(train_on_worker, {"cpu": slots.cpus, "gpu": slots.gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=bridge,
+                num_samples=-1,
+                max_concurrent_trials=slots.count,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(
+                name="run",
+                storage_path=str(scratch.resolve()),
+                stop=bridge,
+                callbacks=list(callbacks),
+                failure_config=tune.FailureConfig(max_failures=_RETRIES),
+                verbose=0,
+            ),
+        )
         try:
-            tune.Tuner(
-                tune.with_resources(train_on_worker, {"cpu": 1, "gpu": slots.gpus}),
-                tune_config=tune.TuneConfig(
-                    search_alg=bridge,
-                    num_samples=-1,
-                    max_concurrent_trials=slots.count,
-                    reuse_actors=True,
-                    trial_dirname_creator=lambda trial: str(trial.trial_id),
-                ),
-                run_config=tune.RunConfig(
-                    name=f"run-{uuid.uuid4().hex[:12]}",
-                    storage_path=str(scratch.resolve()),
-                    stop=bridge,
-                    callbacks=list(callbacks),
-                    failure_config=tune.FailureConfig(max_failures=_RETRIES),
-                    verbose=0,
-                ),
-            ).fit()
+            _run(in_background(tuner.fit, "tune"), bridge, watch)
         finally:
             bridge.close()
     shutil.rmtree(scratch, ignore_errors=True)  # nothing of a search lies there
+
+
+def _run(fitting: concurrent.futures.Future[Any], bridge: Bridge, watch: ClusterWatch) -> None:
+    """Return when Tune has ended, its cluster has gone, or a search that has to leave has waited enough."""
+    leaves_s: float | None = None
+    while not concurrent.futures.wait([fitting], timeout=_TICK_S).done:
+        if watch.gone:
+            bridge.cut_short(
+                CutShortError(
+                    f"{watch.name} has gone ({watch.reason}). Nothing that was finished is lost: give the "
+                    f"same command again to go on."
+                )
+            )
+            return
+        if leaves_s is None and bridge.over:
+            leaves_s = time.monotonic() + _LEAVING_S
+        if leaves_s is not None and time.monotonic() >= leaves_s:
+            return
+    fitting.result()
 
 
 @contextmanager
@@ -96,6 +130,9 @@ def leaving_on_signals(limits: Limits, told: Callable[[str], None]) -> Iterator[
             limits.draining = True
             told("No further training starts; Ctrl-C again stops the running ones too.")
 
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the business of the program around us
+        return
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
@@ -105,16 +142,35 @@ def leaving_on_signals(limits: Limits, told: Callable[[str], None]) -> Iterator[
 
 
 @contextmanager
-def _ray(slots: Slots, address: str | None) -> Iterator[None]:
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+def _ray(slots: Slots, address: str | None) -> Iterator[ClusterWatch]:
+    """Join a cluster, or start one on this machine, while the block runs."""
+    options: dict[str, Any] = {}
     if address is None:
-        # "local", or a cluster that RAY_ADDRESS or an earlier `ray start` names would be joined.
-        options |= {"address": "local", "num_cpus": slots.count, "include_dashboard": False}
-    else:
+        options = {"num_cpus": slots.count * slots.cpus, "include_dashboard": False}
+    with joined_cluster(address, **options):
+        watch = ClusterWatch(f"The Ray cluster at '{address}'" if address else "Ray on this machine")
+        with watch:
+            yield watch
+
+
+@contextmanager
+def joined_cluster(address: str | None, **options: Any) -> Iterator[None]:
+    """Be connected to a Ray cluster while the block runs.
+
+    Args:
+        address: Where it is; None for one of our own on this machine.
+        options: More ones of `ray.init`.
+
+    Raises:
+        UserError: if it cannot be reached.
+    """
+    if address is not None:
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # what a cluster asks for by default
-        options["address"] = address
+    # "local", or a cluster that RAY_ADDRESS or an earlier `ray start` names would be joined.
+    options |= {"address": address or "local", "log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        ray.init(**options)
+        with _own_signals(), _without_arguments():
+            ray.init(**options)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         where = f"the Ray cluster at '{address}'" if address else "Ray on this machine"
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -122,7 +178,35 @@ def _ray(slots: Slots, address: str | None) -> Iterator[None]:
             f"Cannot use {where}: {reason} Expected one that runs and can be reached; leave --address out to "
             f"use this machine alone."
         ) from error
+    for handler in list(logging.getLogger("ray").handlers):
+        logging.getLogger("ray").removeHandler(handler)  # its complaints belong into the study's log
     try:
         yield
     finally:
-        ray.shutdown()
+        if not concurrent.futures.wait([in_background(ray.shutdown, "leave")], timeout=_SHUTDOWN_S).done:
+            atexit.unregister(ray.shutdown)  # it would wait for a cluster that has gone
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Put back how signals were handled before the block: Ray would leave at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _without_arguments() -> Iterator[None]:
+    """Keep what was typed out of what Ray writes down while the block runs: it may hold a password."""
+    known = ray._private.utils.get_entrypoint_name  # noqa: SLF001 -- Ray has no option for it
+    ray._private.utils.get_entrypoint_name = lambda: "nas search"  # noqa: SLF001
+    try:
+        yield
+    finally:
+        ray._private.utils.get_entrypoint_name = known  # noqa: SLF001

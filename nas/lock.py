@@ -1,4 +1,4 @@
-"""Keeps a second driver away from a study that one is already running."""
+"""Keeps a second driver away from a study that one is already running, and everybody from one in use."""
 
 import fcntl
 import os
@@ -11,12 +11,13 @@ from search_spaces.errors import StudyError
 
 
 @contextmanager
-def only_driver(folder: Path, study: str) -> Iterator[None]:
+def only_driver(folder: Path, study: str, *, shared: bool = False) -> Iterator[None]:
     """Hold the study for this process while the block runs; the system lets go if it dies.
 
     Args:
         folder: Of the study; the lock file lies in it.
         study: Its name, for the message.
+        shared: Whether others may hold it too that say so; drivers of a study in PostgreSQL do.
 
     Raises:
         StudyError: if another process holds it; names its host and process.
@@ -24,7 +25,7 @@ def only_driver(folder: Path, study: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "driver.lock").open("a+", encoding="utf-8") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
             raise StudyError(

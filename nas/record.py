@@ -24,6 +24,7 @@ _COSTS: Final = {
     "peak": "peak_bytes",
     "weights": "weights_bytes",
 }
+_END: Final = "nas:end"  # the state that a running trial is about to be told
 _ERRORS: Final = "standard_errors"  # epoch to standard error of its accuracy
 _METRICS: Final = "metrics"  # epoch to everything that was found of it, by name
 _FOUND: Final = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "train_loss")
@@ -79,9 +80,17 @@ def described(trial: FrozenTrial) -> bool:
     return ARCHITECTURE in trial.user_attrs
 
 
-def decided(trial: FrozenTrial) -> bool:
-    """Return whether it was decided already that a running trial is not trained on."""
-    return REASON in trial.user_attrs or any(e > 0 for e in trial.system_attrs.get(_CONSTRAINTS, []))
+def claim(storage: BaseStorage, trial_id: int, architecture: Architecture) -> None:
+    """Write which network a trial is about, so that no other driver begins it too."""
+    storage.set_trial_user_attr(trial_id, FINGERPRINT, architecture.fingerprint)
+
+
+def decided(trial: FrozenTrial) -> TrialState | None:
+    """Return the state in which it was decided already that a running trial ends, None if it trains on."""
+    if _END in trial.system_attrs:
+        return TrialState[str(trial.system_attrs[_END])]
+    missed = any(e > 0 for e in trial.system_attrs.get(_CONSTRAINTS, []))
+    return TrialState.PRUNED if missed else None
 
 
 def report_epoch(
@@ -121,9 +130,17 @@ def report_epoch(
     storage.set_trial_intermediate_value(trial_id, step, float(epoch[metric]))
 
 
-def explain(storage: BaseStorage, trial_id: int, reason: str) -> None:
-    """Write in words why a trial ended before its last epoch."""
+def decide(storage: BaseStorage, trial_id: int, state: TrialState, reason: str) -> None:
+    """Write in words why a trial ends before its last epoch, and how, before the study is told.
+
+    Args:
+        storage: Of the study.
+        trial_id: Its id in the storage.
+        state: FAIL or PRUNED.
+        reason: In words.
+    """
     storage.set_trial_user_attr(trial_id, REASON, reason)
+    storage.set_trial_system_attr(trial_id, _END, state.name)
 
 
 def trained(trial: FrozenTrial) -> bool:

@@ -13,13 +13,13 @@ import optuna
 from dashboards.result import Network, SearchResult, best_first
 from nas import record
 from nas.attaching import Attachments
-from nas.bridge import Bridge, Limits
+from nas.bridge import Bridge, CutShortError, Limits
 from nas.checkpoints import Checkpoints
 from nas.driver import drive, leaving_on_signals
 from nas.earlier import keep
+from nas.joining import joined
 from nas.latencies import Found, Stopwatch, with_latencies
 from nas.latency_check import LatencyCheck
-from nas.lock import only_driver
 from nas.plan import Plan
 from nas.progress import Progress
 from nas.proposals import Proposals
@@ -30,13 +30,13 @@ from nas.study import begin, folder_of, images_of, keep_space, result_of
 from nas.tensorboard import TensorBoard
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.errors import StudyError, TargetError
+from search_spaces.errors import StorageError, StudyError, TargetError
 from trials.trainable import TrialConfig
 
 _TIMED: Final = 3  # networks whose latency the final table shows where no budget asks for it
 _HOST: Final = "cpu"
 _CONFIRMATIONS: Final = 3  # measurements until one is stable
-_LOGGED: Final = ("nas", "trials", "search_spaces")
+_LOGGED: Final = ("nas", "trials", "search_spaces", "ray")
 
 
 def run_search(plan: Plan, progress: Progress, *, address: str | None) -> SearchResult:
@@ -69,12 +69,12 @@ def run_search(plan: Plan, progress: Progress, *, address: str | None) -> Search
         keep(study, plan.earlier)
         keep_request(study, plan.request)
         plan = replace(plan, folder=Path(folder_of(study)))  # a study found again keeps its own
-        stack.enter_context(only_driver(plan.folder, plan.name))
+        sharing = stack.enter_context(joined(plan.url, study, plan.folder))
         stack.enter_context(_logging_to(plan.folder))
         _check_folder(study, plan.folder)
         done = sum(map(record.trained, study.get_trials(deepcopy=False)))
         proposals = Proposals(
-            study, plan.prices, plan.budgets, LatencyCheck(stopwatch, progress.say), plan.seeds
+            study, plan.prices, plan.budgets, LatencyCheck(stopwatch, progress.say), plan.seeds, sharing
         )
         progress.resume(result_of(study))
         progress.plan(plan, done, proposals.left_running)
@@ -197,8 +197,10 @@ def _train(
     began = time.monotonic()
     with leaving_on_signals(limits, progress.say), progress:
         drive(bridge, plan.slots, folder=plan.folder, address=address, callbacks=callbacks)
-    checkpoints.sweep()  # what a stopped training wrote while it was told
     problem = bridge.problem
+    if isinstance(problem, StorageError | CutShortError):
+        raise problem
+    checkpoints.sweep()  # what a stopped training wrote while it was told
     if problem is not None:
         if result_of(study).best is None:
             raise problem

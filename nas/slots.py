@@ -19,12 +19,14 @@ class Slots:
         threads: CPU threads of each.
         gpus: Share of a GPU, or GPUs, of each; 0 for none.
         device: `cpu` or `cuda`.
+        cpus: Of Ray's CPUs, what each takes of its node.
     """
 
     count: int
     threads: int
     gpus: float
     device: str
+    cpus: int = 1
 
 
 def slots_here(trials: int, gpus_per_trial: float | None) -> Slots:

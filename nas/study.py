@@ -2,7 +2,7 @@
 
 import difflib
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -10,7 +10,6 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, RDBStorage
-from optuna.trial import TrialState
 
 from dashboards.result import Network, SearchResult, best_first
 from nas import record
@@ -235,8 +234,3 @@ def delivered(result: SearchResult, trial: int | None) -> Network:
             f"Network #{trial} of '{result.study}' was not trained to the end: expected one of {known}."
         )
     return finished[trial]
-
-
-def orphans(study: optuna.Study) -> Sequence[optuna.trial.FrozenTrial]:
-    """Return the trials that a driver which no longer lives left running, oldest first."""
-    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))

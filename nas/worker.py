@@ -1,5 +1,6 @@
 """What runs on a worker: one trial, reporting each epoch to the driver."""
 
+import errno
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -32,7 +33,8 @@ def train_on_worker(config: dict[str, Any]) -> None:
             run_trial(config, _telling(tune.report, config["device"], stack))
     except Exception as error:
         logging.getLogger(__name__).exception("Trial %d failed.", config["trial"])
-        tune.report({"error": " ".join(f"{type(error).__name__}: {error}".split())[:500]})
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        tune.report({"error": reason, "full": _is_full(error)})
 
 
 def _telling(
@@ -44,3 +46,9 @@ def _telling(
     use = stack.enter_context(DeviceUse())
     name = torch.cuda.get_device_name()
     return lambda result: report({**result.to_json(), "device": name, "device_use": use.mean()})
+
+
+def _is_full(error: Exception) -> bool:
+    """Return whether the disk has no space: the network is not to blame."""
+    full = {errno.ENOSPC, errno.EDQUOT}
+    return isinstance(error, OSError) and error.errno in full

@@ -80,3 +80,29 @@ class ExportRow(Base):
     name: Mapped[str] = mapped_column(String(255))
     folder: Mapped[str] = mapped_column(Text)
     exported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DriverRow(Base):
+    """A process that searches a study; it counts up for as long as it lives."""
+
+    __tablename__ = "nas_drivers"
+    __table_args__ = (Index("nas_drivers_study", "study_id"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    study_id: Mapped[int]
+    host: Mapped[str] = mapped_column(String(255))
+    process: Mapped[int]
+    machine: Mapped[str] = mapped_column(String(255))
+    beats: Mapped[int]
+    began_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class LeaseRow(Base):
+    """The driver that trains a running trial; no row once the trial or the driver has ended."""
+
+    __tablename__ = "nas_leases"
+    __table_args__ = (Index("nas_leases_driver", "driver"),)
+
+    study_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    trial: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    driver: Mapped[str] = mapped_column(ForeignKey("nas_drivers.id", ondelete="CASCADE"))

@@ -29,6 +29,9 @@ class Notes:
     def ended(self, trial: int, state: str, reason: str | None) -> None:
         self.lines.append(("ended", trial, state, reason))
 
+    def say(self, line: str) -> None:
+        self.lines.append(("said", line))
+
 
 def epoch(number: int, accuracy: float, *, final: bool = False) -> dict[str, object]:
     return {"epoch": number, "accuracy": accuracy, "standard_error": 0.01, "seconds": 2.0, "final": final}
@@ -46,15 +49,20 @@ def bridge(study: optuna.Study, tiny_prices, limits: Limits) -> Bridge:
     return Bridge(study, proposals, lambda n, a: {"number": n, "network": a.to_json()}, limits, Notes())
 
 
-def start(bridge: Bridge, name: str) -> dict[str, object]:
+def asked(bridge: Bridge, name: str) -> dict[str, object] | str:
     """Ask as Tune does: again and again until an answer is there."""
     for _ in range(1000):
         told = bridge.suggest(name)
         if told is not None:
-            assert isinstance(told, dict), told
             return told
         time.sleep(0.01)
-    raise AssertionError("no proposal within ten seconds")
+    raise AssertionError("no answer within ten seconds")
+
+
+def start(bridge: Bridge, name: str) -> dict[str, object]:
+    told = asked(bridge, name)
+    assert isinstance(told, dict), told
+    return told
 
 
 def test_a_training_to_the_end_is_complete_with_its_curve(bridge: Bridge, study: optuna.Study):
@@ -106,7 +114,7 @@ def test_the_search_ends_when_enough_networks_are_trained(bridge: Bridge, study:
     for name in "abc":
         bridge(name, epoch(2, 0.5, final=True))
         bridge.on_trial_complete(name, epoch(2, 0.5, final=True))
-    assert bridge.suggest("d") == Bridge.FINISHED
+    assert asked(bridge, "d") == Bridge.FINISHED
     assert len(study.get_trials()) == 3
 
 

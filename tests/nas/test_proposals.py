@@ -96,7 +96,7 @@ def test_what_was_decided_before_the_driver_died_is_not_trained_on(study: optuna
     proposals = Proposals(with_sampler(study, tiny_prices), tiny_prices, BUDGETS)
     stopped, missed, going_on = (proposals.next()[0] for _ in range(3))
     storage = study._storage
-    record.explain(storage, stopped._trial_id, "stopped early at epoch 2")
+    record.decide(storage, stopped._trial_id, TrialState.PRUNED, "stopped early at epoch 2")
     storage.set_trial_system_attr(missed._trial_id, "constraints", [-0.1, 0.2])
     again = Proposals(study, tiny_prices, BUDGETS)
     assert again.left_running == 1

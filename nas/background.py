@@ -1,0 +1,27 @@
+"""Work in a thread that does not keep a process alive which has to leave."""
+
+import concurrent.futures
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def in_background(work: Callable[[], T], name: str) -> concurrent.futures.Future[T]:
+    """Return what `work` will return or raise.
+
+    Args:
+        work: Is begun at once.
+        name: Of the thread.
+    """
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # whoever asks for the result gets it
+            future.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future

@@ -1,0 +1,69 @@
+"""Joins the drivers of a study, or becomes its only one."""
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import optuna
+from sqlalchemy import make_url
+
+from nas.lock import only_driver
+from nas.sharing import Alone, Sharing
+from nas.storage.leases import BEAT_S, Leases, this_driver
+from search_spaces.errors import StorageError
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def joined(url: str, study: optuna.Study, folder: Path) -> Iterator[Sharing]:
+    """Be a driver of a study while the block runs, and know who trains what.
+
+    In SQLite a study has one driver. In PostgreSQL any number share it, and keep alive while the block runs.
+
+    Args:
+        url: Of its storage.
+        study: What is driven.
+        folder: Of the study; all its drivers see the same one.
+
+    Raises:
+        StudyError: if the study is in use; names by whom.
+    """
+    shared = make_url(url).get_backend_name() == "postgresql"
+    with ExitStack() as stack:
+        stack.enter_context(only_driver(folder, study.study_name, shared=shared))
+        if not shared:
+            yield Alone()
+            return
+        number = study._study_id  # noqa: SLF001 -- Optuna has no public way
+        leases = stack.enter_context(Leases(url, number, this_driver(socket.gethostname())))
+        stack.enter_context(_beating(leases))
+        yield leases
+
+
+@contextmanager
+def _beating(leases: Leases) -> Iterator[None]:
+    """Show that this driver lives while the block runs, whenever the database answers."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        away = False
+        while not ended.wait(BEAT_S):
+            try:
+                leases.beat()
+                away = False
+            except StorageError as error:
+                if not away:
+                    _log.warning("No heartbeat: %s", error)
+                away = True
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(BEAT_S)
