@@ -178,13 +178,24 @@ def joined_cluster(address: str | None, **options: Any) -> Iterator[None]:
             f"Cannot use {where}: {reason} Expected one that runs and can be reached; leave --address out to "
             f"use this machine alone."
         ) from error
-    for handler in list(logging.getLogger("ray").handlers):
-        logging.getLogger("ray").removeHandler(handler)  # its complaints belong into the study's log
+    _quieten()
     try:
         yield
     finally:
-        if not concurrent.futures.wait([in_background(ray.shutdown, "leave")], timeout=_SHUTDOWN_S).done:
+        leaving = in_background(ray.shutdown, "leave")
+        if not concurrent.futures.wait([leaving], timeout=_SHUTDOWN_S).done:
             atexit.unregister(ray.shutdown)  # it would wait for a cluster that has gone
+
+
+def _quieten() -> None:
+    """Leave standard output and error to the search: what Ray has to say is in the study's log."""
+    ray._private.worker._worker_logs_enabled = False  # noqa: SLF001 -- the end of its processes, on stdout
+    logger = logging.getLogger("ray")
+    for handler in list(logger.handlers):
+        if not isinstance(handler, logging.FileHandler):
+            logger.removeHandler(handler)
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
 
 
 @contextmanager
