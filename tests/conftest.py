@@ -3,9 +3,9 @@
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-from tests.postgresql_server import postgresql
+from tests.postgresql_server import killable_postgresql, postgresql
 
-__all__ = ["postgresql"]  # one server for every test of a process, whichever folder asks for it
+__all__ = ["killable_postgresql", "postgresql"]  # one server for every test of a process that shares it
 
 # An int passes where a float is asked for, as in every type checker (PEP 484).
 install_import_hook(

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -19,44 +21,83 @@ def _binaries():
     return Path(on_path).resolve().parent if on_path else None
 
 
-def _run(*command, folder):
-    """Run one of PostgreSQL's programs; it refuses root, so root becomes its own user."""
-    prefix = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    subprocess.run([*prefix, *map(str, command)], cwd=folder, check=True, capture_output=True, timeout=120)
+class Server:
+    """One cluster in a folder of its own, with a password in its URL that must never be shown."""
+
+    def __init__(self):
+        binaries = _binaries()
+        if binaries is None:
+            pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
+        self._binaries = binaries
+        self._folder = Path(tempfile.mkdtemp(prefix="nas-pg-", dir="/tmp"))  # sockets need a short path
+        self._data = self._folder / "data"
+        if os.getuid() == 0:
+            shutil.chown(self._folder, "postgres")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        options = ["-U", "nas", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        self._run("initdb", "-D", self._data, *options)
+
+    @property
+    def url(self):
+        """The URL of the server; a database's name is to follow."""
+        return f"postgresql+psycopg://nas:secret@127.0.0.1:{self._port}/"
+
+    def start(self):
+        settings = f"-c listen_addresses=127.0.0.1 -p {self._port} -k {self._folder} -c fsync=off"
+        log = self._folder / "log"
+        self._run("pg_ctl", "-D", self._data, "-w", "-l", log, "-o", settings, "start")
+
+    def stop(self):
+        self._run("pg_ctl", "-D", self._data, "-m", "fast", "stop")
+
+    def kill(self):
+        """End the server and all that it started as a power cut would; return once they are gone."""
+        head = int((self._data / "postmaster.pid").read_text().splitlines()[0])
+        own = subprocess.run(["pgrep", "-P", str(head)], capture_output=True, text=True, check=False)
+        processes = [head, *map(int, own.stdout.split())]
+        for process in processes:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        while any(Path(f"/proc/{process}/cmdline").exists() for process in processes):
+            time.sleep(0.05)
+
+    def remove(self):
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _run(self, program, *options):
+        """Run one of PostgreSQL's programs; it refuses root, so root becomes its own user."""
+        prefix = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+        command = [*prefix, *map(str, (self._binaries / program, *options))]
+        subprocess.run(command, cwd=self._folder, check=True, capture_output=True, timeout=120)
 
 
 @pytest.fixture(scope="session")
 def postgresql():
     """Return the URL of a fresh cluster's database, with a password that must never be shown."""
-    binaries = _binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
-    folder = Path(tempfile.mkdtemp(prefix="nas-pg-", dir="/tmp"))  # sockets need a short path
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off"
-    data = folder / "data"
+    server = Server()
     try:
-        options = ["-U", "nas", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        _run(binaries / "initdb", "-D", data, *options, folder=folder)
-        _run(
-            binaries / "pg_ctl",
-            "-D",
-            data,
-            "-w",
-            "-l",
-            folder / "log",
-            "-o",
-            settings,
-            "start",
-            folder=folder,
-        )
+        server.start()
         try:
-            yield f"postgresql+psycopg://nas:secret@127.0.0.1:{port}/"
+            yield server.url
         finally:
-            _run(binaries / "pg_ctl", "-D", data, "-m", "fast", "stop", folder=folder)
+            server.stop()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        server.remove()
+
+
+@pytest.fixture
+def killable_postgresql():
+    """Return a server of this test alone, which may be killed and started again."""
+    server = Server()
+    try:
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        server.remove()
