@@ -70,15 +70,16 @@ def started(folder, url, trials, *words):
 def below(process):
     """Return the processes that a process started, at any remove, by what they are called."""
     listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
-    rows = [line.split(None, 2) for line in listed.stdout.splitlines()]
     children: dict[int, list[tuple[int, str]]] = {}
-    for pid, parent, *words in rows:
-        children.setdefault(int(parent), []).append((int(pid), words[0] if words else ""))
-    found, ahead = [], [process]
+    for line in listed.stdout.splitlines():
+        pid, parent, words = (*line.split(None, 2), "")[:3]
+        children.setdefault(int(parent), []).append((int(pid), words))
+    found: list[tuple[int, str]] = []
+    ahead = [process]
     while ahead:
-        for pid, words in children.get(ahead.pop(), []):
-            found.append((pid, words))
-            ahead.append(pid)
+        below_it = children.get(ahead.pop(), [])
+        found += below_it
+        ahead += [pid for pid, _ in below_it]
     return found
 
 

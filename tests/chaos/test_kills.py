@@ -20,7 +20,7 @@ class Killer:
 
     def __init__(self, folder, url, rng, server=None):
         self.folder, self.url, self.rng, self.server = folder, url, rng, server
-        self.killed = Counter()
+        self.killed: Counter[str] = Counter()
         self.seen = {}
         self.searches = 0
 
@@ -104,7 +104,8 @@ def test_a_search_through_a_few_kills_loses_nothing(tmp_path):
 @pytest.mark.parametrize("storage", ["sqlite", "postgresql"])
 def test_a_hundred_kills_lose_nothing(storage, tmp_path, request):
     rng = random.Random(0)
-    lines, killed, hashes = [], Counter(), 0
+    killed: Counter[str] = Counter()
+    lines, hashes = [], 0
     began = time.monotonic()
     for number in range(4):
         folder = tmp_path / f"search{number}"
