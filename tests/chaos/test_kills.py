@@ -79,9 +79,10 @@ class Killer:
 
 def check_weights(folder, url, sample, rng):
     """Check that networks trained again undisturbed have the weights that they have."""
-    whole = [t for t in havoc.trials_of(url) if t.state.name == "COMPLETE"]
+    places = {t.number: folder / f"nas-runs/chaos/trials/{t.number:05d}" for t in havoc.trials_of(url)}
+    whole = [t for t in havoc.trials_of(url) if (places[t.number] / "weights.safetensors").exists()]
     for trial in rng.sample(whole, min(sample, len(whole))):
-        weights = folder / "nas-runs" / "chaos" / "trials" / f"{trial.number:05d}" / "weights.safetensors"
+        weights = places[trial.number] / "weights.safetensors"
         again = havoc.trained_again(folder, url, trial, folder / "again" / str(trial.number))
         hashes = [hashlib.sha256(Path(p).read_bytes()).hexdigest() for p in (weights, again)]
         assert hashes[0] == hashes[1], f"trial {trial.number} has other weights when trained undisturbed"
