@@ -17,10 +17,12 @@ class ArtifactFolders:
 
     Args:
         folders: Returns where artifacts lie; new ones go into the first of them.
+        linked: Whether files are linked, because nobody changes them, or copied.
     """
 
-    def __init__(self, folders: Callable[[], list[Path]]) -> None:
+    def __init__(self, folders: Callable[[], list[Path]], *, linked: bool = True) -> None:
         self._folders = folders
+        self._linked = linked
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """Return an artifact, open for reading.
@@ -39,9 +41,12 @@ class ArtifactFolders:
         folder = self._folders()[0]
         folder.mkdir(parents=True, exist_ok=True)
         source, target = content_body.name, folder / artifact_id
-        try:
-            os.link(source, target)
-        except OSError:  # another disk, or one without links
+        if self._linked:
+            try:
+                os.link(source, target)
+            except OSError:  # another disk, or one without links
+                shutil.copyfile(source, target)
+        else:
             shutil.copyfile(source, target)
 
     def remove(self, artifact_id: str) -> None:

@@ -17,6 +17,7 @@ from dashboards.reports import REPORTS
 from dashboards.result import SearchResult
 from dashboards.selecting import selected
 from nas import keeping, retraining
+from nas.attaching import Attachments
 from nas.delivery import Deliverer, Wish
 from nas.explainer import Explainer, explained
 from nas.explaining import explain_study, write_figures
@@ -586,7 +587,9 @@ def export(
         )
         if pareto:
             return deliverer.deliver_front(wish)
-        return deliverer.deliver(delivered(result, trial), wish)
+        files = deliverer.deliver(delivered(result, trial), wish)
+    Attachments.of(found).deliver(found, files)
+    return files
 
 
 def _known(study: optuna.Study, url: str) -> SearchResult:

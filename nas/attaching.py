@@ -9,6 +9,7 @@ from optuna.trial import Trial
 
 from dashboards.artifacts import ArtifactFolders
 from dashboards.picture import picture
+from nas.study import folder_of, images_of
 from search_spaces.architecture import Architecture
 from search_spaces.counting import count_parts
 from trials.trainable import CHECKPOINT, WEIGHTS
@@ -33,7 +34,15 @@ class Attachments:
     def __init__(self, folder: Path, *, num_classes: int, in_channels: int) -> None:
         self._trials = folder / "trials"
         self._store = ArtifactFolders(lambda: [artifact_folder(folder)])
+        self._exported = ArtifactFolders(lambda: [artifact_folder(folder)], linked=False)  # they are edited
         self._classes, self._channels = num_classes, in_channels
+
+    @classmethod
+    def of(cls, study: optuna.Study) -> "Attachments":
+        """Return the artifacts of a study that nas search began."""
+        images = images_of(study)
+        folder = Path(folder_of(study))
+        return cls(folder, num_classes=len(images["classes"]), in_channels=images["channels"])
 
     def begin(self, trial: Trial, architecture: Architecture) -> None:
         """Attach what a network is: its architecture and its picture."""
@@ -54,9 +63,19 @@ class Attachments:
                 return
 
     def deliver(self, study: optuna.Study, files: tuple[Path, ...]) -> None:
-        """Attach exported files to the study, because its trials have ended."""
+        """Attach exported files to the study, whose trials have ended; one of the same name gives way."""
+        known = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study)}
         for path in files:
-            upload_artifact(artifact_store=self._store, file_path=str(path), study_or_trial=study)
+            if path.name in known:
+                self._replace(known[path.name], path)
+            else:
+                upload_artifact(artifact_store=self._exported, file_path=str(path), study_or_trial=study)
+
+    def _replace(self, artifact_id: str, path: Path) -> None:
+        if self._exported.holds(artifact_id):
+            self._exported.remove(artifact_id)
+        with path.open("rb") as file:
+            self._exported.write(artifact_id, file)
 
     def _attach(self, trial: Trial, path: Path) -> None:
         known = {meta.filename for meta in get_all_artifact_meta(trial)}

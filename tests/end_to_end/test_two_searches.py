@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import optuna
 import pytest
 
+from nas.storage.opening import open_storage
 from tests.end_to_end.conftest import Desk
 from tests.end_to_end.test_seen import served
 
@@ -41,13 +43,13 @@ def searching(
 def look_until(desk: Desk, storage: str, seconds: float) -> None:
     """Search twice and read all pages every second for so long; fail on any error of anybody."""
     names = [f"{desk.folder.name}-{seed}" for seed in range(2)]  # other tests share the database
-    with searching(desk, storage, names, (seconds + 60) / 3600) as (first, second):
+    with searching(desk, storage, names, (seconds + 600) / 3600) as (first, second):
         began_s = time.monotonic()
         dashboard = None
         while dashboard is None:
             assert time.monotonic() - began_s < 300
             time.sleep(1)
-            if all(desk.nas("show", name, "--storage", storage).status == 0 for name in names):
+            if _begun(storage, names):
                 dashboard = desk.start("dashboard", names[0], "--storage", storage, "--port", "0")
         try:
             address = served(dashboard)
@@ -66,6 +68,16 @@ def look_until(desk: Desk, storage: str, seconds: float) -> None:
     for name in names:
         log = (desk.folder / "nas-runs" / name / "search.log").read_text()
         assert not any(word in log for word in LOCKED), log
+
+
+def _begun(storage: str, names: list[str]) -> bool:
+    """Return whether each search has a trial."""
+    opened = open_storage(storage)
+    try:
+        found = {s.study_name: s.n_trials for s in optuna.get_all_study_summaries(storage=opened)}
+    finally:
+        opened.engine.dispose()
+    return all(found.get(name, 0) > 0 for name in names)
 
 
 def _read(address: str, names: list[str], seconds: float) -> list[int]:
