@@ -10,17 +10,28 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
+import search_spaces
 from nas.exporters import EXPORTERS
 from nas.exporting import export_network
-from tests.nas.exporters.bare import link_packages
-from tests.nas.exporters.networks import delivery, every_part, names_in, random_networks, trained
+from tests.nas.exporters.bare import bare_python
+from tests.nas.exporters.networks import (
+    delivery,
+    every_part,
+    names_in,
+    of_all_parts,
+    random_networks,
+    trained,
+)
 
 RANDOM = {f"random-{i:02d}": a for i, a in enumerate(random_networks(30))}
 FEW = every_part() | dict(list(RANDOM.items())[:6])
-SETS = {"few": FEW, "random": RANDOM}
-EACH_SET = ["few", pytest.param("random", marks=pytest.mark.long)]
+MIXED = {f"mixed-{i:02d}": a for i, a in enumerate(of_all_parts(36))}
+PUBLISHED = {name: search_spaces.reference(name) for name in search_spaces.references()}
+SETS = {"few": FEW, "random": RANDOM, "mixed": MIXED, "published": PUBLISHED}
+LONG = ("random", "mixed", "published")
+EACH_SET = ["few", *(pytest.param(name, marks=pytest.mark.long) for name in LONG)]
 EACH_NETWORK = [("few", name) for name in FEW] + [
-    pytest.param("random", name, marks=pytest.mark.long) for name in RANDOM
+    pytest.param(kind, name, marks=pytest.mark.long) for kind in LONG for name in SETS[kind]
 ]
 each_set = pytest.mark.parametrize("bare", EACH_SET, indirect=True, scope="module")
 each_network = pytest.mark.parametrize(("bare", "name"), EACH_NETWORK, indirect=["bare"], scope="module")
@@ -41,7 +52,7 @@ def export_with_expectations(architecture, folder):
         provenance=given.provenance,
         forms=["torch_module"],
     )
-    images, labels = given.images(3), torch.tensor([1, 4, 7])
+    images, labels = given.images(2), torch.tensor([1, 4])
     scores = given.scores(images)
     F.cross_entropy(network.train()(images), labels).backward()
     gradients = {
@@ -55,11 +66,11 @@ def export_with_expectations(architecture, folder):
 def bare(request, tmp_path_factory):
     """Return what the exports of a set of networks did where only torch and safetensors are installed."""
     packages, exports = tmp_path_factory.mktemp("packages"), tmp_path_factory.mktemp("exports")
-    link_packages(packages, "torch", "safetensors")
+    python = bare_python(packages)
     for name, architecture in SETS[request.param].items():
         export_with_expectations(architecture, exports / name)
     script = Path(__file__).parents[1] / "nas" / "exporters" / "bare_check.py"
-    command = [sys.executable, "-I", "-S", script, packages, exports]
+    command = [*python, script, packages, exports]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=exports)
     assert done.returncode == 0, done.stderr
     return exports, json.loads(done.stdout)

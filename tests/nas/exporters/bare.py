@@ -1,7 +1,9 @@
 """A place where only some packages can be imported."""
 
 import importlib.metadata
+import os
 import re
+import sys
 from pathlib import Path
 
 
@@ -18,6 +20,19 @@ def needed_by(*distributions):
         plain = {re.split(r"[^\w.-]", r, maxsplit=1)[0] for r in requirements if "extra ==" not in r}
         waiting += sorted(plain - found)
     return found
+
+
+def bare_python(packages):
+    """Return the words that start Python where only what `packages` holds can be imported.
+
+    ``NAS_BARE_PYTHON`` names the Python of a virtual environment with torch and safetensors alone; without
+    it this one runs without its own packages.
+    """
+    given = os.environ.get("NAS_BARE_PYTHON")
+    if given:
+        return [given, "-I"]
+    link_packages(packages, "torch", "safetensors")
+    return [sys.executable, "-I", "-S"]
 
 
 def link_packages(folder, *distributions):

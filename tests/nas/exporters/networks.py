@@ -52,6 +52,41 @@ def random_networks(count: int) -> Iterator[Architecture]:
         yield _small(SPACES[names[number % len(names)]].sample(rng))
 
 
+def of_all_parts(count: int) -> Iterator[Architecture]:
+    """Yield random networks of four stages in which every block and every mixer stands again and again."""
+    rng = np.random.default_rng(1)
+    blocks = [name for name in BLOCKS if "mixer" in _parameters(BLOCKS[name])]
+    mixers = [str(name) for _ in range(count) for name in rng.permutation(sorted(MIXERS))]
+    for number in range(count):
+        stages = []
+        for stage, mixer in enumerate(mixers[3 * number : 3 * number + 3]):
+            channels = 16 * int(rng.integers(1, 4))
+            chosen = {"mixer": mixer, "expansion": int(rng.integers(1, 4))}
+            stages.append(
+                Stage(
+                    block=str(rng.choice(blocks)),
+                    channels=channels,
+                    depth=int(rng.integers(1, 3)),
+                    stride=1 + (stage < 2),
+                    options=options_of(chosen | _kernel(mixer, rng)),
+                )
+            )
+        gated = {
+            "kernel": int(rng.choice([3, 5])),
+            "expansion": int(rng.choice([1, 4])),
+            "gate": str(rng.choice(["none", "squeeze_excite", "hard_squeeze_excite", "efficient_channel"])),
+            "activation": str(rng.choice(["relu6", "hard_swish"])),
+        }
+        last = Stage(block="inverted_residual", channels=32, depth=2, stride=2, options=options_of(gated))
+        options = options_of({"head_channels": int(rng.choice([0, 64]))})
+        yield Architecture(network="pyramid", resolution=48, stages=(*stages, last), options=options)
+
+
+def _kernel(mixer: str, rng: np.random.Generator) -> dict[str, int]:
+    """Return another kernel than the default, for a mixer that has one."""
+    return {"kernel": int(rng.choice([5, 7]))} if "kernel" in _parameters(MIXERS[mixer]) else {}
+
+
 def _small(architecture: Architecture) -> Architecture:
     """Return the same blocks and choices, narrow, shallow and on small images."""
     stages = tuple(
