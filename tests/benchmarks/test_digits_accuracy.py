@@ -20,8 +20,10 @@ DRAWN, SEED = 41, 0
 
 
 @pytest.mark.benchmark
+@pytest.mark.timeout(1_800)
 def test_the_median_network_reads_98_percent_of_the_test_digits():
-    torch.set_num_threads(2)
+    threads = min(2, torch.get_num_threads())  # OMP_NUM_THREADS=1 where others use the other core
+    torch.set_num_threads(threads)
     space, rng = search_spaces.load("hybrid_small"), np.random.default_rng(SEED)
     drawn = [space.sample(rng) for _ in range(DRAWN)]
     drawn.sort(key=lambda a: search_spaces.count(a, num_classes=10, in_channels=1).macs)
@@ -36,7 +38,7 @@ def test_the_median_network_reads_98_percent_of_the_test_digits():
     test = evaluate(network, Feed(splits.test, CPU), prepare, recipe)
     lines = [
         f"The network of median cost among {DRAWN} of hybrid_small ({macs / 1e6:.0f}M MACs at "
-        f"{median.resolution} pixels), recipe {recipe.name}, 2 threads.",
+        f"{median.resolution} pixels), recipe {recipe.name}, {threads} threads.",
         "",
         "| what | value |",
         "| --- | --- |",
