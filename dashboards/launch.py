@@ -20,6 +20,7 @@ from typing_extensions import override
 from dashboards.artifacts import ArtifactFolders
 from dashboards.findings import Findings
 from dashboards.guarding import Application, for_hosts, read_only, with_token
+from dashboards.result import Network
 from dashboards.weaving import Weaver
 from search_spaces.errors import InvalidValueError, UserError
 
@@ -58,6 +59,7 @@ def dashboard_server(
     host: str = HOST,
     token: str | None = None,
     gather: Callable[[int], Findings | None] = lambda _: None,
+    fetch: Callable[[int, int], Network | None] = lambda *_: None,
     folders: Callable[[], list[Path]] = list,
 ) -> WSGIServer:
     """Return a server of the dashboard, listening but not yet serving.
@@ -68,6 +70,7 @@ def dashboard_server(
         host: Address of this machine; loopback unless asked otherwise.
         token: What readers have to give; other machines are served with one only.
         gather: A study's id to what is known of it, None for a study of somebody else's.
+        fetch: A study's id and a trial's number to that network as it is now.
         folders: Returns where artifacts lie.
 
     Raises:
@@ -79,7 +82,7 @@ def dashboard_server(
 
     artifacts = ArtifactFolders(folders)
     stock = wsgi(get_storage(storage), artifact_store=artifacts)
-    application = read_only(_woven(stock, Weaver(gather, artifacts.holds)))
+    application = read_only(_woven(stock, Weaver(gather, fetch, artifacts.holds)))
     application = with_token(application, token) if token else for_hosts(application, _LOOPBACK)
     kind = _ServerV6 if ":" in host else _Server
     try:

@@ -24,7 +24,7 @@ _OWN_CHARTS: Final = ("learning_curves",)  # the dashboard draws them itself
 # artifact hands the architecture out.
 _HIDDEN: Final = frozenset({"standard_errors", "epochs", "metrics", "architecture"})
 _FRESH_S: Final = 2.0  # views are made again after this long at the earliest,
-_SHARE: Final = 0.02  # and so seldom that they take no more than this share of a core
+_SHARE: Final = 0.01  # and so seldom that they take no more than this share of a core
 _HEIGHT: Final = 450  # pixels of the dashboard's frame for a figure
 
 
@@ -41,6 +41,7 @@ class Weaver:
 
     Args:
         gather: A study's id in the storage to what is known of it; None for a study of somebody else's.
+        fetch: A study's id and a trial's number to that network as it is now; None where there is none.
         held: Whether the file of an artifact is still there, by its id.
         clock: Returns seconds that only rise.
     """
@@ -48,11 +49,12 @@ class Weaver:
     def __init__(
         self,
         gather: Callable[[int], Findings | None],
+        fetch: Callable[[int, int], Network | None] = lambda *_: None,
         held: Callable[[str], bool] = lambda _: True,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._gather, self._held = gather, held
+        self._gather, self._fetch, self._held = gather, fetch, held
         self._clock = clock
         self._lock = threading.Lock()
         self._made: dict[int, _Made | None] = {}
@@ -68,7 +70,7 @@ class Weaver:
         if made is None:
             return answer
         for trial in (*answer["trials"], *answer["best_trials"]):
-            network = made.networks.get(trial["number"])
+            network = self._network(made, study_id, trial)
             if network is not None:
                 address = f"/nas/studies/{study_id}/trials/{network.trial}.svg"
                 body = trial_note(made.findings, network, picture=address)
@@ -80,6 +82,16 @@ class Weaver:
         answer["plotly_graph_objects"] = [*answer["plotly_graph_objects"], *made.figures]
         answer["union_user_attrs"] = _columns(answer["union_user_attrs"], made.networks)
         return answer
+
+    def _network(self, made: _Made, study_id: int, trial: dict[str, Any]) -> Network | None:
+        """Return the network of a trial, as it is now where it has gone on since everything was gathered.
+
+        A page asks once for a trial that has ended, so what it is told then must be whole.
+        """
+        known = made.networks.get(trial["number"])
+        if known is not None and known.state == trial["state"].lower():
+            return known
+        return self._fetch(study_id, trial["number"]) or known
 
     def best(self, study_id: int) -> int | None:
         """Return the number of the best network that fits, None if there is none."""

@@ -473,7 +473,13 @@ def dashboard(
     found = find(opened, study)
     gatherer = Gatherer(get_storage(opened), Store(url), Explainer().latest)
     server = dashboard_server(
-        opened, host=host, port=port, token=token, gather=gatherer.by_id, folders=gatherer.folders
+        opened,
+        host=host,
+        port=port,
+        token=token,
+        gather=gatherer.by_id,
+        fetch=gatherer.network,
+        folders=gatherer.folders,
     )
     shown = f"[{host}]" if ":" in host else host
     asking = f"?token={token}" if token else ""

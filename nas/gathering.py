@@ -2,12 +2,12 @@
 
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import optuna
 from optuna.storages import BaseStorage
@@ -15,7 +15,8 @@ from optuna.storages import BaseStorage
 from dashboards.explanation import Explanation
 from dashboards.figures.convergence import best_so_far
 from dashboards.findings import Baseline, Findings, Reference
-from dashboards.result import SearchResult
+from dashboards.result import Network, SearchResult
+from nas import record
 from nas.attaching import artifact_folder
 from nas.latencies import with_latencies
 from nas.settings import Settings
@@ -29,6 +30,13 @@ from trials.recipes import RECIPES
 _NEAR: Final = 3.0  # published networks within this factor of what the search allows
 _MOST_REFERENCES: Final = 12
 _SHOWN_VERSIONS: Final = ("nas", "torch", "optuna", "ray")
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is written beside a study."""
+
+    user_attrs: dict[str, Any]
 
 
 class Gatherer:
@@ -58,6 +66,15 @@ class Gatherer:
             return None
         study = optuna.load_study(study_name=name, storage=self._storage)
         return self.of(study) if is_ours(study.user_attrs) else None
+
+    def network(self, study_id: int, number: int) -> Network | None:
+        """Return a network of a search as it is now, None where nothing is known of it."""
+        trials = self._storage.get_all_trials(study_id, deepcopy=False)
+        if number >= len(trials) or not record.described(trials[number]):
+            return None
+        attrs = self._storage.get_study_user_attrs(study_id)
+        budgets = settings_of(Outline(attrs)).budgets if is_ours(attrs) else ()
+        return record.network_of(trials[number], budgets)
 
     def of(self, study: optuna.Study) -> Findings:
         """Return what is known of a search."""

@@ -117,6 +117,17 @@ def test_the_best_is_one_that_fits(woven: str, query: str):
     assert best["number"] == 2
 
 
+def test_a_trial_that_went_on_since_is_told_as_it_is_now(storage: RDBStorage):
+    ended = network(0, accuracy=0.71)
+    stale = findings(network(0, state="running", accuracy=0.5))
+    for address in listening(
+        storage, gather=lambda _: stale, fetch=lambda _, number: ended if not number else None
+    ):
+        first, second, _ = json.loads(ask(f"{address}/api/studies/1")[1])["trials"]
+        assert first["note"]["body"].startswith("**71.00%")
+        assert second["note"]["body"] == ""  # nothing is known of it yet
+
+
 def test_the_picture_of_a_network_is_served(woven: str):
     status, picture = ask(f"{woven}/nas/studies/1/trials/2.svg")
     assert (status, picture[:4]) == (200, b"<svg")

@@ -76,7 +76,7 @@ def misfit(desk: Desk, study: str) -> int:
     architecture = search_spaces.reference("mobilevit_xxs_256")
     trial = found.ask()
     record.describe(trial, architecture, count(architecture, num_classes=10, in_channels=1), [0.25])
-    record.explain(storage, trial._trial_id, "misses 4M-MACs")
+    record.decide(storage, trial._trial_id, optuna.trial.TrialState.PRUNED, "misses 4M-MACs")
     found.tell(trial, state=optuna.trial.TrialState.PRUNED)
     storage.engine.dispose()
     return trial.number
