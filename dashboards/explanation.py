@@ -89,9 +89,10 @@ class Rule:
     Attributes:
         budget: As written, several joined by ``and``.
         factor: A parameter of the space.
-        value: The most probable value of the best network; on a scale of numbers the expected one.
-        spread: Standard deviation on a scale; None for a name or one of a few numbers.
-        probability: That the best network has the most probable value, in [0, 1].
+        value: Of the network that most is expected of; the rules of a budget together are that network.
+        spread: Typical distance of the best network's value from it on a scale of numbers; None for a name or
+            one of a few numbers.
+        probability: That the best network has this value, in [0, 1].
         trained: Trained networks with that value.
         gain: Expected accuracy lost by a typical other value in the best network, in [-1, 1].
         warning: Why the data do not support it, in words; None where they do.

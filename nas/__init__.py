@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nas.api import rename_study as rename_study
     from nas.api import report as report
     from nas.api import retrain as retrain
+    from nas.api import scale as scale
     from nas.api import search as search
     from nas.api import show as show
     from nas.api import studies as studies
@@ -42,6 +43,7 @@ __all__: Final = [
     "rename_study",
     "report",
     "retrain",
+    "scale",
     "search",
     "show",
     "studies",

@@ -1,7 +1,8 @@
 """Rules: the best setting of each factor within a budget, how sure that is, and what it rests on.
 
-Which network is the best is not known; the posterior says how probably each one is. Drawn from it, the best
-networks within the budget have a resolution of 200 ± 12: that is the rule.
+Which network is the best is not known; the posterior says how probably each one is. The rules together are
+the network that it expects most of, for example at a resolution of 200, and the best networks in draws from
+it say how sure each setting is: ± 12.
 """
 
 from collections.abc import Sequence
@@ -45,10 +46,11 @@ def best_settings(
     """
     region = evidence.within(budgets)
     rows = _contenders(evidence, posterior, region, rng)
+    expected = int(posterior.predict(inputs(evidence.region, rows))[0].argmax())
     values = _drawn(evidence, posterior, rows, rng)
     far = _beyond_the_evidence(evidence, rows)
     name = " and ".join(map(str, budgets)) or "no budget"
-    return [_rule(name, lever, rows, values, evidence, far) for lever in levers]
+    return [_rule(name, lever, rows, expected, values, evidence, far) for lever in levers]
 
 
 def _contenders(evidence: Evidence, posterior: Posterior, region: Region, rng: np.random.Generator) -> Rows:
@@ -92,28 +94,48 @@ def _beyond_the_evidence(evidence: Evidence, rows: Rows) -> str | None:
     return None
 
 
-def _rule(budget: str, lever: Lever, rows: Rows, values: Floats, evidence: Evidence, far: str | None) -> Rule:
+def _rule(
+    budget: str,
+    lever: Lever,
+    rows: Rows,
+    expected: int,
+    values: Floats,
+    evidence: Evidence,
+    far: str | None,
+) -> Rule:
+    """Return the rule for one lever.
+
+    Args:
+        budget: As written.
+        lever: What is set.
+        rows: Networks of which one is the best, ``[c, d]``.
+        expected: The one of them that most is expected of.
+        values: Draws of what they reach, ``[draws, c]``.
+        evidence: What it rests on.
+        far: Why nothing within this budget is supported, in words, or None.
+    """
     level = lever.nearest(rows)
-    winners = level[values.argmax(axis=1)]
-    shares = np.bincount(winners, minlength=len(lever.levels)) / len(winners)
-    mode = int(shares.argmax())
+    winners = values.argmax(axis=1)
+    shares = np.bincount(level[winners], minlength=len(lever.levels)) / len(winners)
+    here = int(level[expected])
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in lever.values)
-    value, spread = lever.values[mode], None
+    value, spread = lever.values[here], None
     if numeric and len(lever.values) >= _SCALE:
-        scale = np.asarray(lever.values, dtype=np.float64)
-        value = float(shares @ scale)
-        spread = float(np.sqrt(shares @ (scale - value) ** 2))
-    trained = int((lever.nearest(evidence.rows[evidence.last]) == mode).sum())
-    gains = _gains(level == mode, values)
+        column = evidence.region.grid.columns[lever.columns[0]]
+        scale = np.asarray(column.values(rows[:, lever.columns[0]]), dtype=np.float64)
+        value = float(scale[expected])
+        spread = float(np.sqrt(((scale[winners] - value) ** 2).mean()))
+    trained = int((lever.nearest(evidence.rows[evidence.last]) == here).sum())
+    gains = _gains(level == here, values)
     return Rule(
         budget=budget,
         factor=lever.name,
         value=value,
         spread=spread,
-        probability=float(shares[mode]),
+        probability=float(shares[here]),
         trained=trained,
         gain=float(gains.mean()),
-        warning=far or _doubt(lever, shares, spread, trained, numeric=numeric),
+        warning=far or _doubt(lever, here, shares, spread, trained, numeric=numeric),
     )
 
 
@@ -124,14 +146,15 @@ def _gains(having: NDArray[np.bool_], values: Floats) -> Floats:
     return np.asarray(values[:, having].max(axis=1) - values[:, ~having].max(axis=1))
 
 
-def _doubt(lever: Lever, shares: Floats, spread: float | None, trained: int, *, numeric: bool) -> str | None:
-    """Return why the data do not support the most probable value, in words; None where they do."""
-    mode = int(shares.argmax())
-    if trained < _FEW:
+def _doubt(
+    lever: Lever, here: int, shares: Floats, spread: float | None, trained: int, *, numeric: bool
+) -> str | None:
+    """Return why the data do not support the value at a level, in words; None where they do."""
+    if trained < _FEW and spread is None:
         return f"only {trained} trained networks have it" if trained != 1 else "one trained network has it"
     chance = 1 / len(shares)
-    sure = bool(shares[mode] >= chance + _SURE * (1 - chance))
-    if numeric and len(lever.values) > 2 and mode in {0, len(lever.values) - 1} and sure:
+    sure = bool(shares[here] >= chance + _SURE * (1 - chance))
+    if numeric and len(lever.values) > 2 and here in {0, len(lever.values) - 1} and sure:
         return "it lies at the end of the scale: the best may lie beyond"
     if spread is not None and not sure:
         scale = [float(v) for v in lever.values]

@@ -1,0 +1,37 @@
+"""A family of scaled networks for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from dashboards.tables import terminal
+from search_spaces.units import format_bytes, format_count
+
+
+def print_family(name: str, networks: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
+    """Print one line for each network of a family.
+
+    Args:
+        name: Of the network that was scaled.
+        networks: As ``nas scale --json`` lists them.
+        console: Where it is printed; by default standard output.
+    """
+    table = Table(title=f"{name}, scaled", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for heading in ("budget", "filled", "rule", "side", "channels", "depths", "MACs", "params", "peak"):
+        table.add_column(heading)
+    for network in networks:
+        stages, costs = network["architecture"]["stages"], network["costs"]
+        table.add_row(
+            network["budget"],
+            f"{network['share']:.2%}",
+            network["rule"],
+            str(network["resolution"]),
+            " ".join(str(stage["channels"]) for stage in stages),
+            " ".join(str(stage["depth"]) for stage in stages),
+            format_count(costs["macs"]),
+            format_count(costs["params"]),
+            format_bytes(costs["peak"]),
+        )
+    (console or terminal()).print(table)
