@@ -19,6 +19,7 @@ from dashboards.result import SearchResult
 from dashboards.selecting import selected
 from nas import keeping, retraining
 from nas.attaching import Attachments
+from nas.consistency import Finding, findings
 from nas.delivery import Deliverer, Wish
 from nas.explainer import Explainer, explained
 from nas.explaining import explain_study, write_figures
@@ -209,6 +210,24 @@ def studies(*, storage: str | None = None) -> tuple[KeptStudy, ...]:
         storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
     """
     return keeping.kept_studies(open_storage(storage_url(storage)))
+
+
+def check_studies(study: str | None = None, *, storage: str | None = None) -> tuple[Finding, ...]:
+    """Return what is inconsistent in a study, in the database and in its folder; nothing is changed.
+
+    Args:
+        study: Its name; by default all studies of the storage.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+
+    Raises:
+        StudyError: if there is none; offers the nearest name.
+    """
+    url = storage_url(storage)
+    opened = open_storage(url)
+    with Store(url):  # our tables are there now
+        pass
+    names = [study] if study is not None else [kept.study for kept in keeping.kept_studies(opened)]
+    return tuple(finding for name in names for finding in findings(find(opened, name), url))
 
 
 def rename_study(study: str, new: str, *, storage: str | None = None) -> None:

@@ -277,6 +277,11 @@ def _path(text: str, option: str) -> Path:
     Raises:
         InvalidValueError: if the text cannot be one.
     """
+    if "://" in text:
+        raise InvalidValueError(
+            f"Cannot use {option} '{text.partition('://')[0]}://...': a URL is not read. Expected the path "
+            f"of a file or folder; on a cluster, of one that all nodes share."
+        )
     try:
         path = Path(text).expanduser().resolve()
         path.exists()

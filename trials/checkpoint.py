@@ -35,6 +35,21 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
         FileNotFoundError: if there is none.
         DamagedCheckpointError: if it is damaged or of another version.
     """
+    content = check_checkpoint(path)
+    try:
+        state = torch.load(BytesIO(content), map_location=device, weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError) as error:
+        raise DamagedCheckpointError(f"Cannot read the checkpoint '{path}': {error}") from error
+    return dict(state)
+
+
+def check_checkpoint(path: Path) -> bytes:
+    """Return what a checkpoint holds, which is whole and of this version but was not looked into.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        DamagedCheckpointError: if it is damaged or of another version.
+    """
     content = path.read_bytes()
     start = len(MAGIC) + _DIGEST
     if content[: len(MAGIC)] != MAGIC:
@@ -43,11 +58,7 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
         )
     if hashlib.sha256(content[start:]).digest() != content[len(MAGIC) : start]:
         raise DamagedCheckpointError(f"The checkpoint '{path}' is damaged. Remove it to restart.")
-    try:
-        state = torch.load(BytesIO(content[start:]), map_location=device, weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError) as error:
-        raise DamagedCheckpointError(f"Cannot read the checkpoint '{path}': {error}") from error
-    return dict(state)
+    return content[start:]
 
 
 def write_whole(path: Path, *pieces: Any) -> None:

@@ -32,6 +32,35 @@ def studies(context: Context, storage: Storage = None, json: Json = False) -> No
         print_studies([s.to_json() for s in found])
 
 
+@COMMAND.command("check")
+def check(
+    study: Annotated[
+        str | None, typer.Argument(metavar="STUDY", help="A study; all by default.", show_default=False)
+    ] = None,
+    storage: Storage = None,
+    json: Json = False,
+) -> None:
+    """Find what is inconsistent in studies, in the database and in their folders; nothing is changed.
+
+    Leaves with 2 if anything is.
+
+    Example: nas studies check
+    """
+    from nas import api
+
+    found = api.check_studies(study, storage=storage)
+    if json:
+        typer.echo(json_format.dumps({"version": 1, "findings": [f.to_json() for f in found]}, indent=2))
+    else:
+        for f in found:
+            typer.echo(
+                f"{f.study}{'' if f.trial is None else f'#{f.trial}'}: {f.problem}.".replace("..", ".")
+            )
+        typer.echo(f"{len(found)} inconsistencies." if found else "Everything is consistent.")
+    if found:
+        raise typer.Exit(2)
+
+
 @COMMAND.command("rename")
 def rename(
     study: Name,

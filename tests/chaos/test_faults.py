@@ -1,0 +1,94 @@
+"""When something around a search fails, it waits, or leaves in one line and goes on later."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.chaos import havoc
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/nas.db"
+
+
+def ended(process, limit_s=havoc.LIMIT_S):
+    process.communicate(timeout=limit_s)
+    return process.returncode
+
+
+def errors(folder):
+    return (folder / "err.txt").read_text()
+
+
+def test_a_preempted_search_leaves_within_thirty_seconds_and_goes_on(tmp_path, url):
+    havoc.furnish(tmp_path)
+    search = havoc.started(tmp_path, url, 400)
+    havoc.wait_for(url, search, 2)
+    search.send_signal(signal.SIGTERM)
+    assert ended(search, 30) == 130
+    assert "The same command goes on from here" in errors(tmp_path)
+    seen = havoc.finished(havoc.trials_of(url))
+    assert ended(havoc.started(tmp_path, url, len(seen) + 2)) == 0
+    havoc.check_counts(havoc.trials_of(url), len(seen) + 2, seen)
+    assert "Traceback" not in errors(tmp_path)
+
+
+def test_a_database_that_goes_away_is_waited_for_and_its_password_is_nowhere(tmp_path, killable_postgresql):
+    url = killable_postgresql.url + "postgres"
+    havoc.furnish(tmp_path)
+    search = havoc.started(tmp_path, url, 12)
+    havoc.wait_for(url, search, 2)
+    seen = havoc.finished(havoc.trials_of(url))
+    killable_postgresql.kill()
+    time.sleep(8)
+    assert search.poll() is None
+    killable_postgresql.start()
+    assert ended(search) == 0, errors(tmp_path)
+    havoc.check_counts(havoc.trials_of(url), 12, seen)
+    assert "The database does not answer; waiting" in errors(tmp_path)
+    assert "The database answers again" in errors(tmp_path)
+    assert "Traceback" not in errors(tmp_path)
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or b"secret" not in path.read_bytes(), f"{path} holds the password"
+
+
+def test_a_full_disk_ends_the_search_in_a_line_and_room_lets_it_go_on(tmp_path, url):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(small)]
+    if os.getuid() != 0 or subprocess.run(mounted, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk can only be made by root")
+    try:
+        havoc.furnish(tmp_path)
+        search = havoc.started(tmp_path, url, 400, "--storage-path", str(small))
+        assert ended(search) == 2, errors(tmp_path)
+        last = errors(tmp_path).strip().splitlines()[-1]
+        assert "disk is full" in last
+        assert "give the same command again" in last
+        assert "Traceback" not in errors(tmp_path)
+        seen = havoc.finished(havoc.trials_of(url))
+        subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
+        wanted = len(seen) + 2
+        assert ended(havoc.started(tmp_path, url, wanted, "--storage-path", str(small))) == 0
+        havoc.check_counts(havoc.trials_of(url), wanted, seen)
+    finally:
+        subprocess.run(["umount", "--lazy", str(small)], check=True)
+
+
+def test_a_search_whose_ray_has_gone_leaves_in_a_line_and_goes_on(tmp_path, url):
+    havoc.furnish(tmp_path)
+    search = havoc.started(tmp_path, url, 400)
+    havoc.wait_for(url, search, 1)
+    (head,) = havoc.victims(search, "head")
+    havoc.kill(head)
+    assert ended(search, 60) == 2
+    assert "Ray on this machine has gone" in errors(tmp_path).strip().splitlines()[-1]
+    seen = havoc.finished(havoc.trials_of(url))
+    assert ended(havoc.started(tmp_path, url, len(seen) + 1)) == 0
+    havoc.check_counts(havoc.trials_of(url), len(seen) + 1, seen)

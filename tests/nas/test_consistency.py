@@ -1,0 +1,83 @@
+"""What is inconsistent in a study is found and named, and nothing else is."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from optuna.storages import RDBStorage
+from sqlalchemy import text
+
+import nas
+from nas.__main__ import run
+from tests.chaos import havoc
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("consistent")
+    havoc.furnish(folder)
+    process = havoc.started(folder, f"sqlite:///{folder}/nas.db", 2)
+    process.communicate(timeout=havoc.LIMIT_S)
+    assert process.returncode == 0, (folder / "err.txt").read_text()
+    return folder
+
+
+@pytest.fixture
+def url(searched, tmp_path):
+    shutil.copy(searched / "nas.db", tmp_path / "nas.db")
+    return f"sqlite:///{tmp_path}/nas.db"
+
+
+def change(url, statement, **values):
+    storage = RDBStorage(url)
+    with storage.engine.begin() as connection:
+        connection.execute(text(statement), values)
+    storage.engine.dispose()
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_search_leaves_everything_consistent(url, capsys):
+    assert nas.check_studies(storage=url) == ()
+    assert run(["studies", "check", "--storage", url]) == 0
+    assert "Everything is consistent" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("delete from trial_intermediate_values where step = 1", "hole"),
+        ("update trial_values set value = 0.123", "not that of its last epoch"),
+        ("update trial_user_attributes set value_json = '\"0123\"' where key = 'fingerprint'", "fingerprint"),
+        (
+            "update study_user_attributes set value_json = '\"/absent\"' where key = 'nas:folder'",
+            "'/absent' is not on this host",
+        ),
+        (
+            "insert into nas_drivers values ('d', 1, 'h', 1, 'm', 0, '2026-01-01'); ",
+            None,
+        ),
+    ],
+)
+def test_what_was_changed_is_named(url, statement, told, capsys):
+    change(url, statement)
+    found = nas.check_studies("chaos", storage=url)
+    assert [f for f in found if told in f.problem] if told else not found
+    status = run(["studies", "check", "--storage", url, "--json"])
+    assert status == (2 if told else 0)
+    assert len(json.loads(capsys.readouterr().out)["findings"]) == len(found)
+
+
+def test_a_damaged_checkpoint_of_a_running_trial_is_named(url):
+    change(url, "update trials set state = 'RUNNING' where number = 0")
+    (checkpoint,) = Path(nas.show(storage=url).folder).glob("trials/00000")
+    before = (checkpoint / "checkpoint.pt").read_bytes() if (checkpoint / "checkpoint.pt").exists() else None
+    (checkpoint / "checkpoint.pt").write_bytes(b"nas-ckp\x01 cut short")
+    try:
+        assert any("damaged" in f.problem for f in nas.check_studies(storage=url))
+    finally:
+        (checkpoint / "checkpoint.pt").unlink()
+        if before is not None:
+            (checkpoint / "checkpoint.pt").write_bytes(before)
