@@ -51,13 +51,13 @@ def furnish(folder, images=160):
 
 
 def started(folder, url, trials, *words):
-    """Start a search in a folder; it says nothing on standard output until it has ended."""
+    """Start a search in a folder; what it says on standard error is kept in err.txt."""
     with (folder / "err.txt").open("ab") as errors:
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "nas", "search", "--budget", "8M-MACs", "--space", "tiny.yaml"),
                 *("--data", "tiny.npz", "--recipe", "short.yaml", "--sampler", "random", "--study", "chaos"),
-                *("--trials", str(trials), "--storage", url, "--json", *words),
+                *("--trials", str(trials), "--storage", url, *words),
             ],
             cwd=folder,
             env={**os.environ, "COLUMNS": "120", "PYTHONUNBUFFERED": "1"},
