@@ -12,7 +12,7 @@ from torch import nn
 
 import search_spaces
 from nas.exporters import Delivery
-from search_spaces.architecture import Architecture, Stage, options_of
+from search_spaces.architecture import Architecture, Option, Stage, options_of
 from search_spaces.blocks import BLOCKS
 from search_spaces.catalog import SPACES
 from search_spaces.mixers import MIXERS
@@ -61,7 +61,7 @@ def of_all_parts(count: int) -> Iterator[Architecture]:
         stages = []
         for stage, mixer in enumerate(mixers[3 * number : 3 * number + 3]):
             channels = 16 * int(rng.integers(1, 4))
-            chosen = {"mixer": mixer, "expansion": int(rng.integers(1, 4))}
+            chosen: dict[str, Option] = {"mixer": mixer, "expansion": int(rng.integers(1, 4))}
             stages.append(
                 Stage(
                     block=str(rng.choice(blocks)),
@@ -71,7 +71,7 @@ def of_all_parts(count: int) -> Iterator[Architecture]:
                     options=options_of(chosen | _kernel(mixer, rng)),
                 )
             )
-        gated = {
+        gated: dict[str, Option] = {
             "kernel": int(rng.choice([3, 5])),
             "expansion": int(rng.choice([1, 4])),
             "gate": str(rng.choice(["none", "squeeze_excite", "hard_squeeze_excite", "efficient_channel"])),

@@ -4,6 +4,7 @@ import re
 import runpy
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -40,7 +41,7 @@ RECIPES = {
         "teacher": "teacher.safetensors",
     },
 }
-CHANGING = {
+CHANGING: dict[str, dict[str, Any]] = {
     "shift": {"shift": 0.1},
     "flip": {"flip": True},
     "randaugment": {"randaugment_rounds": 2, "randaugment_magnitude": 0.7},
