@@ -21,7 +21,7 @@ from nas import keeping, retraining
 from nas.attaching import Attachments
 from nas.consistency import Finding, findings
 from nas.delivery import Deliverer, Wish
-from nas.explainer import Explainer, explained
+from nas.explainer import Explainer, insight
 from nas.explaining import explain_study, write_figures
 from nas.finding import find_network
 from nas.gathering import Gatherer
@@ -595,7 +595,7 @@ def report(
     ending = "" if format == "png" else f".{format}"
     path = Path(to).expanduser() if to is not None else Path(f"{found.study_name}{ending}")
     with Store(url) as store:
-        findings = Gatherer(opened, store, lambda one, _: explained(one)).of(found)
+        findings = Gatherer(opened, store, insight).of(found)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return write(findings, path)

@@ -12,12 +12,12 @@ from typing import Any, Final
 import optuna
 from optuna.storages import BaseStorage
 
-from dashboards.explanation import Explanation
 from dashboards.figures.convergence import best_so_far
 from dashboards.findings import Baseline, Findings, Reference
 from dashboards.result import Network, SearchResult
 from nas import record
 from nas.attaching import artifact_folder
+from nas.explainer import Insight
 from nas.latencies import with_latencies
 from nas.settings import Settings
 from nas.storage.store import Store
@@ -45,14 +45,14 @@ class Gatherer:
     Args:
         storage: Of the studies.
         store: Of latencies and exports, in the same database.
-        explain: A study and its number of trained networks to why they are as accurate as they are.
+        explain: A study to what a model makes of it.
     """
 
     def __init__(
         self,
         storage: BaseStorage,
         store: Store,
-        explain: Callable[[optuna.Study, int], Explanation | None] = lambda *_: None,
+        explain: Callable[[optuna.Study, SearchResult], Insight] = lambda *_: Insight(),
     ) -> None:
         self._storage = storage
         self._store = store
@@ -81,6 +81,9 @@ class Gatherer:
         images, settings = images_of(study), settings_of(study)
         classes, channels = len(images["classes"]), int(images["channels"])
         result = with_latencies(result_of(study), self._store, num_classes=classes, in_channels=channels)
+        seen = self._explain(study, result)
+        measured = tuple(self._uniform(study, settings))
+        expected = (seen.uniform,) if seen.uniform is not None and settings.sampler != "random" else ()
         return Findings(
             result=result,
             num_classes=classes,
@@ -90,8 +93,8 @@ class Gatherer:
             versions={name: version(name) for name in _SHOWN_VERSIONS},
             made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             references=_near(result, classes, channels),
-            baselines=tuple(self._uniform(study, settings)),
-            explanation=self._explain(study, result.trained),
+            baselines=measured or expected,
+            explanation=seen.explanation,
         )
 
     def folders(self) -> list[Path]:

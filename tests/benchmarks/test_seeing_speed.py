@@ -25,7 +25,7 @@ from dashboards.reports import REPORTS
 from dashboards.weaving import Weaver
 from nas import record
 from nas.attaching import Attachments
-from nas.explainer import explained
+from nas.explainer import insight
 from nas.gathering import Gatherer
 from nas.problem import distribution_of
 from nas.settings import Settings, space_digest
@@ -131,7 +131,9 @@ def test_five_thousand_trials_stay_usable(tmp_path: Path):
         study = optuna.load_study(study_name="long", storage=storage)
         findings = Gatherer(storage, store).of(study)
         gathered_s = time.process_time() - began_s
-        findings = replace(findings, explanation=explained(study))
+        seen = insight(study, findings.result)
+        assert seen.uniform is not None
+        findings = replace(findings, explanation=seen.explanation, baselines=(seen.uniform,))
         explained_s = time.process_time() - began_s - gathered_s
         (path,) = REPORTS["html"](findings, tmp_path / "report.html")
         report_s, size = time.process_time() - began_s, path.stat().st_size
