@@ -17,6 +17,7 @@ from search_spaces.errors import UserError
 
 _log = logging.getLogger(__name__)
 
+_MOST: Final = 500  # trained networks; more take minutes, which `nas explain` is the place for
 _GROWTH: Final = 1.5  # more trained networks before a study is explained again
 
 
@@ -34,12 +35,14 @@ class Insight:
 
 
 def insight(study: optuna.Study, result: SearchResult) -> Insight:
-    """Return what a model makes of a study, nothing where there are too few networks for one.
+    """Return what a model makes of a study, nothing where there are too few networks or far too many.
 
     Args:
         study: One that nas search began.
         result: The study as views are handed it.
     """
+    if result.trained > _MOST:
+        return Insight()
     errors = [n.standard_error for n in result.networks if n.standard_error is not None]
     noise = sum(errors) / max(1, len(errors))
     try:
