@@ -1,5 +1,6 @@
 """The shapes of the best networks of a study as functions of their cost: Gaussian processes on its front."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -9,14 +10,19 @@ from numpy.typing import NDArray
 from nas import pareto
 from nas.factors.evidence import Evidence, Floats
 from nas.stretching import Shape, kind_of
-from nas.surrogates.factor_gp import FactorGP, Inputs
 from search_spaces.architecture import Architecture
 from search_spaces.errors import StudyError
 
 LEAST: Final = 3
 """Networks on a front from which a trend can be told."""
 
-_SPAN: Final = 3.0  # log MACs over which the process counts as one unit of its inputs
+_GROWTH: Final = np.log(1.2 * 1.1**2 * 1.15**2)
+_SLOPES: Final = (np.log(1.15) / _GROWTH, np.log(1.2) / _GROWTH, np.log(1.2) / _GROWTH)
+"""How log side and log depths grow with log MACs in compound scaling (see `nas.rules.compound`)."""
+
+_SLOPE: Final = 0.1  # standard deviation of those slopes beforehand
+_SMOOTH: Final = (0.1, 0.5, 0.9)  # shares of the spread that are no noise
+_LENGTHS: Final = (0.5, 1.0, 2.0)  # log MACs
 
 
 def front_of(
@@ -24,7 +30,7 @@ def front_of(
 ) -> Callable[[float], Shape]:
     """Return log MACs to the factors on `base` of the study's best networks of that cost.
 
-    Resolution and the two depths are modelled in logs, each a Gaussian process with a straight line inside
+    Resolution and the two depths are modelled in logs, each a Gaussian process with a straight line inside,
     on the log MACs of the networks that no other beats in both accuracy and MACs; those that are a little
     worse count too where fewer than three are left.
 
@@ -47,7 +53,7 @@ def front_of(
             f"Go on with the command that began it and more --trials."
         )
     traits = np.log([_traits(networks[int(i)]) for i in kept])
-    curves = [_curve(costs[kept], column) for column in traits.T]
+    curves = [_curve(costs[kept], y, slope) for y, slope in zip(traits.T, _SLOPES, strict=True)]
     own = np.log(_traits(base))
 
     def shape(log_macs: float) -> Shape:
@@ -74,13 +80,35 @@ def _traits(network: Architecture) -> list[float]:
     return [float(network.resolution), max(blocks["conv"], 0.5), max(blocks["attention"], 0.5)]
 
 
-def _curve(x: Floats, y: Floats) -> Callable[[float], float]:
-    """Return the posterior mean of `y` at a log cost, from the product's own process on one price."""
-    reference = np.linspace(x.mean() - _SPAN, x.mean() + _SPAN, 33)[:, None]
-    surrogate = FactorGP([], reference)
+def _curve(x: Floats, y: Floats, slope: float) -> Callable[[float], float]:
+    """Return the posterior mean of `y` at a log cost: a line near compound scaling's, and departures from it.
 
-    def inputs(at: Floats) -> Inputs:
-        return Inputs(np.zeros((len(at), 0)), at[:, None], np.ones(len(at)))
+    A front is short and noisy, and a family reaches far beyond it: the slope has a narrow prior, and the
+    departures, a Matérn process, fade to nothing away from the front. How much of the spread is noise and
+    how far departures reach are those of a few settings that make the front most probable.
+    """
+    about = float(x.mean())
+    rest = y - slope * (x - about)
+    spread = max(float(rest.var()), 1e-4)
+    mean = float(rest.mean())
 
-    posterior = surrogate.fitted(inputs(x), y)
-    return lambda at: float(posterior.predict(inputs(np.array([at])))[0][0])
+    def between(a: Floats, b: Floats, smooth: float, length: float) -> Floats:
+        r = np.sqrt(5.0) * np.abs(a[:, None] - b) / length
+        matern = (1 + r + r**2 / 3) * np.exp(-r)
+        line = _SLOPE**2 * np.outer(a - about, b - about)
+        return np.asarray(spread * (1.0 + smooth * matern) + line)
+
+    def weighed(smooth: float, length: float) -> tuple[float, Floats]:
+        covariance = between(x, x, smooth, length) + spread * (1.0 - smooth + 1e-6) * np.eye(len(x))
+        weights = np.linalg.solve(covariance, rest - mean)
+        evidence = -0.5 * float((rest - mean) @ weights) - 0.5 * float(np.linalg.slogdet(covariance)[1])
+        return evidence, weights
+
+    smooth, length = max(itertools.product(_SMOOTH, _LENGTHS), key=lambda s: weighed(*s)[0])
+    weights = weighed(smooth, length)[1]
+
+    def at(log_macs: float) -> float:
+        towards = between(np.array([log_macs]), x, smooth, length)[0]
+        return float(towards @ weights) + mean + slope * (log_macs - about)
+
+    return at

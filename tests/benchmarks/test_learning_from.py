@@ -16,7 +16,7 @@ from nas.tabular.table import Table, load
 from tests.benchmarks.filing import file_result
 
 MACRO = Path(__file__).parents[3] / "shared/data/nas-bench-macro/nas-bench-macro_cifar10.json"
-FROM, TO, EARLIER, TRIALS, SEEDS = 50e6, 35e6, 60, 20, 30
+FROM, TO, EARLIER, TRIALS, SEEDS = 50e6, 35e6, 60, 20, 20
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(0)]
 
@@ -82,9 +82,7 @@ def test_an_earlier_study_saves_regret_and_a_misleading_one_costs_little():
     sources: dict[str, Callable[[int], Earlier] | None] = {
         "nothing": None,
         "a search above 50M MACs": lambda s: studied(MACRO, "factor_gp", s),
-        "random networks above 50M MACs": lambda s: studied(MACRO, "random", s),
         "that search, values shuffled": lambda s: shuffled(studied(MACRO, "factor_gp", s), s),
-        "those random networks, values shuffled": lambda s: shuffled(studied(MACRO, "random", s), s),
         "that search, values negated": lambda s: changed(
             studied(MACRO, "factor_gp", s), -studied(MACRO, "factor_gp", s).values
         ),
@@ -119,4 +117,3 @@ def test_an_earlier_study_saves_regret_and_a_misleading_one_costs_little():
     )
     assert change["a search above 50M MACs"] <= -0.4
     assert change["that search, values shuffled"] <= 0.1
-    assert change["those random networks, values shuffled"] <= 0.1

@@ -144,6 +144,18 @@ def test_a_study_is_scaled_by_its_own_knowledge(storage, tiny_prices, rule, budg
     assert made.architecture.resolution >= 8
 
 
+@pytest.mark.slow
+def test_far_from_its_front_a_study_is_scaled_about_as_compound_scaling_would(storage, tiny_prices):
+    study = studied(storage, tiny_prices, grows, trials=30)
+    base = base_of(find_network("told", study._storage._backend.url), study)
+    assert base.front is not None
+    small, large = (base.front(float(np.log(base.macs * ratio))) for ratio in (1e-3, 1e3))
+    slope = np.log(large.resolution / small.resolution) / np.log(1e6)
+    # The compound slope is 0.21; the front moves it by no more than three of its prior's deviations.
+    assert slope == pytest.approx(np.log(1.15) / np.log(1.92), abs=0.3)
+    assert large.conv_depth > small.conv_depth
+
+
 def test_a_rule_that_is_not_defined_for_a_network_says_what_it_needs():
     for rule, needs in (("front", "expected a study"), ("x3d", "or --train")):
         with pytest.raises(RuleError, match=needs):
