@@ -35,7 +35,7 @@ class Browser:
     def open(self, address: str, size: dict[str, int] | None = None) -> Any:
         """Return a page that has been loaded."""
         page = self.driver.new_page(viewport=size or WIDE)
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(150_000)  # a busy host trains slowly
         page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on(
@@ -96,6 +96,7 @@ def test_a_search_is_watched_as_it_runs_and_reported(desk: Desk, browser: Browse
     search = desk.start("search", *words)
     desk.wait_until(bool, search)
     dashboard = desk.start("dashboard", "seen", "--port", "0")
+    desk.wait_until(lambda trials: any(trial["curve"] for trial in trials), search)
     try:
         address = served(dashboard)
         page = browser.open(f"{address}/dashboard/studies/1")
