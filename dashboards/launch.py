@@ -113,6 +113,7 @@ def _check_token(host: str, token: str | None) -> None:
 
 def _woven(stock: Application, weaver: Weaver) -> Application:
     """Return the stock dashboard with notes, figures, pictures and the best network that fits."""
+    best: dict[int, dict[int, dict[str, Any]]] = {}  # of each study
 
     def asked(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
         told: list[Any] = []
@@ -136,8 +137,10 @@ def _woven(stock: Application, weaver: Weaver) -> Application:
             body = body.replace(b"</head>", _STYLE + b"</head>", 1)
         elif status.startswith("200") and study is not None:
             answer = json.loads(body)
-            _put_best_first(answer, weaver.best(int(study[1])), lambda query: asked({**environ, **query})[2])
-            body = json.dumps(weaver.study(int(study[1]), answer)).encode()
+            number = int(study[1])
+            known = best.setdefault(number, {})
+            _put_best_first(answer, weaver.best(number), known, lambda query: asked({**environ, **query})[2])
+            body = json.dumps(weaver.study(number, answer)).encode()
         headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
         start_response(status, [*headers, ("Content-Length", str(len(body)))])
         return [body]
@@ -145,11 +148,27 @@ def _woven(stock: Application, weaver: Weaver) -> Application:
     return woven
 
 
-def _put_best_first(answer: dict[str, Any], best: int | None, ask: Callable[[dict[str, Any]], bytes]) -> None:
-    """Show as best the network that is: the stock dashboard minds no constraint."""
+def _put_best_first(
+    answer: dict[str, Any],
+    best: int | None,
+    known: dict[int, dict[str, Any]],
+    ask: Callable[[dict[str, Any]], bytes],
+) -> None:
+    """Show as best the network that is: the stock dashboard minds no constraint.
+
+    Args:
+        answer: On a study; changed in place.
+        best: Number of the best trial; None for none.
+        known: Trials of the study that were the best before, by number; an answer with another one is dear.
+        ask: A query of the stock dashboard to what it answers.
+    """
     if best is None or [trial["number"] for trial in answer["best_trials"]] == [best]:
         return
-    answer["best_trials"] = json.loads(ask({"QUERY_STRING": f"after={best}"}))["trials"][:1]
+    if best not in known:
+        here = [trial for trial in answer["trials"] if trial["number"] == best]
+        found = here or json.loads(ask({"QUERY_STRING": f"after={best}"}))["trials"]
+        known[best] = dict(found[0])
+    answer["best_trials"] = [dict(known[best])]
 
 
 def _drawing(weaver: Weaver, study: int, trial: int, start_response: Callable[..., Any]) -> Iterable[bytes]:

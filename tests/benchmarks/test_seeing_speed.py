@@ -171,11 +171,7 @@ def test_five_thousand_trials_stay_usable(tmp_path: Path):
         "seeing_5000_trials",
         command="pytest -m benchmark tests/benchmarks/test_seeing_speed.py",
         seed=0,
-        lines=[
-            *lines,
-            "",
-            f"Explanation of factors: {'included' if findings.explanation else 'not included'}.",
-        ],
+        lines=lines,
     )
     assert report_s <= 10, lines
     assert size <= 10e6, lines
