@@ -102,7 +102,7 @@ def _curve(x: Floats, y: Floats, slope: float) -> Callable[[float], float]:
         covariance = between(x, x, smooth, length) + spread * (1.0 - smooth + 1e-6) * np.eye(len(x))
         weights = np.linalg.solve(covariance, rest - mean)
         evidence = -0.5 * float((rest - mean) @ weights) - 0.5 * float(np.linalg.slogdet(covariance)[1])
-        return evidence, weights
+        return evidence, np.asarray(weights, dtype=np.float64)
 
     smooth, length = max(itertools.product(_SMOOTH, _LENGTHS), key=lambda s: weighed(*s)[0])
     weights = weighed(smooth, length)[1]
