@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: search test lint test-long benchmark chaos test-gpu clean
+.PHONY: search test lint audit test-long benchmark chaos test-gpu clean
 
 search: $(VENV)/.installed
 	$(BIN)/nas search --budget 300M-MACs $(ARGS)
@@ -19,6 +19,9 @@ lint: $(VENV)/.developer
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/mypy
+
+audit: $(VENV)/.developer
+	$(BIN)/pip-audit --skip-editable
 
 test-long: $(VENV)/.developer
 	$(BIN)/pytest -m long

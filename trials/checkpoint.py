@@ -6,7 +6,6 @@ The file is an 8-byte magic with the format's version, the SHA-256 of the rest, 
 
 import hashlib
 import os
-import pickle
 import tempfile
 from io import BytesIO
 from pathlib import Path
@@ -38,9 +37,11 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
     content = check_checkpoint(path)
     try:
         state = torch.load(BytesIO(content), map_location=device, weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError) as error:
+    except Exception as error:  # what was sealed is no checkpoint; torch says so in many ways
         raise DamagedCheckpointError(f"Cannot read the checkpoint '{path}': {error}") from error
-    return dict(state)
+    if not isinstance(state, dict):
+        raise DamagedCheckpointError(f"Cannot read the checkpoint '{path}': it holds no state.")
+    return state
 
 
 def check_checkpoint(path: Path) -> bytes:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from search_spaces.document import read
 from search_spaces.errors import RecipeError
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -120,12 +120,7 @@ def recipe_from_yaml(path: Path) -> Recipe:
     Raises:
         RecipeError: if the file is missing, is not YAML or does not hold a recipe.
     """
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"Cannot read the recipe '{path}': {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"Cannot read the recipe '{path}': not YAML ({error}).") from error
+    fields, _ = read(path, "recipe", RecipeError)
     if not isinstance(fields, dict):
         raise RecipeError(
             f"Cannot use the recipe '{path}': expected 'field: value' lines, for example "

@@ -11,8 +11,7 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from search_spaces.document import read
 from search_spaces.errors import TargetError, UnknownNameError
 from trials.latency import Condition
 from trials.targets import TARGETS, TargetSpec
@@ -62,10 +61,7 @@ def read_targets(file: Path) -> dict[str, TargetSpec]:
     """
     if not file.exists():
         return {}
-    try:
-        record: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise TargetError(f"Cannot read the targets in '{file}': {' '.join(str(error).split())}.") from error
+    record, _ = read(file, "targets", TargetError)
     if not isinstance(record, dict) or record.get("version") != VERSION:
         raise TargetError(f"Cannot use the targets in '{file}': expected 'version: {VERSION}' at the top.")
     targets = record.get("targets")

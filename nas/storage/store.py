@@ -25,6 +25,11 @@ _INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgr
 class Store:
     """Latency measurements and exports, shared by all studies of one database.
 
+    What a storage promises, with Optuna's tables beside these: a finished trial is never lost nor trained
+    twice; one that was not finished continues from its last epoch; measurements and exports survive; a search
+    can be stopped and continued anywhere that reaches the storage and the checkpoints; a crash costs at most
+    one epoch of each running trial.
+
     Any number of processes may read and write at the same time. What was written is never changed: a
     network that is measured again has two measurements. Each write is one transaction, so a killed
     process leaves all of it or nothing. Optuna's tables are neither read nor written. It closes itself

@@ -87,7 +87,7 @@ def victims(process, kind):
     """Return the processes of a kind that a driver has running."""
     if kind == "driver":
         return [process.pid]
-    marks = {"worker": "ray::ImplicitFunc", "raylet": "raylet/raylet", "head": "gcs/gcs_server"}
+    marks = {"worker": "ray::ImplicitFunc", "raylet": "raylet/raylet", "head": "gcs_server"}
     return [pid for pid, words in below(process.pid) if words.startswith(marks[kind]) or marks[kind] in words]
 
 

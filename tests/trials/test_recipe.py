@@ -26,7 +26,7 @@ def test_a_recipe_that_contradicts_itself_is_told_in_one_line(fields, told):
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("a: [", "not YAML"), ("- 1", "expected 'field: value'"), ("", "expected 'field: value'")],
+    [("a: [", "Expected YAML"), ("- 1", "expected 'field: value'"), ("", "expected 'field: value'")],
 )
 def test_a_file_that_holds_no_recipe_is_told(tmp_path, content, told):
     (tmp_path / "own.yaml").write_text(content)

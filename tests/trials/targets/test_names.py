@@ -22,7 +22,7 @@ def test_an_unknown_target_is_an_error_that_lists_the_known_ones(text, tmp_path)
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[", "Cannot read the targets"),
+        ("[", "Expected YAML"),
         ("targets: {a: {kind: cpu}}", "expected 'version: 1'"),
         ("version: 2\ntargets: {a: {kind: cpu}}", "expected 'version: 1'"),
         ("version: 1", "expected 'targets:'"),
