@@ -259,7 +259,7 @@ def _desk(tmp_path, monkeypatch):
     monkeypatch.delenv("NAS_STORAGE", raising=False)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("entry", list(CHECKS))
 def test_bad_input_is_answered_in_a_line(entry, tmp_path, capsys):
     check, strategy = CHECKS[entry](tmp_path, capsys)
