@@ -58,6 +58,7 @@ def test_a_database_that_goes_away_is_waited_for_and_its_password_is_nowhere(tmp
         assert not path.is_file() or b"secret" not in path.read_bytes(), f"{path} holds the password"
 
 
+@pytest.mark.chaos
 def test_a_full_disk_ends_the_search_in_a_line_and_room_lets_it_go_on(tmp_path, url):
     small = tmp_path / "small"
     small.mkdir()
@@ -81,6 +82,7 @@ def test_a_full_disk_ends_the_search_in_a_line_and_room_lets_it_go_on(tmp_path, 
         subprocess.run(["umount", "--lazy", str(small)], check=True)
 
 
+@pytest.mark.chaos
 def test_a_search_whose_ray_has_gone_leaves_in_a_line_and_goes_on(tmp_path, url):
     havoc.furnish(tmp_path)
     search = havoc.started(tmp_path, url, 400)

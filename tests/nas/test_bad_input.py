@@ -21,7 +21,7 @@ from trials.recipes import load_recipe
 from trials.target_names import find_target, read_targets
 
 ENTRIES = 9
-FEW = 25
+FEW = 12
 MANY = 10_000 // ENTRIES + 1
 
 words = st.text(alphabet=string.printable + "é☃\u0000\u202e", max_size=30)
@@ -259,7 +259,7 @@ def _desk(tmp_path, monkeypatch):
     monkeypatch.delenv("NAS_STORAGE", raising=False)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", list(CHECKS))
 def test_bad_input_is_answered_in_a_line(entry, tmp_path, capsys):
     check, strategy = CHECKS[entry](tmp_path, capsys)
