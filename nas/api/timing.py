@@ -1,0 +1,65 @@
+"""How long networks take, and on which devices."""
+
+from nas.finding import find_network
+from nas.latencies import Stopwatch
+from nas.storage.opening import storage_url
+from nas.storage.store import Store
+from search_spaces.building import build
+from search_spaces.errors import TargetError
+from trials import measuring
+from trials.latency import Condition, Latency
+from trials.layer_times import LayerTimes
+from trials.measuring import probe
+from trials.target_names import TARGETS_FILE, find_target, read_targets
+from trials.targets import TARGETS
+
+
+def measure(network: str, *, on: str = "cpu", storage: str | None = None) -> tuple[str, Latency]:
+    """Return what a network is called and how long it takes on a target; the figure is kept.
+
+    Args:
+        network: See `nas.finding.find_network`.
+        on: The target, as a budget names it.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+
+    Raises:
+        UserError: if the network or target is unknown, or the target cannot run it.
+    """
+    url = storage_url(storage)
+    find_target(on)
+    found = find_network(network, url)
+    with Store(url) as store:
+        stopwatch = Stopwatch(store, num_classes=found.num_classes, in_channels=found.in_channels)
+        return found.name, stopwatch.time(found.architecture, on, again=True).latency
+
+
+def measure_layers(network: str, *, on: str = "cpu", storage: str | None = None) -> tuple[str, LayerTimes]:
+    """Return what a network is called and where its time goes on a target, layer by layer.
+
+    Args:
+        network: See `nas.finding.find_network`.
+        on: A target that runs ONNX Runtime, as a budget names it.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+
+    Raises:
+        UserError: if the network or target is unknown, or the target cannot tell its layers apart.
+    """
+    find_target(on)
+    found = find_network(network, storage_url(storage))
+    built = build(found.architecture, num_classes=found.num_classes, in_channels=found.in_channels)
+    times = measuring.measure_layers(
+        built, resolution=found.architecture.resolution, in_channels=found.in_channels, target=on
+    )
+    return found.name, times
+
+
+def targets() -> dict[str, dict[str, Condition] | str]:
+    """Return what each target of this host and of targets.yaml answers, or in words why it does not."""
+    names = [name for name in TARGETS if name in {"cpu", "cuda"}] + list(read_targets(TARGETS_FILE))
+    found: dict[str, dict[str, Condition] | str] = {}
+    for name in names:
+        try:
+            found[name] = probe(name)
+        except TargetError as error:
+            found[name] = str(error)
+    return found
