@@ -98,7 +98,8 @@ def test_a_winner_that_misses_when_measured_again_no_longer_fits(
         assert held.networks[0].latency_ms is not None
         tight = replace(result, budgets=("500k-MACs", "0.0001ms@cpu"))
         missed = with_latencies(tight, store, num_classes=10, in_channels=1)
-        of_others = with_latencies(tight, store, num_classes=1000, in_channels=3)
+        unmeasured = replace(tight, networks=(replace(network, latency_ms=None),))
+        of_others = with_latencies(unmeasured, store, num_classes=1000, in_channels=3)
     assert not missed.networks[0].fits
     assert missed.best is None
     assert of_others.networks[0].latency_ms is None
