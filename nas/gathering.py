@@ -18,7 +18,7 @@ from dashboards.result import Network, SearchResult
 from nas import record
 from nas.attaching import artifact_folder
 from nas.explainer import Insight
-from nas.latencies import with_latencies
+from nas.latencies import latest_result
 from nas.settings import Settings
 from nas.storage.store import Store
 from nas.study import folder_of, images_of, is_ours, result_of, settings_of
@@ -80,7 +80,7 @@ class Gatherer:
         """Return what is known of a search."""
         images, settings = images_of(study), settings_of(study)
         classes, channels = len(images["classes"]), int(images["channels"])
-        result = with_latencies(result_of(study), self._store, num_classes=classes, in_channels=channels)
+        result = latest_result(study, self._store)
         seen = self._explain(study, result)
         measured = tuple(self._uniform(study, settings))
         expected = (seen.uniform,) if seen.uniform is not None and settings.sampler != "random" else ()

@@ -5,10 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+import optuna
+
 from dashboards.result import SearchResult, best_first
 from nas.foresight import Foresight
 from nas.storage.records import Measurement
 from nas.storage.store import Store
+from nas.study import images_of, result_of
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.building import build
@@ -139,6 +142,23 @@ class Stopwatch:
             )
         )
         return latency
+
+
+def latest_result(study: optuna.Study, store: Store, *, interrupted: bool = False) -> SearchResult:
+    """Return a study as views are handed it, with what is known of its networks' latencies now.
+
+    Args:
+        study: One that nas search began.
+        store: Of latencies.
+        interrupted: Whether its search was ended before it was done.
+    """
+    images = images_of(study)
+    return with_latencies(
+        result_of(study, interrupted=interrupted),
+        store,
+        num_classes=len(images["classes"]),
+        in_channels=images["channels"],
+    )
 
 
 def with_latencies(result: SearchResult, store: Store, *, num_classes: int, in_channels: int) -> SearchResult:

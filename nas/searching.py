@@ -18,7 +18,7 @@ from nas.checkpoints import Checkpoints
 from nas.driver import drive, leaving_on_signals
 from nas.earlier import keep
 from nas.joining import joined
-from nas.latencies import Found, Stopwatch, with_latencies
+from nas.latencies import Found, Stopwatch, latest_result
 from nas.latency_check import LatencyCheck
 from nas.plan import Plan
 from nas.progress import Progress
@@ -26,7 +26,7 @@ from nas.proposals import Proposals
 from nas.request import keep_request
 from nas.storage.opening import open_storage
 from nas.storage.store import Store
-from nas.study import begin, folder_of, images_of, keep_space, result_of
+from nas.study import begin, folder_of, keep_space, result_of
 from nas.tensorboard import TensorBoard
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
@@ -108,13 +108,7 @@ class _Ending:
 
     def known(self, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
         """Return the search with the latencies that are known of its networks."""
-        images = images_of(study)
-        return with_latencies(
-            result_of(study, interrupted=interrupted),
-            self._store,
-            num_classes=len(images["classes"]),
-            in_channels=images["channels"],
-        )
+        return latest_result(study, self._store, interrupted=interrupted)
 
     def settled(self, plan: Plan, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
         """Return the search with a winner that meets its latencies when measured again.

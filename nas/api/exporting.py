@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nas.api._known import known_result
 from nas.attaching import Attachments
 from nas.delivery import Deliverer, Wish
+from nas.latencies import latest_result
 from nas.storage.opening import open_storage, storage_url
 from nas.storage.store import Store
 from nas.study import delivered, find, split_network
@@ -71,8 +71,8 @@ def export(
         force=force,
     )
     found = find(open_storage(url), chosen)
-    result = known_result(found, url)
     with Store(url) as store:
+        result = latest_result(found, store)
         deliverer = Deliverer(
             study=found,
             result=result,

@@ -10,9 +10,9 @@ from dashboards.launch import dashboard_server
 from dashboards.reports import REPORTS
 from dashboards.result import SearchResult
 from dashboards.selecting import selected
-from nas.api._known import known_result
 from nas.explainer import Explainer, insight
 from nas.gathering import Gatherer
+from nas.latencies import latest_result
 from nas.storage.opening import open_storage, storage_url
 from nas.storage.store import Store
 from nas.study import find
@@ -41,7 +41,9 @@ def show(
     """
     budgets = [Budget.parse(text) for text in ([fits] if isinstance(fits, str) else fits)]
     url = storage_url(storage)
-    return selected(known_result(find(open_storage(url), study), url), pareto=pareto, fits=budgets)
+    found = find(open_storage(url), study)
+    with Store(url) as store:
+        return selected(latest_result(found, store), pareto=pareto, fits=budgets)
 
 
 def report(
