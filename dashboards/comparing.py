@@ -6,7 +6,7 @@ from math import hypot
 from rich.table import Table
 
 from dashboards.result import Network, SearchResult
-from search_spaces.units import format_bytes, format_count, format_seconds
+from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 _SURE = 1.96  # standard errors of a 95 % interval
 
@@ -29,8 +29,7 @@ def _of_best(cell: Callable[[Network], str]) -> Callable[[SearchResult], str]:
 
 
 def _accuracy(network: Network) -> str:
-    error = f" ± {100 * network.standard_error:.2f}" if network.standard_error is not None else ""
-    return f"{network.accuracy or 0.0:.2%}{error}"
+    return format_accuracy(network.accuracy or 0.0, network.standard_error)
 
 
 def _latency(network: Network) -> str:

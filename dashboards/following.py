@@ -7,7 +7,7 @@ from rich.console import Console
 
 from dashboards.result import Network, SearchResult
 from dashboards.tables import networks_table
-from search_spaces.units import format_count
+from search_spaces.units import format_accuracy, format_count
 
 PAUSE_S = 5.0
 
@@ -56,8 +56,8 @@ def follow(results: Iterator[SearchResult], console: Console) -> None:
 def _line(network: Network) -> str:
     accuracy = ""
     if network.accuracy is not None:
-        error = f" ± {100 * network.standard_error:.2f}" if network.standard_error is not None else ""
-        accuracy = f"{network.accuracy:.2%}{error} after {network.epochs} epochs"
+        reached = format_accuracy(network.accuracy, network.standard_error)
+        accuracy = f"{reached} after {network.epochs} epochs"
     cells = [
         f"#{network.trial:<4} {network.state:<9} {format_count(network.costs['macs']):>6} MACs",
         accuracy,

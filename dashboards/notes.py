@@ -7,7 +7,7 @@ from dashboards.findings import Findings
 from dashboards.result import Network
 from search_spaces.budget import Budget
 from search_spaces.counting import Part
-from search_spaces.units import format_bytes, format_count, format_seconds
+from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 _BAR: Final = 12  # characters of a full bar
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
@@ -43,8 +43,8 @@ def _told(network: Network) -> str:
     fits = "" if network.fits else "misses its budget; "
     if network.accuracy is None:
         return f"{fits}{told}"
-    error = f" ± {100 * network.standard_error:.2f}" if network.standard_error is not None else ""
-    return f"{fits}{network.accuracy:.2%}{error} after {network.epochs} epochs; {told}"
+    reached = format_accuracy(network.accuracy, network.standard_error)
+    return f"{fits}{reached} after {network.epochs} epochs; {told}"
 
 
 def taken(network: Network, budget: Budget) -> float | None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboards.result import Network, SearchResult
-from search_spaces.units import format_bytes, format_count
+from search_spaces.units import format_accuracy, format_bytes, format_count
 
 _SHOWN = 10
 _PIPE_WIDTH = 160
@@ -101,8 +101,7 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | No
 def _row(network: Network) -> list[str]:
     accuracy = "-"
     if network.accuracy is not None:
-        error = f" ± {100 * network.standard_error:.2f}" if network.standard_error is not None else ""
-        accuracy = f"{network.accuracy:.2%}{error}"
+        accuracy = format_accuracy(network.accuracy, network.standard_error)
     latencies = [f"{ms:.3g} ms {target}" for target, ms in (network.latency_ms or {}).items()]
     return [
         f"#{network.trial}",
@@ -122,8 +121,8 @@ def _ending(network: Network) -> str:
         return network.reason or "not trained"
     state = _STATES.get(network.state, network.state)
     if network.retrained_accuracy is not None and network.fits:
-        error = 100 * (network.retrained_error or 0.0)
-        return f"{network.retrained_accuracy:.2%} ± {error:.2f} retrained"
+        longer = format_accuracy(network.retrained_accuracy, network.retrained_error or 0.0)
+        return f"{longer} retrained"
     return state if network.fits else f"{state} misses its budget".strip()
 
 

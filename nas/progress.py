@@ -15,7 +15,7 @@ from rich.text import Text
 
 from dashboards.result import Epoch, Network, SearchResult
 from nas.plan import Plan
-from search_spaces.units import format_bytes, format_count, format_seconds
+from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 _FULL_RESOURCES = {"peak": format_bytes, "weights": format_bytes}
 
@@ -225,8 +225,7 @@ def _accuracy(epoch: Epoch | None) -> str:
     """Return the accuracy after an epoch with its error, nothing where there is none."""
     if epoch is None:
         return ""
-    error = f" ± {100 * epoch.standard_error:.2f}" if epoch.standard_error is not None else ""
-    return f"{epoch.accuracy:.2%}{error}"
+    return format_accuracy(epoch.accuracy, epoch.standard_error)
 
 
 def _latency(network: Network) -> str:

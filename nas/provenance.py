@@ -14,7 +14,7 @@ from nas.request import command
 from nas.retrained import Retrained, latest
 from nas.study import settings_of
 from search_spaces.architecture import Architecture
-from search_spaces.units import format_count
+from search_spaces.units import format_accuracy, format_count
 from trials.final_test import final_scores
 from trials.images import Splits
 from trials.latency import Latency
@@ -43,9 +43,10 @@ def provenance(
     """
     settings, retrained = settings_of(study), latest(study, network.trial)
     again = "" if retrained is None else f", then nas retrain {study.study_name} --trial {network.trial}"
+    on_test = format_accuracy(tested["accuracy"], tested["standard_error"])
     told = {
         "budget": " and ".join(settings.budgets),
-        "accuracy": f"{_accuracy(network)} on validation images, {_share(tested)} on test images",
+        "accuracy": f"{_accuracy(network)} on validation images, {on_test} on test images",
         "data": settings.data,
         "recipe": f"{settings.recipe['name']}, {network.epochs} epochs"
         if retrained is None
@@ -116,12 +117,7 @@ def _retraining(retrained: Retrained, searched_with: str) -> str:
 def _accuracy(network: Network) -> str:
     if network.accuracy is None:
         return "unknown"
-    return _share({"accuracy": network.accuracy, "standard_error": network.standard_error})
-
-
-def _share(told: Mapping[str, Any]) -> str:
-    error = told["standard_error"]
-    return f"{told['accuracy']:.2%}" + (f" ± {100 * error:.2f}" if error is not None else "")
+    return format_accuracy(network.accuracy, network.standard_error)
 
 
 def _latency(target: str, latency: Latency) -> str:

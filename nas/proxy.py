@@ -19,6 +19,7 @@ from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
 from search_spaces.pricing import Prices
 from search_spaces.sampling import check_satisfiable, fitting_codes
+from search_spaces.units import format_accuracy
 from trials.images import Splits
 from trials.recipe import Recipe
 from trials.trainable import TrialConfig, run_trial
@@ -199,7 +200,7 @@ def _trained(
             if failure is None:
                 curves[number, recipe] = future.result()
                 last = curves[number, recipe]
-                words = f"{last.accuracy[-1]:.2%} ± {100 * last.standard_error:.2f}"
+                words = format_accuracy(last.accuracy[-1], last.standard_error)
             else:
                 words = f"failed: {failure}"
             told(f"{done}/{len(configs)}  network {number} by {recipe}  {words}")

@@ -18,7 +18,7 @@ from nas.study import delivered, folder_of, images_of, settings_of
 from nas.study_images import image_cache_of, images_for
 from search_spaces.architecture import Architecture
 from search_spaces.errors import InvalidValueError, StudyError
-from search_spaces.units import format_seconds
+from search_spaces.units import format_accuracy, format_seconds
 from trials.errors import TrainingError
 from trials.evaluation import Scores
 from trials.final_test import final_scores
@@ -161,8 +161,8 @@ class _Work:
             torch.device(self._device),
         )
         found = self._record(network, joined=True, seconds=seconds, test=scores)
-        error = 100 * scores.standard_error
-        self._told(f"#{network.trial} reads {scores.accuracy:.2%} ± {error:.2f} of the test images")
+        read = format_accuracy(scores.accuracy, scores.standard_error)
+        self._told(f"#{network.trial} reads {read} of the test images")
         return found
 
     def _ranked(self, network: Network) -> Retrained:
@@ -193,7 +193,7 @@ class _Work:
     def _line(self, network: Network, results: Sequence[EpochResult], *, joined: bool) -> str:
         last, epochs = results[-1], self._recipe.epochs
         left_s = (epochs - last.epoch) * sum(r.seconds for r in results) / len(results)
-        judged = "" if joined else f"  {last.accuracy:.2%} ± {100 * last.standard_error:.2f}"
+        judged = "" if joined else f"  {format_accuracy(last.accuracy, last.standard_error)}"
         left = f"  about {format_seconds(left_s)} left" if last.epoch < epochs else ""
         return f"#{network.trial} epoch {last.epoch}/{epochs}  loss {last.train_loss:.3f}{judged}{left}"
 

@@ -14,6 +14,12 @@ def format_count(count: float) -> str:
     return f"{count:.0f}"
 
 
+def format_accuracy(accuracy: float, standard_error: float | None) -> str:
+    """Return an accuracy in [0, 1] with its error where that is known, in per cent: ``98.10% ± 0.73``."""
+    error = "" if standard_error is None else f" ± {100 * standard_error:.2f}"
+    return f"{accuracy:.2%}{error}"
+
+
 def format_bytes(count: float) -> str:
     """Return a number of bytes with KiB, MiB or GiB and three significant digits."""
     for suffix, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):

@@ -14,7 +14,7 @@ from dashboards.reports._page import facts, page, table
 from dashboards.result import Network
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.units import format_bytes, format_count, format_seconds
+from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -221,5 +221,4 @@ def _recipe(findings: Findings) -> Iterator[str]:
 def _accuracy(network: Network) -> str:
     if network.accuracy is None:
         return "–"
-    error = f" ± {100 * network.standard_error:.2f}" if network.standard_error is not None else ""
-    return f"{network.accuracy:.2%}{error}"
+    return format_accuracy(network.accuracy, network.standard_error)

@@ -69,4 +69,6 @@ def COMMAND(  # noqa: N802
 
 
 def _percent(accuracy: float | None, error: float | None) -> str:
-    return f"{accuracy or 0.0:.2%} ± {100 * (error or 0.0):.2f}"
+    from search_spaces.units import format_accuracy
+
+    return format_accuracy(accuracy or 0.0, error or 0.0)
