@@ -194,7 +194,7 @@ def _train(
     problem = bridge.problem
     if isinstance(problem, StorageError | CutShortError):
         raise problem
-    checkpoints.sweep()  # what a stopped training wrote while it was told
+    checkpoints.sweep(all_over=True)  # what a stopped training wrote while it was told
     if problem is not None:
         if result_of(study).best is None:
             raise problem

@@ -2,7 +2,7 @@
 
 import difflib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -10,6 +10,7 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, RDBStorage
+from optuna.trial import FrozenTrial
 
 from dashboards.result import Network, SearchResult, best_first
 from nas import record
@@ -171,7 +172,6 @@ def result_of(
     """Return the search so far as views are handed it."""
     settings = settings_of(study)
     trials = [t for t in study.get_trials(deepcopy=False) if record.described(t)]
-    again = ranked(study)
     storage = study._storage  # noqa: SLF001 -- Optuna has no public way
     backend = getattr(storage, "_backend", storage)
     return SearchResult(
@@ -185,12 +185,17 @@ def result_of(
         seed=settings.seed,
         metric=settings.metric,
         trained=sum(map(record.trained, trials)),
-        networks=best_first(
-            [_settled(record.network_of(t, settings.budgets), again.get(t.number)) for t in trials]
-        ),
+        networks=networks_of(study, trials),
         overhead=overhead,
         interrupted=interrupted,
     )
+
+
+def networks_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> tuple[Network, ...]:
+    """Return the networks of some trials of a study, the best first; trials without one are left out."""
+    budgets, again = settings_of(study).budgets, ranked(study)
+    described = [t for t in trials if record.described(t)]
+    return best_first([_settled(record.network_of(t, budgets), again.get(t.number)) for t in described])
 
 
 def _settled(network: Network, again: Retrained | None) -> Network:

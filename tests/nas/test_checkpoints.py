@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from optuna.trial import TrialState
+from optuna.trial import Trial, TrialState
 
 from nas import record
 from nas import study as studies
@@ -80,3 +80,23 @@ def test_the_best_few_keep_their_weights_and_what_runs_its_checkpoint(
 def test_what_a_network_is_stays_when_its_weights_go(ended: optuna.Study, folder: Path):
     Checkpoints(ended, folder, kept=1).sweep()
     assert all((place / "architecture.json").exists() for place in (folder / "trials").iterdir())
+
+
+def test_sweeps_in_turn_keep_what_one_sweep_keeps(ended: optuna.Study, folder: Path):
+    checkpoints = Checkpoints(ended, folder, kept=2)
+    checkpoints.sweep()
+    (running,) = (t for t in ended.get_trials(deepcopy=False) if t.state == RUNNING)
+    (folder / "trials" / f"{running.number:05d}" / WEIGHTS).write_bytes(b"w" * 1_000)
+    Trial(ended, running._trial_id).report(0.85, 2)
+    ended.tell(running.number, 0.85)
+    checkpoints.sweep()
+    assert {n: names for n, names in left(folder).items() if names} == {1: {WEIGHTS}, 5: {WEIGHTS}}
+
+
+def test_what_is_written_after_a_trial_was_swept_goes_in_the_end(ended: optuna.Study, folder: Path):
+    checkpoints = Checkpoints(ended, folder, kept=1)
+    checkpoints.sweep()
+    late = folder / "trials" / "00002" / CHECKPOINT
+    late.write_bytes(b"c")
+    checkpoints.sweep(all_over=True)
+    assert not late.exists()
