@@ -3,8 +3,10 @@
 Tune calls a `Bridge` in its own event loop, as its search algorithm (what to train next) and as its
 stopper (every epoch, before anybody else sees it). A finished, stopped or failed training is told to
 the study; one that is cut short by the end of the driver stays RUNNING there, and the next start of
-the same search continues it from its checkpoint. Nothing is written into a trial that another driver
-has taken over. What fails because the database is away is repeated until it answers.
+the same search continues it from its checkpoint. So does this one where a training's process or machine
+died: Tune itself retries nothing, so that every attempt is known by its own name (`trials.fence`). Nothing
+is written into a trial that another driver has taken over. What fails because the database is away is
+repeated until it answers.
 """
 
 import concurrent.futures
@@ -24,6 +26,7 @@ from typing_extensions import override
 from dashboards.result import Epoch, Network
 from nas import record
 from nas.attaching import Attachments
+from nas.attempts import MOST, Attempts
 from nas.background import in_background
 from nas.latency_check import StoppedError
 from nas.proposals import EnoughError, Proposals
@@ -132,10 +135,13 @@ class Bridge(Searcher, tune.Stopper):
         self._said_waiting = False
         self._pending: concurrent.futures.Future[tuple[Trial, Architecture]] | None = None
         self._failures = 0
+        self._attempts = Attempts()
+        self._asked_for: frozenset[int] = frozenset()
         self._closing = False
         self._busy_s = 0.0
         self.problem: UserError | None = None
         self.cut_off: Callable[[], bool] = lambda: False  # whether what executes the trainings has gone
+        self.refused: Callable[[str, str], None] = lambda _node, _reason: None  # by a machine
         proposals.stopped = lambda: self._closing or self._ending()
 
     @property
@@ -168,25 +174,30 @@ class Bridge(Searcher, tune.Stopper):
         if self._pending is None:
             if time.monotonic() < self._ask_again_s:
                 return None
-            self._pending = in_background(lambda: self._proposals.next(self._limits.trials), "ask")
+            wanted = 0 if self._limits.draining else self._limits.trials
+            self._asked_for = frozenset(self._attempts.waiting)
+            self._pending = in_background(lambda: self._proposals.next(wanted), "ask")
         if not self._pending.done():
             return None
         pending, self._pending = self._pending, None
         try:
             trial, architecture = pending.result()
         except EnoughError as enough:
+            self._attempts.waiting -= self._asked_for  # another driver took them
             return self._waited(enough.running)
         except StoppedError:
             return self._idle()
         except Exception as error:
             return self._not_proposed(pending.result, error)
         self._live[trial_id] = _Live(trial)
-        stored = self._sure(lambda: self._begun(trial, architecture), None)
-        if stored is None:
+        self._attempts.waiting.discard(trial.number)
+        begun = self._sure(lambda: self._begun(trial, architecture), None)
+        if begun is None:
             return None
+        stored, told = begun
         self._watcher.started(record.network_of(stored), resumed=bool(stored.intermediate_values))
         _log.info("Trial %d trains %s.", trial.number, architecture.fingerprint)
-        return self._configure(trial.number, architecture)
+        return told
 
     @override
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -254,10 +265,15 @@ class Bridge(Searcher, tune.Stopper):
                     f"give the same command again to go on."
                 )
             )
+        elif "refused" in result:
+            self.refused(str(result["node"]), str(result["refused"]))
+            self._attempts.waiting.add(number)
+        elif result.get("superseded"):
+            self._attempts.waiting.add(number)
         elif ours and "error" in result:
             self._fail(live.trial, str(result["error"]))
         elif ours and error and not self.cut_off():
-            self._fail(live.trial, "the worker process died, three times")
+            self._died(live.trial)
         elif ours and result.get("final"):
             self._study.tell(number, float(result[self._metric]), skip_if_finished=True)
             self._watcher.ended(number, "complete", None)
@@ -283,14 +299,15 @@ class Bridge(Searcher, tune.Stopper):
         del state
 
     def _ending(self) -> bool:
-        """Return whether no further training starts, whatever was asked for."""
-        return self._limits.draining or self._limits.over(time.monotonic())
+        """Return whether no training starts; what began already still goes on after a death."""
+        return self.over or (self._limits.draining and not self._attempts.waiting)
 
-    def _begun(self, trial: Trial, architecture: Architecture) -> FrozenTrial:
-        """Attach what is known of a network that begins to train, and return its trial as it is stored."""
+    def _begun(self, trial: Trial, architecture: Architecture) -> tuple[FrozenTrial, dict[str, Any]]:
+        """Return the trial of a network that begins to train, as stored, and what its worker is told."""
         if self._attachments is not None:
             self._attachments.begin(trial, architecture)
-        return self._storage.get_trial(trial._trial_id)  # noqa: SLF001
+        stored = self._storage.get_trial(trial._trial_id)  # noqa: SLF001
+        return stored, self._configure(trial.number, architecture)
 
     def _idle(self) -> str | None:
         """Return that nothing is left, once nothing is trained."""
@@ -329,6 +346,13 @@ class Bridge(Searcher, tune.Stopper):
         except StorageError as error:
             self.cut_short(error)
             return otherwise
+
+    def _died(self, trial: Trial) -> None:
+        """Have a training tried again whose process or machine died, unless it gets nowhere."""
+        if self._attempts.died(self._storage.get_trial(trial._trial_id)):  # noqa: SLF001
+            _log.warning("What trained trial %d died; it goes on from its checkpoint.", trial.number)
+        else:
+            self._fail(trial, f"what trained it died {MOST} times without finishing an epoch")
 
     def _fail(self, trial: Trial, reason: str) -> None:
         record.decide(self._storage, trial._trial_id, TrialState.FAIL, reason)  # noqa: SLF001

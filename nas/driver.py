@@ -40,7 +40,6 @@ from nas.cluster_watch import ClusterWatch
 from nas.slots import Slots
 from nas.worker import train_on_worker
 
-_RETRIES: Final = 2  # of a training whose process dies
 _LEAVING_S: Final = 10.0  # for which Tune may take to stop the trainings
 _SHUTDOWN_S: Final = 5.0
 _TICK_S: Final = 0.1
@@ -83,7 +82,7 @@ def drive(
                 storage_path=str(scratch.resolve()),
                 stop=bridge,
                 callbacks=list(callbacks),
-                failure_config=tune.FailureConfig(max_failures=_RETRIES),
+                failure_config=tune.FailureConfig(max_failures=0),  # the bridge begins them again
                 verbose=0,
             ),
         )

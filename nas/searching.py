@@ -31,6 +31,7 @@ from nas.tensorboard import TensorBoard
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import StorageError, StudyError, TargetError
+from trials.fence import begin_attempt
 from trials.trainable import TrialConfig
 
 _TIMED: Final = 3  # networks whose latency the final table shows where no budget asks for it
@@ -209,7 +210,8 @@ def _train(
 
 
 def _told(plan: Plan, number: int, architecture: Architecture) -> dict[str, Any]:
-    """Return what a worker is told of one trial."""
+    """Return what a worker is told of one trial, as a new attempt at it."""
+    folder = plan.folder / "trials" / f"{number:05d}"
     config = TrialConfig(
         architecture=architecture.to_json(),
         num_classes=len(plan.splits.classes),
@@ -219,11 +221,12 @@ def _told(plan: Plan, number: int, architecture: Architecture) -> dict[str, Any]
         recipe=plan.settings.recipe,
         seed=plan.settings.seed,
         trial=number,
-        folder=str(plan.folder / "trials" / f"{number:05d}"),
+        folder=str(folder),
         threads=plan.slots.threads,
         device=plan.slots.device,
         cache=str(plan.image_cache),
         fingerprint=plan.splits.fingerprint,
+        attempt=begin_attempt(folder),
     )
     return {**asdict(config), "gpu_share": plan.slots.gpus if plan.slots.gpus < 1 else 0}
 

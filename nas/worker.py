@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from trials.device_use import DeviceUse
+from trials.errors import SupersededError
 from trials.result import EpochResult
 from trials.trainable import run_trial
 
@@ -16,8 +17,8 @@ from trials.trainable import run_trial
 def train_on_worker(config: dict[str, Any]) -> None:
     """Train the network that Ray Tune hands over and report each epoch by name.
 
-    A training that fails reports why, so that the driver can record it; only the death of the
-    process is left to Ray, which starts the trial again from its checkpoint.
+    A training that fails reports why, so that the driver can record it. One whose process dies reports
+    nothing: the driver has it begun again from its checkpoint.
 
     Args:
         config: The fields of `trials.trainable.TrialConfig`, and ``gpu_share``, the part of the GPU's
@@ -31,6 +32,9 @@ def train_on_worker(config: dict[str, Any]) -> None:
     try:
         with ExitStack() as stack:
             run_trial(config, _telling(tune.report, config["device"], stack))
+    except SupersededError as error:
+        logging.getLogger(__name__).warning("%s", error)
+        tune.report({"superseded": True})
     except Exception as error:
         logging.getLogger(__name__).exception("Trial %d failed.", config["trial"])
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]

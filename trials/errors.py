@@ -4,6 +4,7 @@ UserError
 ├── TrainingError                 a training that cannot go on; the trial fails with this reason
 │   ├── NonFiniteLossError        the loss became infinite or not a number
 │   └── OutOfMemoryError          the device cannot hold the network even with one image
+├── SupersededError               a training that another attempt has taken over
 └── CheckpointError               a checkpoint that belongs to another training
     └── DamagedCheckpointError    a checkpoint that cannot be read
 """
@@ -21,6 +22,10 @@ class NonFiniteLossError(TrainingError, ArithmeticError):
 
 class OutOfMemoryError(TrainingError, MemoryError):
     """A device that cannot hold the network even with one image at a time."""
+
+
+class SupersededError(UserError):
+    """A training that was begun again elsewhere and may write nothing more."""
 
 
 class CheckpointError(UserError):

@@ -20,6 +20,7 @@ from trials.checksum import keep_checksum
 from trials.datasets import open_images
 from trials.device_lock import host_lock_path
 from trials.errors import DamagedCheckpointError
+from trials.fence import check_attempt
 from trials.images import Splits
 from trials.joining import joined
 from trials.recipe import Recipe
@@ -53,6 +54,7 @@ class TrialConfig:
         fingerprint: What the images' fingerprint must be, or None to take any.
         start: Weights to begin with, the safetensors file of a trial; None begins from scratch.
         joined: Whether it learns from the validation images too, see `trials.joining`.
+        attempt: What `trials.fence.begin_attempt` named this training; None where nobody else trains it.
     """
 
     architecture: str
@@ -70,6 +72,7 @@ class TrialConfig:
     fingerprint: str | None = None
     start: str | None = None
     joined: bool = False
+    attempt: str | None = None
 
 
 def run_trial(config: dict[str, Any], report: Callable[[EpochResult], None]) -> None:
@@ -85,6 +88,7 @@ def run_trial(config: dict[str, Any], report: Callable[[EpochResult], None]) -> 
     Raises:
         DataError: if the images cannot be used or are not those the search began with.
         TrainingError: if the training cannot go on.
+        SupersededError: if a later attempt trains this; nothing of it was written over.
     """
     told = TrialConfig(**{f.name: config[f.name] for f in fields(TrialConfig) if f.name in config})
     if told.threads is not None:
@@ -97,9 +101,12 @@ def run_trial(config: dict[str, Any], report: Callable[[EpochResult], None]) -> 
     architecture = search_spaces.Architecture.from_json(told.architecture)
     seed = trial_seed(told.seed, told.trial)
     network = _network(architecture, told, seed)
+    folder = Path(told.folder)
+    check_attempt(folder, told.attempt)
     for result in _epochs(network, splits, told, architecture, seed):
         if result.final:
-            write_weights(Path(told.folder) / WEIGHTS, network, splits, told.architecture)
+            check_attempt(folder, told.attempt)
+            write_weights(folder / WEIGHTS, network, splits, told.architecture)
         report(result)
 
 
@@ -160,12 +167,14 @@ def _epochs(
             checkpoint=checkpoint,
             begun_from=begun_from,
             lock=host_lock_path(),
+            before_saving=lambda: check_attempt(checkpoint.parent, told.attempt),
         )
 
     try:
         yield from epochs()
     except DamagedCheckpointError as error:  # found before the first epoch is yielded
         _log.warning("%s Trial %d starts again.", error, told.trial)
+        check_attempt(checkpoint.parent, told.attempt)
         checkpoint.unlink()
         yield from epochs()
 

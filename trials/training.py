@@ -34,6 +34,7 @@ def train(
     checkpoint: Path | None = None,
     begun_from: Mapping[str, str] | None = None,
     lock: Path | None = None,
+    before_saving: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[EpochResult]:
     """Train `network` in place and yield a result after each epoch.
@@ -54,6 +55,7 @@ def train(
             begins with. A checkpoint in which any of it differs is refused.
         lock: The host's lock that keeps measurements apart from training, see `device_lock`; None
             where nothing is measured.
+        before_saving: Called before each checkpoint is written; raises where none may be any more.
         clock: Returns seconds.
 
     Raises:
@@ -89,6 +91,7 @@ def train(
         if epoch > len(history):
             history.append(training.epoch(epoch, lock, clock))
             if checkpoint is not None:
+                before_saving()
                 save_checkpoint(checkpoint, _state(learner, identity, history))
         if epoch == recipe.epochs and learner.average is not None:
             network.load_state_dict(learner.average.network.state_dict())

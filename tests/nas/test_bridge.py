@@ -126,9 +126,51 @@ def test_failures_are_recorded_do_not_count_and_are_bounded(bridge: Bridge, stud
     assert failed.user_attrs["reason"] == "NonFiniteLossError: the loss became nan"
     assert bridge.problem is None
     start(bridge, "b")
-    bridge.on_trial_complete("b", error=True)
+    bridge.on_trial_complete("b", {"error": "DataError: the images are gone"})
     assert bridge.suggest("c") == Bridge.FINISHED
     assert "2 trainings failed" in str(bridge.problem)
+
+
+def test_a_training_that_dies_is_begun_again_and_given_up_only_when_it_gets_nowhere(
+    bridge: Bridge, study: optuna.Study
+):
+    for reached, name in enumerate("abc"):  # every attempt gets an epoch further
+        assert start(bridge, name)["number"] == 0
+        bridge(name, epoch(reached + 1, 0.5))
+        bridge.on_trial_complete(name, error=True)
+    assert study.get_trials()[0].state == TrialState.RUNNING
+    for name in "de":
+        assert start(bridge, name)["number"] == 0
+        bridge.on_trial_complete(name, error=True)
+    (failed,) = study.get_trials()
+    assert failed.state == TrialState.FAIL
+    assert failed.user_attrs["reason"] == "what trained it died 3 times without finishing an epoch"
+
+
+def test_a_training_that_dies_while_the_search_drains_is_begun_again_but_no_other(
+    bridge: Bridge, limits: Limits, study: optuna.Study
+):
+    start(bridge, "a")
+    limits.draining = True
+    bridge.on_trial_complete("a", error=True)
+    assert start(bridge, "b")["number"] == 0
+    assert bridge.suggest("c") is None
+    bridge("b", epoch(2, 0.5, final=True))
+    bridge.on_trial_complete("b", epoch(2, 0.5, final=True))
+    assert asked(bridge, "c") == Bridge.FINISHED
+    assert [t.state for t in study.get_trials()] == [TrialState.COMPLETE]
+
+
+def test_a_training_that_a_machine_refuses_is_no_failure(bridge: Bridge, study: optuna.Study):
+    refusals = []
+    bridge.refused = lambda node, reason: refusals.append((node, reason))
+    start(bridge, "a")
+    bridge.on_trial_complete("a", {"refused": "another version", "node": "f00"})
+    assert start(bridge, "b")["number"] == 0
+    bridge.on_trial_complete("b", {"superseded": True})
+    assert start(bridge, "c")["number"] == 0
+    assert refusals == [("f00", "another version")]
+    assert [t.state for t in study.get_trials()] == [TrialState.RUNNING]
 
 
 def test_draining_lets_the_running_finish_and_a_deadline_stops_them(bridge: Bridge, limits: Limits):

@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 
 import search_spaces
 from search_spaces.errors import DataError, RecipeError
-from trials.errors import CheckpointError
+from trials.errors import CheckpointError, SupersededError
+from trials.fence import begin_attempt
 from trials.recipe import Recipe
 from trials.result import EpochResult
 from trials.trainable import CHECKPOINT, WEIGHTS, ray_trainable, run_trial
@@ -67,6 +68,32 @@ def test_a_trial_reports_its_epochs_and_leaves_its_weights(config, tmp_path, arc
         told = json.loads(file.metadata()["network"])
     assert told["architecture"] == json.loads(architecture.to_json())
     assert told["classes"] == ["0", "1", "2"]
+
+
+def test_an_earlier_attempt_writes_nothing_over_what_a_later_one_wrote(config, tmp_path):
+    folder = tmp_path / "00012"
+    later: list[EpochResult] = []
+    written: dict[str, int] = {}
+
+    def as_if_cut_off(_):
+        """While the first attempt goes on, another one trains the network to the end."""
+        if not later:
+            again = {**config, "attempt": begin_attempt(folder)}
+            run_trial(again, later.append)
+            for name in (CHECKPOINT, WEIGHTS):
+                written[name] = (folder / name).stat().st_ino
+
+    with pytest.raises(SupersededError, match="begun again elsewhere"):
+        run_trial({**config, "attempt": begin_attempt(folder)}, as_if_cut_off)
+    assert [result.epoch for result in later] == [1, 2]
+    assert {name: (folder / name).stat().st_ino for name in written} == written
+
+
+def test_an_attempt_that_comes_too_late_does_not_even_begin(config, tmp_path):
+    late = begin_attempt(tmp_path / "00012")
+    begin_attempt(tmp_path / "00012")
+    with pytest.raises(SupersededError):
+        run_trial({**config, "attempt": late}, lambda _: pytest.fail("an epoch was trained"))
 
 
 def test_a_stopped_trial_goes_on_and_ends_as_if_never_stopped(config, tmp_path):
