@@ -24,6 +24,7 @@ from nas.study import folder_of, images_of, settings_of
 from nas.study_images import images_for
 from search_spaces.architecture import Architecture
 from search_spaces.errors import DataError, ExportError
+from search_spaces.paths import expanded
 from trials.checksum import checksum_of
 from trials.feeding import Feed, Preparation
 from trials.images import Images, Splits
@@ -56,7 +57,7 @@ class Wish:
     @property
     def called(self) -> str:
         """The name of the module."""
-        return self.name or self.folder.expanduser().resolve().name
+        return self.name or expanded(self.folder).resolve().name
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -109,7 +110,7 @@ class Deliverer:
                 f"No network of '{self.study.study_name}' has been trained to the end and fits: expected a "
                 f"front of one or more. Let the search go on by the command that began it."
             )
-        folder = wish.folder.expanduser().resolve()
+        folder = expanded(wish.folder).resolve()
         names = [f"{wish.called}_{network.trial}" for network in networks]
         check_folder(folder, names, into=False, force=False)
         written: list[Path] = []
@@ -218,7 +219,7 @@ class Deliverer:
             study=self.study.study_name,
             trial=network.trial,
             name=wish.called,
-            folder=str(wish.folder.expanduser().resolve()),
+            folder=str(expanded(wish.folder).resolve()),
             exported_at=self.now(),
         )
         self.store.add_export(export)

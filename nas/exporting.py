@@ -14,6 +14,7 @@ from nas.naming import check_name
 from nas.placing import check_folder, placed
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ExportError
+from search_spaces.paths import expanded
 
 
 def export_network(
@@ -70,7 +71,7 @@ def export_network(
         ExportError: if the name, the folder or the weights cannot be used, or what was written differs.
         UnknownNameError: if a form is on no shelf.
     """
-    folder = folder.expanduser().resolve()
+    folder = expanded(folder).resolve()
     chosen = forms or _usual(into=into, scripted=recipe is not None)
     exporters = [EXPORTERS[form] for form in chosen]
     files = check_target(folder, name, chosen, into=into, force=force)
@@ -109,7 +110,7 @@ def check_target(
     exporters = [EXPORTERS[form] for form in forms]
     check_name(name, exporters)
     files = tuple(file for exporter in exporters for file in exporter.files(name))
-    check_folder(folder.expanduser().resolve(), files, into=into, force=force)
+    check_folder(expanded(folder).resolve(), files, into=into, force=force)
     return files
 
 

@@ -8,6 +8,7 @@ from nas.storage.opening import open_storage
 from nas.study import delivered, find, images_of, result_of, split_network
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ArchitectureError
+from search_spaces.paths import expanded
 from search_spaces.published import reference, references
 
 _IMAGENET_CLASSES = 1000
@@ -52,7 +53,7 @@ def find_network(text: str, url: str) -> FoundNetwork:
             in_channels=_COLOURS,
         )
     if _exists(text):
-        path = Path(text).expanduser()
+        path = expanded(text)
         return _in_file(path / "architecture.json" if path.is_dir() else path)
     name, number = split_network(text)
     study = find(open_storage(url), name)
@@ -69,7 +70,7 @@ def find_network(text: str, url: str) -> FoundNetwork:
 def _exists(text: str) -> bool:
     """Return whether there is a file or folder of this name; a text that cannot be one is none."""
     try:
-        return Path(text).expanduser().exists()
+        return expanded(text).exists()
     except (OSError, RuntimeError, ValueError):
         return False
 

@@ -26,6 +26,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import BudgetError, InvalidValueError, UnknownNameError
 from search_spaces.loading import load
+from search_spaces.paths import expanded
 from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import check_satisfiable, fitting_codes, share_that_fits
 from search_spaces.space import SearchSpace
@@ -283,7 +284,7 @@ def _path(text: str, option: str) -> Path:
             f"of a file or folder; on a cluster, of one that all nodes share."
         )
     try:
-        path = Path(text).expanduser().resolve()
+        path = expanded(text).resolve()
         path.exists()
     except (OSError, RuntimeError, ValueError) as error:
         raise InvalidValueError(

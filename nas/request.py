@@ -3,12 +3,12 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Final
 
 import optuna
 
 from nas.settings import Settings
+from search_spaces.paths import expanded
 
 _REQUEST: Final = "nas:request"
 _FILES: Final = (".yaml", ".yml", ".json")
@@ -71,4 +71,4 @@ def command(study: optuna.Study, settings: Settings, *, trials: int) -> str:
 
 def _whole(text: str) -> str:
     """Return the whole path of a file, and any other text as it is."""
-    return str(Path(text).expanduser().resolve()) if text.endswith(_FILES) else text
+    return str(expanded(text).resolve()) if text.endswith(_FILES) else text

@@ -22,6 +22,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.counting import Costs, count
 from search_spaces.errors import ArchitectureError, BudgetError, InvalidValueError, NothingFitsError
+from search_spaces.paths import expanded
 from search_spaces.published import references
 from search_spaces.units import format_bytes, format_count
 
@@ -108,7 +109,7 @@ def find_with_study(text: str, url: str) -> tuple[FoundNetwork, optuna.Study | N
         UserError: if nothing is called so.
     """
     found = find_network(text, url)
-    if text in references() or Path(text).expanduser().exists():
+    if text in references() or expanded(text).exists():
         return found, None
     return found, find(open_storage(url), split_network(found.name)[0])
 

@@ -1,9 +1,9 @@
 """Finds a search space by name, or reads the file of one."""
 
-from pathlib import Path
 from typing import Final
 
 from search_spaces.catalog import SPACES
+from search_spaces.paths import expanded
 from search_spaces.space import SearchSpace
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml"})
@@ -18,7 +18,7 @@ def load(name: str) -> SearchSpace:
         UnknownNameError: if there is none; offers the nearest name.
         SpaceError: if the file is absent or holds no space; says the line, the value and what is allowed.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.suffix.lower() not in _SUFFIXES:
         return SPACES[name]
     # Who takes a space of the catalog waits for neither pydantic nor yaml.

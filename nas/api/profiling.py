@@ -1,7 +1,6 @@
 """What a budget and a short training are worth, before a search."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from nas.study_name import IMAGES
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
 from search_spaces.loading import load
+from search_spaces.paths import expanded
 from search_spaces.pricing import prices
 from trials.datasets import open_images
 from trials.recipes import load_recipe
@@ -80,7 +80,7 @@ def profile_proxy(
         UserError: if something given cannot be used, or nothing fits.
     """
     budgets = [Budget.parse(text) for text in ([budget] if isinstance(budget, str) else budget)]
-    proxy, long, home = load_recipe(recipe), load_recipe(full), Path(storage_path).expanduser().resolve()
+    proxy, long, home = load_recipe(recipe), load_recipe(full), expanded(storage_path).resolve()
     location = location_of(data)
     splits = open_images(location, seed=seed, cache=home / IMAGES)
     return measure_proxy(

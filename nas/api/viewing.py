@@ -18,6 +18,7 @@ from nas.storage.store import Store
 from nas.study import find
 from search_spaces.budget import Budget
 from search_spaces.errors import ExportError
+from search_spaces.paths import expanded
 
 
 def show(
@@ -70,7 +71,7 @@ def report(
     opened = open_storage(url)
     found = find(opened, study)
     ending = "" if format == "png" else f".{format}"
-    path = Path(to).expanduser() if to is not None else Path(f"{found.study_name}{ending}")
+    path = expanded(to) if to is not None else Path(f"{found.study_name}{ending}")
     with Store(url) as store:
         findings = Gatherer(opened, store, insight).of(found)
     try:

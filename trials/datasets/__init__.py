@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from search_spaces.errors import DataError
+from search_spaces.paths import expanded
 from search_spaces.shelf import Shelf
 from trials.images import Splits
 from trials.opening import open_table, signature
@@ -54,7 +55,7 @@ def open_images(data: str, *, seed: int, cache: Path | None) -> Splits:
     if data in DATASETS and DATASETS[data].embedded:
         dataset = DATASETS[data]
         return open_table(lambda: dataset.read(Path(data)), key=data, seed=seed, cache=cache)
-    path = Path(data).expanduser()
+    path = expanded(data)
     if ":" in data and not path.exists():
         table = returned_table(data, DATASETS[data])
         return open_table(lambda: table, key=table_key(table), seed=seed, cache=cache)

@@ -1,0 +1,21 @@
+"""Paths as people type them."""
+
+from pathlib import Path
+
+from search_spaces.errors import InvalidValueError
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with the home folder that a leading ``~`` or ``~user`` stands for.
+
+    Raises:
+        InvalidValueError: if there is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        user = Path(path).parts[0]
+        raise InvalidValueError(
+            f"Cannot use the path '{path}': expected a user's home folder in '{user}', and there is no such "
+            f"user. Type the folder itself, or './{user}' for a file of that name."
+        ) from error
