@@ -13,8 +13,8 @@ import concurrent.futures
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
@@ -23,66 +23,24 @@ from ray import tune
 from ray.tune.search import Searcher
 from typing_extensions import override
 
-from dashboards.result import Epoch, Network
 from nas import record
 from nas.attaching import Attachments
 from nas.attempts import MOST, Attempts
 from nas.background import in_background
 from nas.latency_check import StoppedError
+from nas.limits import CutShortError, Limits
 from nas.proposals import EnoughError, Proposals
 from nas.storage.patience import Patience, is_full, is_outage
+from nas.watcher import Watcher
 from search_spaces.architecture import Architecture
 from search_spaces.errors import StorageError, UserError
 
+__all__ = ["Bridge", "CutShortError", "Limits"]
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _POLL_S: Final = 1.0  # between looks at what other drivers have finished
 _LEAVING_S: Final = 5.0  # for which a proposal under way is waited for
-
-
-class CutShortError(UserError):
-    """A search that cannot go on here and now; what was finished is kept."""
-
-
-@runtime_checkable
-class Watcher(Protocol):
-    """Who is told what happens, for example a progress display."""
-
-    def started(self, network: Network, *, resumed: bool) -> None:
-        """A training began, or goes on after a crash."""
-
-    def epoch(self, trial: int, epoch: Epoch) -> None:
-        """A training finished an epoch."""
-
-    def ended(self, trial: int, state: str, reason: str | None) -> None:
-        """A training ended."""
-
-    def say(self, line: str) -> None:
-        """Something else happened."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Limits:
-    """When a search ends; changed from outside while it runs.
-
-    Attributes:
-        trials: Trained networks, over all starts of the study.
-        failures: Failed trainings in this run after which it gives up.
-        deadline: On the monotonic clock, in seconds; None for no end.
-        draining: Whether no further training is started.
-        stopping: Whether running trainings are stopped too.
-    """
-
-    trials: int
-    failures: int
-    deadline: float | None = None
-    draining: bool = False
-    stopping: bool = False
-
-    def over(self, now: float) -> bool:
-        """Return whether running trainings are to be stopped."""
-        return self.stopping or (self.deadline is not None and now >= self.deadline)
 
 
 @dataclass(slots=True)
@@ -91,7 +49,6 @@ class _Live:
     stopped_early: bool = False
     lost: bool = False
     busy_s: float = 0.0
-    began: float = field(default_factory=time.monotonic)
 
 
 class Bridge(Searcher, tune.Stopper):
@@ -142,7 +99,7 @@ class Bridge(Searcher, tune.Stopper):
         self.problem: UserError | None = None
         self.cut_off: Callable[[], bool] = lambda: False  # whether what executes the trainings has gone
         self.refused: Callable[[str, str], None] = lambda _node, _reason: None  # by a machine
-        proposals.stopped = lambda: self._closing or self._ending()
+        proposals.stopped = self._ending
 
     @property
     def busy_s(self) -> float:
@@ -169,7 +126,7 @@ class Bridge(Searcher, tune.Stopper):
     @override
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return what to train next, None to be asked again soon, or that nothing is left."""
-        if self._closing or self._ending():
+        if self._ending():
             return self._idle()
         if self._pending is None:
             if time.monotonic() < self._ask_again_s:
@@ -300,7 +257,7 @@ class Bridge(Searcher, tune.Stopper):
 
     def _ending(self) -> bool:
         """Return whether no training starts; what began already still goes on after a death."""
-        return self.over or (self._limits.draining and not self._attempts.waiting)
+        return self._closing or self.over or (self._limits.draining and not self._attempts.waiting)
 
     def _begun(self, trial: Trial, architecture: Architecture) -> tuple[FrozenTrial, dict[str, Any]]:
         """Return the trial of a network that begins to train, as stored, and what its worker is told."""
@@ -323,7 +280,7 @@ class Bridge(Searcher, tune.Stopper):
 
     def _not_proposed(self, asked: Callable[[], Any], error: Exception) -> str | None:
         """Return None where it is worth asking again, else note the problem and start nothing more."""
-        if is_outage(error) and not is_full(error):
+        if is_outage(error):
             self._sure(self._storage.get_all_studies, None)  # waits until it answers
             return None
         if is_full(error):

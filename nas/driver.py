@@ -35,8 +35,9 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 import ray
 from ray import tune
 
-from nas.bridge import Bridge, CutShortError, Limits
+from nas.bridge import Bridge
 from nas.cluster_watch import ClusterWatch
+from nas.limits import CutShortError, Limits
 from nas.slots import Slots
 from nas.worker import train_on_worker
 

@@ -8,7 +8,8 @@ from optuna.trial import TrialState
 
 from dashboards.result import Epoch, Network
 from nas import record
-from nas.bridge import Bridge, Limits
+from nas.bridge import Bridge
+from nas.limits import Limits
 from nas.problem import problem_of
 from nas.proposals import Proposals
 from nas.samplers import SAMPLERS

@@ -1,0 +1,22 @@
+"""Who is told what happens in a search."""
+
+from typing import Protocol, runtime_checkable
+
+from dashboards.result import Epoch, Network
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """Who is told what happens, for example a progress display."""
+
+    def started(self, network: Network, *, resumed: bool) -> None:
+        """A training began, or goes on after a crash."""
+
+    def epoch(self, trial: int, epoch: Epoch) -> None:
+        """A training finished an epoch."""
+
+    def ended(self, trial: int, state: str, reason: str | None) -> None:
+        """A training ended."""
+
+    def say(self, line: str) -> None:
+        """Something else happened."""
