@@ -15,6 +15,7 @@ from nas.earlier import earlier_of, take
 from nas.finding import find_network
 from nas.forecast import search_seconds, seconds_per_mac
 from nas.halving import RungHalving
+from nas.paths import absolute_path, location_of
 from nas.problem import problem_of
 from nas.request import Request
 from nas.samplers import SAMPLERS
@@ -26,11 +27,10 @@ from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import BudgetError, InvalidValueError, UnknownNameError
 from search_spaces.loading import load
-from search_spaces.paths import expanded
 from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import check_satisfiable, fitting_codes, share_that_fits
 from search_spaces.space import SearchSpace
-from trials.datasets import DATASETS, open_images
+from trials.datasets import open_images
 from trials.evaluation import METRICS
 from trials.images import Splits
 from trials.recipe import Recipe
@@ -197,7 +197,7 @@ def plan_search(
         if wanted.target is not None:
             find_target(wanted.target)
     named = load(space) if space is not None else None
-    home = _path(storage_path, "--storage-path")
+    home = absolute_path(storage_path, "--storage-path")
     location = location_of(data)
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -261,36 +261,6 @@ def _seed(text: str, plan: Plan) -> Architecture:
                 f"that fits every budget."
             )
     return found.architecture
-
-
-def location_of(data: str) -> str:
-    """Return what a worker in any folder finds the images by: an absolute path, or a name as it is.
-
-    Raises:
-        InvalidValueError: if the text can be no path.
-    """
-    return data if data in DATASETS or ":" in data else str(_path(data, "--data"))
-
-
-def _path(text: str, option: str) -> Path:
-    """Return an absolute path.
-
-    Raises:
-        InvalidValueError: if the text cannot be one.
-    """
-    if "://" in text:
-        raise InvalidValueError(
-            f"Cannot use {option} '{text.partition('://')[0]}://...': a URL is not read. Expected the path "
-            f"of a file or folder; on a cluster, of one that all nodes share."
-        )
-    try:
-        path = expanded(text).resolve()
-        path.exists()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InvalidValueError(
-            f"Cannot use {option} '{text[:80]}': {error}. Expected the path of a file or folder."
-        ) from error
-    return path
 
 
 def _fitting_space(splits: Splits) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nas.plan import location_of
+from nas.paths import location_of
 from nas.profiling import SpaceProfile, profile_space
 from nas.proxy import ProxyProfile
 from nas.proxy import profile_proxy as measure_proxy
