@@ -130,15 +130,10 @@ def leaving_on_signals(limits: Limits, told: Callable[[str], None]) -> Iterator[
             limits.draining = True
             told("No further training starts; Ctrl-C again stops the running ones too.")
 
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the business of the program around us
-        return
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _own_signals() as ours:
+        for number in ours:
+            signal.signal(number, interrupt)
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -169,7 +164,7 @@ def joined_cluster(address: str | None, **options: Any) -> Iterator[None]:
     # "local", or a cluster that RAY_ADDRESS or an earlier `ray start` names would be joined.
     options |= {"address": address or "local", "log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        with _own_signals(), _without_arguments():
+        with _own_signals(), _without_arguments():  # Ray would leave at once on a signal
             ray.init(**options)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         where = f"the Ray cluster at '{address}'" if address else "Ray on this machine"
@@ -199,14 +194,14 @@ def _quieten() -> None:
 
 
 @contextmanager
-def _own_signals() -> Iterator[None]:
-    """Put back how signals were handled before the block: Ray would leave at once."""
+def _own_signals() -> Iterator[tuple[signal.Signals, ...]]:
+    """Put back how signals were handled before the block, which is given those it may handle itself."""
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield ()  # signals are the business of the program around us
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield tuple(before)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
