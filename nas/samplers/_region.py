@@ -15,6 +15,7 @@ Batch = Callable[[Sequence[Params]], NDArray[np.float64]]
 _ENUMERABLE: Final = 20_000  # points; a whole space of this size is priced once and kept
 _ROUNDS: Final = 200  # of drawing and mending before a region counts as empty
 _KEPT: Final = 200_000  # prices remembered
+_KEPT_ROWS: Final = 50_000  # rows whose canonical ones are remembered
 
 
 class Region:
@@ -48,6 +49,7 @@ class Region:
         self._sampler: Final = sampler
         self._expects: Final = expects
         self._told: dict[bytes, float] = {}
+        self._stands_for: dict[bytes, bytes] = {}
         self._prices: dict[bytes, NDArray[np.float64]] = {}
         self._n_constraints = self._width = 0
         self._whole: Rows | None = None
@@ -58,9 +60,17 @@ class Region:
 
     def canonical(self, rows: Rows) -> Rows:
         """Return, for each row, the row that stands for its network."""
-        if self._canonical is None:
+        if self._canonical is None or not len(rows):
             return rows
-        return self.grid.encode([self._canonical(point) for point in self.points(rows)])
+        keys = [row.tobytes() for row in rows]
+        new = {key: i for i, key in enumerate(keys) if key not in self._stands_for}
+        if new:  # a study's trials come here before every proposal
+            if len(self._stands_for) > _KEPT_ROWS:
+                self._stands_for = {key: self._stands_for[key] for key in keys if key in self._stands_for}
+            found = self.grid.encode([self._canonical(p) for p in self.points(rows[list(new.values())])])
+            self._stands_for.update(zip(new, (row.tobytes() for row in found), strict=True))
+        joined = b"".join(self._stands_for[key] for key in keys)
+        return np.frombuffer(joined, dtype=np.float64).reshape(rows.shape).copy()
 
     def prices(self, rows: Rows) -> NDArray[np.float64]:
         """Return what is known of each row, ``[n, k + f]``: constraints first, then factors.
