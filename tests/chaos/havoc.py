@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+import psycopg
 
 from nas import record
 from nas.storage.opening import open_storage
@@ -50,11 +51,20 @@ def furnish(folder, images=160):
     (folder / "short.yaml").write_text(RECIPE)
 
 
-def started(folder, url, trials, *words):
-    """Start a search in a folder; what it says on standard error is kept in err.txt."""
+def started(folder, url, trials, *words, core=None):
+    """Start a search in a folder; what it says on standard error is kept in err.txt.
+
+    Args:
+        folder: Furnished.
+        url: Of the storage.
+        trials: To be trained.
+        words: More options.
+        core: The one core that it may use, which gives it one worker; None for all.
+    """
     with (folder / "err.txt").open("ab") as errors:
         return subprocess.Popen(
             [
+                *(() if core is None else ("taskset", "--cpu-list", str(core))),
                 *(sys.executable, "-m", "nas", "search", "--budget", "8M-MACs", "--space", "tiny.yaml"),
                 *("--data", "tiny.npz", "--recipe", "short.yaml", "--sampler", "random", "--study", "chaos"),
                 *("--trials", str(trials), "--storage", url, *words),
@@ -65,6 +75,13 @@ def started(folder, url, trials, *words):
             stderr=errors,
             start_new_session=True,
         )
+
+
+def database(server, name):
+    """Make a database in a PostgreSQL server and return its URL."""
+    with psycopg.connect(server.url.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return server.url + name
 
 
 def below(process):

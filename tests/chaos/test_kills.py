@@ -111,7 +111,7 @@ def test_a_hundred_kills_lose_nothing(storage, tmp_path, request):
         folder = tmp_path / f"search{number}"
         folder.mkdir()
         server = request.getfixturevalue("killable_postgresql") if storage == "postgresql" else None
-        url = f"sqlite:///{folder}/nas.db" if server is None else _database(server, f"chaos{number}")
+        url = f"sqlite:///{folder}/nas.db" if server is None else havoc.database(server, f"chaos{number}")
         killer = Killer(folder, url, rng, server)
         ended = killer.search(60, kills=13)
         hashes += check_weights(folder, url, 3, rng)
@@ -133,11 +133,3 @@ def test_a_hundred_kills_lose_nothing(storage, tmp_path, request):
             *lines,
         ],
     )
-
-
-def _database(server, name):
-    import psycopg
-
-    with psycopg.connect(server.url.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return server.url + name
