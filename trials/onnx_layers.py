@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import onnxruntime
 
 from trials import host
-from trials.onnx_timing import CPU, pinned, session_options
+from trials.onnx_timing import CPU, pinned, random_images, session_options
 
 _WARM_RUNS: Final = 5
 _LEAST_RUNS: Final = 20
@@ -106,9 +105,7 @@ def _events(model: bytes, *, threads: int, provider: str, seconds: float) -> lis
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = onnxruntime.InferenceSession(model, options, providers=[provider])
-        (entry,) = session.get_inputs()
-        kind = np.float16 if entry.type == "tensor(float16)" else np.float32
-        images = {entry.name: np.random.default_rng(0).standard_normal(entry.shape).astype(kind)}
+        images = random_images(session)
         count, end = 0, time.monotonic() + seconds
         while count < _WARM_RUNS + _LEAST_RUNS or (time.monotonic() < end and count < 1000):
             session.run(None, images)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from trials import host
 from trials.timing import Run, Timing, time_network
@@ -67,9 +68,7 @@ def onnx_run(model: bytes, *, threads: int, provider: str = CPU) -> Run:
     core; several threads, or another device, are timed by the wall clock.
     """
     session = onnxruntime.InferenceSession(model, session_options(threads), providers=[provider])
-    (entry,) = session.get_inputs()
-    kind = np.float16 if entry.type == "tensor(float16)" else np.float32
-    images = {entry.name: np.random.default_rng(0).standard_normal(entry.shape).astype(kind)}
+    images = random_images(session)
     clock = time.thread_time_ns if clock_of(threads, provider) == "thread" else time.perf_counter_ns
 
     def run(count: int) -> Sequence[float]:
@@ -81,6 +80,13 @@ def onnx_run(model: bytes, *, threads: int, provider: str = CPU) -> Run:
         return times_ms
 
     return run
+
+
+def random_images(session: onnxruntime.InferenceSession) -> dict[str, NDArray[Any]]:
+    """Return what the one input of a model is given, the same numbers each time."""
+    (entry,) = session.get_inputs()
+    kind = np.float16 if entry.type == "tensor(float16)" else np.float32
+    return {entry.name: np.random.default_rng(0).standard_normal(entry.shape).astype(kind)}
 
 
 def clock_of(threads: int, provider: str = CPU) -> str:
