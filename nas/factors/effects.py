@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from dashboards.explanation import Effect, JointEffect, Share
+from nas.factors.draws import draws
 from nas.factors.evidence import Evidence, Floats
 from nas.factors.levers import Lever, kind_of, place_of
 from nas.samplers._beliefs import inputs
@@ -47,12 +48,6 @@ class Means:
     def errors(self) -> Floats:
         """Their standard deviations, ``[k]``."""
         return np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
-
-    def draws(self, rng: np.random.Generator, n: int) -> Floats:
-        """Return `n` draws of all of them, ``[n, k]``."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        return np.asarray(self.mean + rng.standard_normal((n, len(values))) @ root.T)
 
 
 class Effects:
@@ -153,7 +148,7 @@ class Effects:
         return self._posterior.predict(inputs(region, self._evidence.canonical(rows)))[0]
 
     def _share(self, centred: Means, weights: Floats) -> Share:
-        drawn = (centred.draws(self._rng, _DRAWS) ** 2) @ weights / self.variance
+        drawn = draws(self._rng, centred.mean, centred.covariance, _DRAWS) ** 2 @ weights / self.variance
         low, high = np.quantile(drawn, [0.025, 0.975])
         return Share(mean=float(drawn.mean()), low=float(low), high=float(high))
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from dashboards.explanation import Rule
+from nas.factors.draws import draws
 from nas.factors.evidence import Evidence, Floats
 from nas.factors.levers import Lever
 from nas.samplers._beliefs import inputs
@@ -79,9 +80,7 @@ def _drawn(evidence: Evidence, posterior: Posterior, rows: Rows, rng: np.random.
     points = inputs(evidence.region, rows)
     with torch.no_grad():
         _, _, mean, within, _ = posterior.of(points[:0], points)
-    values, vectors = np.linalg.eigh(within.numpy())
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.asarray(mean.numpy() + rng.standard_normal((_DRAWS, len(rows))) @ root.T)
+    return draws(rng, mean.numpy(), within.numpy(), _DRAWS)
 
 
 def _beyond_the_evidence(evidence: Evidence, rows: Rows) -> str | None:
