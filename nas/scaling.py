@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import optuna
 
+from dashboards.notes import amount
 from nas import record
 from nas.factors.evidence import Evidence, of_study
 from nas.factors.front import front_of
@@ -24,7 +25,6 @@ from search_spaces.counting import Costs, count
 from search_spaces.errors import ArchitectureError, BudgetError, InvalidValueError, NothingFitsError
 from search_spaces.paths import expanded
 from search_spaces.published import references
-from search_spaces.units import format_bytes, format_count
 
 VERSION: Final = 1
 
@@ -163,22 +163,20 @@ def _member(found: FoundNetwork, base: Base, budget: Budget, name: str, rule: Ru
     def share(network: Architecture) -> float:
         return 1.0 + budget.excess(getattr(_costs(found, network), budget.resource))
 
-    ratio = 1.0 / share(found.architecture)
-    shape = rule(base, ratio)
-    made = filled(base.architecture, shape, share)
-    for _ in range(_FURTHER):
-        if made is not None:
-            break
-        ratio /= 2  # even the narrowest is too large there: further down the same rule it is not
+    ratio, halvings = 1.0 / share(found.architecture), 0
+    while True:
         shape = rule(base, ratio)
         made = filled(base.architecture, shape, share)
+        if made is not None or halvings == _FURTHER:
+            break
+        ratio /= 2  # even the narrowest is too large there: further down the same rule it is not
+        halvings += 1
     if made is None:
         least = stretched(base.architecture, replace(shape, width=1e-3))
         needs = getattr(_costs(found, least), budget.resource) * (budget.bytes_per_element / 4)
-        text = format_bytes(needs) if budget.resource in {"peak", "weights"} else format_count(needs)
         raise NothingFitsError(
-            f"No network that the rule {name} makes of {base.name} fits {budget}: the narrowest needs {text} "
-            f"{budget.resource}. Raise the budget or begin with a smaller network."
+            f"No network that the rule {name} makes of {base.name} fits {budget}: the narrowest needs "
+            f"{amount(budget, needs)} {budget.resource}. Raise the budget or begin with a smaller network."
         )
     network, taken, width = made
     return Scaled(
