@@ -10,6 +10,8 @@ from nas.exporters import Exporter
 from nas.exporters._delivery import Delivery
 from nas.exporters._training import (
     AVERAGE,
+    AVERAGED,
+    AVERAGING,
     CUTMIX,
     DROP_PATH,
     DROPPING,
@@ -93,9 +95,7 @@ def _steps(recipe: Recipe) -> dict[str, str]:
         # bfloat16 gradients of dilated depthwise convolutions are wrong on CPUs
         "autocast": 'device.type == "cuda"' if recipe.precision == "bf16" else "False",
         "clip": clip if recipe.gradient_clip is not None else "",
-        "averaging": "            taken += 1\n            follow(average, network, taken)\n"
-        if recipe.ema_decay
-        else "",
+        "averaging": AVERAGING if recipe.ema_decay else "",
     }
 
 
@@ -104,9 +104,7 @@ def _around(recipe: Recipe) -> dict[str, str]:
     judged = "average" if recipe.ema_decay else "network"
     draws = "    draws = torch.Generator(device).manual_seed(given.seed)\n"
     beginning = draws if _augments(recipe) else ""
-    beginning += (
-        "    average, taken = copy.deepcopy(network).requires_grad_(False), 0\n" if recipe.ema_decay else ""
-    )
+    beginning += AVERAGED if recipe.ema_decay else ""
     beginning += DROPPING.format(drop_path=recipe.drop_path) if recipe.drop_path else ""
     most, count = recipe.epoch_images, recipe.recalibration_batches
     return {

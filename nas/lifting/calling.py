@@ -57,7 +57,7 @@ def without_arguments(text: str, name: str, order: Sequence[str], dropped: Colle
     edits = []
     for call in _calls(source.tree, name):
         kept = [source.of(a) for i, a in enumerate(call.args) if not {*order[i : i + 1]} & {*dropped}]
-        kept += [source.text_at(k) for k in call.keywords if k.arg not in dropped]
+        kept += [source.of(k) for k in call.keywords if k.arg not in dropped]
         edits.append(source.replaced(call, f"{name}({', '.join(kept)})"))
     return source.apply(edits)
 

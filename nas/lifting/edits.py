@@ -29,12 +29,8 @@ class Source:
         self._bytes = text.encode()
         self._starts = [0, *accumulate(len(line.encode()) + 1 for line in self.lines)]
 
-    def of(self, node: ast.expr) -> str:
-        """Return the source of an expression, without parentheses around it."""
-        return self._bytes[slice(*self.place(node))].decode()
-
-    def text_at(self, node: ast.keyword) -> str:
-        """Return the source of an argument with its name."""
+    def of(self, node: ast.expr | ast.keyword) -> str:
+        """Return the source of an expression, without parentheses around it, or of an argument with its name."""
         return self._bytes[slice(*self.place(node))].decode()
 
     def place(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg) -> tuple[int, int]:
