@@ -30,7 +30,7 @@ class Source:
         self._starts = [0, *accumulate(len(line.encode()) + 1 for line in self.lines)]
 
     def of(self, node: ast.expr | ast.keyword) -> str:
-        """Return the source of an expression, without parentheses around it, or of an argument with its name."""
+        """Return the source of an expression, without parentheses, or of an argument with its name."""
         return self._bytes[slice(*self.place(node))].decode()
 
     def place(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg) -> tuple[int, int]:
