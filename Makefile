@@ -21,7 +21,7 @@ lint: $(VENV)/.developer
 	$(BIN)/mypy
 
 audit: $(VENV)/.developer
-	$(BIN)/pip-audit --skip-editable
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
 
 test-long: $(VENV)/.developer
 	$(BIN)/pytest -m long

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -20,6 +21,12 @@ def url(tmp_path):
 def ended(process, limit_s=havoc.LIMIT_S):
     process.communicate(timeout=limit_s)
     return process.returncode
+
+
+def commanded(folder, *words):
+    """Run a command in a folder to its end."""
+    command = [sys.executable, "-m", "nas", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, check=False)
 
 
 def errors(folder):
@@ -54,6 +61,10 @@ def test_a_database_that_goes_away_is_waited_for_and_its_password_is_nowhere(tmp
     assert "The database does not answer; waiting" in errors(tmp_path)
     assert "The database answers again" in errors(tmp_path)
     assert "Traceback" not in errors(tmp_path)
+    for words in (["show"], ["report"], ["export", "--to", "winner"], ["studies", "check"]):
+        told = commanded(tmp_path, *words, "--storage", url)
+        assert told.returncode == 0, told.stderr
+        assert "secret" not in told.stdout + told.stderr
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or b"secret" not in path.read_bytes(), f"{path} holds the password"
 
