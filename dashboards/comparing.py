@@ -1,14 +1,11 @@
 """Searches side by side."""
 
 from collections.abc import Callable, Sequence
-from math import hypot
 
 from rich.table import Table
 
-from dashboards.result import Network, SearchResult
+from dashboards.result import Network, SearchResult, alike
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
-
-_SURE = 1.96  # standard errors of a 95 % interval
 
 
 def comparison_table(results: Sequence[SearchResult]) -> Table:
@@ -60,6 +57,5 @@ def _against(result: SearchResult, first: SearchResult) -> str:
     if (result.data, result.metric) != (first.data, first.metric):
         return "other data"
     difference = (result.best.accuracy or 0.0) - (first.best.accuracy or 0.0)
-    spread = hypot(result.best.standard_error or 0.0, first.best.standard_error or 0.0)
-    chance = " (chance explains it)" if abs(difference) <= _SURE * spread else ""
+    chance = " (chance explains it)" if alike(result.best, first.best) else ""
     return f"{100 * difference:+.2f} points{chance}"

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from dashboards.findings import Findings
+from dashboards.parts import part_names, part_words
 from dashboards.result import Network
 from search_spaces.budget import Budget
-from search_spaces.counting import Part
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 _BAR: Final = 12  # characters of a full bar
@@ -94,24 +94,13 @@ def stage_table(findings: Findings, network: Network) -> list[str]:
     parts = findings.parts(network)
     total = sum(part.costs.macs for part in parts)
     rows = ["| | what | map | MACs | params | peak |", "| --- | --- | --- | :--- | ---: | ---: |"]
-    for number, part in enumerate(parts):
-        name = "stem" if number == 0 else "head" if number == len(parts) - 1 else str(number)
+    for name, part in zip(part_names(parts), parts, strict=True):
         rows.append(
             f"| {name} | {part_words(part, name)} | {part.channels} × {part.side}² "
             f"| `{bar(part.costs.macs / total)}` {format_count(part.costs.macs)} "
             f"| {format_count(part.costs.params)} | {format_bytes(part.costs.peak)} |"
         )
     return rows
-
-
-def part_words(part: Part, name: str) -> str:
-    """Return what a part is made of."""
-    if part.stage is None:
-        return {"stem": "convolution", "head": "classifier"}[name]
-    stage = part.stage
-    choices = ", ".join(f"{key} {value}" for key, value in stage.options if key != "mixer")
-    what = " of ".join(filter(None, [stage.block, stage.mixer])).replace("_", " ")
-    return f"{stage.depth} × {what}" + (f" ({choices.replace('_', ' ')})" if choices else "")
 
 
 def bar(share: float) -> str:

@@ -6,6 +6,7 @@ from math import log2
 from typing import Final
 
 from dashboards.palette import ATTENTION, CONVOLUTION, FAINT, INK, PLAIN
+from dashboards.parts import part_names
 from search_spaces.architecture import Architecture
 from search_spaces.counting import Part
 from search_spaces.mixers import MIXERS
@@ -56,16 +57,12 @@ def _colour(part: Part) -> str:
     return ATTENTION if kind == "attention" else CONVOLUTION
 
 
-def _names(parts: Sequence[Part]) -> list[str]:
-    return ["stem", *(str(number) for number in range(1, len(parts) - 1)), "head"]
-
-
 def _boxes(architecture: Architecture, parts: Sequence[Part]) -> list[str]:
     """Return the maps with what makes them, from left to right."""
     column = (_WIDTH - _GAP * (len(parts) + 1)) / len(parts)
     full = log2(1 + architecture.resolution)
     drawn = []
-    for index, (part, name) in enumerate(zip(parts, _names(parts), strict=True)):
+    for index, (part, name) in enumerate(zip(parts, part_names(parts), strict=True)):
         left = _GAP + index * (column + _GAP)
         height = max(10.0, _MAP * log2(1 + part.side) / full)
         depth = part.stage.depth if part.stage is not None else 1
@@ -108,7 +105,7 @@ def _shares(parts: Sequence[Part]) -> list[str]:
     """Return the bar of each part's share of the multiply-accumulates."""
     total = sum(part.costs.macs for part in parts)
     drawn, left = [], float(_GAP)
-    for part, name in zip(parts, _names(parts), strict=True):
+    for part, name in zip(parts, part_names(parts), strict=True):
         width = (_WIDTH - 2 * _GAP) * part.costs.macs / total
         drawn.append(
             f'<rect x="{left:.1f}" y="{_BAR}" width="{max(width - 1.5, 0.5):.1f}" height="22" '

@@ -1,9 +1,12 @@
 """What views are handed: a search and its networks, finished or not, in plain frozen data."""
 
 from dataclasses import asdict, dataclass
+from math import hypot
 from typing import Any, Final
 
 VERSION: Final = 1
+
+_SURE: Final = 1.96  # standard errors of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,3 +131,9 @@ def best_first(networks: list[Network]) -> tuple[Network, ...]:
         return (not delivered, longer is None, -accuracy, network.costs["macs"], network.trial)
 
     return tuple(sorted(networks, key=rank))
+
+
+def alike(one: Network, other: Network) -> bool:
+    """Return whether two accuracies differ by no more than chance explains, 95 %."""
+    spread = hypot(one.standard_error or 0.0, other.standard_error or 0.0)
+    return abs((one.accuracy or 0.0) - (other.accuracy or 0.0)) <= _SURE * spread

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from html import escape
-from math import hypot
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dashboards.figures import drawn
 from dashboards.findings import Findings
-from dashboards.notes import amount, part_words, taken, verdicts
+from dashboards.notes import amount, taken, verdicts
+from dashboards.parts import part_names, part_words
 from dashboards.picture import picture
 from dashboards.reports._page import facts, page, table
-from dashboards.result import Network
+from dashboards.result import Network, alike
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _RIVALS: Final = 12
 _WIDE: Final = ("factor_effects", "joint_effects")
-_SURE: Final = 1.96  # standard errors of a 95 % interval
 
 
 def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 -- the shelf finds it by this name
@@ -92,8 +91,7 @@ def _winner(findings: Findings, best: Network) -> Iterator[str]:
     yield f'<div class="picture">{picture(Architecture.from_json(best.architecture), parts)}</div>'
     total = sum(part.costs.macs for part in parts)
     rows = []
-    for number, part in enumerate(parts):
-        name = "stem" if number == 0 else "head" if number == len(parts) - 1 else str(number)
+    for name, part in zip(part_names(parts), parts, strict=True):
         share = part.costs.macs / total
         rows.append(
             [
@@ -126,7 +124,7 @@ def _rivals(findings: Findings, best: Network) -> Iterator[str]:
         [
             f"#{n.trial}",
             _accuracy(n),
-            "" if n == best else "as good" if _alike(n, best) else "behind",
+            "" if n == best else "as good" if alike(n, best) else "behind",
             format_count(n.costs["macs"]),
             format_count(n.costs["params"]),
             format_bytes(n.costs["peak"]),
@@ -142,12 +140,6 @@ def _rivals(findings: Findings, best: Network) -> Iterator[str]:
         "validation images, 95 %. A cheaper one of these may be the better choice.</p>"
     )
     yield table(head, rows, numbers=(1, 3, 4, 5, 7), best=0)
-
-
-def _alike(one: Network, other: Network) -> bool:
-    """Return whether two accuracies differ by no more than chance explains."""
-    spread = hypot(one.standard_error or 0.0, other.standard_error or 0.0)
-    return abs((one.accuracy or 0.0) - (other.accuracy or 0.0)) <= _SURE * spread
 
 
 def _figure(name: str, figure: "Figure") -> str:

@@ -1,0 +1,20 @@
+"""Words for the parts of a network."""
+
+from collections.abc import Sequence
+
+from search_spaces.counting import Part
+
+
+def part_names(parts: Sequence[Part]) -> list[str]:
+    """Return what the parts of one network are called: its stem, its stages by number, its head."""
+    return ["stem", *(str(number) for number in range(1, len(parts) - 1)), "head"]
+
+
+def part_words(part: Part, name: str) -> str:
+    """Return what a part is made of."""
+    if part.stage is None:
+        return {"stem": "convolution", "head": "classifier"}[name]
+    stage = part.stage
+    choices = ", ".join(f"{key} {value}" for key, value in stage.options if key != "mixer")
+    what = " of ".join(filter(None, [stage.block, stage.mixer])).replace("_", " ")
+    return f"{stage.depth} × {what}" + (f" ({choices.replace('_', ' ')})" if choices else "")
