@@ -12,12 +12,13 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from dashboards.palette import INK, SERIES
 from trials.layer_times import LayerTime, LayerTimes
 
-_AT_PEAK: Final = "#2a78b5"
-_GAP: Final = "#f2a65a"
-_MEMORY: Final = ("limited by memory", "#d1495b")
-_COMPUTE: Final = ("limited by compute", "#2a78b5")
+_AT_PEAK: Final = SERIES[0]
+_GAP: Final = SERIES[5]
+_MEMORY: Final = ("limited by memory", SERIES[1])
+_COMPUTE: Final = ("limited by compute", SERIES[0])
 _TO_GMACS: Final = 1e-6  # MACs per millisecond to billions per second
 
 
@@ -72,7 +73,7 @@ def _add_roofline(figure: go.Figure, times: LayerTimes) -> None:
         y=roof * _TO_GMACS,
         name="roof: compute, main memory",
         mode="lines",
-        line={"color": "#444", "dash": "dash"},
+        line={"color": INK, "dash": "dash"},
         hoverinfo="skip",
     )
     figure.add_trace(line, row=1, col=2)
