@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -58,7 +59,7 @@ class Killer:
         """Return the search, started again if the last kill ended it or will."""
         try:
             study.wait(timeout=0.2 if self.killed else 0)
-        except Exception:
+        except subprocess.TimeoutExpired:
             return study
         assert study.returncode in {-9, 0, 2}, (self.folder / "err.txt").read_text()[-2000:]
         havoc.kill_all(study)
