@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -36,6 +36,7 @@ import ray
 from ray import tune
 
 from nas.bridge import Bridge
+from nas.cluster import Cluster, placed_on
 from nas.cluster_watch import ClusterWatch
 from nas.limits import CutShortError, Limits
 from nas.slots import Slots
@@ -51,7 +52,7 @@ def drive(
     slots: Slots,
     *,
     folder: Path,
-    address: str | None,
+    cluster: Cluster | None = None,
     callbacks: Sequence[tune.Callback] = (),
 ) -> None:
     """Train until the bridge has nothing left.
@@ -60,17 +61,17 @@ def drive(
         bridge: Says what to train next and is told everything.
         slots: How many trainings run side by side.
         folder: Of the study; Ray's own files lie in it while it runs.
-        address: Of a Ray cluster that is running; None for one of our own.
+        cluster: Which this process has joined; None to start one on this machine.
         callbacks: Of Ray Tune, who are told everything too.
 
     Raises:
-        UserError: if the cluster cannot be reached.
+        UserError: if Ray cannot be started here.
     """
     scratch = folder / "ray" / uuid.uuid4().hex[:12]  # drivers of one study share its folder
-    with _ray(slots, address) as watch:
+    with _ray(slots, cluster) as watch:
         bridge.cut_off = lambda: watch.gone
         tuner = tune.Tuner(
-            tune.with_resources(train_on_worker, {"cpu": slots.cpus, "gpu": slots.gpus}),
+            tune.with_resources(train_on_worker, lambda told: placed_on(slots, told.get("avoid", ()))),
             tune_config=tune.TuneConfig(
                 search_alg=bridge,
                 num_samples=-1,
@@ -137,19 +138,29 @@ def leaving_on_signals(limits: Limits, told: Callable[[str], None]) -> Iterator[
 
 
 @contextmanager
-def _ray(slots: Slots, address: str | None) -> Iterator[ClusterWatch]:
-    """Join a cluster, or start one on this machine, while the block runs."""
-    options: dict[str, Any] = {}
-    if address is None:
-        options = {"num_cpus": slots.count * slots.cpus, "include_dashboard": False}
-    with joined_cluster(address, **options):
-        watch = ClusterWatch(f"The Ray cluster at '{address}'" if address else "Ray on this machine")
-        with watch:
-            yield watch
+def cluster_at(address: str) -> Iterator[Cluster]:
+    """Be part of a Ray cluster that is running while the block runs.
+
+    Raises:
+        UserError: if it cannot be reached.
+    """
+    with _joined(address):
+        yield Cluster(address)
 
 
 @contextmanager
-def joined_cluster(address: str | None, **options: Any) -> Iterator[None]:
+def _ray(slots: Slots, cluster: Cluster | None) -> Iterator[ClusterWatch]:
+    """Watch a cluster, or one that is started on this machine, while the block runs."""
+    with ExitStack() as stack:
+        if cluster is None:
+            cpus = slots.count * slots.cpus
+            stack.enter_context(_joined(None, num_cpus=cpus, include_dashboard=False))
+        name = "Ray on this machine" if cluster is None else cluster.name
+        yield stack.enter_context(ClusterWatch(name[0].upper() + name[1:]))
+
+
+@contextmanager
+def _joined(address: str | None, **options: Any) -> Iterator[None]:
     """Be connected to a Ray cluster while the block runs.
 
     Args:

@@ -20,7 +20,7 @@ from nas.problem import problem_of
 from nas.request import Request
 from nas.samplers import SAMPLERS
 from nas.settings import Settings, space_digest
-from nas.slots import Slots, slots_here
+from nas.slots import Slots
 from nas.storage.opening import storage_url
 from nas.study_name import IMAGES, checked_name
 from search_spaces.architecture import Architecture
@@ -128,8 +128,13 @@ class Plan:
             return NopPruner()
         return RungHalving(self.recipe.rungs[:-1], self.recipe.reduction)
 
-    def forecast_s(self, trials: int) -> float:
-        """Return how many seconds it will take to train this many networks, by timing one briefly."""
+    def forecast_s(self, trials: int) -> float | None:
+        """Return how many seconds it will take to train this many networks, by timing one briefly.
+
+        None where trainings run on GPUs that this machine lacks.
+        """
+        if self.slots.device == "cuda" and not torch.cuda.is_available():
+            return None
         codes = fitting_codes(self.prices, np.random.default_rng(0), 256, self.budgets)
         macs = np.sort(self.prices.of(codes, "macs"))[128:]  # samplers look near the budget
         typical = codes[np.argsort(self.prices.of(codes, "macs"))[192]]
@@ -164,7 +169,7 @@ def plan_search(
     sampler: str,
     recipe: str,
     seed: int,
-    gpus_per_trial: float | None,
+    slots: Slots,
     storage_path: str,
     seed_with: Sequence[str] = (),
     learn_from: str | None = None,
@@ -172,7 +177,7 @@ def plan_search(
     keep_checkpoints: int = 10,
     log_to: str | None = None,
 ) -> Plan:
-    """Return the search that the arguments describe; they are those of `nas.search`.
+    """Return the search that the arguments describe; but for the slots they are those of `nas.search`.
 
     Raises:
         UserError: if any of them cannot be read, or nothing fits.
@@ -233,7 +238,7 @@ def plan_search(
         budgets=budgets,
         recipe=training,
         splits=splits,
-        slots=slots_here(trials, gpus_per_trial),
+        slots=slots,
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,
         request=Request.of(space=space, recipe=recipe, seed_with=seed_with, learn_from=learn_from or ""),

@@ -111,13 +111,16 @@ class Progress:
             return
         own = self._by_experience(missing)
         forecast_s = plan.forecast_s(missing) if own is None else own
-        self._forecast_s = min(forecast_s, 3600 * (plan.hours or float("inf")))
+        about = ""
+        if forecast_s is not None:
+            self._forecast_s = min(forecast_s, 3600 * (plan.hours or float("inf")))
+            about = f": about {format_seconds(self._forecast_s)}"
         resumed = f" after the {done} already trained" if done else ""
         resumed += f", {left_running} of them from where they stopped" if left_running else ""
         early = f", stopped early at epoch {plan.recipe.rungs[0]}" if len(plan.recipe.rungs) > 1 else ""
         self.say(
             f"Train    {missing} networks{resumed}, {plan.slots.count} at a time on {plan.slots.device}, "
-            f"up to {plan.recipe.epochs} epochs each{early}: about {format_seconds(self._forecast_s)}"
+            f"up to {plan.recipe.epochs} epochs each{early}{about}"
         )
         self.say(f"Study    {plan.name} (seed {plan.settings.seed})")
 

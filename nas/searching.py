@@ -15,6 +15,7 @@ from nas import record
 from nas.attaching import Attachments
 from nas.bridge import Bridge, CutShortError, Limits
 from nas.checkpoints import Checkpoints
+from nas.cluster import Cluster
 from nas.driver import drive, leaving_on_signals
 from nas.earlier import keep
 from nas.joining import joined
@@ -24,6 +25,7 @@ from nas.plan import Plan
 from nas.progress import Progress
 from nas.proposals import Proposals
 from nas.request import keep_request
+from nas.roll_call import RollCall
 from nas.storage.opening import open_storage
 from nas.storage.store import Store
 from nas.study import begin, folder_of, keep_space, result_of
@@ -40,13 +42,13 @@ _CONFIRMATIONS: Final = 3  # measurements until one is stable
 _LOGGED: Final = ("nas", "trials", "search_spaces", "ray")
 
 
-def run_search(plan: Plan, progress: Progress, *, address: str | None) -> SearchResult:
+def run_search(plan: Plan, progress: Progress, *, cluster: Cluster | None = None) -> SearchResult:
     """Begin the search or go on with it, and return it when it has ended.
 
     Args:
         plan: What was asked for.
         progress: Who is told what happens.
-        address: Of a running Ray cluster; None for this machine.
+        cluster: Where trainings run; None for this machine.
 
     Raises:
         UserError: if the study, the storage, a target or the cluster cannot be used.
@@ -82,7 +84,7 @@ def run_search(plan: Plan, progress: Progress, *, address: str | None) -> Search
         ending = _Ending(stopwatch, store, progress)
         if done >= plan.trials and not proposals.left_running:
             return ending.settled(plan, study)
-        return _train(plan, study, proposals, ending, progress, address)
+        return _train(plan, study, proposals, ending, progress, cluster)
 
 
 def _check_folder(study: optuna.Study, folder: Path) -> None:
@@ -167,7 +169,7 @@ def _train(
     proposals: Proposals,
     ending: _Ending,
     progress: Progress,
-    address: str | None,
+    cluster: Cluster | None,
 ) -> SearchResult:
     limits = Limits(
         trials=plan.trials,
@@ -181,7 +183,7 @@ def _train(
     bridge = Bridge(
         study,
         proposals,
-        lambda n, a: _told(plan, n, a),
+        lambda n, a: _told(plan, n, a) | (cluster.told() if cluster else {}),
         limits,
         progress,
         attachments,
@@ -190,8 +192,12 @@ def _train(
     )
     callbacks = [TensorBoard(plan.folder)] if plan.log_to == "tensorboard" else []
     began = time.monotonic()
-    with leaving_on_signals(limits, progress.say), progress:
-        drive(bridge, plan.slots, folder=plan.folder, address=address, callbacks=callbacks)
+    with ExitStack() as stack:
+        if cluster is not None:
+            stack.enter_context(_roll_call(plan, cluster, bridge, progress))
+        stack.enter_context(leaving_on_signals(limits, progress.say))
+        stack.enter_context(progress)
+        drive(bridge, plan.slots, folder=plan.folder, cluster=cluster, callbacks=callbacks)
     problem = bridge.problem
     if isinstance(problem, StorageError | CutShortError):
         raise problem
@@ -207,6 +213,20 @@ def _train(
         result = ending.settled(plan, study, interrupted=interrupted)
     overhead = 1.0 - bridge.busy_s / (plan.slots.count * (time.monotonic() - began))
     return replace(result, overhead=max(0.0, overhead))
+
+
+def _roll_call(plan: Plan, cluster: Cluster, bridge: Bridge, progress: Progress) -> RollCall:
+    """Return what keeps trainings away from nodes that cannot do them."""
+    roll_call = RollCall(
+        cluster,
+        plan.slots,
+        plan.folder,
+        plan.settings.data,
+        told=progress.say,
+        lost=lambda problem: bridge.cut_short(CutShortError(str(problem))),
+    )
+    bridge.refused = roll_call.refuse
+    return roll_call
 
 
 def _told(plan: Plan, number: int, architecture: Architecture) -> dict[str, Any]:

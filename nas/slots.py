@@ -1,6 +1,7 @@
-"""How many trainings this machine bears at once, and with what."""
+"""How many trainings machines bear at once, and with what."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +20,7 @@ class Slots:
         threads: CPU threads of each.
         gpus: Share of a GPU, or GPUs, of each; 0 for none.
         device: `cpu` or `cuda`.
-        cpus: Of Ray's CPUs, what each takes of its node.
+        cpus: Of Ray's CPUs, what each takes of its node; 0 where it has fewer than slots.
     """
 
     count: int
@@ -28,12 +29,26 @@ class Slots:
     device: str
     cpus: int = 1
 
+    def fit_in(self, machine: "Machine") -> bool:
+        """Return whether a machine has room for one of them."""
+        return machine.cpus >= self.cpus and machine.gpus >= self.gpus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What one machine can give to trainings, each of which runs on one machine alone.
+
+    Attributes:
+        cpus: Cores.
+        gpus: Whole GPUs.
+    """
+
+    cpus: int
+    gpus: int = 0
+
 
 def slots_here(trials: int, gpus_per_trial: float | None) -> Slots:
     """Return the slots of this machine.
-
-    Two trainings of one thread each do about 30 % more work than one of two threads, so cores are
-    given one by one, but never so many that fewer than two trainings remain for each slot.
 
     Args:
         trials: How many networks will be trained.
@@ -43,16 +58,64 @@ def slots_here(trials: int, gpus_per_trial: float | None) -> Slots:
         InvalidValueError: if there are fewer GPUs than one training asks for.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    available = torch.cuda.device_count()
-    share = (1.0 if available else 0.0) if gpus_per_trial is None else gpus_per_trial
-    if not 0 <= share <= available or (share > 1 and share != int(share)):
+    here = Machine(cpus=cores, gpus=torch.cuda.device_count())
+    return slots_on([here], trials, gpus_per_trial, whose="this machine")
+
+
+def slots_on(machines: Sequence[Machine], trials: int, gpus_per_trial: float | None, *, whose: str) -> Slots:
+    """Return the slots of some machines together.
+
+    Two trainings of one thread each do about 30 % more work than one of two threads, so cores are
+    given one by one, but never so many that fewer than two trainings remain for each slot. Where GPUs
+    are used, machines without any train nothing.
+
+    Args:
+        machines: Of which each training takes one, or a part of it.
+        trials: How many networks will be trained.
+        gpus_per_trial: What each is to get; by default a whole GPU where there is one.
+        whose: What the machines are called in messages.
+
+    Raises:
+        InvalidValueError: if no machine has what one training asks for.
+    """
+    most = max((machine.gpus for machine in machines), default=0)
+    share = (1.0 if most else 0.0) if gpus_per_trial is None else gpus_per_trial
+    if not 0 <= share <= most or (share > 1 and share != int(share)):
         raise InvalidValueError(
-            f"Cannot give each training {share:g} GPUs: expected 0 to {available}, the GPUs of this machine, "
-            f"and whole ones above 1. Choose another --gpus-per-trial."
+            f"Cannot give each training {share:g} GPUs: expected 0 to {most}, the GPUs of "
+            f"{whose if len(machines) == 1 else f'one node of {whose}'}, and whole ones above 1. Choose "
+            f"another --gpus-per-trial."
         )
-    if share:
-        # A training does not spread over parts of two GPUs.
-        count = available * int(1 / share + 1e-9) if share <= 1 else available // int(share)
-        return Slots(count=count, threads=max(1, cores // count), gpus=share, device="cuda")
-    count = max(1, min(cores, -(-trials // _TRAININGS_A_SLOT)))
-    return Slots(count=count, threads=max(1, cores // count), gpus=0.0, device="cpu")
+    return _on_gpus(machines, share) if share else _on_cpus(machines, trials, whose)
+
+
+def _on_gpus(machines: Sequence[Machine], share: float) -> Slots:
+    """Return slots of which none spreads over parts of two GPUs."""
+
+    def held(machine: Machine) -> int:
+        return machine.gpus * int(1 / share + 1e-9) if share <= 1 else machine.gpus // int(share)
+
+    holding = [machine for machine in machines if held(machine)]
+    count = sum(map(held, holding))
+    threads = min(machine.cpus // held(machine) for machine in holding)
+    # Where cores are fewer than slots, only GPUs say how many trainings Ray places there.
+    return Slots(count=count, threads=max(1, threads), gpus=share, device="cuda", cpus=threads)
+
+
+def _on_cpus(machines: Sequence[Machine], trials: int, whose: str) -> Slots:
+    """Return as many slots as there is use for, of as many cores as that leaves for each."""
+    cores = [machine.cpus for machine in machines if machine.cpus]
+    if not cores:
+        raise InvalidValueError(
+            f"Nothing can be trained on {whose}: expected a node with CPUs or GPUs. Start one with "
+            f"`ray start --num-cpus`, or leave --address out."
+        )
+    wanted = max(1, -(-trials // _TRAININGS_A_SLOT))
+    threads = max((t for t in range(1, max(cores) + 1) if _of(cores, t) >= wanted), default=1)
+    return Slots(
+        count=min(_of(cores, threads), wanted), threads=threads, gpus=0.0, device="cpu", cpus=threads
+    )
+
+
+def _of(cores: Sequence[int], threads: int) -> int:
+    return sum(n // threads for n in cores)

@@ -1,6 +1,7 @@
 """What runs on a worker: one trial, reporting each epoch to the driver."""
 
 import errno
+import functools
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -8,6 +9,7 @@ from typing import Any
 
 import torch
 
+from nas.node_facts import node_facts
 from trials.device_use import DeviceUse
 from trials.errors import SupersededError
 from trials.result import EpochResult
@@ -21,14 +23,18 @@ def train_on_worker(config: dict[str, Any]) -> None:
     nothing: the driver has it begun again from its checkpoint.
 
     Args:
-        config: The fields of `trials.trainable.TrialConfig`, and ``gpu_share``, the part of the GPU's
-            memory that the trial may take.
+        config: The fields of `trials.trainable.TrialConfig`; ``gpu_share``, the part of the GPU's
+            memory that the trial may take; on a cluster ``expected``, what `nas.node_facts` has to say.
     """
     from ray import tune  # noqa: PLC0415 -- a second to import, and the driver's tests do not need it
 
     if config.get("gpu_share"):
         # Ray's fractions of a GPU are bookkeeping; this is what keeps trials apart in its memory.
         torch.cuda.set_per_process_memory_fraction(config["gpu_share"])
+    refusal = _refusal(config)
+    if refusal is not None:
+        tune.report(refusal)
+        return
     try:
         with ExitStack() as stack:
             run_trial(config, _telling(tune.report, config["device"], stack))
@@ -39,6 +45,30 @@ def train_on_worker(config: dict[str, Any]) -> None:
         logging.getLogger(__name__).exception("Trial %d failed.", config["trial"])
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
         tune.report({"error": reason, "full": _is_full(error)})
+
+
+def _refusal(config: dict[str, Any]) -> dict[str, str] | None:
+    """Return what is reported where this node differs from the driver's machine, None if it does not."""
+    import ray  # noqa: PLC0415 -- see above
+
+    from nas.cluster import difference  # noqa: PLC0415
+
+    if "expected" not in config:
+        return None
+    reason = difference(config["expected"], _facts())
+    if reason is None:
+        return None
+    context = ray.get_runtime_context()
+    return {
+        "refused": f"The node {ray.util.get_node_ip_address()} {reason}",
+        "node": context.get_node_id(),
+    }
+
+
+@functools.cache
+def _facts() -> dict[str, Any]:
+    """Return what this process was started with, whatever is installed over it later."""
+    return node_facts()
 
 
 def _telling(

@@ -1,15 +1,18 @@
 """Search, and train what a search found to convergence."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import torch
 
 from dashboards.result import SearchResult
 from nas import retraining
+from nas.driver import cluster_at
 from nas.plan import plan_search
 from nas.progress import Progress
 from nas.retraining import RetrainResult
 from nas.searching import run_search
+from nas.slots import slots_here
 from nas.storage.opening import open_storage, storage_url
 from nas.study import find, result_of, split_network
 from trials.recipes import load_recipe
@@ -51,7 +54,7 @@ def search(
         recipe: How networks are trained, a file in trials/recipes.
         seed: Of every generator.
         gpus_per_trial: Share of a GPU that each training gets.
-        address: Of a running Ray cluster.
+        address: Of a running Ray cluster; trainings then run on what its nodes have.
         storage_path: Folder for checkpoints, weights and logs.
         seed_with: Networks of the space that are tried first, each named as `nas.finding.find_network` says.
         learn_from: A study of the same space, for other budgets or images: prior knowledge. How far it is
@@ -68,26 +71,30 @@ def search(
         UserError: if something given cannot be used; the message says what to do.
     """
     torch.set_num_threads(1)  # proposals run beside the trainings and must not crowd them out
-    plan = plan_search(
-        budget=[budget] if isinstance(budget, str) else budget,
-        space=space,
-        data=data,
-        trials=trials,
-        hours=hours,
-        study=study,
-        storage=storage,
-        sampler=sampler,
-        recipe=recipe,
-        seed=seed,
-        gpus_per_trial=gpus_per_trial,
-        storage_path=storage_path,
-        seed_with=seed_with,
-        learn_from=learn_from,
-        metric=metric,
-        keep_checkpoints=keep_checkpoints,
-        log_to=log_to,
-    )
-    return run_search(plan, Progress(quiet=quiet), address=address)
+    with ExitStack() as stack:
+        cluster = None if address is None else stack.enter_context(cluster_at(address))
+        plan = plan_search(
+            budget=[budget] if isinstance(budget, str) else budget,
+            space=space,
+            data=data,
+            trials=trials,
+            hours=hours,
+            study=study,
+            storage=storage,
+            sampler=sampler,
+            recipe=recipe,
+            seed=seed,
+            slots=slots_here(trials, gpus_per_trial)
+            if cluster is None
+            else cluster.slots(trials, gpus_per_trial),
+            storage_path=storage_path,
+            seed_with=seed_with,
+            learn_from=learn_from,
+            metric=metric,
+            keep_checkpoints=keep_checkpoints,
+            log_to=log_to,
+        )
+        return run_search(plan, Progress(quiet=quiet), cluster=cluster)
 
 
 def retrain(

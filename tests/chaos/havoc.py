@@ -51,7 +51,7 @@ def furnish(folder, images=160):
     (folder / "short.yaml").write_text(RECIPE)
 
 
-def started(folder, url, trials, *words, core=None):
+def started(folder, url, trials, *words, core=None, inside=(), environment=None):
     """Start a search in a folder; what it says on standard error is kept in err.txt.
 
     Args:
@@ -60,17 +60,20 @@ def started(folder, url, trials, *words, core=None):
         trials: To be trained.
         words: More options.
         core: The one core that it may use, which gives it one worker; None for all.
+        inside: Words before the command, which say where it runs.
+        environment: Variables besides those of this process.
     """
     with (folder / "err.txt").open("ab") as errors:
         return subprocess.Popen(
             [
+                *inside,
                 *(() if core is None else ("taskset", "--cpu-list", str(core))),
                 *(sys.executable, "-m", "nas", "search", "--budget", "8M-MACs", "--space", "tiny.yaml"),
                 *("--data", "tiny.npz", "--recipe", "short.yaml", "--sampler", "random", "--study", "chaos"),
                 *("--trials", str(trials), "--storage", url, *words),
             ],
             cwd=folder,
-            env={**os.environ, "COLUMNS": "120", "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "COLUMNS": "120", "PYTHONUNBUFFERED": "1", **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,

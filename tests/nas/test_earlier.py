@@ -12,6 +12,7 @@ from nas.plan import plan_search
 from nas.problem import problem_of
 from nas.samplers import SAMPLERS
 from nas.settings import Settings
+from nas.slots import slots_here
 from nas.study import settings_of
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError, StudyError
@@ -107,7 +108,7 @@ def test_only_a_sampler_that_can_learn_is_asked_to():
             sampler="tpe",
             recipe="proxy",
             seed=0,
-            gpus_per_trial=None,
+            slots=slots_here(1, None),
             storage_path="nas-runs",
             learn_from="old",
         )

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nas.slots import slots_here
+from nas.slots import Machine, slots_here, slots_on
 from search_spaces.errors import InvalidValueError
 
 
@@ -37,3 +37,51 @@ def test_without_a_gpu_cores_are_given_one_by_one(gpus):
     gpus(0)
     found = slots_here(100, None)
     assert (found.device, found.gpus, found.threads) == ("cpu", 0.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("cores", "trials", "count", "threads"),
+    [
+        ([4, 4], 100, 8, 1),
+        ([8, 8], 16, 8, 2),
+        ([8, 3], 8, 4, 2),  # three cores hold one training of two threads, and one core is left
+        ([0, 2, 2], 100, 4, 1),  # a driver with nothing to give
+        ([16, 16], 2, 1, 16),  # a training does not spread over machines
+        ([1, 1, 1], 2, 1, 1),
+    ],
+)
+def test_cores_of_several_machines_are_given_one_by_one(cores, trials: int, count: int, threads: int):
+    machines = [Machine(cpus=n) for n in cores]
+    found = slots_on(machines, trials, None, whose="the cluster")
+    assert (found.count, found.threads, found.cpus, found.device) == (count, threads, threads, "cpu")
+    assert sum(m.cpus // found.cpus for m in machines) >= found.count
+
+
+@pytest.mark.parametrize(
+    ("machines", "share", "count", "threads", "cpus"),
+    [
+        ([(8, 0), (16, 2), (16, 2)], None, 4, 8, 8),  # the driver's node has no GPU and trains nothing
+        ([(16, 1), (32, 4)], 0.5, 10, 4, 4),
+        ([(16, 1), (32, 4)], 2.0, 2, 16, 16),  # one GPU of the first node is left over
+        ([(0, 4)], None, 4, 1, 0),  # a node that lends its GPUs alone
+        ([(8, 0), (2, 4)], None, 4, 1, 0),
+    ],
+)
+def test_gpus_of_several_machines_hold_trainings_where_they_are(machines, share, count, threads, cpus):
+    given = [Machine(cpus=c, gpus=g) for c, g in machines]
+    found = slots_on(given, 100, share, whose="the cluster")
+    assert (found.count, found.threads, found.cpus, found.device) == (count, threads, cpus, "cuda")
+    assert [found.fit_in(machine) for machine in given] == [gpus >= found.gpus for _, gpus in machines]
+
+
+def test_no_gpus_for_each_training_uses_the_cores_of_all_machines():
+    found = slots_on([Machine(cpus=2), Machine(cpus=4, gpus=1)], 100, 0.0, whose="the cluster")
+    assert (found.count, found.device, found.gpus) == (6, "cpu", 0.0)
+
+
+def test_what_no_machine_has_is_refused_by_the_name_of_the_cluster():
+    machines = [Machine(cpus=8), Machine(cpus=8, gpus=2), Machine(cpus=8, gpus=2)]
+    with pytest.raises(InvalidValueError, match="expected 0 to 2, the GPUs of one node of the Ray cluster"):
+        slots_on(machines, 16, 3.0, whose="the Ray cluster at 'head:6379'")
+    with pytest.raises(InvalidValueError, match=r"Nothing can be trained on the Ray cluster at 'head:6379'"):
+        slots_on([Machine(cpus=0)], 16, None, whose="the Ray cluster at 'head:6379'")

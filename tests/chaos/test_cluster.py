@@ -1,0 +1,119 @@
+"""A search on a cluster loses nothing when nodes die and are cut off, and trains on no node that differs."""
+
+import random
+import re
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.filing import file_result
+from tests.chaos import havoc
+from tests.chaos.nodes import Nodes, can_be_cut_off
+from tests.chaos.test_kills import check_weights
+
+ROOT = Path(__file__).parents[2]
+
+
+def errors(folder):
+    return (folder / "err.txt").read_text()
+
+
+def died(folder):
+    """Return the trials whose training died and was begun again, in order."""
+    log = (folder / "nas-runs/chaos/search.log").read_text()
+    return re.findall(r"What trained trial (\d+) died; it goes on", log)
+
+
+def _wait_for(true, what):
+    deadline = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < deadline, f"waited too long for {what}"
+        time.sleep(0.2)
+
+
+@pytest.mark.slow
+def test_trainings_run_on_the_nodes_and_not_on_one_with_other_source(tmp_path):
+    havoc.furnish(tmp_path)
+    url = f"sqlite:///{tmp_path}/nas.db"
+    with Nodes() as nodes:
+        nodes.start(1, cpus=0)  # the driver's node trains nothing
+        nodes.start(2)
+        words = ("--address", nodes.address)
+        havoc.started(tmp_path, url, 3, *words, environment=nodes.environment).communicate(
+            timeout=havoc.LIMIT_S
+        )
+        havoc.check_counts(havoc.trials_of(url), 3, {})
+        assert "3 networks, 1 at a time on cpu" in errors(tmp_path)
+        _copy_of_another_version(tmp_path / "other")
+        nodes.start(3, environment={"PYTHONPATH": str(tmp_path / "other")})
+        search = havoc.started(tmp_path, url, 4, *words, environment=nodes.environment)
+        search.communicate(timeout=havoc.LIMIT_S)
+        last = errors(tmp_path).strip().splitlines()[-1]
+        assert search.returncode == 2
+        assert f"The node {nodes.at(3)} of the Ray cluster at '{nodes.address}' has nas" in last
+        assert "of other source" in last
+        havoc.check_counts(havoc.trials_of(url), 3, {})
+
+
+def _copy_of_another_version(folder):
+    for package in ("search_spaces", "trials", "dashboards", "nas"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    with (folder / "trials/training.py").open("a") as file:
+        file.write("\n# changed\n")
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(not can_be_cut_off(), reason="network namespaces can only be made by root")
+def test_a_node_that_is_killed_and_one_that_is_cut_off_lose_nothing(tmp_path):
+    trials = 60
+    havoc.furnish(tmp_path, images=1600)  # or all is trained before the second node is missed
+    url = f"sqlite:///{tmp_path}/nas.db"
+    began = time.monotonic()
+    with Nodes(networks=True) as nodes:
+        for number in (1, 2, 3):
+            nodes.start(number)
+        search = havoc.started(
+            *(tmp_path, url, trials, "--address", nodes.address),
+            inside=nodes.inside(1),
+            environment=nodes.environment,
+        )
+        seen = {}
+
+        def until(wanted):
+            havoc.wait_for(url, search, wanted)
+            assert search.poll() is None, errors(tmp_path)[-2000:]
+            seen.update(havoc.finished(havoc.trials_of(url)))
+
+        until(8)
+        nodes.kill(2)
+        until(16)
+        nodes.cut_off(3)
+        _wait_for(lambda: len(died(tmp_path)) >= 2, "a training on the node that was cut off to go on")
+        until(len(seen) + 2)
+        nodes.reconnect(3)
+        nodes.start(2)
+        until(len(seen) + 8)
+        nodes.kill(3)
+        nodes.start(3)
+        search.communicate(timeout=havoc.LIMIT_S)
+    assert search.returncode == 0, errors(tmp_path)[-2000:]
+    assert "3 at a time on cpu" in errors(tmp_path)
+    assert "Traceback" not in errors(tmp_path)
+    ended = havoc.check_counts(havoc.trials_of(url), trials, seen)
+    hashes = check_weights(tmp_path, url, 10, random.Random(0))
+    file_result(
+        "chaos_cluster",
+        command="make chaos (tests/chaos/test_cluster.py)",
+        seed=0,
+        lines=[
+            f"A search of {trials} tiny networks on three Ray nodes, each in a network namespace of its own "
+            f"with one CPU: one node killed with SIGKILL, one cut off by its link while its processes went "
+            f"on and reached the storage, both joined again; {time.monotonic() - began:.0f} s. Trainings "
+            f"that died and went on: {len(died(tmp_path))}. Finished trials lost: 0; "
+            f"networks trained twice: 0; trials left running: 0; {hashes} sampled networks trained again "
+            f"undisturbed: the same weights to the byte. Ends of its trials: {dict(ended)}.",
+        ],
+    )
