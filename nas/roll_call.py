@@ -13,7 +13,7 @@ from nas.slots import Slots
 _log = logging.getLogger(__name__)
 
 _TICK_S: Final = 2.0
-_PATIENCE_S: Final = 30.0  # with a cluster on which nothing can be trained, before it is said
+_PATIENCE_S: Final = 30.0  # with a cluster on which nothing can be trained: nodes may be starting again
 TOKEN: Final = "seen-by-all-nodes"
 
 
@@ -87,11 +87,13 @@ class RollCall(threading.Thread):
         if self._cluster.able(self._slots):
             self._idle_s = 0.0
             return
+        before, self._idle_s = self._idle_s, self._idle_s + _TICK_S
+        if not before < _PATIENCE_S <= self._idle_s:
+            return
         refusals = self._cluster.refusals_of_living()
         if refusals:
             self._lost(ClusterError(f"No node is left that can train: {refusals[0]}"))
-        before, self._idle_s = self._idle_s, self._idle_s + _TICK_S
-        if before < _PATIENCE_S <= self._idle_s:
+        else:
             self._told(f"No node of {self._cluster.name} has room for a training; waiting for one to join")
 
 

@@ -57,6 +57,39 @@ def test_trainings_run_on_the_nodes_and_not_on_one_with_other_source(tmp_path):
         havoc.check_counts(havoc.trials_of(url), 3, {})
 
 
+@pytest.mark.chaos
+def test_nodes_that_differ_and_join_later_train_nothing_and_fail_nothing(tmp_path):
+    havoc.furnish(tmp_path, images=640)
+    url = f"sqlite:///{tmp_path}/nas.db"
+    _copy_of_another_version(tmp_path / "other")
+    (tmp_path / "lacking").mkdir()
+    (tmp_path / "lacking/nas.py").write_text("")  # hides the package
+    with Nodes() as nodes:
+        nodes.start(1, cpus=0)
+        nodes.start(2, cpus=2)
+        search = havoc.started(tmp_path, url, 24, "--address", nodes.address, environment=nodes.environment)
+        havoc.wait_for(url, search, 3)
+        nodes.start(3, environment={"PYTHONPATH": str(tmp_path / "other")})
+        nodes.start(4, environment={"PYTHONPATH": str(tmp_path / "lacking")})
+        nodes.kill(2)  # what was trained there has only the wrong nodes to go to
+        search.communicate(timeout=havoc.LIMIT_S)
+        assert search.returncode == 2
+        for number, words in ((3, "of other source"), (4, "lacks the package nas")):
+            assert re.search(
+                rf"The node {nodes.at(number)} .*{words}.* Nothing is trained there", errors(tmp_path)
+            )
+        assert "No node is left that can train" in errors(tmp_path).strip().splitlines()[-1]
+        seen = havoc.finished(havoc.trials_of(url))
+        nodes.kill(3)
+        nodes.kill(4)
+        nodes.start(2, cpus=2)
+        again = havoc.started(tmp_path, url, 24, "--address", nodes.address, environment=nodes.environment)
+        again.communicate(timeout=havoc.LIMIT_S)
+    ended = havoc.check_counts(havoc.trials_of(url), 24, seen)
+    assert "FAIL" not in ended
+    assert "Traceback" not in errors(tmp_path)
+
+
 def _copy_of_another_version(folder):
     for package in ("search_spaces", "trials", "dashboards", "nas"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
