@@ -38,11 +38,11 @@ def COMMAND(  # noqa: N802
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compare samplers by how fast they find good networks; nothing is trained.
+    """Compare samplers by how fast they find good networks.
 
-    Searches are replayed from a table of trained networks. Regret is the value of the best network that
-    fits minus that of the best one found, with 95 % intervals over seeds; the first sampler is the one
-    the others are compared with, seed by seed.
+    Nothing is trained: searches are replayed from a table of trained networks. Regret is the value of the
+    best network that fits minus that of the best one found, with 95 % intervals over seeds; the first
+    sampler is the one the others are compared with, seed by seed.
 
     Example: nas bench --table nas-bench-macro_cifar10.json --budget 30M-MACs --trials 30
     """

@@ -31,12 +31,13 @@ def COMMAND(  # noqa: N802
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Show which factors matter, which settings are best within a budget, and how sure that is.
+    """Show which factors matter and which settings are best.
 
-    It rests on the surrogate of the search: what each factor does by itself and in pairs, with errors; the
-    shares of the variance that they explain; and a rule for each factor, with a warning where the data do not
-    support it. It says first how much better the factors predict than MACs alone, so that an explanation that
-    explains nothing says so. At least 10 trained networks are needed.
+    Settings are the best within a budget, and everything is told with how sure it is. It rests on the
+    surrogate of the search: what each factor does by itself and in pairs, with errors; the shares of the
+    variance that they explain; and a rule for each factor, with a warning where the data do not support it.
+    It says first how much better the factors predict than MACs alone, so that an explanation that explains
+    nothing says so. At least 10 trained networks are needed.
 
     Example: nas explain my_study --budget 300M-MACs --budget 100M-MACs --to why
     """

@@ -52,10 +52,11 @@ def COMMAND(  # noqa: N802
     ] = "nas-runs",
     json: Json = False,
 ) -> None:
-    """Show what share of a space fits a budget and what its networks take.
+    """Show what fits a budget before anything is trained.
 
-    Nothing is built or trained; it takes a second. With --proxy it trains, and the same command again goes
-    on after a kill: Kendall's tau says how well the values at each rung rank networks, 1 for perfectly.
+    It tells what share of a space fits and what its networks take, in a second. With --proxy it trains, and
+    the same command again goes on after a kill: Kendall's tau says how well the values at each rung rank
+    networks, 1 for perfectly.
 
     Example: nas profile --budget 300M-MACs --budget 4M-params --space hybrid
     """

@@ -24,10 +24,11 @@ def COMMAND(  # noqa: N802
     ] = "html",
     storage: Storage = None,
 ) -> None:
-    """Write down what a search found: one page with figures that works without a network.
+    """Write down what a search found, as one page with figures.
 
-    The winner with its picture, its rivals, the figures, published networks near it, the recipe, and the
-    commands that give the same again. It can be written while the search runs.
+    The page works without a network. It holds the winner with its picture, its rivals, the figures, published
+    networks near it, the recipe, and the commands that give the same again. It can be written while the
+    search runs.
 
     Example: nas report --to report.html
     """

@@ -36,9 +36,10 @@ def COMMAND(  # noqa: N802
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Train the winner of a search to convergence on training and validation images, and test it once.
+    """Train the winner of a search to convergence and test it once.
 
-    nas export then delivers these weights. Killed, the same command goes on from the last epoch.
+    It learns from the training and the validation images. nas export then delivers these weights. Killed, the
+    same command goes on from the last epoch.
 
     Example: nas retrain --top 3 --recipe full
     """

@@ -50,11 +50,11 @@ def COMMAND(  # noqa: N802
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Shrink or grow a network by a rule, one network for each budget, each filled to 98 % or more.
+    """Shrink or grow a network by a rule, one for each budget.
 
-    The rule decides resolution and depth; the width is then found by exact counting, so that the budget is
-    met from below. `front` is this project's own: it follows the best networks of a study. What --to writes
-    is a NETWORK for nas measure and nas scale.
+    Each budget is filled to 98 % or more. The rule decides resolution and depth; the width is then found by
+    exact counting, so that the budget is met from below. `front` is this project's own: it follows the best
+    networks of a study. What --to writes is a NETWORK for nas measure and nas scale.
 
     Example: nas scale efficientnet_b0_224 --budget 300M-MACs --budget 100M-MACs --budget 30M-MACs --to family
     """

@@ -40,9 +40,9 @@ def COMMAND(  # noqa: N802
         bool, typer.Option("--csv", help="Print all networks as CSV, for spreadsheets.", show_default=False)
     ] = False,
 ) -> None:
-    """Show the networks of a search so far, best first, or several searches side by side.
+    """Show the networks of a search so far, best first.
 
-    Works while the search runs, from another terminal.
+    Several searches are shown side by side. Works while the search runs, from another terminal.
 
     Example: nas show --pareto --fits 100M-MACs
     """

@@ -16,7 +16,9 @@ Name = Annotated[str, typer.Argument(metavar="STUDY", help="A study.", show_defa
 
 @COMMAND.callback()
 def studies(context: Context, storage: Storage = None, json: Json = False) -> None:
-    """List the searches of a storage with the disk that each uses, rename or delete one.
+    """List, rename or delete the searches of a storage.
+
+    The list says how much of the disk each uses.
 
     Example: nas studies
     """
@@ -40,9 +42,9 @@ def check(
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Find what is inconsistent in studies, in the database and in their folders; nothing is changed.
+    """Find what is inconsistent in studies; nothing is changed.
 
-    Leaves with 2 if anything is.
+    It looks in the database and in the folders of the studies. Leaves with 2 if anything is.
 
     Example: nas studies check
     """
@@ -85,7 +87,9 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.", show_default=False)] = False,
     storage: Storage = None,
 ) -> None:
-    """Delete a study with its checkpoints, weights and log; measured latencies stay.
+    """Delete a study with its checkpoints, weights and log.
+
+    Measured latencies stay.
 
     Example: nas studies delete digits
     """

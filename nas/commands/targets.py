@@ -6,9 +6,9 @@ from nas.commands._options import Json
 
 
 def COMMAND(json: Json = False) -> None:  # noqa: N802
-    """List the devices on which latency can be measured, and ask each whether it answers.
+    """List the devices on which latency can be measured.
 
-    Devices of your own are named in a targets.yaml in the working folder.
+    Each is asked whether it answers. Devices of your own are named in a targets.yaml in the working folder.
 
     Example: nas targets
     """

@@ -54,6 +54,17 @@ def test_a_command_and_its_python_call_have_the_same_defaults(name: str):
     assert not {k: v for k, v in differing.items() if v[0] != v[1] and v != (None, ())}
 
 
+@pytest.mark.parametrize("words", [(), ("studies",)])
+def test_a_terminal_of_80_columns_shows_what_each_command_does_in_full(
+    words: tuple[str, ...], capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run([*words, "--help"]) == 0
+    _, _, commands = capsys.readouterr().out.partition("Commands:\n")
+    assert commands
+    assert all(line.endswith(".") and not line.endswith("...") for line in commands.splitlines())
+
+
 def test_the_version_is_printed(capsys):
     from importlib.metadata import version
 
