@@ -1,6 +1,5 @@
 """What runs on a worker: one trial, reporting each epoch to the driver."""
 
-import errno
 import functools
 import logging
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from nas.node_facts import node_facts
+from nas.storage.patience import is_full
 from trials.device_use import DeviceUse
 from trials.errors import SupersededError
 from trials.result import EpochResult
@@ -44,7 +44,7 @@ def train_on_worker(config: dict[str, Any]) -> None:
     except Exception as error:
         logging.getLogger(__name__).exception("Trial %d failed.", config["trial"])
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        tune.report({"error": reason, "full": _is_full(error)})
+        tune.report({"error": reason, "full": is_full(error)})
 
 
 def _refusal(config: dict[str, Any]) -> dict[str, str] | None:
@@ -80,9 +80,3 @@ def _telling(
     use = stack.enter_context(DeviceUse())
     name = torch.cuda.get_device_name()
     return lambda result: report({**result.to_json(), "device": name, "device_use": use.mean()})
-
-
-def _is_full(error: Exception) -> bool:
-    """Return whether the disk has no space: the network is not to blame."""
-    full = {errno.ENOSPC, errno.EDQUOT}
-    return isinstance(error, OSError) and error.errno in full
