@@ -1,6 +1,7 @@
 """Waits for a database that has gone away, and tells that from a disk that is full."""
 
 import errno
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
@@ -9,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from search_spaces.errors import StorageError
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 PATIENCE_S: Final = 900.0
 _PAUSE_S: Final = 1.0
@@ -53,7 +55,7 @@ class Patience:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._say, self._stopped = say, stopped
+        self._tell, self._stopped = say, stopped
         self._patience_s, self._sleep, self._clock = patience_s, sleep, clock
 
     def __call__(self, operation: Callable[[], T]) -> T:
@@ -89,6 +91,10 @@ class Patience:
                 if began is not None:
                     self._say(f"The database answers again after {self._clock() - began:.0f} s")
                 return result
+
+    def _say(self, line: str) -> None:
+        self._tell(line)
+        _log.warning("%s.", line)  # a search that prints only its result says it here
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
