@@ -9,7 +9,6 @@ Inside, a network is a row of `codes`, [4 + stages]: the index of each global fa
 on the menu of each stage, which lists every distinct block that the stage may repeat.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,19 +17,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.architecture import Architecture, Option, Options, Stage, options_of
+from search_spaces.architecture import Architecture, Option, Options, Stage
 from search_spaces.budget import Budget
-from search_spaces.building import keywords
 from search_spaces.choice import Choice
-from search_spaces.counting import total_stride
 from search_spaces.encoding import canonical_codes, count_networks, depth_table, slot_table
 from search_spaces.errors import ArchitectureError, SpaceError
 from search_spaces.menu import MenuItem, StageSpace, menu_of, same_block, stage_slots
-from search_spaces.networks import NETWORKS
+from search_spaces.offering import check_depths, check_factors, check_options, check_strides
+from search_spaces.widening import check_widths, widened, widened_options
 
 GLOBALS: Final = ("resolution", "width", "conv_depth", "attention_depth")
-_MOST_FACTORS: Final = 20_000
-_CHANNEL_OPTIONS: Final = ("stem_channels", "head_channels")  # widen with the stages
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,27 +58,13 @@ class SearchSpace:
     def __post_init__(self) -> None:
         if not self.stages:
             raise SpaceError(f"The space '{self.name}' got no stages: expected at least one.")
-        known = keywords(NETWORKS[self.network])
-        for option, _ in self.options:
-            if option not in known:
-                raise SpaceError(
-                    f"The network '{self.network}' got the option '{option}': expected one of "
-                    f"{', '.join(sorted(known)) or 'none'}."
-                )
-        self._check_factors()
-        widths = [tuple(self._channels(c, w) for c in self._all_channels()) for w in self.width]
-        if len(set(widths)) != len(widths):
-            raise SpaceError(
-                f"The space '{self.name}' got the widths {list(self.width)}: expected widths that "
-                f"give different channels after rounding to multiples of {self.divisor}."
-            )
-        for number, (space, menu) in enumerate(zip(self.stages, self.menus, strict=True), start=1):
-            factors = {"conv": self.conv_depth, "attention": self.attention_depth}
-            if len(space.depth) > 1 and any(len(factors[item.kind]) > 1 for item in menu):
-                raise SpaceError(
-                    f"Stage {number} of '{self.name}' got {len(space.depth)} depths under a depth "
-                    f"factor with several values: expected one of the two to have one value."
-                )
+        check_options(self.network, self.options)
+        check_factors(self.name, {name: getattr(self, name) for name in GLOBALS})
+        check_strides(self.name, self.network, self.options, self.stages, self.resolution[0])
+        channels = [stage.channels for stage in self.stages]
+        check_widths(self.name, self.width, channels, self.options, self.divisor)
+        factors = {"conv": self.conv_depth, "attention": self.attention_depth}
+        check_depths(self.name, self.stages, self.menus, factors)
 
     @cached_property
     def choices(self) -> tuple[Choice, ...]:
@@ -202,7 +184,7 @@ class SearchSpace:
         stages = tuple(
             Stage(
                 block=menu[int(i)].stage.block,
-                channels=self._channels(menu[int(i)].stage.channels, factor),
+                channels=widened(menu[int(i)].stage.channels, factor, self.divisor),
                 depth=int(depths[conv, attention, int(i)]),
                 stride=menu[int(i)].stage.stride,
                 options=menu[int(i)].stage.options,
@@ -269,7 +251,7 @@ class SearchSpace:
         if architecture.resolution not in self.resolution or len(architecture.stages) != len(self.stages):
             raise absent
         channels = tuple(s.channels for s in architecture.stages)
-        widths = [tuple(self._channels(s.channels, w) for s in self.stages) for w in self.width]
+        widths = [tuple(widened(s.channels, w, self.divisor) for s in self.stages) for w in self.width]
         if channels not in widths:
             raise absent
         w = widths.index(channels)
@@ -295,45 +277,11 @@ class SearchSpace:
 
     def network_options(self, width: float) -> Options:
         """Return the options of the skeleton at a width factor."""
-        options = {**keywords(NETWORKS[self.network]), **dict(self.options)}
-        for name in _CHANNEL_OPTIONS:
-            if options.get(name):
-                options[name] = self._channels(options[name], width)
-        return options_of(options)
+        return widened_options(self.network, self.options, width, self.divisor)
 
     def channels_at(self, stage: int, width: float) -> int:
         """Return the output channels of a stage, counted from 0, at a width factor."""
-        return self._channels(self.stages[stage].channels, width)
-
-    def _check_factors(self) -> None:
-        combinations = math.prod(len(getattr(self, name)) for name in GLOBALS)
-        if combinations > _MOST_FACTORS:
-            raise SpaceError(
-                f"The space '{self.name}' offers {combinations:,} combinations of {', '.join(GLOBALS)}: "
-                f"expected at most {_MOST_FACTORS:,}. Offer fewer values."
-            )
-        for name in GLOBALS:
-            Choice(name=name, values=tuple(getattr(self, name)))
-        shrinks = total_stride(self.network, self.options, tuple(s.stride for s in self.stages))
-        if shrinks > self.resolution[0]:
-            raise SpaceError(
-                f"The space '{self.name}' shrinks images of {self.resolution[0]} pixels by {shrinks}, below "
-                f"1 x 1: expected strides that multiply to at most its lowest resolution."
-            )
-
-    def _channels(self, channels: int, width: float) -> int:
-        """Return channels x width as a multiple of the divisor, at least 90 % of the product.
-
-        The rule of MobileNetV2's code (Sandler et al., 2018, https://arxiv.org/abs/1801.04381).
-        """
-        product = channels * width
-        rounded = max(self.divisor, int(product + self.divisor / 2) // self.divisor * self.divisor)
-        return rounded if rounded >= 0.9 * product else rounded + self.divisor
-
-    def _all_channels(self) -> list[int]:
-        given = dict(self.options)
-        extra = [int(v) for n in _CHANNEL_OPTIONS if isinstance(v := given.get(n), int) and v]
-        return [s.channels for s in self.stages] + extra
+        return widened(self.stages[stage].channels, width, self.divisor)
 
     @cached_property
     def _value_indices(self) -> tuple[dict[Option, int], ...]:
