@@ -179,7 +179,8 @@ def _joined(address: str | None, **options: Any) -> Iterator[None]:
             ray.init(**options)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         where = f"the Ray cluster at '{address}'" if address else "Ray on this machine"
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        reason = " ".join(said) if said[0].endswith(":") else said[0]  # what follows says it
         raise UserError(
             f"Cannot use {where}: {reason} Expected one that runs and can be reached; leave --address out to "
             f"use this machine alone."
