@@ -8,8 +8,7 @@ import errno
 import json
 import re
 import socket
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -17,7 +16,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from optuna.storages import BaseStorage, get_storage
 from typing_extensions import override
 
-from dashboards.artifacts import ArtifactFolders
+from dashboards.artifacts import ArtifactPlace, Artifacts
 from dashboards.findings import Findings
 from dashboards.guarding import Application, for_hosts, read_only, with_token
 from dashboards.result import Network
@@ -60,7 +59,7 @@ def dashboard_server(
     token: str | None = None,
     gather: Callable[[int], Findings | None] = lambda _: None,
     fetch: Callable[[int, int], Network | None] = lambda *_: None,
-    folders: Callable[[], list[Path]] = list,
+    places: Callable[[], Sequence[ArtifactPlace]] = list,
 ) -> WSGIServer:
     """Return a server of the dashboard, listening but not yet serving.
 
@@ -71,7 +70,7 @@ def dashboard_server(
         token: What readers have to give; other machines are served with one only.
         gather: A study's id to what is known of it, None for a study of somebody else's.
         fetch: A study's id and a trial's number to that network as it is now.
-        folders: Returns where artifacts lie.
+        places: Returns where artifacts lie.
 
     Raises:
         InvalidValueError: if others may reach it and there is no token that can be one.
@@ -80,7 +79,7 @@ def dashboard_server(
     _check_token(host, token)
     from optuna_dashboard import wsgi  # noqa: PLC0415 -- imports torch, two seconds
 
-    artifacts = ArtifactFolders(folders)
+    artifacts = Artifacts(places)
     stock = wsgi(get_storage(storage), artifact_store=artifacts)
     application = read_only(_woven(stock, Weaver(gather, fetch, artifacts.holds)))
     application = with_token(application, token) if token else for_hosts(application, _LOOPBACK)

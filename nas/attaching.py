@@ -1,65 +1,68 @@
 """Makes files of a training artifacts of its trial, which the Optuna dashboard shows and hands out."""
 
+import json
+import mimetypes
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 import optuna
-from optuna.artifacts import get_all_artifact_meta, upload_artifact
+from optuna.artifacts import ArtifactMeta, get_all_artifact_meta, upload_artifact
 from optuna.trial import Trial
 
-from dashboards.artifacts import ArtifactFolders
+from dashboards.artifacts import Artifacts
 from dashboards.picture import picture
-from nas.study import folder_of, images_of
+from nas.files.opening import files_of
+from nas.files.study_files import StudyFiles, trial_place
+from nas.study import images_of
 from search_spaces.architecture import Architecture
 from search_spaces.counting import count_parts
 from trials.trainable import CHECKPOINT, WEIGHTS
 
-_FOLDER: Final = "artifacts"  # of a study, in its own folder
-
-
-def artifact_folder(folder: Path) -> Path:
-    """Return where the artifacts of a study lie that has its files in `folder`."""
-    return folder / _FOLDER
+_OPTUNAS: Final = "artifacts:"  # and the id: the attribute in which Optuna keeps what an artifact is
+_UNKNOWN: Final = "application/octet-stream"
 
 
 class Attachments:
     """The artifacts of one study.
 
     Args:
-        folder: Of the study's files.
+        files: Of the study.
         num_classes: Class scores of its networks.
         in_channels: Channels of their images.
     """
 
-    def __init__(self, folder: Path, *, num_classes: int, in_channels: int) -> None:
-        self._trials = folder / "trials"
-        self._store = ArtifactFolders(lambda: [artifact_folder(folder)])
-        self._exported = ArtifactFolders(lambda: [artifact_folder(folder)], linked=False)  # they are edited
+    def __init__(self, files: StudyFiles, *, num_classes: int, in_channels: int) -> None:
+        self._files, self._place = files, files.artifacts()
+        self._store = Artifacts(lambda: [self._place])
+        self._exported = Artifacts(lambda: [self._place], linked=False)  # they are edited
         self._classes, self._channels = num_classes, in_channels
 
     @classmethod
     def of(cls, study: optuna.Study) -> "Attachments":
         """Return the artifacts of a study that nas search began."""
         images = images_of(study)
-        folder = Path(folder_of(study))
-        return cls(folder, num_classes=len(images["classes"]), in_channels=images["channels"])
+        return cls(files_of(study), num_classes=len(images["classes"]), in_channels=images["channels"])
 
     def begin(self, trial: Trial, architecture: Architecture) -> None:
         """Attach what a network is: its architecture and its picture."""
-        folder = self._trials / f"{trial.number:05d}"
-        folder.mkdir(parents=True, exist_ok=True)
         parts = count_parts(architecture, num_classes=self._classes, in_channels=self._channels, deploy=True)
-        (folder / "architecture.json").write_text(architecture.to_json() + "\n", encoding="utf-8")
-        (folder / "network.svg").write_text(picture(architecture, parts), encoding="utf-8")
-        for name in ("network.svg", "architecture.json"):
-            self._attach(trial, folder / name)
+        told = {
+            "network.svg": picture(architecture, parts),
+            "architecture.json": architecture.to_json() + "\n",
+        }
+        known = {meta.filename for meta in get_all_artifact_meta(trial)}
+        for name, content in told.items():
+            if name not in known:  # a training that goes on has them already
+                self._files.write(f"{trial_place(trial.number)}/{name}", content)
+                self._attach(trial, name)
 
     def end(self, trial: Trial) -> None:
         """Attach the weights of a whole training, or the checkpoint of one that was stopped early."""
-        folder = self._trials / f"{trial.number:05d}"
         for name in (WEIGHTS, CHECKPOINT):
-            if (folder / name).exists():
-                self._attach(trial, folder / name)
+            if self._files.exists(f"{trial_place(trial.number)}/{name}"):
+                if name not in {meta.filename for meta in get_all_artifact_meta(trial)}:
+                    self._attach(trial, name)
                 return
 
     def deliver(self, study: optuna.Study, files: tuple[Path, ...]) -> None:
@@ -67,17 +70,16 @@ class Attachments:
         known = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study)}
         for path in files:
             if path.name in known:
-                self._replace(known[path.name], path)
+                self._place.write(known[path.name], path, linked=False)
             else:
                 upload_artifact(artifact_store=self._exported, file_path=str(path), study_or_trial=study)
 
-    def _replace(self, artifact_id: str, path: Path) -> None:
-        if self._exported.holds(artifact_id):
-            self._exported.remove(artifact_id)
-        with path.open("rb") as file:
-            self._exported.write(artifact_id, file)
-
-    def _attach(self, trial: Trial, path: Path) -> None:
-        known = {meta.filename for meta in get_all_artifact_meta(trial)}
-        if path.name not in known:  # a training that goes on has some already
+    def _attach(self, trial: Trial, name: str) -> None:
+        lies = self._files.artifact_id(trial.number, name)
+        if lies is not None:
+            kind, encoding = mimetypes.guess_type(name)
+            meta = ArtifactMeta(artifact_id=lies, filename=name, mimetype=kind or _UNKNOWN, encoding=encoding)
+            trial.storage.set_trial_system_attr(trial._trial_id, _OPTUNAS + lies, json.dumps(asdict(meta)))  # noqa: SLF001
+            return
+        with self._files.fetched(f"{trial_place(trial.number)}/{name}") as path:
             upload_artifact(artifact_store=self._store, file_path=str(path), study_or_trial=trial)

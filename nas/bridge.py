@@ -33,7 +33,7 @@ from nas.proposals import EnoughError, Proposals
 from nas.storage.patience import Patience, is_full, is_outage
 from nas.watcher import Watcher
 from search_spaces.architecture import Architecture
-from search_spaces.errors import StorageError, UserError
+from search_spaces.errors import FilesError, StorageError, UserError
 
 __all__ = ["Bridge", "CutShortError", "Limits"]
 _log = logging.getLogger(__name__)
@@ -222,6 +222,12 @@ class Bridge(Searcher, tune.Stopper):
                     f"give the same command again to go on."
                 )
             )
+        elif result.get("away"):
+            self.cut_short(
+                CutShortError(
+                    f"{result['error']} Nothing that was finished is lost: the same command goes on."
+                )
+            )
         elif "refused" in result:
             self.refused(str(result["node"]), str(result["refused"]))
             self._attempts.waiting.add(number)
@@ -294,13 +300,13 @@ class Bridge(Searcher, tune.Stopper):
 
     def _sure(self, operation: Callable[[], T], otherwise: T) -> T:
         """Return what `operation` returns once the database answers; end the search if it never does."""
-        if self._closing or isinstance(self.problem, StorageError | CutShortError):
+        if self._closing or isinstance(self.problem, StorageError | FilesError | CutShortError):
             return otherwise
         try:
             return self._patient(operation)
         except UpdateFinishedTrialError:  # held up so long that another driver has ended the trial
             return otherwise
-        except StorageError as error:
+        except (StorageError, FilesError) as error:
             self.cut_short(error)
             return otherwise
 

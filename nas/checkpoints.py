@@ -1,15 +1,15 @@
 """Keeps the weights of the best few networks of a study, and removes those of the others."""
 
 import logging
-from pathlib import Path
 from typing import Final
 
 import optuna
 from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial, TrialState
 
-from nas.attaching import artifact_folder
+from nas.files.study_files import StudyFiles, trial_place
 from nas.study import networks_of
+from search_spaces.errors import FilesError
 from trials.trainable import CHECKPOINT, WEIGHTS
 
 _log = logging.getLogger(__name__)
@@ -24,12 +24,13 @@ class Checkpoints:
 
     Args:
         study: Whose trials they are.
-        folder: Of the study's files.
+        files: Of the study.
         kept: How many networks keep theirs.
     """
 
-    def __init__(self, study: optuna.Study, folder: Path, *, kept: int) -> None:
-        self._study, self._folder, self._kept = study, folder, kept
+    def __init__(self, study: optuna.Study, files: StudyFiles, *, kept: int) -> None:
+        self._study, self._files, self._kept = study, files, kept
+        self._artifacts = files.artifacts()
         self._seen: set[int] = set()
         self._best: list[FrozenTrial] = []
 
@@ -49,27 +50,28 @@ class Checkpoints:
         whole = [n.trial for n in networks_of(self._study, contenders) if n.state in {"complete", "pruned"}]
         kept = set(whole[: self._kept])
         self._best = [t for t in contenders if t.number in kept]
-        for trial in contenders:
-            self._clear(trial, kept=trial.number in kept)
+        try:
+            there = self._files.sizes("trials") if all_over else None  # one look instead of thousands
+            for trial in contenders:
+                self._try_to_clear(trial, kept=trial.number in kept, there=there)
+        except FilesError as error:
+            _log.warning("Checkpoints that are not needed may be left: %s", error)
 
-    def _clear(self, trial: FrozenTrial, *, kept: bool) -> None:
+    def _try_to_clear(self, trial: FrozenTrial, *, kept: bool, there: dict[str, int] | None) -> None:
+        try:
+            self._clear(trial, kept=kept, there=there)
+        except OSError as error:
+            _log.warning("Cannot remove the files of trial %d: %s.", trial.number, error)
+
+    def _clear(self, trial: FrozenTrial, *, kept: bool, there: dict[str, int] | None) -> None:
         """Remove what a trial does not need any more."""
         if kept and trial.state == TrialState.PRUNED:
             return
-        names = {CHECKPOINT} if kept else {CHECKPOINT, WEIGHTS}
-        place = self._folder / "trials" / f"{trial.number:05d}"
-        paths = [place / name for name in names]
-        if any(path.exists() for path in paths):
-            self._remove([*paths, *self._shown(trial, names)])
-
-    def _shown(self, trial: FrozenTrial, names: set[str]) -> list[Path]:
-        """Return the other names under which the dashboard hands out these files of a trial."""
-        metas = get_all_artifact_meta(trial, storage=self._study._storage)  # noqa: SLF001 -- it asks for it
-        return [artifact_folder(self._folder) / m.artifact_id for m in metas if m.filename in names]
-
-    def _remove(self, paths: list[Path]) -> None:
-        for path in paths:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                _log.warning("Cannot remove %s: %s.", path, error)
+        unneeded = {CHECKPOINT} if kept else {CHECKPOINT, WEIGHTS}
+        names = [f"{trial_place(trial.number)}/{name}" for name in unneeded]
+        if any(self._files.exists(name) if there is None else name in there for name in names):
+            self._files.remove(names)
+            metas = get_all_artifact_meta(trial, storage=self._study._storage)  # noqa: SLF001 -- it asks for it
+            for meta in metas:
+                if meta.filename in unneeded:  # another name of the same file
+                    self._artifacts.remove(meta.artifact_id)

@@ -91,24 +91,26 @@ class Cluster:
         return [n for n in self.nodes() if slots.fit_in(n.machine) and n.key not in self._refused]
 
     def check(
-        self, nodes: Sequence[Node], slots: Slots, *, token: Path, sign: str, images: str
+        self, nodes: Sequence[Node], slots: Slots, *, token: Path | None, sign: str, images: str
     ) -> dict[str, str]:
         """Return by its key why a node cannot train, for those that cannot.
 
         Args:
             nodes: To be asked, all at once.
             slots: What trainings take there.
-            token: A file that a driver has written into the study's folder.
+            token: A file that a driver has written into the study's folder; None where they need not see it.
             sign: What it holds.
             images: Where the images are.
         """
         where = [self._asked.options(scheduling_strategy=_only_on(node)) for node in nodes]
-        asked = [task.remote(str(token), sign, images, slots.gpus > 0) for task in where]
+        asked = [
+            task.remote("" if token is None else str(token), sign, images, slots.gpus > 0) for task in where
+        ]
         if asked:
             ray.wait(asked, num_returns=len(asked), timeout=_ANSWERS_S)
         found = {}
         for node, answer in zip(nodes, asked, strict=True):
-            reason = self._reason(node, answer, token.parent, images)
+            reason = self._reason(node, answer, None if token is None else token.parent, images)
             if reason is not None:
                 found[node.key] = f"The node {node.address} of {self.name} {reason}"
         return found
@@ -127,7 +129,7 @@ class Cluster:
         """Return what a worker is told besides its trial: what its node must have, and nodes to avoid."""
         return {"expected": self.expected, "avoid": sorted(self._refused)}
 
-    def _reason(self, node: Node, answer: Any, folder: Path, images: str) -> str | None:
+    def _reason(self, node: Node, answer: Any, folder: Path | None, images: str) -> str | None:
         """Return why a node cannot train, None if it can or has died by now."""
         try:
             found = ray.get(answer, timeout=0)
@@ -163,7 +165,7 @@ def difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str | N
     return None
 
 
-def missing(found: Mapping[str, Any], folder: Path, images: str) -> str | None:
+def missing(found: Mapping[str, Any], folder: Path | None, images: str) -> str | None:
     """Return what a node that trains cannot use and what to do, None if it can use everything."""
     if not found["folder"]:
         return (

@@ -6,7 +6,6 @@ shows that something other than a search wrote there.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -15,12 +14,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from nas import record
+from nas.files.opening import files_of
+from nas.files.study_files import StudyFiles, trial_place
 from nas.process import is_gone
 from nas.storage.connecting import connect, told
 from nas.storage.schema import DriverRow, LeaseRow
-from nas.study import folder_of, settings_of
+from nas.study import settings_of
 from search_spaces.architecture import Architecture
-from search_spaces.errors import UserError
+from search_spaces.errors import FilesError, UserError
 from trials.checkpoint import check_checkpoint
 from trials.errors import DamagedCheckpointError
 from trials.trainable import CHECKPOINT, WEIGHTS
@@ -53,27 +54,36 @@ def findings(study: optuna.Study, url: str) -> tuple[Finding, ...]:
         url: Of its storage.
     """
     trials = study.get_trials(deepcopy=False)
-    found: list[tuple[int | None, str]] = [(None, p) for p in _of_study(study)]
-    found += [(t.number, p) for t in trials for p in _of_trial(t, Path(folder_of(study)))]
+    files = files_of(study)
+    found: list[tuple[int | None, str]] = [(None, p) for p in _of_study(study, files)]
+    found += [(t.number, p) for t in trials for p in _of_trial(t)]
+    try:
+        there: dict[str, list[str]] = {}
+        for name in files.sizes("trials"):
+            there.setdefault(name.rpartition("/")[0], []).append(name)
+        found += [
+            (t.number, p) for t in trials for p in _of_files(t, files, there.get(trial_place(t.number), []))
+        ]
+    except FilesError as error:
+        found.append((None, f"its files cannot be looked at: {error}"))
     found += _twins(trials)
     found += _leases(study, trials, url)
     return tuple(Finding(study=study.study_name, trial=t, problem=p) for t, p in found)
 
 
-def _of_study(study: optuna.Study) -> Iterator[str]:
+def _of_study(study: optuna.Study, files: StudyFiles) -> Iterator[str]:
     try:
         settings_of(study)
     except (UserError, KeyError, TypeError) as error:
         yield f"its settings cannot be read ({error}); continue it with the version that began it"
-    if not Path(folder_of(study)).is_dir():
+    if files.missing():
         yield (
-            f"its folder '{folder_of(study)}' is not on this host: what runs would begin anew and nothing "
+            f"its folder '{files.where}' is not on this host: what runs would begin anew and nothing "
             f"can be exported; look where the search ran"
         )
 
 
-def _of_trial(trial: FrozenTrial, folder: Path) -> Iterator[str]:
-    files = folder / "trials" / f"{trial.number:05d}"
+def _of_trial(trial: FrozenTrial) -> Iterator[str]:
     if record.described(trial):
         yield from _architecture(trial)
     elif record.trained(trial):
@@ -83,13 +93,21 @@ def _of_trial(trial: FrozenTrial, folder: Path) -> Iterator[str]:
         yield f"its learning curve has a hole: {steps}"
     if trial.state == TrialState.COMPLETE and steps and trial.value != trial.intermediate_values[steps[-1]]:
         yield "its value is not that of its last epoch; something else wrote it"
-    if trial.state == TrialState.RUNNING and (files / CHECKPOINT).exists():
+
+
+def _of_files(trial: FrozenTrial, files: StudyFiles, there: list[str]) -> Iterator[str]:
+    place = trial_place(trial.number)
+    if trial.state == TrialState.RUNNING and f"{place}/{CHECKPOINT}" in there:
         try:
-            check_checkpoint(files / CHECKPOINT)
+            with files.fetched(f"{place}/{CHECKPOINT}") as checkpoint:
+                check_checkpoint(checkpoint)
+        except FileNotFoundError:
+            return  # the search that runs it has removed it
         except DamagedCheckpointError as error:
             yield f"{error} The search restarts it by itself"
-    for draft in files.glob(f".{WEIGHTS}-*") if trial.state.is_finished() else ():
-        yield f"a writer was killed and left '{draft}'; remove it"
+    if trial.state.is_finished():
+        for name in (n for n in there if n.startswith((f"{place}/.{WEIGHTS}-", f"{place}/.{CHECKPOINT}-"))):
+            yield f"a writer was killed and left '{files.place(name)}'; remove it"
 
 
 def _architecture(trial: FrozenTrial) -> Iterator[str]:

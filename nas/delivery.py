@@ -1,7 +1,8 @@
 """Hands networks of a study over, with everything a stranger wants to know of them."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from dashboards.result import Network, SearchResult
 from nas.exporting import check_target, export_network, read_weights
+from nas.files.opening import files_of
 from nas.heads import budgets_then, with_new_head
 from nas.pareto import networks_on_front
 from nas.placing import check_folder, placed
@@ -20,7 +22,7 @@ from nas.provenance import provenance, rivals, test_accuracy
 from nas.retrained import latest, weights_of
 from nas.storage.records import Export
 from nas.storage.store import Store
-from nas.study import folder_of, images_of, settings_of
+from nas.study import images_of, settings_of
 from nas.study_images import images_for
 from search_spaces.architecture import Architecture
 from search_spaces.errors import DataError, ExportError
@@ -126,10 +128,10 @@ class Deliverer:
         check_target(wish.folder, wish.called, wish.forms, into=wish.into, force=wish.force)
         images, retrained = images_of(self.study), latest(self.study, network.trial)
         architecture = Architecture.from_json(network.architecture)
-        weights = self._weights(network)
-        trained = read_weights(weights, checksum_of(weights))
-        splits = self._images(network, weights, needed=wish.int8)
-        facts = self._facts(network, weights, splits)
+        with self._weights(network) as weights:
+            trained = read_weights(weights, checksum_of(weights))
+            splits = self._images(network, weights, needed=wish.int8)
+            facts = self._facts(network, weights, splits)
         if (classes := self._other_classes(wish)) is not None:
             trained = with_new_head(
                 trained, architecture, num_classes=classes, in_channels=images["channels"]
@@ -158,16 +160,21 @@ class Deliverer:
             force=wish.force,
         )
 
-    def _weights(self, network: Network) -> Path:
-        study = self.study
-        weights = weights_of(study, Path(folder_of(study)), network.trial)
-        if not weights.exists():
-            raise ExportError(
-                f"Network #{network.trial} of '{study.study_name}' has no weights at '{weights}': expected "
-                f"the file that its training wrote. Bring the folder back, or train it again: nas retrain "
-                f"{shlex.quote(study.study_name)} --trial {network.trial}"
-            )
-        return weights
+    @contextmanager
+    def _weights(self, network: Network) -> Iterator[Path]:
+        """Return the weights on this machine for as long as the block runs."""
+        study, files = self.study.study_name, files_of(self.study)
+        name = weights_of(self.study, network.trial)
+        with ExitStack() as stack:
+            try:
+                weights = stack.enter_context(files.fetched(name))
+            except FileNotFoundError as error:
+                raise ExportError(
+                    f"Network #{network.trial} of '{study}' has no weights at '{files.place(name)}': "
+                    f"expected the file that its training wrote. Bring the folder back, or train it again: "
+                    f"nas retrain {shlex.quote(study)} --trial {network.trial}"
+                ) from error
+            yield weights
 
     def _images(self, network: Network, weights: Path, *, needed: bool) -> Splits | None:
         """Return the images of the study; None if they are gone and nothing is left to be measured."""

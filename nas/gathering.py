@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 import optuna
 from optuna.storages import BaseStorage
 
+from dashboards.artifacts import ArtifactPlace
 from dashboards.figures.convergence import best_so_far
 from dashboards.findings import Baseline, Findings, Reference
 from dashboards.result import Network, SearchResult
 from nas import record
-from nas.attaching import artifact_folder
 from nas.explainer import Insight
+from nas.files.opening import artifacts_at
 from nas.latencies import latest_result
 from nas.settings import Settings
 from nas.storage.store import Store
@@ -57,6 +57,7 @@ class Gatherer:
         self._storage = storage
         self._store = store
         self._explain = explain
+        self._places: dict[str, ArtifactPlace] = {}
 
     def by_id(self, study_id: int) -> Findings | None:
         """Return what is known of a study, None if another program made it or it is gone."""
@@ -97,10 +98,12 @@ class Gatherer:
             explanation=seen.explanation,
         )
 
-    def folders(self) -> list[Path]:
+    def places(self) -> list[ArtifactPlace]:
         """Return where the artifacts of all searches lie."""
         found = self._storage.get_all_studies()
-        return [artifact_folder(Path(folder_of(study))) for study in found if is_ours(study.user_attrs)]
+        for folder in {folder_of(study) for study in found if is_ours(study.user_attrs)} - set(self._places):
+            self._places[folder] = artifacts_at(folder)  # kept, because those behind a URL remember
+        return [self._places[folder_of(study)] for study in found if is_ours(study.user_attrs)]
 
     def _uniform(self, study: optuna.Study, settings: Settings) -> Iterator[Baseline]:
         """Yield the searches of the storage that differ only in sampling uniformly."""

@@ -1,12 +1,10 @@
 """What a storage keeps of searches: each with the disk it uses, renamed or deleted."""
 
 import json
-import shutil
-import stat
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import optuna
@@ -15,12 +13,16 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, text
 
 from nas import record
+from nas.files.local_files import LocalFiles
+from nas.files.opening import files_of
 from nas.lock import only_driver
 from nas.storage.connecting import told
 from nas.storage.store import Store
-from nas.study import FOLDER, find, folder_of, is_ours, result_of
+from nas.study import FOLDER, find, is_ours, result_of
 from nas.study_name import checked_name
-from search_spaces.errors import StudyError
+from search_spaces.errors import FilesError, StudyError
+
+_log = logging.getLogger(__name__)
 
 _OURS: Final = ("trials", "retrained", "artifacts", "tensorboard", "ray", "search.log", "driver.lock")
 """What searches and retrainings write into a study's folder; nothing else in it is ever deleted."""
@@ -38,8 +40,8 @@ class KeptStudy:
         running: Trials that run, or that a killed search left running.
         accuracy: Validation accuracy of its best network, in [0, 1]; None if there is none yet.
         begun: When its first trial began, ISO 8601; None if it has none.
-        folder: Where its checkpoints, weights and log lie.
-        disk_bytes: What the folder takes on this host; 0 if it is not here.
+        folder: Where its checkpoints and weights lie, a path or a URL.
+        disk_bytes: What they take there; 0 if this machine cannot see them.
     """
 
     study: str
@@ -64,7 +66,7 @@ def kept_studies(storage: RDBStorage) -> tuple[KeptStudy, ...]:
 
 
 def rename(storage: RDBStorage, name: str, new: str) -> None:
-    """Call a study `new`, and move its folder along where that bears its name.
+    """Call a study `new`, and move its folder along where that bears its name; behind a URL nothing moves.
 
     Raises:
         StudyError: if there is no such study, it is being searched, or the new name cannot be taken.
@@ -72,14 +74,15 @@ def rename(storage: RDBStorage, name: str, new: str) -> None:
     study = find(storage, name)
     if checked_name(new) in optuna.get_all_study_names(storage=storage):
         raise StudyError(f"Cannot rename '{name}': a study is called '{new}' already. Choose another name.")
-    old = Path(folder_of(study))
+    files = files_of(study)
+    old = files.own
     folder = old.with_name(new) if old.name == name else old
     if folder != old and folder.exists():
         raise StudyError(f"Cannot rename '{name}': '{folder}' is there already. Choose another name.")
     with Store(storage.url):  # our tables are there now
         pass
     with _unused(study), told(storage.url), storage.engine.begin() as connection:
-        _write_name(connection, study, new, str(folder))
+        _write_name(connection, study, new, str(folder) if files.where == str(old) else files.where)
         if folder != old and old.exists():
             old.rename(folder)  # last before the commit: fails as a whole or not at all
 
@@ -91,31 +94,26 @@ def delete(storage: RDBStorage, name: str) -> None:
         StudyError: if there is no such study, or it is being searched.
     """
     study = find(storage, name)
-    folder = Path(folder_of(study))
+    files = files_of(study)
+    folder = files.own
+    files.check()  # before anything goes: can the rest be removed?
     with _unused(study):
         optuna.delete_study(study_name=study.study_name, storage=storage)
         with Store(storage.url) as store:
             store.forget_exports(study.study_name)
-        for ours in (folder / entry for entry in _OURS):
-            if ours.is_dir() and not ours.is_symlink():
-                shutil.rmtree(ours)
-            else:
-                ours.unlink(missing_ok=True)
+        files.remove(_OURS)
+        if files.where != str(folder):
+            LocalFiles(folder).remove(_OURS)
         if folder.exists() and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def disk_bytes(folder: Path) -> int:
-    """Return what the files below a folder take, 0 if there is none; a file of two names counts once."""
-    sizes: dict[tuple[int, int], int] = {}
-    for path in folder.rglob("*"):
-        try:
-            told = path.lstat()
-        except FileNotFoundError:  # a search that runs replaces its checkpoints
-            continue
-        if not stat.S_ISDIR(told.st_mode):
-            sizes[told.st_dev, told.st_ino] = told.st_size
-    return sum(sizes.values())
+def _disk_bytes(study: optuna.Study) -> int:
+    try:
+        return files_of(study).disk_bytes()
+    except FilesError as error:  # one store that is away must not hide all other studies
+        _log.warning("%s", error)
+        return 0
 
 
 def _kept(storage: RDBStorage, name: str) -> KeptStudy:
@@ -132,14 +130,14 @@ def _kept(storage: RDBStorage, name: str) -> KeptStudy:
         accuracy=None if result.best is None else result.best.accuracy,
         begun=None if begun is None else begun.isoformat(timespec="seconds"),
         folder=result.folder,
-        disk_bytes=disk_bytes(Path(result.folder)),
+        disk_bytes=_disk_bytes(study),
     )
 
 
 @contextmanager
 def _unused(study: optuna.Study) -> Iterator[None]:
     """Keep drivers of this study away while the block runs."""
-    folder = Path(folder_of(study))
+    folder = files_of(study).own
     with ExitStack() as stack:
         if folder.exists():
             stack.enter_context(only_driver(folder, study.study_name))

@@ -12,17 +12,19 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 
 from nas.earlier import earlier_of, take
+from nas.files.opening import usable_place
+from nas.files.own_places import image_cache
 from nas.finding import find_network
 from nas.forecast import search_seconds, seconds_per_mac
 from nas.halving import RungHalving
-from nas.paths import absolute_path, location_of
+from nas.paths import location_of
 from nas.problem import problem_of
 from nas.request import Request
 from nas.samplers import SAMPLERS
 from nas.settings import Settings, space_digest
 from nas.slots import Slots
 from nas.storage.opening import storage_url
-from nas.study_name import IMAGES, checked_name
+from nas.study_name import checked_name
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import BudgetError, InvalidValueError, UnknownNameError
@@ -51,8 +53,7 @@ class Plan:
         settings: What defines it.
         name: Of its study.
         url: Of its storage.
-        home: Folder of all studies' files.
-        folder: Where the study's checkpoints, weights and log lie.
+        folder: Where the study's checkpoints and weights lie, a path or a URL.
         trials: Trained networks after which it ends.
         hours: Hours after which it ends; None for no limit.
         space: What is searched.
@@ -70,8 +71,7 @@ class Plan:
     settings: Settings
     name: str
     url: str
-    home: Path
-    folder: Path
+    folder: str
     trials: int
     hours: float | None
     space: SearchSpace
@@ -87,8 +87,8 @@ class Plan:
 
     @property
     def image_cache(self) -> Path:
-        """Where the decoded images lie, for all workers and studies."""
-        return self.home / IMAGES
+        """Where the decoded images lie, for all workers of this machine and all studies."""
+        return image_cache(self.folder)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -202,15 +202,9 @@ def plan_search(
         if wanted.target is not None:
             find_target(wanted.target)
     named = load(space) if space is not None else None
-    home = absolute_path(storage_path, "--storage-path")
+    home = usable_place(storage_path)
     location = location_of(data)
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidValueError(
-            f"Cannot use --storage-path '{home}': {error.strerror}. Expected a folder that can be written."
-        ) from error
-    splits = open_images(location, seed=seed, cache=home / IMAGES)
+    splits = open_images(location, seed=seed, cache=image_cache(f"{home}/study"))
     load_teacher(training, splits, torch.device("cpu"))  # before any network: does it suit the images?
     chosen = named or load(_fitting_space(splits))
     settings = Settings(
@@ -230,8 +224,7 @@ def plan_search(
         settings=settings,
         name=name,
         url=storage_url(storage),
-        home=home,
-        folder=home / name,
+        folder=f"{home}/{name}",
         trials=trials,
         hours=hours,
         space=chosen,

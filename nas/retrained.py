@@ -1,11 +1,11 @@
 """What retrainings found, kept with the study: whose weights are the best now, and how good they are."""
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import optuna
 
+from nas.files.study_files import trial_place
 from trials.trainable import WEIGHTS
 
 _RANKED: Final = "nas:ranked:"  # and the number of the trial: learnt from train, judged by validation
@@ -26,7 +26,7 @@ class Retrained:
         test_accuracy: On the test images, in [0, 1]; None where they were not looked at.
         test_standard_error: Of the test accuracy.
         seconds: Training and evaluation time.
-        weights: Its safetensors file, below the study's folder.
+        weights: Its safetensors file, among the study's files.
     """
 
     trial: int
@@ -71,13 +71,12 @@ def latest(study: optuna.Study, trial: int) -> Retrained | None:
     return final(study, trial) or ranked(study).get(trial)
 
 
-def weights_of(study: optuna.Study, folder: Path, trial: int) -> Path:
-    """Return where the best weights of a network lie: retrained, else those of its trial.
+def weights_of(study: optuna.Study, trial: int) -> str:
+    """Return where among the files of a study the best weights of a network lie: retrained, else its trial's.
 
     Args:
         study: In which it was found.
-        folder: Of the study.
         trial: Number of the network.
     """
     found = latest(study, trial)
-    return folder / "trials" / f"{trial:05d}" / WEIGHTS if found is None else folder / found.weights
+    return f"{trial_place(trial)}/{WEIGHTS}" if found is None else found.weights

@@ -3,18 +3,21 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import optuna
 import torch
 
 from dashboards.result import Network, SearchResult
+from nas.files.opening import files_of
+from nas.files.study_files import trial_place
+from nas.files.working import run_kept
 from nas.lock import only_driver
 from nas.retrained import Retrained, final, ranked, remember
-from nas.study import delivered, folder_of, images_of, settings_of
+from nas.study import delivered, images_of, settings_of
 from nas.study_images import image_cache_of, images_for
 from search_spaces.architecture import Architecture
 from search_spaces.errors import InvalidValueError, StudyError
@@ -24,7 +27,7 @@ from trials.evaluation import Scores
 from trials.final_test import final_scores
 from trials.recipe import Recipe
 from trials.result import EpochResult
-from trials.trainable import CHECKPOINT, WEIGHTS, TrialConfig, run_trial
+from trials.trainable import CHECKPOINT, WEIGHTS, TrialConfig
 
 VERSION: Final = 1
 FOLDER: Final = "retrained"
@@ -104,7 +107,7 @@ def retrain(
         DataError: if its images have changed.
         TrainingError: if no training reaches its end.
     """
-    with only_driver(Path(folder_of(study)), study.study_name):
+    with only_driver(files_of(study).own, study.study_name):
         work = _Work(study, recipe, from_weights=from_weights, device=device, threads=threads, told=told)
         compared = work.compared(networks) if len(networks) > 1 else ()
         first = compared[0].trial if compared else networks[0].trial
@@ -127,7 +130,7 @@ class _Work:
     ) -> None:
         self._study, self._recipe, self._from_weights = study, recipe, from_weights
         self._device, self._threads, self._told = device, threads, told
-        self._folder = Path(folder_of(study))
+        self._files = files_of(study)
         self._splits = images_for(study)
 
     def compared(self, networks: Sequence[Network]) -> tuple[Retrained, ...]:
@@ -149,17 +152,18 @@ class _Work:
 
     def kept(self, network: Network) -> Retrained:
         """Return a network after learning from all but the test images, which it is then tested on."""
-        known, weights = final(self._study, network.trial), self._place(network, joined=True) / WEIGHTS
-        if known is not None and known.weights == self._below(weights) and weights.exists():
+        known, name = final(self._study, network.trial), f"{self._place(network, joined=True)}/{WEIGHTS}"
+        if known is not None and known.weights == name and self._files.exists(name):
             return known
         _, seconds = self._train(network, joined=True)
-        scores = final_scores(
-            Architecture.from_json(network.architecture),
-            weights,
-            self._splits,
-            self._recipe,
-            torch.device(self._device),
-        )
+        with self._files.fetched(name) as weights:
+            scores = final_scores(
+                Architecture.from_json(network.architecture),
+                weights,
+                self._splits,
+                self._recipe,
+                torch.device(self._device),
+            )
         found = self._record(network, joined=True, seconds=seconds, test=scores)
         read = format_accuracy(scores.accuracy, scores.standard_error)
         self._told(f"#{network.trial} reads {read} of the test images")
@@ -167,8 +171,8 @@ class _Work:
 
     def _ranked(self, network: Network) -> Retrained:
         known = ranked(self._study).get(network.trial)
-        weights = self._place(network, joined=False) / WEIGHTS
-        if known is not None and known.weights == self._below(weights) and weights.exists():
+        weights = f"{self._place(network, joined=False)}/{WEIGHTS}"
+        if known is not None and known.weights == weights and self._files.exists(weights):
             return known
         last, seconds = self._train(network, joined=False)
         return self._record(network, joined=False, seconds=seconds, judged=last)
@@ -186,8 +190,10 @@ class _Work:
             results.append(result)
             self._told(self._line(network, results, joined=joined))
 
-        run_trial(asdict(self._config(network, joined=joined)), report)
-        (self._place(network, joined=joined) / CHECKPOINT).unlink(missing_ok=True)
+        with self._start(network) as start:
+            config = self._config(network, joined=joined, start=start)
+            run_kept(asdict(config), report)
+        self._files.remove([f"{self._place(network, joined=joined)}/{CHECKPOINT}"])
         return results[-1], sum(result.seconds for result in results)
 
     def _line(self, network: Network, results: Sequence[EpochResult], *, joined: bool) -> str:
@@ -197,7 +203,7 @@ class _Work:
         left = f"  about {format_seconds(left_s)} left" if last.epoch < epochs else ""
         return f"#{network.trial} epoch {last.epoch}/{epochs}  loss {last.train_loss:.3f}{judged}{left}"
 
-    def _config(self, network: Network, *, joined: bool) -> TrialConfig:
+    def _config(self, network: Network, *, joined: bool, start: str | None) -> TrialConfig:
         settings, images = settings_of(self._study), images_of(self._study)
         return TrialConfig(
             architecture=network.architecture,
@@ -208,32 +214,36 @@ class _Work:
             recipe=self._recipe.to_json(),
             seed=settings.seed,
             trial=network.trial,
-            folder=str(self._place(network, joined=joined)),
+            folder=self._files.place(self._place(network, joined=joined)),
             threads=self._threads,
             device=self._device,
             cache=str(image_cache_of(self._study)),
             fingerprint=settings.data_fingerprint,
-            start=self._start(network) if self._from_weights else None,
+            start=start,
             joined=joined,
         )
 
-    def _start(self, network: Network) -> str:
-        weights = self._folder / "trials" / f"{network.trial:05d}" / WEIGHTS
-        if not weights.exists():
-            raise StudyError(
-                f"Network #{network.trial} of '{self._study.study_name}' has no weights at '{weights}' to "
-                f"begin with: expected those that its trial wrote. Leave --from-weights out."
-            )
-        return str(weights)
+    @contextmanager
+    def _start(self, network: Network) -> Iterator[str | None]:
+        """Return the file of the weights to begin with, None for none, for as long as the block runs."""
+        with ExitStack() as stack:
+            name = f"{trial_place(network.trial)}/{WEIGHTS}"
+            try:
+                start = str(stack.enter_context(self._files.fetched(name))) if self._from_weights else None
+            except FileNotFoundError as error:
+                raise StudyError(
+                    f"Network #{network.trial} of '{self._study.study_name}' has no weights at "
+                    f"'{self._files.place(name)}' to begin with: expected those that its trial wrote. Leave "
+                    f"--from-weights out."
+                ) from error
+            yield start
 
-    def _place(self, network: Network, *, joined: bool) -> Path:
+    def _place(self, network: Network, *, joined: bool) -> str:
+        """Return the folder of a retraining among the study's files."""
         told = json.dumps([self._recipe.to_json(), joined, self._from_weights], sort_keys=True)
         digest = hashlib.sha256(told.encode()).hexdigest()[:8]
         name = re.sub(r"[^A-Za-z0-9.]+", "-", self._recipe.name)[:40]
-        return self._folder / FOLDER / f"{network.trial:05d}" / f"{name}-{digest}"
-
-    def _below(self, path: Path) -> str:
-        return path.relative_to(self._folder).as_posix()
+        return f"{FOLDER}/{network.trial:05d}/{name}-{digest}"
 
     def _record(
         self,
@@ -256,7 +266,7 @@ class _Work:
             test_accuracy=None if test is None else test.accuracy,
             test_standard_error=None if test is None else test.standard_error,
             seconds=round(seconds, 3),
-            weights=self._below(self._place(network, joined=joined) / WEIGHTS),
+            weights=f"{self._place(network, joined=joined)}/{WEIGHTS}",
         )
         remember(self._study, found)
         return found

@@ -26,7 +26,7 @@ class RollCall(threading.Thread):
     Args:
         cluster: Which has been joined.
         slots: What trainings take.
-        folder: Of the study.
+        folder: Of the study, which the nodes have to see; None where its files lie behind a URL.
         images: Where the images are.
         told: Called with what happens, in words.
         lost: Called with why no training can go on, if every node that is left is one that cannot train.
@@ -36,7 +36,7 @@ class RollCall(threading.Thread):
         self,
         cluster: Cluster,
         slots: Slots,
-        folder: Path,
+        folder: Path | None,
         images: str,
         *,
         told: Callable[[str], None],
@@ -51,7 +51,8 @@ class RollCall(threading.Thread):
         self._ended = threading.Event()
 
     def __enter__(self) -> "RollCall":
-        self._sign = _sign_of(self._folder / TOKEN)
+        if self._folder is not None:
+            self._sign = _sign_of(self._folder / TOKEN)
         for reason in self._ask(self._cluster.able(self._slots)).values():
             raise ClusterError(reason)
         self.start()
@@ -77,7 +78,7 @@ class RollCall(threading.Thread):
             self._told(f"{reason} Nothing is trained there.")
 
     def _ask(self, nodes: list[Node]) -> dict[str, str]:
-        token = self._folder / TOKEN
+        token = None if self._folder is None else self._folder / TOKEN
         found = self._cluster.check(nodes, self._slots, token=token, sign=self._sign, images=self._images)
         self._asked.update(node.key for node in nodes)
         return found

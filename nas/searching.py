@@ -18,6 +18,8 @@ from nas.checkpoints import Checkpoints
 from nas.cluster import Cluster
 from nas.driver import drive, leaving_on_signals
 from nas.earlier import keep
+from nas.files.opening import files_of
+from nas.files.study_files import StudyFiles, trial_place
 from nas.joining import joined
 from nas.latencies import Found, Stopwatch, latest_result
 from nas.latency_check import LatencyCheck
@@ -28,12 +30,11 @@ from nas.request import keep_request
 from nas.roll_call import RollCall
 from nas.storage.opening import open_storage
 from nas.storage.store import Store
-from nas.study import begin, folder_of, keep_space, result_of
+from nas.study import begin, keep_space, result_of
 from nas.tensorboard import TensorBoard
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.errors import StorageError, StudyError, TargetError
-from trials.fence import begin_attempt
+from search_spaces.errors import FilesError, StorageError, StudyError, TargetError
 from trials.trainable import TrialConfig
 
 _TIMED: Final = 3  # networks whose latency the final table shows where no budget asks for it
@@ -66,15 +67,18 @@ def run_search(plan: Plan, progress: Progress, *, cluster: Cluster | None = None
             sampler=plan.sampler(),
             pruner=plan.pruner(),
             images=plan.images,
-            folder=str(plan.folder),
+            folder=plan.folder,
         )
         keep_space(study, plan.space)
         keep(study, plan.earlier)
         keep_request(study, plan.request)
-        plan = replace(plan, folder=Path(folder_of(study)))  # a study found again keeps its own
-        sharing = stack.enter_context(joined(plan.url, study, plan.folder))
-        stack.enter_context(_logging_to(plan.folder))
-        _check_folder(study, plan.folder)
+        files = files_of(study)  # a study found again keeps its own
+        if files.where != plan.folder:
+            files.check()
+        plan = replace(plan, folder=files.where)
+        sharing = stack.enter_context(joined(plan.url, study, files.own))
+        stack.enter_context(_logging_to(files.own))
+        _check_folder(study, files)
         done = sum(map(record.trained, study.get_trials(deepcopy=False)))
         proposals = Proposals(
             study, plan.prices, plan.budgets, LatencyCheck(stopwatch, progress.say), plan.seeds, sharing
@@ -84,18 +88,18 @@ def run_search(plan: Plan, progress: Progress, *, cluster: Cluster | None = None
         ending = _Ending(stopwatch, store, progress)
         if done >= plan.trials and not proposals.left_running:
             return ending.settled(plan, study)
-        return _train(plan, study, proposals, ending, progress, cluster)
+        return _train(plan, study, files, proposals, ending, progress, cluster)
 
 
-def _check_folder(study: optuna.Study, folder: Path) -> None:
+def _check_folder(study: optuna.Study, files: StudyFiles) -> None:
     """Refuse to begin a study in a folder with the checkpoints of another one.
 
     Raises:
         StudyError: if a study without trials finds trainings in its folder.
     """
-    if not study.get_trials(deepcopy=False) and (folder / "trials").exists():
+    if not study.get_trials(deepcopy=False) and files.sizes("trials"):
         raise StudyError(
-            f"The folder '{folder}' holds the trainings of another study: expected none, because "
+            f"The folder '{files.where}' holds the trainings of another study: expected none, because "
             f"'{study.study_name}' has no trials. Move the folder away, or begin under another name "
             f"with --study."
         )
@@ -166,6 +170,7 @@ def _without(result: SearchResult, missed: set[int]) -> SearchResult:
 def _train(
     plan: Plan,
     study: optuna.Study,
+    files: StudyFiles,
     proposals: Proposals,
     ending: _Ending,
     progress: Progress,
@@ -176,30 +181,28 @@ def _train(
         failures=max(3, plan.trials // 4),
         deadline=None if plan.hours is None else time.monotonic() + 3600 * plan.hours,
     )
-    attachments = Attachments(
-        plan.folder, num_classes=len(plan.splits.classes), in_channels=plan.splits.channels
-    )
-    checkpoints = Checkpoints(study, plan.folder, kept=plan.keep_checkpoints)
+    attachments = Attachments.of(study)
+    checkpoints = Checkpoints(study, files, kept=plan.keep_checkpoints)
     bridge = Bridge(
         study,
         proposals,
-        lambda n, a: _told(plan, n, a) | (cluster.told() if cluster else {}),
+        lambda n, a: _told(plan, files, n, a) | (cluster.told() if cluster else {}),
         limits,
         progress,
         attachments,
         metric=plan.settings.metric,
         after_end=checkpoints.sweep,
     )
-    callbacks = [TensorBoard(plan.folder)] if plan.log_to == "tensorboard" else []
+    callbacks = [TensorBoard(files.own)] if plan.log_to == "tensorboard" else []
     began = time.monotonic()
     with ExitStack() as stack:
         if cluster is not None:
-            stack.enter_context(_roll_call(plan, cluster, bridge, progress))
+            stack.enter_context(_roll_call(plan, files, cluster, bridge, progress))
         stack.enter_context(leaving_on_signals(limits, progress.say))
         stack.enter_context(progress)
-        drive(bridge, plan.slots, folder=plan.folder, cluster=cluster, callbacks=callbacks)
+        drive(bridge, plan.slots, folder=files.own, cluster=cluster, callbacks=callbacks)
     problem = bridge.problem
-    if isinstance(problem, StorageError | CutShortError):
+    if isinstance(problem, StorageError | FilesError | CutShortError):
         raise problem
     checkpoints.sweep(all_over=True)  # what a stopped training wrote while it was told
     if problem is not None:
@@ -215,12 +218,14 @@ def _train(
     return replace(result, overhead=max(0.0, overhead))
 
 
-def _roll_call(plan: Plan, cluster: Cluster, bridge: Bridge, progress: Progress) -> RollCall:
+def _roll_call(
+    plan: Plan, files: StudyFiles, cluster: Cluster, bridge: Bridge, progress: Progress
+) -> RollCall:
     """Return what keeps trainings away from nodes that cannot do them."""
     roll_call = RollCall(
         cluster,
         plan.slots,
-        plan.folder,
+        files.shared,
         plan.settings.data,
         told=progress.say,
         lost=lambda problem: bridge.cut_short(CutShortError(str(problem))),
@@ -229,9 +234,8 @@ def _roll_call(plan: Plan, cluster: Cluster, bridge: Bridge, progress: Progress)
     return roll_call
 
 
-def _told(plan: Plan, number: int, architecture: Architecture) -> dict[str, Any]:
+def _told(plan: Plan, files: StudyFiles, number: int, architecture: Architecture) -> dict[str, Any]:
     """Return what a worker is told of one trial, as a new attempt at it."""
-    folder = plan.folder / "trials" / f"{number:05d}"
     config = TrialConfig(
         architecture=architecture.to_json(),
         num_classes=len(plan.splits.classes),
@@ -241,12 +245,12 @@ def _told(plan: Plan, number: int, architecture: Architecture) -> dict[str, Any]
         recipe=plan.settings.recipe,
         seed=plan.settings.seed,
         trial=number,
-        folder=str(folder),
+        folder=files.place(trial_place(number)),
         threads=plan.slots.threads,
         device=plan.slots.device,
         cache=str(plan.image_cache),
         fingerprint=plan.splits.fingerprint,
-        attempt=begin_attempt(folder),
+        attempt=files.begin_attempt(number),
     )
     return {**asdict(config), "gpu_share": plan.slots.gpus if plan.slots.gpus < 1 else 0}
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import optuna
 
+from nas.files.own_places import image_cache
 from nas.study import folder_of, settings_of
-from nas.study_name import IMAGES
 from search_spaces.errors import DataError
 from trials.datasets import open_images
 from trials.images import Splits
@@ -29,4 +29,4 @@ def images_for(study: optuna.Study) -> Splits:
 
 def image_cache_of(study: optuna.Study) -> Path:
     """Return the folder of decoded images that a study shares with its neighbours."""
-    return Path(folder_of(study)).parent / IMAGES
+    return image_cache(folder_of(study))

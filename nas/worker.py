@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
+from nas.files.working import run_kept
 from nas.node_facts import node_facts
 from nas.storage.patience import is_full
+from search_spaces.errors import FilesError, StorageError
 from trials.device_use import DeviceUse
 from trials.errors import SupersededError
 from trials.result import EpochResult
-from trials.trainable import run_trial
 
 
 def train_on_worker(config: dict[str, Any]) -> None:
@@ -37,10 +38,13 @@ def train_on_worker(config: dict[str, Any]) -> None:
         return
     try:
         with ExitStack() as stack:
-            run_trial(config, _telling(tune.report, config["device"], stack))
+            run_kept(config, _telling(tune.report, config["device"], stack))
     except SupersededError as error:
         logging.getLogger(__name__).warning("%s", error)
         tune.report({"superseded": True})
+    except (FilesError, StorageError) as error:
+        logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 -- the line says it all
+        tune.report({"error": str(error), "away": True})
     except Exception as error:
         logging.getLogger(__name__).exception("Trial %d failed.", config["trial"])
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]

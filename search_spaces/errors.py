@@ -10,6 +10,7 @@
     ├── RecipeError               a training recipe that cannot be used (also a ValueError)
     ├── StudyError                a study that is absent, busy or asks for something else
     ├── StorageError              a storage that cannot be reached or was written by another version
+    ├── FilesError                a place of checkpoints that cannot be reached or used
     ├── TargetError               a device that is unknown, does not answer or talks nonsense
     ├── ExportError               a folder, name or checkpoint that cannot be exported
     └── InvalidValueError         an option outside its range (also a ValueError)
@@ -79,6 +80,18 @@ class StudyError(UserError):
 
 class StorageError(UserError):
     """A storage that cannot be reached or was written by another version."""
+
+
+class FilesError(UserError):
+    """A place of checkpoints that cannot be reached or used.
+
+    Attributes:
+        passing: Whether it may soon answer again.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 class TargetError(UserError):

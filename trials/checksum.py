@@ -2,8 +2,12 @@
 
 import hashlib
 from pathlib import Path
+from typing import Final
 
 from trials.checkpoint import write_whole
+
+CHECKSUM: Final = ".sha256"
+"""What follows the name of a file in that of its checksum."""
 
 
 def keep_checksum(path: Path) -> None:
@@ -21,4 +25,4 @@ def checksum_of(path: Path) -> str | None:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.sha256")
+    return path.with_name(path.name + CHECKSUM)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nas.paths import location_of
+from nas.paths import absolute_path, location_of
 from nas.profiling import SpaceProfile, profile_space
 from nas.proxy import ProxyProfile
 from nas.proxy import profile_proxy as measure_proxy
@@ -13,7 +13,6 @@ from nas.study_name import IMAGES
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
 from search_spaces.loading import load
-from search_spaces.paths import expanded
 from search_spaces.pricing import prices
 from trials.datasets import open_images
 from trials.recipes import load_recipe
@@ -80,7 +79,8 @@ def profile_proxy(
         UserError: if something given cannot be used, or nothing fits.
     """
     budgets = [Budget.parse(text) for text in ([budget] if isinstance(budget, str) else budget)]
-    proxy, long, home = load_recipe(recipe), load_recipe(full), expanded(storage_path).resolve()
+    proxy, long = load_recipe(recipe), load_recipe(full)
+    home = absolute_path(storage_path, "--storage-path")
     location = location_of(data)
     splits = open_images(location, seed=seed, cache=home / IMAGES)
     return measure_proxy(

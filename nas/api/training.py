@@ -55,7 +55,8 @@ def search(
         seed: Of every generator.
         gpus_per_trial: Share of a GPU that each training gets.
         address: Of a running Ray cluster; trainings then run on what its nodes have.
-        storage_path: Folder for checkpoints, weights and logs.
+        storage_path: Folder for checkpoints, weights and logs; or a URL for checkpoints and weights;
+            logs then lie in ``nas-runs`` here, or beside the file of an SQLite storage.
         seed_with: Networks of the space that are tried first, each named as `nas.finding.find_network` says.
         learn_from: A study of the same space, for other budgets or images: prior knowledge. How far it is
             trusted is learnt, and it is left out where it does not predict its own networks.

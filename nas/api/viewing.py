@@ -118,7 +118,7 @@ def dashboard(
         token=token,
         gather=gatherer.by_id,
         fetch=gatherer.network,
-        folders=gatherer.folders,
+        places=gatherer.places,
     )
     shown = f"[{host}]" if ":" in host else host
     asking = f"?token={token}" if token else ""

@@ -76,7 +76,13 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
         ),
     ] = None,
     storage_path: Annotated[
-        str, typer.Option("--storage-path", metavar="DIR", help="Folder for checkpoints, weights and logs.")
+        str,
+        typer.Option(
+            "--storage-path",
+            metavar="DIR|URL",
+            help="Folder for checkpoints, weights and logs; or a URL for checkpoints and weights, such as "
+            "s3://bucket/nas-runs, with logs in ./nas-runs (beside the file of an SQLite storage).",
+        ),
     ] = "nas-runs",
     seed_with: Annotated[
         list[str] | None,

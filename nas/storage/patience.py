@@ -1,4 +1,4 @@
-"""Waits for a database that has gone away, and tells that from a disk that is full."""
+"""Waits for a database or a place of files that has gone away, and tells that from a disk that is full."""
 
 import errno
 import logging
@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from search_spaces.errors import StorageError
+from search_spaces.errors import FilesError, StorageError
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -27,16 +27,17 @@ def is_full(error: BaseException) -> bool:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Return whether an error comes from a database that may soon answer again."""
+    """Return whether an error comes from a database, or a place of files, that may soon answer again."""
     return not is_full(error) and any(
         isinstance(e, OperationalError | InterfaceError)
         or (isinstance(e, DBAPIError) and e.connection_invalidated)
+        or (isinstance(e, FilesError) and e.passing)
         for e in _chain(error)
     )
 
 
 class Patience:
-    """Repeats what fails for want of the database until it answers.
+    """Repeats what fails for want of the database, or of a place of files, until it answers.
 
     Args:
         say: Tells the user a line.
@@ -62,9 +63,11 @@ class Patience:
         """Return what `operation` returns; it is one that may be repeated.
 
         Raises:
-            StorageError: if the database stays away, its disk is full, or nobody waits any longer.
+            StorageError: if the database stays away, a disk is full, or nobody waits any longer.
+            FilesError: if the place of files stays away, or nobody waits any longer.
         """
         began: float | None = None
+        who = ""
         while True:
             try:
                 result = operation()
@@ -77,19 +80,20 @@ class Patience:
                         f"lost: make room, then give the same command again to go on."
                     ) from error
                 if began is None:
-                    began = self._clock()
+                    began, who = self._clock(), _who(error)
                     minutes = self._patience_s / 60
-                    self._say(f"The database does not answer; waiting up to {minutes:.3g} min for it")
+                    self._say(f"{who} does not answer; waiting up to {minutes:.3g} min for it")
                 if self._stopped() or self._clock() - began >= self._patience_s:
-                    raise StorageError(
-                        f"The database went away and did not come back within "
+                    kind = FilesError if isinstance(error, FilesError) else StorageError
+                    raise kind(
+                        f"{who} went away and did not come back within "
                         f"{self._clock() - began:.0f} s ({_reason(error)}). Make it answer, then give the "
                         f"same command again to go on."
                     ) from error
                 self._sleep(_PAUSE_S)
             else:
                 if began is not None:
-                    self._say(f"The database answers again after {self._clock() - began:.0f} s")
+                    self._say(f"{who} answers again after {self._clock() - began:.0f} s")
                 return result
 
     def _say(self, line: str) -> None:
@@ -101,6 +105,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _who(error: BaseException) -> str:
+    return "The place of the checkpoints" if isinstance(error, FilesError) else "The database"
 
 
 def _reason(error: BaseException) -> str:

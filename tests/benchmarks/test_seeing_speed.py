@@ -25,6 +25,7 @@ from dashboards.weaving import Weaver
 from nas import record
 from nas.attaching import Attachments
 from nas.explainer import insight
+from nas.files.local_files import LocalFiles
 from nas.gathering import Gatherer
 from nas.problem import distribution_of
 from nas.settings import Settings, space_digest
@@ -184,7 +185,7 @@ def test_being_watched_costs_a_search_next_to_nothing(tmp_path: Path):
     storage = open_storage(url)
     study = optuna.load_study(study_name="long", storage=storage)
     space, rng = search_spaces.load("hybrid_small"), np.random.default_rng(0)
-    attachments = Attachments(tmp_path / "runs", num_classes=10, in_channels=1)
+    attachments = Attachments(LocalFiles(tmp_path / "runs"), num_classes=10, in_channels=1)
     spent_s, trials, epochs = 0.0, 60, 6
     for number in range(trials):
         trial, architecture = study.ask(), space.sample(rng)

@@ -8,14 +8,15 @@ import pytest
 from optuna.artifacts import get_all_artifact_meta
 from optuna.artifacts.exceptions import ArtifactNotFound
 
-from dashboards.artifacts import ArtifactFolders
-from nas.attaching import Attachments, artifact_folder
+from dashboards.artifacts import ArtifactFolder, Artifacts
+from nas.attaching import Attachments
+from nas.files.local_files import LocalFiles
 from tests.dashboards.searches import architectures
 
 
 @pytest.fixture
 def attachments(tmp_path: Path) -> Attachments:
-    return Attachments(tmp_path, num_classes=10, in_channels=1)
+    return Attachments(LocalFiles(tmp_path), num_classes=10, in_channels=1)
 
 
 def names(holder: optuna.Trial | optuna.Study) -> list[str]:
@@ -32,11 +33,11 @@ def test_a_trial_has_its_picture_its_architecture_and_its_weights(
     weights.write_bytes(b"weights")
     attachments.end(trial)
     assert sorted(names(trial)) == ["architecture.json", "network.svg", "weights.safetensors"]
-    store = ArtifactFolders(lambda: [artifact_folder(tmp_path)])
+    store = Artifacts(lambda: [LocalFiles(tmp_path).artifacts()])
     told = {m.filename: m.artifact_id for m in get_all_artifact_meta(trial)}
     with store.open_reader(told["architecture.json"]) as file:
         assert json.load(file) == json.loads(architecture.to_json())
-    assert (artifact_folder(tmp_path) / told["weights.safetensors"]).samefile(weights)
+    assert (tmp_path / "artifacts" / told["weights.safetensors"]).samefile(weights)
 
 
 def test_an_export_is_attached_to_the_study_and_replaced_by_the_next(
@@ -48,14 +49,14 @@ def test_an_export_is_attached_to_the_study_and_replaced_by_the_next(
         attachments.deliver(study, (exported,))
     assert names(study) == ["my_net.py"]
     (meta,) = get_all_artifact_meta(study)
-    kept = artifact_folder(tmp_path) / meta.artifact_id
+    kept = tmp_path / "artifacts" / meta.artifact_id
     assert kept.read_text() == "two"
     assert not kept.samefile(exported)  # a user edits what was exported
 
 
 def test_nothing_outside_the_folders_is_handed_out(tmp_path: Path):
     (tmp_path / "secret").write_text("no")
-    store = ArtifactFolders(lambda: [tmp_path / "artifacts"])
+    store = Artifacts(lambda: [ArtifactFolder(tmp_path / "artifacts")])
     for name in ("../secret", "secret", ".."):
         with pytest.raises(ArtifactNotFound):
             store.open_reader(name)

@@ -1,72 +1,24 @@
-"""A real sshd, started on loopback as an ordinary process."""
+"""Latency measured over a real sshd, started on loopback as an ordinary process."""
 
 import getpass
-import os
-import shutil
-import socket
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 from torch import nn
 
 from search_spaces.errors import TargetError
+from tests.ssh_server import known, ssh_server
 from trials.measuring import measure, measure_layers, probe
 
 NETWORK = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-
-
-def keygen(path):
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
-
-
-def known(port, host_key):
-    kind, key, *_ = host_key.read_text().split()
-    return f"[127.0.0.1]:{port} {kind} {key}\n"
 
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
     """Return the port of a running sshd and the folder with the client's side."""
-    if SSHD is None or shutil.which("ssh") is None:
-        pytest.skip("no sshd is installed (apt-get install openssh-server openssh-client)")
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where sshd confines itself
     folder = tmp_path_factory.mktemp("ssh")
-    folder.chmod(0o700)
-    (folder / "there").mkdir()
-    for name in ("host", "user", "stranger"):
-        keygen(folder / name)
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
-    (folder / "sshd_config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile none\n"
-        f"AuthorizedKeysFile {folder}/user.pub\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-        f"KbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\nSetEnv TMPDIR={folder}/there\n"
-    )
-    server = subprocess.Popen(
-        [SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait(port, server)
+    with ssh_server(folder) as (port, _):
         yield port, folder
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _wait(port, server):
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and server.poll() is None:
-        with socket.socket() as knock:
-            if knock.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail(f"sshd did not start (status {server.poll()})")
 
 
 @pytest.fixture

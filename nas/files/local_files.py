@@ -1,0 +1,91 @@
+"""The files of a study in a folder, which all machines of a search see at the same path."""
+
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from typing_extensions import override
+
+from dashboards.artifacts import ArtifactFolder, ArtifactPlace
+from nas.files.study_files import ARTIFACTS, StudyFiles, trial_place
+from trials.fence import begin_attempt
+
+
+class LocalFiles(StudyFiles):
+    """Files in a folder, read and written where they lie.
+
+    Args:
+        folder: Of the study.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder), folder)
+
+    @override
+    def check(self) -> None:
+        """Do nothing: a folder is made when it is first used."""
+
+    @override
+    def missing(self) -> bool:
+        return not self.own.is_dir()
+
+    @override
+    def exists(self, name: str) -> bool:
+        return (self.own / name).exists()
+
+    @override
+    def sizes(self, below: str = "") -> dict[str, int]:
+        found = {}
+        for path in (self.own / below).rglob("*"):
+            try:
+                if path.is_file():
+                    found[path.relative_to(self.own).as_posix()] = path.stat().st_size
+            except FileNotFoundError:  # a search that runs replaces its checkpoints
+                continue
+        return found
+
+    @override
+    def disk_bytes(self) -> int:
+        sizes: dict[tuple[int, int], int] = {}
+        for path in self.own.rglob("*"):
+            try:
+                told = path.lstat()
+            except FileNotFoundError:  # a search that runs replaces its checkpoints
+                continue
+            if not stat.S_ISDIR(told.st_mode):
+                sizes[told.st_dev, told.st_ino] = told.st_size
+        return sum(sizes.values())
+
+    @override
+    @contextmanager
+    def fetched(self, name: str) -> Iterator[Path]:
+        if not self.exists(name):
+            raise FileNotFoundError(name)
+        yield self.own / name
+
+    @override
+    def write(self, name: str, content: str) -> None:
+        (self.own / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.own / name).write_text(content, encoding="utf-8")
+
+    @override
+    def remove(self, names: Iterable[str]) -> None:
+        for path in (self.own / name for name in names):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    @override
+    def begin_attempt(self, trial: int) -> str:
+        return begin_attempt(self.own / trial_place(trial))
+
+    @override
+    def artifact_id(self, trial: int, file: str) -> str | None:
+        return None
+
+    @override
+    def artifacts(self) -> ArtifactPlace:
+        return ArtifactFolder(self.own / ARTIFACTS)

@@ -1,0 +1,81 @@
+"""The files of a study behind a URL, which every machine of a search reaches."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from typing_extensions import override
+
+from dashboards.artifacts import ArtifactPlace
+from nas.files.remote_artifacts import RemoteArtifacts
+from nas.files.remote_folder import RemoteFolder
+from nas.files.study_files import StudyFiles, trial_place
+from trials.checksum import CHECKSUM
+from trials.fence import ATTEMPT, begin_attempt
+
+
+class RemoteFiles(StudyFiles):
+    """Files behind a URL, copied here while they are needed.
+
+    Args:
+        url: Of the study's folder.
+        own: Folder of what this machine alone needs.
+    """
+
+    def __init__(self, url: str, own: Path) -> None:
+        super().__init__(url, own)
+        self._folder = RemoteFolder(url)
+
+    @override
+    def check(self) -> None:
+        self._folder.probe()
+
+    @override
+    def missing(self) -> bool:
+        return False
+
+    @override
+    def exists(self, name: str) -> bool:
+        return self._folder.exists(name)
+
+    @override
+    def sizes(self, below: str = "") -> dict[str, int]:
+        return self._folder.sizes(below)
+
+    @override
+    @contextmanager
+    def fetched(self, name: str) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
+            copy = Path(scratch) / Path(name).name
+            self._folder.fetch(name, copy)
+            with suppress(FileNotFoundError):  # only weights have one
+                self._folder.fetch(name + CHECKSUM, copy.with_name(copy.name + CHECKSUM))
+            yield copy
+
+    @override
+    def write(self, name: str, content: str) -> None:
+        with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
+            source = Path(scratch) / "text"
+            source.write_text(content, encoding="utf-8")
+            self._folder.put(source, name)
+
+    @override
+    def remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._folder.remove(name)
+
+    @override
+    def begin_attempt(self, trial: int) -> str:
+        with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
+            name = begin_attempt(Path(scratch))
+            self._folder.put(Path(scratch) / ATTEMPT, f"{trial_place(trial)}/{ATTEMPT}")
+        return name
+
+    @override
+    def artifact_id(self, trial: int, file: str) -> str | None:
+        return RemoteArtifacts(self.where).id_of(trial, file)
+
+    @override
+    def artifacts(self) -> ArtifactPlace:
+        return RemoteArtifacts(self.where)
