@@ -35,7 +35,6 @@ from nas.watcher import Watcher
 from search_spaces.architecture import Architecture
 from search_spaces.errors import FilesError, StorageError, UserError
 
-__all__ = ["Bridge", "CutShortError", "Limits"]
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 

@@ -76,7 +76,8 @@ def drive(
                 search_alg=bridge,
                 num_samples=-1,
                 max_concurrent_trials=slots.count,
-                reuse_actors=True,
+                # Kept workers would keep their place on a cluster until the search ends; others use it too.
+                reuse_actors=cluster is None,
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
             ),
             run_config=tune.RunConfig(

@@ -13,7 +13,7 @@ import optuna
 from dashboards.result import Network, SearchResult, best_first
 from nas import record
 from nas.attaching import Attachments
-from nas.bridge import Bridge, CutShortError, Limits
+from nas.bridge import Bridge
 from nas.checkpoints import Checkpoints
 from nas.cluster import Cluster
 from nas.driver import drive, leaving_on_signals
@@ -23,6 +23,7 @@ from nas.files.study_files import StudyFiles, trial_place
 from nas.joining import joined
 from nas.latencies import Found, Stopwatch, latest_result
 from nas.latency_check import LatencyCheck
+from nas.limits import CutShortError, Limits
 from nas.plan import Plan
 from nas.progress import Progress
 from nas.proposals import Proposals

@@ -65,6 +65,30 @@ def test_a_node_with_other_source_is_refused_before_anything_is_trained(tmp_path
 
 
 @pytest.mark.chaos
+def test_a_second_search_gets_its_turns_on_a_node_that_is_taken(tmp_path):
+    with Nodes() as nodes:
+        nodes.start(1, cpus=1)
+        searches = []
+        for name, trials in (("long", 400), ("short", 4)):
+            folder = tmp_path / name
+            folder.mkdir()
+            havoc.furnish(folder)
+            url = f"sqlite:///{folder}/nas.db"
+            search = havoc.started(
+                folder, url, trials, "--address", nodes.address, environment=nodes.environment
+            )
+            searches.append(search)
+            if name == "long":
+                havoc.wait_for(url, search, 1)
+        long, short = searches
+        short.communicate(timeout=havoc.LIMIT_S)
+        assert short.returncode == 0, errors(tmp_path / "short")
+        assert long.poll() is None, "it was over before the other was let in"
+        long.terminate()
+        long.communicate(timeout=30)
+
+
+@pytest.mark.chaos
 def test_nodes_that_differ_and_join_later_train_nothing_and_fail_nothing(tmp_path):
     havoc.furnish(tmp_path, images=640)
     url = f"sqlite:///{tmp_path}/nas.db"
