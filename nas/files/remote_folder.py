@@ -110,6 +110,17 @@ class RemoteFolder:
 
     def probe(self) -> None:
         """Check that files can be put there, replaced, read, missed and removed."""
+        try:
+            self._try()
+        except FilesError as error:
+            if isinstance(error.__cause__, ImportError):
+                raise
+            raise FilesError(
+                f"{error} Expected a place that this machine may write and read: check the URL, and what the "
+                f"file system's configuration says of keys and hosts."
+            ) from error
+
+    def _try(self) -> None:
         name = f".probe-{uuid.uuid4().hex}"
         with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
             token, back = Path(scratch) / "token", Path(scratch) / "back"
