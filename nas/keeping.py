@@ -2,8 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -15,7 +13,7 @@ from sqlalchemy import Connection, text
 from nas import record
 from nas.files.local_files import LocalFiles
 from nas.files.opening import files_of
-from nas.lock import only_driver
+from nas.joining import unused
 from nas.storage.connecting import told
 from nas.storage.store import Store
 from nas.study import FOLDER, find, is_ours, result_of
@@ -81,7 +79,7 @@ def rename(storage: RDBStorage, name: str, new: str) -> None:
         raise StudyError(f"Cannot rename '{name}': '{folder}' is there already. Choose another name.")
     with Store(storage.url):  # our tables are there now
         pass
-    with _unused(study), told(storage.url), storage.engine.begin() as connection:
+    with unused(storage.url, study, old), told(storage.url), storage.engine.begin() as connection:
         _write_name(connection, study, new, str(folder) if files.where == str(old) else files.where)
         if folder != old and old.exists():
             old.rename(folder)  # last before the commit: fails as a whole or not at all
@@ -97,7 +95,7 @@ def delete(storage: RDBStorage, name: str) -> None:
     files = files_of(study)
     folder = files.own
     files.check()  # before anything goes: can the rest be removed?
-    with _unused(study):
+    with unused(storage.url, study, folder):
         optuna.delete_study(study_name=study.study_name, storage=storage)
         with Store(storage.url) as store:
             store.forget_exports(study.study_name)
@@ -132,16 +130,6 @@ def _kept(storage: RDBStorage, name: str) -> KeptStudy:
         folder=result.folder,
         disk_bytes=_disk_bytes(study),
     )
-
-
-@contextmanager
-def _unused(study: optuna.Study) -> Iterator[None]:
-    """Keep drivers of this study away while the block runs."""
-    folder = files_of(study).own
-    with ExitStack() as stack:
-        if folder.exists():
-            stack.enter_context(only_driver(folder, study.study_name))
-        yield
 
 
 def _write_name(connection: Connection, study: optuna.Study, new: str, folder: str) -> None:

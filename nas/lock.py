@@ -28,11 +28,16 @@ def only_driver(folder: Path, study: str, *, shared: bool = False) -> Iterator[N
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise StudyError(
-                f"The study '{study}' is being searched by {file.read().strip() or 'another process'}: "
-                f"expected one driver at a time. Wait for it, stop it, or choose another name with --study."
-            ) from error
+            raise in_use(study, file.read().strip() or "another process") from error
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+def in_use(study: str, driver: str) -> StudyError:
+    """Return what is said of a study that a driver has."""
+    return StudyError(
+        f"The study '{study}' is being searched by {driver}: expected one driver at a time. Wait for it, "
+        f"stop it, or choose another name with --study."
+    )

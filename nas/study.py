@@ -166,17 +166,23 @@ def folder_of(study: Attributed) -> str:
     return str(study.user_attrs[FOLDER])
 
 
+def url_of(study: optuna.Study) -> str | None:
+    """Return the URL of a study's database, None for a study in memory."""
+    storage = study._storage  # noqa: SLF001 -- Optuna has no public way
+    backend = getattr(storage, "_backend", storage)
+    return str(backend.url) if isinstance(backend, RDBStorage) else None
+
+
 def result_of(
     study: optuna.Study, *, overhead: float | None = None, interrupted: bool = False
 ) -> SearchResult:
     """Return the search so far as views are handed it."""
     settings = settings_of(study)
     trials = [t for t in study.get_trials(deepcopy=False) if record.described(t)]
-    storage = study._storage  # noqa: SLF001 -- Optuna has no public way
-    backend = getattr(storage, "_backend", storage)
+    url = url_of(study)
     return SearchResult(
         study=study.study_name,
-        storage=shown(backend.url) if isinstance(backend, RDBStorage) else "in memory",
+        storage="in memory" if url is None else shown(url),
         folder=folder_of(study),
         budgets=settings.budgets,
         space=settings.space,

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import optuna
-from optuna.storages import RDBStorage
 
 from dashboards.artifacts import ArtifactPlace
 from nas.files.address import checked_url, is_url
@@ -14,16 +13,13 @@ from nas.files.remote_files import RemoteFiles
 from nas.files.remote_folder import RemoteFolder
 from nas.files.study_files import StudyFiles
 from nas.paths import absolute_path
-from nas.study import folder_of
+from nas.study import folder_of, url_of
 from search_spaces.errors import InvalidValueError
 
 
 def files_of(study: optuna.Study) -> StudyFiles:
     """Return the files of a study that nas search began."""
-    storage = study._storage  # noqa: SLF001 -- Optuna has no public way
-    backend = getattr(storage, "_backend", storage)
-    url = backend.url if isinstance(backend, RDBStorage) else "sqlite://"
-    return files_at(folder_of(study), study.study_name, url)
+    return files_at(folder_of(study), study.study_name, url_of(study) or "sqlite://")
 
 
 def files_at(folder: str, study: str, storage: str) -> StudyFiles:

@@ -70,6 +70,37 @@ def this_driver(host: str) -> Driver:
     return Driver(id=uuid.uuid4().hex, host=host, process=process, machine=machine)
 
 
+def living_driver(url: str, study_id: int, *, sleep: Callable[[float], None] = time.sleep) -> Driver | None:
+    """Return a driver of a study that lives, None if none does.
+
+    Takes up to two beats, unless no driver is known that may live.
+
+    Args:
+        url: Of the database, in PostgreSQL.
+        study_id: Optuna's number of the study.
+        sleep: Waits so many seconds.
+    """
+    engine = connect(url)
+    try:
+        before = {row.id: row.beats for row in _drivers(engine, url, study_id)}
+        for _ in range(2 * round(BEAT_S)):
+            rows = [r for r in _drivers(engine, url, study_id) if not is_gone(r.process, r.machine)]
+            for row in rows:
+                if row.beats != before.get(row.id):
+                    return Driver(id=row.id, host=row.host, process=row.process, machine=row.machine)
+            if not rows:
+                return None
+            sleep(1.0)
+        return None
+    finally:
+        engine.dispose()
+
+
+def _drivers(engine: Engine, url: str, study_id: int) -> list[DriverRow]:
+    with told(url), Session(engine) as session:
+        return list(session.scalars(select(DriverRow).where(DriverRow.study_id == study_id)))
+
+
 @dataclass(slots=True)
 class _Sight:
     """What a driver has seen of the others."""
@@ -134,13 +165,6 @@ class Leases:
         seen = self._sight.others
         self._sight = _Sight(now, {row.id: _watched(seen.get(row.id), row.beats, passed_s) for row in others})
 
-    def others(self) -> list[Driver]:
-        """Return the other drivers of the study that may live."""
-        return [
-            Driver(id=row.id, host=row.host, process=row.process, machine=row.machine)
-            for row in self._others()
-        ]
-
     @contextmanager
     def turn(self, given_up: Callable[[], bool]) -> Iterator[frozenset[int]]:
         """Be the only driver that proposes, while the block runs, and know who trains what.
@@ -191,9 +215,8 @@ class Leases:
             return {row.trial: row.driver for row in session.execute(wanted)}
 
     def _others(self) -> list[DriverRow]:
-        others = select(DriverRow).where(DriverRow.study_id == self._study, DriverRow.id != self._driver.id)
-        with told(self._url), Session(self._engine) as session:
-            return list(session.scalars(others))
+        rows = _drivers(self._engine, self._url, self._study)
+        return [row for row in rows if row.id != self._driver.id]
 
     def _bury(self) -> None:
         """Forget the drivers that have ended, and their leases with them."""

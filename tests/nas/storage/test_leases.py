@@ -9,7 +9,7 @@ import pytest
 
 from nas.process import birth, is_gone, machine, this_process
 from nas.sharing import NoTurnError
-from nas.storage.leases import BEAT_S, Driver, Leases
+from nas.storage.leases import BEAT_S, Driver, Leases, living_driver
 from nas.storage.store import Store
 
 
@@ -110,7 +110,17 @@ def test_a_driver_that_leaves_gives_its_leases_back(join):
     first.__exit__()
     with second.turn(never) as others:
         assert others == frozenset()
-    assert not second.others()
+
+
+def test_a_driver_that_lives_is_found_by_its_beats(join, postgresql_database):
+    first, silent = join("first"), join("silent")
+    found = living_driver(postgresql_database, 1, sleep=lambda _: first.beat())
+    assert found is not None
+    assert found.host == "first"
+    first.__exit__()
+    assert living_driver(postgresql_database, 1, sleep=lambda _: None) is None
+    silent.__exit__()
+    assert living_driver(postgresql_database, 1) is None  # at once: nobody is left to watch
 
 
 def test_a_driver_of_this_machine_whose_process_ended_is_buried_at_once(join):
