@@ -89,7 +89,8 @@ def database(server, name):
 
 def below(process):
     """Return the processes that a process started, at any remove, by what they are called."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True)
+    every = ["ps", "-ww", "-eo", "pid=,ppid=,args="]  # whole lines, whatever COLUMNS says
+    listed = subprocess.run(every, capture_output=True, text=True, check=True)
     children: dict[int, list[tuple[int, str]]] = {}
     for line in listed.stdout.splitlines():
         pid, parent, words = (*line.split(None, 2), "")[:3]

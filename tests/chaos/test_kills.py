@@ -119,6 +119,7 @@ def test_a_hundred_kills_lose_nothing(storage, tmp_path, request):
         killed += killer.killed
         assert "Traceback" not in (folder / "err.txt").read_text()
         lines.append(f"| {number} | {sum(killer.killed.values())} | 60 | {dict(ended)} |")
+    assert set(killed) == {*KINDS, *({"server"} if storage == "postgresql" else ())}
     file_result(
         f"chaos_{storage}",
         command=f"make chaos (tests/chaos/test_kills.py, {storage})",
