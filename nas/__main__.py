@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nas.background import left_behind
 from nas.commands import COMMANDS
 from search_spaces.errors import UserError
 
@@ -15,7 +16,12 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and leave with its exit status: 0 done, 2 can be mended, 3 nothing fits."""
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    if left_behind():  # in Ray, whose cluster has gone: taking Python down around it hangs or crashes
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:

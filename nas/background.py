@@ -23,5 +23,14 @@ def in_background(work: Callable[[], T], name: str) -> concurrent.futures.Future
         except BaseException as error:  # whoever asks for the result gets it
             future.set_exception(error)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    _Background(target=run, name=name, daemon=True).start()
     return future
+
+
+def left_behind() -> bool:
+    """Return whether any work in the background is still going on."""
+    return any(isinstance(thread, _Background) for thread in threading.enumerate())
+
+
+class _Background(threading.Thread):
+    """A thread that nobody has to wait for."""

@@ -1,5 +1,6 @@
 """Sees when a Ray cluster has gone, long before Ray gives up and ends the process."""
 
+import concurrent.futures
 import logging
 import socket
 import threading
@@ -9,10 +10,13 @@ from typing import Final
 import ray
 from typing_extensions import override
 
+from nas.background import in_background
+
 _log = logging.getLogger(__name__)
 
 _TICK_S: Final = 1.0
 _SILENCE_S: Final = 10.0  # of the head, which may be busy; Ray itself ends the process after 60
+_HANGS_S: Final = 30.0  # without listing the nodes
 _CONNECT_S: Final = 3.0
 
 
@@ -48,17 +52,25 @@ class ClusterWatch(threading.Thread):
     @override
     def run(self) -> None:
         """Watch until the block ends or the cluster has gone."""
-        answered_s = time.monotonic()
+        answered_s = asked_s = time.monotonic()
+        died: concurrent.futures.Future[bool] | None = None
         while not self._ended.wait(_TICK_S):
+            now_s = time.monotonic()
             try:
                 with socket.create_connection(self._head, timeout=_CONNECT_S):
-                    answered_s = time.monotonic()
+                    answered_s = now_s
             except OSError as error:
-                if time.monotonic() - answered_s >= _SILENCE_S:
+                if now_s - answered_s >= _SILENCE_S:
                     return self._lost(f"its head does not answer: {error.strerror or error}")
                 continue
-            if self._node_died():
-                return self._lost("the node of this process died")
+            if died is None:  # asked in another thread: a head that dies meanwhile never answers
+                died, asked_s = in_background(self._node_died, "nodes"), now_s
+            elif died.done():
+                if died.result():
+                    return self._lost("the node of this process died")
+                died = None
+            elif now_s - asked_s >= _HANGS_S:
+                return self._lost("its head hangs")
         return None
 
     def _node_died(self) -> bool:
