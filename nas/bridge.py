@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial
 from ray import tune
 from ray.tune.search import Searcher
 from typing_extensions import override
@@ -31,6 +31,7 @@ from nas.latency_check import StoppedError
 from nas.limits import CutShortError, Limits
 from nas.proposals import EnoughError, Proposals
 from nas.storage.patience import Patience, is_full, is_outage
+from nas.telling import Telling
 from nas.watcher import Watcher
 from search_spaces.architecture import Architecture
 from search_spaces.errors import FilesError, StorageError, UserError
@@ -76,8 +77,7 @@ class Bridge(Searcher, tune.Stopper):
         after_end: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(metric=metric, mode="max")
-        self._metric = metric
-        self._study = study
+        self._telling = Telling(study, watcher, metric)
         self._storage = study._storage  # noqa: SLF001 -- Optuna has no public way to write without a tell
         self._proposals = proposals
         self._configure = configure
@@ -169,21 +169,12 @@ class Bridge(Searcher, tune.Stopper):
             live.lost = True
             _log.warning("Trial %d was taken over by another driver.", live.trial.number)
             return True
-        trial_key = live.trial._trial_id  # noqa: SLF001
-        epoch = int(result["epoch"])
-        stored = self._storage.get_trial(trial_key)
-        if epoch not in stored.intermediate_values:  # else it was replayed from a checkpoint
-            record.report_epoch(
-                self._storage, stored, trial_key, result, now_s=time.time(), metric=self._metric
-            )
+        stored, news = self._telling.epoch(live.trial, result)
+        if news:
             live.busy_s += float(result["seconds"]) - float(result.get("waited_seconds", 0.0))
-            stored = self._storage.get_trial(trial_key)
-            self._watcher.epoch(live.trial.number, record.network_of(stored).curve[-1])
-        if result["final"] or epoch != stored.last_step:
+        if result["final"] or int(result["epoch"]) != stored.last_step:
             return False
-        if self._study.pruner.prune(self._study, stored):
-            record.decide(self._storage, trial_key, TrialState.PRUNED, f"stopped early at epoch {epoch}")
-            live.stopped_early = True
+        live.stopped_early = self._telling.stops(stored)
         return live.stopped_early
 
     @override
@@ -237,13 +228,9 @@ class Bridge(Searcher, tune.Stopper):
         elif ours and error and not self.cut_off():
             self._died(live.trial)
         elif ours and result.get("final"):
-            self._study.tell(number, float(result[self._metric]), skip_if_finished=True)
-            self._watcher.ended(number, "complete", None)
-            _log.info("Trial %d ended with %s %.4f.", number, self._metric, result[self._metric])
+            self._telling.completed(live.trial, result)
         elif ours and live.stopped_early:
-            self._study.tell(number, state=TrialState.PRUNED, skip_if_finished=True)
-            self._watcher.ended(number, "pruned", None)
-            _log.info("Trial %d was stopped early.", number)
+            self._telling.stopped(live.trial)
         self._after_end()
 
     @override
@@ -317,10 +304,7 @@ class Bridge(Searcher, tune.Stopper):
             self._fail(trial, f"what trained it died {MOST} times without finishing an epoch")
 
     def _fail(self, trial: Trial, reason: str) -> None:
-        record.decide(self._storage, trial._trial_id, TrialState.FAIL, reason)  # noqa: SLF001
-        self._study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
-        self._watcher.ended(trial.number, "fail", reason)
-        _log.warning("Trial %d failed: %s", trial.number, reason)
+        self._telling.failed(trial, reason)
         self._failures += 1
         if self._failures >= self._limits.failures:
             self._limits.draining = True
