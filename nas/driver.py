@@ -29,6 +29,7 @@ os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault(
     "TUNE_DISABLE_STRICT_METRIC_CHECKING", "1"
 )  # a failed training reports its reason alone
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1e9")  # the study holds all state; Tune's is never read
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 
@@ -38,6 +39,7 @@ from ray import tune
 from nas.bridge import Bridge
 from nas.cluster import Cluster, placed_on
 from nas.cluster_watch import ClusterWatch
+from nas.forgetting import Forgetting
 from nas.limits import CutShortError, Limits
 from nas.slots import Slots
 from nas.worker import train_on_worker
@@ -84,7 +86,7 @@ def drive(
                 name="run",
                 storage_path=str(scratch.resolve()),
                 stop=bridge,
-                callbacks=list(callbacks),
+                callbacks=[*callbacks, Forgetting()],
                 failure_config=tune.FailureConfig(max_failures=0),  # the bridge begins them again
                 verbose=0,
             ),

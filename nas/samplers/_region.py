@@ -14,8 +14,7 @@ Batch = Callable[[Sequence[Params]], NDArray[np.float64]]
 
 _ENUMERABLE: Final = 20_000  # points; a whole space of this size is priced once and kept
 _ROUNDS: Final = 200  # of drawing and mending before a region counts as empty
-_KEPT: Final = 200_000  # prices remembered
-_KEPT_ROWS: Final = 50_000  # rows whose canonical ones are remembered
+_KEPT: Final = 50_000  # rows whose prices, and canonical rows, are remembered
 
 
 class Region:
@@ -50,7 +49,7 @@ class Region:
         self._expects: Final = expects
         self._told: dict[bytes, float] = {}
         self._stands_for: dict[bytes, bytes] = {}
-        self._prices: dict[bytes, NDArray[np.float64]] = {}
+        self._prices: dict[bytes, bytes] = {}
         self._n_constraints = self._width = 0
         self._whole: Rows | None = None
 
@@ -65,7 +64,7 @@ class Region:
         keys = [row.tobytes() for row in rows]
         new = {key: i for i, key in enumerate(keys) if key not in self._stands_for}
         if new:  # a study's trials come here before every proposal
-            if len(self._stands_for) > _KEPT_ROWS:
+            if len(self._stands_for) > _KEPT:
                 self._stands_for = {key: self._stands_for[key] for key in keys if key in self._stands_for}
             found = self.grid.encode([self._canonical(p) for p in self.points(rows[list(new.values())])])
             self._stands_for.update(zip(new, (row.tobytes() for row in found), strict=True))
@@ -99,10 +98,9 @@ class Region:
             tables.append(np.zeros((len(points), 0)))
             table = np.concatenate(tables, axis=1)
             self._width = table.shape[1]
-            self._prices.update(zip(first, table, strict=True))
-        if not keys:
-            return np.zeros((0, self._width))
-        return np.stack([self._prices[key] for key in keys])
+            self._prices.update(zip(first, (row.tobytes() for row in table), strict=True))
+        joined = b"".join(self._prices[key] for key in keys)
+        return np.frombuffer(joined, dtype=np.float64).reshape(len(keys), self._width).copy()
 
     def told(self, rows: Rows) -> NDArray[np.float64] | None:
         """Return what an earlier study expects of each row, ``[n]``; None where there is none."""
