@@ -52,7 +52,7 @@ def find_network(text: str, url: str) -> FoundNetwork:
             num_classes=_IMAGENET_CLASSES,
             in_channels=_COLOURS,
         )
-    if _exists(text):
+    if is_there(text):
         path = expanded(text)
         return _in_file(path / "architecture.json" if path.is_dir() else path)
     name, number = split_network(text)
@@ -67,11 +67,11 @@ def find_network(text: str, url: str) -> FoundNetwork:
     )
 
 
-def _exists(text: str) -> bool:
+def is_there(text: str) -> bool:
     """Return whether there is a file or folder of this name; a text that cannot be one is none."""
     try:
         return expanded(text).exists()
-    except (OSError, RuntimeError, ValueError):
+    except (OSError, ValueError):
         return False
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import optuna
 from sqlalchemy import make_url
 
+from nas.files.opening import files_of
 from nas.lock import in_use, only_driver
 from nas.sharing import Alone, Sharing
 from nas.storage.leases import BEAT_S, Leases, living_driver, this_driver
 from nas.storage.store import Store
+from nas.study import url_of
 from search_spaces.errors import StorageError
 
 _log = logging.getLogger(__name__)
@@ -46,22 +48,21 @@ def joined(url: str, study: optuna.Study, folder: Path) -> Iterator[Sharing]:
 
 
 @contextmanager
-def unused(url: str, study: optuna.Study, folder: Path) -> Iterator[None]:
+def unused(study: optuna.Study) -> Iterator[None]:
     """Keep drivers away from a study while the block runs.
 
     Nobody who shares the folder can begin meanwhile. Drivers on other machines, whom PostgreSQL knows, are
     looked for once, which takes ten seconds where one died without a word.
 
     Args:
-        url: Of its storage.
         study: What nobody may drive.
-        folder: Of the study, on this machine.
 
     Raises:
         StudyError: if the study is in use; names by whom.
     """
+    folder, url = files_of(study).own, url_of(study)
     with only_driver(folder, study.study_name) if folder.exists() else nullcontext():
-        if _is_shared(url):
+        if url is not None and _is_shared(url):
             with Store(url):
                 pass  # our tables are there now
             driver = living_driver(url, study._study_id)  # noqa: SLF001 -- Optuna has no public way

@@ -79,7 +79,7 @@ def rename(storage: RDBStorage, name: str, new: str) -> None:
         raise StudyError(f"Cannot rename '{name}': '{folder}' is there already. Choose another name.")
     with Store(storage.url):  # our tables are there now
         pass
-    with unused(storage.url, study, old), told(storage.url), storage.engine.begin() as connection:
+    with unused(study), told(storage.url), storage.engine.begin() as connection:
         _write_name(connection, study, new, str(folder) if files.where == str(old) else files.where)
         if folder != old and old.exists():
             old.rename(folder)  # last before the commit: fails as a whole or not at all
@@ -95,7 +95,7 @@ def delete(storage: RDBStorage, name: str) -> None:
     files = files_of(study)
     folder = files.own
     files.check()  # before anything goes: can the rest be removed?
-    with unused(storage.url, study, folder):
+    with unused(study):
         optuna.delete_study(study_name=study.study_name, storage=storage)
         with Store(storage.url) as store:
             store.forget_exports(study.study_name)

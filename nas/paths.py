@@ -31,8 +31,9 @@ def absolute_path(text: str, option: str) -> Path:
             f"Cannot use {option} '{text.partition('://')[0]}://...': a URL is not read. Expected the path "
             f"of a file or folder; on a cluster, of one that all nodes share."
         )
+    path = expanded(text)
     try:
-        path = expanded(text).resolve()
+        path = path.resolve()
         path.exists()
     except (OSError, RuntimeError, ValueError) as error:
         raise InvalidValueError(

@@ -17,7 +17,7 @@ from nas.files.study_files import trial_place
 from nas.files.working import run_kept
 from nas.joining import unused
 from nas.retrained import Retrained, final, ranked, remember
-from nas.study import delivered, images_of, settings_of, url_of
+from nas.study import delivered, images_of, settings_of
 from nas.study_images import image_cache_of, images_for
 from search_spaces.architecture import Architecture
 from search_spaces.errors import InvalidValueError, StudyError
@@ -107,9 +107,8 @@ def retrain(
         DataError: if its images have changed.
         TrainingError: if no training reaches its end.
     """
-    own = files_of(study).own
-    own.mkdir(parents=True, exist_ok=True)  # the lock lies there
-    with unused(url_of(study) or "sqlite://", study, own):
+    files_of(study).own.mkdir(parents=True, exist_ok=True)  # the lock lies there
+    with unused(study):
         work = _Work(study, recipe, from_weights=from_weights, device=device, threads=threads, told=told)
         compared = work.compared(networks) if len(networks) > 1 else ()
         first = compared[0].trial if compared else networks[0].trial

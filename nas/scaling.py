@@ -13,7 +13,7 @@ from dashboards.notes import amount
 from nas import record
 from nas.factors.evidence import Evidence, of_study
 from nas.factors.front import front_of
-from nas.finding import FoundNetwork, find_network
+from nas.finding import FoundNetwork, find_network, is_there
 from nas.rules import RULES, Base, Rule
 from nas.samplers._beliefs import inputs
 from nas.storage.opening import open_storage
@@ -23,7 +23,6 @@ from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.counting import Costs, count
 from search_spaces.errors import ArchitectureError, BudgetError, InvalidValueError, NothingFitsError
-from search_spaces.paths import expanded
 from search_spaces.published import references
 
 VERSION: Final = 1
@@ -109,7 +108,7 @@ def find_with_study(text: str, url: str) -> tuple[FoundNetwork, optuna.Study | N
         UserError: if nothing is called so.
     """
     found = find_network(text, url)
-    if text in references() or expanded(text).exists():
+    if text in references() or is_there(text):
         return found, None
     return found, find(open_storage(url), split_network(found.name)[0])
 

@@ -8,6 +8,7 @@ from sqlalchemy import make_url
 
 from nas.files.address import is_url
 from nas.study_name import IMAGES
+from search_spaces.paths import expanded
 
 _RUNS: Final = "nas-runs"
 
@@ -36,4 +37,4 @@ def image_cache(folder: str) -> Path:
     if not is_url(folder):
         return Path(folder).parent / IMAGES
     caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(caches).expanduser() / "nas" / IMAGES
+    return expanded(caches) / "nas" / IMAGES
