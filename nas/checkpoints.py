@@ -48,11 +48,11 @@ class Checkpoints:
         contenders = [*self._best, *(t for t in ended if t.number not in self._seen)]
         self._seen.update(t.number for t in ended)
         whole = [n.trial for n in networks_of(self._study, contenders) if n.state in {"complete", "pruned"}]
-        kept = set(whole[: self._kept])
+        kept, before = set(whole[: self._kept]), {t.number for t in self._best}
         self._best = [t for t in contenders if t.number in kept]
         try:
             there = self._files.sizes("trials") if all_over else None  # one look instead of thousands
-            for trial in contenders:
+            for trial in (t for t in contenders if t.number not in kept & before):  # those are cleared
                 self._try_to_clear(trial, kept=trial.number in kept, there=there)
         except FilesError as error:
             _log.warning("Checkpoints that are not needed may be left: %s", error)

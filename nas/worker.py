@@ -53,12 +53,12 @@ def train_on_worker(config: dict[str, Any]) -> None:
 
 def _refusal(config: dict[str, Any]) -> dict[str, str] | None:
     """Return what is reported where this node differs from the driver's machine, None if it does not."""
+    if "expected" not in config:
+        return None
     import ray  # noqa: PLC0415 -- see above
 
     from nas.cluster import difference  # noqa: PLC0415
 
-    if "expected" not in config:
-        return None
     reason = difference(config["expected"], _facts())
     if reason is None:
         return None

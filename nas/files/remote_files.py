@@ -26,6 +26,7 @@ class RemoteFiles(StudyFiles):
     def __init__(self, url: str, own: Path) -> None:
         super().__init__(url, own)
         self._folder = RemoteFolder(url)
+        self._artifacts = RemoteArtifacts(url)
 
     @override
     def check(self) -> None:
@@ -74,8 +75,8 @@ class RemoteFiles(StudyFiles):
 
     @override
     def artifact_id(self, trial: int, file: str) -> str | None:
-        return RemoteArtifacts(self.where).id_of(trial, file)
+        return self._artifacts.id_of(trial, file)
 
     @override
     def artifacts(self) -> ArtifactPlace:
-        return RemoteArtifacts(self.where)
+        return self._artifacts

@@ -1,6 +1,5 @@
 """Trains a trial whose files lie behind a URL: here, with everything put there epoch by epoch."""
 
-import logging
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,6 @@ from trials.fence import ATTEMPT, check_attempt
 from trials.result import EpochResult
 from trials.trainable import CHECKPOINT, WEIGHTS, run_trial
 
-_log = logging.getLogger(__name__)
 T = TypeVar("T")
 _SAVED = (CHECKPOINT, WEIGHTS + CHECKSUM, WEIGHTS)  # weights last: whoever sees them can check them
 
@@ -57,7 +55,7 @@ class _Kept:
 
     def __init__(self, url: str, scratch: Path, attempt: str | None) -> None:
         self._remote, self._scratch, self._attempt = RemoteFolder(url), scratch, attempt
-        self._patient = Patience(_log.warning, lambda: False)
+        self._patient = Patience(lambda _: None, lambda: False)  # it logs what it does
         self._put: dict[str, tuple[int, int]] = {}
 
     def bring(self) -> None:

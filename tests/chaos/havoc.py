@@ -109,7 +109,7 @@ def victims(process, kind):
     if kind == "driver":
         return [process.pid]
     marks = {"worker": "ray::ImplicitFunc", "raylet": "raylet/raylet", "head": "gcs_server"}
-    return [pid for pid, words in below(process.pid) if words.startswith(marks[kind]) or marks[kind] in words]
+    return [pid for pid, words in below(process.pid) if marks[kind] in words]
 
 
 def kill(pid):
