@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from nas.factors.evidence import region_of
 from nas.problem import problem_of
 from nas.samplers import Earlier
-from nas.samplers._history import read
+from nas.samplers._history import Histories
 from nas.storage.opening import open_storage
 from nas.study import find, settings_of
 from search_spaces.budget import Budget
@@ -46,7 +46,7 @@ def take(url: str, name: str, earlier: str, prices: Prices) -> Record:
     study = find(storage, earlier)
     budgets = list(settings_of(study).budgets)
     region = region_of(problem_of(prices, [], seed=0))
-    history = read(study, optuna.trial.create_trial(state=TrialState.RUNNING), region)
+    history = Histories(region).read(study, optuna.trial.create_trial(state=TrialState.RUNNING))
     networks = len(np.unique(history.trials))
     if networks < LEAST:
         raise StudyError(

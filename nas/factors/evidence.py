@@ -13,7 +13,7 @@ from nas.problem import problem_of
 from nas.samplers import Problem
 from nas.samplers._beliefs import inputs
 from nas.samplers._grid import Column, Grid, Rows
-from nas.samplers._history import read
+from nas.samplers._history import Histories
 from nas.samplers._proposal import Proposer
 from nas.samplers._region import Region
 from nas.study import images_of, settings_of, space_of
@@ -127,7 +127,7 @@ def of_trials(
 ) -> Evidence:
     """Return what the trials of any study with one objective tell of a region."""
     nobody = optuna.trial.create_trial(state=TrialState.RUNNING)
-    history = read(study, nobody, region)
+    history = Histories(region).read(study, nobody)
     return Evidence(
         study=study.study_name,
         space=space,

@@ -13,7 +13,7 @@ from typing_extensions import override
 from nas.samplers import Problem
 from nas.samplers._design import unseen
 from nas.samplers._grid import Column, Grid, Rows
-from nas.samplers._history import History, read
+from nas.samplers._history import Histories, History
 from nas.samplers._region import Region
 
 
@@ -40,6 +40,7 @@ class FittingSampler(BaseSampler, ABC):
             problem.canonical,
             problem.draw,
         )
+        self._histories: Final = Histories(self.region)
 
     @abstractmethod
     def liked(self, rng: np.random.Generator, study: Study, trial: FrozenTrial, history: History) -> Rows:
@@ -56,7 +57,7 @@ class FittingSampler(BaseSampler, ABC):
         if not search_space:
             return {}
         rng = self._generator(trial)
-        history = read(study, trial, self.region)
+        history = self._histories.read(study, trial)
         liked = self.region.canonical(self.liked(rng, study, trial, history))
         fitting = unseen(liked[self.region.fits(liked)], history.seen)
         row = fitting[:1] if len(fitting) else self._nearest(rng, liked[:1], history)

@@ -20,7 +20,7 @@ from nas.samplers import Earlier, Params, Problem
 from nas.samplers._design import next_start, vouched_start
 from nas.samplers._earlier import learnt
 from nas.samplers._grid import Column, Grid, Rows
-from nas.samplers._history import POINT, History, announced, read
+from nas.samplers._history import POINT, Histories, History
 from nas.samplers._proposal import Fit, Proposer
 from nas.samplers._region import Batch, Region
 from search_spaces.errors import InvalidValueError
@@ -79,7 +79,7 @@ class FactorGPSampler(BaseSampler):
         self._n_startup_trials: Final = n_startup_trials
         self._factors, self._canonical, self._draw = factors_batch, canonical, draw
         self._earlier: Final = earlier
-        self._latest: tuple[dict[str, BaseDistribution], Params, Proposer] | None = None
+        self._latest: tuple[dict[str, BaseDistribution], Params, Proposer, Histories] | None = None
 
     @override
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -92,19 +92,19 @@ class FactorGPSampler(BaseSampler):
     ) -> dict[str, Any]:
         if not search_space:
             return {}
-        proposer = self._proposer(study, trial, search_space)
+        proposer, histories = self._proposer(study, trial, search_space)
         rng = np.random.default_rng(np.random.SeedSequence([self._seed, trial.number]))
         fit = _latest_fit(study, trial)
-        history = read(study, trial, proposer.region)
+        history = histories.read(study, trial)
         row = self._next(rng, proposer, history, study, trial, fit)
         for _ in range(_RETRIES):
             _tell(study, trial, POINT, row[0].tolist())
             if row[0].tobytes() in history.seen:
                 break  # there is no other point left
-            if row[0].tobytes() not in announced(study, trial, proposer.region, history):
+            if row[0].tobytes() not in histories.announced(study, trial, history):
                 break
             # Another worker announced the same point: both choose again, each by its own generator.
-            history = read(study, trial, proposer.region)
+            history = histories.read(study, trial)
             row = self._next(rng, proposer, history, study, trial, fit)
         return proposer.region.grid.decode(row)[0]
 
@@ -154,7 +154,8 @@ class FactorGPSampler(BaseSampler):
 
     def _proposer(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> Proposer:
+    ) -> tuple[Proposer, Histories]:
+        """Return what chooses the next point of a search space, and what reads its studies."""
         space = self._space if self._space is not None else _recent_space(study, trial)
         constants = {n: _only(n, d) for n, d in space.items() if d.single()}
         if self._latest is None or self._latest[:2] != (search_space, constants):
@@ -169,8 +170,9 @@ class FactorGPSampler(BaseSampler):
                 self._draw,
                 None if told is None else told.expects,
             )
-            self._latest = (dict(search_space), constants, Proposer.of(region, self._seed, told))
-        return self._latest[2]
+            proposer = Proposer.of(region, self._seed, told)
+            self._latest = (dict(search_space), constants, proposer, Histories(region))
+        return self._latest[2:]
 
 
 def SAMPLER(problem: Problem) -> BaseSampler:  # noqa: N802
