@@ -22,8 +22,8 @@ VERSION: Final = 1
 _SSH: Final = re.compile(r"ssh://(?P<address>[^/?\s]+)/?(?:\?(?P<options>\S*))?")
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*")
 _FORMS: Final = (
-    "cpu, cuda, a kind with options such as cpu:threads=2,dtype=int8, ssh://user@host, command:PROGRAM, "
-    "or a name in targets.yaml"
+    "cpu, cuda, a kind with options such as cpu:threads=2,dtype=int8, ssh://user@host, node:ADDRESS, "
+    "command:PROGRAM, or a name in targets.yaml"
 )
 
 
@@ -32,7 +32,7 @@ def find_target(text: str, file: Path = TARGETS_FILE) -> TargetSpec:
 
     Args:
         text: ``cpu``, ``cpu:threads=2,dtype=int8``, ``ssh://user@host:port?threads=4``,
-            ``command:./time.sh``, or a name in `file`.
+            ``node:10.0.0.7``, ``command:./time.sh``, or a name in `file`.
         file: The user's own targets; it need not exist.
 
     Raises:
@@ -46,9 +46,9 @@ def find_target(text: str, file: Path = TARGETS_FILE) -> TargetSpec:
         options = (ssh["options"] or "").replace("&", ",")
         return TargetSpec(name=text, kind="ssh", address=ssh["address"], options=_options(text, options))
     kind, _, rest = text.partition(":")
-    if kind == "command" and rest:
-        return TargetSpec(name=text, kind="command", address=rest)
-    if kind not in TARGETS or kind in {"command", "ssh"}:
+    if kind in {"command", "node"} and rest:
+        return TargetSpec(name=text, kind=kind, address=rest)
+    if kind not in TARGETS or kind in {"command", "node", "ssh"}:
         raise UnknownNameError.of("target", text, [*TARGETS, *named])
     return TargetSpec(name=text, kind=kind, options=_options(text, rest))
 

@@ -13,6 +13,15 @@ Storage: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+Address: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="RAY",
+        help="Ray cluster that is running; none by default.",
+        show_default=False,
+    ),
+]
 Study: TypeAlias = Annotated[
     str | None,
     typer.Argument(metavar="STUDY", help="A study; the latest one by default.", show_default=False),

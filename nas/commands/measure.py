@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nas.commands._options import Json, Storage
+from nas.commands._options import Address, Json, Storage
 
 
 def COMMAND(  # noqa: N802
@@ -18,7 +18,11 @@ def COMMAND(  # noqa: N802
     ],
     on: Annotated[
         str,
-        typer.Option("--on", metavar="TARGET", help="cpu, cuda, ssh://user@host, or a name in targets.yaml."),
+        typer.Option(
+            "--on",
+            metavar="TARGET",
+            help="cpu, cuda, ssh://user@host, node:ADDRESS in a Ray cluster, or a name in targets.yaml.",
+        ),
     ] = "cpu",
     layers: Annotated[
         bool, typer.Option("--layers", help="Show where the time goes, block by block.", show_default=False)
@@ -27,6 +31,7 @@ def COMMAND(  # noqa: N802
         Path | None,
         typer.Option("--to", metavar="FILE", help="With --layers: write the roofline as HTML."),
     ] = None,
+    address: Address = None,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
@@ -39,17 +44,17 @@ def COMMAND(  # noqa: N802
     Example: nas measure mobilenet_v2_1.0_224 --on cpu --layers --to roofline.html
     """
     if layers or to is not None:
-        _layers(network, on, to, storage, as_json=json)
+        _layers(network, on, to, address, storage, as_json=json)
     else:
-        _whole(network, on, storage, as_json=json)
+        _whole(network, on, address, storage, as_json=json)
 
 
-def _whole(network: str, on: str, storage: str | None, *, as_json: bool) -> None:
+def _whole(network: str, on: str, address: str | None, storage: str | None, *, as_json: bool) -> None:
     import json
 
     from nas import api
 
-    name, latency = api.measure(network, on=on, storage=storage)
+    name, latency = api.measure(network, on=on, address=address, storage=storage)
     if as_json:
         typer.echo(json.dumps({"version": 1, "network": name, **latency.to_json()}, indent=2))
         return
@@ -61,7 +66,9 @@ def _whole(network: str, on: str, storage: str | None, *, as_json: bool) -> None
         typer.echo(f"  {condition:<14}{value}")
 
 
-def _layers(network: str, on: str, to: Path | None, storage: str | None, *, as_json: bool) -> None:
+def _layers(
+    network: str, on: str, to: Path | None, address: str | None, storage: str | None, *, as_json: bool
+) -> None:
     import json
 
     from dashboards.figures import layer_times
@@ -72,7 +79,7 @@ def _layers(network: str, on: str, to: Path | None, storage: str | None, *, as_j
 
     if to is not None and not to.resolve().parent.is_dir():
         raise InvalidValueError(f"Cannot write '{to}': expected a file in a folder that exists.")
-    name, times = api.measure_layers(network, on=on, storage=storage)
+    name, times = api.measure_layers(network, on=on, address=address, storage=storage)
     if to is not None:
         layer_times.draw(times, name).write_html(to, include_plotlyjs=True)
     if as_json:

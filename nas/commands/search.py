@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from nas.commands._options import Json, Storage
+from nas.commands._options import Address, Json, Storage
 
 
 def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
@@ -66,15 +66,7 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
             show_default=False,
         ),
     ] = None,
-    address: Annotated[
-        str | None,
-        typer.Option(
-            "--address",
-            metavar="RAY",
-            help="Ray cluster that is running; none by default.",
-            show_default=False,
-        ),
-    ] = None,
+    address: Address = None,
     storage_path: Annotated[
         str,
         typer.Option(

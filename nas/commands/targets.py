@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from nas.commands._options import Json
+from nas.commands._options import Address, Json
 
 
-def COMMAND(json: Json = False) -> None:  # noqa: N802
+def COMMAND(address: Address = None, json: Json = False) -> None:  # noqa: N802
     """List the devices on which latency can be measured.
 
-    Each is asked whether it answers. Devices of your own are named in a targets.yaml in the working folder.
+    Each is asked whether it answers. Devices of your own are named in a targets.yaml in the working folder;
+    nodes of a Ray cluster among them answer with --address.
 
     Example: nas targets
     """
@@ -18,7 +19,7 @@ def COMMAND(json: Json = False) -> None:  # noqa: N802
 
     from nas import api
 
-    found = api.targets()
+    found = api.targets(address=address)
     if json:
         typer.echo(json_format.dumps({"version": 1, "targets": found}, indent=2))
         return

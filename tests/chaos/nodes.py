@@ -1,5 +1,6 @@
 """Ray clusters made of ordinary processes on this machine, whose nodes can be killed and cut off."""
 
+import json
 import os
 import secrets
 import shutil
@@ -79,7 +80,7 @@ class Nodes:
         """Return the words before a command that is to run on a node."""
         return ["ip", "netns", "exec", self._space(number)] if self._networks else []
 
-    def start(self, number, *, cpus=1, environment=None):
+    def start(self, number, *, cpus=1, resources=None, environment=None):
         """Start a node, number 1 the head first, and return when it has joined."""
         if self._networks and number not in self._linked:
             self._link(number)
@@ -96,7 +97,7 @@ class Nodes:
                     *(str(Path(sys.executable).with_name("ray")), "start", *where, "--block"),
                     *("--node-ip-address", self.at(number), "--num-cpus", str(cpus), "--num-gpus", "0"),
                     *("--include-dashboard", "false") * (number == 1),
-                    *("--object-store-memory", "100000000"),
+                    *("--resources", json.dumps(resources or {}), "--object-store-memory", "100000000"),
                 ],
                 env=self.environment | (environment or {}),
                 stdout=out,

@@ -1,0 +1,104 @@
+"""Latency measured on a node of a real Ray cluster that has no slot for trainings."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.havoc import furnish
+from tests.chaos.nodes import Nodes
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with Nodes() as nodes:
+        nodes.start(1, cpus=1)
+        nodes.start(2, cpus=0, resources={"board": 1})
+        yield nodes
+
+
+@pytest.fixture
+def nas(cluster, tmp_path):
+    """Return a function that runs nas beside the cluster and returns its status and what it said."""
+
+    def run(*words, address=True):
+        given = ["--address", cluster.address] * address
+        ended = subprocess.run(
+            [sys.executable, "-m", "nas", *words, *given],
+            cwd=tmp_path,
+            env=cluster.environment | {"PYTHONPATH": str(Path.cwd())},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=170,
+        )
+        return ended.returncode, ended.stdout, ended.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("called", ["board", "its address"])
+def test_a_network_is_timed_on_the_node_that_is_named(cluster, nas, called):
+    name = f"node:{cluster.at(2) if called == 'its address' else called}"
+    status, out, err = nas("measure", "tinynet_e_106", "--on", name, "--json")
+    assert status == 0, err
+    found = json.loads(out)
+    assert 0 < found["low_ms"] <= found["median_ms"] <= found["high_ms"]
+    assert found["conditions"]["target"] == name
+    assert {"device", "runtime", "version", "threads", "drift"} <= set(found["conditions"])
+
+
+def test_a_node_with_a_name_of_ones_own_answers_and_times_layers(nas, tmp_path):
+    (tmp_path / "targets.yaml").write_text(
+        "version: 1\ntargets:\n  pixel: {kind: node, address: board, dtype: int8}\n"
+    )
+    status, out, err = nas("targets", "--json")
+    assert status == 0, err
+    told = json.loads(out)["targets"]
+    assert told["pixel"]["runtime"] == "onnxruntime"
+    status, out, err = nas("measure", "tinynet_e_106", "--on", "pixel", "--layers", "--json")
+    assert status == 0, err
+    assert json.loads(out)["conditions"]["dtype"] == "int8"
+
+
+@pytest.mark.parametrize(
+    ("words", "address", "expected"),
+    [
+        (("measure", "tinynet_e_106", "--on", "node:board"), False, "Give --address"),
+        (("measure", "tinynet_e_106", "--on", "node:nowhere"), True, "No node of the Ray cluster is called"),
+    ],
+)
+def test_a_node_that_is_not_there_is_named_in_one_line(nas, words, address, expected):
+    status, out, err = nas(*words, address=address)
+    assert (status, out) == (2, "")
+    assert expected in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_node_that_cannot_time_says_why(nas, tmp_path):
+    (tmp_path / "targets.yaml").write_text(
+        "version: 1\ntargets:\n"
+        "  bare: {kind: node, address: board, python: 'false'}\n"
+        "  slow: {kind: node, address: board, provider: NoSuchProvider}\n"
+    )
+    status, _, err = nas("measure", "tinynet_e_106", "--on", "bare")
+    assert status == 2
+    assert "could not run the timing (status 1)" in err
+    status, _, err = nas("measure", "tinynet_e_106", "--on", "slow")
+    assert status == 2
+    assert "NoSuchProvider" in err
+
+
+def test_a_search_trains_what_keeps_a_latency_on_the_node(nas, tmp_path):
+    furnish(tmp_path)
+    files = ("--space", "tiny.yaml", "--data", "tiny.npz", "--recipe", "short.yaml")
+    budgets = ("--budget", "8M-MACs", "--budget", "50ms@node:board")
+    status, out, err = nas("search", *budgets, *files, "--sampler", "random", "--trials", "1", "--json")
+    assert status == 0, err
+    best = json.loads(out)["networks"][0]
+    assert best["state"] == "complete"
+    assert 0 < best["latency_ms"]["node:board"] < 50

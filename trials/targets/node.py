@@ -1,0 +1,113 @@
+"""A node of the Ray cluster that this process has joined: ``node:10.0.0.7`` or ``node:pixel``.
+
+Its address as Ray has it, or a resource that it was started with: ``ray start --address=HEAD:6379
+--num-cpus 0 --resources '{"pixel": 1}'``. There it needs onnxruntime in the Python that runs Ray; it need
+not have this package.
+
+Options: ``threads`` and ``dtype`` as for cpu; ``provider`` of ONNX Runtime there; ``python``, another
+program there; ``time_limit_s``, how long to wait.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from typing_extensions import override
+
+from search_spaces.errors import TargetError
+from trials.agent_target import AgentTarget, last_line
+from trials.latency import Condition
+from trials.targets import Job
+
+_SHARE: Final = 0.001  # of the resource: it only says where; the agent's lock keeps measurements apart
+_STARTS_S: Final = 30  # for which Python and Ray may take to start there
+
+
+class Node(AgentTarget):
+    """Runs networks on a node of a Ray cluster, one task for each measurement."""
+
+    defaults: Mapping[str, Condition] = {**AgentTarget.defaults, "python": ""}
+
+    @override
+    def name(self, job: Job) -> str:
+        return f"node:{job.address}"
+
+    @override
+    def run(self, job: Job, files: Mapping[str, bytes], options: str) -> str:
+        import ray  # noqa: PLC0415 -- a second, and other targets need none
+        from ray.exceptions import GetTimeoutError, RayError  # noqa: PLC0415
+
+        resource = self._resource(job)
+        limit_s = int(str(job.options["time_limit_s"])) + _STARTS_S
+        task = ray.remote(num_cpus=0, max_retries=0, resources={resource: _SHARE})(_agent())
+        asked = task.remote(dict(files), options, str(job.options["python"]), limit_s)
+        try:
+            status, printed, complaints = ray.get(asked, timeout=limit_s)
+        except GetTimeoutError as error:
+            ray.cancel(asked, force=True)
+            raise TargetError(
+                f"The target '{self.name(job)}' did not answer within {limit_s} s. Raise time_limit_s if it "
+                f"needs longer."
+            ) from error
+        except RayError as error:
+            raise TargetError(
+                f"The target '{self.name(job)}' went away: {last_line(str(error))}. Is its node running?"
+            ) from error
+        if status:
+            raise TargetError(
+                f"The target '{self.name(job)}' could not run the timing (status {status}): "
+                f"{last_line(complaints)}. Expected Python 3.10 with onnxruntime there."
+            )
+        return str(printed)
+
+    def _resource(self, job: Job) -> str:
+        """Return what Ray places a task on this node by.
+
+        Raises:
+            TargetError: if no cluster was joined, or no node that lives is called so.
+        """
+        import ray  # noqa: PLC0415 -- see above
+
+        if not ray.is_initialized():
+            raise TargetError(
+                f"The target '{self.name(job)}' is a node of a Ray cluster: expected to be told which "
+                f"cluster. Give --address."
+            )
+        offered: set[str] = set().union(*(n["Resources"] for n in ray.nodes() if n["Alive"]))
+        for resource in (job.address, f"node:{job.address}"):
+            if job.address and resource in offered:
+                return resource
+        known = sorted(r.removeprefix("node:") for r in offered if r.startswith("node:") and "__" not in r)
+        raise TargetError(
+            f"No node of the Ray cluster is called '{job.address}': expected the address of one "
+            f"({', '.join(known)}) or a resource that it was started with, ray start --resources "
+            f"'{json.dumps({job.address or 'pixel': 1})}'."
+        )
+
+
+def _agent() -> Any:
+    """Return what runs there: a function of its own, which Ray then sends as source."""
+
+    def run_agent(files: dict[str, bytes], options: str, python: str, limit_s: int) -> tuple[int, str, str]:
+        import subprocess  # noqa: PLC0415 -- what runs elsewhere brings what it needs
+        import sys  # noqa: PLC0415
+        import tempfile  # noqa: PLC0415
+        from pathlib import Path  # noqa: PLC0415
+
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in files.items():
+                Path(folder, name).write_bytes(content)
+            ended = subprocess.run(
+                [python or sys.executable, "agent.pyz", options],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=limit_s,
+                check=False,
+            )
+        return ended.returncode, ended.stdout, ended.stderr
+
+    return run_agent
+
+
+TARGET: Final = Node()
