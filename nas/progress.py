@@ -60,6 +60,8 @@ class Progress:
         self._running: dict[int, _Running] = {}
         self._counts = {"complete": 0, "pruned": 0, "fail": 0}
         self._seconds: list[float] = []  # what each trained network took
+        self._first_s: float | None = None  # when the first training of this start began
+        self._here: list[float] = []  # what each training that ended since took of it
         self._best: tuple[float, int] | None = None
         self._wanted = 0
         self._slots = 1
@@ -131,7 +133,9 @@ class Progress:
     def started(self, network: Network, *, resumed: bool) -> None:
         """Note that a training began, or goes on after a crash."""
         with self._lock:
-            self._running[network.trial] = _Running(network, network.curve, self._clock())
+            now_s = self._clock()
+            self._first_s = now_s if self._first_s is None else self._first_s
+            self._running[network.trial] = _Running(network, network.curve, now_s)
         if resumed:
             self.say(f"#{network.trial} goes on from its checkpoint")
 
@@ -146,6 +150,7 @@ class Progress:
             running = self._running.pop(trial)
             self._counts[state] += 1
             last = running.epochs[-1] if running.epochs else None
+            self._here.append(min(running.spent_s, self._clock() - running.began_s))
             if state != "fail":
                 self._seconds.append(running.spent_s)
             if state == "complete" and last is not None:
@@ -186,7 +191,16 @@ class Progress:
             return None
         mean_s = sum(self._seconds) / len(self._seconds)
         begun_s = sum(min(running.spent_s, mean_s) for running in self._running.values())
-        return max(0.0, mean_s * networks - begun_s) / self._slots
+        return max(0.0, (mean_s + self._between_s()) * networks - begun_s) / self._slots
+
+    def _between_s(self) -> float:
+        """Return the seconds that a slot waits between trainings: proposing, measuring, starting."""
+        if self._first_s is None or len(self._here) < _KNOWN_ENOUGH:
+            return 0.0
+        now_s = self._clock()
+        running_s = sum(now_s - running.began_s for running in self._running.values())
+        waited_s = self._slots * (now_s - self._first_s) - running_s - sum(self._here)
+        return max(0.0, waited_s) / len(self._here)
 
     def _left(self) -> str:
         """Return the progress and the time left in words."""

@@ -67,6 +67,18 @@ def test_a_terminal_shows_what_runs_with_rung_accuracy_macs_and_latency():
         assert cell in shown
 
 
+def test_the_time_left_counts_what_passes_between_trainings():
+    progress, text, clock = displayed()
+    progress._wanted, progress._slots = 8, 1
+    for i in range(4):
+        clock.now_s += 20.0  # nothing trains meanwhile
+        progress.started(network(i, state="running", epochs=0), resumed=False)
+        clock.now_s += 10.0
+        progress.epoch(i, Epoch(epoch=2, accuracy=0.5, standard_error=0.01, seconds=10.0))
+        progress.ended(i, "complete", None)
+    assert "4/8, about 1 min 40 s left" in text.getvalue()  # (10 + 3 * 20 / 4) * 4
+
+
 @pytest.mark.parametrize(("seconds", "told"), [(30.0, "30 s left"), (90.0, "1 min 30 s left")])
 def test_the_time_left_comes_from_the_networks_already_trained(seconds: float, told: str):
     progress, _, clock = displayed()
