@@ -30,6 +30,7 @@ from nas.background import in_background
 from nas.latency_check import StoppedError
 from nas.limits import CutShortError, Limits
 from nas.proposals import EnoughError, Proposals
+from nas.room import Room
 from nas.storage.patience import Patience, is_full, is_outage
 from nas.telling import Telling
 from nas.watcher import Watcher
@@ -58,6 +59,7 @@ class Bridge(Searcher, tune.Stopper):
         study: Where everything is written.
         proposals: The next networks.
         configure: A trial number and its network to what the worker is told.
+        room: How many trainings may run side by side.
         limits: When the search ends.
         watcher: Who is told what happens.
         attachments: Where files of trainings are shown; None for nowhere.
@@ -70,6 +72,7 @@ class Bridge(Searcher, tune.Stopper):
         study: optuna.Study,
         proposals: Proposals,
         configure: Callable[[int, Architecture], dict[str, Any]],
+        room: Room,
         limits: Limits,
         watcher: Watcher,
         attachments: Attachments | None = None,
@@ -81,6 +84,7 @@ class Bridge(Searcher, tune.Stopper):
         self._storage = study._storage  # noqa: SLF001 -- Optuna has no public way to write without a tell
         self._proposals = proposals
         self._configure = configure
+        self._room = room
         self._limits = limits
         self._watcher = watcher
         self._attachments = attachments
@@ -127,6 +131,8 @@ class Bridge(Searcher, tune.Stopper):
         """Return what to train next, None to be asked again soon, or that nothing is left."""
         if self._ending():
             return self._idle()
+        if len(self._live) >= self._room.count:
+            return None
         if self._pending is None:
             if time.monotonic() < self._ask_again_s:
                 return None

@@ -44,6 +44,7 @@ from nas.limits import CutShortError, Limits
 from nas.slots import Slots
 from nas.worker import train_on_worker
 
+_MOST: Final = 10_000  # trainings side by side, more than any cluster has room for
 _LEAVING_S: Final = 10.0  # for which Tune may take to stop the trainings
 _SHUTDOWN_S: Final = 5.0
 _TICK_S: Final = 0.1
@@ -77,7 +78,7 @@ def drive(
             tune_config=tune.TuneConfig(
                 search_alg=bridge,
                 num_samples=-1,
-                max_concurrent_trials=slots.count,
+                max_concurrent_trials=_MOST,  # the bridge knows how many there is room for
                 # Kept workers would keep their place on a cluster until the search ends; others use it too.
                 reuse_actors=cluster is None,
                 trial_dirname_creator=lambda trial: str(trial.trial_id),

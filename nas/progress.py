@@ -126,6 +126,12 @@ class Progress:
         )
         self.say(f"Study    {plan.name} (seed {plan.settings.seed})")
 
+    def make_room(self, count: int) -> None:
+        """Note that another number of trainings runs side by side from now on, and say so."""
+        with self._lock:
+            self._slots = count
+        self.say(f"The nodes of the cluster have room for {count} trainings now")
+
     def say(self, line: str) -> None:
         """Show one line that stays."""
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)

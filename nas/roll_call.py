@@ -30,6 +30,7 @@ class RollCall(threading.Thread):
         images: Where the images are.
         told: Called with what happens, in words.
         lost: Called with why no training can go on, if every node that is left is one that cannot train.
+        changed: Called with the nodes that can train, every few seconds.
     """
 
     def __init__(
@@ -41,10 +42,11 @@ class RollCall(threading.Thread):
         *,
         told: Callable[[str], None],
         lost: Callable[[ClusterError], None],
+        changed: Callable[[list[Node]], None],
     ) -> None:
         super().__init__(name="roll call", daemon=True)
         self._cluster, self._slots, self._folder, self._images = cluster, slots, folder, images
-        self._told, self._lost = told, lost
+        self._told, self._lost, self._changed = told, lost, changed
         self._sign = ""
         self._asked: set[str] = set()
         self._idle_s = 0.0
@@ -68,7 +70,9 @@ class RollCall(threading.Thread):
                 able = self._cluster.able(self._slots)
                 for key, reason in self._ask([n for n in able if n.key not in self._asked]).items():
                     self.refuse(key, reason)
-                self._check_able()
+                able = self._cluster.able(self._slots)
+                self._changed(able)
+                self._check_able(able)
             except Exception:  # the head may be busy or gone, which `ClusterWatch` sees
                 _log.info("The cluster did not list its nodes.", exc_info=True)
 
@@ -83,9 +87,9 @@ class RollCall(threading.Thread):
         self._asked.update(node.key for node in nodes)
         return found
 
-    def _check_able(self) -> None:
+    def _check_able(self, able: list[Node]) -> None:
         """Say when no node has been able to train for a while, and give up where none will be."""
-        if self._cluster.able(self._slots):
+        if able:
             self._idle_s = 0.0
             return
         before, self._idle_s = self._idle_s, self._idle_s + _TICK_S

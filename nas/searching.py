@@ -15,7 +15,7 @@ from nas import record
 from nas.attaching import Attachments
 from nas.bridge import Bridge
 from nas.checkpoints import Checkpoints
-from nas.cluster import Cluster
+from nas.cluster import Cluster, Node
 from nas.driver import drive, leaving_on_signals
 from nas.earlier import keep
 from nas.files.opening import files_of
@@ -29,6 +29,8 @@ from nas.progress import Progress
 from nas.proposals import Proposals
 from nas.request import keep_request
 from nas.roll_call import RollCall
+from nas.room import Room
+from nas.slots import room_on
 from nas.storage.opening import open_storage
 from nas.storage.store import Store
 from nas.study import begin, keep_space, result_of
@@ -182,12 +184,14 @@ def _train(
         failures=max(3, plan.trials // 4),
         deadline=None if plan.hours is None else time.monotonic() + 3600 * plan.hours,
     )
+    room = Room(plan.slots.count)
     attachments = Attachments.of(study)
     checkpoints = Checkpoints(study, files, kept=plan.keep_checkpoints)
     bridge = Bridge(
         study,
         proposals,
         lambda n, a: _told(plan, files, n, a) | (cluster.told() if cluster else {}),
+        room,
         limits,
         progress,
         attachments,
@@ -195,10 +199,9 @@ def _train(
         after_end=checkpoints.sweep,
     )
     callbacks = [TensorBoard(files.own)] if plan.log_to == "tensorboard" else []
-    began = time.monotonic()
     with ExitStack() as stack:
         if cluster is not None:
-            stack.enter_context(_roll_call(plan, files, cluster, bridge, progress))
+            stack.enter_context(_roll_call(plan, files, cluster, room, bridge, progress))
         stack.enter_context(leaving_on_signals(limits, progress.say))
         stack.enter_context(progress)
         drive(bridge, plan.slots, folder=files.own, cluster=cluster, callbacks=callbacks)
@@ -215,14 +218,20 @@ def _train(
         result = ending.known(study, interrupted=interrupted)
     else:
         result = ending.settled(plan, study, interrupted=interrupted)
-    overhead = 1.0 - bridge.busy_s / (plan.slots.count * (time.monotonic() - began))
-    return replace(result, overhead=max(0.0, overhead))
+    return replace(result, overhead=max(0.0, 1.0 - bridge.busy_s / room.offered_s))
 
 
 def _roll_call(
-    plan: Plan, files: StudyFiles, cluster: Cluster, bridge: Bridge, progress: Progress
+    plan: Plan, files: StudyFiles, cluster: Cluster, room: Room, bridge: Bridge, progress: Progress
 ) -> RollCall:
-    """Return what keeps trainings away from nodes that cannot do them."""
+    """Return what keeps trainings away from nodes that cannot do them, and gives them what nodes have."""
+
+    def changed(able: list[Node]) -> None:
+        count = room_on([node.machine for node in able], plan.trials, plan.slots)
+        if able and count != room.count:  # else it is waited for nodes
+            room.change(count)
+            progress.make_room(count)
+
     roll_call = RollCall(
         cluster,
         plan.slots,
@@ -230,6 +239,7 @@ def _roll_call(
         plan.settings.data,
         told=progress.say,
         lost=lambda problem: bridge.cut_short(CutShortError(str(problem))),
+        changed=changed,
     )
     bridge.refused = roll_call.refuse
     return roll_call

@@ -33,6 +33,11 @@ class Slots:
         """Return whether a machine has room for one of them."""
         return machine.cpus >= self.cpus and machine.gpus >= self.gpus
 
+    def held_by(self, machine: "Machine") -> int:
+        """Return how many of them a machine has room for."""
+        on_gpus = _on_gpus_of(machine, self.gpus) if self.gpus else machine.cpus
+        return min(on_gpus, machine.cpus // self.cpus) if self.cpus else on_gpus
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
@@ -89,17 +94,29 @@ def slots_on(machines: Sequence[Machine], trials: int, gpus_per_trial: float | N
     return _on_gpus(machines, share) if share else _on_cpus(machines, trials, whose)
 
 
+def room_on(machines: Sequence[Machine], trials: int, slots: Slots) -> int:
+    """Return how many trainings machines bear once the slots have been chosen, at least 1.
+
+    Args:
+        machines: Which there are by now.
+        trials: How many networks will be trained.
+        slots: What each training takes.
+    """
+    held = sum(map(slots.held_by, machines))
+    return max(1, held if slots.gpus else min(held, _of_use(trials)))
+
+
 def _on_gpus(machines: Sequence[Machine], share: float) -> Slots:
     """Return slots of which none spreads over parts of two GPUs."""
-
-    def held(machine: Machine) -> int:
-        return machine.gpus * int(1 / share + 1e-9) if share <= 1 else machine.gpus // int(share)
-
-    holding = [machine for machine in machines if held(machine)]
-    count = sum(map(held, holding))
-    threads = min(machine.cpus // held(machine) for machine in holding)
+    holding = [(machine, held) for machine in machines if (held := _on_gpus_of(machine, share))]
+    count = sum(held for _, held in holding)
+    threads = min(machine.cpus // held for machine, held in holding)
     # Where cores are fewer than slots, only GPUs say how many trainings Ray places there.
     return Slots(count=count, threads=max(1, threads), gpus=share, device="cuda", cpus=threads)
+
+
+def _on_gpus_of(machine: Machine, share: float) -> int:
+    return machine.gpus * int(1 / share + 1e-9) if share <= 1 else machine.gpus // int(share)
 
 
 def _on_cpus(machines: Sequence[Machine], trials: int, whose: str) -> Slots:
@@ -110,11 +127,16 @@ def _on_cpus(machines: Sequence[Machine], trials: int, whose: str) -> Slots:
             f"Nothing can be trained on {whose}: expected a node with CPUs or GPUs. Start one with "
             f"`ray start --num-cpus`, or leave --address out."
         )
-    wanted = max(1, -(-trials // _TRAININGS_A_SLOT))
+    wanted = _of_use(trials)
     threads = max((t for t in range(1, max(cores) + 1) if _of(cores, t) >= wanted), default=1)
     return Slots(
         count=min(_of(cores, threads), wanted), threads=threads, gpus=0.0, device="cpu", cpus=threads
     )
+
+
+def _of_use(trials: int) -> int:
+    """Return how many slots there is use for on CPUs."""
+    return max(1, -(-trials // _TRAININGS_A_SLOT))
 
 
 def _of(cores: Sequence[int], threads: int) -> int:

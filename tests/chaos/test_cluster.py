@@ -26,6 +26,11 @@ def died(folder):
     return re.findall(r"What trained trial (\d+) died; it goes on", log)
 
 
+def trains(nodes, number):
+    """Return whether a worker of Ray Tune runs on a node."""
+    return any(words.startswith("ray::ImplicitFunc") for _, words in havoc.below(nodes.processes(number)[0]))
+
+
 def _wait_for(true, what):
     deadline = time.monotonic() + 120
     while not true():
@@ -86,6 +91,26 @@ def test_a_second_search_gets_its_turns_on_a_node_that_is_taken(tmp_path):
         assert long.poll() is None, "it was over before the other was let in"
         long.terminate()
         long.communicate(timeout=30)
+
+
+@pytest.mark.chaos
+def test_a_node_that_joins_trains_beside_the_others_and_one_that_leaves_is_not_missed(tmp_path):
+    havoc.furnish(tmp_path, images=640)
+    url = f"sqlite:///{tmp_path}/nas.db"
+    with Nodes() as nodes:
+        nodes.start(1, cpus=0)
+        nodes.start(2)
+        search = havoc.started(tmp_path, url, 30, "--address", nodes.address, environment=nodes.environment)
+        havoc.wait_for(url, search, 2)
+        nodes.start(3)
+        said = "The nodes of the cluster have room for {} trainings now"
+        _wait_for(lambda: said.format(2) in errors(tmp_path), "the node that joined")
+        _wait_for(lambda: all(trains(nodes, number) for number in (2, 3)), "trainings on both nodes at once")
+        nodes.kill(2)
+        _wait_for(lambda: said.format(1) in errors(tmp_path), "the node that left")
+        search.communicate(timeout=havoc.LIMIT_S)
+        assert search.returncode == 0, errors(tmp_path)
+    havoc.check_counts(havoc.trials_of(url), 30, {})
 
 
 @pytest.mark.chaos

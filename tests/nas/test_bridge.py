@@ -12,6 +12,7 @@ from nas.bridge import Bridge
 from nas.limits import Limits
 from nas.problem import problem_of
 from nas.proposals import Proposals
+from nas.room import Room
 from nas.samplers import SAMPLERS
 
 
@@ -44,10 +45,15 @@ def limits() -> Limits:
 
 
 @pytest.fixture
-def bridge(study: optuna.Study, tiny_prices, limits: Limits) -> Bridge:
+def room() -> Room:
+    return Room(4)
+
+
+@pytest.fixture
+def bridge(study: optuna.Study, tiny_prices, limits: Limits, room: Room) -> Bridge:
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, (), seed=0))
     proposals = Proposals(study, tiny_prices, ())
-    return Bridge(study, proposals, lambda n, a: {"number": n, "network": a.to_json()}, limits, Notes())
+    return Bridge(study, proposals, lambda n, a: {"number": n, "network": a.to_json()}, room, limits, Notes())
 
 
 def asked(bridge: Bridge, name: str) -> dict[str, object] | str:
@@ -106,6 +112,19 @@ def test_a_training_cut_short_stays_running_for_the_next_start(bridge: Bridge, s
     bridge("a", epoch(1, 0.5))
     bridge.on_trial_complete("a", epoch(1, 0.5))
     assert study.get_trials()[0].state == TrialState.RUNNING
+
+
+def test_no_more_trainings_run_than_there_is_room_for(bridge: Bridge, room: Room):
+    room.change(1)
+    start(bridge, "a")
+    assert bridge.suggest("b") is None
+    assert bridge._pending is None  # nothing is even proposed: it would know less than it could
+    room.change(2)
+    start(bridge, "b")
+    assert bridge.suggest("c") is None
+    bridge("a", epoch(1, 0.5, final=True))
+    bridge.on_trial_complete("a", epoch(1, 0.5, final=True))
+    start(bridge, "c")
 
 
 def test_the_search_ends_when_enough_networks_are_trained(bridge: Bridge, study: optuna.Study):
@@ -208,6 +227,7 @@ def test_another_metric_is_the_value_and_all_of_them_are_kept(
         study,
         proposals,
         lambda n, a: {"number": n, "network": a.to_json()},
+        Room(2),
         limits,
         Notes(),
         metric="macro_f1",

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from nas.slots import Machine, slots_here, slots_on
+from nas.room import Room
+from nas.slots import Machine, room_on, slots_here, slots_on
 from search_spaces.errors import InvalidValueError
 
 
@@ -77,6 +78,33 @@ def test_gpus_of_several_machines_hold_trainings_where_they_are(machines, share,
 def test_no_gpus_for_each_training_uses_the_cores_of_all_machines():
     found = slots_on([Machine(cpus=2), Machine(cpus=4, gpus=1)], 100, 0.0, whose="the cluster")
     assert (found.count, found.device, found.gpus) == (6, "cpu", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("share", "before", "after", "room"),
+    [
+        (None, [(4, 0)], [(4, 0), (4, 0)], 8),
+        (None, [(4, 0)], [(4, 0)] * 20, 50),  # two trainings for each slot are enough for the sampler
+        (None, [(16, 2)], [(16, 2), (4, 2)], 2),  # the new node's cores are too few for what each takes
+        (0.5, [(16, 2)], [(16, 2), (64, 4)], 12),
+        (None, [(16, 2), (16, 2)], [(16, 2)], 2),
+        (None, [(16, 2)], [], 1),
+    ],
+)
+def test_nodes_that_come_and_go_change_how_many_train_and_not_with_what(share, before, after, room):
+    chosen = slots_on([Machine(cpus=c, gpus=g) for c, g in before], 100, share, whose="the cluster")
+    assert room_on([Machine(cpus=c, gpus=g) for c, g in after], 100, chosen) == room
+    assert room_on([Machine(cpus=c, gpus=g) for c, g in before], 100, chosen) == chosen.count
+
+
+def test_room_adds_up_to_what_there_was_of_it():
+    now_s = 0.0
+    room = Room(2, clock=lambda: now_s)
+    now_s = 10.0
+    assert (room.count, room.offered_s) == (2, 20.0)
+    room.change(5)
+    now_s = 12.0
+    assert (room.count, room.offered_s) == (5, 30.0)
 
 
 def test_what_no_machine_has_is_refused_by_the_name_of_the_cluster():
