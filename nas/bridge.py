@@ -40,6 +40,7 @@ from search_spaces.errors import FilesError, StorageError, UserError
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+_TICK_S: Final = 0.1
 _POLL_S: Final = 1.0  # between looks at what other drivers have finished
 _LEAVING_S: Final = 5.0  # for which a proposal under way is waited for
 
@@ -139,6 +140,8 @@ class Bridge(Searcher, tune.Stopper):
             wanted = 0 if self._limits.draining else self._limits.trials
             self._asked_for = frozenset(self._attempts.waiting)
             self._pending = in_background(lambda: self._proposals.next(wanted), "ask")
+        while not self._live and not self._pending.done() and not self._ending():
+            concurrent.futures.wait([self._pending], timeout=_TICK_S)  # else Tune, idle, sleeps for a second
         if not self._pending.done():
             return None
         pending, self._pending = self._pending, None

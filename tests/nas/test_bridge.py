@@ -114,6 +114,11 @@ def test_a_training_cut_short_stays_running_for_the_next_start(bridge: Bridge, s
     assert study.get_trials()[0].state == TrialState.RUNNING
 
 
+def test_tune_is_not_let_idle_while_the_first_network_is_proposed(bridge: Bridge):
+    assert isinstance(bridge.suggest("a"), dict)
+    assert bridge.suggest("b") is None  # while one trains, its reports are not kept waiting
+
+
 def test_no_more_trainings_run_than_there_is_room_for(bridge: Bridge, room: Room):
     room.change(1)
     start(bridge, "a")
