@@ -142,6 +142,8 @@ class Bridge(Searcher, tune.Stopper):
             self._pending = in_background(lambda: self._proposals.next(wanted), "ask")
         while not self._live and not self._pending.done() and not self._ending():
             concurrent.futures.wait([self._pending], timeout=_TICK_S)  # else Tune, idle, sleeps for a second
+        if self._ending():
+            return self._idle()
         if not self._pending.done():
             return None
         pending, self._pending = self._pending, None

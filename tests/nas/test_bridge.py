@@ -210,8 +210,27 @@ def test_draining_lets_the_running_finish_and_a_deadline_stops_them(bridge: Brid
 def test_a_proposal_made_while_the_search_ends_is_not_trained(
     bridge: Bridge, limits: Limits, study: optuna.Study
 ):
-    assert bridge.suggest("a") is None  # the proposal is under way
+    start(bridge, "a")
+    assert bridge.suggest("b") is None  # the proposal is under way
     limits.draining = True
+    bridge("a", epoch(1, 0.5, final=True))
+    bridge.on_trial_complete("a", epoch(1, 0.5, final=True))
+    bridge.close()
+    assert bridge.suggest("b") == Bridge.FINISHED
+    assert [t.state for t in study.get_trials()] == [TrialState.COMPLETE, TrialState.RUNNING]
+
+
+def test_a_first_proposal_made_while_the_search_ends_is_not_trained_either(
+    bridge: Bridge, limits: Limits, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+):
+    ask = bridge._proposals.next
+
+    def ending(wanted: float):
+        limits.draining = True
+        return ask(wanted)
+
+    monkeypatch.setattr(bridge._proposals, "next", ending)
+    assert bridge.suggest("a") in {None, Bridge.FINISHED}
     bridge.close()
     assert bridge.suggest("a") == Bridge.FINISHED
     assert all(t.state == TrialState.RUNNING for t in study.get_trials())
