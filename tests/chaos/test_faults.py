@@ -33,6 +33,7 @@ def errors(folder):
     return (folder / "err.txt").read_text()
 
 
+@pytest.mark.chaos
 def test_a_preempted_search_leaves_within_thirty_seconds_and_goes_on(tmp_path, url):
     havoc.furnish(tmp_path)
     search = havoc.started(tmp_path, url, 400)
@@ -49,7 +50,7 @@ def test_a_preempted_search_leaves_within_thirty_seconds_and_goes_on(tmp_path, u
 def test_a_database_that_goes_away_is_waited_for_and_its_password_is_nowhere(tmp_path, killable_postgresql):
     url = killable_postgresql.url + "postgres"
     havoc.furnish(tmp_path)
-    search = havoc.started(tmp_path, url, 12)
+    search = havoc.started(tmp_path, url, 8)
     havoc.wait_for(url, search, 2)
     seen = havoc.finished(havoc.trials_of(url))
     killable_postgresql.kill()
@@ -57,9 +58,13 @@ def test_a_database_that_goes_away_is_waited_for_and_its_password_is_nowhere(tmp
     assert search.poll() is None
     killable_postgresql.start()
     assert ended(search) == 0, errors(tmp_path)
-    havoc.check_counts(havoc.trials_of(url), 12, seen)
+    havoc.check_counts(havoc.trials_of(url), 8, seen)
     assert "The database does not answer; waiting" in errors(tmp_path)
     assert "The database answers again" in errors(tmp_path)
+    seen = havoc.finished(havoc.trials_of(url))
+    assert ended(havoc.started(tmp_path, url, 9)) == 0, errors(tmp_path)
+    havoc.check_counts(havoc.trials_of(url), 9, seen)
+    assert not (tmp_path / "nas.db").exists()
     assert "Traceback" not in errors(tmp_path)
     for words in (["show"], ["report"], ["export", "--to", "winner"], ["studies", "check"]):
         told = commanded(tmp_path, *words, "--storage", url)

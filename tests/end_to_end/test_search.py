@@ -64,13 +64,20 @@ def test_show_prints_the_same_networks_and_json(searched: Desk):
     assert "best networks within 4M-MACs" in searched.nas("show").out
 
 
-def test_a_larger_number_of_trials_goes_on_and_the_old_ones_stay(searched: Desk):
+def test_a_larger_number_of_trials_goes_on_in_its_own_folder_and_the_old_ones_stay(searched: Desk):
     before = searched.trials()
-    ended = searched.search("--budget", "4M-MACs", "--trials", "4", "--study", "mine")
+    more = ("--trials", "4", "--storage-path", "elsewhere", "--json")
+    ended = searched.search("--budget", "4M-MACs", "--study", "mine", *more)
     assert ended.status == 0, ended.err
     after = searched.trials()
     assert after[: len(before)] == before
     assert len(finished(after)) == 4
+    told = json.loads(ended.out)
+    assert Path(told["folder"]) == searched.folder / "nas-runs" / "mine"
+    assert not (searched.folder / "elsewhere" / "mine").exists()
+    for network in told["networks"]:
+        folder = searched.folder / "nas-runs" / "mine" / "trials" / f"{network['trial']:05d}"
+        assert (folder / "weights.safetensors").exists() == (network["state"] == "complete")
     again = searched.search("--budget", "4M-MACs", "--trials", "4", "--study", "mine")
     assert again.status == 0
     assert "all 4 networks already" in again.err
@@ -94,6 +101,7 @@ def test_another_search_under_the_same_name_is_refused(searched: Desk, words, di
     assert searched.trials() == before
 
 
+@pytest.mark.chaos
 def test_a_search_killed_halfway_goes_on_and_loses_nothing(desk: Desk):
     words = ("--budget", "4M-MACs", "--trials", "4")
     process = desk.start("search", "--recipe", "quick.yaml", *words)
@@ -114,8 +122,13 @@ def test_a_search_killed_halfway_goes_on_and_loses_nothing(desk: Desk):
     assert len(set(prints)) == len(prints)
 
 
-def test_ctrl_c_lets_the_running_networks_finish(desk: Desk):
-    process = desk.start("search", "--recipe", "quick.yaml", "--budget", "4M-MACs", "--trials", "40")
+def test_a_second_driver_is_refused_and_ctrl_c_lets_the_running_networks_finish(desk: Desk):
+    words = ("--budget", "4M-MACs", "--trials", "40")
+    process = desk.start("search", "--recipe", "quick.yaml", *words)
+    desk.wait_until(bool, process)
+    second = desk.search(*words)
+    assert second.status == 2
+    assert f"is being searched by process {process.pid}" in second.err
     desk.wait_until(lambda trials: any(t["curve"] for t in trials), process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=200)
@@ -123,30 +136,6 @@ def test_ctrl_c_lets_the_running_networks_finish(desk: Desk):
     assert "No further training starts" in err
     assert finished(desk.trials())
     assert len(finished(desk.trials())) < 40
-
-
-def test_a_search_goes_on_in_its_own_folder_wherever_it_is_called_from(desk: Desk):
-    words = ("--budget", "4M-MACs", "--study", "moved")
-    assert desk.search(*words, "--trials", "1").status == 0
-    ended = desk.search(*words, "--trials", "2", "--storage-path", "elsewhere", "--json")
-    assert ended.status == 0, ended.err
-    told = json.loads(ended.out)
-    assert Path(told["folder"]) == desk.folder / "nas-runs" / "moved"
-    assert not (desk.folder / "elsewhere" / "moved").exists()
-    for network in told["networks"]:
-        folder = desk.folder / "nas-runs" / "moved" / "trials" / f"{network['trial']:05d}"
-        assert (folder / "weights.safetensors").exists() == (network["state"] == "complete")
-
-
-def test_a_second_driver_of_the_same_study_is_refused(desk: Desk):
-    words = ("--budget", "4M-MACs", "--trials", "40")
-    process = desk.start("search", "--recipe", "quick.yaml", *words)
-    desk.wait_until(bool, process)
-    second = desk.search(*words)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert second.status == 2
-    assert f"is being searched by process {process.pid}" in second.err
 
 
 def test_hours_end_a_search_by_time(desk: Desk):
@@ -170,18 +159,6 @@ def test_images_in_class_folders_are_searched_too(desk: Desk):
     told = json.loads(ended.out)
     assert Path(told["data"]) == desk.folder / "shapes"
     assert told["trained"] == 2
-
-
-def test_a_search_in_postgresql_ends_and_goes_on(desk: Desk, postgresql: str):
-    words = ("--budget", "4M-MACs", "--storage", f"{postgresql}postgres", "--study", "shared")
-    for trials in ("1", "2"):
-        ended = desk.search(*words, "--trials", trials, "--json")
-        assert ended.status == 0, ended.err
-        told = json.loads(ended.out)
-        assert told["trained"] == int(trials)
-        assert "secret" not in ended.out + ended.err
-    assert not desk.trials()
-    assert "secret" not in (desk.folder / "nas-runs" / "shared" / "search.log").read_text()
 
 
 def test_trainings_that_fail_are_recorded_with_their_reason_and_bounded(desk: Desk):

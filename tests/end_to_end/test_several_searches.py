@@ -108,6 +108,7 @@ def test_two_searches_and_a_reader_share_sqlite(desk: Desk):
     look_until(desk, f"sqlite:///{desk.folder / 'nas.db'}", SHORT_S)
 
 
+@pytest.mark.long
 def test_two_searches_and_a_reader_share_postgresql(desk: Desk, postgresql: str):
     look_until(desk, f"{postgresql}postgres", SHORT_S)
 

@@ -41,9 +41,8 @@ def nas(cluster, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("called", ["board", "its address"])
-def test_a_network_is_timed_on_the_node_that_is_named(cluster, nas, called):
-    name = f"node:{cluster.at(2) if called == 'its address' else called}"
+def test_a_network_is_timed_on_the_node_with_that_address(cluster, nas):
+    name = f"node:{cluster.at(2)}"
     status, out, err = nas("measure", "tinynet_e_106", "--on", name, "--json")
     assert status == 0, err
     found = json.loads(out)
