@@ -31,7 +31,7 @@ def absolute_path(text: str, option: str) -> Path:
             f"Cannot use {option} '{text.partition('://')[0]}://...': a URL is not read. Expected the path "
             f"of a file or folder; on a cluster, of one that all nodes share."
         )
-    path = expanded(text)
+    path = expanded(text, option)
     try:
         path = path.resolve()
         path.exists()

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from dashboards.result import Epoch, Network, SearchResult
 from nas.plan import Plan
+from nas.room import Room
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 _FULL_RESOURCES = {"peak": format_bytes, "weights": format_bytes}
@@ -44,6 +45,9 @@ class Progress:
         quiet: Whether nothing is shown.
         console: Where it is shown; by default standard error.
         clock: Returns seconds that only rise.
+
+    Attributes:
+        room: How many trainings run side by side.
     """
 
     def __init__(
@@ -60,16 +64,16 @@ class Progress:
         self._running: dict[int, _Running] = {}
         self._counts = {"complete": 0, "pruned": 0, "fail": 0}
         self._seconds: list[float] = []  # what each trained network took
-        self._first_s: float | None = None  # when the first training of this start began
+        self._offered_s: float | None = None  # by the room when the first training of this start began
         self._here: list[float] = []  # what each training that ended since took of it
         self._best: tuple[float, int] | None = None
         self._wanted = 0
-        self._slots = 1
         self._epochs = 1
         self._rungs: tuple[int, ...] = ()
         self._ends_s: float | None = None  # when time is up
         self._forecast_s: float | None = None
         self._began_s = clock()
+        self.room = Room(1, clock)
 
     def resume(self, result: SearchResult) -> None:
         """Take up the counts of a search where its last start left them."""
@@ -90,7 +94,7 @@ class Progress:
             done: Networks trained by earlier starts of this search.
             left_running: Trainings that an earlier start left unfinished.
         """
-        self._wanted, self._slots = plan.trials, plan.slots.count
+        self._wanted = plan.trials
         self._epochs, self._rungs = plan.recipe.epochs, plan.recipe.rungs
         self._ends_s = None if plan.hours is None else self._clock() + 3600 * plan.hours
         splits = plan.splits
@@ -126,12 +130,6 @@ class Progress:
         )
         self.say(f"Study    {plan.name} (seed {plan.settings.seed})")
 
-    def make_room(self, count: int) -> None:
-        """Note that another number of trainings runs side by side from now on, and say so."""
-        with self._lock:
-            self._slots = count
-        self.say(f"The nodes of the cluster have room for {count} trainings now")
-
     def say(self, line: str) -> None:
         """Show one line that stays."""
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -140,7 +138,7 @@ class Progress:
         """Note that a training began, or goes on after a crash."""
         with self._lock:
             now_s = self._clock()
-            self._first_s = now_s if self._first_s is None else self._first_s
+            self._offered_s = self.room.offered_s if self._offered_s is None else self._offered_s
             self._running[network.trial] = _Running(network, network.curve, now_s)
         if resumed:
             self.say(f"#{network.trial} goes on from its checkpoint")
@@ -197,15 +195,15 @@ class Progress:
             return None
         mean_s = sum(self._seconds) / len(self._seconds)
         begun_s = sum(min(running.spent_s, mean_s) for running in self._running.values())
-        return max(0.0, (mean_s + self._between_s()) * networks - begun_s) / self._slots
+        return max(0.0, (mean_s + self._between_s()) * networks - begun_s) / self.room.count
 
     def _between_s(self) -> float:
         """Return the seconds that a slot waits between trainings: proposing, measuring, starting."""
-        if self._first_s is None or len(self._here) < _KNOWN_ENOUGH:
+        if self._offered_s is None or len(self._here) < _KNOWN_ENOUGH:
             return 0.0
         now_s = self._clock()
         running_s = sum(now_s - running.began_s for running in self._running.values())
-        waited_s = self._slots * (now_s - self._first_s) - running_s - sum(self._here)
+        waited_s = self.room.offered_s - self._offered_s - running_s - sum(self._here)
         return max(0.0, waited_s) / len(self._here)
 
     def _left(self) -> str:

@@ -184,7 +184,7 @@ def _train(
         failures=max(3, plan.trials // 4),
         deadline=None if plan.hours is None else time.monotonic() + 3600 * plan.hours,
     )
-    room = Room(plan.slots.count)
+    room = progress.room = Room(plan.slots.count)
     attachments = Attachments.of(study)
     checkpoints = Checkpoints(study, files, kept=plan.keep_checkpoints)
     bridge = Bridge(
@@ -230,7 +230,7 @@ def _roll_call(
         count = room_on([node.machine for node in able], plan.trials, plan.slots)
         if able and count != room.count:  # else it is waited for nodes
             room.change(count)
-            progress.make_room(count)
+            progress.say(f"The nodes of the cluster have room for {count} trainings now")
 
     roll_call = RollCall(
         cluster,

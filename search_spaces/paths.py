@@ -5,8 +5,12 @@ from pathlib import Path
 from search_spaces.errors import InvalidValueError
 
 
-def expanded(path: str | Path) -> Path:
+def expanded(path: str | Path, what: str = "the path") -> Path:
     """Return a path with the home folder that a leading ``~`` or ``~user`` stands for.
+
+    Args:
+        path: As it was typed.
+        what: What it is, for the error.
 
     Raises:
         InvalidValueError: if there is no such user.
@@ -16,6 +20,6 @@ def expanded(path: str | Path) -> Path:
     except RuntimeError as error:
         user = Path(path).parts[0]
         raise InvalidValueError(
-            f"Cannot use the path '{path}': expected a user's home folder in '{user}', and there is no such "
+            f"Cannot use {what} '{path}': expected a user's home folder in '{user}', and there is no such "
             f"user. Type the folder itself, or './{user}' for a file of that name."
         ) from error

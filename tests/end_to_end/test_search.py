@@ -161,6 +161,19 @@ def test_images_in_class_folders_are_searched_too(desk: Desk):
     assert told["trained"] == 2
 
 
+@pytest.mark.long
+def test_a_search_in_postgresql_ends_and_goes_on(desk: Desk, postgresql: str):
+    words = ("--budget", "4M-MACs", "--storage", f"{postgresql}postgres", "--study", "shared")
+    for trials in ("1", "2"):
+        ended = desk.search(*words, "--trials", trials, "--json")
+        assert ended.status == 0, ended.err
+        told = json.loads(ended.out)
+        assert told["trained"] == int(trials)
+        assert "secret" not in ended.out + ended.err
+    assert not desk.trials()
+    assert "secret" not in (desk.folder / "nas-runs" / "shared" / "search.log").read_text()
+
+
 def test_trainings_that_fail_are_recorded_with_their_reason_and_bounded(desk: Desk):
     (desk.folder / "wild.yaml").write_text(
         "epochs: 2\nlearning_rate: 1.0e30\nbatch_size: 128\nwarmup_epochs: 0\n"

@@ -109,7 +109,7 @@ FITS = ("--budget", "30M-MACs")
         (
             ("search", *FITS, "--data", "~no-such-person/images"),
             2,
-            "Cannot use the path '~no-such-person/images'",
+            "Cannot use --data '~no-such-person/images'",
         ),
         (("search", *FITS, "--data", "x" * 300), 2, "Cannot use --data"),
         (("search", *FITS, "--study", "images"), 2, "Cannot call a study 'images'"),

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from dashboards.result import Epoch
 from nas.progress import Progress
+from nas.room import Room
 from tests.dashboards.searches import network, search
 
 
@@ -69,7 +70,7 @@ def test_a_terminal_shows_what_runs_with_rung_accuracy_macs_and_latency():
 
 def test_the_time_left_counts_what_passes_between_trainings():
     progress, text, clock = displayed()
-    progress._wanted, progress._slots = 8, 1
+    progress._wanted, progress.room = 8, Room(1, clock)
     for i in range(4):
         clock.now_s += 20.0  # nothing trains meanwhile
         progress.started(network(i, state="running", epochs=0), resumed=False)
@@ -84,6 +85,6 @@ def test_the_time_left_comes_from_the_networks_already_trained(seconds: float, t
     progress, _, clock = displayed()
     done = [replace(network(i), seconds=seconds) for i in range(3)]
     progress.resume(search(*done))
-    progress._wanted, progress._slots = 5, 2
+    progress._wanted, progress.room = 5, Room(2, clock)
     clock.now_s += 1000.0
     assert told in progress._left()
