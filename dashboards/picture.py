@@ -6,7 +6,7 @@ from math import log2
 from typing import Final
 
 from dashboards.palette import ATTENTION, CONVOLUTION, FAINT, INK, PLAIN
-from dashboards.parts import part_names
+from dashboards.part_names import part_names
 from search_spaces.architecture import Architecture
 from search_spaces.counting import Part
 from search_spaces.mixers import MIXERS

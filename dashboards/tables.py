@@ -79,7 +79,7 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | No
     """Print the searches of a storage.
 
     Args:
-        studies: Each by field name, see `nas.keeping.KeptStudy`.
+        studies: Each by field name, see `nas.administration.study_admin.KeptStudy`.
         console: Where it is printed; by default standard output.
     """
     console = console or terminal()

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from nas.background import left_behind
 from nas.commands import COMMANDS
+from nas.ray_backend.daemon_threads import left_behind
 from search_spaces.errors import UserError
 
 _INTERRUPTED = 130

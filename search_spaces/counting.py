@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from search_spaces.architecture import Architecture, Options, Stage
 from search_spaces.blocks import BLOCKS
-from search_spaces.building import keywords, routed
 from search_spaces.costs import COSTS, Cost
 from search_spaces.errors import ArchitectureError
-from search_spaces.layers import Int, Map, Tape
 from search_spaces.mixers import MIXERS
 from search_spaces.networks import NETWORKS
+from search_spaces.options import keywords, routed
+from search_spaces.tape import Int, Map, Tape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.menu import MenuItem, StageSpace, canonical_slots, realised_depth, stage_slots
+from search_spaces.stage_choices import MenuItem, StageSpace, canonical_slots, realised_depth, stage_slots
 
 Ints: TypeAlias = NDArray[np.int64]
 Menu: TypeAlias = tuple[MenuItem, ...]

@@ -12,7 +12,7 @@ _SUFFIXES: Final = frozenset({".yaml", ".yml"})
 def load(name: str) -> SearchSpace:
     """Return the space in search_spaces/catalog, in a YAML file, or at ``module:NAME``.
 
-    How a file is written stands in `search_spaces.written_space`.
+    How a file is written stands in `search_spaces.yaml_space`.
 
     Raises:
         UnknownNameError: if there is none; offers the nearest name.
@@ -22,6 +22,6 @@ def load(name: str) -> SearchSpace:
     if path.suffix.lower() not in _SUFFIXES:
         return SPACES[name]
     # Who takes a space of the catalog waits for neither pydantic nor yaml.
-    from search_spaces.written_space import read_space  # noqa: PLC0415
+    from search_spaces.yaml_space import read_space  # noqa: PLC0415
 
     return read_space(path)

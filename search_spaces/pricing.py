@@ -18,10 +18,10 @@ from search_spaces.blocks import BLOCKS
 from search_spaces.budget import Budget
 from search_spaces.costs import COSTS
 from search_spaces.counting import Costs, block_tape, head_tape, stage_layers, stem_tape
-from search_spaces.layers import Map, Tape
-from search_spaces.menu import MenuItem
 from search_spaces.mixers import MIXERS
-from search_spaces.space import SearchSpace
+from search_spaces.network_codes import NetworkCodes
+from search_spaces.stage_choices import MenuItem
+from search_spaces.tape import Map, Tape
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -40,21 +40,22 @@ class Prices:
     """What the networks of one space take, for one kind of image and number of classes.
 
     Args:
-        space: Whose networks are priced.
+        codes: The networks of the space.
         num_classes: Class scores of the head.
         in_channels: Channels of an image.
         deploy: Whether networks are priced after re-parameterisation, as budgets ask.
     """
 
     def __init__(
-        self, space: SearchSpace, *, num_classes: int, in_channels: int, deploy: bool = True
+        self, codes: NetworkCodes, *, num_classes: int, in_channels: int, deploy: bool = True
     ) -> None:
-        self.space: Final = space
+        self.codes: Final = codes
+        space = codes.space
         shape = (len(space.resolution), len(space.width))
         self._ends = {name: np.zeros((2, *shape), np.int64) for name in _NAMES}  # stem, head
         self._stages = [
             {name: _Stage(*(np.zeros((*shape, len(menu)), np.int64) for _ in range(2))) for name in _NAMES}
-            for menu in space.menus
+            for menu in codes.menus
         ]
         for width in range(len(space.width)):
             self._fill(width, num_classes, in_channels, deploy=deploy)
@@ -73,7 +74,7 @@ class Prices:
         for s, tables in enumerate(self._stages):
             item = codes[:, 4 + s]
             first, rest = tables[resource].first[r, w, item], tables[resource].rest[r, w, item]
-            depth = self.space.depths[s][conv, attention, item]
+            depth = self.codes.depths[s][conv, attention, item]
             if sums:
                 total = total + first + (depth - 1) * rest
             else:
@@ -104,7 +105,7 @@ class Prices:
         stem, head = self._ends[resource]
         ends = stem[r, w] + head[r, w] if sums else np.maximum(stem[r, w], head[r, w])
         stages = []
-        for depths, tables in zip(self.space.depths, self._stages, strict=True):
+        for depths, tables in zip(self.codes.depths, self._stages, strict=True):
             first, rest = tables[resource].first[r, w], tables[resource].rest[r, w]  # [g, items]
             depth = depths[conv, attention]
             further = (depth - 1) * rest if sums else np.where(depth > 1, rest, 0)
@@ -116,7 +117,7 @@ class Prices:
         sums = COSTS[resource].joins == "sum"
         stem, head = self._ends[resource]
         low = high = (stem + head if sums else np.maximum(stem, head))[:, :, None, None]
-        for depths, tables in zip(self.space.depths, self._stages, strict=True):
+        for depths, tables in zip(self.codes.depths, self._stages, strict=True):
             first, rest = tables[resource].first, tables[resource].rest  # [r, w, items]
             if sums:
                 block = first[:, :, None, None] + (depths - 1) * rest[:, :, None, None]
@@ -131,18 +132,18 @@ class Prices:
 
     def _fill(self, width: int, num_classes: int, in_channels: int, *, deploy: bool) -> None:
         """Price the stem, every block and the head at one width, all resolutions at once."""
-        space = self.space
+        codes, space = self.codes, self.codes.space
         sides = np.array(space.resolution, dtype=np.int64)[:, None]  # [r, 1]
         anything = Architecture(
             network=space.network,
             resolution=space.resolution[0],
-            stages=tuple(menu[0].stage for menu in space.menus),
-            options=space.network_options(space.width[width]),
+            stages=tuple(menu[0].stage for menu in codes.menus),
+            options=codes.network_options(space.width[width]),
         )
         stem, x = stem_tape(anything, Map(in_channels, sides, sides))
         self._put_end(0, width, stem)
-        for s, menu in enumerate(space.menus):
-            channels = space.channels_at(s, space.width[width])
+        for s, menu in enumerate(codes.menus):
+            channels = codes.channels_at(s, space.width[width])
             y = x
             for members in _alike(menu):
                 y = self._put_items(s, width, x, channels, members, deploy=deploy)
@@ -152,13 +153,15 @@ class Prices:
     def _put_end(self, end: int, width: int, tape: Tape) -> None:
         for name in _NAMES:
             cost = np.asarray(COSTS[name].of(tape))
-            self._ends[name][end, :, width] = np.broadcast_to(cost, (len(self.space.resolution), 1))[:, 0]
+            self._ends[name][end, :, width] = np.broadcast_to(cost, (len(self.codes.space.resolution), 1))[
+                :, 0
+            ]
 
     def _put_items(
         self, s: int, width: int, x: Map, channels: int, members: list[int], *, deploy: bool
     ) -> Map:
         """Price menu items that differ in whole numbers only, and return the map they make."""
-        menu = self.space.menus[s]
+        menu = self.codes.menus[s]
         stage = menu[members[0]].stage
         varying = [
             (name, np.array([dict(menu[i].stage.options)[name] for i in members], np.int64)[None])
@@ -167,7 +170,7 @@ class Prices:
         layers = stage_layers(stage, deploy=deploy, arrays=varying)
         first, y = block_tape(layers, x, channels, stage.stride)
         rest, _ = block_tape(layers, y, channels, 1)
-        shape = (len(self.space.resolution), len(members))
+        shape = (len(self.codes.space.resolution), len(members))
         for name in _NAMES:
             of = COSTS[name].of
             tables = self._stages[s][name]
@@ -195,6 +198,6 @@ def _alike(menu: tuple[MenuItem, ...]) -> list[list[int]]:
 
 
 @lru_cache(maxsize=8)
-def prices(space: SearchSpace, *, num_classes: int, in_channels: int = 3, deploy: bool = True) -> Prices:
+def prices(codes: NetworkCodes, *, num_classes: int, in_channels: int = 3, deploy: bool = True) -> Prices:
     """Return the price table of a space, made once for each kind of image."""
-    return Prices(space, num_classes=num_classes, in_channels=in_channels, deploy=deploy)
+    return Prices(codes, num_classes=num_classes, in_channels=in_channels, deploy=deploy)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.budget import Budget
+from search_spaces.budget_counting import Ways, ways
 from search_spaces.errors import NothingFitsError
-from search_spaces.fitting import Ways, ways
+from search_spaces.network_codes import NetworkCodes
 from search_spaces.pricing import Prices
-from search_spaces.space import SearchSpace
 from search_spaces.units import format_bytes, format_count
 
 _BATCH: Final = 2_048  # uniform draws that tell whether many networks fit
@@ -20,7 +20,7 @@ _FEW: Final = 20_000  # networks that are listed rather than drawn
 _MOST_DRAWS: Final = 1_000_000
 
 
-def uniform_codes(space: SearchSpace, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
+def uniform_codes(codes: NetworkCodes, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
     """Return `n` rows of codes, [n, 4 + stages], uniform over the distinct networks of a space.
 
     A network that several codes describe is kept under its canonical one only, so that it is not
@@ -29,11 +29,11 @@ def uniform_codes(space: SearchSpace, rng: np.random.Generator, n: int) -> NDArr
     kept: list[NDArray[np.int64]] = []
     missing = n
     while missing > 0:
-        draws = rng.integers(0, space.radices, size=(max(64, 2 * missing), len(space.radices)))
-        draws = draws[(space.canonical(draws) == draws).all(axis=1)]
+        draws = rng.integers(0, codes.radices, size=(max(64, 2 * missing), len(codes.radices)))
+        draws = draws[(codes.canonical(draws) == draws).all(axis=1)]
         kept.append(draws[:missing])
         missing -= len(kept[-1])
-    return np.concatenate(kept) if kept else np.empty((0, len(space.radices)), np.int64)
+    return np.concatenate(kept) if kept else np.empty((0, len(codes.radices)), np.int64)
 
 
 def fitting_codes(
@@ -47,7 +47,7 @@ def fitting_codes(
     """Return `n` rows of codes, [n, 4 + stages], uniform over the networks that fit all known budgets.
 
     Where many networks fit, uniform ones are drawn and the others left out; where few do, those that fit are
-    counted first (`search_spaces.fitting`).
+    counted first (`search_spaces.budget_counting`).
 
     Args:
         prices: Of the space and the kind of image.
@@ -61,9 +61,9 @@ def fitting_codes(
     """
     check_satisfiable(prices, budgets)
     known = tuple(budget for budget in budgets if budget.known)
-    codes = _kept(prices, uniform_codes(prices.space, rng, _BATCH), known)
+    codes = _kept(prices, uniform_codes(prices.codes, rng, _BATCH), known)
     if len(codes) >= _BATCH * _PLENTY:
-        draw = partial(uniform_codes, prices.space, rng)
+        draw = partial(uniform_codes, prices.codes, rng)
     else:
         table = ways(prices, known)
         if table.total <= max(_FEW, 4 * n):
@@ -88,7 +88,7 @@ def fitting_codes(
 def _kept(prices: Prices, codes: NDArray[np.int64], budgets: Sequence[Budget]) -> NDArray[np.int64]:
     """Return the rows that are canonical and fit."""
     codes = codes[(prices.excess(codes, budgets) <= 0).all(axis=1)]
-    return codes[(prices.space.canonical(codes) == codes).all(axis=1)]
+    return codes[(prices.codes.canonical(codes) == codes).all(axis=1)]
 
 
 def _every(prices: Prices, table: Ways, budgets: Sequence[Budget]) -> NDArray[np.int64]:
@@ -113,7 +113,7 @@ def _first_of_each(codes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _nothing(prices: Prices, budgets: Sequence[Budget]) -> NothingFitsError:
     return NothingFitsError(
-        f"No network in {prices.space.name} fits {' and '.join(map(str, budgets))} together, though some fit "
+        f"No network in {prices.codes.name} fits {' and '.join(map(str, budgets))} together, though some fit "
         f"each alone. Raise one of the budgets."
     )
 
@@ -132,7 +132,7 @@ def check_satisfiable(prices: Prices, budgets: Sequence[Budget]) -> None:
             needs = least * (budget.bytes_per_element / 4)
             text = format_bytes(needs) if budget.resource in {"peak", "weights"} else format_count(needs)
             raise NothingFitsError(
-                f"No network in {prices.space.name} fits {budget}: the smallest needs {text} "
+                f"No network in {prices.codes.name} fits {budget}: the smallest needs {text} "
                 f"{budget.resource}. Raise the budget or choose another space."
             )
 
@@ -146,10 +146,10 @@ def share_that_fits(
     in a million is told from none.
     """
     known = tuple(budget for budget in budgets if budget.known)
-    fitting = len(_kept(prices, uniform_codes(prices.space, rng, draws), known))
+    fitting = len(_kept(prices, uniform_codes(prices.codes, rng, draws), known))
     if fitting >= _PLENTY * draws:
         return fitting / draws
     table = ways(prices, known)
     if table.total <= _FEW:
-        return len(_kept(prices, table.every(), known)) / prices.space.size
-    return table.total * len(_kept(prices, table.draw(rng, draws), known)) / draws / prices.space.size
+        return len(_kept(prices, table.every(), known)) / prices.codes.size
+    return table.total * len(_kept(prices, table.draw(rng, draws), known)) / draws / prices.codes.size

@@ -6,7 +6,7 @@ somebody's own mixer can be held against the layers that it lists:
 
     assert trace(network, in_channels=3, resolution=64) == count(architecture, num_classes=10)
 
-Memory follows the same rules as `search_spaces.layers`: norms, activation functions, element-wise
+Memory follows the same rules as `search_spaces.tape`: norms, activation functions, element-wise
 operations and changes of layout are folded into the layer before and take no memory of their own.
 """
 

@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
-from search_spaces.document import read
 from search_spaces.errors import TargetError, UnknownNameError
-from trials.latency import Condition
+from search_spaces.yaml_document import read
+from trials.latency.latency import Condition
 from trials.targets import TARGETS, TargetSpec
 
 TARGETS_FILE: Final = Path("targets.yaml")

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboards.palette import INK, SERIES
-from trials.layer_times import LayerTime, LayerTimes
+from trials.latency.layer_times import LayerTime, LayerTimes
 
 _AT_PEAK: Final = SERIES[0]
 _GAP: Final = SERIES[5]

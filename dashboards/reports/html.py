@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from dashboards.figures import drawn
 from dashboards.findings import Findings
-from dashboards.notes import amount, taken, verdicts
-from dashboards.parts import part_names, part_words
+from dashboards.markdown_notes import amount, taken, verdicts
+from dashboards.part_names import part_names, part_words
 from dashboards.picture import picture
 from dashboards.reports._page import facts, page, table
 from dashboards.result import Network, alike

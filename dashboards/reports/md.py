@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dashboards.findings import Findings
-from dashboards.notes import budget_table, stage_table, study_note
+from dashboards.markdown_notes import budget_table, stage_table, study_note
 from search_spaces.units import format_count
 
 

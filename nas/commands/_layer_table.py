@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from search_spaces.units import format_count
-from trials.layer_times import LayerTime, LayerTimes
+from trials.latency.layer_times import LayerTime, LayerTimes
 
 _BAR = 24
 

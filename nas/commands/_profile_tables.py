@@ -6,8 +6,8 @@ from collections.abc import Callable
 from rich.table import Table
 
 from dashboards.tables import terminal
-from nas.profiling import QUANTILES, SpaceProfile
-from nas.proxy import ProxyProfile
+from nas.profiling.proxy_fidelity import ProxyProfile
+from nas.profiling.space_profile import QUANTILES, SpaceProfile
 from search_spaces.units import format_bytes, format_count, format_seconds
 
 _IN_BYTES = ("peak", "weights")

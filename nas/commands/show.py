@@ -48,9 +48,9 @@ def COMMAND(  # noqa: N802
     """
     import sys
 
-    from dashboards.comparing import comparison_table
-    from dashboards.following import changes
-    from dashboards.following import follow as keep_printing
+    from dashboards.comparison_table import comparison_table
+    from dashboards.live_table import changes
+    from dashboards.live_table import follow as keep_printing
     from dashboards.reports.csv import write_csv
     from dashboards.tables import print_json, print_search, terminal
     from nas import api

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing_extensions import override
 
 from dashboards.artifacts import ArtifactFolder, ArtifactPlace
-from nas.files.study_files import ARTIFACTS, StudyFiles, trial_place
-from trials.fence import begin_attempt
+from nas.files.study_files import ARTIFACTS, StudyFiles
+from nas.study.naming import trial_folder
+from trials.training.attempt_fence import begin_attempt
 
 
 class LocalFiles(StudyFiles):
@@ -80,7 +81,7 @@ class LocalFiles(StudyFiles):
 
     @override
     def begin_attempt(self, trial: int) -> str:
-        return begin_attempt(self.own / trial_place(trial))
+        return begin_attempt(self.own / trial_folder(trial))
 
     @override
     def artifact_id(self, trial: int, file: str) -> str | None:

@@ -12,9 +12,10 @@ from typing_extensions import override
 
 from dashboards.artifacts import ArtifactPlace
 from nas.files.remote_folder import RemoteFolder
-from nas.files.study_files import ARTIFACTS, trial_place
+from nas.files.study_files import ARTIFACTS
+from nas.study.naming import trial_folder
 from search_spaces.errors import FilesError
-from trials.trainable import CHECKPOINT, WEIGHTS
+from trials.training.run_trial import CHECKPOINT, WEIGHTS
 
 _log = logging.getLogger(__name__)
 
@@ -75,5 +76,5 @@ class RemoteArtifacts(ArtifactPlace):
         mark, _, rest = artifact_id.partition("-")
         trial, _, file = rest.partition("-")
         if mark == self._mark and trial.isdecimal() and file.isdecimal() and int(file) < len(_FILES):
-            return f"{trial_place(int(trial))}/{_FILES[int(file)]}"
+            return f"{trial_folder(int(trial))}/{_FILES[int(file)]}"
         return f"{ARTIFACTS}/{Path(artifact_id).name}"  # never outside the folder

@@ -10,9 +10,10 @@ from typing_extensions import override
 from dashboards.artifacts import ArtifactPlace
 from nas.files.remote_artifacts import RemoteArtifacts
 from nas.files.remote_folder import RemoteFolder
-from nas.files.study_files import StudyFiles, trial_place
-from trials.checksum import CHECKSUM
-from trials.fence import ATTEMPT, begin_attempt
+from nas.files.study_files import StudyFiles
+from nas.study.naming import trial_folder
+from trials.training.attempt_fence import ATTEMPT, begin_attempt
+from trials.training.checksum import CHECKSUM
 
 
 class RemoteFiles(StudyFiles):
@@ -70,7 +71,7 @@ class RemoteFiles(StudyFiles):
     def begin_attempt(self, trial: int) -> str:
         with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
             name = begin_attempt(Path(scratch))
-            self._folder.put(Path(scratch) / ATTEMPT, f"{trial_place(trial)}/{ATTEMPT}")
+            self._folder.put(Path(scratch) / ATTEMPT, f"{trial_folder(trial)}/{ATTEMPT}")
         return name
 
     @override

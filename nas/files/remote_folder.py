@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, Final
 
 import fsspec
 
-from nas.files.address import protocol_of
 from nas.files.known_hosts import known_hosts_policy
+from nas.files.urls import protocol_of
 from search_spaces.errors import FilesError
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class RemoteFolder:
     whatever the file system complains about.
 
     Args:
-        url: As `nas.files.address.checked_url` returns it.
+        url: As `nas.files.urls.checked_url` returns it.
     """
 
     def __init__(self, url: str) -> None:

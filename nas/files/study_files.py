@@ -11,11 +11,6 @@ from dashboards.artifacts import ArtifactPlace
 ARTIFACTS: Final = "artifacts"
 
 
-def trial_place(number: int) -> str:
-    """Return the folder of a trial among the files of its study."""
-    return f"trials/{number:05d}"
-
-
 class StudyFiles(ABC):
     """The checkpoints, weights and artifacts of one study, by names such as ``trials/00012/checkpoint.pt``.
 
@@ -79,7 +74,7 @@ class StudyFiles(ABC):
 
     @abstractmethod
     def begin_attempt(self, trial: int) -> str:
-        """Return the name of a new attempt at a trial, see `trials.fence`."""
+        """Return the name of a new attempt at a trial, see `trials.training.attempt_fence`."""
 
     @abstractmethod
     def artifact_id(self, trial: int, file: str) -> str | None:

@@ -10,11 +10,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from typing_extensions import override
 
-from nas.samplers import Problem
-from nas.samplers._design import unseen
-from nas.samplers._grid import Column, Grid, Rows
-from nas.samplers._history import Histories, History
-from nas.samplers._region import Region
+from nas.bayesopt.feasible_region import Region
+from nas.bayesopt.grid import Column, Grid, Rows
+from nas.bayesopt.history import Histories, History
+from nas.bayesopt.initial_design import unseen
+from nas.bayesopt.problem import Problem
 
 
 class FittingSampler(BaseSampler, ABC):

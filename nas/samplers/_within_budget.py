@@ -11,10 +11,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from typing_extensions import override
 
-from nas.samplers import Problem
+from nas.bayesopt.grid import Rows
+from nas.bayesopt.history import History
+from nas.bayesopt.problem import Problem
 from nas.samplers._fitting import FittingSampler
-from nas.samplers._grid import Rows
-from nas.samplers._history import History
 
 _TRIES: Final = 20  # proposals asked of the foreign sampler before one is mended
 

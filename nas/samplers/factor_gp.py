@@ -16,13 +16,13 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from typing_extensions import override
 
-from nas.samplers import Earlier, Params, Problem
-from nas.samplers._design import next_start, vouched_start
-from nas.samplers._earlier import learnt
-from nas.samplers._grid import Column, Grid, Rows
-from nas.samplers._history import POINT, Histories, History
-from nas.samplers._proposal import Fit, Proposer
-from nas.samplers._region import Batch, Region
+from nas.bayesopt.feasible_region import Batch, Region
+from nas.bayesopt.grid import Column, Grid, Rows
+from nas.bayesopt.history import POINT, Histories, History
+from nas.bayesopt.initial_design import next_start, vouched_start
+from nas.bayesopt.problem import Earlier, Params, Problem
+from nas.bayesopt.proposer import Fit, Proposer
+from nas.bayesopt.transfer_prior import learnt
 from search_spaces.errors import InvalidValueError
 
 _STARTS: Final = 4  # trials before the surrogate decides

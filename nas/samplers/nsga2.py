@@ -2,7 +2,7 @@
 
 from optuna.samplers import BaseSampler, NSGAIISampler
 
-from nas.samplers import Problem
+from nas.bayesopt.problem import Problem
 from nas.samplers._within_budget import WithinBudget
 
 _POPULATION = 20  # Optuna's 50 would be random search for as long as a search here lasts

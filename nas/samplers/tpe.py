@@ -2,7 +2,7 @@
 
 from optuna.samplers import BaseSampler, TPESampler
 
-from nas.samplers import Problem
+from nas.bayesopt.problem import Problem
 from nas.samplers._within_budget import WithinBudget
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from search_spaces.architecture import Architecture
-from trials.latency import Latency
+from trials.latency.latency import Latency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

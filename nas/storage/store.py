@@ -11,12 +11,12 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from nas.storage.connecting import connect, told
+from nas.storage.database import connect, told
 from nas.storage.migrating import migrate
 from nas.storage.records import Export, Measurement
 from nas.storage.schema import ArchitectureRow, ExportRow, LatencyRow
 from search_spaces.architecture import Architecture
-from trials.latency import Condition, Latency, between_run_spread, setting_of
+from trials.latency.latency import Condition, Latency, between_run_spread, setting_of
 
 _NOMINAL_QUANTILE: Final = 0.25  # of the reference's times: a quiet hour, and not a lucky one
 _INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}

@@ -19,7 +19,7 @@ from gpytorch.priors import NormalPrior
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from nas.surrogates._latency_operations import AMOUNTS, KINDS, SIZES, Part
+from nas.surrogates.latency_operations import AMOUNTS, KINDS, SIZES, Part
 
 _PRIORS: Final = {  # of the logarithm of a standard deviation or length: mean, standard deviation
     "log_weights": (math.log(0.3), 1.5),

@@ -18,9 +18,9 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nas.surrogates._factors import Factor, Features
 from nas.surrogates._fit import JITTER, fit, load
 from nas.surrogates._kernel import FactorKernel
+from nas.surrogates.factors import Factor, Features
 
 _FITTED: Final = 256  # values that hyper-parameters are fitted to at most
 _KEPT: Final = 1_500  # values that predictions rest on at most

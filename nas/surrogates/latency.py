@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nas.surrogates._fit import fit
 from nas.surrogates._latency_kernel import LatencyKernel
-from nas.surrogates._latency_operations import Operation, Operations, Part, part_of, parts_of
+from nas.surrogates.latency_operations import Operation, Operations, Part, part_of, parts_of
 
 _CHUNK: Final = 64  # networks whose operations are compared at once
 _STEPS: Final = 50

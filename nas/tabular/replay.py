@@ -9,7 +9,8 @@ import optuna
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
 
-from nas.samplers import SAMPLERS, Earlier, Problem
+from nas.bayesopt.problem import Earlier, Problem
+from nas.samplers import SAMPLERS
 from nas.tabular.task import Task
 
 Maker = Callable[[Problem], BaseSampler]

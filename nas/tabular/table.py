@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from nas.samplers import Params
+from nas.bayesopt.problem import Params
 from nas.tabular.task import Task
 from search_spaces.errors import DataError, NothingFitsError
 

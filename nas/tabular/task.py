@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 
-from nas.samplers import Params
+from nas.bayesopt.problem import Params
 
 
 @dataclass(frozen=True, kw_only=True)

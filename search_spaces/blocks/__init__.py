@@ -6,7 +6,7 @@ that imports only torch, so that an export can lift its source. The law of the r
 * ``__init__(self, in_channels, out_channels, *, stride, ...)``: further choices are keyword-only,
   with a default; one that is named ``mixer`` is a factory ``channels -> module``;
 * ``layers(tape, x, out_channels, *, stride, deploy, ...)`` writes what runs on a
-  `search_spaces.layers.Tape` with the same keywords, ``mixer`` being a function ``(tape, x) -> map``;
+  `search_spaces.tape.Tape` with the same keywords, ``mixer`` being a function ``(tape, x) -> map``;
   sizes may be arrays, but those named in ``structural``, which change which layers there are.
 """
 

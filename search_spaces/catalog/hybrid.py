@@ -12,8 +12,8 @@ one's own may offer every one on the shelf.
 from typing import Final
 
 from search_spaces.architecture import Option, options_of
-from search_spaces.menu import StageSpace
 from search_spaces.space import SearchSpace
+from search_spaces.stage_choices import StageSpace
 
 _MIXERS: Final = ("depthwise", "inception_depthwise", "dilated_reparam")
 _BLOCK: Final[dict[str, tuple[Option, ...]]] = {

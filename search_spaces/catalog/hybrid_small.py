@@ -8,8 +8,8 @@ minute on two CPU cores and to 97 % to 99 % accuracy.
 from typing import Final
 
 from search_spaces.architecture import Option, options_of
-from search_spaces.menu import StageSpace
 from search_spaces.space import SearchSpace
+from search_spaces.stage_choices import StageSpace
 
 _BLOCK: Final[dict[str, tuple[Option, ...]]] = {
     "kernel": (3, 5, 7),

@@ -9,8 +9,8 @@ in six of them below 300M.
 from typing import Final
 
 from search_spaces.architecture import Option, options_of
-from search_spaces.menu import StageSpace
 from search_spaces.space import SearchSpace
+from search_spaces.stage_choices import StageSpace
 
 _EARLY: Final[dict[str, tuple[Option, ...]]] = {"kernel": (3, 5), "expansion": (2, 3, 4, 6)}
 _LATE: Final[dict[str, tuple[Option, ...]]] = {

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from search_spaces.layers import Int, Tape
 from search_spaces.shelf import Shelf
+from search_spaces.tape import Int, Tape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Elements written by conv and linear layers at batch 1 (Radosavovic et al., 2020, https://arxiv.org/abs/2003.13678)."""
 
 from search_spaces.costs import Cost
-from search_spaces.layers import Int, Tape
+from search_spaces.tape import Int, Tape
 
 
 def _of(tape: Tape) -> Int:

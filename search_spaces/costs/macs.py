@@ -1,7 +1,7 @@
 """Multiply-accumulates of conv, linear and attention products; one MAC is two FLOPs."""
 
 from search_spaces.costs import Cost
-from search_spaces.layers import Int, Tape
+from search_spaces.tape import Int, Tape
 
 
 def _of(tape: Tape) -> Int:

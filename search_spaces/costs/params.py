@@ -1,7 +1,7 @@
 """Trainable parameters; running statistics of norms are not trained and not counted."""
 
 from search_spaces.costs import Cost
-from search_spaces.layers import Int, Tape
+from search_spaces.tape import Int, Tape
 
 
 def _of(tape: Tape) -> Int:

@@ -5,7 +5,7 @@ memory of their own; weights are not counted.
 """
 
 from search_spaces.costs import Cost
-from search_spaces.layers import Int, Tape, peak_elements
+from search_spaces.tape import Int, Tape, peak_elements
 
 
 def _of(tape: Tape) -> Int:

@@ -1,7 +1,7 @@
 """Bytes of the trainable parameters in fp32."""
 
 from search_spaces.costs import Cost
-from search_spaces.layers import Int, Tape
+from search_spaces.tape import Int, Tape
 
 
 def _of(tape: Tape) -> Int:

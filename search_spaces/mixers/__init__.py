@@ -5,7 +5,7 @@ export can lift its source. The law of the room, which the contract tests check 
 
 * ``__init__(self, channels, *, ...)``: what can be chosen is keyword-only, with a default;
 * ``kind`` is "conv" or "attention" and decides which depth factor applies;
-* ``layers(tape, x, *, deploy, ...)`` writes what runs on a `search_spaces.layers.Tape`, with the same
+* ``layers(tape, x, *, deploy, ...)`` writes what runs on a `search_spaces.tape.Tape`, with the same
   keywords, and returns the output map; sizes may be arrays, but those named in ``structural``, which
   change which layers there are, come as plain values;
 * a module whose training and inference forms differ has ``switch_to_deploy()``.

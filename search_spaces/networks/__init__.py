@@ -7,7 +7,7 @@ the room:
   ``(block, channels, depth, stride)`` and `block` a factory
   ``(in_channels, out_channels, stride=...) -> module``; further choices are keyword-only;
 * ``stem_layers(tape, x, ...)`` and ``head_layers(tape, x, *, num_classes, ...)`` write what runs before
-  and after the stages on a `search_spaces.layers.Tape`.
+  and after the stages on a `search_spaces.tape.Tape`.
 
 Letters mean the same everywhere: b batch, c channels, h w height and width, r resolution, n positions or
 points, d features of an encoding, m objectives.

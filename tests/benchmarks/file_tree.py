@@ -23,7 +23,8 @@ def main(repository: Path) -> None:
         text=True,
     ).stdout
     for path in sorted(path for path in listed.split("\0") if path.endswith(".py")):
-        print(f"{path}  - {first_line((repository / path).read_text(encoding='utf-8'))}".rstrip())
+        line = f"{path}  - {first_line((repository / path).read_text(encoding='utf-8'))}"
+        sys.stdout.write(line.rstrip() + "\n")
 
 
 if __name__ == "__main__":

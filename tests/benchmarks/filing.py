@@ -7,7 +7,7 @@ from pathlib import Path
 import optuna
 import torch
 
-from trials.host import cores, load, processor
+from trials.latency.host import cores, load, processor
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -16,7 +16,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from nas.samplers import Params
+from nas.bayesopt.problem import Params
 from nas.tabular.task import Task
 
 _STAGES = 5

@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader
 
 from tests.benchmarks.filing import file_result
 from tests.benchmarks.test_training_speed import Plain, network
-from trials.images import Images, Splits
-from trials.recipe import Recipe
-from trials.schedule import rate_at
-from trials.training import train
+from trials.images.splits import Images, Splits
+from trials.training.loop import train
+from trials.training.recipe import Recipe
+from trials.training.schedule import rate_at
 
 CIFAR = Path("../shared/data/cifar10/train.parquet")
 CPU = torch.device("cpu")

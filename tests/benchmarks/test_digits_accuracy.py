@@ -9,11 +9,11 @@ import torch
 import search_spaces
 from tests.benchmarks.filing import file_result
 from trials.datasets import open_images
-from trials.evaluation import evaluate
-from trials.feeding import Feed, Preparation
 from trials.recipes import load_recipe
-from trials.seeding import seeded_build
-from trials.training import train
+from trials.training.batches import Feed, Preparation
+from trials.training.evaluation import evaluate
+from trials.training.loop import train
+from trials.training.seeding import seeded_build
 
 CPU = torch.device("cpu")
 DRAWN, SEED = 41, 0

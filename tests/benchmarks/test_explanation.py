@@ -9,11 +9,12 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from scipy.optimize import minimize_scalar
 from scipy.stats import spearmanr
 
-from nas.explaining import explain
-from nas.factors.evidence import of_trials
-from nas.samplers import SAMPLERS, Problem
-from nas.samplers._grid import Grid
-from nas.samplers._region import Region
+from nas.bayesopt.feasible_region import Region
+from nas.bayesopt.grid import Grid
+from nas.bayesopt.problem import Problem
+from nas.explanation.evidence import of_trials
+from nas.explanation.explain_study import explain
+from nas.samplers import SAMPLERS
 from nas.tabular.table import load
 from search_spaces.budget import Budget
 from search_spaces.counting import count
@@ -252,8 +253,8 @@ def test_effects_from_60_trainings_are_those_of_all_6561_networks():
 
 def main_effects(evidence, seed):
     """Return mean and error of the main effect of each choice of each layer."""
-    from nas.factors.effects import Effects
-    from nas.factors.levers import independent, levers
+    from nas.explanation.effects import Effects
+    from nas.explanation.factor_levels import independent, levers
 
     rng = np.random.default_rng(seed)
     base = independent(rng, evidence.region, 256)

@@ -12,12 +12,12 @@ from torch.utils.data import DataLoader, Dataset
 
 import search_spaces
 from tests.benchmarks.filing import file_result
-from trials.device_use import DeviceUse
-from trials.feeding import Feed, Preparation
-from trials.images import Images
-from trials.learning import Learner
-from trials.recipe import Recipe
-from trials.seeding import seeded_build
+from trials.images.splits import Images
+from trials.latency.gpu_utilisation import DeviceUse
+from trials.training.batches import Feed, Preparation
+from trials.training.learner import Learner
+from trials.training.recipe import Recipe
+from trials.training.seeding import seeded_build
 
 pytestmark = [
     pytest.mark.gpu,

@@ -14,12 +14,12 @@ from scipy.stats import spearmanr
 import search_spaces
 from nas.storage.records import Measurement
 from nas.storage.store import Store
-from nas.surrogates._latency_operations import operations
 from nas.surrogates.latency import learn
+from nas.surrogates.latency_operations import operations
 from search_spaces.architecture import Architecture
 from tests.benchmarks.filing import file_result
-from trials.measuring import measure, probe
-from trials.seeding import seeded_build
+from trials.latency_measurement import measure, probe
+from trials.training.seeding import seeded_build
 
 SEED = 7
 REPEATED = 40

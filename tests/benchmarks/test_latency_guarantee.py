@@ -9,7 +9,7 @@ import search_spaces
 from nas.storage.store import Store
 from tests.benchmarks.filing import file_result
 from tests.end_to_end.conftest import Desk
-from trials.measuring import measure, probe
+from trials.latency_measurement import measure, probe
 
 SEARCHES = 10
 TRIALS = 4

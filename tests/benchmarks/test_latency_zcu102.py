@@ -13,9 +13,9 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from nas.surrogates._latency_operations import operations_on
 from nas.surrogates.latency import learn
-from search_spaces.layers import Tape
+from nas.surrogates.latency_operations import operations_on
+from search_spaces.tape import Tape
 from tests.benchmarks.filing import file_result
 
 TABLE = Path("../shared/data/accel-latency/zcu102.csv")

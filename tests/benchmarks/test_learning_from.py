@@ -9,7 +9,8 @@ import numpy as np
 import optuna
 import pytest
 
-from nas.samplers import SAMPLERS, Earlier, Problem
+from nas.bayesopt.problem import Earlier, Problem
+from nas.samplers import SAMPLERS
 from nas.tabular.regret import interval
 from nas.tabular.replay import replay
 from nas.tabular.table import Table, load

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas import record
+from nas.study import trial_attributes
 from tests.benchmarks.filing import file_result
 from tests.chaos import havoc
 
@@ -50,7 +50,7 @@ def test_two_thousand_trials_cost_the_driver_no_more_at_the_end(tmp_path):
     assert search.returncode == 0, (tmp_path / "err.txt").read_text()[-2000:]
     trials = havoc.trials_of(url)
     havoc.check_counts(trials, TRIALS, {})
-    done = sorted((t for t in trials if record.trained(t)), key=lambda t: t.datetime_complete)
+    done = sorted((t for t in trials if trial_attributes.trained(t)), key=lambda t: t.datetime_complete)
     ends_s = np.array([t.datetime_complete.timestamp() for t in done])
     trained_s = np.array([t.user_attrs["seconds"] for t in done])
     at, resident, busy_s = map(np.array, zip(*driver.samples, strict=True))

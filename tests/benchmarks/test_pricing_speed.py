@@ -40,13 +40,13 @@ def main() -> None:
     torch.set_num_threads(1)
     space, rng = search_spaces.load("hybrid"), np.random.default_rng(SEED)
     figures: dict[str, float] = {}
-    figures["table_s"] = seconds(lambda: prices(space, num_classes=1000))
-    table = prices(space, num_classes=1000)
-    codes = uniform_codes(space, rng, 100_000)
+    figures["table_s"] = seconds(lambda: prices(space.codes, num_classes=1000))
+    table = prices(space.codes, num_classes=1000)
+    codes = uniform_codes(space.codes, rng, 100_000)
     resources = ("macs", "params", "activations", "peak")
     figures["batch_100k_s"] = seconds(lambda: [table.of(codes, name) for name in resources])
 
-    networks = [space.at(row) for row in codes[:3_000]]
+    networks = [space.codes.at(row) for row in codes[:3_000]]
     alone = [seconds(partial(search_spaces.count, num_classes=1000), a) for a in networks]
     figures["first_count_median_us"] = 1e6 * float(np.median(alone[:100]))
     figures["count_median_us"] = 1e6 * float(np.median(alone[1_000:]))

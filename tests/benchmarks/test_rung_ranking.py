@@ -12,13 +12,13 @@ import pytest
 import torch
 
 import search_spaces
-from nas.halving import RungHalving
-from nas.kendall import kendall
+from nas.ask_tell.successive_halving import RungHalving
+from nas.profiling.rank_correlation import kendall
 from tests.benchmarks.filing import file_result
 from trials.datasets import open_images
 from trials.recipes import load_recipe
-from trials.seeding import seeded_build, trial_seed
-from trials.training import train
+from trials.training.loop import train
+from trials.training.seeding import seeded_build, trial_seed
 
 NETWORKS, SEED = 30, 0
 DRAWS, BUDGET = 1_000, 16

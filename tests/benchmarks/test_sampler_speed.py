@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import create_trial
 
-from nas.samplers import Params
+from nas.bayesopt.problem import Params
 from nas.samplers.factor_gp import FactorGPSampler
 from tests.benchmarks.filing import file_result
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks.filing import file_result
-from tests.nas.test_scaling import scaled_triples
+from tests.nas.scaling.test_family import scaled_triples
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(0)]
 

@@ -18,20 +18,20 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 import search_spaces
+from dashboards.dashboard_api import Weaver
+from dashboards.dashboard_server import dashboard_server
 from dashboards.figures import drawn
-from dashboards.launch import dashboard_server
 from dashboards.reports import REPORTS
-from dashboards.weaving import Weaver
-from nas import record
-from nas.attaching import Attachments
-from nas.explainer import insight
+from nas.bayesopt.space_problem import distribution_of
 from nas.files.local_files import LocalFiles
-from nas.gathering import Gatherer
-from nas.problem import distribution_of
-from nas.settings import Settings, space_digest
-from nas.storage.opening import open_storage
+from nas.files.trial_artifacts import Attachments
+from nas.reporting.background_explainer import insight
+from nas.reporting.study_findings import Gatherer
+from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
-from nas.study import begin, keep_space
+from nas.study import trial_attributes
+from nas.study.settings import Settings, space_digest
+from nas.study.study import begin, keep_space
 from tests.benchmarks.filing import file_result
 from trials.recipes import load_recipe
 
@@ -81,7 +81,7 @@ def long_search(folder: Path) -> str:
 
 
 def a_trial(space, rng, number):
-    """Return one trial as `nas.record` writes it."""
+    """Return one trial as `nas.study.trial_attributes` writes it."""
     architecture = space.sample(rng)
     costs = search_spaces.count(architecture, num_classes=10, in_channels=1, deploy=True)
     whole = number % 3 == 0
@@ -190,11 +190,11 @@ def test_being_watched_costs_a_search_next_to_nothing(tmp_path: Path):
     for number in range(trials):
         trial, architecture = study.ask(), space.sample(rng)
         costs = search_spaces.count(architecture, num_classes=10, in_channels=1, deploy=True)
-        record.describe(trial, architecture, costs, [costs.macs / 300e6 - 1])
+        trial_attributes.describe(trial, architecture, costs, [costs.macs / 300e6 - 1])
         for step in range(1, epochs + 1):
             stored = storage.get_trial(trial._trial_id)
             told = {"epoch": step, "accuracy": 0.5, "standard_error": 0.01, "seconds": 2.0}
-            record.report_epoch(storage, stored, trial._trial_id, told, now_s=1.76e9)
+            trial_attributes.report_epoch(storage, stored, trial._trial_id, told, now_s=1.76e9)
         began_s = time.process_time()
         attachments.begin(trial, architecture)
         weights = tmp_path / "runs" / "trials" / f"{number:05d}" / "weights.safetensors"

@@ -12,8 +12,8 @@ import torch
 from tests.benchmarks.filing import file_result
 from tests.benchmarks.test_training_speed import RECIPE, network
 from trials.datasets import DATASETS, open_images
-from trials.feeding import Feed, Preparation
-from trials.learning import Learner
+from trials.training.batches import Feed, Preparation
+from trials.training.learner import Learner
 
 CIFAR = Path("../shared/data/cifar10")
 WORKERS, SEED, STEPS = 8, 0, 3

@@ -15,11 +15,11 @@ from torch.utils.data import DataLoader, Dataset
 
 import search_spaces
 from tests.benchmarks.filing import file_result
-from trials.feeding import Feed, Preparation
-from trials.images import Images, Splits
-from trials.learning import Learner
-from trials.recipe import Recipe
-from trials.seeding import seeded_build
+from trials.images.splits import Images, Splits
+from trials.training.batches import Feed, Preparation
+from trials.training.learner import Learner
+from trials.training.recipe import Recipe
+from trials.training.seeding import seeded_build
 
 CIFAR = Path("../shared/data/cifar10/train.parquet")
 CPU = torch.device("cpu")
@@ -158,7 +158,7 @@ def test_an_epoch_costs_less_than_a_plain_loop_and_is_spent_in_the_network(encod
         "",
         "| what | value |",
         "| --- | --- |",
-        f"| an epoch of `trials.learning` | {mine:.2f} s |",
+        f"| an epoch of `trials.training.learner` | {mine:.2f} s |",
         f"| the same in a plain DataLoader loop that decodes | {theirs:.2f} s |",
         f"| share of the epoch in forward, backward and the optimiser step | {share:.1%} |",
     ]

@@ -13,9 +13,9 @@ import numpy as np
 import optuna
 import psycopg
 
-from nas import record
-from nas.storage.opening import open_storage
-from nas.study import settings_of
+from nas.storage.optuna_storage import open_storage
+from nas.study import trial_attributes
+from nas.study.study import settings_of
 
 EPOCHS = 3
 RECIPE = (
@@ -144,7 +144,7 @@ def finished(trials):
     return {
         t.number: (t.state, t.values, t.intermediate_values, t.params, t.user_attrs.get("architecture"))
         for t in trials
-        if record.trained(t)
+        if trial_attributes.trained(t)
     }
 
 
@@ -182,7 +182,9 @@ def check_counts(trials, wanted, seen):
     return Counter(t.state.name for t in trials)
 
 
-TRAIN = "import json, sys, trials.trainable as t; t.run_trial(json.load(sys.stdin), lambda result: None)"
+TRAIN = (
+    "import json, sys, trials.training.run_trial as t; t.run_trial(json.load(sys.stdin), lambda result: None)"
+)
 
 
 def trained_again(folder, url, trial, into, study="chaos"):

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from nas import record
+from nas.study import trial_attributes
 from tests.benchmarks.filing import file_result
 from tests.chaos import havoc
 from tests.chaos.test_kills import check_weights
-from trials.host import cores
+from trials.latency.host import cores
 
 DRIVERS, TRIALS, ALONE = 8, 400, 100
 BEGUN = 40  # networks after which all drivers are at work
@@ -18,7 +18,7 @@ BEGUN = 40  # networks after which all drivers are at work
 
 def per_minute(trials):
     """Return how many networks were trained in a minute once all drivers were at work."""
-    ends = sorted(t.datetime_complete.timestamp() for t in trials if record.trained(t))[BEGUN:]
+    ends = sorted(t.datetime_complete.timestamp() for t in trials if trial_attributes.trained(t))[BEGUN:]
     return 60 * (len(ends) - 1) / (ends[-1] - ends[0])
 
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces.blocks import BLOCKS
-from search_spaces.building import keywords
 from search_spaces.costs import COSTS
 from search_spaces.counting import Costs, block_tape
-from search_spaces.layers import Map
 from search_spaces.mixers import MIXERS
+from search_spaces.options import keywords
+from search_spaces.tape import Map
 from search_spaces.tracing import trace_call
 
 NAMES = list(BLOCKS)

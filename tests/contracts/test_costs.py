@@ -10,7 +10,7 @@ from search_spaces.budget import Budget
 from search_spaces.catalog import SPACES
 from search_spaces.costs import COSTS
 from search_spaces.counting import Costs
-from search_spaces.layers import Map, Tape
+from search_spaces.tape import Map, Tape
 
 FOUND = {name: COSTS[name] for name in COSTS}
 SPACE = SPACES["hybrid_small"]

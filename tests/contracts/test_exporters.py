@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 import search_spaces
-from nas.exporters import EXPORTERS
-from nas.exporting import export_network
-from tests.nas.exporters.bare import bare_python
-from tests.nas.exporters.networks import (
+from nas.exports.export_folder import export_network
+from nas.exports.formats import EXPORTERS
+from tests.nas.exports.bare import bare_python
+from tests.nas.exports.networks import (
     delivery,
     every_part,
     names_in,

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from search_spaces.building import keywords
 from search_spaces.costs import COSTS
 from search_spaces.counting import Costs
-from search_spaces.layers import Map, Tape
 from search_spaces.mixers import MIXERS
+from search_spaces.options import keywords
+from search_spaces.tape import Map, Tape
 from search_spaces.tracing import trace_call
 
 NAMES = list(MIXERS)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import search_spaces
 from search_spaces.architecture import Architecture, Stage, options_of
-from search_spaces.building import keywords
 from search_spaces.errors import ArchitectureError
 from search_spaces.networks import NETWORKS
+from search_spaces.options import keywords
 from search_spaces.tracing import trace
 
 VALUES: dict[str, list[Any]] = {

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from trials.recipe import Recipe
 from trials.recipes import RECIPES, load_recipe
-from trials.schedule import rate_at
+from trials.training.recipe import Recipe
+from trials.training.schedule import rate_at
 
 
 @pytest.fixture(params=list(RECIPES))

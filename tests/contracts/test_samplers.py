@@ -17,7 +17,8 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState
 
-from nas.samplers import SAMPLERS, Params, Problem
+from nas.bayesopt.problem import Params, Problem
+from nas.samplers import SAMPLERS
 from search_spaces.errors import NothingFitsError
 
 SPACE: dict[str, BaseDistribution] = {

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 import search_spaces
 from search_spaces.architecture import Architecture, Option, options_of
+from search_spaces.build_checks import check_network, check_stage
 from search_spaces.catalog import SPACES
-from search_spaces.checking import check_network, check_stage
 from search_spaces.errors import ArchitectureError, SpaceError
-from search_spaces.menu import StageSpace
 from search_spaces.pricing import prices
 from search_spaces.sampling import uniform_codes
 from search_spaces.space import SearchSpace
+from search_spaces.stage_choices import StageSpace
 from search_spaces.tracing import trace
 
 GATED: dict[str, tuple[Option, ...]] = {"kernel": (3, 5), "expansion": (1, 2)}
@@ -49,7 +49,7 @@ FREE = SearchSpace(
     ),
 )
 ALL = {**{name: SPACES[name] for name in SPACES}, "odd": ODD, "free": FREE}
-TABLES = {name: prices(space, num_classes=10, in_channels=1) for name, space in ALL.items()}
+TABLES = {name: prices(space.codes, num_classes=10, in_channels=1) for name, space in ALL.items()}
 names = pytest.mark.parametrize("name", ALL)
 seeds = st.integers(0, 2**32 - 1)
 
@@ -113,7 +113,7 @@ def test_json_brings_a_member_back(name, seed):
 @pytest.mark.parametrize("name", ["odd", "free"])
 def test_the_size_is_the_number_of_distinct_networks(name):
     space = ALL[name]
-    every = {space.at(np.array(code)) for code in itertools.product(*map(range, space.radices))}
+    every = {space.codes.at(np.array(code)) for code in itertools.product(*map(range, space.codes.radices))}
     assert space.size == len(every)
     encodings = {tuple(space.encode(architecture).tolist()) for architecture in every}
     assert len(encodings) == len(every)
@@ -124,10 +124,10 @@ def test_the_size_is_the_number_of_distinct_networks(name):
 @settings(max_examples=10)
 def test_prices_are_the_counts_of_each_network(name, seed):
     space, table = ALL[name], TABLES[name]
-    codes = uniform_codes(space, np.random.default_rng(seed), 8)
+    codes = uniform_codes(space.codes, np.random.default_rng(seed), 8)
     priced = table.costs(codes)
     for code, costs in zip(codes, priced, strict=True):
-        assert search_spaces.count(space.at(code), num_classes=10, in_channels=1, deploy=True) == costs
+        assert search_spaces.count(space.codes.at(code), num_classes=10, in_channels=1, deploy=True) == costs
 
 
 @names
@@ -157,7 +157,7 @@ def test_counts_of_the_deploy_form_are_those_of_what_runs_after_the_switch(seed)
 
 @names
 def test_no_network_is_cheaper_or_dearer_than_the_extremes(name):
-    codes = uniform_codes(ALL[name], np.random.default_rng(0), 2_000)
+    codes = uniform_codes(ALL[name].codes, np.random.default_rng(0), 2_000)
     for resource in ("macs", "params", "activations", "peak", "weights"):
         low, high = TABLES[name].extremes(resource)
         costs = TABLES[name].of(codes, resource)
@@ -185,8 +185,8 @@ def test_what_is_not_a_member_is_refused(name):
 
 
 def test_digits_need_their_budget_in_a_fifth_of_hybrid_small():
-    table = prices(SPACES["hybrid_small"], num_classes=10, in_channels=1)
-    codes = uniform_codes(SPACES["hybrid_small"], np.random.default_rng(0), 50_000)
+    table = prices(SPACES["hybrid_small"].codes, num_classes=10, in_channels=1)
+    codes = uniform_codes(SPACES["hybrid_small"].codes, np.random.default_rng(0), 50_000)
     dear = float((table.of(codes, "macs") > 300_000_000).mean())
     assert 0.20 <= dear <= 0.24  # 0.218 with a deviation of 0.002: one false alarm in 10^19 runs
 
@@ -212,4 +212,4 @@ NO_KERNEL = StageSpace(channels=16, options={"mixer": ("attention",), "kernel": 
 def test_a_space_that_contradicts_itself_says_so(changes, said):
     fields = {f: getattr(FREE, f) for f in ("name", "resolution", "options", "stages")}
     with pytest.raises(SpaceError, match=said):
-        SearchSpace(**{**fields, **changes}).menus  # noqa: B018 (menus are made when first asked for)
+        SearchSpace(**{**fields, **changes}).codes.menus  # noqa: B018 (menus are made when first asked for)

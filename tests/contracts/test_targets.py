@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from search_spaces.errors import TargetError, UnknownNameError
-from trials.measuring import measure
+from trials.latency_measurement import measure
 from trials.target_names import find_target
 from trials.targets import TARGETS, Target
 

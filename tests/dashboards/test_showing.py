@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from dashboards.comparing import comparison_table
-from dashboards.following import changes, follow
+from dashboards.comparison_table import comparison_table
+from dashboards.live_table import changes, follow
+from dashboards.network_filters import selected, unbeaten
 from dashboards.result import Network
-from dashboards.selecting import selected, unbeaten
 from search_spaces.budget import Budget
 from tests.dashboards.searches import COSTS, network, search
 

@@ -10,9 +10,9 @@ import pytest
 from safetensors.torch import load_file
 
 import nas
-from nas.consistency import findings
-from nas.storage.opening import open_storage
-from nas.study import find, folder_of
+from nas.administration.consistency import findings
+from nas.storage.optuna_storage import open_storage
+from nas.study.study import find, folder_of
 from tests.chaos import havoc
 
 IMAGES = 800  # so that an epoch takes long enough to be killed in

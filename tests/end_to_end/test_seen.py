@@ -67,16 +67,16 @@ def kept(page: Any, name: str, *, whole: bool = True) -> None:
 def misfit(desk: Desk, study: str) -> int:
     """Add a network that misses its budget, as a search records one, and return its number."""
     import search_spaces
-    from nas import record
-    from nas.storage.opening import open_storage
+    from nas.storage.optuna_storage import open_storage
+    from nas.study import trial_attributes
     from search_spaces.counting import count
 
     storage = open_storage(f"sqlite:///{desk.folder / 'nas.db'}")
     found = optuna.load_study(study_name=study, storage=storage)
     architecture = search_spaces.reference("mobilevit_xxs_256")
     trial = found.ask()
-    record.describe(trial, architecture, count(architecture, num_classes=10, in_channels=1), [0.25])
-    record.decide(storage, trial._trial_id, optuna.trial.TrialState.PRUNED, "misses 4M-MACs")
+    trial_attributes.describe(trial, architecture, count(architecture, num_classes=10, in_channels=1), [0.25])
+    trial_attributes.decide(storage, trial._trial_id, optuna.trial.TrialState.PRUNED, "misses 4M-MACs")
     found.tell(trial, state=optuna.trial.TrialState.PRUNED)
     storage.engine.dispose()
     return trial.number
@@ -167,9 +167,9 @@ def _report_is_seen(browser: Browser, desk: Desk) -> None:
 
 def test_an_empty_study_says_so_in_the_browser_and_in_its_report(tmp_path: Path, browser: Browser):
     desk = Desk(tmp_path)
-    from nas.settings import Settings
-    from nas.storage.opening import open_storage
-    from nas.study import begin
+    from nas.storage.optuna_storage import open_storage
+    from nas.study.settings import Settings
+    from nas.study.study import begin
 
     storage = open_storage(f"sqlite:///{tmp_path / 'nas.db'}")
     settings = Settings(

@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 import pytest
 
-from nas.storage.opening import open_storage
+from nas.storage.optuna_storage import open_storage
 from tests.benchmarks.filing import file_result
 from tests.end_to_end.conftest import Desk
 from tests.end_to_end.test_seen import served

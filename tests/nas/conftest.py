@@ -1,5 +1,6 @@
-"""A small priced space and real studies on disk."""
+"""A small priced space, real studies on disk and real databases."""
 
+import uuid
 from pathlib import Path
 
 import optuna
@@ -10,9 +11,9 @@ from optuna.storages import RDBStorage
 @pytest.fixture(scope="session")
 def tiny_prices():
     from search_spaces.architecture import options_of
-    from search_spaces.menu import StageSpace
     from search_spaces.pricing import Prices
     from search_spaces.space import SearchSpace
+    from search_spaces.stage_choices import StageSpace
 
     block: dict[str, tuple[str | int | float | bool | None, ...]] = {
         "mixer": ("depthwise", "attention"),
@@ -31,12 +32,12 @@ def tiny_prices():
             StageSpace(channels=32, depth=(2,), stride=2, options=block),
         ),
     )
-    return Prices(space, num_classes=10, in_channels=1)
+    return Prices(space.codes, num_classes=10, in_channels=1)
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> RDBStorage:
-    from nas.storage.opening import open_storage
+    from nas.storage.optuna_storage import open_storage
 
     return open_storage(f"sqlite:///{tmp_path / 'nas.db'}")
 
@@ -50,3 +51,22 @@ def study(storage: RDBStorage) -> optuna.Study:
         sampler=optuna.samplers.RandomSampler(seed=0),
         pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2),
     )
+
+
+@pytest.fixture
+def postgresql_database(postgresql):
+    """Return the URL of an empty database in PostgreSQL."""
+    import psycopg
+
+    name = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(postgresql.replace("+psycopg", "") + "postgres", autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return postgresql + name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """Return the URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/nas.db"
+    return request.getfixturevalue("postgresql_database")

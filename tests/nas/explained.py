@@ -1,12 +1,14 @@
 """Studies as nas search leaves them, with accuracies from a formula instead of hours of training."""
 
+from typing import Any
+
 import numpy as np
 import optuna
 
-from nas import record
-from nas.problem import distribution_of
-from nas.settings import Settings, space_digest
-from nas.study import begin, keep_space
+from nas.bayesopt.space_problem import distribution_of
+from nas.study import trial_attributes
+from nas.study.settings import Settings, space_digest
+from nas.study.study import begin, keep_space
 from search_spaces.budget import Budget
 from search_spaces.pricing import Prices
 from search_spaces.sampling import fitting_codes
@@ -14,7 +16,8 @@ from search_spaces.sampling import fitting_codes
 
 def studied(storage, prices: Prices, accuracy, *, trials, budget="100M-MACs", name="told", seed=0):
     """Return a study of `trials` networks that fit, drawn uniformly, each as accurate as `accuracy` says."""
-    space, budgets = prices.space, [Budget.parse(budget)]
+    space: Any = prices.codes.space
+    budgets = [Budget.parse(budget)]
     settings = Settings(
         space=space.name,
         space_digest=space_digest(space),
@@ -39,10 +42,12 @@ def studied(storage, prices: Prices, accuracy, *, trials, budget="100M-MACs", na
     distributions = {choice.name: distribution_of(choice) for choice in space.choices}
     codes = fitting_codes(prices, rng, trials, budgets, distinct=True)
     for row, costs in zip(codes, prices.costs(codes), strict=True):
-        params = space.slots(row)
+        params = space.codes.slots(row)
         study.enqueue_trial(params)
         trial = study.ask(distributions)
-        record.describe(trial, space.at(row), costs, [b.excess(getattr(costs, b.resource)) for b in budgets])
+        trial_attributes.describe(
+            trial, space.codes.at(row), costs, [b.excess(getattr(costs, b.resource)) for b in budgets]
+        )
         reached = float(accuracy(params, costs, rng))
         trial.report(reached, 2)
         study.tell(trial, reached)

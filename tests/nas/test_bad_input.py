@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 import nas
 from nas.__main__ import run
-from nas.finding import find_network
+from nas.study.network_lookup import find_network
 from search_spaces.architecture import Architecture
 from search_spaces.errors import UserError
 from search_spaces.loading import load
-from trials.checkpoint import MAGIC, load_checkpoint
-from trials.errors import CheckpointError
 from trials.recipes import load_recipe
 from trials.target_names import find_target, read_targets
+from trials.training.checkpoint import MAGIC, load_checkpoint
+from trials.training.errors import CheckpointError
 
 ENTRIES = 9
 FEW = 12

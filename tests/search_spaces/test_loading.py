@@ -9,13 +9,13 @@ import pytest
 from torch import Tensor, nn
 
 import search_spaces
-from search_spaces import written_space
+from search_spaces import yaml_space
 from search_spaces.errors import SpaceError, UnknownNameError
 from search_spaces.mixers import MIXERS
 from search_spaces.pricing import prices
 from search_spaces.sampling import uniform_codes
 
-EXAMPLE = textwrap.dedent(str(written_space.__doc__).partition("words of")[2].partition("\n\n")[2]).partition(
+EXAMPLE = textwrap.dedent(str(yaml_space.__doc__).partition("words of")[2].partition("\n\n")[2]).partition(
     "\nMixers,"
 )[0]
 GOOD = """\
@@ -47,7 +47,7 @@ def test_the_documented_example_loads_and_its_networks_build(written):
     space = search_spaces.load(written(text))
     assert space.name == "my_space"
     assert space.resolution == (128, 160, 192, 224)
-    assert {item.stage.mixer for item in space.menus[1]} == {
+    assert {item.stage.mixer for item in space.codes.menus[1]} == {
         "depthwise",
         "separable_attention",
         "search_spaces.mixers.partial_conv:PartialConv",
@@ -163,11 +163,11 @@ def test_every_mixer_on_the_shelf_is_a_line_away(written):
         "kernel: [3, 5]", "kernel: [3, 7]\n      dilated_reparam.kernel: [5, 7]\n      window: [4, 7]"
     )
     space = search_spaces.load(written(text))
-    assert {item.stage.mixer for item in space.menus[0]} == set(MIXERS)
-    table = prices(space, num_classes=10)
-    codes = uniform_codes(space, np.random.default_rng(0), 40)
+    assert {item.stage.mixer for item in space.codes.menus[0]} == set(MIXERS)
+    table = prices(space.codes, num_classes=10)
+    codes = uniform_codes(space.codes, np.random.default_rng(0), 40)
     for code, costs in zip(codes, table.costs(codes), strict=True):
-        assert search_spaces.count(space.at(code), num_classes=10, deploy=True) == costs
+        assert search_spaces.count(space.codes.at(code), num_classes=10, deploy=True) == costs
 
 
 class Stranger(nn.Module):

@@ -9,12 +9,12 @@ from scipy.stats import chisquare
 import search_spaces
 from search_spaces.architecture import Option, options_of
 from search_spaces.budget import Budget
+from search_spaces.budget_counting import ways
 from search_spaces.errors import NothingFitsError
-from search_spaces.fitting import ways
-from search_spaces.menu import StageSpace
 from search_spaces.pricing import prices
 from search_spaces.sampling import fitting_codes, share_that_fits, uniform_codes
 from search_spaces.space import SearchSpace
+from search_spaces.stage_choices import StageSpace
 
 CHOICES: dict[str, tuple[Option, ...]] = {
     "mixer": ("depthwise", "separable_attention"),
@@ -34,13 +34,13 @@ SMALL = SearchSpace(
         StageSpace(channels=48, depth=(2,), stride=2, options=CHOICES),
     ),
 )
-TABLE = prices(SMALL, num_classes=10, in_channels=1)
+TABLE = prices(SMALL.codes, num_classes=10, in_channels=1)
 
 
 def everything():
     """Return the codes of every network of the small space, found the slow way."""
-    codes = np.array(list(itertools.product(*map(range, SMALL.radices))))
-    return codes[(SMALL.canonical(codes) == codes).all(axis=1)]
+    codes = np.array(list(itertools.product(*map(range, SMALL.codes.radices))))
+    return codes[(SMALL.codes.canonical(codes) == codes).all(axis=1)]
 
 
 EVERY = everything()
@@ -120,8 +120,8 @@ def test_equal_generators_draw_the_same_whatever_the_global_one_says():
     np.random.seed(2)  # noqa: NPY002
     assert (fitting_codes(TABLE, np.random.default_rng(5), 50, budgets) == first).all()
     assert (
-        uniform_codes(SMALL, np.random.default_rng(5), 50)
-        == uniform_codes(SMALL, np.random.default_rng(5), 50)
+        uniform_codes(SMALL.codes, np.random.default_rng(5), 50)
+        == uniform_codes(SMALL.codes, np.random.default_rng(5), 50)
     ).all()
 
 
@@ -136,7 +136,7 @@ def test_budgets_met_alone_but_not_together_say_so():
     stage = StageSpace(channels=16, options={"mixer": ("depthwise", "attention"), "depthwise.kernel": (13,)})
     options = options_of({"stem_channels": 16, "stem_stride": 1})
     space = SearchSpace(name="torn", resolution=(32,), stages=(stage,), options=options)
-    table = prices(space, num_classes=10)
+    table = prices(space.codes, num_classes=10)
     together = [
         Budget(resource=resource, limit=table.extremes(resource)[0], text=f"least {resource}")
         for resource in ("macs", "params")
@@ -173,10 +173,10 @@ def test_a_deep_space_is_counted_and_drawn_from_in_a_moment():
     conv, attention = 4, 2  # items of the menu; a factor tells apart only what it stands over
     mixed = (conv + attention) ** 24 - conv**24 - attention**24
     assert deep.size == 6 * mixed + 3 * conv**24 + 2 * attention**24
-    least, most = prices(deep, num_classes=10).extremes("macs")
+    least, most = prices(deep.codes, num_classes=10).extremes("macs")
     budget = Budget(resource="macs", limit=least + (most - least) // 20, text="tight")
-    found = fitting_codes(prices(deep, num_classes=10), np.random.default_rng(0), 20, [budget])
-    assert (prices(deep, num_classes=10).of(found, "macs") <= budget.limit).all()
+    found = fitting_codes(prices(deep.codes, num_classes=10), np.random.default_rng(0), 20, [budget])
+    assert (prices(deep.codes, num_classes=10).of(found, "macs") <= budget.limit).all()
 
 
 @pytest.mark.slow

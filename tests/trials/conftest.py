@@ -24,7 +24,7 @@ def digits():
 @pytest.fixture
 def tiny_splits():
     """Return 96 + 24 + 24 noise images of 2 classes that differ in brightness, 8 x 8, colour."""
-    from trials.images import Images, Splits
+    from trials.images.splits import Images, Splits
 
     rng = np.random.default_rng(0)
 
@@ -47,7 +47,7 @@ def tiny_splits():
 @pytest.fixture
 def small_network():
     """Return a function that builds a small convolutional network, the same each time."""
-    from trials.seeding import seeded_build
+    from trials.training.seeding import seeded_build
 
     def build(in_channels=3, classes=2, width=8, dropout=0.1):
         def layers():

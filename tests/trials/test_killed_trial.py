@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 import search_spaces
-from trials.recipe import Recipe
-from trials.trainable import CHECKPOINT, WEIGHTS
+from trials.training.recipe import Recipe
+from trials.training.run_trial import CHECKPOINT, WEIGHTS
 
 KILLS = 6
-RUN = "import json, sys, trials.trainable as t; t.run_trial(json.load(sys.stdin), lambda result: None)"
+RUN = (
+    "import json, sys, trials.training.run_trial as t; t.run_trial(json.load(sys.stdin), lambda result: None)"
+)
 
 
 def started(config):

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from trials.feeding import Feed, Preparation
-from trials.learning import Learner
-from trials.recipe import Recipe
-from trials.training import train
+from trials.training.batches import Feed, Preparation
+from trials.training.learner import Learner
+from trials.training.loop import train
+from trials.training.recipe import Recipe
 
 pytestmark = [
     pytest.mark.gpu,

@@ -12,10 +12,10 @@ from typing import Final
 from search_spaces.errors import DataError
 from search_spaces.paths import expanded
 from search_spaces.shelf import Shelf
-from trials.images import Splits
-from trials.opening import open_table, signature
-from trials.returned import returned_table, table_key
-from trials.table import Table
+from trials.images.dataset_cache import open_table, signature
+from trials.images.function_dataset import returned_table, table_key
+from trials.images.image_table import Table
+from trials.images.splits import Splits
 
 
 class Dataset(ABC):

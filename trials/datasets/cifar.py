@@ -14,8 +14,8 @@ from typing_extensions import override
 
 from search_spaces.errors import DataError
 from trials.datasets import Dataset
-from trials.pixels import as_labels, as_pixels
-from trials.table import Part, Table
+from trials.images.image_table import Part, Table
+from trials.images.pixels import as_labels, as_pixels
 
 SIDE: Final = 32
 PIXELS: Final = 3 * SIDE * SIDE

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from typing_extensions import override
 
 from trials.datasets import Dataset
-from trials.table import Part, Table
+from trials.images.image_table import Part, Table
 
 BRIGHTEST: Final = 16
 

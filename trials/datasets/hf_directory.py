@@ -13,9 +13,9 @@ import pyarrow as pa
 from typing_extensions import override
 
 from search_spaces.errors import DataError
-from trials.arrow_columns import Batches, read_columns
 from trials.datasets import Dataset
-from trials.table import Table
+from trials.images.arrow_columns import Batches, read_columns
+from trials.images.image_table import Table
 
 PARTS: Final = {
     "train": "train",

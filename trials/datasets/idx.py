@@ -15,8 +15,8 @@ from typing_extensions import override
 
 from search_spaces.errors import DataError
 from trials.datasets import Dataset
-from trials.pixels import as_labels, as_pixels
-from trials.table import Part, Table, numbered_table
+from trials.images.image_table import Part, Table, numbered_table
+from trials.images.pixels import as_labels, as_pixels
 
 PARTS: Final = {"train": "train", "t10k": "test", "test": "test"}
 UNSIGNED_BYTES: Final = 8

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from search_spaces.errors import DataError
 from trials.datasets import Dataset
-from trials.table import Part, Table
+from trials.images.image_table import Part, Table
 
 PARTS: Final = {
     "train": "train",

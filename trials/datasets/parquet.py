@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from search_spaces.errors import DataError
-from trials.arrow_columns import Batches, features_in, read_columns
 from trials.datasets import Dataset
-from trials.table import Table
+from trials.images.arrow_columns import Batches, features_in, read_columns
+from trials.images.image_table import Table
 
 PARTS: Final = {"train": "train", "val": "validation", "test": "test"}
 ROWS: Final = 1_024

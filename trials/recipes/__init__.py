@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from search_spaces.shelf import Shelf
-from trials.recipe import Recipe, recipe_from_yaml
+from trials.training.recipe import Recipe, recipe_from_yaml
 
 RECIPES: Final = Shelf[Recipe](__name__, "RECIPE", "recipe")
 

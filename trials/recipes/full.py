@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from trials.recipe import Recipe
+from trials.training.recipe import Recipe
 
 RECIPE: Final = Recipe(
     name="full",

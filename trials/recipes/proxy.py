@@ -12,6 +12,6 @@ minutes, and one of a million at all.
 
 from typing import Final
 
-from trials.recipe import Recipe
+from trials.training.recipe import Recipe
 
 RECIPE: Final = Recipe(name="proxy", epochs=6, rungs=(1, 6), gradient_clip=1.0, epoch_images=20_000)

@@ -1,6 +1,6 @@
 """Targets: kinds of devices that run a network and time it, one file each.
 
-A file binds ``TARGET``. The law of the room: a target times with the protocol of `trials.timing` or
+A file binds ``TARGET``. The law of the room: a target times with the protocol of `trials.latency.timing` or
 says what it was told by a tool that does; what it returns is in milliseconds at batch 1, with its
 conditions; whatever goes wrong is a `TargetError` of one line, within a time limit.
 """
@@ -15,8 +15,8 @@ from torch import nn
 
 from search_spaces.errors import TargetError
 from search_spaces.shelf import Shelf
-from trials.latency import Condition, Latency
-from trials.layer_times import LayerTimes
+from trials.latency.latency import Condition, Latency
+from trials.latency.layer_times import LayerTimes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

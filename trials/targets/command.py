@@ -31,10 +31,10 @@ from typing_extensions import override
 
 from search_spaces.errors import TargetError
 from trials.device_lock import measuring
-from trials.latency import Condition, Latency
-from trials.onnx_model import onnx_model, reference_model
+from trials.latency.latency import Condition, Latency
+from trials.latency.onnx_model import onnx_model, reference_model
+from trials.latency.timing import ATTEMPTS, STABLE_WIDTH, median_interval
 from trials.targets import Job, Target
-from trials.timing import ATTEMPTS, STABLE_WIDTH, median_interval
 
 _FACTS: Final = ("device", "runtime", "version", "threads", "governor")
 _SUMMARY: Final = ("median_ms", "low_ms", "high_ms", "p90_ms")

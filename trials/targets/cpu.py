@@ -12,13 +12,13 @@ from typing_extensions import override
 
 from search_spaces.errors import TargetError
 from trials.device_lock import measuring
-from trials.latency import Condition, Latency
-from trials.layer_times import LayerTimes, layer_times
-from trials.modules import modules_of
-from trials.onnx_layers import time_layers
-from trials.onnx_model import onnx_model, reference_model
-from trials.onnx_timing import check_runtime, conditions, time_onnx
-from trials.roofs import peak_macs, peak_model, stream_model
+from trials.latency.latency import Condition, Latency
+from trials.latency.layer_times import LayerTimes, layer_times
+from trials.latency.module_costs import modules_of
+from trials.latency.onnx_layers import time_layers
+from trials.latency.onnx_model import onnx_model, reference_model
+from trials.latency.onnx_timing import check_runtime, conditions, time_onnx
+from trials.latency.roofline_probes import peak_macs, peak_model, stream_model
 from trials.targets import Job, Target
 
 

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from search_spaces.errors import TargetError
-from trials import host
 from trials.device_lock import measuring
-from trials.latency import Condition, Latency
-from trials.onnx_model import ReferenceNetwork
+from trials.latency import host
+from trials.latency.latency import Condition, Latency
+from trials.latency.onnx_model import ReferenceNetwork
+from trials.latency.timing import Run, time_network
 from trials.targets import Job, Target
-from trials.timing import Run, time_network
 
 _DTYPES: Final = {"fp32": torch.float32, "fp16": torch.float16}
 

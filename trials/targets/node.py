@@ -15,9 +15,9 @@ from typing import Any, Final
 from typing_extensions import override
 
 from search_spaces.errors import TargetError
-from trials.agent_target import AgentTarget, last_line
-from trials.latency import Condition
+from trials.latency.latency import Condition
 from trials.targets import Job
+from trials.targets._agent_target import AgentTarget, last_line
 
 _SHARE: Final = 0.001  # of the resource: it only says where; the agent's lock keeps measurements apart
 _STARTS_S: Final = 30  # for which Python and Ray may take to start there

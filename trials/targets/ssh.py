@@ -18,9 +18,9 @@ from typing import Final
 from typing_extensions import override
 
 from search_spaces.errors import TargetError
-from trials.agent_target import AgentTarget, last_line
-from trials.latency import Condition
+from trials.latency.latency import Condition
 from trials.targets import Job
+from trials.targets._agent_target import AgentTarget, last_line
 
 _ADDRESS: Final = re.compile(
     r"(?P<host>(?:[\w.+-]+@)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][\w.-]*))(?::(?P<port>\d+))?"

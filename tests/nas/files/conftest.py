@@ -9,7 +9,7 @@ import time
 import fsspec
 import pytest
 
-from nas.files.opening import files_at
+from nas.files.locating import files_at
 from tests.chaos.havoc import below, kill
 from tests.ssh_server import known, ssh_server, start
 

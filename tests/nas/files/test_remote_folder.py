@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.files.address import checked_url
 from nas.files.remote_folder import RemoteFolder
+from nas.files.urls import checked_url
 from search_spaces.errors import FilesError, InvalidValueError
 
 

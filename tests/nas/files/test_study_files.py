@@ -3,10 +3,10 @@
 import pytest
 
 from dashboards.artifacts import Artifacts
-from nas.files.opening import artifacts_at, usable_place
-from trials.checksum import CHECKSUM
-from trials.fence import ATTEMPT
-from trials.trainable import WEIGHTS
+from nas.files.locating import artifacts_at, usable_place
+from trials.training.attempt_fence import ATTEMPT
+from trials.training.checksum import CHECKSUM
+from trials.training.run_trial import WEIGHTS
 
 NAME = "trials/00003/architecture.json"
 

@@ -16,7 +16,7 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState, create_trial
 
-from nas.samplers import Params
+from nas.bayesopt.problem import Params
 from nas.samplers.factor_gp import FactorGPSampler
 from search_spaces.errors import InvalidValueError, NothingFitsError
 

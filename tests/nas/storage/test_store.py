@@ -18,7 +18,7 @@ from nas.storage.schema import VERSION_TABLE, Base
 from nas.storage.store import Store
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import StorageError
-from trials.latency import Latency
+from trials.latency.latency import Latency
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 CONDITIONS: dict[str, Any] = {
@@ -37,7 +37,7 @@ from typing import Any
 from nas.storage.records import Measurement
 from nas.storage.store import Store
 from search_spaces.architecture import Architecture
-from trials.latency import Latency
+from trials.latency.latency import Latency
 url, *networks = sys.argv[1:]
 told = json.loads(networks.pop())
 with Store(url) as store:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from nas.surrogates._factors import Factor, Features
 from nas.surrogates.factor_gp import FactorGP, Inputs
+from nas.surrogates.factors import Factor, Features
 from nas.tabular.table import load
 
 MACRO = Path(__file__).parents[4] / "shared/data/nas-bench-macro/nas-bench-macro_cifar10.json"

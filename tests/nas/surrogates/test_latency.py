@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import search_spaces
-from nas.surrogates._latency_operations import KINDS, operations, operations_on
 from nas.surrogates.latency import learn
-from search_spaces.layers import Tape
+from nas.surrogates.latency_operations import KINDS, operations, operations_on
+from search_spaces.tape import Tape
 
 SPACE = search_spaces.load("hybrid_small")
 MS_PER = {"pointwise": 4e-8, "dense": 3e-8, "grouped": 4e-7, "dilated": 9e-7, "matmul": 6e-8}

@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 
 from search_spaces.errors import TargetError
-from trials.measuring import measure, probe
+from trials.latency_measurement import measure, probe
 
 SCRIPT = """
 import json, os, pathlib, signal, subprocess, sys, time

@@ -4,8 +4,8 @@ import pytest
 from torch import nn
 
 from search_spaces.errors import TargetError
-from trials.latency import Latency
-from trials.measuring import measure, probe
+from trials.latency.latency import Latency
+from trials.latency_measurement import measure, probe
 
 
 def network(width=8):

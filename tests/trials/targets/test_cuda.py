@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from search_spaces.errors import TargetError
-from trials.measuring import measure, probe
+from trials.latency_measurement import measure, probe
 
 NETWORK = nn.Sequential(nn.Conv2d(3, 64, 3), nn.ReLU(), nn.Conv2d(64, 64, 3), nn.Flatten())
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -8,7 +8,7 @@ from torch import nn
 
 from search_spaces.errors import TargetError
 from tests.ssh_server import known, ssh_server
-from trials.measuring import measure, measure_layers, probe
+from trials.latency_measurement import measure, measure_layers, probe
 
 NETWORK = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
@@ -71,7 +71,7 @@ def test_a_network_is_timed_there_with_its_conditions(target, dtype):
 
 @pytest.mark.slow
 def test_probing_tells_the_setting_of_later_measurements(target):
-    from trials.latency import setting_of
+    from trials.latency.latency import setting_of
 
     words = target()
     assert setting_of(probe(**words)) == timed(words).setting

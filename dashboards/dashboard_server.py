@@ -1,0 +1,197 @@
+"""Serves the Optuna dashboard of a storage, for reading only, with what is known of its networks.
+
+The stock dashboard has no authentication and lets whoever reaches it delete a study; here every
+request that could change something is refused, and other machines need a token.
+"""
+
+import errno
+import json
+import re
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from socketserver import ThreadingMixIn
+from typing import Any, Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from optuna.storages import BaseStorage, get_storage
+from typing_extensions import override
+
+from dashboards.artifacts import ArtifactPlace, Artifacts
+from dashboards.dashboard_api import Weaver
+from dashboards.findings import Findings
+from dashboards.result import Network
+from dashboards.web_access import Application, for_hosts, read_only, with_token
+from search_spaces.errors import InvalidValueError, UserError
+
+HOST: Final = "127.0.0.1"
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_.~-]{16,}")
+_SEARCHED_PORTS: Final = 100
+_STUDY: Final = re.compile(r"/api/studies/(\d+)/?")
+_PICTURE: Final = re.compile(r"/nas/studies/(\d+)/trials/(\d+)\.svg")
+# The stock page keeps two columns however narrow the window is, and sets tables in notes without gaps.
+_STYLE: Final = (
+    b"<style>td, th { padding: 2px 12px 2px 0; text-align: left; } "
+    b"@media (max-width: 900px) { [class*='grid-xs-6'] "
+    b"{ flex-basis: 100% !important; width: 100% !important; max-width: 100% !important; } }</style>"
+)
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _ServerV6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Silent(WSGIRequestHandler):
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing: the dashboard asks for new data every few seconds."""
+
+
+def dashboard_server(
+    storage: BaseStorage,
+    *,
+    port: int,
+    host: str = HOST,
+    token: str | None = None,
+    gather: Callable[[int], Findings | None] = lambda _: None,
+    fetch: Callable[[int, int], Network | None] = lambda *_: None,
+    places: Callable[[], Sequence[ArtifactPlace]] = list,
+) -> WSGIServer:
+    """Return a server of the dashboard, listening but not yet serving.
+
+    Args:
+        storage: Whose studies are shown.
+        port: Where it listens; 0 for any free one.
+        host: Address of this machine; loopback unless asked otherwise.
+        token: What readers have to give; other machines are served with one only.
+        gather: A study's id to what is known of it, None for a study of somebody else's.
+        fetch: A study's id and a trial's number to that network as it is now.
+        places: Returns where artifacts lie.
+
+    Raises:
+        InvalidValueError: if others may reach it and there is no token that can be one.
+        UserError: if the port cannot be used; offers the next free one.
+    """
+    _check_token(host, token)
+    from optuna_dashboard import wsgi  # noqa: PLC0415 -- imports torch, two seconds
+
+    artifacts = Artifacts(places)
+    stock = wsgi(get_storage(storage), artifact_store=artifacts)
+    application = read_only(_woven(stock, Weaver(gather, fetch, artifacts.holds)))
+    application = with_token(application, token) if token else for_hosts(application, _LOOPBACK)
+    kind = _ServerV6 if ":" in host else _Server
+    try:
+        return make_server(host, port, application, server_class=kind, handler_class=_Silent)
+    except (OSError, OverflowError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            raise UserError(
+                f"Port {port} is in use: expected a free one. Try --port {_next_free(host, port)}."
+            ) from error
+        raise UserError(
+            f"Cannot listen on {host}:{port}: {error}. Expected an address and port of this machine, for "
+            f"example --port 8080."
+        ) from error
+
+
+def _check_token(host: str, token: str | None) -> None:
+    if token is None and host not in _LOOPBACK:
+        raise InvalidValueError(
+            f"Cannot serve on '{host}' without a token: others could read your searches. Give one with "
+            f"--token, or leave --host out and use an ssh tunnel."
+        )
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise InvalidValueError(
+            "Cannot use this --token: expected at least 16 letters, digits and any of _ . ~ -, for example "
+            "from: openssl rand -hex 16"
+        )
+
+
+def _woven(stock: Application, weaver: Weaver) -> Application:
+    """Return the stock dashboard with notes, figures, pictures and the best network that fits."""
+    best: dict[int, dict[int, dict[str, Any]]] = {}  # of each study
+
+    def asked(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
+        told: list[Any] = []
+        body = stock(environ, lambda status, headers, _=None: told.extend((status, headers)))
+        try:
+            return told[0], told[1], b"".join(body)
+        finally:
+            if hasattr(body, "close"):
+                body.close()
+
+    def woven(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        drawing = _PICTURE.fullmatch(path)
+        if drawing is not None:
+            return _drawing(weaver, int(drawing[1]), int(drawing[2]), start_response)
+        study = _STUDY.fullmatch(path)
+        if study is None and not path.startswith("/dashboard"):
+            return stock(environ, start_response)
+        status, headers, body = asked(dict(environ))
+        if status.startswith("200") and study is None:
+            body = body.replace(b"</head>", _STYLE + b"</head>", 1)
+        elif status.startswith("200") and study is not None:
+            answer = json.loads(body)
+            number = int(study[1])
+            known = best.setdefault(number, {})
+            _put_best_first(answer, weaver.best(number), known, lambda query: asked({**environ, **query})[2])
+            body = json.dumps(weaver.study(number, answer)).encode()
+        headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+        start_response(status, [*headers, ("Content-Length", str(len(body)))])
+        return [body]
+
+    return woven
+
+
+def _put_best_first(
+    answer: dict[str, Any],
+    best: int | None,
+    known: dict[int, dict[str, Any]],
+    ask: Callable[[dict[str, Any]], bytes],
+) -> None:
+    """Show as best the network that is: the stock dashboard minds no constraint.
+
+    Args:
+        answer: On a study; changed in place.
+        best: Number of the best trial; None for none.
+        known: Trials of the study that were the best before, by number; an answer with another one is dear.
+        ask: A query of the stock dashboard to what it answers.
+    """
+    if best is None or [trial["number"] for trial in answer["best_trials"]] == [best]:
+        return
+    if best not in known:
+        here = [trial for trial in answer["trials"] if trial["number"] == best]
+        found = here or json.loads(ask({"QUERY_STRING": f"after={best}"}))["trials"]
+        known[best] = dict(found[0])
+    answer["best_trials"] = [dict(known[best])]
+
+
+def _drawing(weaver: Weaver, study: int, trial: int, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    drawn = weaver.picture(study, trial)
+    if drawn is None:
+        start_response("404 Not Found", [("Content-Type", "text/plain")])
+        return [b"no such network\n"]
+    body = drawn.encode()
+    start_response(
+        "200 OK",
+        [
+            ("Content-Type", "image/svg+xml; charset=utf-8"),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "max-age=3600"),  # an architecture does not change
+        ],
+    )
+    return [body]
+
+
+def _next_free(host: str, port: int) -> int:
+    """Return the next port above one in use on which nobody listens."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port + 1, min(port + _SEARCHED_PORTS, 65_535)):
+        with socket.socket(family) as probe:
+            if probe.connect_ex((host, candidate)):
+                return candidate
+    return 0

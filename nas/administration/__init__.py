@@ -1,0 +1,1 @@
+"""Looks after studies: lists, renames, deletes and checks them."""

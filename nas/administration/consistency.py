@@ -1,0 +1,153 @@
+"""Finds what is inconsistent in a study: in the database, and between it and the files.
+
+A search mends what a crash left when it goes on; what is told here is what it would not do by itself, or what
+shows that something other than a search wrote there.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from nas.coordination.processes import is_gone
+from nas.files.locating import files_of
+from nas.files.study_files import StudyFiles
+from nas.storage.database import connect, told
+from nas.storage.schema import DriverRow, LeaseRow
+from nas.study import trial_attributes
+from nas.study.naming import trial_folder
+from nas.study.study import settings_of
+from search_spaces.architecture import Architecture
+from search_spaces.errors import FilesError, UserError
+from trials.training.checkpoint import check_checkpoint
+from trials.training.errors import DamagedCheckpointError
+from trials.training.run_trial import CHECKPOINT, WEIGHTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is inconsistent.
+
+    Attributes:
+        study: Where.
+        trial: Its number; None for the study as a whole.
+        problem: What is wrong and what to do, in words.
+    """
+
+    study: str
+    trial: int | None
+    problem: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return asdict(self)
+
+
+def findings(study: optuna.Study, url: str) -> tuple[Finding, ...]:
+    """Return what is inconsistent in a study that nas search began.
+
+    Args:
+        study: What is looked at; nothing is changed.
+        url: Of its storage.
+    """
+    trials = study.get_trials(deepcopy=False)
+    files = files_of(study)
+    found: list[tuple[int | None, str]] = [(None, p) for p in _of_study(study, files)]
+    found += [(t.number, p) for t in trials for p in _of_trial(t)]
+    try:
+        there: dict[str, list[str]] = {}
+        for name in files.sizes("trials"):
+            there.setdefault(name.rpartition("/")[0], []).append(name)
+        found += [
+            (t.number, p) for t in trials for p in _of_files(t, files, there.get(trial_folder(t.number), []))
+        ]
+    except FilesError as error:
+        found.append((None, f"its files cannot be looked at: {error}"))
+    found += _twins(trials)
+    found += _leases(study, trials, url)
+    return tuple(Finding(study=study.study_name, trial=t, problem=p) for t, p in found)
+
+
+def _of_study(study: optuna.Study, files: StudyFiles) -> Iterator[str]:
+    try:
+        settings_of(study)
+    except (UserError, KeyError, TypeError) as error:
+        yield f"its settings cannot be read ({error}); continue it with the version that began it"
+    if files.missing():
+        yield (
+            f"its folder '{files.where}' is not on this host: what runs would begin anew and nothing "
+            f"can be exported; look where the search ran"
+        )
+
+
+def _of_trial(trial: FrozenTrial) -> Iterator[str]:
+    if trial_attributes.described(trial):
+        yield from _architecture(trial)
+    elif trial_attributes.trained(trial):
+        yield "was trained but says not which network; something else wrote it"
+    steps = sorted(trial.intermediate_values)
+    if steps != list(range(1, len(steps) + 1)):
+        yield f"its learning curve has a hole: {steps}"
+    if trial.state == TrialState.COMPLETE and steps and trial.value != trial.intermediate_values[steps[-1]]:
+        yield "its value is not that of its last epoch; something else wrote it"
+
+
+def _of_files(trial: FrozenTrial, files: StudyFiles, there: list[str]) -> Iterator[str]:
+    place = trial_folder(trial.number)
+    if trial.state == TrialState.RUNNING and f"{place}/{CHECKPOINT}" in there:
+        try:
+            with files.fetched(f"{place}/{CHECKPOINT}") as checkpoint:
+                check_checkpoint(checkpoint)
+        except FileNotFoundError:
+            return  # the search that runs it has removed it
+        except DamagedCheckpointError as error:
+            yield f"{error} The search restarts it by itself"
+    if trial.state.is_finished():
+        for name in (n for n in there if n.startswith((f"{place}/.{WEIGHTS}-", f"{place}/.{CHECKPOINT}-"))):
+            yield f"a writer was killed and left '{files.place(name)}'; remove it"
+
+
+def _architecture(trial: FrozenTrial) -> Iterator[str]:
+    try:
+        fingerprint = Architecture.from_json(trial.user_attrs[trial_attributes.ARCHITECTURE]).fingerprint
+    except UserError as error:
+        yield f"its network cannot be read ({error})"
+        return
+    if fingerprint != trial.user_attrs.get(trial_attributes.FINGERPRINT):
+        yield "its network is not the one that its fingerprint names; something else wrote it"
+
+
+def _twins(trials: list[FrozenTrial]) -> list[tuple[int | None, str]]:
+    first: dict[str, int] = {}
+    found: list[tuple[int | None, str]] = []
+    for trial in filter(trial_attributes.trained, trials):
+        fingerprint = trial.user_attrs.get(trial_attributes.FINGERPRINT)
+        if fingerprint in first:
+            found.append((trial.number, f"is the same network as trial {first[fingerprint]}"))
+        elif fingerprint is not None:
+            first[fingerprint] = trial.number
+    return found
+
+
+def _leases(study: optuna.Study, trials: list[FrozenTrial], url: str) -> list[tuple[int | None, str]]:
+    """Return what is wrong with who trains what."""
+    number = study._study_id  # noqa: SLF001 -- Optuna has no public way
+    engine = connect(url)
+    try:
+        with told(url), Session(engine) as session:
+            drivers = session.scalars(select(DriverRow).where(DriverRow.study_id == number)).all()
+            leases = session.scalars(select(LeaseRow).where(LeaseRow.study_id == number)).all()
+    finally:
+        engine.dispose()
+    running = {t.number for t in trials if t.state == TrialState.RUNNING}
+    gone = [d for d in drivers if is_gone(d.process, d.machine)]
+    found: list[tuple[int | None, str]] = [
+        (None, f"its driver, process {d.process} on {d.host}, has ended; the next one clears up after it")
+        for d in gone
+    ]
+    found += [(lease.trial, "is leased but does not run") for lease in leases if lease.trial not in running]
+    return found

@@ -1,0 +1,96 @@
+"""How long networks take, and on which devices."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nas.latency.measurement_cache import Stopwatch
+from nas.storage.optuna_storage import storage_url
+from nas.storage.store import Store
+from nas.study.network_lookup import find_network
+from search_spaces.building import build
+from search_spaces.errors import TargetError
+from trials import latency_measurement
+from trials.latency.latency import Condition, Latency
+from trials.latency.layer_times import LayerTimes
+from trials.latency_measurement import probe
+from trials.target_names import TARGETS_FILE, find_target, read_targets
+from trials.targets import TARGETS
+
+
+def measure(
+    network: str, *, on: str = "cpu", address: str | None = None, storage: str | None = None
+) -> tuple[str, Latency]:
+    """Return what a network is called and how long it takes on a target; the figure is kept.
+
+    Args:
+        network: See `nas.study.network_lookup.find_network`.
+        on: The target, as a budget names it.
+        address: Of the Ray cluster that a target ``node:`` is in.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+
+    Raises:
+        UserError: if the network or target is unknown, or the target cannot run it.
+    """
+    url = storage_url(storage)
+    find_target(on)
+    found = find_network(network, url)
+    with Store(url) as store, _joined(address):
+        stopwatch = Stopwatch(store, num_classes=found.num_classes, in_channels=found.in_channels)
+        return found.name, stopwatch.time(found.architecture, on, again=True).latency
+
+
+def measure_layers(
+    network: str, *, on: str = "cpu", address: str | None = None, storage: str | None = None
+) -> tuple[str, LayerTimes]:
+    """Return what a network is called and where its time goes on a target, layer by layer.
+
+    Args:
+        network: See `nas.study.network_lookup.find_network`.
+        on: A target that runs ONNX Runtime, as a budget names it.
+        address: See `measure`.
+        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+
+    Raises:
+        UserError: if the network or target is unknown, or the target cannot tell its layers apart.
+    """
+    find_target(on)
+    found = find_network(network, storage_url(storage))
+    built = build(found.architecture, num_classes=found.num_classes, in_channels=found.in_channels)
+    with _joined(address):
+        times = latency_measurement.measure_layers(
+            built, resolution=found.architecture.resolution, in_channels=found.in_channels, target=on
+        )
+    return found.name, times
+
+
+def targets(*, address: str | None = None) -> dict[str, dict[str, Condition] | str]:
+    """Return what each target of this host and of targets.yaml answers, or in words why it does not.
+
+    Args:
+        address: See `measure`.
+    """
+    names = [name for name in TARGETS if name in {"cpu", "cuda"}] + list(read_targets(TARGETS_FILE))
+    found: dict[str, dict[str, Condition] | str] = {}
+    with _joined(address):
+        for name in names:
+            try:
+                found[name] = probe(name)
+            except TargetError as error:
+                found[name] = str(error)
+    return found
+
+
+@contextmanager
+def _joined(address: str | None) -> Iterator[None]:
+    """Be part of a Ray cluster, where one is named, while the block runs.
+
+    Raises:
+        UserError: if it cannot be reached.
+    """
+    if address is None:
+        yield
+        return
+    from nas.ray_backend.runner import cluster_at  # noqa: PLC0415 -- Ray takes a second, and other targets need none
+
+    with cluster_at(address):
+        yield

@@ -1,0 +1,1 @@
+"""Which network is trained next, and what came of it: asks the study and tells it."""

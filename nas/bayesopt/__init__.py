@@ -1,0 +1,1 @@
+"""Bayesian optimisation over architecture factors: the numerics under the samplers."""

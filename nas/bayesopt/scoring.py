@@ -1,0 +1,149 @@
+"""What the surrogates believe of the points of a space, and what trying one would be worth."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nas.bayesopt import pareto
+from nas.bayesopt.acquisition import (
+    conditioned,
+    log_expected_hypervolume_improvement,
+    log_noisy_expected_improvement,
+    log_probability_of_fitting,
+)
+from nas.bayesopt.feasible_region import Region, distinct
+from nas.bayesopt.grid import Rows
+from nas.bayesopt.history import History
+from nas.surrogates.factor_gp import Inputs, Posterior
+
+_DRAWS: Final = 24  # of what was observed with noise or is still running
+_BASE: Final = 48  # observed points that the next one has to improve upon
+_CONTENDERS: Final = 300  # highest values among which those points are looked for
+_PENDING: Final = 32  # running points that are fantasised
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """Posteriors of objectives and measured constraints, and the points to improve upon.
+
+    Attributes:
+        region: The points that fit.
+        objectives: One posterior each, of values to be maximised; none before the first value.
+        constraints: One posterior each, of values that must be <= 0.
+        observed: Points with a value, best first, ``[o, d]``.
+        pending: Points that are being trained, ``[p, d]``.
+        feasible: Whether each observed, then each pending point is taken to fit, ``[o + p]``.
+        normals: Standard normal numbers, ``[draws, o + p]``.
+    """
+
+    region: Region
+    objectives: list[Posterior]
+    constraints: list[Posterior]
+    observed: Rows
+    pending: Rows
+    feasible: NDArray[np.bool_]
+    normals: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        rng: np.random.Generator,
+        region: Region,
+        history: History,
+        objectives: list[Posterior],
+        constraints: list[Posterior],
+    ) -> "Beliefs":
+        """Return the beliefs that rest on `history`."""
+        observed = history.rows
+        if len(objectives) == 1:  # only the best can be improved upon; all need not be predicted
+            observed = observed[np.argsort(-history.values.sum(axis=1), kind="stable")[:_CONTENDERS]]
+        observed = distinct(observed)
+        if objectives:
+            means = [p.predict(inputs(region, observed))[0] for p in objectives]
+            order = np.argsort(-np.stack(means).sum(axis=0), kind="stable")
+            observed = observed[order[:_BASE]] if len(objectives) == 1 else observed[order]
+        pending = distinct(history.pending)[-_PENDING:]
+        both = np.concatenate([observed, pending])
+        return cls(
+            region,
+            objectives,
+            constraints,
+            observed,
+            pending,
+            _feasible(region, history, constraints, both),
+            rng.standard_normal((_DRAWS, len(both))),
+        )
+
+    def score(self, rows: Rows) -> NDArray[np.float64]:
+        """Return the log acquisition of each of `rows`, ``[n]``."""
+        candidates = inputs(self.region, rows)
+        total = torch.zeros(len(rows), dtype=torch.float64)
+        if self.constraints:
+            none = candidates[:0]
+            parts = [posterior.of(candidates, none)[:2] for posterior in self.constraints]
+            means, variances = (torch.stack(part, dim=1) for part in zip(*parts, strict=True))
+            total = total + log_probability_of_fitting(means, variances)
+        if len(self.objectives) == 1:
+            total = total + self._improvement(candidates)
+        elif self.objectives:
+            total = total + self._volume(candidates)
+        return np.nan_to_num(total.numpy(), nan=-1e9, neginf=-1e9)
+
+    def _improvement(self, candidates: Inputs) -> Float[Tensor, " n"]:
+        base = inputs(self.region, np.concatenate([self.observed, self.pending]))
+        normals = torch.from_numpy(self.normals)
+        mean, variance, values = conditioned(*self.objectives[0].of(candidates, base), normals)
+        feasible = torch.from_numpy(self.feasible)
+        if not self.feasible.any():  # then any value counts, and fitting decides
+            values, feasible = values.amin(dim=1, keepdim=True), torch.ones(1, dtype=torch.bool)
+        return log_noisy_expected_improvement(mean, variance, values, feasible)
+
+    def _volume(self, candidates: Inputs) -> Float[Tensor, " n"]:
+        """Return the log volume gained, running points taken to come out as expected."""
+        base = inputs(self.region, self.pending)
+        zeros = torch.zeros((1, len(self.pending)), dtype=torch.float64)
+        means, variances, reached = [], [], []
+        for posterior in self.objectives:
+            mean, variance, values = conditioned(*posterior.of(candidates, base), zeros)
+            seen = posterior.predict(inputs(self.region, self.observed))[0]
+            reached.append(np.concatenate([seen, values[0].numpy()]))
+            means.append(mean[0])
+            variances.append(variance)
+        everyone = np.stack(reached, axis=1)
+        chosen = everyone[self.feasible] if self.feasible.any() else everyone.min(0, keepdims=True)
+        return log_expected_hypervolume_improvement(
+            torch.stack(means, dim=1),
+            torch.stack(variances, dim=1),
+            torch.from_numpy(chosen[pareto.front(chosen)]),
+            torch.from_numpy(pareto.reference_point(everyone)),
+        )
+
+
+def inputs(region: Region, rows: Rows, fidelity: NDArray[np.float64] | None = None) -> Inputs:
+    """Return what a surrogate reads of `rows`, whole trainings unless said."""
+    fidelity = np.ones(len(rows)) if fidelity is None else fidelity
+    return Inputs(rows, region.prices(rows), fidelity, region.told(rows))
+
+
+def _feasible(
+    region: Region, history: History, constraints: list[Posterior], rows: Rows
+) -> NDArray[np.bool_]:
+    """Return which `rows` fit: as measured, else as expected."""
+    fits = region.fits(rows)
+    for j, posterior in enumerate(constraints):
+        measured = dict(
+            zip(
+                (row.tobytes() for row in history.measured_rows),
+                history.measured[:, j],
+                strict=True,
+            )
+        )
+        expected = posterior.predict(inputs(region, rows))[0]
+        told = np.array([measured.get(row.tobytes(), np.nan) for row in rows])
+        fits &= np.where(np.isnan(told), expected, told) <= 0
+    return fits

@@ -1,0 +1,180 @@
+"""Main and joint effects of factors, and the shares of the variance that they explain (Sobol's).
+
+An effect is the surrogate's mean over networks whose other factors are drawn one by one (a partial
+dependence), a linear function of a Gaussian process and so Gaussian itself: its error is exact. With
+independent factors these means are the first terms of Sobol's decomposition (Sobol, 2001,
+https://doi.org/10.1016/S0378-4754(00)00270-6); their variances, drawn from the posterior, are the shares.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+
+from dashboards.explanation import Effect, JointEffect, Share
+from nas.bayesopt.grid import Rows
+from nas.bayesopt.scoring import inputs
+from nas.explanation.draws import draws
+from nas.explanation.evidence import Evidence, Floats
+from nas.explanation.factor_levels import Lever, kind_of, place_of
+from nas.surrogates.factor_gp import Posterior
+
+_ALONE: Final = 64  # networks over which a main effect is a mean
+_PAIRED: Final = 32  # and a joint effect
+_DRAWS: Final = 256  # of the posterior, for intervals
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """Means of the true accuracy over groups of networks, jointly Gaussian.
+
+    Attributes:
+        mean: Expected, ``[k]``.
+        covariance: ``[k, k]``.
+        macs: Geometric mean MACs of each group, ``[k]``.
+    """
+
+    mean: Floats
+    covariance: Floats
+    macs: Floats
+
+    def projected(self, matrix: Floats) -> "Means":
+        """Return linear functions of them, ``[j, k]``; MACs are left as they are."""
+        return Means(matrix @ self.mean, matrix @ self.covariance @ matrix.T, self.macs)
+
+    @property
+    def errors(self) -> Floats:
+        """Their standard deviations, ``[k]``."""
+        return np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
+
+
+class Effects:
+    """Effects of levers under one posterior.
+
+    Args:
+        evidence: What is explained.
+        posterior: What is believed, given it.
+        base: Points with each factor drawn by itself, ``[n, d]``, at least 64.
+        rng: Draws from the posterior.
+    """
+
+    def __init__(
+        self, evidence: Evidence, posterior: Posterior, base: Rows, rng: np.random.Generator
+    ) -> None:
+        self._evidence, self._posterior, self._rng = evidence, posterior, rng
+        self._base: Final = base
+        whole = self._joint(base[:, None])
+        self.mean: Final = float(whole.mean.mean())
+        spread = whole.mean.var() + np.diag(whole.covariance).mean() - whole.covariance.mean()
+        self.variance: Final = max(float(spread), 1e-18)
+        """Expected variance of the true accuracy over the networks."""
+
+    def alone(self, lever: Lever) -> Effect:
+        """Return the main effect of a lever."""
+        means = self._joint(lever.set(self._base[:_ALONE]))
+        centred = means.projected(_centring(lever.weights))
+        return Effect(
+            factor=lever.name,
+            values=lever.values,
+            means=tuple(centred.mean.tolist()),
+            errors=tuple(centred.errors.tolist()),
+            macs=tuple(means.macs.tolist()),
+            trained=tuple(self._trained(lever)),
+            share=self._share(centred, lever.weights),
+        )
+
+    def joint(self, first: Lever, second: Lever, *, shared: bool = True) -> JointEffect:
+        """Return what two levers do together.
+
+        Args:
+            first: One of them.
+            second: Another, of other parameters.
+            shared: Whether its share of the variance means anything: not for levers of many parameters.
+        """
+        shape = (len(first.levels), len(second.levels))
+        rows = first.set(self._base[:_PAIRED]).reshape(-1, self._base.shape[1])
+        grid = second.set(rows).reshape(shape[1], shape[0], _PAIRED, -1).swapaxes(0, 1)
+        means = self._joint(grid.reshape(shape[0] * shape[1], _PAIRED, -1))
+        weights = np.outer(first.weights, second.weights).ravel()
+        both = means.projected(_centring(weights))
+        apart = np.kron(_centring(first.weights), _centring(second.weights))
+        beyond = means.projected(apart.astype(np.float64))
+        return JointEffect(
+            factors=(first.name, second.name),
+            values=(first.values, second.values),
+            means=_nested(both.mean, shape),
+            errors=_nested(both.errors, shape),
+            macs=_nested(means.macs, shape),
+            share=self._share(beyond, weights) if shared else None,
+        )
+
+    def interacting(self, pairs: list[tuple[Lever, Lever]], most: int) -> list[tuple[Lever, Lever]]:
+        """Return the pairs that may add most.
+
+        A pair adds no more than either of its factors does beyond its main effect, in whatever company:
+        Jansen's total effect less the first-order one bounds it (Jansen, 1999,
+        https://doi.org/10.1016/S0010-4655(98)00154-4).
+        """
+        if len(pairs) <= most:
+            return pairs
+        here = self._expected(self._base)
+        alone = {lever.name: lever for pair in pairs for lever in pair}
+        beyond: dict[str, float] = {}
+        for name, lever in alone.items():
+            moved = self._base.copy()
+            moved[:, lever.columns] = self._rng.permutation(moved[:, lever.columns])
+            total = float(((self._expected(moved) - here) ** 2).mean() / 2)
+            first = self._expected(lever.set(self._base[:_PAIRED]).reshape(-1, self._base.shape[1]))
+            means = first.reshape(len(lever.levels), -1).mean(axis=1)
+            beyond[name] = total - float(lever.weights @ (means - lever.weights @ means) ** 2)
+        ranked = sorted(pairs, key=lambda p: -min(beyond[p[0].name], beyond[p[1].name]))
+        return ranked[:most]
+
+    def _joint(self, groups: Floats) -> Means:
+        """Return the means over groups of points, ``[k, m, d]``."""
+        k, m, d = groups.shape
+        rows = self._evidence.canonical(groups.reshape(k * m, d))
+        points = inputs(self._evidence.region, rows)
+        with torch.no_grad():
+            _, _, mean, within, _ = self._posterior.of(points[:0], points)
+        covariance = within.numpy().reshape(k, m, k, m).mean(axis=(1, 3))
+        macs = np.exp(np.log(self._evidence.macs(rows)).reshape(k, m).mean(axis=1))
+        return Means(mean.numpy().reshape(k, m).mean(axis=1), covariance, macs)
+
+    def _expected(self, rows: Rows) -> Floats:
+        region = self._evidence.region
+        return self._posterior.predict(inputs(region, self._evidence.canonical(rows)))[0]
+
+    def _share(self, centred: Means, weights: Floats) -> Share:
+        drawn = draws(self._rng, centred.mean, centred.covariance, _DRAWS) ** 2 @ weights / self.variance
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        return Share(mean=float(drawn.mean()), low=float(low), high=float(high))
+
+    def _trained(self, lever: Lever) -> list[int]:
+        rows = self._evidence.rows[self._evidence.last]
+        counts: list[int] = np.bincount(lever.nearest(rows), minlength=len(lever.levels)).tolist()
+        return counts
+
+
+def by_place(effects: list[Effect]) -> JointEffect:
+    """Return the main effects of one kind of choice, one in each stage, as one map."""
+    names = [effect.factor for effect in effects]
+    return JointEffect(
+        factors=(place_of(names[0]), kind_of(names[0])),
+        values=(tuple(int("".join(re.findall(r"\d", name))) for name in names), effects[0].values),
+        means=tuple(effect.means for effect in effects),
+        errors=tuple(effect.errors for effect in effects),
+        macs=tuple(effect.macs for effect in effects),
+        share=None,
+    )
+
+
+def _centring(weights: Floats) -> Floats:
+    """Return the matrix that takes the weighted mean off, ``[k, k]``."""
+    return np.asarray(np.eye(len(weights)) - np.outer(np.ones(len(weights)), weights))
+
+
+def _nested(flat: Floats, shape: tuple[int, int]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(x) for x in line) for line in flat.reshape(shape))

@@ -1,0 +1,143 @@
+"""What an explanation rests on: trained networks, the surrogate fitted to them, and what networks cost."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.trial import TrialState
+
+from nas.bayesopt.feasible_region import Region, region_of
+from nas.bayesopt.grid import Rows
+from nas.bayesopt.history import Histories
+from nas.bayesopt.proposer import Proposer
+from nas.bayesopt.scoring import inputs
+from nas.bayesopt.space_problem import problem_of
+from nas.study.study import images_of, settings_of, space_of
+from nas.surrogates.factor_gp import FactorGP, Inputs, Posterior
+from search_spaces.budget import Budget
+from search_spaces.errors import StudyError
+from search_spaces.pricing import prices
+from search_spaces.sampling import check_satisfiable
+
+LEAST: Final = 10
+"""Trained networks from which there may be something to explain."""
+
+_STEPS: Final = 40  # of the fit at most
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Trained networks of one space.
+
+    Attributes:
+        study: Its name.
+        space: Name of the space.
+        budgets: Within which its networks were chosen, as written.
+        region: The networks that fit them.
+        surrogate: Of the space.
+        rows: Points with a value, ``[n, d]``; one with a learning curve takes several rows.
+        values: What was observed there, higher is better, ``[n]``.
+        fidelity: The share of a whole training after which, ``[n]``.
+        trials: The number of the network of each row, ``[n]``.
+        canonical: Points to those that stand for the same networks, ``[n, d]``.
+        macs: Points to the MACs of their networks, ``[n, d]`` to ``[n]``.
+        within: Budgets to the networks that fit them; raises NothingFitsError where none does.
+    """
+
+    study: str
+    space: str
+    budgets: tuple[str, ...]
+    region: Region
+    surrogate: FactorGP
+    rows: Rows
+    values: Floats
+    fidelity: Floats
+    trials: NDArray[np.int64]
+    canonical: Callable[[Rows], Rows]
+    macs: Callable[[Rows], Floats]
+    within: Callable[[Sequence[Budget]], Region]
+
+    @property
+    def trained(self) -> int:
+        """How many networks were trained."""
+        return len(np.unique(self.trials))
+
+    @property
+    def inputs(self) -> Inputs:
+        """The points as the surrogate reads them."""
+        return inputs(self.region, self.rows, self.fidelity)
+
+    @property
+    def last(self) -> NDArray[np.int64]:
+        """The row of each network's longest training, ``[networks]``."""
+        order = np.lexsort((self.fidelity, self.trials))
+        ends = np.append(np.diff(self.trials[order]) != 0, True)
+        return np.asarray(order[ends], dtype=np.int64)
+
+    def fitted(self) -> Posterior:
+        """Return what the surrogate believes, given all of it."""
+        return self.surrogate.fitted(self.inputs, self.values, None, _STEPS)
+
+
+def of_study(study: optuna.Study) -> Evidence:
+    """Return what a search has learnt so far.
+
+    Raises:
+        StudyError: if too few networks have been trained; says how many are needed.
+    """
+    settings, images, space = settings_of(study), images_of(study), space_of(study)
+    table = prices(space.codes, num_classes=len(images["classes"]), in_channels=images["channels"])
+
+    def within(budgets: Sequence[Budget]) -> Region:
+        check_satisfiable(table, budgets)
+        return region_of(problem_of(table, budgets, seed=settings.seed))
+
+    def macs(rows: Rows) -> Floats:
+        codes = space.codes.of(region.points(rows))
+        return table.of(codes, "macs").astype(np.float64)
+
+    def canonical(rows: Rows) -> Rows:
+        return region.grid.encode([space.codes.slots(row) for row in space.codes.of(region.points(rows))])
+
+    region = within([Budget.parse(text) for text in settings.budgets])
+    found = of_trials(study, region, canonical, macs, within, settings.seed, settings.budgets, space.name)
+    if found.trained < LEAST:
+        raise StudyError(
+            f"The study '{study.study_name}' has {found.trained} trained networks: expected at least {LEAST} "
+            f"to explain them. Go on with the command that began it and --trials {LEAST} or more."
+        )
+    return found
+
+
+def of_trials(
+    study: optuna.Study,
+    region: Region,
+    canonical: Callable[[Rows], Rows],
+    macs: Callable[[Rows], Floats],
+    within: Callable[[Sequence[Budget]], Region],
+    seed: int,
+    budgets: tuple[str, ...],
+    space: str,
+) -> Evidence:
+    """Return what the trials of any study with one objective tell of a region."""
+    nobody = optuna.trial.create_trial(state=TrialState.RUNNING)
+    history = Histories(region).read(study, nobody)
+    return Evidence(
+        study=study.study_name,
+        space=space,
+        budgets=budgets,
+        region=region,
+        surrogate=Proposer.of(region, seed).surrogate,
+        rows=history.rows,
+        values=history.values[:, 0],
+        fidelity=history.fidelity,
+        trials=history.trials,
+        canonical=canonical,
+        macs=macs,
+        within=within,
+    )

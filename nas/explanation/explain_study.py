@@ -1,0 +1,128 @@
+"""Explains a study: which factors matter, which settings are best within a budget, and how sure that is."""
+
+import itertools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import optuna
+import torch
+
+from dashboards.explanation import Explanation, JointEffect
+from dashboards.figures import factor_effects, joint_effects
+from nas.explanation.best_settings import best_settings
+from nas.explanation.effects import Effects, by_place
+from nas.explanation.evidence import Evidence, of_study
+from nas.explanation.factor_levels import independent, kinds, levers, together
+from nas.explanation.model_comparison import compared
+from search_spaces.budget import Budget
+from search_spaces.errors import InvalidValueError
+
+_BASE: Final = 256  # networks over which variances are taken
+_LEVELS: Final = 17  # of one factor at most
+_PAIR_LEVELS: Final = 7  # of one factor of a pair
+_PAIRS: Final = 12  # that are looked into, besides those of global factors
+_KINDS: Final = 3  # maps of kinds of choices
+
+
+def explain_study(study: optuna.Study, budgets: Sequence[Budget] = (), *, seed: int = 0) -> Explanation:
+    """Return why the networks of a study are as accurate as they are.
+
+    Args:
+        study: One that nas search began.
+        budgets: Rules are found within each of these alone; within all of the study's if there are none.
+        seed: Of what is drawn.
+
+    Raises:
+        StudyError: if too few networks have been trained; says how many are needed.
+        NothingFitsError: if no network of the space fits a budget.
+    """
+    evidence = of_study(study)
+    own = [Budget.parse(text) for text in evidence.budgets]
+    return explain(evidence, [[budget] for budget in budgets] or [own], seed=seed)
+
+
+def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: int = 0) -> Explanation:
+    """Return the explanation of trained networks; see `explain_study`.
+
+    Args:
+        evidence: The trained networks.
+        budgets: Rules are found within each of these combinations.
+        seed: Of what is drawn.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # matrices this small are slower on more
+    try:
+        return _explained(evidence, budgets, np.random.default_rng(np.random.SeedSequence([seed])))
+    finally:
+        torch.set_num_threads(before)
+
+
+def write_figures(explanation: Explanation, folder: Path) -> None:
+    """Write ``explanation.json``, ``factor_effects.html`` and ``joint_effects.html`` into a folder.
+
+    Raises:
+        InvalidValueError: if the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "explanation.json").write_text(json.dumps(explanation.to_json(), indent=2) + "\n")
+        for figure in (factor_effects, joint_effects):
+            name = figure.__name__.rpartition(".")[2]
+            figure.draw(explanation).write_html(folder / f"{name}.html", include_plotlyjs=True)
+    except OSError as error:
+        raise InvalidValueError(
+            f"Cannot write to '{folder}': {error.strerror or error}. Expected a folder that can be written."
+        ) from error
+
+
+def _explained(
+    evidence: Evidence, budgets: Sequence[Sequence[Budget]], rng: np.random.Generator
+) -> Explanation:
+    for within in budgets:
+        evidence.within(within)  # before anything slow: does anything fit?
+    posterior = evidence.fitted()
+    base = independent(rng, evidence.region, _BASE)
+    effects = Effects(evidence, posterior, base, rng)
+    all_levers = levers(evidence.region, base, _LEVELS)
+    alone = sorted((effects.alone(lever) for lever in all_levers), key=lambda e: -e.share.mean)
+    order = {effect.factor: i for i, effect in enumerate(alone)}
+    ranked = sorted(all_levers, key=lambda lever: order[lever.name])
+    pairs = _pairs(evidence, effects, base)
+    told = sum(e.share.mean for e in alone) + sum(p.share.mean for p in pairs if p.share is not None)
+    return Explanation(
+        study=evidence.study,
+        space=evidence.space,
+        budgets=evidence.budgets,
+        trained=evidence.trained,
+        accuracy=effects.mean,
+        comparison=compared(evidence, rng),
+        effects=tuple(alone),
+        joint_effects=(*pairs, *_maps(evidence, effects, base)),
+        rules=tuple(rule for b in budgets for rule in best_settings(evidence, posterior, b, ranked, rng)),
+        rest=max(0.0, 1.0 - told),
+    )
+
+
+def _pairs(evidence: Evidence, effects: Effects, base: np.ndarray) -> list[JointEffect]:
+    """Return the pairs of global factors and those other pairs that may add most, the strongest first."""
+    coarse = levers(evidence.region, base, _PAIR_LEVELS)
+    every = list(itertools.combinations(coarse, 2))
+    in_stages = {lever.name for members in kinds(evidence.region, base, 1).values() for lever in members}
+    shared = [pair for pair in every if not {lever.name for lever in pair} & in_stages]
+    others = effects.interacting([pair for pair in every if pair not in shared], _PAIRS)
+    found = [effects.joint(*pair) for pair in (*shared, *others)]
+    return sorted(found, key=lambda joint: -(joint.share.mean if joint.share is not None else 0.0))
+
+
+def _maps(evidence: Evidence, effects: Effects, base: np.ndarray) -> list[JointEffect]:
+    """Return the maps of kinds of choices: two kinds in every stage, and each kind stage by stage."""
+    found = kinds(evidence.region, base, _PAIR_LEVELS)
+    everywhere = [together(kind, members) for kind, members in found.items()]
+    pairs = list(itertools.combinations(everywhere, 2))
+    pairs.sort(key=lambda pair: {pair[0].name, pair[1].name} != {"kernel", "dilation"})
+    both = [effects.joint(*pair, shared=False) for pair in pairs[:_KINDS]]
+    single = [by_place([effects.alone(m) for m in members]) for members in list(found.values())[:_KINDS]]
+    return [*single, *both]

@@ -1,0 +1,62 @@
+"""How well each network is predicted from the others: by its factors, by its MACs alone, by neither."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboards.explanation import Comparison
+from nas.explanation.evidence import Evidence, Floats
+from nas.surrogates.factor_gp import FactorGP, Inputs
+
+_MOST: Final = 64  # networks left out, each for a fit of its own
+_STEPS: Final = 25  # of each fit
+_RESAMPLES: Final = 2000
+
+
+def compared(evidence: Evidence, rng: np.random.Generator) -> Comparison:
+    """Return the errors of the three models, every hyper-parameter fitted without the network left out.
+
+    All three are the surrogate: with everything it is told, with log MACs alone, and with nothing. A network
+    is left out with all its learning curve and predicted at its last epoch, so that none is predicted from
+    itself.
+
+    Args:
+        evidence: The trained networks.
+        rng: Chooses up to 64 of them, and resamples for the interval.
+    """
+    chosen = evidence.last
+    if len(chosen) > _MOST:
+        chosen = np.sort(rng.permutation(chosen)[:_MOST])
+    macs = np.log(evidence.macs(evidence.rows))[:, None]
+    nothing = np.zeros((len(macs), 0))
+    everything = _errors(evidence.surrogate, evidence.inputs, evidence, chosen)
+    size, none = (
+        _errors(FactorGP([], prices), Inputs(nothing, prices, evidence.fidelity), evidence, chosen)
+        for prices in (macs, nothing)
+    )
+    picks = rng.integers(len(chosen), size=(_RESAMPLES, len(chosen)))
+    saved = 1 - _rms(everything[picks]) / np.maximum(_rms(size[picks]), 1e-12)
+    low, high = np.quantile(saved, [0.025, 0.975])
+    return Comparison(
+        networks=len(chosen),
+        factors=float(_rms(everything)),
+        macs=float(_rms(size)),
+        mean=float(_rms(none)),
+        low=float(low),
+        high=float(high),
+    )
+
+
+def _errors(surrogate: FactorGP, points: Inputs, evidence: Evidence, chosen: NDArray[np.int64]) -> Floats:
+    """Return what is predicted of each network without it, less what was observed, ``[chosen]``."""
+    found = []
+    for row in chosen:
+        others = evidence.trials != evidence.trials[row]
+        posterior = surrogate.fitted(points[others], evidence.values[others], None, _STEPS)
+        found.append(posterior.predict(points[[row]])[0][0] - evidence.values[row])
+    return np.array(found)
+
+
+def _rms(errors: Floats) -> Floats:
+    return np.asarray(np.sqrt((errors**2).mean(axis=-1)))

@@ -1,0 +1,108 @@
+"""int8 ONNX: static quantisation on calibration images, and what it costs and gains."""
+
+import json
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import onnxruntime
+import torch
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import Tensor
+from typing_extensions import override
+
+from nas.exports.exported_network import Delivery
+from nas.exports.formats import Exporter
+from nas.exports.formats._onnx_graph import write_graph
+from nas.exports.formats._onnx_session import latency_ms, scores_of, session
+from search_spaces.errors import ExportError
+
+LEAST_COSINE: Final = 0.9
+"""Between the scores of both forms; less means that quantisation broke the network."""
+
+
+class OnnxInt8(Exporter):
+    """Writes ``<name>_int8.onnx``, and its accuracy and latency beside fp32's as ``<name>_int8.json``."""
+
+    @override
+    def files(self, name: str) -> tuple[str, ...]:
+        return f"{name}_int8.onnx", f"{name}_int8.json"
+
+    @override
+    def write(self, delivery: Delivery, folder: Path) -> None:
+        if delivery.calibration is None:
+            raise ExportError(
+                f"Cannot export '{delivery.name}' as int8 without images to calibrate on. Give 32 or more "
+                f"training images, or leave onnx_int8 out."
+            )
+        quantised, measured = (folder / file for file in self.files(delivery.name))
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            plain, ready = Path(scratch, "plain.onnx"), Path(scratch, "ready.onnx")
+            write_graph(delivery, plain)
+            logging.disable(logging.WARNING)  # on biases, which have no channel to scale by
+            try:
+                _quantise(plain, ready, quantised, delivery.calibration)
+            finally:
+                logging.disable(logging.NOTSET)
+            record = _measure(delivery, {"fp32": session(plain), "int8": session(quantised)})
+        measured.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _quantise(plain: Path, ready: Path, quantised: Path, images: Tensor) -> None:
+    """Write the int8 form of an ONNX file, fitted to images, [n, c, r, r]."""
+    quant_pre_process(str(plain), str(ready))
+    quantize_static(
+        str(ready),
+        str(quantised),
+        _Calibration(images),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+    )
+
+
+class _Calibration(CalibrationDataReader):
+    """Hands out images one at a time, [1, c, r, r]."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.waiting = iter(images.split(1))
+
+    def get_next(self) -> dict[str, Any] | None:
+        image = next(self.waiting, None)
+        return None if image is None else {"images": image.numpy()}
+
+
+def _measure(delivery: Delivery, forms: dict[str, Any]) -> dict[str, Any]:
+    """Return what both forms achieve, after checking that the scores of one are still those of the other."""
+    assert delivery.calibration is not None
+    fp32, int8 = (scores_of(running, delivery.calibration) for running in forms.values())
+    cosine = float(torch.cosine_similarity(fp32, int8, dim=1).mean())
+    if not cosine >= LEAST_COSINE:
+        raise ExportError(
+            f"Cannot export '{delivery.name}' as int8: its scores keep a cosine of {cosine:.2f} to those of "
+            f"fp32, expected at least {LEAST_COSINE}. Leave onnx_int8 out, or calibrate on other images."
+        )
+    image = delivery.calibration[:1]
+    record: dict[str, Any] = {
+        "version": 1,
+        "calibration_images": len(delivery.calibration),
+        "cosine_to_fp32": cosine,
+        "runtime": f"onnxruntime {onnxruntime.__version__}, CPU, 1 thread, batch 1",
+        "latency_ms": {form: latency_ms(running, image) for form, running in forms.items()},
+    }
+    if delivery.held_out is not None:
+        images, labels = delivery.held_out
+        record["images"] = len(labels)
+        record["accuracy"] = {form: _accuracy(r, images, labels) for form, r in forms.items()}
+    return record
+
+
+def _accuracy(running: Any, images: Tensor, labels: Tensor) -> float:
+    found = torch.cat([scores_of(running, batch).argmax(dim=1) for batch in images.split(64)])
+    return float((found == labels).float().mean())
+
+
+EXPORTER = OnnxInt8()

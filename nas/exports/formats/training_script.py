@@ -1,0 +1,150 @@
+"""A short training script of plain PyTorch, with the recipe that was used."""
+
+from pathlib import Path
+from textwrap import indent
+from typing import Any, Final
+
+from typing_extensions import override
+
+from nas.exports.codegen.augmentation_source import augmentation_source
+from nas.exports.codegen.ruff_format import formatted
+from nas.exports.exported_network import Delivery
+from nas.exports.formats import Exporter
+from nas.exports.formats._training_template import (
+    AVERAGE,
+    AVERAGED,
+    AVERAGING,
+    CUTMIX,
+    DROP_PATH,
+    DROPPING,
+    MIXING,
+    MIXUP,
+    RECALIBRATE,
+    SCRIPT,
+)
+from search_spaces.errors import ExportError
+from trials.training.recipe import Recipe
+
+_OPTIMISERS: Final = {
+    "sgd": "torch.optim.SGD(groups, lr=LEARNING_RATE, momentum={momentum}, nesterov={nesterov})",
+    "adamw": "torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=({momentum}, 0.999))",
+}
+_LEFT_OUT: Final = ("teacher", "teacher_share", "teacher_temperature")
+
+
+class TrainingScript(Exporter):
+    """Writes ``train.py``."""
+
+    @override
+    def files(self, name: str) -> tuple[str, ...]:
+        del name
+        return ("train.py",)
+
+    @override
+    def write(self, delivery: Delivery, folder: Path) -> None:
+        if delivery.recipe is None:
+            raise ExportError(
+                f"Cannot export a training script for '{delivery.name}': no recipe was given. Give the "
+                f"one that trained it, or leave training_script out."
+            )
+        recipe = Recipe.from_json(dict(delivery.recipe))
+        script = SCRIPT.format(
+            **_of_network(delivery), **_numbers(recipe), **_steps(recipe), **_around(recipe)
+        )
+        (folder / "train.py").write_text(formatted(script), encoding="utf-8")
+
+
+def _of_network(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "name": delivery.name,
+        "side": delivery.architecture.resolution,
+        "channels": delivery.in_channels,
+        "mean": list(delivery.mean),
+        "std": list(delivery.std),
+        "build": ", deploy=False" if delivery.deploys else "",
+    }
+
+
+def _numbers(recipe: Recipe) -> dict[str, Any]:
+    cosine = recipe.schedule == "cosine"
+    return {
+        "epochs": recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "learning_rate": recipe.learning_rate,
+        "weight_decay": recipe.weight_decay,
+        "warmup": round(recipe.warmup_epochs / recipe.epochs, 6),
+        "decay_from": 0.0 if cosine else recipe.decay_from,
+        "final_rate": recipe.final_rate,
+        "label_smoothing": recipe.label_smoothing,
+    }
+
+
+def _steps(recipe: Recipe) -> dict[str, str]:
+    """Return the lines of a step that only some recipes need."""
+    augments = _augments(recipe)
+    mixes = recipe.mixup > 0 or recipe.cutmix > 0
+    changing = "            x = augment(x, draws)\n" if augments else ""
+    changing += "            x, y = mixed(x, y, classes)\n" if mixes else ""
+    clip = f"            nn.utils.clip_grad_norm_(network.parameters(), {recipe.gradient_clip})\n"
+    momentum, nesterov = recipe.momentum, recipe.momentum > 0
+    return {
+        "augmentation": f"\n{augmentation_source(recipe)}\n\n" if augments else "",
+        "mixing": _mixing(recipe) if mixes else "",
+        "changing": changing,
+        "optimiser": _OPTIMISERS[recipe.optimiser].format(momentum=momentum, nesterov=nesterov),
+        # bfloat16 gradients of dilated depthwise convolutions are wrong on CPUs
+        "autocast": 'device.type == "cuda"' if recipe.precision == "bf16" else "False",
+        "clip": clip if recipe.gradient_clip is not None else "",
+        "averaging": AVERAGING if recipe.ema_decay else "",
+    }
+
+
+def _around(recipe: Recipe) -> dict[str, str]:
+    """Return the lines around the steps that only some recipes need."""
+    judged = "average" if recipe.ema_decay else "network"
+    draws = "    draws = torch.Generator(device).manual_seed(given.seed)\n"
+    beginning = draws if _augments(recipe) else ""
+    beginning += AVERAGED if recipe.ema_decay else ""
+    beginning += DROPPING.format(drop_path=recipe.drop_path) if recipe.drop_path else ""
+    most, count = recipe.epoch_images, recipe.recalibration_batches
+    return {
+        "recipe": recipe.name,
+        "beginning": beginning,
+        "judged": judged,
+        "most_parameter": ", most: int | None = None" if most else "",
+        "most": "[:most]" if most else "",
+        "most_argument": f", {most}" if most else "",
+        "recalibrate": RECALIBRATE.format(batches=count) if count else "",
+        "recalibrating": f"        recalibrate({judged}, images[kept], device)\n" if count else "",
+        "drop_path": DROP_PATH if recipe.drop_path else "",
+        "average": AVERAGE.format(ema_decay=recipe.ema_decay) if recipe.ema_decay else "",
+        "left_out": _left_out(recipe),
+    }
+
+
+def _augments(recipe: Recipe) -> bool:
+    return recipe.shift > 0 or recipe.flip or recipe.randaugment_rounds > 0 or recipe.erase > 0
+
+
+def _mixing(recipe: Recipe) -> str:
+    """Return the function that mixes images; with both ways, each batch draws one."""
+    mixup, cutmix = MIXUP.format(alpha=recipe.mixup), CUTMIX.format(alpha=recipe.cutmix)
+    if recipe.mixup and recipe.cutmix:
+        mixing = f"    if torch.rand(()) < 0.5:\n{indent(cutmix, ' ' * 4)}    else:\n{indent(mixup, ' ' * 4)}"
+    else:
+        mixing = mixup if recipe.mixup else cutmix
+    return MIXING.format(mixing=mixing)
+
+
+def _left_out(recipe: Recipe) -> str:
+    """Return a sentence on what the recipe asks for and the script does not do."""
+    fields = type(recipe).model_fields
+    others = [
+        f"{name} {getattr(recipe, name)}"
+        for name, field in fields.items()
+        if name in _LEFT_OUT and getattr(recipe, name) != field.default
+    ]
+    return f"\n\nLeft out of the recipe '{recipe.name}': {', '.join(others)}." if others else ""
+
+
+EXPORTER = TrainingScript()

@@ -1,0 +1,128 @@
+"""Where a network comes from, in words for its card."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+import torch
+
+from dashboards.result import Network, SearchResult
+from nas.bayesopt.pareto import networks_on_front
+from nas.study.reproduce_command import command
+from nas.study.retrained import Retrained, latest
+from nas.study.study import settings_of
+from search_spaces.architecture import Architecture
+from search_spaces.units import format_accuracy, format_count
+from trials.images.splits import Splits
+from trials.latency.latency import Latency
+from trials.training.final_test import final_scores
+from trials.training.recipe import Recipe
+
+_TESTED: Final = "nas:test:"  # and the number of the trial: looked at once, then remembered
+_CONDITIONS: Final = ("device", "runtime", "version", "threads", "dtype", "batch")
+
+
+def provenance(
+    study: optuna.Study,
+    result: SearchResult,
+    network: Network,
+    *,
+    tested: Mapping[str, Any],
+    latencies: Mapping[str, Latency],
+) -> dict[str, str]:
+    """Return where a network comes from, by topic.
+
+    Args:
+        study: In which it was found.
+        result: The study as views are handed it.
+        network: One that was trained to the end.
+        tested: Its ``accuracy`` on the test images, and the ``standard_error`` of that.
+        latencies: Its newest measurement on each target.
+    """
+    settings, retrained = settings_of(study), latest(study, network.trial)
+    again = "" if retrained is None else f", then nas retrain {study.study_name} --trial {network.trial}"
+    on_test = format_accuracy(tested["accuracy"], tested["standard_error"])
+    told = {
+        "budget": " and ".join(settings.budgets),
+        "accuracy": f"{_accuracy(network)} on validation images, {on_test} on test images",
+        "data": settings.data,
+        "recipe": f"{settings.recipe['name']}, {network.epochs} epochs"
+        if retrained is None
+        else _retraining(retrained, settings.recipe["name"]),
+        "study": f"{study.study_name}#{network.trial}",
+        "seed": str(settings.seed),
+        "versions": f"nas {version('nas')}, torch {version('torch')}",
+        "command": command(study, settings, trials=result.trained) + again,
+    }
+    if latencies:
+        told["latency"] = "; ".join(_latency(target, latency) for target, latency in latencies.items())
+    return told
+
+
+def test_accuracy(
+    study: optuna.Study, network: Network, weights: Path, splits: Splits | None
+) -> dict[str, Any] | None:
+    """Return the accuracy on the test images and its standard error; they are looked at once a network.
+
+    Args:
+        study: In which it was found.
+        network: One that was trained to the end.
+        weights: Its safetensors file.
+        splits: The images, None to return only what is known already.
+    """
+    retrained = latest(study, network.trial)
+    if retrained is not None and retrained.test_accuracy is not None:
+        return {"accuracy": retrained.test_accuracy, "standard_error": retrained.test_standard_error}
+    key = f"{_TESTED}{network.trial}" + ("" if retrained is None else f":{retrained.weights}")
+    known: dict[str, Any] | None = study.user_attrs.get(key)
+    if known is None and splits is not None:
+        scores = final_scores(
+            Architecture.from_json(network.architecture),
+            weights,
+            splits,
+            Recipe.from_json(settings_of(study).recipe if retrained is None else retrained.recipe),
+            torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        )
+        known = {"accuracy": scores.accuracy, "standard_error": scores.standard_error}
+        study.set_user_attr(key, known)
+    return known
+
+
+def rivals(result: SearchResult, network: Network) -> list[dict[str, str]]:
+    """Return the other networks that none beats in accuracy and MACs, for the card."""
+    return [_rival(other) for other in networks_on_front(result) if other.trial != network.trial]
+
+
+def _rival(network: Network) -> dict[str, str]:
+    told = {
+        "network": f"#{network.trial}",
+        "validation accuracy": _accuracy(network),
+        "MACs": format_count(network.costs["macs"]),
+        "params": format_count(network.costs["params"]),
+    }
+    for target, ms in (network.latency_ms or {}).items():
+        told[f"ms on {target}"] = f"{ms:.3g}"
+    return told
+
+
+def _retraining(retrained: Retrained, searched_with: str) -> str:
+    """Return in words how a network was trained again."""
+    learnt = "the training and validation images" if retrained.joined else "the training images"
+    begun = f"from the weights of {searched_with}" if retrained.from_weights else "from scratch"
+    return f"{retrained.recipe['name']}, {retrained.recipe['epochs']} epochs {begun} on {learnt}"
+
+
+def _accuracy(network: Network) -> str:
+    if network.accuracy is None:
+        return "unknown"
+    return format_accuracy(network.accuracy, network.standard_error)
+
+
+def _latency(target: str, latency: Latency) -> str:
+    """Return a latency with its interval and the conditions under which it was measured."""
+    told = {name: latency.conditions[name] for name in _CONDITIONS if latency.conditions.get(name)}
+    conditions = ", ".join(f"{name} {value}" for name, value in told.items())
+    interval = f"95 % interval {latency.low_ms:.3g} to {latency.high_ms:.3g} ms"
+    return f"{latency.median_ms:.3g} ms on {target} ({interval}; {conditions})"

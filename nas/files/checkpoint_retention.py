@@ -1,0 +1,78 @@
+"""Keeps the weights of the best few networks of a study, and removes those of the others."""
+
+import logging
+from typing import Final
+
+import optuna
+from optuna.artifacts import get_all_artifact_meta
+from optuna.trial import FrozenTrial, TrialState
+
+from nas.files.study_files import StudyFiles
+from nas.study.naming import trial_folder
+from nas.study.results import networks_of
+from search_spaces.errors import FilesError
+from trials.training.run_trial import CHECKPOINT, WEIGHTS
+
+_log = logging.getLogger(__name__)
+_ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class Checkpoints:
+    """The checkpoints and weights of one study.
+
+    What a training that runs needs stays. Of a network that was trained to the end its weights are kept, of
+    one that was stopped early its checkpoint, for the best `kept` of them.
+
+    Args:
+        study: Whose trials they are.
+        files: Of the study.
+        kept: How many networks keep theirs.
+    """
+
+    def __init__(self, study: optuna.Study, files: StudyFiles, *, kept: int) -> None:
+        self._study, self._files, self._kept = study, files, kept
+        self._artifacts = files.artifacts()
+        self._seen: set[int] = set()
+        self._best: list[FrozenTrial] = []
+
+    def sweep(self, *, all_over: bool = False) -> None:
+        """Remove what is not kept; a file that cannot be removed is logged and left.
+
+        Args:
+            all_over: Whether every trial is looked at. Else only what has ended since the last sweep, and
+                what was kept then: a search of thousands of networks sweeps after each of them.
+        """
+        if all_over:
+            self._seen.clear()
+            self._best.clear()
+        ended = self._study.get_trials(deepcopy=False, states=_ENDED)
+        contenders = [*self._best, *(t for t in ended if t.number not in self._seen)]
+        self._seen.update(t.number for t in ended)
+        whole = [n.trial for n in networks_of(self._study, contenders) if n.state in {"complete", "pruned"}]
+        kept, before = set(whole[: self._kept]), {t.number for t in self._best}
+        self._best = [t for t in contenders if t.number in kept]
+        try:
+            there = self._files.sizes("trials") if all_over else None  # one look instead of thousands
+            for trial in (t for t in contenders if t.number not in kept & before):  # those are cleared
+                self._try_to_clear(trial, kept=trial.number in kept, there=there)
+        except FilesError as error:
+            _log.warning("Checkpoints that are not needed may be left: %s", error)
+
+    def _try_to_clear(self, trial: FrozenTrial, *, kept: bool, there: dict[str, int] | None) -> None:
+        try:
+            self._clear(trial, kept=kept, there=there)
+        except OSError as error:
+            _log.warning("Cannot remove the files of trial %d: %s.", trial.number, error)
+
+    def _clear(self, trial: FrozenTrial, *, kept: bool, there: dict[str, int] | None) -> None:
+        """Remove what a trial does not need any more."""
+        if kept and trial.state == TrialState.PRUNED:
+            return
+        unneeded = {CHECKPOINT} if kept else {CHECKPOINT, WEIGHTS}
+        names = [f"{trial_folder(trial.number)}/{name}" for name in unneeded]
+        if any(self._files.exists(name) if there is None else name in there for name in names):
+            self._files.remove(names)
+            metas = get_all_artifact_meta(trial, storage=self._study._storage)  # noqa: SLF001 -- it asks for it
+            for meta in metas:
+                if meta.filename in unneeded:  # another name of the same file
+                    self._artifacts.remove(meta.artifact_id)

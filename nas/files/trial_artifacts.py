@@ -1,0 +1,86 @@
+"""Makes files of a training artifacts of its trial, which the Optuna dashboard shows and hands out."""
+
+import json
+import mimetypes
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import optuna
+from optuna.artifacts import ArtifactMeta, get_all_artifact_meta, upload_artifact
+from optuna.trial import Trial
+
+from dashboards.artifacts import Artifacts
+from dashboards.picture import picture
+from nas.files.locating import files_of
+from nas.files.study_files import StudyFiles
+from nas.study.naming import trial_folder
+from nas.study.study import images_of
+from search_spaces.architecture import Architecture
+from search_spaces.counting import count_parts
+from trials.training.run_trial import CHECKPOINT, WEIGHTS
+
+_OPTUNAS: Final = "artifacts:"  # and the id: the attribute in which Optuna keeps what an artifact is
+_UNKNOWN: Final = "application/octet-stream"
+
+
+class Attachments:
+    """The artifacts of one study.
+
+    Args:
+        files: Of the study.
+        num_classes: Class scores of its networks.
+        in_channels: Channels of their images.
+    """
+
+    def __init__(self, files: StudyFiles, *, num_classes: int, in_channels: int) -> None:
+        self._files, self._place = files, files.artifacts()
+        self._store = Artifacts(lambda: [self._place])
+        self._exported = Artifacts(lambda: [self._place], linked=False)  # they are edited
+        self._classes, self._channels = num_classes, in_channels
+
+    @classmethod
+    def of(cls, study: optuna.Study) -> "Attachments":
+        """Return the artifacts of a study that nas search began."""
+        images = images_of(study)
+        return cls(files_of(study), num_classes=len(images["classes"]), in_channels=images["channels"])
+
+    def begin(self, trial: Trial, architecture: Architecture) -> None:
+        """Attach what a network is: its architecture and its picture."""
+        parts = count_parts(architecture, num_classes=self._classes, in_channels=self._channels, deploy=True)
+        told = {
+            "network.svg": picture(architecture, parts),
+            "architecture.json": architecture.to_json() + "\n",
+        }
+        known = {meta.filename for meta in get_all_artifact_meta(trial)}
+        for name, content in told.items():
+            if name not in known:  # a training that goes on has them already
+                self._files.write(f"{trial_folder(trial.number)}/{name}", content)
+                self._attach(trial, name)
+
+    def end(self, trial: Trial) -> None:
+        """Attach the weights of a whole training, or the checkpoint of one that was stopped early."""
+        for name in (WEIGHTS, CHECKPOINT):
+            if self._files.exists(f"{trial_folder(trial.number)}/{name}"):
+                if name not in {meta.filename for meta in get_all_artifact_meta(trial)}:
+                    self._attach(trial, name)
+                return
+
+    def deliver(self, study: optuna.Study, files: tuple[Path, ...]) -> None:
+        """Attach exported files to the study, whose trials have ended; one of the same name gives way."""
+        known = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study)}
+        for path in files:
+            if path.name in known:
+                self._place.write(known[path.name], path, linked=False)
+            else:
+                upload_artifact(artifact_store=self._exported, file_path=str(path), study_or_trial=study)
+
+    def _attach(self, trial: Trial, name: str) -> None:
+        lies = self._files.artifact_id(trial.number, name)
+        if lies is not None:
+            kind, encoding = mimetypes.guess_type(name)
+            meta = ArtifactMeta(artifact_id=lies, filename=name, mimetype=kind or _UNKNOWN, encoding=encoding)
+            trial.storage.set_trial_system_attr(trial._trial_id, _OPTUNAS + lies, json.dumps(asdict(meta)))  # noqa: SLF001
+            return
+        with self._files.fetched(f"{trial_folder(trial.number)}/{name}") as path:
+            upload_artifact(artifact_store=self._store, file_path=str(path), study_or_trial=trial)

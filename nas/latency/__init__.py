@@ -1,0 +1,1 @@
+"""Whether networks meet a latency budget: predicted, measured, remembered."""

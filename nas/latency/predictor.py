@@ -1,0 +1,102 @@
+"""What a measurement on a target would find, foretold from those that the storage holds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.storage.records import Measurement
+from nas.storage.store import Store, setting_key
+from nas.surrogates.latency import LatencyModel, learn
+from nas.surrogates.latency_operations import operations
+from search_spaces.architecture import Architecture
+from trials.latency.latency import Condition
+
+_LEAST: Final = 20  # measurements before a model decides what is worth measuring
+_LEAST_WITH_SOURCE: Final = 10  # the same where another target's model is there to build on
+_LEAST_OF_SOURCE: Final = 50  # measurements that make another target's model worth building on
+_MOST_OF_SOURCE: Final = 300  # more of them cost time and say little
+_REFIT_AFTER: Final = 5  # further measurements
+
+
+class Foresight:
+    """Latency models of every target of a storage, learnt when they are asked for.
+
+    Args:
+        store: With the measurements of all studies.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._models: dict[str, tuple[int, LatencyModel]] = {}
+        self._sources: dict[str, LatencyModel | None] = {}
+
+    def of(
+        self,
+        architecture: Architecture,
+        setting: Mapping[str, Condition],
+        *,
+        num_classes: int,
+        in_channels: int,
+    ) -> tuple[float, float] | None:
+        """Return the mean and standard deviation of a network's latency, in milliseconds.
+
+        None where too little was measured in the setting to say: 20 networks, or 10 where the storage
+        holds 50 of another target.
+
+        Args:
+            architecture: What would be measured.
+            setting: See `trials.latency.latency.SETTING`.
+            num_classes: Class scores of the network.
+            in_channels: Channels of its images.
+        """
+        model = self._model(setting)
+        if model is None:
+            return None
+        found = model.predict([operations(architecture, num_classes=num_classes, in_channels=in_channels)])
+        return float(found.mean_ms[0]), float(found.stddev_ms[0])
+
+    def _model(self, setting: Mapping[str, Condition]) -> LatencyModel | None:
+        """Return the model of a setting, learnt anew after every few measurements."""
+        key, measured = setting_key(setting), self._stable(setting)
+        if len(measured) < _LEAST_WITH_SOURCE:
+            return None
+        known = self._models.get(key)
+        if known is not None and len(measured) < known[0] + _REFIT_AFTER:
+            return known[1]
+        source = self._source(key)
+        if source is None and len(measured) < _LEAST:
+            return None
+        start = known[1].hyperparameters if known is not None else None
+        learnt = _learnt(measured, source=source, start=start)
+        self._models[key] = (len(measured), learnt)
+        return learnt
+
+    def _source(self, key: str) -> LatencyModel | None:
+        """Return the model of the other setting that knows most, None if none knows enough.
+
+        It is learnt once: what is measured there meanwhile would change little here.
+        """
+        if key not in self._sources:
+            others = [setting for setting in self._store.settings() if setting_key(setting) != key]
+            measured = self._stable(others[0])[-_MOST_OF_SOURCE:] if others else []
+            enough = len(measured) >= _LEAST_OF_SOURCE
+            self._sources[key] = _learnt(measured) if enough else None
+        return self._sources[key]
+
+    def _stable(self, setting: Mapping[str, Condition]) -> list[Measurement]:
+        return [m for m in self._store.measurements(setting) if m.latency.stable]
+
+
+def _learnt(
+    measured: Sequence[Measurement],
+    *,
+    source: LatencyModel | None = None,
+    start: NDArray[np.float64] | None = None,
+) -> LatencyModel:
+    """Return the model that measurements make."""
+    networks = [
+        operations(m.architecture, num_classes=m.num_classes, in_channels=m.in_channels) for m in measured
+    ]
+    return learn(networks, [m.latency.median_ms for m in measured], source=source, start=start)

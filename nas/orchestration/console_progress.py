@@ -1,0 +1,266 @@
+"""Shows a search while it runs: a live table in a terminal, plain lines in a pipe."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from dashboards.result import Epoch, Network, SearchResult
+from nas.orchestration.search_plan import Plan
+from nas.resources import Room
+from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
+
+_FULL_RESOURCES = {"peak": format_bytes, "weights": format_bytes}
+
+
+_KNOWN_ENOUGH = 3  # trained networks after which their own times tell the time left
+
+
+@dataclass(slots=True)
+class _Running:
+    network: Network
+    epochs: tuple[Epoch, ...]
+    began_s: float
+
+    @property
+    def spent_s(self) -> float:
+        """Seconds of its epochs so far, those before a crash included."""
+        return sum(epoch.seconds for epoch in self.epochs)
+
+
+class Progress:
+    """Tells what a search is about to do and what it does; everything goes to standard error.
+
+    Counts are of the whole search, over all its starts.
+
+    Args:
+        quiet: Whether nothing is shown.
+        console: Where it is shown; by default standard error.
+        clock: Returns seconds that only rise.
+
+    Attributes:
+        room: How many trainings run side by side.
+    """
+
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console = console or Console(file=sys.stderr, quiet=quiet, highlight=False)
+        self._clock = clock
+        self._lock = threading.RLock()  # a signal may ask to speak while a row is drawn
+        self._live: Live | None = None
+        self._running: dict[int, _Running] = {}
+        self._counts = {"complete": 0, "pruned": 0, "fail": 0}
+        self._seconds: list[float] = []  # what each trained network took
+        self._offered_s: float | None = None  # by the room when the first training of this start began
+        self._here: list[float] = []  # what each training that ended since took of it
+        self._best: tuple[float, int] | None = None
+        self._wanted = 0
+        self._epochs = 1
+        self._rungs: tuple[int, ...] = ()
+        self._ends_s: float | None = None  # when time is up
+        self._forecast_s: float | None = None
+        self._began_s = clock()
+        self.room = Room(1, clock)
+
+    def resume(self, result: SearchResult) -> None:
+        """Take up the counts of a search where its last start left them."""
+        for network in result.networks:
+            if network.state in self._counts and (network.epochs or network.state == "fail"):
+                self._counts[network.state] += 1
+            if network.epochs and network.state in {"complete", "pruned"}:
+                self._seconds.append(network.seconds)
+        best = result.best
+        if best is not None and best.accuracy is not None:
+            self._best = (best.accuracy, best.trial)
+
+    def plan(self, plan: Plan, done: int, left_running: int) -> None:
+        """Say what fits, what will be trained and how long it will take.
+
+        Args:
+            plan: What was asked for.
+            done: Networks trained by earlier starts of this search.
+            left_running: Trainings that an earlier start left unfinished.
+        """
+        self._wanted = plan.trials
+        self._epochs, self._rungs = plan.recipe.epochs, plan.recipe.rungs
+        self._ends_s = None if plan.hours is None else self._clock() + 3600 * plan.hours
+        splits = plan.splits
+        side = "x".join(map(str, splits.train.images.shape[1:3]))
+        colours = "grey" if splits.channels == 1 else "colour"
+        self.say(
+            f"Images   {plan.settings.data}: {len(splits.train):,} to train on, "
+            f"{len(splits.validation):,} to compare by, {len(splits.classes)} classes, {side} {colours}"
+        )
+        if splits.unreadable:
+            self.say(f"         {len(splits.unreadable)} images could not be read and are left out")
+        self.say(f"Space    {plan.space.name}: {format_count(plan.space.size)} networks, {_ranges(plan)}")
+        self.say(
+            f"Budget   {' and '.join(map(str, plan.budgets))}: {plan.share_that_fits:.1%} of the space fits"
+            + (" what is known; latency is measured before each training" if plan.targets else "")
+        )
+        missing = max(plan.trials - done, 0)
+        if not missing and not left_running:
+            self.say(f"Trained  all {done} networks already; --trials {done + 8} would go on")
+            return
+        own = self._by_experience(missing)
+        forecast_s = plan.forecast_s(missing) if own is None else own
+        about = ""
+        if forecast_s is not None:
+            self._forecast_s = min(forecast_s, 3600 * (plan.hours or float("inf")))
+            about = f": about {format_seconds(self._forecast_s)}"
+        resumed = f" after the {done} already trained" if done else ""
+        resumed += f", {left_running} of them from where they stopped" if left_running else ""
+        early = f", stopped early at epoch {plan.recipe.rungs[0]}" if len(plan.recipe.rungs) > 1 else ""
+        self.say(
+            f"Train    {missing} networks{resumed}, {plan.slots.count} at a time on {plan.slots.device}, "
+            f"up to {plan.recipe.epochs} epochs each{early}{about}"
+        )
+        self.say(f"Study    {plan.name} (seed {plan.settings.seed})")
+
+    def say(self, line: str) -> None:
+        """Show one line that stays."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def started(self, network: Network, *, resumed: bool) -> None:
+        """Note that a training began, or goes on after a crash."""
+        with self._lock:
+            now_s = self._clock()
+            self._offered_s = self.room.offered_s if self._offered_s is None else self._offered_s
+            self._running[network.trial] = _Running(network, network.curve, now_s)
+        if resumed:
+            self.say(f"#{network.trial} goes on from its checkpoint")
+
+    def epoch(self, trial: int, epoch: Epoch) -> None:
+        """Note that a training finished an epoch."""
+        with self._lock:
+            self._running[trial].epochs += (epoch,)
+
+    def ended(self, trial: int, state: str, reason: str | None) -> None:
+        """Note that a training ended, and say how."""
+        with self._lock:
+            running = self._running.pop(trial)
+            self._counts[state] += 1
+            last = running.epochs[-1] if running.epochs else None
+            self._here.append(min(running.spent_s, self._clock() - running.began_s))
+            if state != "fail":
+                self._seconds.append(running.spent_s)
+            if state == "complete" and last is not None:
+                self._best = max(self._best or (0.0, trial), (last.accuracy, trial))
+        told = {
+            "complete": "trained",
+            "pruned": f"stopped early at epoch {last.epoch if last else 0}",
+            "fail": "failed",
+        }[state]
+        macs = format_count(running.network.costs["macs"])
+        cells = f"#{trial:<3} {told:<25} {_accuracy(last):>14} {macs:>6} MACs {_latency(running.network):>9}"
+        self.say(f"{cells}  {self._left()}{'  ' + reason if reason else ''}")
+
+    def __enter__(self) -> "Progress":
+        self._began_s = self._clock()
+        if self._console.is_terminal and not self._console.quiet:
+            self._live = Live(get_renderable=self._render, console=self._console, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    @property
+    def _trained(self) -> int:
+        return self._counts["complete"] + self._counts["pruned"]
+
+    def _by_experience(self, networks: int) -> float | None:
+        """Return the seconds that networks will take if they are as those before; None for too few."""
+        if len(self._seconds) < _KNOWN_ENOUGH:
+            return None
+        mean_s = sum(self._seconds) / len(self._seconds)
+        begun_s = sum(min(running.spent_s, mean_s) for running in self._running.values())
+        return max(0.0, (mean_s + self._between_s()) * networks - begun_s) / self.room.count
+
+    def _between_s(self) -> float:
+        """Return the seconds that a slot waits between trainings: proposing, measuring, starting."""
+        if self._offered_s is None or len(self._here) < _KNOWN_ENOUGH:
+            return 0.0
+        now_s = self._clock()
+        running_s = sum(now_s - running.began_s for running in self._running.values())
+        waited_s = self.room.offered_s - self._offered_s - running_s - sum(self._here)
+        return max(0.0, waited_s) / len(self._here)
+
+    def _left(self) -> str:
+        """Return the progress and the time left in words."""
+        missing = self._wanted - self._trained
+        left_s = self._by_experience(missing)
+        if left_s is None:
+            left_s = (self._forecast_s or 0.0) - (self._clock() - self._began_s)
+        if self._ends_s is not None:
+            left_s = min(left_s, self._ends_s - self._clock())
+        words = f"{self._trained}/{self._wanted}"
+        return words + (f", about {format_seconds(left_s)} left" if left_s > 0 and missing > 0 else "")
+
+    def _render(self) -> RenderableType:
+        with self._lock:
+            running = [r for _, r in sorted(self._running.items())]
+            counts, best = dict(self._counts), self._best
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        for heading in ("network", "epoch", "rung", "accuracy", "MACs", "latency", "time", ""):
+            table.add_column(heading, justify="left" if heading in {"network", ""} else "right", style="dim")
+        for r in running:
+            last = r.epochs[-1] if r.epochs else None
+            done = last.epoch if last is not None else 0
+            table.add_row(
+                f"#{r.network.trial}",
+                f"{done}/{self._epochs}",
+                f"{sum(rung <= done for rung in self._rungs)}/{len(self._rungs)}",
+                _accuracy(last) or "-",
+                format_count(r.network.costs["macs"]),
+                _latency(r.network) or "-",
+                format_seconds(self._clock() - r.began_s),
+                ProgressBar(total=self._epochs, completed=done, width=24),
+            )
+        words = f"{counts['complete']} trained, {counts['pruned']} stopped early, {counts['fail']} failed"
+        leader = f"; best {best[0]:.2%} (#{best[1]})" if best else ""
+        return Group(table, Text(f"{words}{leader}; {self._left()}", style="bold"))
+
+
+def _accuracy(epoch: Epoch | None) -> str:
+    """Return the accuracy after an epoch with its error, nothing where there is none."""
+    if epoch is None:
+        return ""
+    return format_accuracy(epoch.accuracy, epoch.standard_error)
+
+
+def _latency(network: Network) -> str:
+    """Return the latencies of a network, nothing where none was measured."""
+    return ", ".join(f"{ms:.3g} ms" for ms in (network.latency_ms or {}).values())
+
+
+def _ranges(plan: Plan) -> str:
+    """Return the smallest and largest network in each budgeted resource, in words."""
+    resources = dict.fromkeys(["macs", *(b.resource for b in plan.budgets if b.known)])
+    told = []
+    for resource in resources:
+        low, high = plan.prices.extremes(resource)
+        shown = _FULL_RESOURCES.get(resource, format_count)
+        name = {"macs": "MACs"}.get(resource, resource)
+        told.append(f"{shown(low)} to {shown(high)} {name}")
+    return ", ".join(told)

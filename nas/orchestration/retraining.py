@@ -1,0 +1,274 @@
+"""Trains networks of a search to convergence: the few best to compare them, the winner to keep it."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import optuna
+import torch
+
+from dashboards.result import Network, SearchResult
+from nas.coordination.driver_session import unused
+from nas.files.locating import files_of
+from nas.files.remote_training import run_kept
+from nas.files.study_images import image_cache_of, images_for
+from nas.study.naming import trial_folder
+from nas.study.results import delivered
+from nas.study.retrained import Retrained, final, ranked, remember
+from nas.study.study import images_of, settings_of
+from search_spaces.architecture import Architecture
+from search_spaces.errors import InvalidValueError, StudyError
+from search_spaces.units import format_accuracy, format_seconds
+from trials.training.epoch_result import EpochResult
+from trials.training.errors import TrainingError
+from trials.training.evaluation import Scores
+from trials.training.final_test import final_scores
+from trials.training.recipe import Recipe
+from trials.training.run_trial import CHECKPOINT, WEIGHTS, TrialConfig
+
+VERSION: Final = 1
+FOLDER: Final = "retrained"
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainResult:
+    """What a retraining ended with.
+
+    Attributes:
+        study: Its name.
+        winner: The network that is kept, trained on all but the test images, and tested.
+        compared: The few best after a longer training on the training images alone, best first; none if
+            only one was asked for.
+    """
+
+    study: str
+    winner: Retrained
+    compared: tuple[Retrained, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name with a format version, as ``--json`` prints them."""
+        return {"version": VERSION, **asdict(self)}
+
+
+def chosen(result: SearchResult, *, trial: int | None, top: int) -> tuple[Network, ...]:
+    """Return the networks that are to be trained again, best first.
+
+    Raises:
+        InvalidValueError: if `top` is no number of networks, or given beside `trial`.
+        StudyError: if there are none, or too few.
+    """
+    if top < 1 or (trial is not None and top > 1):
+        raise InvalidValueError(
+            f"Cannot retrain the top {top}{' and one trial' if trial is not None else ''}: expected --top of "
+            f"at least 1, or --trial alone."
+        )
+    if trial is not None or top == 1:
+        return (delivered(result, trial),)
+    found = tuple(n for n in result.networks if n.state == "complete" and n.fits)[:top]
+    if len(found) < top:
+        raise StudyError(
+            f"'{result.study}' has {len(found)} networks that fit and were trained to the end: expected "
+            f"{top} for --top {top}. Let the search go on, or ask for fewer."
+        )
+    return found
+
+
+def retrain(
+    study: optuna.Study,
+    networks: Sequence[Network],
+    recipe: Recipe,
+    *,
+    from_weights: bool,
+    device: str,
+    threads: int | None,
+    told: Told,
+) -> RetrainResult:
+    """Train networks of a study again and keep what came of it; goes on after a kill where it was.
+
+    Several are compared by their validation accuracy after learning from the training images. The winner, or
+    the only one, then learns from the validation images too, and is tested once.
+
+    Args:
+        study: In which they were found.
+        networks: Complete ones.
+        recipe: How they are trained.
+        from_weights: Whether they begin with the weights that they have, not from scratch.
+        device: Where, as torch calls it.
+        threads: CPU threads, or None for torch's own choice.
+        told: Called with what happens, in words.
+
+    Raises:
+        StudyError: if the study is being searched, or weights to begin with are missing.
+        DataError: if its images have changed.
+        TrainingError: if no training reaches its end.
+    """
+    files_of(study).own.mkdir(parents=True, exist_ok=True)  # the lock lies there
+    with unused(study):
+        work = _Work(study, recipe, from_weights=from_weights, device=device, threads=threads, told=told)
+        compared = work.compared(networks) if len(networks) > 1 else ()
+        first = compared[0].trial if compared else networks[0].trial
+        winner = work.kept(next(n for n in networks if n.trial == first))
+    return RetrainResult(study=study.study_name, winner=winner, compared=compared)
+
+
+class _Work:
+    """Retrainings in one study by one recipe."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        recipe: Recipe,
+        *,
+        from_weights: bool,
+        device: str,
+        threads: int | None,
+        told: Told,
+    ) -> None:
+        self._study, self._recipe, self._from_weights = study, recipe, from_weights
+        self._device, self._threads, self._told = device, threads, told
+        self._files = files_of(study)
+        self._splits = images_for(study)
+
+    def compared(self, networks: Sequence[Network]) -> tuple[Retrained, ...]:
+        """Return the networks after learning from the training images, best first.
+
+        Raises:
+            TrainingError: if none of the trainings reaches its end.
+        """
+        found, failed = [], None
+        for network in networks:
+            try:
+                found.append(self._ranked(network))
+            except TrainingError as error:
+                self._told(f"#{network.trial} failed: {error}")
+                failed = error
+        if failed is not None and not found:
+            raise failed
+        return tuple(sorted(found, key=lambda one: (-(one.accuracy or 0.0), one.trial)))
+
+    def kept(self, network: Network) -> Retrained:
+        """Return a network after learning from all but the test images, which it is then tested on."""
+        known, name = final(self._study, network.trial), f"{self._place(network, joined=True)}/{WEIGHTS}"
+        if known is not None and known.weights == name and self._files.exists(name):
+            return known
+        _, seconds = self._train(network, joined=True)
+        with self._files.fetched(name) as weights:
+            scores = final_scores(
+                Architecture.from_json(network.architecture),
+                weights,
+                self._splits,
+                self._recipe,
+                torch.device(self._device),
+            )
+        found = self._record(network, joined=True, seconds=seconds, test=scores)
+        read = format_accuracy(scores.accuracy, scores.standard_error)
+        self._told(f"#{network.trial} reads {read} of the test images")
+        return found
+
+    def _ranked(self, network: Network) -> Retrained:
+        known = ranked(self._study).get(network.trial)
+        weights = f"{self._place(network, joined=False)}/{WEIGHTS}"
+        if known is not None and known.weights == weights and self._files.exists(weights):
+            return known
+        last, seconds = self._train(network, joined=False)
+        return self._record(network, joined=False, seconds=seconds, judged=last)
+
+    def _train(self, network: Network, *, joined: bool) -> tuple[EpochResult, float]:
+        """Return the last epoch of a training and its seconds."""
+        learnt = "training and validation" if joined else "training"
+        self._told(
+            f"#{network.trial} learns from the {learnt} images by {self._recipe.name}, "
+            f"{self._recipe.epochs} epochs"
+        )
+        results: list[EpochResult] = []
+
+        def report(result: EpochResult) -> None:
+            results.append(result)
+            self._told(self._line(network, results, joined=joined))
+
+        with self._start(network) as start:
+            config = self._config(network, joined=joined, start=start)
+            run_kept(asdict(config), report)
+        self._files.remove([f"{self._place(network, joined=joined)}/{CHECKPOINT}"])
+        return results[-1], sum(result.seconds for result in results)
+
+    def _line(self, network: Network, results: Sequence[EpochResult], *, joined: bool) -> str:
+        last, epochs = results[-1], self._recipe.epochs
+        left_s = (epochs - last.epoch) * sum(r.seconds for r in results) / len(results)
+        judged = "" if joined else f"  {format_accuracy(last.accuracy, last.standard_error)}"
+        left = f"  about {format_seconds(left_s)} left" if last.epoch < epochs else ""
+        return f"#{network.trial} epoch {last.epoch}/{epochs}  loss {last.train_loss:.3f}{judged}{left}"
+
+    def _config(self, network: Network, *, joined: bool, start: str | None) -> TrialConfig:
+        settings, images = settings_of(self._study), images_of(self._study)
+        return TrialConfig(
+            architecture=network.architecture,
+            num_classes=len(images["classes"]),
+            in_channels=images["channels"],
+            data=settings.data,
+            data_seed=settings.seed,
+            recipe=self._recipe.to_json(),
+            seed=settings.seed,
+            trial=network.trial,
+            folder=self._files.place(self._place(network, joined=joined)),
+            threads=self._threads,
+            device=self._device,
+            cache=str(image_cache_of(self._study)),
+            fingerprint=settings.data_fingerprint,
+            start=start,
+            joined=joined,
+        )
+
+    @contextmanager
+    def _start(self, network: Network) -> Iterator[str | None]:
+        """Return the file of the weights to begin with, None for none, for as long as the block runs."""
+        with ExitStack() as stack:
+            name = f"{trial_folder(network.trial)}/{WEIGHTS}"
+            try:
+                start = str(stack.enter_context(self._files.fetched(name))) if self._from_weights else None
+            except FileNotFoundError as error:
+                raise StudyError(
+                    f"Network #{network.trial} of '{self._study.study_name}' has no weights at "
+                    f"'{self._files.place(name)}' to begin with: expected those that its trial wrote. Leave "
+                    f"--from-weights out."
+                ) from error
+            yield start
+
+    def _place(self, network: Network, *, joined: bool) -> str:
+        """Return the folder of a retraining among the study's files."""
+        told = json.dumps([self._recipe.to_json(), joined, self._from_weights], sort_keys=True)
+        digest = hashlib.sha256(told.encode()).hexdigest()[:8]
+        name = re.sub(r"[^A-Za-z0-9.]+", "-", self._recipe.name)[:40]
+        return f"{FOLDER}/{network.trial:05d}/{name}-{digest}"
+
+    def _record(
+        self,
+        network: Network,
+        *,
+        joined: bool,
+        seconds: float,
+        judged: EpochResult | None = None,
+        test: Scores | None = None,
+    ) -> Retrained:
+        metric = settings_of(self._study).metric
+        accuracy, error = (None, None) if judged is None else judged.of(metric)
+        found = Retrained(
+            trial=network.trial,
+            recipe=self._recipe.to_json(),
+            joined=joined,
+            from_weights=self._from_weights,
+            accuracy=accuracy,
+            standard_error=error,
+            test_accuracy=None if test is None else test.accuracy,
+            test_standard_error=None if test is None else test.standard_error,
+            seconds=round(seconds, 3),
+            weights=f"{self._place(network, joined=joined)}/{WEIGHTS}",
+        )
+        remember(self._study, found)
+        return found

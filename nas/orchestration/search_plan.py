@@ -1,0 +1,287 @@
+"""A search before it begins: everything that was asked for, read, checked and priced."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from optuna.pruners import BasePruner, NopPruner
+from optuna.samplers import BaseSampler
+
+from nas.ask_tell.successive_halving import RungHalving
+from nas.bayesopt.space_problem import problem_of
+from nas.files.local_paths import image_cache
+from nas.files.locating import usable_place
+from nas.files.paths import location_of
+from nas.orchestration.time_forecast import search_seconds, seconds_per_mac
+from nas.orchestration.transfer import earlier_of, take
+from nas.resources import Slots
+from nas.samplers import SAMPLERS
+from nas.storage.optuna_storage import storage_url
+from nas.study.naming import checked_name
+from nas.study.network_lookup import find_network
+from nas.study.reproduce_command import Request
+from nas.study.settings import Settings, space_digest
+from search_spaces.architecture import Architecture
+from search_spaces.budget import Budget
+from search_spaces.errors import BudgetError, InvalidValueError, UnknownNameError
+from search_spaces.loading import load
+from search_spaces.pricing import Prices, prices
+from search_spaces.sampling import check_satisfiable, fitting_codes, share_that_fits
+from search_spaces.space import SearchSpace
+from trials.datasets import open_images
+from trials.images.splits import Splits
+from trials.recipes import load_recipe
+from trials.target_names import find_target
+from trials.training.evaluation import METRICS
+from trials.training.recipe import Recipe
+from trials.training.teacher import load_teacher
+
+LOGS = ("tensorboard",)
+_LEARNER = "factor_gp"  # the sampler that can learn from another study
+_SMALLIMAGES = 64  # pixels; above this the images lose too much in hybrid_small
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A search that can begin.
+
+    Attributes:
+        settings: What defines it.
+        name: Of its study.
+        url: Of its storage.
+        folder: Where the study's checkpoints and weights lie, a path or a URL.
+        trials: Trained networks after which it ends.
+        hours: Hours after which it ends; None for no limit.
+        space: What is searched.
+        budgets: What networks may take.
+        recipe: How they are trained.
+        splits: The images.
+        slots: What runs side by side.
+        seeds: Networks that are tried before the sampler's own.
+        keep_checkpoints: How many of the best networks keep their weights.
+        log_to: Where epochs are written besides the study, one of `LOGS`, or None.
+        earlier: What it learns from another study, as `nas.orchestration.transfer` keeps it; None without
+            one.
+        request: What was typed, for those who do it again.
+    """
+
+    settings: Settings
+    name: str
+    url: str
+    folder: str
+    trials: int
+    hours: float | None
+    space: SearchSpace
+    budgets: tuple[Budget, ...]
+    recipe: Recipe
+    splits: Splits
+    slots: Slots
+    request: Request
+    seeds: tuple[Architecture, ...] = ()
+    keep_checkpoints: int = 10
+    log_to: str | None = None
+    earlier: dict[str, Any] | None = None
+
+    @property
+    def image_cache(self) -> Path:
+        """Where the decoded images lie, for all workers of this machine and all studies."""
+        return image_cache(self.folder)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The devices on which a budget asks for a latency."""
+        return tuple(dict.fromkeys(str(b.target) for b in self.budgets if not b.known))
+
+    @cached_property
+    def prices(self) -> Prices:
+        """The space with the costs of its networks, in the form that is deployed."""
+        return prices(
+            self.space.codes, num_classes=len(self.splits.classes), in_channels=self.splits.channels
+        )
+
+    @cached_property
+    def share_that_fits(self) -> float:
+        """The share of the space's networks that fit the budgets, in [0, 1]."""
+        return share_that_fits(self.prices, np.random.default_rng(0), self.budgets)
+
+    @property
+    def images(self) -> dict[str, Any]:
+        """What an export needs to know of the images."""
+        return {
+            "classes": list(self.splits.classes),
+            "channels": self.splits.channels,
+            "mean": list(self.splits.mean),
+            "std": list(self.splits.std),
+        }
+
+    def sampler(self) -> BaseSampler:
+        """Return who proposes."""
+        problem = problem_of(self.prices, self.budgets, seed=self.settings.seed)
+        if self.earlier is not None:
+            problem = replace(problem, earlier=earlier_of(self.earlier, self.prices))
+        return SAMPLERS[self.settings.sampler](problem)
+
+    def pruner(self) -> BasePruner:
+        """Return who stops early at the recipe's rungs."""
+        if len(self.recipe.rungs) < 2:
+            return NopPruner()
+        return RungHalving(self.recipe.rungs[:-1], self.recipe.reduction)
+
+    def forecast_s(self, trials: int) -> float | None:
+        """Return how many seconds it will take to train this many networks, by timing one briefly.
+
+        None where trainings run on GPUs that this machine lacks.
+        """
+        if self.slots.device == "cuda" and not torch.cuda.is_available():
+            return None
+        codes = fitting_codes(self.prices, np.random.default_rng(0), 256, self.budgets)
+        macs = np.sort(self.prices.of(codes, "macs"))[128:]  # samplers look near the budget
+        typical = codes[np.argsort(self.prices.of(codes, "macs"))[192]]
+        rate = seconds_per_mac(
+            self.space.codes.at(typical),
+            self.recipe,
+            num_classes=len(self.splits.classes),
+            in_channels=self.splits.channels,
+            device=self.slots.device,
+            threads=self.slots.threads,
+        )
+        return search_seconds(
+            rate,
+            float(macs.mean()),
+            images=min(len(self.splits.train), self.recipe.epoch_images or len(self.splits.train)),
+            validation=len(self.splits.validation),
+            recipe=self.recipe,
+            trials=trials,
+            slots=self.slots.count,
+        )
+
+
+def plan_search(
+    *,
+    budget: Sequence[str],
+    space: str | None,
+    data: str,
+    trials: int,
+    hours: float | None,
+    study: str | None,
+    storage: str | None,
+    sampler: str,
+    recipe: str,
+    seed: int,
+    slots: Slots,
+    storage_path: str,
+    seed_with: Sequence[str] = (),
+    learn_from: str | None = None,
+    metric: str = "accuracy",
+    keep_checkpoints: int = 10,
+    log_to: str | None = None,
+) -> Plan:
+    """Return the search that the arguments describe; but for the slots they are those of `nas.search`.
+
+    Raises:
+        UserError: if any of them cannot be read, or nothing fits.
+    """
+    budgets = tuple(Budget.parse(text) for text in budget)
+    _check_numbers(budgets, trials=trials, hours=hours, seed=seed)
+    for kind, known, given in (("metric", METRICS, metric), ("log", LOGS, log_to)):
+        if given is not None and given not in known:
+            raise UnknownNameError.of(kind, given, list(known))
+    if keep_checkpoints < 1:
+        raise InvalidValueError(
+            f"Cannot keep {keep_checkpoints} checkpoints: expected --keep-checkpoints of at least 1."
+        )
+    SAMPLERS[sampler]  # before anything slow: is there one?
+    if learn_from is not None and sampler != _LEARNER:
+        raise InvalidValueError(
+            f"The sampler '{sampler}' cannot learn from a study: expected {_LEARNER}. Leave out "
+            f"--learn-from, or take --sampler {_LEARNER}."
+        )
+    training = load_recipe(recipe)
+    for wanted in budgets:
+        if wanted.target is not None:
+            find_target(wanted.target)
+    named = load(space) if space is not None else None
+    home = usable_place(storage_path)
+    location = location_of(data)
+    splits = open_images(location, seed=seed, cache=image_cache(f"{home}/study"))
+    load_teacher(training, splits, torch.device("cpu"))  # before any network: does it suit the images?
+    chosen = named or load(_fitting_space(splits))
+    settings = Settings(
+        space=chosen.name,
+        space_digest=space_digest(chosen),
+        budgets=tuple(b.text for b in budgets),
+        data=location,
+        data_fingerprint=splits.fingerprint,
+        recipe=training.to_json(),
+        sampler=sampler,
+        seed=seed,
+        metric=metric,
+        learn_from=learn_from,
+    )
+    name = checked_name(study if study is not None else settings.default_name())
+    plan = Plan(
+        settings=settings,
+        name=name,
+        url=storage_url(storage),
+        folder=f"{home}/{name}",
+        trials=trials,
+        hours=hours,
+        space=chosen,
+        budgets=budgets,
+        recipe=training,
+        splits=splits,
+        slots=slots,
+        keep_checkpoints=keep_checkpoints,
+        log_to=log_to,
+        request=Request.of(space=space, recipe=recipe, seed_with=seed_with, learn_from=learn_from or ""),
+    )
+    check_satisfiable(plan.prices, budgets)
+    if learn_from is not None:
+        plan = replace(plan, earlier=take(plan.url, name, learn_from, plan.prices))
+    return replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))
+
+
+def _seed(text: str, plan: Plan) -> Architecture:
+    """Return a network to begin with.
+
+    Raises:
+        ArchitectureError: if the space does not hold it.
+        BudgetError: if it exceeds a budget.
+    """
+    found = find_network(text, plan.url)
+    codes = plan.space.codes.code_of(found.architecture)[None]
+    over = plan.prices.excess(codes, plan.budgets)[0]
+    for budget, excess in zip((b for b in plan.budgets if b.known), over, strict=True):
+        if excess > 0:
+            raise BudgetError(
+                f"Cannot begin with {found.name}: it exceeds {budget} by {excess:.1%}. Expected a network "
+                f"that fits every budget."
+            )
+    return found.architecture
+
+
+def _fitting_space(splits: Splits) -> str:
+    """Return the catalog space for the size of the images."""
+    side = max(splits.train.images.shape[1:3])
+    return "hybrid_small" if side <= _SMALLIMAGES else "hybrid"
+
+
+def _check_numbers(budgets: Sequence[Budget], *, trials: int, hours: float | None, seed: int) -> None:
+    if not budgets:
+        raise BudgetError("No budget was given: expected at least one, for example --budget 300M-MACs.")
+    if trials < 1:
+        raise InvalidValueError(
+            f"Cannot train {trials} networks: expected --trials of at least 1, for example --trials 16."
+        )
+    if hours is not None and not hours > 0:
+        raise InvalidValueError(
+            f"Cannot search for {hours:g} hours: expected --hours above 0, for example --hours 0.5."
+        )
+    if seed < 0:
+        raise InvalidValueError(
+            f"Cannot use the seed {seed}: expected --seed of at least 0, for example --seed 1."
+        )

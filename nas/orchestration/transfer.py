@@ -1,0 +1,88 @@
+"""What a search takes from an earlier study, kept with it so that it can go on without that study."""
+
+from typing import Any, Final
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from nas.bayesopt.feasible_region import region_of
+from nas.bayesopt.history import Histories
+from nas.bayesopt.problem import Earlier
+from nas.bayesopt.space_problem import problem_of
+from nas.storage.optuna_storage import open_storage
+from nas.study.study import find, settings_of
+from search_spaces.budget import Budget
+from search_spaces.errors import StudyError
+from search_spaces.pricing import Prices
+
+LEAST: Final = 10
+"""Networks of an earlier study from which there may be something to learn."""
+
+_KEPT: Final = "nas:earlier"
+_VERSION: Final = 1
+
+Record = dict[str, Any]
+
+
+def take(url: str, name: str, earlier: str, prices: Prices) -> Record:
+    """Return what a search called `name` takes from another one: what it took when it began, if it has.
+
+    Args:
+        url: Of the storage.
+        name: Of the search.
+        earlier: Of the study to learn from.
+        prices: The space of the search with the costs of its networks.
+
+    Raises:
+        StudyError: if there is no such study, or too few of its networks are in the space.
+    """
+    storage = open_storage(url)
+    begun = {summary.study_name: summary for summary in optuna.get_all_study_summaries(storage=storage)}
+    if name in begun and _KEPT in begun[name].user_attrs:
+        return dict(begun[name].user_attrs[_KEPT])
+    if earlier == name:
+        raise StudyError(f"The study '{name}' cannot learn from itself: expected another one. Name another.")
+    study = find(storage, earlier)
+    budgets = list(settings_of(study).budgets)
+    region = region_of(problem_of(prices, [], seed=0))
+    history = Histories(region).read(study, optuna.trial.create_trial(state=TrialState.RUNNING))
+    networks = len(np.unique(history.trials))
+    if networks < LEAST:
+        raise StudyError(
+            f"Cannot learn from '{study.study_name}': {networks} of its trained networks are in the space "
+            f"{prices.codes.name}, expected at least {LEAST}. Let it go on, or learn from another study."
+        )
+    return {
+        "version": _VERSION,
+        "study": study.study_name,
+        "budgets": budgets,
+        "points": region.points(history.rows),
+        "values": history.values[:, 0].tolist(),
+        "fidelity": history.fidelity.tolist(),
+        "networks": history.trials.tolist(),
+    }
+
+
+def keep(study: optuna.Study, taken: Record | None) -> None:
+    """Write down what a search learns from when it begins."""
+    if taken is not None and _KEPT not in study.user_attrs:
+        study.set_user_attr(_KEPT, taken)
+
+
+def earlier_of(taken: Record, prices: Prices) -> Earlier:
+    """Return what was taken, as samplers read it."""
+    if taken["version"] != _VERSION:
+        raise StudyError(
+            f"What the study learns from was written in format {taken['version']!r}: this version reads "
+            f"{_VERSION}. Go on with the version that began it."
+        )
+    problem = problem_of(prices, [Budget.parse(text) for text in taken["budgets"]], seed=0)
+    return Earlier(
+        points=taken["points"],
+        values=np.array(taken["values"], dtype=np.float64),
+        fidelity=np.array(taken["fidelity"], dtype=np.float64),
+        networks=np.array(taken["networks"], dtype=np.int64),
+        known_constraints_batch=problem.known_constraints_batch,
+        draw=problem.draw,
+    )

@@ -1,0 +1,98 @@
+"""What fits a budget, before anything is trained."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from search_spaces.budget import Budget
+from search_spaces.costs import COSTS
+from search_spaces.network_codes import GLOBALS
+from search_spaces.pricing import Prices
+from search_spaces.sampling import check_satisfiable, fitting_codes, uniform_codes
+
+VERSION: Final = 1
+QUANTILES: Final = (0.1, 0.5, 0.9)
+_DRAWS: Final = 20_000
+_FITTING: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostProfile:
+    """One cost over a space.
+
+    Attributes:
+        smallest: What the network that takes least takes; memory in bytes.
+        largest: What the network that takes most takes.
+        everywhere: Its 10 %, 50 % and 90 % quantiles over the space.
+        fitting: The same over what fits.
+    """
+
+    smallest: int
+    largest: int
+    everywhere: tuple[float, ...]
+    fitting: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceProfile:
+    """What a space offers under budgets.
+
+    Attributes:
+        space: Its name.
+        size: Distinct networks.
+        budgets: As written.
+        share: Of the networks, those that fit, in [0, 1], estimated from uniform draws.
+        costs: By name.
+        factors: For each global factor and value, the share of its networks that fit.
+    """
+
+    space: str
+    size: int
+    budgets: tuple[str, ...]
+    share: float
+    costs: dict[str, CostProfile]
+    factors: dict[str, dict[str, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name with a format version."""
+        return {"version": VERSION, **asdict(self)}
+
+
+def profile_space(prices: Prices, budgets: Sequence[Budget], rng: np.random.Generator) -> SpaceProfile:
+    """Return what a priced space offers under budgets; those on latency are not known here.
+
+    Raises:
+        NothingFitsError: if nothing fits; says what the smallest network needs.
+    """
+    check_satisfiable(prices, budgets)
+    space = prices.codes.space
+    draws = uniform_codes(prices.codes, rng, _DRAWS)
+    fits = np.asarray((prices.excess(draws, budgets) <= 0).all(axis=1))
+    fitting = fitting_codes(prices, rng, _FITTING, budgets)
+    costs = {}
+    for name in COSTS:
+        smallest, largest = prices.extremes(name)
+        everywhere, within = (
+            tuple(float(q) for q in np.quantile(prices.of(codes, name), QUANTILES))
+            for codes in (draws, fitting)
+        )
+        costs[name] = CostProfile(smallest=smallest, largest=largest, everywhere=everywhere, fitting=within)
+    factors = {
+        factor: {
+            str(value): float(fits[draws[:, column] == index].mean())
+            if (draws[:, column] == index).any()
+            else 0.0
+            for index, value in enumerate(getattr(space, factor))
+        }
+        for column, factor in enumerate(GLOBALS)
+    }
+    return SpaceProfile(
+        space=space.name,
+        size=prices.codes.size,
+        budgets=tuple(map(str, budgets)),
+        share=float(fits.mean()),
+        costs=costs,
+        factors=factors,
+    )

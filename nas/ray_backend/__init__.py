@@ -1,0 +1,1 @@
+"""Runs trainings on Ray Tune, on this machine or a cluster."""

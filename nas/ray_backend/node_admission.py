@@ -1,0 +1,111 @@
+"""Keeps trainings away from nodes of a cluster that cannot do them, from the start and as nodes join."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from nas.ray_backend.ray_cluster import Cluster, ClusterError, Node
+from nas.resources import Slots
+
+_log = logging.getLogger(__name__)
+
+_TICK_S: Final = 2.0
+_PATIENCE_S: Final = 30.0  # with a cluster on which nothing can be trained: nodes may be starting again
+TOKEN: Final = "seen-by-all-nodes"
+
+
+class RollCall(threading.Thread):
+    """Looks which nodes a cluster has, while a ``with`` block runs.
+
+    Entering asks every node that has room for a training, and raises for the first that cannot train. A
+    node that joins later and cannot is left out, which is said.
+
+    Args:
+        cluster: Which has been joined.
+        slots: What trainings take.
+        folder: Of the study, which the nodes have to see; None where its files lie behind a URL.
+        images: Where the images are.
+        told: Called with what happens, in words.
+        lost: Called with why no training can go on, if every node that is left is one that cannot train.
+        changed: Called with the nodes that can train, every few seconds.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        slots: Slots,
+        folder: Path | None,
+        images: str,
+        *,
+        told: Callable[[str], None],
+        lost: Callable[[ClusterError], None],
+        changed: Callable[[list[Node]], None],
+    ) -> None:
+        super().__init__(name="roll call", daemon=True)
+        self._cluster, self._slots, self._folder, self._images = cluster, slots, folder, images
+        self._told, self._lost, self._changed = told, lost, changed
+        self._sign = ""
+        self._asked: set[str] = set()
+        self._idle_s = 0.0
+        self._ended = threading.Event()
+
+    def __enter__(self) -> "RollCall":
+        if self._folder is not None:
+            self._sign = _sign_of(self._folder / TOKEN)
+        for reason in self._ask(self._cluster.able(self._slots)).values():
+            raise ClusterError(reason)
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    def run(self) -> None:
+        """Look for new nodes until the block ends."""
+        while not self._ended.wait(_TICK_S):
+            try:
+                able = self._cluster.able(self._slots)
+                for key, reason in self._ask([n for n in able if n.key not in self._asked]).items():
+                    self.refuse(key, reason)
+                able = self._cluster.able(self._slots)
+                self._changed(able)
+                self._check_able(able)
+            except Exception:  # the head may be busy or gone, which `ClusterWatch` sees
+                _log.info("The cluster did not list its nodes.", exc_info=True)
+
+    def refuse(self, key: str, reason: str) -> None:
+        """Leave a node out from now on."""
+        if self._cluster.refuse(key, reason):
+            self._told(f"{reason} Nothing is trained there.")
+
+    def _ask(self, nodes: list[Node]) -> dict[str, str]:
+        token = None if self._folder is None else self._folder / TOKEN
+        found = self._cluster.check(nodes, self._slots, token=token, sign=self._sign, images=self._images)
+        self._asked.update(node.key for node in nodes)
+        return found
+
+    def _check_able(self, able: list[Node]) -> None:
+        """Say when no node has been able to train for a while, and give up where none will be."""
+        if able:
+            self._idle_s = 0.0
+            return
+        before, self._idle_s = self._idle_s, self._idle_s + _TICK_S
+        if not before < _PATIENCE_S <= self._idle_s:
+            return
+        refusals = self._cluster.refusals_of_living()
+        if refusals:
+            self._lost(ClusterError(f"No node is left that can train: {refusals[0]}"))
+        else:
+            self._told(f"No node of {self._cluster.name} has room for a training; waiting for one to join")
+
+
+def _sign_of(token: Path) -> str:
+    """Return what a file holds that nodes look for; the first driver of a study writes it."""
+    draft = token.with_name(f"{token.name}-{uuid.uuid4().hex}")
+    if not token.exists():
+        draft.write_text(uuid.uuid4().hex, encoding="ascii")
+        draft.rename(token)
+    return token.read_text(encoding="ascii")

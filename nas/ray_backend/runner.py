@@ -1,0 +1,234 @@
+"""Runs a search: Ray Tune trains what the study proposes, until enough networks are trained.
+
+Tune runs in a thread that may be left behind: a search that has to leave, or whose cluster has gone, does
+not wait for it. Nothing is lost by that, because the study holds all state.
+"""
+
+import atexit
+import concurrent.futures
+import logging
+import os
+import shutil
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from nas.ray_backend.daemon_threads import in_background
+from search_spaces.errors import UserError
+
+# Read by Ray when it is imported.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
+os.environ.setdefault(
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING", "1"
+)  # a failed training reports its reason alone
+os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1e9")  # the study holds all state; Tune's is never read
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+
+import ray
+from ray import tune
+
+from nas.ask_tell.stopping import CutShortError, Limits
+from nas.ray_backend.cluster_monitor import ClusterWatch
+from nas.ray_backend.ray_cluster import Cluster, placed_on
+from nas.ray_backend.searcher import Bridge
+from nas.ray_backend.tune_memory import Forgetting
+from nas.ray_backend.worker import train_on_worker
+from nas.resources import Slots
+
+_MOST: Final = 10_000  # trainings side by side, more than any cluster has room for
+_LEAVING_S: Final = 10.0  # for which Tune may take to stop the trainings
+_SHUTDOWN_S: Final = 5.0
+_TICK_S: Final = 0.1
+
+
+def drive(
+    bridge: Bridge,
+    slots: Slots,
+    *,
+    folder: Path,
+    cluster: Cluster | None = None,
+    callbacks: Sequence[tune.Callback] = (),
+) -> None:
+    """Train until the bridge has nothing left.
+
+    Args:
+        bridge: Says what to train next and is told everything.
+        slots: How many trainings run side by side.
+        folder: Of the study; Ray's own files lie in it while it runs.
+        cluster: Which this process has joined; None to start one on this machine.
+        callbacks: Of Ray Tune, who are told everything too.
+
+    Raises:
+        UserError: if Ray cannot be started here.
+    """
+    scratch = folder / "ray" / uuid.uuid4().hex[:12]  # drivers of one study share its folder
+    with _ray(slots, cluster) as watch:
+        bridge.cut_off = lambda: watch.gone
+        tuner = tune.Tuner(
+            tune.with_resources(train_on_worker, lambda told: placed_on(slots, told.get("avoid", ()))),
+            tune_config=tune.TuneConfig(
+                search_alg=bridge,
+                num_samples=-1,
+                max_concurrent_trials=_MOST,  # the bridge knows how many there is room for
+                # Kept workers would keep their place on a cluster until the search ends; others use it too.
+                reuse_actors=cluster is None,
+                trial_dirname_creator=lambda trial: str(trial.trial_id),
+            ),
+            run_config=tune.RunConfig(
+                name="run",
+                storage_path=str(scratch.resolve()),
+                stop=bridge,
+                callbacks=[*callbacks, Forgetting()],
+                failure_config=tune.FailureConfig(max_failures=0),  # the bridge begins them again
+                verbose=0,
+            ),
+        )
+        try:
+            _run(in_background(tuner.fit, "tune"), bridge, watch)
+        finally:
+            bridge.close()
+    shutil.rmtree(scratch, ignore_errors=True)  # nothing of a search lies there
+
+
+def _run(fitting: concurrent.futures.Future[Any], bridge: Bridge, watch: ClusterWatch) -> None:
+    """Return when Tune has ended, its cluster has gone, or a search that has to leave has waited enough."""
+    leaves_s: float | None = None
+    while not concurrent.futures.wait([fitting], timeout=_TICK_S).done:
+        if watch.gone:
+            bridge.cut_short(
+                CutShortError(
+                    f"{watch.name} has gone ({watch.reason}). Nothing that was finished is lost: give the "
+                    f"same command again to go on."
+                )
+            )
+            return
+        if leaves_s is None and bridge.over:
+            leaves_s = time.monotonic() + _LEAVING_S
+        if leaves_s is not None and time.monotonic() >= leaves_s:
+            return
+    fitting.result()
+
+
+@contextmanager
+def leaving_on_signals(limits: Limits, told: Callable[[str], None]) -> Iterator[None]:
+    """Let Ctrl-C end the search while the block runs, once in good order and twice at once.
+
+    Args:
+        limits: What is changed: first no further training starts, then running ones stop.
+        told: Called with what happens next, in words.
+    """
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        if limits.draining or number == signal.SIGTERM:
+            limits.stopping = True
+            told("Stopping now. The same command goes on from here.")
+        else:
+            limits.draining = True
+            told("No further training starts; Ctrl-C again stops the running ones too.")
+
+    with _own_signals() as ours:
+        for number in ours:
+            signal.signal(number, interrupt)
+        yield
+
+
+@contextmanager
+def cluster_at(address: str) -> Iterator[Cluster]:
+    """Be part of a Ray cluster that is running while the block runs.
+
+    Raises:
+        UserError: if it cannot be reached.
+    """
+    with _joined(address):
+        yield Cluster(address)
+
+
+@contextmanager
+def _ray(slots: Slots, cluster: Cluster | None) -> Iterator[ClusterWatch]:
+    """Watch a cluster, or one that is started on this machine, while the block runs."""
+    with ExitStack() as stack:
+        if cluster is None:
+            cpus = slots.count * slots.cpus
+            stack.enter_context(_joined(None, num_cpus=cpus, include_dashboard=False))
+        name = "Ray on this machine" if cluster is None else cluster.name
+        yield stack.enter_context(ClusterWatch(name[0].upper() + name[1:]))
+
+
+@contextmanager
+def _joined(address: str | None, **options: Any) -> Iterator[None]:
+    """Be connected to a Ray cluster while the block runs.
+
+    Args:
+        address: Where it is; None for one of our own on this machine.
+        options: More ones of `ray.init`.
+
+    Raises:
+        UserError: if it cannot be reached.
+    """
+    if address is not None:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # what a cluster asks for by default
+    # "local", or a cluster that RAY_ADDRESS or an earlier `ray start` names would be joined.
+    options |= {"address": address or "local", "log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        with _own_signals(), _without_arguments():  # Ray would leave at once on a signal
+            ray.init(**options)
+    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+        where = f"the Ray cluster at '{address}'" if address else "Ray on this machine"
+        said = str(error).strip().splitlines() or [type(error).__name__]
+        reason = " ".join(said) if said[0].endswith(":") else said[0]  # what follows says it
+        raise UserError(
+            f"Cannot use {where}: {reason} Expected one that runs and can be reached; leave --address out to "
+            f"use this machine alone."
+        ) from error
+    _quieten()
+    try:
+        yield
+    finally:
+        leaving = in_background(ray.shutdown, "leave")
+        if not concurrent.futures.wait([leaving], timeout=_SHUTDOWN_S).done:
+            atexit.unregister(ray.shutdown)  # it would wait for a cluster that has gone
+
+
+def _quieten() -> None:
+    """Leave standard output and error to the search: what Ray has to say is in the study's log."""
+    ray._private.worker._worker_logs_enabled = False  # noqa: SLF001 -- the end of its processes, on stdout
+    logger = logging.getLogger("ray")
+    for handler in list(logger.handlers):
+        if not isinstance(handler, logging.FileHandler):
+            logger.removeHandler(handler)
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+
+
+@contextmanager
+def _own_signals() -> Iterator[tuple[signal.Signals, ...]]:
+    """Put back how signals were handled before the block, which is given those it may handle itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield ()  # signals are the business of the program around us
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield tuple(before)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _without_arguments() -> Iterator[None]:
+    """Keep what was typed out of what Ray writes down while the block runs: it may hold a password."""
+    known = ray._private.utils.get_entrypoint_name  # noqa: SLF001 -- Ray has no option for it
+    ray._private.utils.get_entrypoint_name = lambda: "nas search"  # noqa: SLF001
+    try:
+        yield
+    finally:
+        ray._private.utils.get_entrypoint_name = known  # noqa: SLF001

@@ -1,0 +1,238 @@
+"""A family of networks by a rule: one for each budget, each as wide as fits."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import optuna
+
+from dashboards.markdown_notes import amount
+from nas.bayesopt.scoring import inputs
+from nas.explanation.evidence import Evidence, of_study
+from nas.scaling.front_trend import front_of
+from nas.scaling.rules import RULES, Base, Rule
+from nas.scaling.scaled_architecture import Shape, filled, stretched
+from nas.storage.optuna_storage import open_storage
+from nas.study import trial_attributes
+from nas.study.network_lookup import FoundNetwork, find_network, is_there
+from nas.study.results import split_network
+from nas.study.study import find
+from search_spaces.architecture import Architecture
+from search_spaces.budget import Budget
+from search_spaces.counting import Costs, count
+from search_spaces.errors import ArchitectureError, BudgetError, InvalidValueError, NothingFitsError
+from search_spaces.published import references
+
+VERSION: Final = 1
+
+_FURTHER: Final = 20  # halvings of the cost that a rule aims at, for a family whose narrowest does not fit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaled:
+    """One network of a family.
+
+    Attributes:
+        budget: That it fits, as written.
+        rule: That made it.
+        share: What it takes of the budget, in (0, 1].
+        shape: The factors on the network that was scaled; the width as solved for, before single stages
+            were widened.
+        costs: Exact costs of the form that is deployed.
+        architecture: What it is.
+    """
+
+    budget: str
+    rule: str
+    share: float
+    shape: Shape
+    costs: Costs
+    architecture: Architecture
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values with a format version."""
+        names = ("width", "conv_depth", "attention_depth", "expansion")
+        factors = {name: getattr(self.shape, name) for name in names}
+        return {
+            "version": VERSION,
+            "budget": self.budget,
+            "rule": self.rule,
+            "share": self.share,
+            "resolution": self.architecture.resolution,
+            **factors,
+            "costs": {name: getattr(self.costs, name) for name in Costs.__slots__},
+            "architecture": json.loads(self.architecture.to_json()),
+        }
+
+
+def family(found: FoundNetwork, base: Base, budgets: Sequence[Budget], rule: str) -> list[Scaled]:
+    """Return a network for each budget.
+
+    Args:
+        found: What is scaled, with its classes and channels.
+        base: The same with what is known of it.
+        budgets: Each is met by a network of its own.
+        rule: A file in nas/rules.
+
+    Raises:
+        BudgetError: if there is no budget, or one on latency, which is not counted.
+        NothingFitsError: if not even the narrowest network of the rule fits.
+        RuleError: if the rule is not defined for the network.
+    """
+    check_budgets(budgets)
+    return [_member(found, base, budget, rule, RULES[rule]) for budget in budgets]
+
+
+def check_budgets(budgets: Sequence[Budget]) -> None:
+    """Raise unless networks can be scaled to each budget.
+
+    Raises:
+        BudgetError: if there is none, or one on latency, which is not counted.
+    """
+    if not budgets:
+        raise BudgetError("No budget was given: expected at least one, for example --budget 100M-MACs.")
+    for budget in budgets:
+        if not budget.known:
+            raise BudgetError(
+                f"Cannot scale to {budget}: expected a budget that can be counted, for example 100M-MACs. "
+                f"Scale to several, and measure them with nas measure."
+            )
+
+
+def find_with_study(text: str, url: str) -> tuple[FoundNetwork, optuna.Study | None]:
+    """Return the network that `text` names, and the study that it is of, if it is.
+
+    Raises:
+        UserError: if nothing is called so.
+    """
+    found = find_network(text, url)
+    if text in references() or is_there(text):
+        return found, None
+    return found, find(open_storage(url), split_network(found.name)[0])
+
+
+def base_of(
+    found: FoundNetwork,
+    study: optuna.Study | None,
+    judge: Callable[[Sequence[Shape]], list[float]] | None = None,
+) -> Base:
+    """Return what is scaled with what its study knows of it.
+
+    Args:
+        found: The network.
+        study: That it comes from, if any.
+        judge: Who judges shapes instead of the study's surrogate, if anyone.
+    """
+    macs = _costs(found, found.architecture).macs
+    base = Base(name=found.name, architecture=found.architecture, macs=float(macs), judge=judge)
+    if study is None:
+        return base
+    evidence = of_study(study)
+    networks = _networks(study, evidence)
+    return replace(
+        base,
+        front=front_of(evidence, networks, found.architecture),
+        judge=judge or _surrogate(evidence, found, networks),
+    )
+
+
+def write(members: Sequence[Scaled], folder: Path) -> list[Path]:
+    """Write each network as architecture JSON, which every command takes as a NETWORK, and return the files.
+
+    Raises:
+        InvalidValueError: if the folder cannot be made or written.
+    """
+    files = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for member in members:
+            file = folder / f"{member.rule}-{member.budget.replace('/', '-')}.json"
+            file.write_text(member.architecture.to_json() + "\n", encoding="utf-8")
+            files.append(file)
+    except OSError as error:
+        raise InvalidValueError(
+            f"Cannot write to '{folder}': {error.strerror or error}. Expected a folder that can be written."
+        ) from error
+    return files
+
+
+def _member(found: FoundNetwork, base: Base, budget: Budget, name: str, rule: Rule) -> Scaled:
+    def share(network: Architecture) -> float:
+        return 1.0 + budget.excess(getattr(_costs(found, network), budget.resource))
+
+    ratio, halvings = 1.0 / share(found.architecture), 0
+    while True:
+        shape = rule(base, ratio)
+        made = filled(base.architecture, shape, share)
+        if made is not None or halvings == _FURTHER:
+            break
+        ratio /= 2  # even the narrowest is too large there: further down the same rule it is not
+        halvings += 1
+    if made is None:
+        least = stretched(base.architecture, replace(shape, width=1e-3))
+        needs = getattr(_costs(found, least), budget.resource) * (budget.bytes_per_element / 4)
+        raise NothingFitsError(
+            f"No network that the rule {name} makes of {base.name} fits {budget}: the narrowest needs "
+            f"{amount(budget, needs)} {budget.resource}. Raise the budget or begin with a smaller network."
+        )
+    network, taken, width = made
+    return Scaled(
+        budget=budget.text,
+        rule=name,
+        share=taken,
+        shape=replace(shape, width=width),
+        costs=_costs(found, network),
+        architecture=network,
+    )
+
+
+def _costs(found: FoundNetwork, network: Architecture) -> Costs:
+    return count(network, num_classes=found.num_classes, in_channels=found.in_channels, deploy=True)
+
+
+def _networks(study: optuna.Study, evidence: Evidence) -> list[Architecture]:
+    """Return the architecture of each network of the evidence, in the order of its `last`."""
+    trials = study.get_trials(deepcopy=False)
+    told = {
+        t.number: t.user_attrs[trial_attributes.ARCHITECTURE] for t in trials if trial_attributes.described(t)
+    }
+    return [Architecture.from_json(told[int(n)]) for n in evidence.trials[evidence.last]]
+
+
+def _surrogate(
+    evidence: Evidence, found: FoundNetwork, networks: Sequence[Architecture]
+) -> Callable[[Sequence[Shape]], list[float]]:
+    """Return a judge of shapes: what the surrogate expects of the most similar network of its space."""
+    posterior = evidence.fitted()
+    grid = evidence.region.grid
+    rows = evidence.rows[evidence.last]
+    alike = [network == found.architecture for network in networks]
+    if not any(alike):
+        raise ArchitectureError(
+            f"The study '{evidence.study}' did not train {found.name}: expected one of its networks."
+        )
+    here = grid.decode(rows[[alike.index(True)]])[0]
+
+    def judge(shapes: Sequence[Shape]) -> list[float]:
+        points = [_nearest(evidence, here, shape) for shape in shapes]
+        wanted = evidence.canonical(grid.encode(points))
+        return [float(mean) for mean in posterior.predict(inputs(evidence.region, wanted))[0]]
+
+    return judge
+
+
+def _nearest(evidence: Evidence, here: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """Return the point of the space that is `here` times a shape, as near as its values allow."""
+    point = dict(here)
+    for column in evidence.region.grid.columns:
+        axis = column.name.rpartition(".")[2]
+        factor = getattr(shape, axis, None) if axis in Shape.__slots__ else None
+        if factor is None or not column.ordered or not column.levels:
+            continue
+        values = column.values(np.arange(column.levels, dtype=np.float64))
+        wanted = np.log(float(here[column.name]) * factor)
+        point[column.name] = min(values, key=lambda v: abs(np.log(float(v)) - wanted))
+    return point

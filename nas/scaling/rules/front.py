@@ -1,0 +1,26 @@
+"""Our rule: the shapes that a study's best networks have at each cost, and the width that fills the budget.
+
+TinyNet's recipe (Han et al., 2020, https://arxiv.org/abs/2010.14819) carried to hybrids of convolution and
+attention: r(c), d_conv(c) and d_attention(c) are Gaussian processes on the study's Pareto front of accuracy
+and MACs (`nas.scaling.front_trend`); the published closed forms of the width miss by up to a quarter, so it
+is counted.
+"""
+
+from math import log
+
+from nas.scaling.rules import Base, RuleError
+from nas.scaling.scaled_architecture import Shape
+
+
+def RULE(base: Base, ratio: float) -> Shape:  # noqa: N802
+    """Return the shape at a share of the MACs of the network.
+
+    Raises:
+        RuleError: if nothing is known of a front.
+    """
+    if base.front is None:
+        raise RuleError(
+            f"The rule front is not defined for {base.name}: expected a study or one of its networks, whose "
+            f"Pareto front it follows. Take --rule compound, fast_compound or tinynet."
+        )
+    return base.front(log(base.macs * ratio))

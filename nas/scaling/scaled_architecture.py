@@ -1,0 +1,175 @@
+"""Stretches a network: its resolution, depths, widths and expansions, and the width that fills a budget."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from search_spaces.architecture import Architecture, Option, Stage, options_of
+from search_spaces.counting import total_stride
+from search_spaces.mixers import MIXERS
+from search_spaces.options import routed
+
+_DIVISOR: Final = 8  # of channels, as published networks round them
+_FINER: Final = (8, 4, 2, 1)  # steps in which single stages are widened at last
+_NARROWEST, _WIDEST = 1e-3, 64.0  # factors on the width
+_HALVINGS: Final = 24
+_FILLED: Final = 0.98
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Factors on a network, each 1 where it stays as it is.
+
+    Attributes:
+        resolution: On the side of the images.
+        width: On all channels; where it is solved for, a guess.
+        conv_depth: On the blocks of stages that convolve.
+        attention_depth: On the blocks of stages that attend.
+        expansion: On the expansion inside the blocks.
+        multiple: Sides are multiples of it, in pixels.
+        up: Whether depths are rounded up, as EfficientNet does; else to the nearest.
+        ends: Whether stem and head are widened too; TinyNet keeps them.
+    """
+
+    resolution: float = 1.0
+    width: float = 1.0
+    conv_depth: float = 1.0
+    attention_depth: float = 1.0
+    expansion: float = 1.0
+    multiple: int = 2
+    up: bool = False
+    ends: bool = True
+
+
+def stretched(base: Architecture, shape: Shape) -> Architecture:
+    """Return a network with the factors of `shape` applied, channels in multiples of 8."""
+    side = max(round(base.resolution * shape.resolution / shape.multiple), 1) * shape.multiple
+    least = total_stride(base.network, base.options, tuple(stage.stride for stage in base.stages))
+    options = dict(base.options)
+    if shape.ends:
+        for name in ("stem_channels", "head_channels", "head_hidden"):
+            if options.get(name):
+                options[name] = _channels(options[name], shape.width, 1)
+    return replace(
+        base,
+        resolution=max(side, least),
+        stages=tuple(_stage(stage, shape) for stage in base.stages),
+        options=options_of(options),
+    )
+
+
+def filled(
+    base: Architecture, shape: Shape, share: Callable[[Architecture], float]
+) -> tuple[Architecture, float, float] | None:
+    """Return the widest network that fits, its share of the budget and its width; None if none fits.
+
+    The width is found by counting, not by a formula: the largest factor that fits. Where rounding leaves
+    more than 2 % of the budget, single stages are widened by 8 channels, then by 4, 2 and 1.
+
+    Args:
+        base: The network that is scaled.
+        shape: Its factors; the width is replaced.
+        share: A network to its cost as a share of the budget; at most 1 fits.
+    """
+
+    def at(width: float) -> Architecture:
+        return stretched(base, replace(shape, width=width))
+
+    low, high = _NARROWEST, _WIDEST
+    if share(at(low)) > 1:
+        return None
+    guess = min(max(shape.width, low), high)
+    if share(at(guess)) <= 1:
+        low = guess
+        while low < high and share(at(2 * low)) <= 1:
+            low *= 2
+        high = min(2 * low, high)
+    else:
+        high = guess
+    for _ in range(_HALVINGS):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if share(at(middle)) <= 1 else (low, middle)
+    return (*_topped_up(at(low), share), low)
+
+
+def kind_of(stage: Stage) -> str:
+    """Return `conv` or `attention`: which depth factor a stage goes by."""
+    return "conv" if stage.mixer is None else str(getattr(MIXERS[stage.mixer], "kind", "conv"))
+
+
+def _topped_up(network: Architecture, share: Callable[[Architecture], float]) -> tuple[Architecture, float]:
+    taken = share(network)
+    for step in _FINER:
+        while taken < _FILLED:
+            wider = [
+                (share(other), other)
+                for i, stage in enumerate(network.stages)
+                if step % _unit(stage) == 0 or step == _FINER[0]
+                for other in [_widened(network, i, max(step, _unit(stage)))]
+            ]
+            if dict(network.options).get("head_channels"):
+                options = {**dict(network.options)}
+                options["head_channels"] = int(options["head_channels"] or 0) + step
+                head = replace(network, options=options_of(options))
+                wider.append((share(head), head))
+            fitting = [pair for pair in wider if taken < pair[0] <= 1]
+            if not fitting:
+                break
+            taken, network = max(fitting, key=lambda pair: pair[0])
+    return network, taken
+
+
+def _widened(network: Architecture, i: int, step: int) -> Architecture:
+    stage = replace(network.stages[i], channels=network.stages[i].channels + step)
+    return replace(network, stages=(*network.stages[:i], stage, *network.stages[i + 1 :]))
+
+
+def _stage(stage: Stage, shape: Shape) -> Stage:
+    factor = shape.attention_depth if kind_of(stage) == "attention" else shape.conv_depth
+    options: dict[str, Option] = dict(stage.options)
+    depth = stage.depth
+    if "transformers" in options:  # a block that holds its depth inside
+        options["transformers"] = _times(int(options["transformers"] or 1), factor, up=shape.up)
+    else:
+        depth = _times(stage.depth, factor, up=shape.up)
+    if options.get("expansion") and shape.expansion != 1.0:
+        options["expansion"] = max(1, round(float(options["expansion"] or 1) * shape.expansion))
+    if options.get("inner_channels"):
+        _widen_inside(options, shape.width)
+    channels = _channels(stage.channels, shape.width, _unit(stage))
+    return replace(stage, channels=channels, depth=depth, options=options_of(options))
+
+
+def _widen_inside(options: dict[str, Option], width: float) -> None:
+    """Widen what a block's mixer sees, with as many heads as before."""
+    inner = int(options["inner_channels"] or 0)
+    heads = inner // int(options["head_channels"] or 1) if "head_channels" in options else 1
+    wide = _channels(inner, width, heads)
+    options["inner_channels"] = wide
+    if "head_channels" in options:
+        options["head_channels"] = wide // heads
+
+
+def _unit(stage: Stage) -> int:
+    """Return the number of which a stage's channels have to be multiples: what its mixer divides them by."""
+    if stage.mixer is None or dict(stage.options).get("inner_channels"):
+        return 1
+    _, mixer = routed(stage)
+    order = mixer.get("order")
+    halvings = 2 ** (order - 1) if isinstance(order, int) else 1
+    divisors: list[Any] = [mixer.get(name, 1) for name in ("head_channels", "reduction", "branch", "part")]
+    return math.lcm(halvings, *(int(d) for d in divisors))
+
+
+def _channels(channels: int | float | str | bool | None, factor: float, unit: int) -> int:
+    """Return channels x factor in multiples of 8 and of `unit`, at least 90 % of it, as MobileNetV2 does."""
+    step = math.lcm(_DIVISOR, unit)
+    exact = float(channels or 0) * factor
+    rounded = max(step, int(exact + step / 2) // step * step)
+    return rounded if rounded >= 0.9 * exact else rounded + step
+
+
+def _times(depth: int, factor: float, *, up: bool) -> int:
+    exact = depth * factor
+    return max(1, math.ceil(exact - 1e-9) if up else int(exact + 0.5))

@@ -1,0 +1,118 @@
+"""What defines a search: whoever changes any of it asks for another search."""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from search_spaces.budget import Budget
+from search_spaces.errors import StudyError
+from search_spaces.space import SearchSpace
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a study is about; stored with it and compared whenever it is resumed.
+
+    Attributes:
+        space: Name of the search space.
+        space_digest: Changes when the space's content does.
+        budgets: As written, in the order of the constraints.
+        data: Path or name of the images.
+        data_fingerprint: Changes when the images do.
+        recipe: How each network is trained, as JSON has it.
+        sampler: Who proposes.
+        seed: Of every generator.
+        metric: What is raised, one of `trials.training.evaluation.METRICS`.
+        learn_from: The study whose networks are its prior knowledge; None without one.
+    """
+
+    space: str
+    space_digest: str
+    budgets: tuple[str, ...]
+    data: str
+    data_fingerprint: str
+    recipe: dict[str, Any]
+    sampler: str
+    seed: int
+    metric: str = "accuracy"
+    learn_from: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name with a format version."""
+        return {"version": VERSION, **asdict(self), "budgets": list(self.budgets)}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "Settings":
+        """Return the settings that `to_json` wrote.
+
+        Raises:
+            StudyError: if they were written by another version.
+        """
+        fields = {k: v for k, v in record.items() if k != "version"}
+        if record.get("version") != VERSION:
+            raise StudyError(
+                f"The study was written in format {record.get('version')!r}: this version reads {VERSION}. "
+                f"Continue it with the version that began it."
+            )
+        return cls(**{**fields, "budgets": tuple(fields["budgets"])})
+
+    def default_name(self) -> str:
+        """Return a readable study name: what most people would call this search."""
+        data = re.split(r"[/:\\]", self.data.rstrip("/\\"))[-1] or "data"
+        parts = [self.space, data, *self.budgets, str(self.recipe["name"]), f"seed{self.seed}"]
+        if self.metric != "accuracy":
+            parts.append(self.metric)
+        if self.learn_from is not None:
+            parts.append(f"from-{self.learn_from[:40]}")
+        return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
+
+    def difference(self, other: "Settings") -> str | None:
+        """Return the first thing in which `other` differs, in words, or None.
+
+        Args:
+            other: What is asked for now; this is what the study holds.
+        """
+        pairs: list[tuple[str, object, object]] = [
+            ("budget", _same_budgets(self.budgets), _same_budgets(other.budgets)),
+            ("space", self.space, other.space),
+            ("images", self.data_fingerprint, other.data_fingerprint),
+            ("sampler", self.sampler, other.sampler),
+            ("seed", self.seed, other.seed),
+            ("metric", self.metric, other.metric),
+            ("study to learn from", self.learn_from or "none", other.learn_from or "none"),
+            ("content of the space", self.space_digest, other.space_digest),
+            *(
+                (f"recipe's {field}", self.recipe.get(field), other.recipe.get(field))
+                for field in sorted({*self.recipe, *other.recipe})
+            ),
+        ]
+        for name, mine, theirs in pairs:
+            if mine != theirs:
+                if name == "budget":
+                    return f"its budget is {_texts(self.budgets)}, not {_texts(other.budgets)}"
+                return f"its {name} is {_shown(mine)}, not {_shown(theirs)}"
+        return None
+
+
+def space_digest(space: SearchSpace) -> str:
+    """Return sixteen hexadecimal digits that change when the content of a space does."""
+    content = json.dumps(asdict(space), sort_keys=True, default=str)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _same_budgets(budgets: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+    """Return budgets such that two ways of writing one budget are equal."""
+    read = [Budget.parse(text) for text in budgets]
+    return tuple((f"{b.target or b.resource}", b.limit * 4 / b.bytes_per_element) for b in read)
+
+
+def _texts(budgets: tuple[str, ...]) -> str:
+    return f"'{' and '.join(budgets)}'"
+
+
+def _shown(value: object) -> str:
+    return f"'{value}'" if isinstance(value, str) else str(value)

@@ -1,0 +1,79 @@
+"""Says beforehand what of a space could not be built."""
+
+import torch
+
+from search_spaces.architecture import Option, Stage
+from search_spaces.building import block_factory, build
+from search_spaces.costs import COSTS
+from search_spaces.counting import Costs, block_tape, stage_layers
+from search_spaces.errors import SpaceError
+from search_spaces.space import SearchSpace
+from search_spaces.stage_choices import MenuItem
+from search_spaces.tape import Map
+from search_spaces.tracing import trace_call
+
+
+def check_stage(space: SearchSpace, stage: int) -> None:
+    """Raise unless each value of each choice of a stage, counted from 0, can be built at every width.
+
+    Modules are built on torch's meta device, where they hold no numbers.
+
+    Raises:
+        SpaceError: says which choices cannot be built, at how many channels, and why.
+    """
+    for item in _covering(space.codes.menus[stage]):
+        block = block_factory(item.stage)
+        for channels in sorted({space.codes.channels_at(stage, width) for width in space.width}):
+            try:
+                with torch.device("meta"):
+                    block(channels, channels, stride=item.stage.stride)
+            except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+                choices = ", ".join(f"{name} {value}" for name, value in item.stage.options)
+                raise SpaceError(
+                    f"Stage {stage + 1} cannot have {choices} at {channels} channels: {error}. Offer other "
+                    f"values."
+                ) from error
+        if ":" in f"{item.stage.block}{item.stage.mixer}":
+            _check_listing(item.stage, space.codes.channels_at(stage, space.width[0]))
+
+
+def check_network(space: SearchSpace) -> None:
+    """Raise unless the skeleton takes its options.
+
+    Raises:
+        ArchitectureError: says why the first network of the space cannot be built.
+    """
+    with torch.device("meta"):
+        build(space.codes.at(0 * space.codes.radices), num_classes=2)
+
+
+def _check_listing(stage: Stage, channels: int) -> None:
+    """Raise unless somebody's own block or mixer lists what it runs, on a map of 8 x 8."""
+    block = block_factory(stage)(channels, channels, stride=stage.stride)
+    ran = trace_call(block, (channels, 8, 8))
+    try:
+        tape, _ = block_tape(stage_layers(stage, deploy=False), Map(channels, 8, 8), channels, stage.stride)
+    except (AttributeError, TypeError) as error:
+        raise SpaceError(
+            f"Cannot price {stage.block} with {stage.mixer}: {error}. Expected a static method "
+            f"layers(tape, x, *, deploy, ...) as in search_spaces/mixers."
+        ) from error
+    for name in Costs.__slots__:
+        listed = int(COSTS[name].of(tape))
+        if listed != getattr(ran, name):
+            raise SpaceError(
+                f"{stage.block} with {stage.mixer} lists {listed} {name} at {channels} channels and 8 x 8, "
+                f"but {getattr(ran, name)} run. Correct its layers."
+            )
+
+
+def _covering(menu: tuple[MenuItem, ...]) -> list[MenuItem]:
+    """Return items in which every value of every option stands at least once beside each mixer."""
+    seen: set[tuple[str | None, str, Option]] = set()
+    chosen: list[MenuItem] = []
+    for item in menu:
+        pairs = {(item.stage.mixer, name, value) for name, value in item.stage.options}
+        if not pairs <= seen or not chosen:
+            seen |= pairs
+            chosen.append(item)
+    return chosen

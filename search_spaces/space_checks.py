@@ -1,0 +1,98 @@
+"""What a space may offer."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from search_spaces.architecture import Options
+from search_spaces.choice import Choice
+from search_spaces.counting import total_stride
+from search_spaces.errors import SpaceError
+from search_spaces.networks import NETWORKS
+from search_spaces.options import keywords
+from search_spaces.stage_choices import MenuItem, StageSpace
+
+_MOST_FACTORS: Final = 20_000
+
+
+def check_options(network: str, options: Options) -> None:
+    """Raise unless a skeleton has all these options.
+
+    Raises:
+        SpaceError: names the first that it does not have.
+    """
+    known = keywords(NETWORKS[network])
+    for option, _ in options:
+        if option not in known:
+            raise SpaceError(
+                f"The network '{network}' got the option '{option}': expected one of "
+                f"{', '.join(sorted(known)) or 'none'}."
+            )
+
+
+def check_factors(space: str, factors: Mapping[str, Sequence[float]]) -> None:
+    """Raise unless the values of the global factors can be chosen from.
+
+    Args:
+        space: Its name, for the error.
+        factors: The values of each by its name.
+
+    Raises:
+        SpaceError: if there are too many, or those of one factor are none, not in order or not distinct.
+    """
+    combinations = math.prod(len(values) for values in factors.values())
+    if combinations > _MOST_FACTORS:
+        raise SpaceError(
+            f"The space '{space}' offers {combinations:,} combinations of {', '.join(factors)}: "
+            f"expected at most {_MOST_FACTORS:,}. Offer fewer values."
+        )
+    for name, values in factors.items():
+        Choice(name=name, values=tuple(values))
+
+
+def check_strides(
+    space: str, network: str, options: Options, stages: Sequence[StageSpace], lowest: int
+) -> None:
+    """Raise unless something is left of the smallest image.
+
+    Args:
+        space: Its name, for the error.
+        network: Its skeleton.
+        options: Of the skeleton.
+        stages: From the stem to the head.
+        lowest: The lowest resolution in pixels.
+
+    Raises:
+        SpaceError: if the strides multiply to more than its side.
+    """
+    shrinks = total_stride(network, options, tuple(s.stride for s in stages))
+    if shrinks > lowest:
+        raise SpaceError(
+            f"The space '{space}' shrinks images of {lowest} pixels by {shrinks}, below "
+            f"1 x 1: expected strides that multiply to at most its lowest resolution."
+        )
+
+
+def check_depths(
+    space: str,
+    stages: Sequence[StageSpace],
+    menus: Sequence[Sequence[MenuItem]],
+    factors: Mapping[str, Sequence[float]],
+) -> None:
+    """Raise unless each depth comes about in one way: chosen in a stage, or by a factor.
+
+    Args:
+        space: Its name, for the error.
+        stages: From the stem to the head.
+        menus: The blocks of each stage.
+        factors: The depth factors of each kind of mixer.
+
+    Raises:
+        SpaceError: names the first stage that offers several depths under several factors.
+    """
+    for number, (stage, menu) in enumerate(zip(stages, menus, strict=True), start=1):
+        if len(stage.depth) > 1 and any(len(factors[item.kind]) > 1 for item in menu):
+            raise SpaceError(
+                f"Stage {number} of '{space}' got {len(stage.depth)} depths under a depth "
+                f"factor with several values: expected one of the two to have one value."
+            )

@@ -1,0 +1,179 @@
+"""Reads a search space that somebody wrote.
+
+It is a YAML file with the words of `search_spaces.space.SearchSpace`:
+
+    version: 1
+    name: my_space
+    resolution: [128, 160, 192, 224]      # sides of the images in pixels
+    width: [0.5, 0.75, 1.0]               # factors on all channels
+    conv_depth: [0.5, 1.0, 1.5]           # factors on the depth of stages that convolve
+    attention_depth: [1.0, 2.0]           # and of those that attend
+    network: pyramid                      # a file in search_spaces/networks
+    options: {stem_channels: 32, head_channels: 640}
+    divisor: 16                           # channels are multiples of it
+    stages:
+      - channels: 32                      # at width 1
+        block: inverted_residual          # a file in search_spaces/blocks; metaformer if left out
+        options:
+          kernel: [3, 5]
+          expansion: [2, 4]
+      - channels: 64
+        depth: 2                          # blocks at depth factor 1; a list makes it a choice
+        stride: 2
+        options:
+          mixer: [depthwise, separable_attention, my_package.mixers:Mine]
+          kernel: [3, 5, 7]               # for every mixer that takes a kernel
+          depthwise.dilation: [1, 2]      # for one mixer alone
+          expansion: 4                    # one value is no choice
+
+Mixers, blocks and networks are named by their files, or by ``module:NAME`` where they are somebody else's:
+the module is imported, so take spaces from people you trust.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from search_spaces.architecture import Option, options_of
+from search_spaces.blocks import BLOCKS
+from search_spaces.build_checks import check_network, check_stage
+from search_spaces.errors import SpaceError, UserError
+from search_spaces.mixers import MIXERS
+from search_spaces.networks import NETWORKS
+from search_spaces.space import SearchSpace
+from search_spaces.stage_choices import StageSpace, menu_of
+from search_spaces.yaml_document import Lines, read
+
+
+def _several(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+_Value: TypeAlias = Annotated[bool | int | float | str | None, Field(union_mode="left_to_right")]
+_Values: TypeAlias = Annotated[list[_Value], BeforeValidator(_several), Field(min_length=1)]
+_Whole: TypeAlias = Annotated[int, Field(ge=1, le=65_536)]
+_Wholes: TypeAlias = Annotated[list[_Whole], BeforeValidator(_several), Field(min_length=1)]
+_Factor: TypeAlias = Annotated[float, Field(gt=0, le=64)]
+_Factors: TypeAlias = Annotated[list[_Factor], BeforeValidator(_several), Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Stage(_Strict):
+    channels: _Whole
+    depth: _Wholes = [1]
+    stride: _Whole = 1
+    block: str = "metaformer"
+    options: dict[str, _Values] = {}
+
+
+class _Space(_Strict):
+    version: Literal[1]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
+    resolution: _Wholes
+    width: _Factors = [1.0]
+    conv_depth: _Factors = [1.0]
+    attention_depth: _Factors = [1.0]
+    network: str = "pyramid"
+    options: dict[str, _Value] = {}
+    divisor: _Whole = 16
+    stages: Annotated[list[_Stage], Field(min_length=1, max_length=32)]
+
+
+def read_space(path: Path) -> SearchSpace:
+    """Return the space in a YAML file, every choice of which can be built.
+
+    Raises:
+        SpaceError: if the file is absent or holds no space; says the line, the value and what is allowed.
+    """
+    values, lines = read(path)
+    if not isinstance(values, dict):
+        raise SpaceError(
+            f"Cannot read '{path}': it holds no search space. Expected version, name, resolution, stages."
+        )
+    try:
+        written = _Space.model_validate(values)
+    except ValidationError as error:
+        raise SpaceError(_first(path, error, lines)) from error
+    with _told(path, lines, "network"):
+        NETWORKS[written.network]
+    stages = tuple(_stage(path, lines, number, stage) for number, stage in enumerate(written.stages))
+    with _told(path, lines):
+        space = SearchSpace(
+            name=written.name,
+            resolution=tuple(sorted(written.resolution)),
+            width=tuple(sorted(written.width)),
+            conv_depth=tuple(sorted(written.conv_depth)),
+            attention_depth=tuple(sorted(written.attention_depth)),
+            network=written.network,
+            options=options_of(written.options),
+            divisor=written.divisor,
+            stages=stages,
+        )
+    for number in range(len(stages)):
+        with _told(path, lines, "stages", number):
+            check_stage(space, number)
+    with _told(path, lines, "options"):
+        check_network(space)
+    return space
+
+
+def _stage(path: Path, lines: Lines, number: int, written: _Stage) -> StageSpace:
+    """Return one stage, whose block, mixers and options are known."""
+    at = ("stages", number)
+    with _told(path, lines, *at, "block"):
+        BLOCKS[written.block]
+    for index, name in enumerate(written.options.get("mixer", [])):
+        with _told(path, lines, *at, "options", "mixer", index):
+            MIXERS[str(name)]
+    stage = StageSpace(
+        channels=written.channels,
+        depth=tuple(sorted(written.depth)),
+        stride=written.stride,
+        block=written.block,
+        options={name: _sorted(tuple(values)) for name, values in written.options.items()},
+    )
+    with _told(path, lines, *at):
+        menu_of(stage)
+    return stage
+
+
+def _sorted(values: tuple[Option, ...]) -> tuple[Option, ...]:
+    """Return numbers in rising order, anything else as it was written."""
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    return tuple(sorted(numbers)) if len(numbers) == len(values) else values
+
+
+@contextmanager
+def _told(path: Path, lines: Lines, *at: str | int) -> Iterator[None]:
+    """Name the file and the line in whatever is wrong inside."""
+    try:
+        yield
+    except UserError as error:
+        raise SpaceError(f"Cannot use '{path}', line {_line(lines, at)}: {error}") from error
+
+
+def _line(lines: Lines, at: tuple[str | int, ...]) -> int:
+    """Return the line of a value, or of the nearest one around it that was written."""
+    while at and at not in lines:
+        at = at[:-1]
+    return lines.get(at, 1)
+
+
+def _first(path: Path, error: ValidationError, lines: Lines) -> str:
+    """Return the first complaint with its line, value and what is allowed."""
+    found = error.errors(include_url=False)[0]
+    at = tuple(part for part in found["loc"] if part not in {"bool", "int", "float", "str", "none"})
+    where = ".".join(str(part + 1) if isinstance(part, int) else part for part in at)
+    said = f"Cannot read '{path}', line {_line(lines, at)}: "
+    if found["type"] == "missing":
+        return f"{said}'{where}' is missing. Add it."
+    if found["type"] == "extra_forbidden":
+        known = _Stage if "stages" in at else _Space
+        return f"{said}nobody takes '{where}', expected one of {', '.join(known.model_fields)}."
+    return f"{said}'{where}' got {str(found['input'])[:60]!r}: {found['msg']}."

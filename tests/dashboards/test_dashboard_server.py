@@ -1,0 +1,186 @@
+"""The dashboard is served on this machine, and only for reading."""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.storages import RDBStorage
+
+from dashboards.dashboard_server import dashboard_server
+from search_spaces.errors import UserError
+from tests.dashboards.searches import findings, network
+
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    storage = RDBStorage(f"sqlite:///{tmp_path / 'nas.db'}")
+    study = optuna.create_study(storage=storage, study_name="mine", direction="maximize")
+    study.tell(study.ask(), 0.9)
+    with dashboard_server(storage, port=0) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+    storage.engine.dispose()
+
+
+def ask(url: str, method: str = "GET") -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=20) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def test_studies_are_shown(address: str):
+    status, body = ask(f"{address}/api/studies")
+    assert status == 200
+    assert [s["study_name"] for s in json.loads(body)["study_summaries"]] == ["mine"]
+    status, page = ask(f"{address}/dashboard/studies/1")
+    assert status == 200
+    assert b"<html" in page.lower()
+
+
+@pytest.mark.parametrize("method", ["DELETE", "POST", "PUT", "PATCH"])
+def test_nothing_can_be_changed(address: str, method: str):
+    assert ask(f"{address}/api/studies/1", method)[0] == 403
+    assert len(json.loads(ask(f"{address}/api/studies")[1])["study_summaries"]) == 1
+
+
+def test_a_port_in_use_is_said_with_the_next_free_one(address: str, tmp_path: Path):
+    port = int(address.rpartition(":")[2])
+    storage = RDBStorage(f"sqlite:///{tmp_path / 'other.db'}")
+    with pytest.raises(UserError, match=f"Port {port} is in use: expected a free one. Try --port"):
+        dashboard_server(storage, port=port)
+
+
+@pytest.mark.parametrize("port", [-1, 70_000])
+def test_a_port_that_cannot_be_is_refused(port: int, tmp_path: Path):
+    storage = RDBStorage(f"sqlite:///{tmp_path / 'nas.db'}")
+    with pytest.raises(UserError, match=f"Cannot listen on 127.0.0.1:{port}"):
+        dashboard_server(storage, port=port)
+
+
+def listening(storage: RDBStorage, **options) -> Iterator[str]:
+    with dashboard_server(storage, port=0, **options) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[RDBStorage]:
+    opened = RDBStorage(f"sqlite:///{tmp_path / 'told.db'}")
+    study = optuna.create_study(storage=opened, study_name="told", direction="maximize")
+    for number in range(3):
+        trial = study.ask()
+        trial.set_user_attr("standard_errors", {"1": 0.1})
+        study.tell(trial, [0.7, 0.99, 0.8][number])
+    yield opened
+    opened.engine.dispose()
+
+
+TOLD = findings(network(0, accuracy=0.7), network(1, accuracy=0.99, fits=False), network(2, accuracy=0.8))
+
+
+@pytest.fixture
+def woven(storage: RDBStorage) -> Iterator[str]:
+    yield from listening(storage, gather=lambda study: TOLD if study == 1 else None)
+
+
+def test_notes_figures_and_verdicts_are_woven_in(woven: str):
+    answer = json.loads(ask(f"{woven}/api/studies/1")[1])
+    trial = answer["trials"][0]
+    assert trial["note"]["body"].startswith("**70.00%")
+    assert {"key": "300M-MACs", "value": "fits, 0.3% to spare"} in trial["user_attrs"]
+    assert "standard_errors" not in [attribute["key"] for attribute in trial["user_attrs"]]
+    assert "standard_errors" not in [column["key"] for column in answer["union_user_attrs"]]
+    figures = {f["id"]: json.loads(f["graph_object"]) for f in answer["plotly_graph_objects"]}
+    assert figures["nas-pareto_macs"]["layout"]["title"]["text"] == "Accuracy and MACs"
+    assert "networks trained" in answer["note"]["body"]
+
+
+@pytest.mark.parametrize("query", ["", "?after=3"])
+def test_the_best_is_one_that_fits(woven: str, query: str):
+    (best,) = json.loads(ask(f"{woven}/api/studies/1{query}")[1])["best_trials"]
+    assert best["number"] == 2
+
+
+def test_a_trial_that_went_on_since_is_told_as_it_is_now(storage: RDBStorage):
+    ended = network(0, accuracy=0.71)
+    stale = findings(network(0, state="running", accuracy=0.5))
+    for address in listening(
+        storage, gather=lambda _: stale, fetch=lambda _, number: ended if not number else None
+    ):
+        first, second, _ = json.loads(ask(f"{address}/api/studies/1")[1])["trials"]
+        assert first["note"]["body"].startswith("**71.00%")
+        assert second["note"]["body"] == ""  # nothing is known of it yet
+
+
+def test_the_picture_of_a_network_is_served(woven: str):
+    status, picture = ask(f"{woven}/nas/studies/1/trials/2.svg")
+    assert (status, picture[:4]) == (200, b"<svg")
+    assert ask(f"{woven}/nas/studies/1/trials/99.svg")[0] == 404
+
+
+def test_a_study_of_somebody_else_is_shown_as_it_is(storage: RDBStorage):
+    other = optuna.create_study(storage=storage, study_name="other")
+    other.tell(other.ask(), 1.0)
+    for address in listening(storage, gather=lambda _: None):
+        answer = json.loads(ask(f"{address}/api/studies/2")[1])
+        assert answer["plotly_graph_objects"] == []
+        assert answer["trials"][0]["note"]["body"] == ""
+
+
+def test_other_names_of_this_machine_are_not_answered(woven: str):
+    request = urllib.request.Request(f"{woven}/api/studies", headers={"Host": "elsewhere.example:80"})
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request, timeout=20):
+        pass
+    refused.value.close()
+    assert refused.value.code == 403
+
+
+TOKEN = "0123456789abcdef"
+
+
+def test_with_a_token_nothing_is_told_without_it(storage: RDBStorage):
+    for address in listening(storage, token=TOKEN):
+        assert ask(f"{address}/api/studies")[0] == 401
+        assert ask(f"{address}/api/studies?token=0123456789abcdeX")[0] == 401
+        assert ask(f"{address}/static/bundle.js")[0] == 401
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(f"{address}/dashboard?token={TOKEN}", timeout=20) as page:
+            assert page.status == 200
+            assert TOKEN not in page.url
+        with browser.open(f"{address}/api/studies", timeout=20) as answer:
+            assert answer.status == 200
+        bearer = urllib.request.Request(
+            f"{address}/api/studies", headers={"Authorization": f"Bearer {TOKEN}"}
+        )
+        with urllib.request.urlopen(bearer, timeout=20) as answer:
+            assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "told"),
+    [
+        ("0.0.0.0", None, "without a token"),
+        ("example.org", None, "without a token"),
+        ("0.0.0.0", "short", "at least 16"),
+        ("127.0.0.1", "sixteen letters;", "at least 16"),
+    ],
+)
+def test_other_machines_are_let_in_with_a_good_token_only(storage: RDBStorage, host: str, token, told: str):
+    with pytest.raises(UserError, match=told):
+        dashboard_server(storage, port=0, host=host, token=token)

@@ -1,0 +1,62 @@
+"""Notes tell what a network is, whether it fits and why it ended; pictures are whole SVG."""
+
+import xml.etree.ElementTree as ET
+
+import search_spaces
+from dashboards.markdown_notes import bar, study_note, trial_note
+from dashboards.picture import picture
+from search_spaces.counting import count_parts
+from tests.dashboards.searches import architectures, findings, network
+
+
+def test_a_note_has_the_picture_the_budgets_and_a_line_for_each_part():
+    seen = network()
+    told = findings(seen)
+    note = trial_note(told, seen, picture="/nas/studies/1/trials/7.svg")
+    assert "![The network from left to right](/nas/studies/1/trials/7.svg)" in note
+    assert "| 300M-MACs | 299M | fits, 0.3% to spare |" in note
+    stages = architectures(1)[0].stages
+    for number, stage in enumerate(stages, 1):
+        (line,) = [line for line in note.splitlines() if line.startswith(f"| {number} |")]
+        assert stage.block.replace("_", " ") in line
+        assert "`" in line
+    assert note.count("█") > 0
+    assert "<" not in note  # the dashboard shows no HTML
+
+
+def test_a_note_says_why_a_network_ended_and_what_it_misses():
+    missing = network(
+        3,
+        state="pruned",
+        epochs=0,
+        reason="misses 5ms@cpu: measured 7 ms",
+        excess={"300M-MACs": 0.4},
+        fits=False,
+    )
+    note = trial_note(findings(missing), missing, picture=None)
+    assert "misses its budget; misses 5ms@cpu: measured 7 ms" in note
+    assert "misses by 40.0%" in note
+
+
+def test_the_study_note_leads_with_the_best_and_says_when_there_is_nothing():
+    assert "Nothing has been tried yet" in study_note(findings())
+    note = study_note(findings(network(1, accuracy=0.9), network(2, accuracy=0.8)))
+    assert note.index("| #1 |") < note.index("| #2 |")
+    assert "| best |" in note
+
+
+def test_a_bar_is_as_long_as_its_share():
+    assert bar(0.0).strip() == ""
+    assert bar(1.0) == "█" * 12
+    assert len(bar(0.37)) == 12
+    assert bar(0.5).count("█") == 6
+
+
+def test_a_picture_is_svg_with_every_part_of_every_published_network():
+    for name in search_spaces.references():
+        architecture = search_spaces.reference(name)
+        parts = count_parts(architecture, num_classes=1000)
+        root = ET.fromstring(picture(architecture, parts))
+        blocks = [e for e in root.iter("{http://www.w3.org/2000/svg}rect") if e.get("fill-opacity") == "0.88"]
+        assert len(blocks) == 2 + sum(stage.depth for stage in architecture.stages)
+        assert all(float(e.get("width", 0)) > 0 for e in blocks)

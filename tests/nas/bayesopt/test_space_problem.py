@@ -1,0 +1,64 @@
+"""What samplers are told of a space agrees with the space."""
+
+import numpy as np
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from nas.bayesopt.space_problem import distribution_of, problem_of
+from search_spaces.budget import Budget
+from search_spaces.choice import Choice
+
+BUDGETS = (Budget.parse("500k-MACs"), Budget.parse("9ms@cpu"))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ((24, 32, 40), IntDistribution(24, 40, step=8)),
+        ((0.5, 1.0, 1.5), FloatDistribution(0.5, 1.5, step=0.5)),
+        ((0.1, 0.2, 0.3), CategoricalDistribution((0.1, 0.2, 0.3))),  # 0.1 + 2 * 0.1 is not 0.3
+        ((3, 5, 11), CategoricalDistribution((3, 5, 11))),
+        (("attention", "depthwise"), CategoricalDistribution(("attention", "depthwise"))),
+        ((7,), CategoricalDistribution((7,))),
+        ((False, True), CategoricalDistribution((False, True))),
+    ],
+)
+def test_a_choice_is_a_range_only_where_every_value_is_found_again(values, expected):
+    assert distribution_of(Choice(name="x", values=values)) == expected
+
+
+def test_drawn_points_are_canonical_and_fit(tiny_prices):
+    problem = problem_of(tiny_prices, BUDGETS, seed=0)
+    assert problem.draw is not None
+    assert problem.canonical is not None
+    assert problem.known_constraints_batch is not None
+    points = problem.draw(np.random.default_rng(1), 40)
+    assert all(problem.canonical(point) == point for point in points)
+    assert (problem.known_constraints_batch(points) <= 0).all()
+
+
+def test_only_budgets_known_before_training_are_constraints(tiny_prices):
+    problem = problem_of(tiny_prices, BUDGETS, seed=0)
+    assert problem.draw is not None
+    assert problem.known_constraints_batch is not None
+    points = problem.draw(np.random.default_rng(0), 3)
+    assert problem.known_constraints_batch(points).shape == (3, 1)
+    assert problem_of(tiny_prices, BUDGETS[1:], seed=0).known_constraints_batch is None
+
+
+def test_factors_are_log_costs_and_realised_depths(tiny_prices):
+    from search_spaces.counting import count
+
+    problem = problem_of(tiny_prices, (), seed=0)
+    assert problem.draw is not None
+    assert problem.factors_batch is not None
+    points = problem.draw(np.random.default_rng(2), 20)
+    factors = problem.factors_batch(points)
+    for point, (log_macs, log_params, conv, attention) in zip(points, factors, strict=True):
+        architecture = tiny_prices.codes.architecture(point)
+        costs = count(architecture, num_classes=10, in_channels=1, deploy=True)
+        assert (log_macs, log_params) == pytest.approx((np.log(costs.macs), np.log(costs.params)))
+        by_kind = {"depthwise": 0, "attention": 0}
+        for stage in architecture.stages:
+            by_kind[str(stage.mixer)] += stage.depth
+        assert (conv, attention) == (by_kind["depthwise"], by_kind["attention"])

@@ -1,0 +1,110 @@
+"""An explanation finds what made the accuracies, and says so where nothing did."""
+
+import json
+
+import pytest
+
+from dashboards.explanation_tables import print_explanation, rule_text
+from nas.explanation.explain_study import explain_study, write_figures
+from search_spaces.budget import Budget
+from search_spaces.errors import NothingFitsError, StudyError
+from tests.nas.explained import studied
+
+
+def mixers_matter(params, _costs, rng):
+    """Attention in the second stage gives two points, larger images one, and nothing else anything."""
+    attends = params["stage2.mixer"] == "attention"
+    return 0.8 + 0.02 * attends + 0.01 * (params["resolution"] == 16) + 0.001 * rng.standard_normal()
+
+
+def noise(_params, _costs, rng):
+    return 0.8 + 0.01 * rng.standard_normal()
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory, tiny_prices):
+    from nas.storage.optuna_storage import open_storage
+
+    storage = open_storage(f"sqlite:///{tmp_path_factory.mktemp('told') / 'nas.db'}")
+    return explain_study(studied(storage, tiny_prices, mixers_matter, trials=40))
+
+
+@pytest.mark.slow
+def test_the_factors_that_made_the_accuracies_are_found_with_their_effects(explained):
+    first, second = explained.effects[:2]
+    assert (first.factor, second.factor) == ("stage2.mixer", "resolution")
+    effect = dict(zip(first.values, first.means, strict=True))
+    # Three standard errors of a difference of forty networks with errors of a tenth of a point.
+    assert effect["attention"] - effect["depthwise"] == pytest.approx(0.02, abs=0.003)
+    assert second.means[1] - second.means[0] == pytest.approx(0.01, abs=0.003)
+    assert first.share.mean > 0.6
+    assert first.share.low < first.share.mean < first.share.high
+    assert sum(first.trained) == explained.trained == 40
+
+
+@pytest.mark.slow
+def test_shares_are_of_one_whole(explained):
+    told = sum(e.share.mean for e in explained.effects)
+    told += sum(j.share.mean for j in explained.joint_effects if j.share is not None)
+    assert told + explained.rest == pytest.approx(1.0, abs=0.15)
+
+
+@pytest.mark.slow
+def test_rules_name_the_best_settings_and_what_they_rest_on(explained):
+    rules = {rule.factor: rule for rule in explained.rules}
+    mixer = rules["stage2.mixer"]
+    assert (mixer.value, mixer.warning, mixer.budget) == ("attention", None, "100M-MACs")
+    assert mixer.probability > 0.9
+    assert mixer.trained >= 10
+    assert mixer.gain == pytest.approx(0.02, abs=0.005)
+    assert "attention" in rule_text(mixer)
+    assert rules["stage1.kernel"].warning is not None
+
+
+@pytest.mark.slow
+def test_factors_predict_better_than_macs_where_they_made_the_accuracies(explained):
+    assert explained.comparison.low > 0
+    assert "better than MACs" in explained.comparison.verdict
+
+
+@pytest.mark.slow
+def test_an_explanation_of_noise_says_that_it_explains_nothing(storage, tiny_prices):
+    found = explain_study(studied(storage, tiny_prices, noise, trials=24))
+    assert found.comparison.low <= 0
+    assert "better than MACs alone." not in found.comparison.verdict
+    assert sum(rule.warning is None and rule.gain > 0.02 for rule in found.rules) == 0
+
+
+@pytest.mark.slow
+def test_it_is_written_as_json_and_figures(explained, tmp_path, capsys):
+    write_figures(explained, tmp_path / "why")
+    told = json.loads((tmp_path / "why" / "explanation.json").read_text())
+    assert told["version"] == 1
+    assert told["effects"][0]["factor"] == "stage2.mixer"
+    for name in ("factor_effects", "joint_effects"):
+        assert "Plotly.newPlot" in (tmp_path / "why" / f"{name}.html").read_text()
+    print_explanation(explained, as_json=True)
+    assert json.loads(capsys.readouterr().out) == told
+    print_explanation(explained, as_json=False)
+    printed = capsys.readouterr().out
+    assert "stage2.mixer attention (" in printed
+    assert "Not supported by the data" in printed
+
+
+def test_too_few_networks_say_how_many_are_needed(storage, tiny_prices):
+    study = studied(storage, tiny_prices, noise, trials=6)
+    with pytest.raises(StudyError, match=r"has 6 trained networks: expected at least 10 .* --trials 10"):
+        explain_study(study)
+
+
+@pytest.mark.slow
+def test_a_budget_that_nothing_fits_is_refused(storage, tiny_prices):
+    study = studied(storage, tiny_prices, noise, trials=10)
+    with pytest.raises(NothingFitsError, match="the smallest needs"):
+        explain_study(study, [Budget.parse("1-MACs")])
+
+
+@pytest.mark.slow
+def test_the_same_study_is_explained_the_same(storage, tiny_prices):
+    study = studied(storage, tiny_prices, mixers_matter, trials=12)
+    assert explain_study(study, seed=3) == explain_study(study, seed=3)

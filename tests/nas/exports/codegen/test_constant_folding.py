@@ -1,0 +1,151 @@
+"""Lifted source loses what has one value in a network, and keeps its meaning and its comments."""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from nas.exports.codegen.extract import lift
+from tests.nas.exports.networks import every_part
+
+PART = '''"""A part.
+
+Its gate is one of:
+
+* ``near``, close by;
+* ``far``, which takes a
+  second line.
+"""
+
+import torch
+from torch import Tensor, nn
+
+_ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU}
+_SIDES = {3: ((1, 2),), 5: ((2, 2), (3, 1)), 7: ()}
+
+
+def _conv(channels: int, kernel: int, *, bias: bool) -> nn.Conv2d:
+    if kernel == 99:
+        raise ValueError("never")
+    return nn.Conv2d(channels, channels, kernel, padding=1 * (kernel // 2), bias=bias)
+
+
+class Part(nn.Module):
+    """Convolves with a kernel of `kernel`.
+
+    If `normed` a norm follows.
+
+    Args:
+        channels: How many.
+        normed: Whether a norm
+            follows.
+    """
+
+    def __init__(self, channels: int, *, kernel: int = 3, normed: bool = True, gate: str = "near",
+                 activation: str = "silu") -> None:
+        super().__init__()
+        act = _ACTIVATIONS[activation]
+        self.sides = ((0, 0), *_SIDES[kernel])
+        self.conv = _conv(channels, kernel, bias=not normed)
+        # what follows it
+        if normed:
+            self.norm = nn.BatchNorm2d(channels)  # [b, c, h, w]
+        else:
+            self.norm = nn.Identity()
+        if gate == "near":
+            self.gate = nn.Sigmoid()
+        elif gate == "far":
+            self.gate = nn.Tanh()
+        else:
+            self.gate = nn.Identity()
+        self.act = act(inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.gate(self.norm(self.conv(x))))
+
+
+MIXER = Part
+'''
+
+
+@pytest.fixture
+def part(tmp_path, monkeypatch):
+    """Return a class that is defined in a file of its own."""
+    path = tmp_path / "part_on_disk.py"
+    path.write_text(PART)
+    module = ModuleType("part_on_disk")
+    module.__file__ = str(path)
+    monkeypatch.setitem(sys.modules, "part_on_disk", module)
+    exec(compile(PART, str(path), "exec"), module.__dict__)
+    return module.Part
+
+
+def text_of(lifted):
+    return "\n\n\n".join(d.text for d in lifted.definitions)
+
+
+def made(lifted, *arguments, **options):
+    found: dict[str, Any] = {"nn": nn, "torch": torch, "Tensor": torch.Tensor}
+    exec(text_of(lifted), found)
+    torch.manual_seed(0)
+    return found[lifted.name](*arguments, **options)
+
+
+def test_what_has_one_value_is_no_keyword_and_no_branch(part):
+    lifted = lift(part, {"kernel": (5,), "normed": (True,), "gate": ("near",), "activation": ("relu",)})
+    text = text_of(lifted)
+    for gone in ("_ACTIVATIONS", "_SIDES", "if ", "Identity", "Tanh", "kernel=", "normed", "1 *", "bias=not"):
+        assert gone not in text, gone
+    for there in (
+        "def __init__(self, channels: int) -> None:",
+        "self.sides = ((0, 0), (2, 2), (3, 1))",
+        "self.act = nn.ReLU(inplace=True)",
+        "# what follows it",
+        "# [b, c, h, w]",
+        "with a kernel of 5.",
+        "        channels: How many.",
+    ):
+        assert there in text, there
+    assert "padding=2, bias=False" in text
+    assert "near" in lifted.about
+    assert "far" not in lifted.about
+
+
+def test_what_has_several_values_keeps_the_branches_for_them(part):
+    values = {"kernel": (3, 5), "normed": (True, False), "gate": ("far", "none"), "activation": ("silu",)}
+    text = text_of(lift(part, values))
+    assert "_SIDES = {3: ((1, 2),), 5: ((2, 2), (3, 1))}" in text
+    assert 'if gate == "far":' in text
+    assert '"near":' not in text
+    assert "if normed:" in text
+
+
+@pytest.mark.parametrize("normed", [True, False])
+@pytest.mark.parametrize("gate", ["near", "far", "none"])
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_a_folded_part_is_the_part_with_its_keywords(part, kernel, gate, normed):
+    values = {"kernel": kernel, "gate": gate, "normed": normed, "activation": "silu"}
+    torch.manual_seed(0)
+    whole = part(4, **values)
+    images = torch.randn(2, 4, 6, 6)
+    one = made(lift(part, {k: (v,) for k, v in values.items()}), 4)
+    assert torch.equal(one(images), whole(images))
+    several = {"kernel": (3, 5), "gate": ("near", "far", "none"), "normed": (True, False)}
+    open_one = made(
+        lift(part, {**several, "activation": ("silu",)}), 4, kernel=kernel, gate=gate, normed=normed
+    )
+    assert torch.equal(open_one(images), whole(images))
+
+
+def test_without_choices_nothing_is_changed_but_guards(part):
+    text = text_of(lift(part))
+    assert 'gate: str = "near"' in text
+    assert 'elif gate == "far":' in text
+
+
+def test_the_parts_that_are_exported_are_those_on_the_shelves():
+    kinds = {name.split("-")[0] for name in every_part()}
+    assert kinds == {"mixer", "block", "network"}

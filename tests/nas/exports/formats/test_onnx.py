@@ -1,0 +1,119 @@
+"""ONNX files give the scores of the network, and int8 keeps its accuracy."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch.nn import functional as F
+
+import search_spaces
+from nas.exports.formats import EXPORTERS
+from nas.exports.formats._onnx_graph import write_graph
+from nas.exports.formats._onnx_session import scores_of, session
+from search_spaces.architecture import Architecture, Stage, options_of
+from search_spaces.errors import ExportError
+from tests.nas.exports.networks import delivery, every_part
+
+PARTS = every_part()
+SOME = ("mixer-attention", "mixer-dilated_reparam")
+ALL = [pytest.param(name, marks=() if name in SOME else pytest.mark.long) for name in PARTS]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ALL)
+def test_an_onnx_file_takes_any_batch_and_gives_the_scores_of_the_network(name, tmp_path):
+    given = delivery(PARTS[name])
+    EXPORTERS["onnx"].write(given, tmp_path)
+    running = session(tmp_path / "my_net.onnx")
+    for batch in (1, 2, 7):
+        images = torch.rand(batch, *given.shape, generator=torch.Generator().manual_seed(batch))
+        expected = given.scores(images)
+        assert (scores_of(running, images) - expected).abs().max() <= 1e-4 * expected.abs().max().clamp(min=1)
+
+
+@pytest.mark.slow
+def test_an_onnx_file_holds_the_form_for_inference(tmp_path):
+    write_graph(delivery(PARTS["mixer-dilated_reparam"]), tmp_path / "my_net.onnx")
+    graph = onnx.load(tmp_path / "my_net.onnx").graph
+    kernels = [
+        tuple(a.ints)
+        for node in graph.node
+        if node.op_type == "Conv"
+        for a in node.attribute
+        if a.name == "kernel_shape"
+    ]
+    assert kernels.count((7, 7)) == 4  # one for each of the four blocks, its branches merged
+    assert (5, 5) not in kernels
+
+
+def digits():
+    """Return scikit-learn's digits, [n, 1, 8, 8], and their labels, shuffled."""
+    found = load_digits()
+    images = torch.from_numpy(found.images).float().div(16).sub(0.3).div(0.35)[:, None]
+    order = torch.from_numpy(np.random.default_rng(0).permutation(len(images)))
+    return images[order], torch.from_numpy(found.target)[order]
+
+
+def trained_on_digits(architecture, images, labels):
+    """Return a network after three epochs."""
+    torch.manual_seed(0)
+    network = search_spaces.build(architecture, num_classes=10, in_channels=1).train()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    for _ in range(3):
+        for batch, target in zip(images.split(32), labels.split(32), strict=True):
+            optimiser.zero_grad()
+            F.cross_entropy(network(batch), target).backward()
+            optimiser.step()
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def int8(tmp_path_factory):
+    """Return a network trained on digits, its held-out images and labels, and the folder of its int8 form."""
+    stages = tuple(
+        Stage(block="metaformer", channels=c, depth=1, stride=2, options=options_of({"mixer": mixer}))
+        for c, mixer in ((16, "depthwise"), (32, "attention"))
+    )
+    architecture = Architecture(
+        network="pyramid", resolution=8, stages=stages, options=options_of({"stem_stride": 1})
+    )
+    images, labels = digits()
+    with torch.random.fork_rng(devices=[]):
+        network = trained_on_digits(architecture, images[:1200], labels[:1200])
+    held_out = images[1200:], labels[1200:]
+    known = {"in_channels": 1, "mean": (0.3,), "std": (0.35,), "calibration": images[:64]}
+    given = delivery(architecture, weights=network.state_dict(), held_out=held_out, **known)
+    folder = tmp_path_factory.mktemp("int8")
+    EXPORTERS["onnx_int8"].write(given, folder)
+    return given, held_out, folder
+
+
+@pytest.mark.slow
+def test_int8_loses_at_most_one_point_on_digits(int8):
+    given, (images, labels), folder = int8
+    accuracy = float((given.scores(images).argmax(dim=1) == labels).float().mean())
+    record = json.loads((folder / "my_net_int8.json").read_text())
+    assert accuracy > 0.9
+    assert abs(record["accuracy"]["fp32"] - accuracy) < 0.002
+    assert record["accuracy"]["int8"] >= accuracy - 0.01
+    assert record["images"] == len(labels)
+    running = session(folder / "my_net_int8.onnx")
+    found = scores_of(running, images).argmax(dim=1)
+    assert float((found == labels).float().mean()) == pytest.approx(record["accuracy"]["int8"])
+
+
+@pytest.mark.slow
+def test_int8_weights_are_bytes(int8):
+    model = onnx.load(int8[2] / "my_net_int8.onnx")
+    names = {n.input[0] for n in model.graph.node if n.op_type == "DequantizeLinear"}
+    weights = {i.name: i.data_type for i in model.graph.initializer if i.name in names and len(i.dims) == 4}
+    assert len(weights) >= 9  # every convolution: stem, two blocks of a down, two MLP layers and the mixers'
+    assert set(weights.values()) == {onnx.TensorProto.INT8}
+
+
+def test_int8_without_images_to_calibrate_on_is_refused(tmp_path):
+    with pytest.raises(ExportError, match="without images to calibrate on"):
+        EXPORTERS["onnx_int8"].write(delivery(PARTS["mixer-depthwise"], calibration=None), tmp_path)

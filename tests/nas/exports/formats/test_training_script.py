@@ -1,0 +1,141 @@
+"""The training script trains where only torch is installed, with the recipe that was used."""
+
+import re
+import runpy
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from sklearn.datasets import load_digits
+
+from nas.exports.formats import EXPORTERS
+from search_spaces.architecture import Architecture, Stage, options_of
+from search_spaces.errors import ExportError
+from tests.nas.exports.bare import link_packages
+from tests.nas.exports.networks import delivery
+from trials.training.augmentation import augment
+from trials.training.recipe import Recipe
+
+RECIPES = {
+    "plain": {"name": "plain", "epochs": 1, "recalibration_batches": 0, "precision": "fp32"},
+    "short": {"name": "short", "epochs": 3, "rungs": [1, 3], "warmup_epochs": 0.3, "shift": 0.05},
+    "full": {
+        "name": "full",
+        "epochs": 60,
+        "optimiser": "sgd",
+        "schedule": "cosine",
+        "gradient_clip": 5.0,
+        "shift": 0.1,
+        "flip": True,
+        "randaugment_rounds": 2,
+        "randaugment_magnitude": 0.3,
+        "erase": 0.25,
+        "mixup": 0.2,
+        "cutmix": 1.0,
+        "drop_path": 0.1,
+        "ema_decay": 0.99,
+        "epoch_images": 1000,
+        "teacher": "teacher.safetensors",
+    },
+}
+CHANGING: dict[str, dict[str, Any]] = {
+    "shift": {"shift": 0.1},
+    "flip": {"flip": True},
+    "randaugment": {"randaugment_rounds": 2, "randaugment_magnitude": 0.7},
+    "erase": {"erase": 0.5},
+    "all": {"shift": 0.1, "flip": True, "randaugment_rounds": 1, "erase": 0.3},
+}
+MILDER = {"flip": False, "randaugment_rounds": 0, "drop_path": 0.0, "erase": 0.0, "ema_decay": 0.9}
+RUN = """
+import runpy, sys
+sys.path[:0] = sys.argv[1:3]
+del sys.argv[:3]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def written(folder, recipe):
+    stages = tuple(
+        Stage(block="metaformer", channels=c, depth=1, stride=2, options=options_of({"mixer": mixer}))
+        for c, mixer in ((16, "dilated_reparam"), (32, "attention"))
+    )
+    options = options_of({"stem_stride": 1})
+    architecture = Architecture(network="pyramid", resolution=8, stages=stages, options=options)
+    known = {"in_channels": 1, "mean": (0.3,), "std": (0.35,), "recipe": recipe}
+    given = delivery(architecture, **known)
+    for form in ("torch_module", "training_script"):
+        EXPORTERS[form].write(given, folder)
+    return folder / "train.py"
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("packages")
+    link_packages(folder, "torch", "safetensors")
+    return folder
+
+
+def run(script, packages, *arguments):
+    command = [sys.executable, "-I", "-S", "-c", RUN, script.parent, packages, script, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=script.parent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("recipe", "epochs"), [("short", 1), pytest.param("full", 5, marks=pytest.mark.long)]
+)
+def test_it_learns_digits_where_only_torch_is_installed(recipe, epochs, packages, tmp_path):
+    found = load_digits()
+    images = torch.from_numpy(found.images * 15.9).byte()[:, None]
+    save_file({"images": images, "labels": torch.from_numpy(found.target)}, tmp_path / "digits.safetensors")
+    script = written(tmp_path, {**RECIPES[recipe], **MILDER})
+    done = run(script, packages, tmp_path / "digits.safetensors", "--epochs", epochs)
+    assert done.returncode == 0, done.stderr
+    *_, accuracy = map(float, re.findall(r"accuracy ([\d.]+)%", done.stdout))
+    assert accuracy > 30  # chance is 10; mixed images take more epochs than one
+    weights = torch.load(tmp_path / "trained.pt", weights_only=True)
+    assert weights.keys() == load_file(tmp_path / "my_net.safetensors").keys()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_script_passes_ruff_and_says_what_it_leaves_out(recipe, tmp_path):
+    text = written(tmp_path, RECIPES[recipe]).read_text()
+    for arguments in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache", tmp_path]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+    assert f"EPOCHS = {RECIPES[recipe]['epochs']}" in text
+    assert ("Left out of the recipe 'full': teacher teacher.safetensors." in text) == (recipe == "full")
+
+
+@pytest.mark.parametrize("changes", CHANGING)
+def test_images_are_changed_as_the_recipe_changes_them(changes, tmp_path, monkeypatch):
+    recipe = {"name": "changing", "epochs": 1, "warmup_epochs": 0, **CHANGING[changes]}
+    script = written(tmp_path, recipe)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_net", raising=False)
+    found = runpy.run_path(str(script))["augment"]
+    images = torch.rand(32, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    theirs = found(images, torch.Generator().manual_seed(1))
+    ours = augment(images, Recipe.from_json(recipe), torch.Generator().manual_seed(1))
+    assert torch.equal(theirs, ours)
+    assert not torch.equal(theirs, images)
+
+
+@pytest.mark.slow
+def test_weights_for_other_classes_lend_all_but_their_head(packages, tmp_path):
+    images = torch.randint(0, 256, (60, 1, 8, 8), dtype=torch.uint8)
+    file = tmp_path / "three.safetensors"
+    save_file({"images": images, "labels": torch.arange(60) % 3}, file)
+    script = written(tmp_path, RECIPES["plain"])
+    done = run(script, packages, file, "--weights", tmp_path / "my_net.safetensors")
+    assert done.returncode == 0, done.stderr
+    assert torch.load(tmp_path / "trained.pt", weights_only=True)["head.bias"].shape == (3,)
+
+
+def test_without_a_recipe_there_is_no_script(tmp_path):
+    with pytest.raises(ExportError, match="no recipe was given"):
+        written(tmp_path, None)

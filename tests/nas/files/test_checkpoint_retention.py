@@ -1,0 +1,103 @@
+"""The best few keep their weights, what runs keeps its checkpoint, the rest goes."""
+
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import Trial, TrialState
+
+from nas.files.checkpoint_retention import Checkpoints
+from nas.files.local_files import LocalFiles
+from nas.files.trial_artifacts import Attachments
+from nas.study import study as studies
+from nas.study import trial_attributes
+from search_spaces.sampling import fitting_codes
+from tests.nas.study.test_study import SETTINGS
+from trials.training.run_trial import CHECKPOINT, WEIGHTS
+
+COMPLETE, PRUNED, FAIL, RUNNING = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING
+ENDS = [(COMPLETE, 0.7), (COMPLETE, 0.9), (PRUNED, 0.5), (COMPLETE, 0.8), (FAIL, 0.1), (RUNNING, 0.2)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "runs" / "mine"
+
+
+@pytest.fixture
+def ended(storage, tiny_prices, folder: Path) -> optuna.Study:
+    study = studies.begin(
+        storage,
+        "mine",
+        SETTINGS,
+        sampler=optuna.samplers.RandomSampler(),
+        pruner=optuna.pruners.NopPruner(),
+        images={"classes": ["a", "b"], "channels": 1, "mean": [0.5], "std": [0.5]},
+        folder=str(folder),
+    )
+    attachments = Attachments(LocalFiles(folder), num_classes=2, in_channels=1)
+    codes = fitting_codes(tiny_prices, np.random.default_rng(0), len(ENDS), ())
+    for code, (state, accuracy) in zip(codes, ENDS, strict=True):
+        trial, architecture = study.ask(), tiny_prices.codes.at(code)
+        trial_attributes.describe(trial, architecture, tiny_prices.costs(code[None])[0], [-0.5])
+        trial.report(accuracy, 1)
+        attachments.begin(trial, architecture)
+        place = folder / "trials" / f"{trial.number:05d}"
+        (place / CHECKPOINT).write_bytes(b"c" * 3_000)
+        if state == COMPLETE:
+            (place / WEIGHTS).write_bytes(b"w" * 1_000)
+        if state in {COMPLETE, PRUNED}:
+            attachments.end(trial)
+        if state != RUNNING:
+            study.tell(trial, accuracy if state == COMPLETE else None, state=state)
+    return study
+
+
+def left(folder: Path) -> dict[int, set[str]]:
+    return {
+        int(place.name): {f.name for f in place.iterdir()} & {WEIGHTS, CHECKPOINT}
+        for place in (folder / "trials").iterdir()
+    }
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        (1, {1: {WEIGHTS}}),
+        (2, {1: {WEIGHTS}, 3: {WEIGHTS}}),
+        (4, {0: {WEIGHTS}, 1: {WEIGHTS}, 2: {CHECKPOINT}, 3: {WEIGHTS}}),
+    ],
+)
+def test_the_best_few_keep_their_weights_and_what_runs_its_checkpoint(
+    ended: optuna.Study, folder: Path, kept: int, expected: dict[int, set[str]]
+):
+    Checkpoints(ended, LocalFiles(folder), kept=kept).sweep()
+    assert {number: names for number, names in left(folder).items() if names} == {5: {CHECKPOINT}, **expected}
+    weights = [f for f in (folder / "artifacts").iterdir() if f.read_bytes()[:1] in {b"w", b"c"}]
+    assert len(weights) == len(expected)  # no other name keeps what was removed on the disk
+
+
+def test_what_a_network_is_stays_when_its_weights_go(ended: optuna.Study, folder: Path):
+    Checkpoints(ended, LocalFiles(folder), kept=1).sweep()
+    assert all((place / "architecture.json").exists() for place in (folder / "trials").iterdir())
+
+
+def test_sweeps_in_turn_keep_what_one_sweep_keeps(ended: optuna.Study, folder: Path):
+    checkpoints = Checkpoints(ended, LocalFiles(folder), kept=2)
+    checkpoints.sweep()
+    (running,) = (t for t in ended.get_trials(deepcopy=False) if t.state == RUNNING)
+    (folder / "trials" / f"{running.number:05d}" / WEIGHTS).write_bytes(b"w" * 1_000)
+    Trial(ended, running._trial_id).report(0.85, 2)
+    ended.tell(running.number, 0.85)
+    checkpoints.sweep()
+    assert {n: names for n, names in left(folder).items() if names} == {1: {WEIGHTS}, 5: {WEIGHTS}}
+
+
+def test_what_is_written_after_a_trial_was_swept_goes_in_the_end(ended: optuna.Study, folder: Path):
+    checkpoints = Checkpoints(ended, LocalFiles(folder), kept=1)
+    checkpoints.sweep()
+    late = folder / "trials" / "00002" / CHECKPOINT
+    late.write_bytes(b"c")
+    checkpoints.sweep(all_over=True)
+    assert not late.exists()

@@ -1,0 +1,123 @@
+"""Latencies are measured once, kept for everybody, and decide what is trained."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from dashboards.result import SearchResult
+from nas.ask_tell.candidates import Proposals
+from nas.bayesopt.space_problem import problem_of
+from nas.latency.constraint import LatencyCheck
+from nas.latency.measurement_cache import Found, Stopwatch, with_latencies
+from nas.samplers import SAMPLERS
+from nas.storage.records import Measurement
+from nas.storage.store import Store
+from nas.study import trial_attributes
+from search_spaces.budget import Budget
+from search_spaces.errors import NothingFitsError
+from trials.latency.latency import Latency
+
+LATENCY = Latency(
+    median_ms=2.0, low_ms=1.9, high_ms=2.1, p90_ms=2.3, stable=True, conditions={"target": "cpu"}
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    with Store(f"sqlite:///{tmp_path / 'nas.db'}") as store:
+        yield store
+
+
+@pytest.fixture
+def stopwatch(store: Store) -> Stopwatch:
+    return Stopwatch(store, num_classes=10, in_channels=1)
+
+
+@pytest.mark.parametrize(
+    ("limit_ms", "spread", "stable", "fits"),
+    [(2.2, 0.0, True, True), (2.2, 0.1, True, False), (2.0, 0.0, True, False), (9.0, 0.0, False, False)],
+)
+def test_a_latency_holds_with_its_upper_bound_widened_by_the_spread(limit_ms, spread, stable, fits):
+    found = Found(latency=replace(LATENCY, stable=stable), spread=spread)
+    assert (found.excess(limit_ms) <= 0) is fits
+
+
+@pytest.mark.slow
+def test_a_network_is_measured_once_unless_asked_again(tiny_prices, store: Store, stopwatch: Stopwatch):
+    import numpy as np
+
+    network = tiny_prices.codes.space.sample(np.random.default_rng(0))
+    first = stopwatch.time(network, "cpu").latency
+    assert first.median_ms > 0
+    if not first.stable:  # on a busy machine; it would rightly be measured again
+        first = replace(first, stable=True)
+        store.add_measurement(
+            Measurement(
+                architecture=network,
+                num_classes=10,
+                in_channels=1,
+                latency=first,
+                measured_at=datetime.now(UTC),
+            )
+        )
+    assert stopwatch.time(network, "cpu").latency == first
+    again = stopwatch.time(network, "cpu", again=True).latency
+    assert again != first
+    assert stopwatch.foresee(network, "cpu") is None  # two figures say too little
+
+
+@pytest.mark.slow
+def test_what_misses_its_latency_is_recorded_and_never_trained(
+    study: optuna.Study, tiny_prices, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("nas.ask_tell.candidates._MOST_MISSES", 2)
+    budgets = (Budget.parse("500k-MACs"), Budget.parse("0.0001ms@cpu"))
+    study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
+    with pytest.raises(NothingFitsError, match="None of the last 2 networks of tiny met its latency budget"):
+        Proposals(study, tiny_prices, budgets, LatencyCheck(stopwatch, print)).next()
+    trials = study.get_trials()
+    assert len(trials) == 2
+    for trial in trials:
+        assert trial.state == TrialState.PRUNED
+        assert not trial_attributes.trained(trial)
+        assert trial.user_attrs["reason"].startswith("misses 0.0001ms@cpu: measured")
+        known, latency = trial.system_attrs["constraints"]
+        assert known <= 0 < latency
+
+
+@pytest.mark.slow
+def test_a_winner_that_misses_when_measured_again_no_longer_fits(
+    study: optuna.Study, tiny_prices, stopwatch: Stopwatch, tmp_path: Path
+):
+    budgets = (Budget.parse("500k-MACs"), Budget.parse("50ms@cpu"))
+    study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
+    trial, _ = Proposals(study, tiny_prices, budgets, LatencyCheck(stopwatch, print)).next()
+    study.tell(trial, 0.5)
+    network = trial_attributes.network_of(study.get_trials()[0])
+    result = SearchResult(
+        study="tiny",
+        storage="",
+        folder="",
+        budgets=("500k-MACs", "50ms@cpu"),
+        space="tiny",
+        data="",
+        sampler="random",
+        seed=0,
+        trained=1,
+        networks=(network,),
+    )
+    with Store(f"sqlite:///{tmp_path / 'nas.db'}") as store:
+        held = with_latencies(result, store, num_classes=10, in_channels=1)
+        assert held.networks[0].fits
+        assert held.networks[0].latency_ms is not None
+        tight = replace(result, budgets=("500k-MACs", "0.0001ms@cpu"))
+        missed = with_latencies(tight, store, num_classes=10, in_channels=1)
+        unmeasured = replace(tight, networks=(replace(network, latency_ms=None),))
+        of_others = with_latencies(unmeasured, store, num_classes=1000, in_channels=3)
+    assert not missed.networks[0].fits
+    assert missed.best is None
+    assert of_others.networks[0].latency_ms is None

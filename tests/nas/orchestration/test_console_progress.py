@@ -1,0 +1,90 @@
+"""The display tells the whole search, over all its starts, in a terminal and in a pipe."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from dashboards.result import Epoch
+from nas.orchestration.console_progress import Progress
+from nas.resources import Room
+from tests.dashboards.searches import network, search
+
+
+class Clock:
+    """Moves when told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def displayed(*, terminal: bool = False) -> tuple[Progress, io.StringIO, Clock]:
+    text, clock = io.StringIO(), Clock()
+    console = Console(file=text, width=120, force_terminal=terminal, highlight=False)
+    return Progress(console=console, clock=clock), text, clock
+
+
+def test_a_resumed_search_shows_the_totals_and_the_best_of_all_starts():
+    progress, text, _ = displayed()
+    earlier = [
+        network(0, accuracy=0.98, seconds=60.0),
+        network(1, accuracy=0.9, state="pruned", seconds=60.0),
+        network(2, accuracy=0.95, seconds=60.0),
+    ]
+    progress.resume(search(*earlier))
+    progress._wanted = 6
+    progress.started(network(3, state="running", epochs=0), resumed=False)
+    progress.epoch(3, Epoch(epoch=2, accuracy=0.5, standard_error=0.01, seconds=60.0))
+    progress.ended(3, "complete", None)
+    assert "4/6, about 2 min 00 s left" in text.getvalue()
+    progress._console.print(progress._render())
+    assert "3 trained, 1 stopped early, 0 failed; best 98.00% (#0)" in text.getvalue()
+
+
+def test_a_pipe_gets_one_plain_line_for_each_training():
+    progress, text, _ = displayed()
+    with progress:
+        progress.started(network(7, state="running", epochs=0, latency_ms={"cpu": 3.21}), resumed=False)
+        progress.epoch(7, Epoch(epoch=1, accuracy=0.75, standard_error=0.0125, seconds=2.0))
+        progress.ended(7, "pruned", "stopped early at epoch 1")
+    (line,) = text.getvalue().splitlines()
+    for cell in ("#7", "75.00% ± 1.25", "299M MACs", "3.21 ms"):
+        assert cell in line
+    assert "\x1b" not in line
+
+
+def test_a_terminal_shows_what_runs_with_rung_accuracy_macs_and_latency():
+    progress, text, _ = displayed(terminal=True)
+    progress._epochs, progress._rungs = 6, (2, 6)
+    progress.started(network(7, state="running", epochs=0, latency_ms={"cpu": 3.21}), resumed=False)
+    progress.epoch(7, Epoch(epoch=2, accuracy=0.75, standard_error=0.0125, seconds=2.0))
+    progress._console.print(progress._render())
+    shown = text.getvalue()
+    for cell in ("#7", "2/6", "1/2", "75.00% ± 1.25", "299M", "3.21 ms"):
+        assert cell in shown
+
+
+def test_the_time_left_counts_what_passes_between_trainings():
+    progress, text, clock = displayed()
+    progress._wanted, progress.room = 8, Room(1, clock)
+    for i in range(4):
+        clock.now_s += 20.0  # nothing trains meanwhile
+        progress.started(network(i, state="running", epochs=0), resumed=False)
+        clock.now_s += 10.0
+        progress.epoch(i, Epoch(epoch=2, accuracy=0.5, standard_error=0.01, seconds=10.0))
+        progress.ended(i, "complete", None)
+    assert "4/8, about 1 min 40 s left" in text.getvalue()  # (10 + 3 * 20 / 4) * 4
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(30.0, "30 s left"), (90.0, "1 min 30 s left")])
+def test_the_time_left_comes_from_the_networks_already_trained(seconds: float, told: str):
+    progress, _, clock = displayed()
+    done = [replace(network(i), seconds=seconds) for i in range(3)]
+    progress.resume(search(*done))
+    progress._wanted, progress.room = 5, Room(2, clock)
+    clock.now_s += 1000.0
+    assert told in progress._left()

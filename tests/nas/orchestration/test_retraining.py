@@ -1,0 +1,181 @@
+"""A winner is trained again, kept, tested once, and exported with its new weights."""
+
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import nas
+from nas.orchestration.retraining import chosen, retrain
+from nas.study import results, trial_attributes
+from nas.study import study as studies
+from nas.study.retrained import final, latest, ranked, weights_of
+from nas.study.settings import Settings
+from search_spaces.errors import DataError, InvalidValueError, StudyError
+from search_spaces.sampling import fitting_codes
+from trials.datasets import open_images
+from trials.training.recipe import Recipe
+from trials.training.run_trial import CHECKPOINT
+
+pytestmark = pytest.mark.slow
+RECIPE = Recipe(name="longer", epochs=2, batch_size=256, precision="fp32", recalibration_batches=1)
+
+
+@pytest.fixture
+def searched(storage, tiny_prices, tmp_path: Path) -> optuna.Study:
+    """A study of three networks of the tiny space that says it trained them on digits."""
+    splits = open_images("digits", seed=0, cache=None)
+    study = studies.begin(
+        storage,
+        "mine",
+        Settings(
+            space="tiny",
+            space_digest="0",
+            budgets=("9M-MACs",),
+            data="digits",
+            data_fingerprint=splits.fingerprint,
+            recipe={"name": "proxy", "epochs": 1},
+            sampler="random",
+            seed=0,
+        ),
+        sampler=optuna.samplers.RandomSampler(),
+        pruner=optuna.pruners.NopPruner(),
+        images={
+            "classes": list(splits.classes),
+            "channels": 1,
+            "mean": list(splits.mean),
+            "std": list(splits.std),
+        },
+        folder=str(tmp_path / "runs" / "mine"),
+    )
+    networks = tiny_prices.codes
+    for number, code in enumerate(fitting_codes(tiny_prices, np.random.default_rng(0), 3, ())):
+        trial = study.ask()
+        trial_attributes.describe(trial, networks.at(code), tiny_prices.costs(code[None])[0], [-0.5])
+        trial.report(0.5 + 0.1 * number, 1)
+        study.tell(trial, 0.5 + 0.1 * number)
+    return study
+
+
+def again(study: optuna.Study, *, trial: int | None = None, top: int = 1, told=lambda _: None, **options):
+    networks = chosen(results.result_of(study), trial=trial, top=top)
+    settings = {"from_weights": False, "device": "cpu", "threads": 1, "told": told}
+    return retrain(study, networks, RECIPE, **{**settings, **options})
+
+
+def test_the_winner_learns_from_all_but_the_test_images_and_is_tested_once(searched: optuna.Study):
+    folder = Path(studies.folder_of(searched))
+    lines: list[str] = []
+    found = again(searched, told=lines.append).winner
+    assert (found.trial, found.joined, found.accuracy) == (2, True, None)
+    assert found.test_accuracy is not None
+    assert found.test_standard_error is not None
+    assert 0.1 < found.test_accuracy <= 1.0
+    assert weights_of(searched, 2) == found.weights
+    weights = folder / found.weights
+    assert load_file(weights)
+    assert not (weights.parent / CHECKPOINT).exists()
+    assert sum("test images" in line for line in lines) == 1
+    assert not any("%" in line for line in lines if "epoch 1/2" in line)  # of images it learns from
+
+    repeated: list[str] = []
+    assert again(searched, told=repeated.append).winner == found
+    assert repeated == []
+
+
+def test_the_few_best_are_compared_on_validation_images_and_the_best_of_them_wins(searched: optuna.Study):
+    result = again(searched, top=3)
+    assert sorted(one.trial for one in result.compared) == [0, 1, 2]
+    accuracies = [one.accuracy or 0.0 for one in result.compared]
+    assert accuracies == sorted(accuracies, reverse=True)
+    assert all(one.test_accuracy is None for one in result.compared)
+    assert result.winner.trial == result.compared[0].trial
+    shown = results.result_of(searched)
+    assert shown.best is not None
+    assert shown.best.trial == result.winner.trial
+    assert shown.best.retrained_accuracy == accuracies[0]
+    assert latest(searched, result.winner.trial) == result.winner
+
+
+def test_a_retraining_that_was_stopped_goes_on_from_its_last_epoch(searched: optuna.Study):
+    class KilledError(Exception):
+        pass
+
+    def die(line: str) -> None:
+        if "epoch 1/2" in line:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        again(searched, told=die)
+    assert final(searched, 2) is None
+    broken = again(searched).winner
+    weights = Path(studies.folder_of(searched)) / broken.weights
+    content = weights.read_bytes()
+    weights.unlink()
+    assert again(searched).winner.test_accuracy == broken.test_accuracy
+    assert weights.read_bytes() == content
+
+
+def test_another_recipe_is_another_training_and_the_latest_counts(searched: optuna.Study):
+    again(searched, trial=0)
+    networks = chosen(results.result_of(searched), trial=0, top=1)
+    other = RECIPE.model_copy(update={"epochs": 1, "name": "shorter"})
+    retrain(searched, networks, other, from_weights=False, device="cpu", threads=1, told=lambda _: None)
+    found = final(searched, 0)
+    assert found is not None
+    assert found.recipe["name"] == "shorter"
+    assert ranked(searched) == {}
+
+
+def test_what_cannot_be_retrained_is_told(searched: optuna.Study):
+    result = results.result_of(searched)
+    with pytest.raises(InvalidValueError, match="expected --top of at least 1"):
+        chosen(result, trial=None, top=0)
+    with pytest.raises(InvalidValueError, match="--trial alone"):
+        chosen(result, trial=1, top=2)
+    with pytest.raises(StudyError, match="has 3 networks that fit"):
+        chosen(result, trial=None, top=4)
+    with pytest.raises(StudyError, match="Network #7 of 'mine' was not trained to the end"):
+        chosen(result, trial=7, top=1)
+    with pytest.raises(StudyError, match="has no weights at"):
+        again(searched, from_weights=True)
+
+
+def test_images_that_changed_since_the_search_are_refused(searched: optuna.Study):
+    settings = {**searched.user_attrs["nas:settings"], "data_fingerprint": "0" * 64}
+    searched.set_user_attr("nas:settings", settings)
+    with pytest.raises(DataError, match="have changed since the search"):
+        again(searched)
+
+
+def test_an_export_delivers_the_retrained_weights(searched: optuna.Study, storage, tmp_path: Path):
+    found = again(searched).winner
+    nas.export("mine", into=tmp_path, name="net", storage=storage.url)
+    kept = load_file(Path(studies.folder_of(searched)) / found.weights)
+    delivered = load_file(tmp_path / "net.safetensors")
+    one = next(name for name in kept if name in delivered and kept[name].is_floating_point())
+    assert torch.equal(kept[one], delivered[one])
+
+
+@pytest.mark.usefixtures("searched")
+def test_the_command_says_what_it_does_and_what_came_of_it(
+    storage, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    from nas.__main__ import run
+
+    monkeypatch.setenv("NAS_STORAGE", storage.url)
+    recipe = tmp_path / "longer.yaml"
+    recipe.write_text("epochs: 1\nbatch_size: 256\nwarmup_epochs: 0\n")
+    assert run(["retrain", "mine#1", "--recipe", str(recipe)]) == 0
+    out, err = capsys.readouterr()
+    assert "#1 of mine after longer: " in out
+    assert "on test images" in out
+    assert "#1 epoch 1/1  loss" in err
+    assert run(["retrain", "mine", "--top", "9"]) == 2
+    assert "has 3 networks that fit" in capsys.readouterr().err
+    found = final(studies.find(storage, "mine"), 1)
+    assert found is not None
+    assert found.recipe["name"] == "longer"

@@ -1,0 +1,114 @@
+"""A search begins with what an earlier one saw, and only as far as that holds."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import optuna
+import pytest
+
+from nas.bayesopt.space_problem import problem_of
+from nas.orchestration.search_plan import plan_search
+from nas.orchestration.transfer import earlier_of, keep, take
+from nas.resources import slots_here
+from nas.samplers import SAMPLERS
+from nas.study.settings import Settings
+from nas.study.study import settings_of
+from search_spaces.budget import Budget
+from search_spaces.errors import InvalidValueError, StudyError
+from tests.nas.explained import studied
+
+SMALL = [Budget.parse("400k-MACs")]
+
+
+def attends(params, costs, rng):
+    gain = 0.02 * (params["stage2.mixer"] == "attention") + 0.02 * (params["stage1.mixer"] == "attention")
+    return 0.5 + gain + 0.01 * np.log(costs.macs) + 0.001 * rng.standard_normal()
+
+
+def noise(_params, _costs, rng):
+    return 0.8 + 0.01 * rng.standard_normal()
+
+
+def url_of(study):
+    return study._storage._backend.url
+
+
+def first_points(prices, taken, n):
+    """Return the first proposals for a small budget, each told what it is worth."""
+    problem = problem_of(prices, SMALL, seed=0)
+    if taken is not None:
+        problem = replace(problem, earlier=earlier_of(taken, prices))
+    study = optuna.create_study(direction="maximize", sampler=SAMPLERS["factor_gp"](problem))
+    points = []
+    for _ in range(n):
+        trial = study.ask(dict(problem.distributions))
+        points.append(trial.params)
+        costs = prices.costs(prices.codes.of([trial.params]))[0]
+        assert costs.macs <= 400_000
+        study.tell(trial, attends(trial.params, costs, np.random.default_rng(trial.number)))
+    return points
+
+
+@pytest.mark.slow
+def test_the_first_proposal_is_what_the_earlier_study_found_good(storage, tiny_prices):
+    old = studied(storage, tiny_prices, attends, trials=40)
+    taken = json.loads(json.dumps(take(url_of(old), "new", "told", tiny_prices)))
+    (first,) = first_points(tiny_prices, taken, 1)
+    assert (first["stage1.mixer"], first["stage2.mixer"]) == ("attention", "attention")
+
+
+@pytest.mark.slow
+def test_a_study_that_predicts_none_of_its_own_networks_changes_nothing(storage, tiny_prices):
+    old = studied(storage, tiny_prices, noise, trials=40)
+    taken = take(url_of(old), "new", "told", tiny_prices)
+    assert first_points(tiny_prices, taken, 6) == first_points(tiny_prices, None, 6)
+
+
+def test_what_was_taken_is_kept_though_the_earlier_study_goes_on(storage, tiny_prices):
+    old = studied(storage, tiny_prices, attends, trials=10)
+    new = studied(storage, tiny_prices, attends, trials=1, name="new")
+    taken = take(url_of(old), "new", "told", tiny_prices)
+    keep(new, taken)
+    trial = old.ask()
+    old.tell(trial, state=optuna.trial.TrialState.FAIL)
+    optuna.delete_study(study_name="told", storage=storage)
+    assert take(url_of(new), "new", "told", tiny_prices) == taken
+    assert len(set(taken["networks"])) == 10
+
+
+def test_too_few_networks_are_refused(storage, tiny_prices):
+    old = studied(storage, tiny_prices, noise, trials=4)
+    with pytest.raises(StudyError, match=r"4 of its trained networks .* expected at least 10"):
+        take(url_of(old), "new", "told", tiny_prices)
+    with pytest.raises(StudyError, match="cannot learn from itself"):
+        take(url_of(old), "told", "told", tiny_prices)
+
+
+def test_learning_from_another_study_is_another_search(storage, tiny_prices):
+    settings = settings_of(studied(storage, tiny_prices, noise, trials=1))
+    other = replace(settings, learn_from="old")
+    assert settings.difference(other) == "its study to learn from is 'none', not 'old'"
+    assert other.default_name() == f"{settings.default_name()}-from-old"
+    record = settings.to_json()
+    del record["learn_from"]  # as studies were written before
+    assert Settings.from_json(record) == settings
+
+
+def test_only_a_sampler_that_can_learn_is_asked_to():
+    with pytest.raises(InvalidValueError, match="'tpe' cannot learn from a study: expected factor_gp"):
+        plan_search(
+            budget=["300M-MACs"],
+            space=None,
+            data="digits",
+            trials=1,
+            hours=None,
+            study=None,
+            storage=None,
+            sampler="tpe",
+            recipe="proxy",
+            seed=0,
+            slots=slots_here(1, None),
+            storage_path="nas-runs",
+            learn_from="old",
+        )

@@ -1,0 +1,52 @@
+"""A profile agrees with the space it describes."""
+
+import numpy as np
+import pytest
+
+from nas.__main__ import run
+from nas.profiling.space_profile import profile_space
+from search_spaces.budget import Budget
+from search_spaces.errors import NothingFitsError
+
+
+def test_shares_and_quantiles_are_those_of_the_enumerated_space(tiny_prices):
+    budget = Budget.parse("300k-MACs")
+    profile = profile_space(tiny_prices, [budget], np.random.default_rng(0))
+    networks = tiny_prices.codes
+    codes = np.stack(np.meshgrid(*map(np.arange, networks.radices), indexing="ij"), -1).reshape(
+        -1, len(networks.radices)
+    )
+    codes = np.unique(networks.canonical(codes), axis=0)
+    assert len(codes) == profile.size
+    macs = tiny_prices.of(codes, "macs")
+    # 20,000 draws: 0.02 is above five standard errors of a share, a false alarm in two million.
+    assert profile.share == pytest.approx((macs <= 300_000).mean(), abs=0.02)
+    assert profile.costs["macs"].smallest == macs.min()
+    assert profile.costs["macs"].largest == macs.max()
+    assert profile.costs["macs"].fitting[-1] <= 300_000
+    assert set(profile.factors["resolution"]) == {"8", "16"}
+    assert profile.factors["resolution"]["8"] > profile.factors["resolution"]["16"]
+
+
+def test_nothing_fits_says_what_the_smallest_needs(tiny_prices):
+    with pytest.raises(NothingFitsError, match="the smallest needs"):
+        profile_space(tiny_prices, [Budget.parse("1k-MACs")], np.random.default_rng(0))
+
+
+def test_the_command_prints_tables_and_json(capsys):
+    import json
+
+    assert run(["profile", "--budget", "300M-MACs"]) == 0
+    out = capsys.readouterr().out
+    assert "fit 300M-MACs" in out
+    assert "share that fits, by factor" in out
+    assert run(["profile", "--budget", "300M-MACs", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["version"] == 1
+    assert told["share"] < 0.8  # the budget bites: a fifth of hybrid_small exceeds it
+
+
+@pytest.mark.parametrize("words", [("--classes", "1"), ("--channels", "0"), ("--seed", "-1")])
+def test_numbers_that_cannot_be_are_refused(words, capsys):
+    assert run(["profile", "--budget", "300M-MACs", *words]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,0 +1,68 @@
+"""Settings say what defines a search and in what two of them differ."""
+
+from dataclasses import replace
+
+import pytest
+
+from nas.study.settings import Settings, space_digest
+from search_spaces.errors import StudyError
+from search_spaces.loading import load
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(
+        space="hybrid_small",
+        space_digest="0123456789abcdef",
+        budgets=("300M-MACs", "4M-params"),
+        data="/somewhere/my images/",
+        data_fingerprint="f" * 64,
+        recipe={"name": "proxy", "epochs": 6},
+        sampler="factor_gp",
+        seed=3,
+    )
+
+
+def test_reading_what_was_written_is_identity(settings: Settings):
+    assert Settings.from_json(settings.to_json()) == settings
+
+
+def test_settings_of_another_format_are_refused(settings: Settings):
+    with pytest.raises(StudyError, match="format 99: this version reads 1"):
+        Settings.from_json({**settings.to_json(), "version": 99})
+
+
+def test_the_default_name_is_readable_and_free_of_separators(settings: Settings):
+    assert settings.default_name() == "hybrid-small-my-images-300M-MACs-4M-params-proxy-seed3"
+
+
+def test_equal_settings_do_not_differ(settings: Settings):
+    assert settings.difference(replace(settings)) is None
+
+
+def test_two_ways_of_writing_a_budget_do_not_differ(settings: Settings):
+    assert settings.difference(replace(settings, budgets=("0.3G-macs", "4000k-params"))) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            {"budgets": ("200M-MACs", "4M-params")},
+            "its budget is '300M-MACs and 4M-params', not '200M-MACs and 4M-params'",
+        ),
+        ({"space": "hybrid"}, "its space is 'hybrid_small', not 'hybrid'"),
+        ({"sampler": "random"}, "its sampler is 'factor_gp', not 'random'"),
+        ({"seed": 4}, "its seed is 3, not 4"),
+        ({"data_fingerprint": "0" * 64}, "its images is"),
+        ({"recipe": {"name": "proxy", "epochs": 9}}, "its recipe's epochs is 6, not 9"),
+    ],
+)
+def test_the_first_difference_is_named(settings: Settings, changed, told: str):
+    assert told in str(settings.difference(replace(settings, **changed)))
+
+
+def test_the_digest_of_a_space_changes_with_its_content():
+    space = load("hybrid_small")
+    assert space_digest(space) == space_digest(replace(space))
+    assert space_digest(space) != space_digest(replace(space, resolution=(32, 48)))

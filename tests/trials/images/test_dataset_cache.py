@@ -1,0 +1,264 @@
+import json
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from search_spaces.errors import DataError, UnknownNameError
+from tests.trials.formats import CLASSES, image_folder, pictures, png
+from trials.datasets import open_images
+from trials.images.dataset_cache import signature
+
+
+def opened(path):
+    return open_images(str(path), seed=0, cache=None)
+
+
+@pytest.fixture
+def own_module(tmp_path, monkeypatch):
+    (tmp_path / "own_images.py").write_text(
+        "from tests.trials.formats import pictures\n"
+        "def pair(): return pictures(10)\n"
+        "def parts(): return {'train': pictures(10), 'test': pictures(5)}\n"
+        "def number(): return 7\n"
+        "thing = 7\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("own_module")
+def test_a_function_of_somebody_else_gives_images(tmp_path):
+    splits = open_images("own_images:pair", seed=0, cache=tmp_path / "cache")
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [18, 6, 6]
+    assert len(open_images("own_images:parts", seed=0, cache=None).test) == 15
+
+
+@pytest.mark.usefixtures("own_module")
+@pytest.mark.parametrize("name", ["number", "thing"])
+def test_a_function_that_gives_something_else_is_told_what_to_give(name):
+    with pytest.raises(DataError, match=r"expected \(images, labels\)"):
+        open_images(f"own_images:{name}", seed=0, cache=None)
+
+
+def test_a_module_that_is_absent_is_named():
+    with pytest.raises(UnknownNameError, match="absent_module"):
+        open_images("absent_module:images", seed=0, cache=None)
+
+
+def test_a_missing_path_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"No images at .*absent.*digits"):
+        opened(tmp_path / "absent")
+
+
+def test_an_empty_folder_is_named(tmp_path):
+    with pytest.raises(DataError, match="is empty"):
+        opened(tmp_path)
+
+
+def test_an_unknown_format_lists_the_known_ones(tmp_path):
+    (tmp_path / "notes.txt").write_text("no images")
+    with pytest.raises(DataError, match=r"Cannot tell the format.*parquet"):
+        opened(tmp_path)
+
+
+def test_one_class_is_too_few(tmp_path):
+    image_folder(tmp_path)
+    for name in CLASSES[1:]:
+        for part in ("train", "test"):
+            for file in (tmp_path / part / name).iterdir():
+                file.unlink()
+            (tmp_path / part / name).rmdir()
+    with pytest.raises(DataError, match="one class folder, 'ant'"):
+        opened(tmp_path)
+
+
+def test_an_empty_class_folder_is_named(tmp_path):
+    image_folder(tmp_path)
+    (tmp_path / "train" / "dog").mkdir()
+    with pytest.raises(DataError, match="dog' has no image"):
+        opened(tmp_path)
+
+
+def test_a_class_that_is_only_tested_is_named(tmp_path):
+    image_folder(tmp_path)
+    (tmp_path / "test" / "ant").rename(tmp_path / "test" / "dog")
+    with pytest.raises(DataError, match="dog' is not among the training classes"):
+        opened(tmp_path)
+
+
+def test_one_image_is_too_few(tmp_path):
+    for name, count in (("ant", 5), ("bee", 1)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            (tmp_path / name / f"{number}.png").write_bytes(png(pictures(1)[0][0]))
+    with pytest.raises(DataError, match="Class 'bee' has 1 image"):
+        opened(tmp_path)
+
+
+def test_class_folders_without_parts_are_divided(tmp_path):
+    image_folder(tmp_path / "all")
+    splits = opened(tmp_path / "all" / "train")
+    assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [18, 6, 6]
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ([0, 1, -5] * 10, "out of range, the first -5"),
+        ([0, 1, 7 * 10**9] * 10, "reach from 0 to 7000000000"),
+    ],
+)
+def test_labels_out_of_range_are_told(tmp_path, labels, told):
+    np.savez(tmp_path / "a.npz", images=pictures(10)[0], labels=np.array(labels))
+    with pytest.raises(DataError, match=told):
+        opened(tmp_path / "a.npz")
+
+
+def test_labels_from_one_start_at_zero(tmp_path):
+    pixels, labels = pictures(10)
+    np.savez(tmp_path / "a.npz", images=pixels, labels=labels + 1)
+    splits = opened(tmp_path / "a.npz")
+    assert splits.classes == ("1", "2", "3")
+    assert splits.train.labels.min() == 0
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        (np.zeros((30, 64), np.uint8), "have shape"),
+        (np.full((30, 8, 8), 3.5), "floats in"),
+        (np.zeros((30, 8, 8), np.uint8), "one flat colour"),
+        (np.zeros((29, 8, 8), np.uint8), "29 images and 30 labels"),
+    ],
+)
+def test_arrays_that_are_no_images_are_told(tmp_path, images, told):
+    np.savez(tmp_path / "a.npz", images=images, labels=np.arange(30) % 3)
+    with pytest.raises(DataError, match=told):
+        opened(tmp_path / "a.npz")
+
+
+def test_arrays_of_other_names_are_listed(tmp_path):
+    np.savez(tmp_path / "a.npz", pictures=np.zeros(3))
+    with pytest.raises(DataError, match=r"\(pictures\): expected"):
+        opened(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("scale", [np.float32(1 / 255), np.uint16(257)])
+def test_other_number_types_give_the_same_pixels(tmp_path, scale):
+    pixels, labels = pictures(10)
+    pixels.flat[:2] = 0, 255
+    np.savez(tmp_path / "a.npz", x=pixels, y=labels)
+    np.savez(tmp_path / "b.npz", x=(pixels * scale).transpose(0, 3, 1, 2), y=labels[:, None])
+    assert opened(tmp_path / "a.npz").fingerprint == opened(tmp_path / "b.npz").fingerprint
+
+
+def test_columns_of_other_names_are_listed(tmp_path):
+    pq.write_table(pa.table({"image": [b"x"], "kind": [1]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"No label column.*image, kind"):
+        opened(tmp_path / "a.parquet")
+    pq.write_table(pa.table({"img": [1], "label": [1]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"No image column.*img, label"):
+        opened(tmp_path / "a.parquet")
+
+
+def test_labels_may_be_texts_images_bare_bytes_and_tests_unlabelled(tmp_path):
+    pixels, labels = pictures(10)
+    told = [CLASSES[label] for label in labels]
+    images = [png(image) for image in pixels]
+    pq.write_table(pa.table({"image": images, "label": told}), tmp_path / "all.parquet")
+    assert opened(tmp_path / "all.parquet").classes == CLASSES
+    pq.write_table(pa.table({"image": images, "label": labels}), tmp_path / "train.parquet")
+    pq.write_table(pa.table({"image": images, "label": -np.ones_like(labels)}), tmp_path / "test.parquet")
+    (tmp_path / "all.parquet").unlink()
+    assert len(opened(tmp_path).test) == 6  # carved out of train: the given one has no labels
+
+
+def test_cifar_100_and_the_binary_versions_give_the_same_images(tmp_path):
+    pixels, labels = pictures(10, side=32)
+    rows = pixels.transpose(0, 3, 1, 2).reshape(len(pixels), -1)
+    python, binary = tmp_path / "cifar-100-python", tmp_path / "binary"
+    python.mkdir()
+    binary.mkdir()
+    (python / "meta").write_bytes(
+        pickle.dumps({b"fine_label_names": [n.encode() for n in CLASSES]}, protocol=2)
+    )
+    held = {b"data": rows, b"fine_labels": labels.tolist(), b"coarse_labels": [0] * len(rows)}
+    (python / "train").write_bytes(pickle.dumps(held, protocol=2))
+    (binary / "fine_label_names.txt").write_text("\n".join(CLASSES))
+    records = np.concatenate([np.zeros((30, 1)), labels[:, None], rows], axis=1)
+    (binary / "train.bin").write_bytes(records.astype(np.uint8).tobytes())
+    one, other = opened(tmp_path), opened(binary)
+    assert one.fingerprint == other.fingerprint
+    assert one.classes == CLASSES
+
+
+def test_a_pickle_that_would_run_code_is_refused(tmp_path):
+    class Attack:
+        def __reduce__(self):
+            return (print, ("attacked",))
+
+    (tmp_path / "batches.meta").write_bytes(pickle.dumps({b"label_names": [b"a", b"b"]}))
+    (tmp_path / "data_batch_1").write_bytes(pickle.dumps({b"data": Attack()}))
+    with pytest.raises(DataError, match="asks for"):
+        opened(tmp_path)
+
+
+def test_saved_data_sets_without_train_are_told(tmp_path):
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["test"]}))
+    with pytest.raises(DataError, match="expected train"):
+        opened(tmp_path)
+
+
+def test_a_changed_file_changes_the_signature_and_the_fingerprint(tmp_path):
+    image_folder(tmp_path / "images")
+    before = signature(tmp_path / "images"), open_images(str(tmp_path / "images"), seed=0, cache=tmp_path)
+    file = next((tmp_path / "images" / "train" / "ant").iterdir())
+    file.write_bytes(png(255 - pictures(1)[0][0]))
+    after = signature(tmp_path / "images"), open_images(str(tmp_path / "images"), seed=0, cache=tmp_path)
+    assert before[0] != after[0]
+    assert before[1].fingerprint != after[1].fingerprint
+
+
+def fingerprint_through(paths):
+    data, cache = paths
+    return open_images(str(data), seed=0, cache=cache).fingerprint
+
+
+@pytest.mark.slow
+def test_workers_that_decode_at_once_agree_and_leave_one_copy(tmp_path):
+    data, cache = image_folder(tmp_path / "images"), tmp_path / "cache"
+    with ProcessPoolExecutor(4) as pool:
+        found = set(pool.map(fingerprint_through, [(data, cache)] * 8))
+    assert len(found) == 1
+    assert len([path for path in cache.iterdir() if path.name != ".lock"]) == 1
+
+
+def test_what_a_killed_decoding_left_is_swept(tmp_path):
+    cache = tmp_path / "cache"
+    (cache / ".decoding-killed").mkdir(parents=True)
+    (cache / ".decoding-killed" / "train_images.npy").write_bytes(b"half")
+    open_images(str(image_folder(tmp_path / "images")), seed=0, cache=cache)
+    assert not (cache / ".decoding-killed").exists()
+
+
+def test_unreadable_images_are_reported(tmp_path, caplog):
+    for name in CLASSES:
+        (tmp_path / name).mkdir()
+        for number, image in enumerate(pictures(20)[0]):
+            (tmp_path / name / f"{number}.png").write_bytes(png(image))
+    (tmp_path / "ant" / "7.png").write_bytes(b"")
+    splits = opened(tmp_path)
+    assert len(splits.unreadable) == 1
+    assert splits.unreadable[0].endswith("7.png")
+    assert "Left out 1 images" in caplog.text
+
+
+def test_a_failed_decoding_leaves_nothing_behind(tmp_path):
+    image_folder(tmp_path / "images")
+    next((tmp_path / "images" / "train" / "ant").iterdir()).write_bytes(b"")
+    with pytest.raises(DataError):
+        open_images(str(tmp_path / "images"), seed=0, cache=tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]

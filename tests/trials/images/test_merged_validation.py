@@ -1,0 +1,29 @@
+"""A chosen network learns from all but the test images."""
+
+import numpy as np
+
+from trials.datasets import open_images
+from trials.images.merged_validation import joined
+
+
+def rows(images):
+    return {(label, pixels.tobytes()) for pixels, label in zip(images.images, images.labels, strict=True)}
+
+
+def test_all_but_the_test_images_are_learnt_from(digits, tmp_path):
+    for cache in (None, tmp_path):
+        splits = open_images("digits", seed=0, cache=cache)
+        whole = joined(splits, seed=0, cache=cache)
+        assert rows(whole.train) == rows(digits.train) | rows(digits.validation)
+        assert len(whole.train) == len(digits.train) + len(digits.validation)
+        assert not rows(whole.train) & rows(digits.test)
+        assert np.array_equal(whole.test.images, digits.test.images)
+        assert (whole.mean, whole.std, whole.classes) == (splits.mean, splits.std, splits.classes)
+
+
+def test_they_are_joined_on_the_disk_once_and_mapped(tmp_path):
+    splits = open_images("digits", seed=0, cache=tmp_path)
+    one, other = (joined(splits, seed=0, cache=tmp_path) for _ in range(2))
+    assert isinstance(one.train.images, np.memmap)
+    assert np.array_equal(one.train.images, other.train.images)
+    assert len(list(tmp_path.glob("[!.]*"))) == 2

@@ -1,0 +1,172 @@
+"""Reads, decodes, divides and fingerprints a data set, once for all workers."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from jaxtyping import Int64, UInt8
+
+from search_spaces.errors import DataError
+from trials.images import image_cache
+from trials.images.decoding import Allocate, decode
+from trials.images.image_table import Table
+from trials.images.splits import Images, Splits
+from trials.images.splitting import divide
+
+_log = logging.getLogger(__name__)
+
+CHUNK: Final = 4_096
+DECODED: Final = "decoded-"
+
+
+def open_table(read: Callable[[], Table], *, key: str, seed: int, cache: Path | None) -> Splits:
+    """Return the splits of a data set, decoded in memory or from the cache.
+
+    Args:
+        read: Returns the data set's images, not yet decoded; not called if the cache has them.
+        key: What the data set's files look like from outside, see `signature`.
+        seed: Which of the possible divisions.
+        cache: Folder of decoded data sets, or None to keep everything in memory.
+
+    Raises:
+        DataError: if the images cannot be used.
+    """
+    if cache is None:
+        return _build(read(), seed, _in_memory)
+    folder = cache / _folder_name(key, seed)
+    found = image_cache.load(folder)
+    if found is not None:
+        return found
+    with image_cache.turn(cache):
+        found = image_cache.load(folder)
+        if found is not None:
+            return found
+        with image_cache.appearing(folder) as draft:
+            image_cache.store(draft, _build(read(), seed, _in_files(draft)))
+            for left in draft.glob(f"{DECODED}*"):
+                left.unlink()
+        found = image_cache.load(folder)
+        assert found is not None
+        return found
+
+
+def signature(path: Path) -> str:
+    """Return a text that changes when a file at or below `path` does: names, sizes and times."""
+    listed = sorted(_files(path))
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def fingerprint(parts: Mapping[str, Images], classes: tuple[str, ...]) -> str:
+    """Return the SHA-256 of decoded images, labels and class names."""
+    told = hashlib.sha256(json.dumps(classes).encode())
+    for name in sorted(parts):
+        told.update(f"{name}{parts[name].images.shape}".encode())
+        for chunk in _chunks(parts[name].images):
+            told.update(np.ascontiguousarray(chunk).data)
+        told.update(np.ascontiguousarray(parts[name].labels).data)
+    return told.hexdigest()
+
+
+def _folder_name(key: str, seed: int) -> str:
+    told = json.dumps([image_cache.VERSION, key, seed])
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
+
+
+def _files(path: Path) -> Iterator[tuple[str, int, int]]:
+    if path.is_file():
+        yield path.name, path.stat().st_size, path.stat().st_mtime_ns
+        return
+    for folder, _, names in os.walk(path, followlinks=True):
+        for name in names:
+            told = Path(folder, name).stat()
+            yield str(Path(folder, name).relative_to(path)), told.st_size, told.st_mtime_ns
+
+
+def _build(table: Table, seed: int, allocate: Allocate) -> Splits:
+    _check_labels(table)
+    decoded, unreadable = decode(table, lambda name, shape: allocate(DECODED + name, shape))
+    if unreadable:
+        _log.warning("Left out %d images that cannot be read: %s.", len(unreadable), ", ".join(unreadable))
+    rows = divide({name: part.labels for name, part in decoded.items()}, table.classes, seed)
+    parts = {
+        name: _gathered(name, decoded[source], chosen, allocate) for name, (source, chosen) in rows.items()
+    }
+    mean, std = _channel_statistics(parts["train"].images)
+    return Splits(
+        **parts,
+        classes=table.classes,
+        mean=mean,
+        std=std,
+        fingerprint=fingerprint(decoded, table.classes),
+        unreadable=unreadable,
+    )
+
+
+def _check_labels(table: Table) -> None:
+    if len(table.classes) < 2:
+        found = f"one class, '{table.classes[0]}'" if table.classes else "no class"
+        raise DataError(f"The images have {found}: expected two or more. Add another class.")
+    for name, part in table.parts.items():
+        if len(part.labels) != len(part.pictures):
+            raise DataError(
+                f"The {name} part has {len(part.pictures)} images and {len(part.labels)} labels: "
+                f"expected as many of each."
+            )
+        if len(part.labels) == 0:
+            raise DataError(f"The {name} part has no images: expected some, or no such part.")
+        wrong = part.labels[(part.labels < 0) | (part.labels >= len(table.classes))]
+        if len(wrong):
+            raise DataError(
+                f"The {name} part has {len(wrong)} labels out of range, the first {wrong[0]}: "
+                f"expected 0 to {len(table.classes) - 1} for {len(table.classes)} classes."
+            )
+
+
+def _gathered(name: str, source: Images, rows: Int64[np.ndarray, " n"], allocate: Allocate) -> Images:
+    room = allocate(f"{name}_images", (len(rows), *source.images.shape[1:]))
+    for start in range(0, len(rows), CHUNK):
+        chosen = rows[start : start + CHUNK]
+        room[start : start + len(chosen)] = source.images[chosen]
+    return Images(images=room, labels=source.labels[rows])
+
+
+def _channel_statistics(
+    images: UInt8[np.ndarray, "n h w c"],
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    total = np.zeros(images.shape[3])
+    squares = np.zeros(images.shape[3])
+    for chunk in _chunks(images):
+        values = chunk.reshape(-1, images.shape[3]).astype(np.float64) / 255.0
+        total += values.sum(0)
+        squares += (values**2).sum(0)
+    count = images.size / images.shape[3]
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    if not std.all():
+        raise DataError(
+            "All training images are one flat colour in some channel: expected pictures. "
+            "Check how the pixels were scaled."
+        )
+    return tuple(mean.tolist()), tuple(std.tolist())
+
+
+def _chunks(images: UInt8[np.ndarray, "n h w c"]) -> Iterator[Any]:
+    for start in range(0, len(images), CHUNK):
+        yield images[start : start + CHUNK]
+
+
+def _in_memory(name: str, shape: tuple[int, int, int, int]) -> UInt8[np.ndarray, "n h w c"]:
+    del name
+    return np.empty(shape, dtype=np.uint8)
+
+
+def _in_files(folder: Path) -> Allocate:
+    def allocate(name: str, shape: tuple[int, int, int, int]) -> UInt8[np.ndarray, "n h w c"]:
+        return image_cache.room(folder, name, shape)
+
+    return allocate

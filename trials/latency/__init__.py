@@ -1,0 +1,1 @@
+"""How a network's latency is timed: the protocol, its conditions, and what ONNX Runtime needs."""

@@ -1,0 +1,117 @@
+"""Targets on other machines that run the packed agent: what is sent there and what its answer means."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+from typing_extensions import override
+
+from search_spaces.errors import TargetError
+from trials.latency.latency import Condition, Latency
+from trials.latency.layer_times import LayerTimes, layer_times
+from trials.latency.module_costs import modules_of
+from trials.latency.onnx_agent import packed
+from trials.latency.onnx_model import onnx_model, reference_model
+from trials.latency.roofline_probes import peak_macs, peak_model, stream_model
+from trials.latency.timing import Timing
+from trials.targets import Job, Target
+
+
+class AgentTarget(Target):
+    """Sends one self-contained file and ONNX models to a machine and starts it there.
+
+    There it needs Python 3.10 and onnxruntime. How it is reached is what a kind of target adds.
+    """
+
+    defaults: Mapping[str, Condition] = {
+        "threads": 1,
+        "dtype": "fp32",
+        "provider": "CPUExecutionProvider",
+        "python": "python3",
+        "time_limit_s": 120,
+    }
+
+    @abstractmethod
+    def name(self, job: Job) -> str:
+        """Return what the machine is called in messages."""
+
+    @abstractmethod
+    def run(self, job: Job, files: Mapping[str, bytes], options: str) -> str:
+        """Run ``agent.pyz`` there in an empty folder.
+
+        Args:
+            job: How it is reached.
+            files: What the folder holds, by name.
+            options: The agent's only argument.
+
+        Returns:
+            What it printed.
+
+        Raises:
+            TargetError: if the machine is away or the agent does not end well, or not in time.
+        """
+
+    @override
+    def time(self, network: nn.Module, job: Job) -> Latency:
+        dtype = str(job.options["dtype"])
+        files = {
+            "network.onnx": onnx_model(
+                network, resolution=job.resolution, in_channels=job.in_channels, dtype=dtype
+            ),
+            "reference.onnx": reference_model(dtype),
+        }
+        answer = self._answer(job, files, seconds=job.seconds)
+        try:
+            timing, conditions = Timing(**answer["timing"]), dict(answer["conditions"])
+        except (KeyError, TypeError) as error:
+            raise self._nonsense(job, json.dumps(answer)) from error
+        return Latency.of(timing, conditions | {"dtype": dtype, "resolution": job.resolution})
+
+    @override
+    def layers(self, network: nn.Module, job: Job) -> LayerTimes:
+        dtype = str(job.options["dtype"])
+        shape = {"resolution": job.resolution, "in_channels": job.in_channels}
+        model, modules = onnx_model(network, **shape, dtype=dtype), modules_of(network, **shape)
+        files = {"network.onnx": model, "peak.onnx": peak_model(dtype), "stream.onnx": stream_model()}
+        answer = self._answer(job, files, seconds=job.seconds)
+        try:
+            told, conditions = answer["layers"], dict(answer["conditions"])
+            more = {"dtype": dtype, "resolution": job.resolution}
+            return layer_times(told, modules, peak_macs(), conditions | more)
+        except (KeyError, TypeError) as error:
+            raise self._nonsense(job, json.dumps(answer)) from error
+
+    @override
+    def probe(self, job: Job) -> Mapping[str, Condition]:
+        answer = self._answer(job, {}, seconds=0.0)
+        return {**answer["conditions"], "dtype": job.options["dtype"]}
+
+    def _answer(self, job: Job, files: Mapping[str, bytes], *, seconds: float) -> dict[str, Any]:
+        asked = {name: job.options[name] for name in ("threads", "provider", "time_limit_s")}
+        options = json.dumps({**asked, "seconds": seconds, "nominal_ms": job.nominal_ms})
+        output = self.run(job, {"agent.pyz": packed(), **files}, options).strip()
+        try:
+            answer = json.loads(last_line(output))
+        except ValueError as error:
+            raise self._nonsense(job, output) from error
+        if not isinstance(answer, dict):
+            raise self._nonsense(job, output)
+        if "error" in answer:
+            raise TargetError(
+                f"The target '{self.name(job)}' cannot time networks: {answer['error']}. Expected "
+                f"onnxruntime there (python3 -m pip install onnxruntime), and options that it can run."
+            )
+        return answer
+
+    def _nonsense(self, job: Job, output: str) -> TargetError:
+        return TargetError(
+            f"The target '{self.name(job)}' printed '{output[:80]}': expected the figures of a timing. Does "
+            f"a start-up file there print something?"
+        )
+
+
+def last_line(text: str) -> str:
+    """Return the last line of what a program said, without its full stop."""
+    return (text.splitlines() or ["it said nothing"])[-1].strip().rstrip(".")

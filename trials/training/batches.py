@@ -1,0 +1,92 @@
+"""Batches as a network takes them, made on the device from stored pixels."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+from torch.nn import functional as F
+
+from trials.images.splits import Images
+
+RESIDENT_SHARE: Final = 0.25
+"""Images stay on a GPU if they take at most this share of its free memory: trials share GPUs."""
+
+
+class Feed:
+    """One part of the images, given out in batches on the device that trains.
+
+    Args:
+        images: What is given out.
+        device: Where batches are made; the pixels are copied there once if they fit.
+    """
+
+    def __init__(self, images: Images, device: torch.device) -> None:
+        self.device = device
+        self._home = device if _fits(images, device) else torch.device("cpu")
+        self._pixels = torch.from_numpy(images.images).to(self._home)  # [n, h, w, c]
+        self._labels = torch.from_numpy(images.labels).to(self._home)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def batch(self, rows: Int64[Tensor, " b"]) -> tuple[Float[Tensor, "b c h w"], Int64[Tensor, " b"]]:
+        """Return the images at `rows` at their stored size, in [0, 1], and their labels."""
+        pixels, labels = self._pixels[rows], self._labels[rows]
+        if self._home != self.device:
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+            labels = labels.pin_memory().to(self.device, non_blocking=True)
+        return pixels.permute(0, 3, 1, 2).float().mul_(1 / 255), labels  # channels last in memory
+
+    def shuffled(
+        self, batch_size: int, generator: torch.Generator, most: int | None = None
+    ) -> Sequence[Tensor]:
+        """Return the rows of each batch of an epoch: no row twice, batches of nearly one size.
+
+        Args:
+            batch_size: The most rows of a batch.
+            generator: Where the order comes from.
+            most: Rows at the most; None for all.
+        """
+        order = torch.randperm(len(self), generator=generator)[:most].to(self._home)
+        return order.tensor_split(max(1, -(-len(order) // batch_size)))
+
+    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all images and their labels, at most `size` at a time."""
+        for rows in torch.arange(len(self), device=self._home).split(size):
+            yield self.batch(rows)
+
+
+class Preparation:
+    """Brings images in [0, 1] to what one network takes.
+
+    Args:
+        mean: Mean of each channel, in [0, 1].
+        std: Standard deviation of each channel, in (0, 1].
+        resolution: Side of the square that images are resized to, pixels.
+        device: Where the images are.
+    """
+
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], resolution: int, device: torch.device
+    ) -> None:
+        self._mean = torch.tensor(mean, device=device)[:, None, None]
+        self._scale = torch.tensor(std, device=device).reciprocal()[:, None, None]
+        self._resolution = resolution
+
+    def __call__(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c r r"]:
+        """Return `images` normalised and resized: bilinear, averaged where they shrink."""
+        side = self._resolution
+        images = (images - self._mean) * self._scale
+        if images.shape[2:] != (side, side):
+            shrinks = images.shape[2] > side or images.shape[3] > side
+            images = F.interpolate(images, size=(side, side), mode="bilinear", antialias=shrinks)
+        return images.contiguous(memory_format=torch.channels_last)
+
+
+def _fits(images: Images, device: torch.device) -> bool:
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return images.images.nbytes <= RESIDENT_SHARE * free

@@ -1,0 +1,52 @@
+"""What one epoch of a trial found."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochResult:
+    """The validation accuracy after one epoch, with what it cost.
+
+    Attributes:
+        epoch: How many epochs are done, from 1.
+        accuracy: Share of validation images classified correctly, in [0, 1].
+        standard_error: Standard error of `accuracy`, sqrt(p (1 - p) / n), in [0, 0.5].
+        loss: Mean cross-entropy over the validation images, nats.
+        train_loss: Mean training loss over the epoch, as the recipe defines it, nats.
+        seconds: Wall time of this epoch, training and evaluation.
+        final: Whether this is the recipe's last epoch.
+        balanced_accuracy: Mean recall over the classes, in [0, 1], where it was computed.
+        macro_f1: Mean F1 score over the classes, in [0, 1], where it was computed.
+        balanced_accuracy_error: Standard error of `balanced_accuracy`.
+        macro_f1_error: Standard error of `macro_f1`.
+        waited_seconds: The part of `seconds` spent waiting for latency measurements on this host.
+    """
+
+    epoch: int
+    accuracy: float
+    standard_error: float
+    loss: float
+    train_loss: float
+    seconds: float
+    final: bool
+    balanced_accuracy: float | None = None
+    macro_f1: float | None = None
+    balanced_accuracy_error: float | None = None
+    macro_f1_error: float | None = None
+    waited_seconds: float = 0.0
+
+    def of(self, metric: str) -> tuple[float | None, float | None]:
+        """Return a metric, one of `trials.training.evaluation.METRICS`, and its standard error."""
+        if metric == "accuracy":
+            return self.accuracy, self.standard_error
+        return getattr(self, metric), getattr(self, f"{metric}_error")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name, as JSON has them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "EpochResult":
+        """Return the result whose `to_json` is `fields`."""
+        return cls(**fields)

@@ -1,0 +1,178 @@
+"""Trains a network epoch by epoch, and goes on exactly where a killed process stopped."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trials.images.splits import Splits
+from trials.training.batches import Feed, Preparation
+from trials.training.checkpoint import load_checkpoint, save_checkpoint
+from trials.training.epoch_result import EpochResult
+from trials.training.errors import CheckpointError, NonFiniteLossError
+from trials.training.evaluation import Scores, evaluate, recalibrate
+from trials.training.learner import Learner
+from trials.training.measurement_turns import Turns, turns_on
+from trials.training.recipe import Recipe
+from trials.training.seeding import generator
+from trials.training.teacher import load_teacher
+
+
+def train(
+    network: nn.Module,
+    splits: Splits,
+    recipe: Recipe,
+    *,
+    resolution: int,
+    seed: int,
+    device: torch.device,
+    checkpoint: Path | None = None,
+    begun_from: Mapping[str, str] | None = None,
+    lock: Path | None = None,
+    before_saving: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[EpochResult]:
+    """Train `network` in place and yield a result after each epoch.
+
+    With a checkpoint of the same training, its results are yielded again and the training goes on
+    after them; on the CPU, with as many threads, weights and results are bit-identical to those
+    of an unbroken run. A checkpoint is written before its epoch's result is yielded.
+
+    Args:
+        network: Takes normalised images [b, c, r, r] and gives logits [b, classes].
+        splits: Trains on ``train`` and evaluates on ``validation``.
+        recipe: How to train.
+        resolution: Side of the square images that the network takes, pixels.
+        seed: Of the order, the augmentation and the network's own randomness; see `trial_seed`.
+        device: Where to train.
+        checkpoint: File of the training's state, or None to keep none.
+        begun_from: What else tells this training from another, by topic: its architecture, the weights it
+            begins with. A checkpoint in which any of it differs is refused.
+        lock: The host's lock that keeps measurements apart from training, see `device_lock`; None
+            where nothing is measured.
+        before_saving: Called before each checkpoint is written; raises where none may be any more.
+        clock: Returns seconds.
+
+    Raises:
+        NonFiniteLossError: if the loss of an epoch is infinite or not a number.
+        OutOfMemoryError: if the device cannot hold the network even with one image.
+        RecipeError: if the recipe's teacher or drop_path does not suit the network or the images.
+        DamagedCheckpointError: if the checkpoint cannot be read.
+        CheckpointError: if it is of another training.
+    """
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learning = Feed(splits.train, device)
+    prepare = Preparation(splits.mean, splits.std, resolution, device)
+    learner = Learner(
+        network,
+        recipe,
+        learning,
+        prepare,
+        classes=len(splits.classes),
+        seed=seed,
+        teacher=load_teacher(recipe, splits, device),
+    )
+    training = _Training(
+        learner=learner,
+        recipe=recipe,
+        learning=learning,
+        judging=Feed(splits.validation, device),
+        prepare=prepare,
+        recalibrating=learning.shuffled(recipe.batch_size, generator(seed, "recalibration")),
+    )
+    identity = {**_identity(splits, recipe, resolution, seed), **(begun_from or {})}
+    history = _restored(learner, identity, checkpoint, device)
+    for epoch in range(1, recipe.epochs + 1):
+        if epoch > len(history):
+            history.append(training.epoch(epoch, lock, clock))
+            if checkpoint is not None:
+                before_saving()
+                save_checkpoint(checkpoint, _state(learner, identity, history))
+        if epoch == recipe.epochs and learner.average is not None:
+            network.load_state_dict(learner.average.network.state_dict())
+        yield history[epoch - 1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Training:
+    learner: Learner
+    recipe: Recipe
+    learning: Feed
+    judging: Feed
+    prepare: Preparation
+    recalibrating: Sequence[Tensor]
+
+    def epoch(self, number: int, lock: Path | None, clock: Callable[[], float]) -> EpochResult:
+        started = clock()
+        with turns_on(lock, clock) as turns:
+            train_loss = self.learner.learn(number, turns.step)
+            _check_finite("training", train_loss, number, self.recipe)
+            scores = self._scores(turns)
+        _check_finite("validation", scores.loss, number, self.recipe)
+        return EpochResult(
+            epoch=number,
+            accuracy=scores.accuracy,
+            standard_error=scores.standard_error,
+            loss=scores.loss,
+            train_loss=train_loss,
+            seconds=clock() - started,
+            final=number == self.recipe.epochs,
+            balanced_accuracy=scores.balanced_accuracy,
+            macro_f1=scores.macro_f1,
+            balanced_accuracy_error=scores.balanced_accuracy_error,
+            macro_f1_error=scores.macro_f1_error,
+            waited_seconds=turns.waited_s,
+        )
+
+    def _scores(self, turns: Turns) -> Scores:
+        network, rows = self.learner.judged, self.recalibrating[: self.recipe.recalibration_batches]
+        recalibrate(network, self.learning, self.prepare, rows, self.recipe, turns.step)
+        return evaluate(network, self.judging, self.prepare, self.recipe, turns.step)
+
+
+def _check_finite(kind: str, loss: float, epoch: int, recipe: Recipe) -> None:
+    if not math.isfinite(loss):
+        raise NonFiniteLossError(
+            f"The {kind} loss became {loss} in epoch {epoch}: expected a finite number. A lower "
+            f"learning_rate than {recipe.learning_rate:g}, gradient_clip or precision: fp32 may help."
+        )
+
+
+def _identity(splits: Splits, recipe: Recipe, resolution: int, seed: int) -> dict[str, Any]:
+    return {
+        "images": splits.fingerprint,
+        "recipe": recipe.to_json(),
+        "resolution": resolution,
+        "seed": seed,
+    }
+
+
+def _state(learner: Learner, identity: dict[str, Any], history: list[EpochResult]) -> dict[str, Any]:
+    told = [result.to_json() for result in history]
+    return {"identity": identity, "history": told, "learner": learner.state_dict()}
+
+
+def _restored(
+    learner: Learner, identity: dict[str, Any], checkpoint: Path | None, device: torch.device
+) -> list[EpochResult]:
+    if checkpoint is None or not checkpoint.exists():
+        return []
+    state = load_checkpoint(checkpoint, device)
+    for name, expected in identity.items():
+        if state["identity"].get(name) != expected:
+            raise CheckpointError(
+                f"The checkpoint '{checkpoint}' is of a training with other {name}: "
+                f"expected the same. Remove it to restart."
+            )
+    try:
+        learner.load_state_dict(state["learner"])
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"The checkpoint '{checkpoint}' is of another network ({error}). Remove it to restart."
+        ) from error
+    return [EpochResult.from_json(fields) for fields in state["history"]]

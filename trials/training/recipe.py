@@ -1,0 +1,146 @@
+"""How a network is trained: plain frozen data, checked when it is made."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from search_spaces.errors import RecipeError
+from search_spaces.yaml_document import read
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Recipe(BaseModel):
+    """A training recipe.
+
+    Attributes:
+        version: Version of this format.
+        name: What the recipe is called.
+        epochs: Passes over the training images.
+        rungs: Epochs after which early stopping is decided, ascending; the last is `epochs`.
+        reduction: At each rung but the last, one in so many networks goes on: the best.
+        batch_size: Images in one optimiser step.
+        epoch_images: Most training images in one epoch, drawn anew for each; None for all of them.
+        optimiser: ``adamw`` or ``sgd`` (with Nesterov momentum).
+        learning_rate: Highest rate of the schedule.
+        momentum: Momentum of ``sgd``, or the first beta of ``adamw``.
+        weight_decay: Decoupled for ``adamw``; biases, norms and other vectors have none.
+        schedule: ``flat_then_decay`` holds the rate until `decay_from` and then decays it along
+            half a cosine, so that values at rungs rank networks; ``cosine`` decays from the start.
+        warmup_epochs: Epochs over which the rate rises linearly from zero, may be fractional.
+        decay_from: Share of the training after which ``flat_then_decay`` decays.
+        final_rate: Rate at the end as a share of `learning_rate`.
+        label_smoothing: Share of the target spread over all classes.
+        gradient_clip: Largest gradient norm, or none.
+        recalibration_batches: Training batches over which BatchNorm statistics are re-estimated
+            before each evaluation; 0 evaluates with the running ones.
+        precision: ``bf16`` runs under autocast, ``fp32`` does not.
+        shift: Largest random translation as a share of the side.
+        flip: Whether images are mirrored left to right at random.
+        randaugment_rounds: Random changes to each image, see `trials.training.augmentation`.
+        randaugment_magnitude: How strong they are.
+        erase: Share of the images in which a square is greyed out.
+        mixup: Beta distribution's parameter of the share in which images are mixed; 0 mixes none.
+        cutmix: The same for the area that is swapped; with both, each batch draws one.
+        drop_path: Probability with which the last block is skipped in training.
+        ema_decay: Of the average over weights that is evaluated and kept; 0 averages none.
+        teacher: Path of the ``weights.safetensors`` of a trial to learn from, or none.
+        teacher_share: Weight of the teacher's outputs in the loss; the rest is the labels'.
+        teacher_temperature: By which both networks' logits are divided.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    name: str = Field(min_length=1)
+    epochs: int = Field(ge=1)
+    rungs: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    reduction: int = Field(default=2, ge=2)
+    batch_size: int = Field(default=32, ge=2)
+    epoch_images: int | None = Field(default=None, ge=2)
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    learning_rate: float = Field(default=2e-3, gt=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=0.05, ge=0)
+    schedule: Literal["flat_then_decay", "cosine"] = "flat_then_decay"
+    warmup_epochs: float = Field(default=0.3, ge=0)
+    decay_from: Share = 0.5
+    final_rate: Share = 0.01
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    gradient_clip: float | None = Field(default=None, gt=0)
+    recalibration_batches: int = Field(default=8, ge=0)
+    precision: Literal["bf16", "fp32"] = "bf16"
+    shift: float = Field(default=0.0, ge=0, lt=1)
+    flip: bool = False
+    randaugment_rounds: int = Field(default=0, ge=0)
+    randaugment_magnitude: Share = 0.5
+    erase: Share = 0.0
+    mixup: float = Field(default=0.0, ge=0)
+    cutmix: float = Field(default=0.0, ge=0)
+    drop_path: float = Field(default=0.0, ge=0, lt=1)
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)
+    teacher: str | None = None
+    teacher_share: Share = 0.5
+    teacher_temperature: float = Field(default=2.0, gt=0)
+
+    @model_validator(mode="after")
+    def _rungs_ascend_to_the_end(self) -> "Recipe":
+        expected = sorted({*self.rungs, self.epochs})
+        if self.rungs and list(self.rungs) != expected:
+            raise ValueError(
+                f"rungs {list(self.rungs)} must ascend and end at epochs, {self.epochs}: write {expected}"
+            )
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs must be below epochs, {self.epochs}")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name, as JSON and YAML have them."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Recipe":
+        """Return the recipe whose `to_json` is `fields`; fields left out take their defaults.
+
+        Raises:
+            RecipeError: if a field is unknown, missing or out of range; names the field.
+        """
+        try:
+            return cls.model_validate(fields)
+        except ValidationError as error:
+            raise RecipeError(f"Cannot use the recipe {_named(fields)}: {_first(error)}") from error
+
+
+def recipe_from_yaml(path: Path) -> Recipe:
+    """Return the recipe in a YAML file; its name defaults to the file's.
+
+    The path of a teacher is relative to the file.
+
+    Raises:
+        RecipeError: if the file is missing, is not YAML or does not hold a recipe.
+    """
+    fields, _ = read(path, "recipe", RecipeError)
+    if not isinstance(fields, dict):
+        raise RecipeError(
+            f"Cannot use the recipe '{path}': expected 'field: value' lines, for example "
+            f"'epochs: 6', with the fields of trials/training/recipe.py."
+        )
+    recipe = Recipe.from_json({"name": path.stem, **fields})
+    if recipe.teacher is None:
+        return recipe
+    return recipe.model_copy(update={"teacher": str((path.parent / recipe.teacher).resolve())})
+
+
+def _named(fields: dict[str, Any]) -> str:
+    return f"'{fields['name']}'" if "name" in fields else "without a name"
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"])
+    told = f"{field}: " if field else ""
+    given = f" (given {first['input']!r})" if field and first["type"] != "missing" else ""
+    more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
+    hint = f" Known fields: {', '.join(Recipe.model_fields)}." if "extra" in first["type"] else ""
+    return f"{told}{first['msg'].removeprefix('Value error, ')}{given}{more}.{hint}"

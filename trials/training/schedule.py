@@ -1,0 +1,17 @@
+"""How the learning rate moves over a training."""
+
+import math
+
+from trials.training.recipe import Recipe
+
+
+def rate_at(progress: float, recipe: Recipe) -> float:
+    """Return the learning rate when a share `progress` in [0, 1] of the steps is done."""
+    warmup = recipe.warmup_epochs / recipe.epochs
+    if progress < warmup:
+        return recipe.learning_rate * progress / warmup
+    start = max(recipe.decay_from, warmup) if recipe.schedule == "flat_then_decay" else warmup
+    if progress <= start:
+        return recipe.learning_rate
+    fallen = 0.5 * (1 - math.cos(math.pi * (progress - start) / (1 - start)))
+    return recipe.learning_rate * (1 - fallen * (1 - recipe.final_rate))
