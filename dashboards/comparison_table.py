@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from rich.table import Table
 
-from dashboards.result import Network, SearchResult, alike
+from dashboards.result import SearchResult, TrialResult, alike
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 
@@ -21,15 +21,15 @@ def comparison_table(results: Sequence[SearchResult]) -> Table:
     return table
 
 
-def _of_best(cell: Callable[[Network], str]) -> Callable[[SearchResult], str]:
+def _of_best(cell: Callable[[TrialResult], str]) -> Callable[[SearchResult], str]:
     return lambda result: "-" if result.best is None else cell(result.best)
 
 
-def _accuracy(network: Network) -> str:
+def _accuracy(network: TrialResult) -> str:
     return format_accuracy(network.accuracy or 0.0, network.standard_error)
 
 
-def _latency(network: Network) -> str:
+def _latency(network: TrialResult) -> str:
     return ", ".join(f"{ms:.3g} ms {target}" for target, ms in (network.latency_ms or {}).items()) or "-"
 
 

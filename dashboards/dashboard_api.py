@@ -16,7 +16,7 @@ from dashboards.figures import drawn
 from dashboards.findings import Findings
 from dashboards.markdown_notes import study_note, trial_note, verdicts
 from dashboards.picture import picture
-from dashboards.result import Network
+from dashboards.result import TrialResult
 from search_spaces.architecture import Architecture
 
 _OWN_CHARTS: Final = ("learning_curves",)  # the dashboard draws them itself
@@ -31,7 +31,7 @@ _HEIGHT: Final = 450  # pixels of the dashboard's frame for a figure
 @dataclass(frozen=True, slots=True)
 class _Made:
     findings: Findings
-    networks: dict[int, Network]
+    networks: dict[int, TrialResult]
     figures: list[dict[str, str]]
     until_s: float
 
@@ -49,7 +49,7 @@ class Weaver:
     def __init__(
         self,
         gather: Callable[[int], Findings | None],
-        fetch: Callable[[int, int], Network | None] = lambda *_: None,
+        fetch: Callable[[int, int], TrialResult | None] = lambda *_: None,
         held: Callable[[str], bool] = lambda _: True,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -83,7 +83,7 @@ class Weaver:
         answer["union_user_attrs"] = _columns(answer["union_user_attrs"], made.networks)
         return answer
 
-    def _network(self, made: _Made, study_id: int, trial: dict[str, Any]) -> Network | None:
+    def _network(self, made: _Made, study_id: int, trial: dict[str, Any]) -> TrialResult | None:
         """Return the network of a trial, as it is now where it has gone on since everything was gathered.
 
         A page asks once for a trial that has ended, so what it is told then must be whole.
@@ -147,7 +147,7 @@ def _about(stored: list[dict[str, str]], findings: Findings) -> list[dict[str, s
     return [*({"key": key, "value": value} for key, value in told.items()), *others]
 
 
-def _attributes(stored: list[dict[str, str]], network: Network) -> list[dict[str, str]]:
+def _attributes(stored: list[dict[str, str]], network: TrialResult) -> list[dict[str, str]]:
     """Return a trial's attributes as people want them: verdicts first, nothing that is for programs."""
     known = {a["key"]: a["value"] for a in stored if a["key"] not in _HIDDEN}
     told = dict(verdicts(network))
@@ -156,7 +156,7 @@ def _attributes(stored: list[dict[str, str]], network: Network) -> list[dict[str
     return [{"key": key, "value": value} for key, value in (told | known | told).items()]
 
 
-def _columns(stored: list[dict[str, Any]], networks: dict[int, Network]) -> list[dict[str, Any]]:
+def _columns(stored: list[dict[str, Any]], networks: dict[int, TrialResult]) -> list[dict[str, Any]]:
     """Return the attributes that the dashboard's tables have as columns."""
     kept = [column for column in stored if column["key"] not in _HIDDEN]
     known = {column["key"] for column in kept}

@@ -19,7 +19,7 @@ from typing_extensions import override
 from dashboards.artifacts import ArtifactPlace, Artifacts
 from dashboards.dashboard_api import Weaver
 from dashboards.findings import Findings
-from dashboards.result import Network
+from dashboards.result import TrialResult
 from dashboards.web_access import Application, for_hosts, read_only, with_token
 from search_spaces.errors import InvalidValueError, UserError
 
@@ -58,7 +58,7 @@ def dashboard_server(
     host: str = HOST,
     token: str | None = None,
     gather: Callable[[int], Findings | None] = lambda _: None,
-    fetch: Callable[[int, int], Network | None] = lambda *_: None,
+    fetch: Callable[[int, int], TrialResult | None] = lambda *_: None,
     places: Callable[[], Sequence[ArtifactPlace]] = list,
 ) -> WSGIServer:
     """Return a server of the dashboard, listening but not yet serving.

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from dashboards.explanation import Explanation
-from dashboards.result import Network, SearchResult
+from dashboards.result import SearchResult, TrialResult
 from search_spaces.architecture import Architecture
 from search_spaces.counting import Part, count_parts
 
@@ -68,7 +68,7 @@ class Findings:
     baselines: tuple[Baseline, ...] = ()
     explanation: Explanation | None = None
 
-    def parts(self, network: Network) -> tuple[Part, ...]:
+    def parts(self, network: TrialResult) -> tuple[Part, ...]:
         """Return the stem, stages and head of one of its networks with what each takes when deployed."""
         return _parts(network.architecture, self.num_classes, self.in_channels)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
-from dashboards.result import Network, SearchResult
+from dashboards.result import SearchResult, TrialResult
 from dashboards.tables import networks_table
 from search_spaces.units import format_accuracy, format_count
 
@@ -53,7 +53,7 @@ def follow(results: Iterator[SearchResult], console: Console) -> None:
                 console.print(_line(network), highlight=False, markup=False, soft_wrap=True)
 
 
-def _line(network: Network) -> str:
+def _line(network: TrialResult) -> str:
     accuracy = ""
     if network.accuracy is not None:
         reached = format_accuracy(network.accuracy, network.standard_error)

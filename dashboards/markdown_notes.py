@@ -5,7 +5,7 @@ from typing import Final
 
 from dashboards.findings import Findings
 from dashboards.part_names import part_names, part_words
-from dashboards.result import Network
+from dashboards.result import TrialResult
 from search_spaces.budget import Budget
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
@@ -20,7 +20,7 @@ _ENDINGS: Final = {
 }
 
 
-def trial_note(findings: Findings, network: Network, *, picture: str | None) -> str:
+def trial_note(findings: Findings, network: TrialResult, *, picture: str | None) -> str:
     """Return what a network is, whether it fits, how it ended, and its stages as a table.
 
     Args:
@@ -35,7 +35,7 @@ def trial_note(findings: Findings, network: Network, *, picture: str | None) -> 
     return "\n".join([*lines, *budget_table(findings, network), "", *stage_table(findings, network)])
 
 
-def _told(network: Network) -> str:
+def _told(network: TrialResult) -> str:
     """Return how far a network came, and why no further."""
     told = _ENDINGS.get(network.state, network.state)
     if network.reason is not None:
@@ -47,21 +47,21 @@ def _told(network: Network) -> str:
     return f"{fits}{reached} after {network.epochs} epochs; {told}"
 
 
-def taken(network: Network, budget: Budget) -> float | None:
+def taken(network: TrialResult, budget: Budget) -> float | None:
     """Return how much of a budgeted resource a network takes; None where it was not measured."""
-    if not budget.known:
+    if not budget.counted:
         return (network.latency_ms or {}).get(str(budget.target))
     return network.costs[budget.resource] * budget.bytes_per_element / 4
 
 
 def amount(budget: Budget, value: float) -> str:
     """Return an amount of a budgeted resource in its unit."""
-    if not budget.known:
+    if not budget.counted:
         return f"{value:.3g} ms"
     return format_bytes(value) if budget.resource in {"peak", "weights"} else format_count(value)
 
 
-def verdicts(network: Network) -> Mapping[str, str]:
+def verdicts(network: TrialResult) -> Mapping[str, str]:
     """Return for each budget whether a network kept it before it was trained, and by how much."""
     return {
         budget: f"fits, {-excess:.1%} to spare" if excess <= 0 else f"misses by {excess:.1%}"
@@ -69,7 +69,7 @@ def verdicts(network: Network) -> Mapping[str, str]:
     }
 
 
-def budget_table(findings: Findings, network: Network) -> list[str]:
+def budget_table(findings: Findings, network: TrialResult) -> list[str]:
     """Return one line for each budget, then what else the network takes."""
     told = verdicts(network)
     rows = ["| budget | takes | |", "| --- | ---: | --- |"]
@@ -89,7 +89,7 @@ def budget_table(findings: Findings, network: Network) -> list[str]:
     return [*rows, "", " · ".join(others)]
 
 
-def stage_table(findings: Findings, network: Network) -> list[str]:
+def stage_table(findings: Findings, network: TrialResult) -> list[str]:
     """Return one line for each part with the share of its multiply-accumulates as a bar."""
     parts = findings.parts(network)
     total = sum(part.costs.macs for part in parts)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from dashboards.result import Network, SearchResult, best_first
+from dashboards.result import SearchResult, TrialResult, best_first
 from search_spaces.budget import Budget
 
 
@@ -19,15 +19,15 @@ def selected(result: SearchResult, *, pareto: bool = False, fits: Sequence[Budge
     return replace(result, networks=best_first(unbeaten(networks) if pareto else networks))
 
 
-def keeps(network: Network, budget: Budget) -> bool:
+def keeps(network: TrialResult, budget: Budget) -> bool:
     """Return whether a network is known to keep a budget, also one that the search did not ask for."""
-    if budget.known:
+    if budget.counted:
         return budget.excess(network.costs[budget.resource]) <= 0
     measured_ms = (network.latency_ms or {}).get(str(budget.target))
     return measured_ms is not None and measured_ms <= budget.limit
 
 
-def unbeaten(networks: Iterable[Network]) -> list[Network]:
+def unbeaten(networks: Iterable[TrialResult]) -> list[TrialResult]:
     """Return the whole trainings that fit and that none beats in every respect at once.
 
     Respects are accuracy, MACs, parameters and the latency on each target where all were measured.
@@ -35,11 +35,11 @@ def unbeaten(networks: Iterable[Network]) -> list[Network]:
     whole = [n for n in networks if n.state == "complete" and n.fits and n.accuracy is not None]
     targets = set.intersection(*(set(n.latency_ms or {}) for n in whole)) if whole else set()
 
-    def costs(network: Network) -> tuple[float, ...]:
+    def costs(network: TrialResult) -> tuple[float, ...]:
         latency = network.latency_ms or {}
         return (network.costs["macs"], network.costs["params"], *(latency[t] for t in sorted(targets)))
 
-    kept: list[tuple[float, tuple[float, ...], Network]] = []
+    kept: list[tuple[float, tuple[float, ...], TrialResult]] = []
     for network in sorted(whole, key=lambda n: (-(n.accuracy or 0.0), costs(n))):
         mine = (-(network.accuracy or 0.0), costs(network))
         if not any(_beats((worth, cost), mine) for worth, cost, _ in kept):

@@ -31,7 +31,7 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
+class TrialResult:
     """One network that a search tried.
 
     Attributes:
@@ -102,13 +102,13 @@ class SearchResult:
     sampler: str
     seed: int
     trained: int
-    networks: tuple[Network, ...]
+    networks: tuple[TrialResult, ...]
     overhead: float | None = None
     interrupted: bool = False
     metric: str = "accuracy"
 
     @property
-    def best(self) -> Network | None:
+    def best(self) -> TrialResult | None:
         """The most accurate network that was trained to the end and fits; None if there is none."""
         first = self.networks[0] if self.networks else None
         return first if first is not None and first.state == "complete" and first.fits else None
@@ -118,14 +118,14 @@ class SearchResult:
         return {"version": VERSION, **asdict(self)}
 
 
-def best_first(networks: list[Network]) -> tuple[Network, ...]:
+def best_first(networks: list[TrialResult]) -> tuple[TrialResult, ...]:
     """Return networks in the order in which people want them.
 
     Trained to the end and fitting first; of these, those that a longer training compared before the others;
     then the more accurate first; equal ones with fewer MACs first.
     """
 
-    def rank(network: Network) -> tuple[bool, bool, float, int, int]:
+    def rank(network: TrialResult) -> tuple[bool, bool, float, int, int]:
         delivered, longer = network.state == "complete" and network.fits, network.retrained_accuracy
         accuracy = (network.accuracy or 0.0) if longer is None else longer
         return (not delivered, longer is None, -accuracy, network.costs["macs"], network.trial)
@@ -133,7 +133,7 @@ def best_first(networks: list[Network]) -> tuple[Network, ...]:
     return tuple(sorted(networks, key=rank))
 
 
-def alike(one: Network, other: Network) -> bool:
+def alike(one: TrialResult, other: TrialResult) -> bool:
     """Return whether two accuracies differ by no more than chance explains, 95 %."""
     spread = hypot(one.standard_error or 0.0, other.standard_error or 0.0)
     return abs((one.accuracy or 0.0) - (other.accuracy or 0.0)) <= _SURE * spread

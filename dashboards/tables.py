@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from dashboards.result import Network, SearchResult
+from dashboards.result import SearchResult, TrialResult
 from search_spaces.units import format_accuracy, format_bytes, format_count
 
 _SHOWN = 10
@@ -98,7 +98,7 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | No
     console.print(table)
 
 
-def _row(network: Network) -> list[str]:
+def _row(network: TrialResult) -> list[str]:
     accuracy = "-"
     if network.accuracy is not None:
         accuracy = format_accuracy(network.accuracy, network.standard_error)
@@ -115,7 +115,7 @@ def _row(network: Network) -> list[str]:
     ]
 
 
-def _ending(network: Network) -> str:
+def _ending(network: TrialResult) -> str:
     """Return in words why a network was not delivered, or what a longer training said of it, if so."""
     if not network.epochs and network.state == "pruned":
         return network.reason or "not trained"

@@ -95,7 +95,7 @@ def slots_on(machines: Sequence[Machine], trials: int, gpus_per_trial: float | N
     return _on_gpus(machines, share) if share else _on_cpus(machines, trials, whose)
 
 
-def room_on(machines: Sequence[Machine], trials: int, slots: Slots) -> int:
+def capacity_on(machines: Sequence[Machine], trials: int, slots: Slots) -> int:
     """Return how many trainings machines bear once the slots have been chosen, at least 1.
 
     Args:
@@ -144,7 +144,7 @@ def _of(cores: Sequence[int], threads: int) -> int:
     return sum(n // threads for n in cores)
 
 
-class Room:
+class Capacity:
     """The number of trainings that may run side by side now, and what that adds up to.
 
     Args:

@@ -63,7 +63,7 @@ class Budget:
         return cls(resource=read["count"], limit=float(limit), text=text.strip())
 
     @property
-    def known(self) -> bool:
+    def counted(self) -> bool:
         """Whether a closed form of the architecture decides it, before anything is trained."""
         return self.resource != "latency_ms"
 

@@ -114,7 +114,7 @@ def _tightest(prices: Prices, budgets: Sequence[Budget]) -> list[Budget]:
         return (budget.limit * 4 / budget.bytes_per_element - least) / max(1, most - least)
 
     kinds: dict[str, Budget] = {}
-    for budget in sorted((b for b in budgets if b.known), key=room):
+    for budget in sorted((b for b in budgets if b.counted), key=room):
         kinds.setdefault("params" if budget.resource == "weights" else budget.resource, budget)
     return list(kinds.values())
 

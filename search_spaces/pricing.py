@@ -89,7 +89,11 @@ class Prices:
     def excess(self, codes: Ints, budgets: Iterable[Budget]) -> NDArray[np.float64]:
         """Return by what share each network exceeds each known budget, [n, budgets]; <= 0 fits."""
         columns = [
-            self.of(codes, b.resource) * (b.bytes_per_element / 4) / b.limit - 1.0 for b in budgets if b.known
+            self.of(codes, b.resource) * (b.bytes_per_element / 4) / b.limit - 1.0
+            for b in budgets
+            if b.counted
+            for b in budgets
+            if b.counted
         ]
         return np.stack(columns, axis=1) if columns else np.zeros((len(codes), 0))
 

@@ -60,7 +60,7 @@ def fitting_codes(
         NothingFitsError: if no network fits; says what the smallest needs.
     """
     check_satisfiable(prices, budgets)
-    known = tuple(budget for budget in budgets if budget.known)
+    known = tuple(budget for budget in budgets if budget.counted)
     codes = _kept(prices, uniform_codes(prices.codes, rng, _BATCH), known)
     if len(codes) >= _BATCH * _PLENTY:
         draw = partial(uniform_codes, prices.codes, rng)
@@ -125,7 +125,7 @@ def check_satisfiable(prices: Prices, budgets: Sequence[Budget]) -> None:
         NothingFitsError: says what the smallest network needs.
     """
     for budget in budgets:
-        if not budget.known:
+        if not budget.counted:
             continue
         least, _ = prices.extremes(budget.resource)
         if budget.excess(least) > 0:
@@ -145,7 +145,7 @@ def share_that_fits(
     From uniform draws; where hardly any of them fits, from a count of those that do, so that a share of one
     in a million is told from none.
     """
-    known = tuple(budget for budget in budgets if budget.known)
+    known = tuple(budget for budget in budgets if budget.counted)
     fitting = len(_kept(prices, uniform_codes(prices.codes, rng, draws), known))
     if fitting >= _PLENTY * draws:
         return fitting / draws

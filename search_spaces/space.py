@@ -131,7 +131,7 @@ class SearchSpace:
         Raises:
             NothingFitsError: if no network fits; says what the smallest needs.
         """
-        if not any(budget.known for budget in budgets):
+        if not any(budget.counted for budget in budgets):
             return self.codes.at(uniform_codes(self.codes, rng, 1)[0])
         table = prices(self.codes, num_classes=num_classes, in_channels=in_channels)
         return self.codes.at(fitting_codes(table, rng, 1, budgets)[0])

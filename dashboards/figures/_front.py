@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Final
 from dashboards.figures._style import styled
 from dashboards.findings import Findings, Reference
 from dashboards.palette import ATTENTION, BEST, CONVOLUTION, FAINT, PLAIN
-from dashboards.result import Network
+from dashboards.result import TrialResult
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _MOST: Final = 800  # points of one kind, so that pages with thousands of networks stay quick
-Cost = Callable[[Network], float | None]
+Cost = Callable[[TrialResult], float | None]
 
 
-def front(networks: Sequence[Network], cost: Cost) -> list[Network]:
+def front(networks: Sequence[TrialResult], cost: Cost) -> list[TrialResult]:
     """Return the networks that none beats in both accuracy and cost, cheapest first."""
     priced = [(c, n) for n in networks if (c := cost(n)) is not None and n.accuracy is not None]
-    kept: list[Network] = []
+    kept: list[TrialResult] = []
     for _, network in sorted(priced, key=lambda pair: (pair[0], -(pair[1].accuracy or 0.0))):
         if not kept or (network.accuracy or 0.0) > (kept[-1].accuracy or 0.0):
             kept.append(network)
@@ -69,7 +69,7 @@ def front_figure(
     return styled(figure, title, x=axis, y="validation accuracy", yaxis_tickformat=".1%")
 
 
-def _thinned(networks: Sequence[Network]) -> Sequence[Network]:
+def _thinned(networks: Sequence[TrialResult]) -> Sequence[TrialResult]:
     """Return at most so many of the networks, the most accurate ones and some of all others."""
     if len(networks) <= _MOST:
         return networks
@@ -81,7 +81,7 @@ def _thinned(networks: Sequence[Network]) -> Sequence[Network]:
 def _add(
     figure: "Figure",
     name: str,
-    networks: Sequence[Network],
+    networks: Sequence[TrialResult],
     cost: Cost,
     shown: Callable[[float], str],
     colour: str,

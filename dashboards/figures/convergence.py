@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from dashboards.figures._style import styled
 from dashboards.findings import Baseline, Findings
 from dashboards.palette import BEST, CONVOLUTION, FAINT, PLAIN
-from dashboards.result import Network
+from dashboards.result import TrialResult
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-def best_so_far(networks: Iterable[Network]) -> list[float]:
+def best_so_far(networks: Iterable[TrialResult]) -> list[float]:
     """Return the best accuracy of a fitting whole training after each trained network, by its number."""
     trained = [n for n in networks if n.state in {"complete", "pruned"} and n.epochs]
     counted = [

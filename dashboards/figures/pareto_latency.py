@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.figures._front import front_figure
 from dashboards.findings import Findings
-from dashboards.result import Network
+from dashboards.result import TrialResult
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -18,7 +18,7 @@ def draw(findings: Findings) -> "Figure | None":
         return None
     target = measured.most_common(1)[0][0]
 
-    def latency(network: Network) -> float | None:
+    def latency(network: TrialResult) -> float | None:
         return (network.latency_ms or {}).get(target)
 
     return front_figure(

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from dashboards.findings import Findings
-from dashboards.result import Network
+from dashboards.result import TrialResult
 
 
-def write_csv(networks: Iterable[Network], file: TextIO) -> None:
+def write_csv(networks: Iterable[TrialResult], file: TextIO) -> None:
     """Write one line for each network, best first, under a line of names.
 
     Args:
@@ -32,7 +32,7 @@ def write_csv(networks: Iterable[Network], file: TextIO) -> None:
         table.writerow(_row(network, targets, budgets))
 
 
-def _row(network: Network, targets: list[str], budgets: list[str]) -> list[Any]:
+def _row(network: TrialResult, targets: list[str], budgets: list[str]) -> list[Any]:
     costs = network.costs
     latency, excess = network.latency_ms or {}, network.excess or {}
     return [

@@ -11,7 +11,7 @@ from dashboards.markdown_notes import amount, taken, verdicts
 from dashboards.part_names import part_names, part_words
 from dashboards.picture import picture
 from dashboards.reports._page import facts, page, table
-from dashboards.result import Network, alike
+from dashboards.result import TrialResult, alike
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
@@ -73,7 +73,7 @@ def _nothing_yet(findings: Findings) -> str:
     )
 
 
-def _facts(findings: Findings, best: Network) -> list[tuple[str, str]]:
+def _facts(findings: Findings, best: TrialResult) -> list[tuple[str, str]]:
     return [
         (f"accuracy of #{best.trial} ± standard error, validation", _accuracy(best)),
         ("multiply-accumulates", format_count(best.costs["macs"])),
@@ -85,7 +85,7 @@ def _facts(findings: Findings, best: Network) -> list[tuple[str, str]]:
     ]
 
 
-def _winner(findings: Findings, best: Network) -> Iterator[str]:
+def _winner(findings: Findings, best: TrialResult) -> Iterator[str]:
     parts = findings.parts(best)
     yield f"<h2>The winner, #{best.trial}</h2>"
     yield f'<div class="picture">{picture(Architecture.from_json(best.architecture), parts)}</div>'
@@ -116,7 +116,7 @@ def _winner(findings: Findings, best: Network) -> Iterator[str]:
     yield table(("budget", "takes", ""), rows, numbers=(1,))
 
 
-def _rivals(findings: Findings, best: Network) -> Iterator[str]:
+def _rivals(findings: Findings, best: TrialResult) -> Iterator[str]:
     others = [n for n in findings.result.networks if n.state == "complete" and n.fits][:_RIVALS]
     if len(others) < 2:
         return
@@ -210,7 +210,7 @@ def _recipe(findings: Findings) -> Iterator[str]:
     yield f'<p class="soft">Made {findings.made} with {escape(versions)}. Files: {files}</p>'
 
 
-def _accuracy(network: Network) -> str:
+def _accuracy(network: TrialResult) -> str:
     if network.accuracy is None:
         return "–"
     return format_accuracy(network.accuracy, network.standard_error)

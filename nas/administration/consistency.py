@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from nas.coordination.processes import is_gone
 from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
-from nas.storage.database import connect, told
+from nas.storage.database import connect, storage_errors
 from nas.storage.schema import DriverRow, LeaseRow
 from nas.study import trial_attributes
 from nas.study.naming import trial_folder
@@ -138,7 +138,7 @@ def _leases(study: optuna.Study, trials: list[FrozenTrial], url: str) -> list[tu
     number = study._study_id  # noqa: SLF001 -- Optuna has no public way
     engine = connect(url)
     try:
-        with told(url), Session(engine) as session:
+        with storage_errors(url), Session(engine) as session:
             drivers = session.scalars(select(DriverRow).where(DriverRow.study_id == number)).all()
             leases = session.scalars(select(LeaseRow).where(LeaseRow.study_id == number)).all()
     finally:

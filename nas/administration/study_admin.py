@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from nas.coordination.driver_session import unused
 from nas.files.local_files import LocalFiles
 from nas.files.locating import files_of
-from nas.storage.database import told
+from nas.storage.database import storage_errors
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.naming import checked_name
@@ -80,7 +80,7 @@ def rename(storage: RDBStorage, name: str, new: str) -> None:
         raise StudyError(f"Cannot rename '{name}': '{folder}' is there already. Choose another name.")
     with Store(storage.url):  # our tables are there now
         pass
-    with unused(study), told(storage.url), storage.engine.begin() as connection:
+    with unused(study), storage_errors(storage.url), storage.engine.begin() as connection:
         _write_name(connection, study, new, str(folder) if files.where == str(old) else files.where)
         if folder != old and old.exists():
             old.rename(folder)  # last before the commit: fails as a whole or not at all

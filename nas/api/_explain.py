@@ -12,7 +12,7 @@ from nas.resources import slots_here
 from nas.scaling.family import Scaled, base_of, check_budgets, family, find_with_study
 from nas.scaling.family import write as write_family
 from nas.scaling.rules import RULES
-from nas.scaling.trained_evaluator import by_training
+from nas.scaling.trained_evaluator import training_evaluator
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.study.study import find
 from search_spaces.budget import Budget
@@ -94,7 +94,7 @@ def scale(
     if train:
         splits, device = open_images(data, seed=seed, cache=None), slots_here(1, None).device
         found = replace(found, num_classes=len(splits.classes), in_channels=splits.channels)
-        judge = by_training(
+        judge = training_evaluator(
             found.architecture,
             splits,
             load_recipe(recipe),

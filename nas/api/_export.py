@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nas.exports.study_export import Deliverer, Wish
-from nas.files.trial_artifacts import Attachments
+from nas.exports.study_export import ExportOptions, StudyExporter
+from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.measurement_cache import latest_result
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.storage.store import Store
@@ -62,7 +62,7 @@ def export(
         raise ExportError(
             "Cannot write a front with --trial, --into or --force: expected --pareto, --to and a new folder."
         )
-    wish = Wish(
+    wish = ExportOptions(
         folder=Path(str(to if to is not None else into)),
         name=name,
         classes=classes,
@@ -74,7 +74,7 @@ def export(
     found = find(open_storage(url), chosen)
     with Store(url) as store:
         result = latest_result(found, store)
-        deliverer = Deliverer(
+        deliverer = StudyExporter(
             study=found,
             result=result,
             store=store,
@@ -84,5 +84,5 @@ def export(
         if pareto:
             return deliverer.deliver_front(wish)
         files = deliverer.deliver(delivered(result, trial), wish)
-    Attachments.of(found).deliver(found, files)
+    TrialArtifacts.of(found).deliver(found, files)
     return files

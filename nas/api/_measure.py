@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nas.latency.measurement_cache import Stopwatch
+from nas.latency.measurement_cache import LatencyCache
 from nas.storage.optuna_storage import storage_url
 from nas.storage.store import Store
 from nas.study.network_lookup import find_network
@@ -35,7 +35,7 @@ def measure(
     find_target(on)
     found = find_network(network, url)
     with Store(url) as store, _joined(address):
-        stopwatch = Stopwatch(store, num_classes=found.num_classes, in_channels=found.in_channels)
+        stopwatch = LatencyCache(store, num_classes=found.num_classes, in_channels=found.in_channels)
         return found.name, stopwatch.time(found.architecture, on, again=True).latency
 
 

@@ -11,8 +11,8 @@ from dashboards.network_filters import selected
 from dashboards.reports import REPORTS
 from dashboards.result import SearchResult
 from nas.latency.measurement_cache import latest_result
-from nas.reporting.background_explainer import Explainer, insight
-from nas.reporting.study_findings import Gatherer
+from nas.reporting.background_explainer import BackgroundExplainer, insight
+from nas.reporting.study_findings import FindingsCollector
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.storage.store import Store
 from nas.study.study import find
@@ -73,7 +73,7 @@ def report(
     ending = "" if format == "png" else f".{format}"
     path = expanded(to) if to is not None else Path(f"{found.study_name}{ending}")
     with Store(url) as store:
-        findings = Gatherer(opened, store, insight).of(found)
+        findings = FindingsCollector(opened, store, insight).of(found)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return write(findings, path)
@@ -110,7 +110,7 @@ def dashboard(
     url = storage_url(storage)
     opened = open_storage(url)
     found = find(opened, study)
-    gatherer = Gatherer(get_storage(opened), Store(url), Explainer().latest)
+    gatherer = FindingsCollector(get_storage(opened), Store(url), BackgroundExplainer().latest)
     server = dashboard_server(
         opened,
         host=host,

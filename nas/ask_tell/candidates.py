@@ -10,7 +10,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.bayesopt.space_problem import distribution_of
-from nas.coordination.trial_ownership import Alone, NoTurnError, Sharing
+from nas.coordination.trial_ownership import NoTurnError, SoleDriver, TrialOwnership
 from nas.latency.constraint import LatencyCheck, StoppedError
 from nas.study import trial_attributes
 from search_spaces.architecture import Architecture
@@ -38,7 +38,7 @@ class EnoughError(Exception):
         self.running = running
 
 
-class Proposals:
+class CandidateSource:
     """Asks the study for networks that fit and that no other trial holds.
 
     A trial is handed out once, to the driver that holds it; see `nas.coordination.trial_ownership`. What is
@@ -60,9 +60,9 @@ class Proposals:
         budgets: tuple[Budget, ...],
         check: LatencyCheck | None = None,
         seeds: Sequence[Architecture] = (),
-        sharing: Sharing | None = None,
+        sharing: TrialOwnership | None = None,
     ) -> None:
-        if check is None and not all(budget.known for budget in budgets):
+        if check is None and not all(budget.counted for budget in budgets):
             raise ValueError("a budget on latency needs a check")
         self._check = check
         self._storage = study._storage  # noqa: SLF001 -- Optuna has no public way to write attributes
@@ -74,7 +74,7 @@ class Proposals:
         }
         self.stopped: Callable[[], bool] = lambda: False
         self._seeds = list(seeds)
-        self._sharing: Sharing = Alone() if sharing is None else sharing
+        self._sharing: TrialOwnership = SoleDriver() if sharing is None else sharing
         self._given: set[int] = set()
         self._left: list[FrozenTrial] = []
         with self._turn():
@@ -217,7 +217,7 @@ class Proposals:
         costs = self._prices.costs(codes)[0]
         excess, missed = [], None
         for budget in self._budgets:
-            if budget.known:
+            if budget.counted:
                 excess.append(budget.excess(getattr(costs, budget.resource)))
             else:
                 assert self._check is not None

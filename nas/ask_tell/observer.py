@@ -2,14 +2,14 @@
 
 from typing import Protocol, runtime_checkable
 
-from dashboards.result import Epoch, Network
+from dashboards.result import Epoch, TrialResult
 
 
 @runtime_checkable
-class Watcher(Protocol):
+class SearchObserver(Protocol):
     """Who is told what happens, for example a progress display."""
 
-    def started(self, network: Network, *, resumed: bool) -> None:
+    def started(self, network: TrialResult, *, resumed: bool) -> None:
         """A training began, or goes on after a crash."""
 
     def epoch(self, trial: int, epoch: Epoch) -> None:

@@ -7,7 +7,7 @@ from optuna.trial import FrozenTrial
 MOST: Final = 3  # attempts that end without an epoch more
 
 
-class Attempts:
+class RetryCounter:
     """Of the trainings of one driver.
 
     A training whose process or machine dies goes on from its checkpoint. Whoever gets on is never given

@@ -10,7 +10,7 @@ class CutShortError(UserError):
 
 
 @dataclass(slots=True, kw_only=True)
-class Limits:
+class StoppingCriteria:
     """When a search ends; changed from outside while it runs.
 
     Attributes:

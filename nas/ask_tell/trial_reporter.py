@@ -8,13 +8,13 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from nas.ask_tell.observer import Watcher
+from nas.ask_tell.observer import SearchObserver
 from nas.study import trial_attributes
 
 _log = logging.getLogger(__name__)
 
 
-class Telling:
+class TrialReporter:
     """Of the trainings of one study.
 
     Args:
@@ -23,7 +23,7 @@ class Telling:
         metric: What is raised, one of `trials.training.evaluation.METRICS`.
     """
 
-    def __init__(self, study: optuna.Study, watcher: Watcher, metric: str) -> None:
+    def __init__(self, study: optuna.Study, watcher: SearchObserver, metric: str) -> None:
         self._study, self._watcher, self._metric = study, watcher, metric
         self._storage = study._storage  # noqa: SLF001 -- Optuna has no public way to write without a tell
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Rows
-from nas.bayesopt.prior_mean import Learnt
+from nas.bayesopt.prior_mean import PriorMean
 
 _POOL: Final = 512  # points among which the next one is chosen
 
@@ -25,7 +25,7 @@ def next_start(rng: np.random.Generator, region: Region, taken: Rows, seen: froz
     return pool[[_distances(region, pool, taken).min(axis=1).argmax()]]
 
 
-def vouched_start(rng: np.random.Generator, region: Region, learnt: Learnt, seen: frozenset[bytes]) -> Rows:
+def prior_start(rng: np.random.Generator, region: Region, learnt: PriorMean, seen: frozenset[bytes]) -> Rows:
     """Return the point near the budget, ``[1, d]``, of which an earlier study expects most, or no row.
 
     Near the budget as in `next_start`: what the earlier study tells of far smaller networks is a guess.

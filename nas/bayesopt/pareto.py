@@ -5,7 +5,7 @@ import torch
 from botorch.utils.multi_objective.hypervolume import Hypervolume
 from jaxtyping import Bool, Float
 
-from dashboards.result import Network, SearchResult
+from dashboards.result import SearchResult, TrialResult
 
 
 def front(values: Float[np.ndarray, "n m"]) -> Bool[np.ndarray, " n"]:
@@ -32,7 +32,7 @@ def reference_point(values: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " m"]
     return np.asarray(low - 0.1 * spread)
 
 
-def networks_on_front(result: SearchResult) -> list[Network]:
+def networks_on_front(result: SearchResult) -> list[TrialResult]:
     """Return the fitting networks that no other beats in both accuracy and MACs, most accurate first."""
     found = [n for n in result.networks if n.state == "complete" and n.fits and n.accuracy is not None]
     if not found:

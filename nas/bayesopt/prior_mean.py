@@ -10,7 +10,7 @@ from nas.bayesopt.grid import Rows
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
+class PriorMean:
     """Expectations of an earlier study.
 
     Attributes:

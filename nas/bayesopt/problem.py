@@ -13,7 +13,7 @@ Params: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Earlier:
+class TransferSource:
     """What an earlier study of the same parameters saw, under other constraints or on other images.
 
     Attributes:
@@ -57,4 +57,4 @@ class Problem:
     factors_batch: Callable[[Sequence[Params]], NDArray[np.float64]] | None = None
     canonical: Callable[[Params], dict[str, Any]] | None = None
     draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None
-    earlier: Earlier | None = None
+    earlier: TransferSource | None = None

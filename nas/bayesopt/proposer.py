@@ -13,8 +13,8 @@ from nas.bayesopt.acquisition_optimizer import best_point
 from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
-from nas.bayesopt.prior_mean import Learnt
-from nas.bayesopt.scoring import Beliefs, inputs
+from nas.bayesopt.prior_mean import PriorMean
+from nas.bayesopt.scoring import AcquisitionState, inputs
 from nas.surrogates.factor_gp import FactorGP, Posterior
 from nas.surrogates.factors import Factor
 
@@ -41,10 +41,10 @@ class Proposer:
 
     region: Region
     surrogate: FactorGP
-    learnt: Learnt | None = None
+    learnt: PriorMean | None = None
 
     @classmethod
-    def of(cls, region: Region, seed: int, learnt: Learnt | None = None) -> "Proposer":
+    def of(cls, region: Region, seed: int, learnt: PriorMean | None = None) -> "Proposer":
         """Return the proposer of `region`; `seed` decides which points show typical costs."""
         rng = np.random.default_rng(np.random.SeedSequence([seed]))
         factors = [
@@ -80,7 +80,7 @@ class Proposer:
 
     def _learn(
         self, rng: np.random.Generator, history: History, earlier: Fit
-    ) -> tuple[Beliefs, dict[str, list[float]]]:
+    ) -> tuple[AcquisitionState, dict[str, list[float]]]:
         n = len(history.rows) + len(history.measured_rows)
         due = n <= _ALWAYS_FITTED or n >= 1.1 * earlier.get("n", [0])[0]
         fit: dict[str, list[float]] = {}
@@ -110,7 +110,7 @@ class Proposer:
             told = np.isfinite(column)
             rows = history.measured_rows[told]
             constraints.append(posterior(f"constraint{j}", rows, column[told], None, None))
-        beliefs = Beliefs.of(rng, self.region, history, objectives, constraints)
+        beliefs = AcquisitionState.of(rng, self.region, history, objectives, constraints)
         return beliefs, {**fit, "n": [float(n)]} if due else {}
 
 

@@ -28,7 +28,7 @@ _PENDING: Final = 32  # running points that are fantasised
 
 
 @dataclass(frozen=True)
-class Beliefs:
+class AcquisitionState:
     """Posteriors of objectives and measured constraints, and the points to improve upon.
 
     Attributes:
@@ -57,7 +57,7 @@ class Beliefs:
         history: History,
         objectives: list[Posterior],
         constraints: list[Posterior],
-    ) -> "Beliefs":
+    ) -> "AcquisitionState":
         """Return the beliefs that rest on `history`."""
         observed = history.rows
         if len(objectives) == 1:  # only the best can be improved upon; all need not be predicted

@@ -30,7 +30,7 @@ def problem_of(prices: Prices, budgets: Sequence[Budget], *, seed: int) -> Probl
         seed: Of every generator, at least 0.
     """
     space = prices.codes
-    known = [budget for budget in budgets if budget.known]
+    known = [budget for budget in budgets if budget.counted]
 
     def draw(rng: np.random.Generator, n: int) -> list[dict[str, Any]]:
         return [space.slots(codes) for codes in fitting_codes(prices, rng, n, known)]

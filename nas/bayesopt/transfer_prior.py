@@ -8,8 +8,8 @@ import torch
 
 from nas.bayesopt.feasible_region import Batch, Region
 from nas.bayesopt.grid import Grid
-from nas.bayesopt.prior_mean import Learnt
-from nas.bayesopt.problem import Earlier, Params
+from nas.bayesopt.prior_mean import PriorMean
+from nas.bayesopt.problem import Params, TransferSource
 from nas.bayesopt.proposer import Proposer
 from nas.bayesopt.scoring import inputs
 from nas.surrogates.factor_gp import FactorGP, Inputs
@@ -20,14 +20,14 @@ _LEAST: Final = 5  # networks below which there is nothing to learn
 _STEPS: Final = 40
 
 
-def learnt(
+def transfer_prior_mean(
     grid: Grid,
     constants: Params,
-    earlier: Earlier | None,
+    earlier: TransferSource | None,
     factors: Batch | None,
     canonical: Callable[[Params], dict[str, Any]] | None,
     seed: int,
-) -> Learnt | None:
+) -> PriorMean | None:
     """Return what an earlier study expects, or None where it does not predict its own networks.
 
     Args:
@@ -53,10 +53,10 @@ def learnt(
     finally:
         torch.set_num_threads(before)
     spread = float(earlier.values[earlier.fidelity == earlier.fidelity.max()].std())
-    return Learnt(lambda points: posterior.predict(inputs(region, points)), max(spread, 1e-12))
+    return PriorMean(lambda points: posterior.predict(inputs(region, points)), max(spread, 1e-12))
 
 
-def _skill(surrogate: FactorGP, seen: Inputs, earlier: Earlier) -> float:
+def _skill(surrogate: FactorGP, seen: Inputs, earlier: TransferSource) -> float:
     """Return the share of the variance at each fidelity that is predicted of networks left out."""
     names, fold = np.unique(earlier.networks, return_inverse=True)
     fold = fold % min(_FOLDS, len(names))

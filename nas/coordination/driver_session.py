@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from nas.coordination.leases import BEAT_S, Leases, living_driver, this_driver
 from nas.coordination.study_lock import in_use, only_driver
-from nas.coordination.trial_ownership import Alone, Sharing
+from nas.coordination.trial_ownership import SoleDriver, TrialOwnership
 from nas.files.locating import files_of
 from nas.storage.store import Store
 from nas.study.study import url_of
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def joined(url: str, study: optuna.Study, folder: Path) -> Iterator[Sharing]:
+def driver_session(url: str, study: optuna.Study, folder: Path) -> Iterator[TrialOwnership]:
     """Be a driver of a study while the block runs, and know who trains what.
 
     In SQLite a study has one driver. In PostgreSQL any number share it, and keep alive while the block runs.
@@ -39,7 +39,7 @@ def joined(url: str, study: optuna.Study, folder: Path) -> Iterator[Sharing]:
     with ExitStack() as stack:
         stack.enter_context(only_driver(folder, study.study_name, shared=shared))
         if not shared:
-            yield Alone()
+            yield SoleDriver()
             return
         number = study._study_id  # noqa: SLF001 -- Optuna has no public way
         leases = stack.enter_context(Leases(url, number, this_driver(socket.gethostname())))

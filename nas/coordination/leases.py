@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from nas.coordination.processes import is_gone, this_process
 from nas.coordination.trial_ownership import NoTurnError
-from nas.storage.database import connect, told
+from nas.storage.database import connect, storage_errors
 from nas.storage.schema import DriverRow, LeaseRow
 from search_spaces.errors import StorageError
 
@@ -97,7 +97,7 @@ def living_driver(url: str, study_id: int, *, sleep: Callable[[float], None] = t
 
 
 def _drivers(engine: Engine, url: str, study_id: int) -> list[DriverRow]:
-    with told(url), Session(engine) as session:
+    with storage_errors(url), Session(engine) as session:
         return list(session.scalars(select(DriverRow).where(DriverRow.study_id == study_id)))
 
 
@@ -181,7 +181,7 @@ class Leases:
         Raises:
             NoTurnError: if it was given up.
         """
-        with told(self._url), self._engine.connect() as connection:
+        with storage_errors(self._url), self._engine.connect() as connection:
             wanted = text("SELECT pg_try_advisory_xact_lock(:key, :study)")
             while not connection.execute(wanted, {"key": _TURN_KEY, "study": self._study}).scalar():
                 connection.rollback()
@@ -243,7 +243,7 @@ class Leases:
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        with told(self._url), Session(self._engine) as session, session.begin():
+        with storage_errors(self._url), Session(self._engine) as session, session.begin():
             yield session
 
 

@@ -10,7 +10,7 @@ class NoTurnError(Exception):
 
 
 @runtime_checkable
-class Sharing(Protocol):
+class TrialOwnership(Protocol):
     """What a driver asks before it begins, goes on with or writes into a trial."""
 
     def turn(self, given_up: Callable[[], bool]) -> AbstractContextManager[frozenset[int]]:
@@ -30,7 +30,7 @@ class Sharing(Protocol):
         """Return whether a trial that was taken is still ours."""
 
 
-class Alone:
+class SoleDriver:
     """A study that only this driver searches, because it holds the study's lock."""
 
     @contextmanager

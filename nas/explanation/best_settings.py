@@ -19,7 +19,7 @@ from nas.bayesopt.grid import Rows
 from nas.bayesopt.scoring import inputs
 from nas.explanation.draws import draws
 from nas.explanation.evidence import Evidence, Floats
-from nas.explanation.factor_levels import Lever
+from nas.explanation.factor_levels import FactorSetting
 from nas.surrogates.factor_gp import Posterior
 from search_spaces.budget import Budget
 
@@ -37,7 +37,7 @@ def best_settings(
     evidence: Evidence,
     posterior: Posterior,
     budgets: Sequence[Budget],
-    levers: Sequence[Lever],
+    levers: Sequence[FactorSetting],
     rng: np.random.Generator,
 ) -> list[Rule]:
     """Return the rule for each lever within the budgets, together.
@@ -95,7 +95,7 @@ def _beyond_the_evidence(evidence: Evidence, rows: Rows) -> str | None:
 
 def _rule(
     budget: str,
-    lever: Lever,
+    lever: FactorSetting,
     rows: Rows,
     expected: int,
     values: Floats,
@@ -146,7 +146,7 @@ def _gains(having: NDArray[np.bool_], values: Floats) -> Floats:
 
 
 def _doubt(
-    lever: Lever, here: int, shares: Floats, spread: float | None, trained: int, *, numeric: bool
+    lever: FactorSetting, here: int, shares: Floats, spread: float | None, trained: int, *, numeric: bool
 ) -> str | None:
     """Return why the data do not support the value at a level, in words; None where they do."""
     if trained < _FEW and spread is None:

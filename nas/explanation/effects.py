@@ -18,7 +18,7 @@ from nas.bayesopt.grid import Rows
 from nas.bayesopt.scoring import inputs
 from nas.explanation.draws import draws
 from nas.explanation.evidence import Evidence, Floats
-from nas.explanation.factor_levels import Lever, kind_of, place_of
+from nas.explanation.factor_levels import FactorSetting, kind_of, place_of
 from nas.surrogates.factor_gp import Posterior
 
 _ALONE: Final = 64  # networks over which a main effect is a mean
@@ -71,7 +71,7 @@ class Effects:
         self.variance: Final = max(float(spread), 1e-18)
         """Expected variance of the true accuracy over the networks."""
 
-    def alone(self, lever: Lever) -> Effect:
+    def alone(self, lever: FactorSetting) -> Effect:
         """Return the main effect of a lever."""
         means = self._joint(lever.set(self._base[:_ALONE]))
         centred = means.projected(_centring(lever.weights))
@@ -85,7 +85,7 @@ class Effects:
             share=self._share(centred, lever.weights),
         )
 
-    def joint(self, first: Lever, second: Lever, *, shared: bool = True) -> JointEffect:
+    def joint(self, first: FactorSetting, second: FactorSetting, *, shared: bool = True) -> JointEffect:
         """Return what two levers do together.
 
         Args:
@@ -110,7 +110,9 @@ class Effects:
             share=self._share(beyond, weights) if shared else None,
         )
 
-    def interacting(self, pairs: list[tuple[Lever, Lever]], most: int) -> list[tuple[Lever, Lever]]:
+    def interacting(
+        self, pairs: list[tuple[FactorSetting, FactorSetting]], most: int
+    ) -> list[tuple[FactorSetting, FactorSetting]]:
         """Return the pairs that may add most.
 
         A pair adds no more than either of its factors does beyond its main effect, in whatever company:
@@ -152,7 +154,7 @@ class Effects:
         low, high = np.quantile(drawn, [0.025, 0.975])
         return Share(mean=float(drawn.mean()), low=float(low), high=float(high))
 
-    def _trained(self, lever: Lever) -> list[int]:
+    def _trained(self, lever: FactorSetting) -> list[int]:
         rows = self._evidence.rows[self._evidence.last]
         counts: list[int] = np.bincount(lever.nearest(rows), minlength=len(lever.levels)).tolist()
         return counts

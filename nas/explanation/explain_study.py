@@ -15,7 +15,7 @@ from dashboards.figures import factor_effects, joint_effects
 from nas.explanation.best_settings import best_settings
 from nas.explanation.effects import Effects, by_place
 from nas.explanation.evidence import Evidence, of_study
-from nas.explanation.factor_levels import independent, kinds, levers, together
+from nas.explanation.factor_levels import factor_settings, independent, kinds, together
 from nas.explanation.model_comparison import compared
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
@@ -86,7 +86,7 @@ def _explained(
     posterior = evidence.fitted()
     base = independent(rng, evidence.region, _BASE)
     effects = Effects(evidence, posterior, base, rng)
-    all_levers = levers(evidence.region, base, _LEVELS)
+    all_levers = factor_settings(evidence.region, base, _LEVELS)
     alone = sorted((effects.alone(lever) for lever in all_levers), key=lambda e: -e.share.mean)
     order = {effect.factor: i for i, effect in enumerate(alone)}
     ranked = sorted(all_levers, key=lambda lever: order[lever.name])
@@ -108,7 +108,7 @@ def _explained(
 
 def _pairs(evidence: Evidence, effects: Effects, base: np.ndarray) -> list[JointEffect]:
     """Return the pairs of global factors and those other pairs that may add most, the strongest first."""
-    coarse = levers(evidence.region, base, _PAIR_LEVELS)
+    coarse = factor_settings(evidence.region, base, _PAIR_LEVELS)
     every = list(itertools.combinations(coarse, 2))
     in_stages = {lever.name for members in kinds(evidence.region, base, 1).values() for lever in members}
     shared = [pair for pair in every if not {lever.name for lever in pair} & in_stages]

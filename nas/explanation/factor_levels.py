@@ -14,7 +14,7 @@ _DRAWN: Final = 1024  # networks that fit, from which each factor is drawn by it
 
 
 @dataclass(frozen=True, eq=False)
-class Lever:
+class FactorSetting:
     """What is set.
 
     Attributes:
@@ -49,7 +49,7 @@ def independent(rng: np.random.Generator, region: Region, n: int) -> Rows:
     return np.stack([rng.choice(column, n) for column in fitting.T], axis=1)
 
 
-def levers(region: Region, drawn: Rows, most: int) -> list[Lever]:
+def factor_settings(region: Region, drawn: Rows, most: int) -> list[FactorSetting]:
     """Return a lever for every parameter, with at most so many levels.
 
     Args:
@@ -60,7 +60,7 @@ def levers(region: Region, drawn: Rows, most: int) -> list[Lever]:
     return [_lever(column.name, (j,), column, drawn, most) for j, column in enumerate(region.grid.columns)]
 
 
-def kinds(region: Region, drawn: Rows, most: int) -> dict[str, list[Lever]]:
+def kinds(region: Region, drawn: Rows, most: int) -> dict[str, list[FactorSetting]]:
     """Return the levers of each kind of choice that several stages have, names before numbers.
 
     ``stage1.kernel`` and ``stage2.kernel`` are of the kind ``kernel``.
@@ -77,12 +77,12 @@ def kinds(region: Region, drawn: Rows, most: int) -> dict[str, list[Lever]]:
     }
 
 
-def together(kind: str, members: list[Lever]) -> Lever:
+def together(kind: str, members: list[FactorSetting]) -> FactorSetting:
     """Return the lever that sets one kind of choice in every stage at once."""
     first = members[0]
     weights = np.mean([lever.weights for lever in members], axis=0)
     columns = tuple(column for lever in members for column in lever.columns)
-    return Lever(kind, columns, first.levels, first.values, weights)
+    return FactorSetting(kind, columns, first.levels, first.values, weights)
 
 
 def kind_of(name: str) -> str:
@@ -95,7 +95,7 @@ def place_of(name: str) -> str:
     return re.sub(r"\d+", "", name.partition(".")[0]) or "place"
 
 
-def _lever(name: str, columns: tuple[int, ...], column: Column, drawn: Rows, most: int) -> Lever:
+def _lever(name: str, columns: tuple[int, ...], column: Column, drawn: Rows, most: int) -> FactorSetting:
     if column.levels == 0:
         levels = np.linspace(0.0, 1.0, most)
     elif column.ordered and column.levels > most:
@@ -108,4 +108,4 @@ def _lever(name: str, columns: tuple[int, ...], column: Column, drawn: Rows, mos
         levels, values = levels[order], [values[i] for i in order]
     nearest = np.abs(drawn[:, columns[0], None] - levels).argmin(axis=1)
     weights = np.bincount(nearest, minlength=len(levels)).astype(np.float64)
-    return Lever(name, columns, levels, tuple(values), weights / weights.sum())
+    return FactorSetting(name, columns, levels, tuple(values), weights / weights.sum())

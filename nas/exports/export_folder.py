@@ -9,9 +9,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from nas.exports.formats import EXPORTERS, Delivery
+from nas.exports.exported_network import ExportedNetwork
+from nas.exports.formats import EXPORTERS
 from nas.exports.module_names import check_name
-from nas.exports.staging import check_folder, placed
+from nas.exports.staging import check_folder, staged_folder
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ExportError
 from search_spaces.paths import expanded
@@ -30,7 +31,7 @@ def export_network(
     classes: Sequence[str] = (),
     provenance: Mapping[str, str] | None = None,
     sha256: str | None = None,
-    rivals: Sequence[Mapping[str, str]] = (),
+    front_networks: Sequence[Mapping[str, str]] = (),
     recipe: Mapping[str, Any] | None = None,
     deploy: bool = False,
     calibration: Tensor | None = None,
@@ -56,7 +57,7 @@ def export_network(
         classes: What the scores stand for, in order.
         provenance: Where it comes from, by topic, for example budget, study, version, command.
         sha256: What the weights file must hash to, hexadecimal.
-        rivals: Other networks of its front, each by topic, for the card.
+        front_networks: Other networks of its front, each by topic, for the card.
         recipe: How it was trained, a `trials.training.recipe.Recipe` by field name; `training_script` needs
             it.
         deploy: Whether to deliver the form for inference only.
@@ -76,7 +77,7 @@ def export_network(
     chosen = forms or _usual(into=into, scripted=recipe is not None)
     exporters = [EXPORTERS[form] for form in chosen]
     files = check_target(folder, name, chosen, into=into, force=force)
-    delivery = Delivery(
+    delivery = ExportedNetwork(
         name=name,
         architecture=architecture,
         weights=weights if isinstance(weights, Mapping) else read_weights(weights, sha256),
@@ -86,13 +87,13 @@ def export_network(
         std=tuple(std),
         classes=tuple(classes),
         provenance=dict(provenance or {}),
-        rivals=tuple(rivals),
+        front_networks=tuple(front_networks),
         recipe=recipe,
         deploy=deploy,
         calibration=calibration,
         held_out=held_out,
     )
-    with placed(folder) as stage:
+    with staged_folder(folder) as stage:
         for exporter in exporters:
             exporter.write(delivery, stage)
     for file in _stale(name, files):

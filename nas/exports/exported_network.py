@@ -17,7 +17,7 @@ from search_spaces.errors import ExportError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Delivery:
+class ExportedNetwork:
     """One trained network, and what its files say about it.
 
     Attributes:
@@ -30,7 +30,7 @@ class Delivery:
         mean: Of each channel, subtracted from pixels in [0, 1].
         std: Of each channel, what they are divided by afterwards.
         provenance: Where it comes from, by topic, for example budget, study, version, command.
-        rivals: Other networks of its front, each by topic, for example network, accuracy, MACs.
+        front_networks: Other networks of its front, each by topic, for example network, accuracy, MACs.
         recipe: How it was trained, a `trials.training.recipe.Recipe` by field name; None if unknown.
         deploy: Whether the weights are delivered in the form for inference only.
         calibration: Some training images after preprocessing, [n, c, r, r], that int8 is fitted to.
@@ -47,7 +47,7 @@ class Delivery:
     std: tuple[float, ...]
     classes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
-    rivals: tuple[Mapping[str, str], ...] = ()
+    front_networks: tuple[Mapping[str, str], ...] = ()
     recipe: Mapping[str, Any] | None = None
     deploy: bool = False
     calibration: Tensor | None = None

@@ -38,7 +38,7 @@ def budgets_then(
     costs = count(architecture, num_classes=num_classes, in_channels=in_channels, deploy=True)
     told = []
     for budget in map(Budget.parse, budgets):
-        if not budget.known:
+        if not budget.counted:
             told.append(f"{budget} was measured with another head: time the new folder with nas measure")
             continue
         excess = budget.excess(float(getattr(costs, budget.resource)))

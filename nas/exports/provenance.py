@@ -8,7 +8,7 @@ from typing import Any, Final
 import optuna
 import torch
 
-from dashboards.result import Network, SearchResult
+from dashboards.result import SearchResult, TrialResult
 from nas.bayesopt.pareto import networks_on_front
 from nas.study.reproduce_command import command
 from nas.study.retrained import Retrained, latest
@@ -27,7 +27,7 @@ _CONDITIONS: Final = ("device", "runtime", "version", "threads", "dtype", "batch
 def provenance(
     study: optuna.Study,
     result: SearchResult,
-    network: Network,
+    network: TrialResult,
     *,
     tested: Mapping[str, Any],
     latencies: Mapping[str, Latency],
@@ -62,7 +62,7 @@ def provenance(
 
 
 def test_accuracy(
-    study: optuna.Study, network: Network, weights: Path, splits: Splits | None
+    study: optuna.Study, network: TrialResult, weights: Path, splits: Splits | None
 ) -> dict[str, Any] | None:
     """Return the accuracy on the test images and its standard error; they are looked at once a network.
 
@@ -90,12 +90,12 @@ def test_accuracy(
     return known
 
 
-def rivals(result: SearchResult, network: Network) -> list[dict[str, str]]:
+def front_networks(result: SearchResult, network: TrialResult) -> list[dict[str, str]]:
     """Return the other networks that none beats in accuracy and MACs, for the card."""
-    return [_rival(other) for other in networks_on_front(result) if other.trial != network.trial]
+    return [_front_row(other) for other in networks_on_front(result) if other.trial != network.trial]
 
 
-def _rival(network: Network) -> dict[str, str]:
+def _front_row(network: TrialResult) -> dict[str, str]:
     told = {
         "network": f"#{network.trial}",
         "validation accuracy": _accuracy(network),
@@ -114,7 +114,7 @@ def _retraining(retrained: Retrained, searched_with: str) -> str:
     return f"{retrained.recipe['name']}, {retrained.recipe['epochs']} epochs {begun} on {learnt}"
 
 
-def _accuracy(network: Network) -> str:
+def _accuracy(network: TrialResult) -> str:
     if network.accuracy is None:
         return "unknown"
     return format_accuracy(network.accuracy, network.standard_error)

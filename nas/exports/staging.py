@@ -43,7 +43,7 @@ def check_folder(folder: Path, files: Sequence[str], *, into: bool, force: bool)
 
 
 @contextmanager
-def placed(folder: Path) -> Iterator[Path]:
+def staged_folder(folder: Path) -> Iterator[Path]:
     """Yield a new folder whose files are moved into `folder` at the end, if nothing fails.
 
     Raises:

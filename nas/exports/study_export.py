@@ -12,12 +12,12 @@ import optuna
 import torch
 from torch import Tensor
 
-from dashboards.result import Network, SearchResult
+from dashboards.result import SearchResult, TrialResult
 from nas.bayesopt.pareto import networks_on_front
 from nas.exports.export_folder import check_target, export_network, read_weights
 from nas.exports.new_head import budgets_then, with_new_head
-from nas.exports.provenance import provenance, rivals, test_accuracy
-from nas.exports.staging import check_folder, placed
+from nas.exports.provenance import front_networks, provenance, test_accuracy
+from nas.exports.staging import check_folder, staged_folder
 from nas.files.locating import files_of
 from nas.files.study_images import images_for
 from nas.storage.records import Export
@@ -35,7 +35,7 @@ _CALIBRATION: Final = 64  # training images that int8 is fitted to and ONNX is c
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ExportOptions:
     """How networks are to be handed over.
 
     Attributes:
@@ -71,7 +71,7 @@ class Wish:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deliverer:
+class StudyExporter:
     """Writes networks of one study into folders, and keeps in the store that it did.
 
     Attributes:
@@ -88,7 +88,7 @@ class Deliverer:
     now: Callable[[], datetime]
     told: Callable[[str], None]
 
-    def deliver(self, network: Network, wish: Wish) -> tuple[Path, ...]:
+    def deliver(self, network: TrialResult, wish: ExportOptions) -> tuple[Path, ...]:
         """Write a network into a folder, and return the files.
 
         Raises:
@@ -99,7 +99,7 @@ class Deliverer:
         self._keep(network, wish)
         return files
 
-    def deliver_front(self, wish: Wish) -> tuple[Path, ...]:
+    def deliver_front(self, wish: ExportOptions) -> tuple[Path, ...]:
         """Write every network that none beats in accuracy and MACs, a folder each, all or none.
 
         Raises:
@@ -116,7 +116,7 @@ class Deliverer:
         names = [f"{wish.called}_{network.trial}" for network in networks]
         check_folder(folder, names, into=False, force=False)
         written: list[Path] = []
-        with placed(folder) as stage:
+        with staged_folder(folder) as stage:
             for network, name in zip(networks, names, strict=True):
                 self._write(network, replace(wish, folder=stage / name, name=name))
                 written += sorted((stage / name).iterdir())
@@ -124,7 +124,7 @@ class Deliverer:
             self._keep(network, replace(wish, folder=folder / name, name=name))
         return tuple(folder / path.relative_to(stage) for path in written)
 
-    def _write(self, network: Network, wish: Wish) -> tuple[Path, ...]:
+    def _write(self, network: TrialResult, wish: ExportOptions) -> tuple[Path, ...]:
         check_target(wish.folder, wish.called, wish.forms, into=wish.into, force=wish.force)
         images, retrained = images_of(self.study), latest(self.study, network.trial)
         architecture = Architecture.from_json(network.architecture)
@@ -148,7 +148,7 @@ class Deliverer:
             mean=images["mean"],
             std=images["std"],
             provenance=facts,
-            rivals=rivals(self.result, network),
+            front_networks=front_networks(self.result, network),
             recipe=settings_of(self.study).recipe if retrained is None else retrained.recipe,
             deploy=wish.deploy,
             calibration=None if splits is None else _prepared(splits.train, splits, architecture)[0],
@@ -161,7 +161,7 @@ class Deliverer:
         )
 
     @contextmanager
-    def _weights(self, network: Network) -> Iterator[Path]:
+    def _weights(self, network: TrialResult) -> Iterator[Path]:
         """Return the weights on this machine for as long as the block runs."""
         study, files = self.study.study_name, files_of(self.study)
         name = weights_of(self.study, network.trial)
@@ -176,7 +176,7 @@ class Deliverer:
                 ) from error
             yield weights
 
-    def _images(self, network: Network, weights: Path, *, needed: bool) -> Splits | None:
+    def _images(self, network: TrialResult, weights: Path, *, needed: bool) -> Splits | None:
         """Return the images of the study; None if they are gone and nothing is left to be measured."""
         try:
             return images_for(self.study)
@@ -186,7 +186,7 @@ class Deliverer:
             self.told(f"{error} The written files are compared on random images alone.")
             return None
 
-    def _facts(self, network: Network, weights: Path, splits: Splits | None) -> dict[str, str]:
+    def _facts(self, network: TrialResult, weights: Path, splits: Splits | None) -> dict[str, str]:
         images = images_of(self.study)
         tested = test_accuracy(self.study, network, weights, splits)
         assert tested is not None  # with the images it is measured, and without them it was
@@ -197,7 +197,7 @@ class Deliverer:
         )
         return provenance(self.study, self.result, network, tested=tested, latencies=latencies)
 
-    def _other_classes(self, wish: Wish) -> int | None:
+    def _other_classes(self, wish: ExportOptions) -> int | None:
         """Return for how many classes a new head is wanted, None if the trained one is."""
         trained = len(images_of(self.study)["classes"])
         if wish.classes is not None and wish.classes < 1:
@@ -220,7 +220,7 @@ class Deliverer:
             f"{'; '.join(budgets)}"
         )
 
-    def _keep(self, network: Network, wish: Wish) -> None:
+    def _keep(self, network: TrialResult, wish: ExportOptions) -> None:
         export = Export(
             architecture=Architecture.from_json(network.architecture),
             study=self.study.study_name,

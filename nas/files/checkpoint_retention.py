@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 _ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
-class Checkpoints:
+class CheckpointRetention:
     """The checkpoints and weights of one study.
 
     What a training that runs needs stays. Of a network that was trained to the end its weights are kept, of
@@ -56,7 +56,7 @@ class Checkpoints:
             for trial in (t for t in contenders if t.number not in kept & before):  # those are cleared
                 self._try_to_clear(trial, kept=trial.number in kept, there=there)
         except FilesError as error:
-            _log.warning("Checkpoints that are not needed may be left: %s", error)
+            _log.warning("CheckpointRetention that are not needed may be left: %s", error)
 
     def _try_to_clear(self, trial: FrozenTrial, *, kept: bool, there: dict[str, int] | None) -> None:
         try:

@@ -40,7 +40,7 @@ def artifacts_at(folder: str) -> ArtifactPlace:
     return RemoteArtifacts(folder) if is_url(folder) else LocalFiles(Path(folder)).artifacts()
 
 
-def usable_place(text: str) -> str:
+def usable_location(text: str) -> str:
     """Return where the files of all studies can be kept: the path of a folder that is there, or a URL.
 
     Raises:

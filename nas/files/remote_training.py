@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from nas.files.local_paths import image_cache
 from nas.files.remote_folder import RemoteFolder
 from nas.files.urls import is_url
-from nas.storage.retry import Patience
+from nas.storage.retry import Retry
 from trials.training.attempt_fence import ATTEMPT, check_attempt
 from trials.training.checksum import CHECKSUM
 from trials.training.epoch_result import EpochResult
@@ -55,7 +55,7 @@ class _Kept:
 
     def __init__(self, url: str, scratch: Path, attempt: str | None) -> None:
         self._remote, self._scratch, self._attempt = RemoteFolder(url), scratch, attempt
-        self._patient = Patience(lambda _: None, lambda: False)  # it logs what it does
+        self._patient = Retry(lambda _: None, lambda: False)  # it logs what it does
         self._put: dict[str, tuple[int, int]] = {}
 
     def bring(self) -> None:

@@ -24,7 +24,7 @@ _OPTUNAS: Final = "artifacts:"  # and the id: the attribute in which Optuna keep
 _UNKNOWN: Final = "application/octet-stream"
 
 
-class Attachments:
+class TrialArtifacts:
     """The artifacts of one study.
 
     Args:
@@ -40,7 +40,7 @@ class Attachments:
         self._classes, self._channels = num_classes, in_channels
 
     @classmethod
-    def of(cls, study: optuna.Study) -> "Attachments":
+    def of(cls, study: optuna.Study) -> "TrialArtifacts":
         """Return the artifacts of a study that nas search began."""
         images = images_of(study)
         return cls(files_of(study), num_classes=len(images["classes"]), in_channels=images["channels"])

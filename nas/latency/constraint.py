@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from nas.latency.measurement_cache import UNKNOWN_EXCESS, Found, Stopwatch
+from nas.latency.measurement_cache import UNKNOWN_EXCESS, Found, LatencyCache
 from nas.study.trial_attributes import LatencyNotes
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
@@ -37,7 +37,7 @@ class LatencyCheck:
 
     def __init__(
         self,
-        stopwatch: Stopwatch,
+        stopwatch: LatencyCache,
         say: Callable[[str], None],
         *,
         patience_s: float = PATIENCE_S,

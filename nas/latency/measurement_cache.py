@@ -8,7 +8,7 @@ from typing import Final
 import optuna
 
 from dashboards.result import SearchResult, best_first
-from nas.latency.predictor import Foresight
+from nas.latency.predictor import LatencyPredictor
 from nas.storage.records import Measurement
 from nas.storage.store import Store
 from nas.study.results import result_of
@@ -47,7 +47,7 @@ class Found:
         return excess if self.latency.stable else max(excess, UNKNOWN_EXCESS)
 
 
-class Stopwatch:
+class LatencyCache:
     """Times networks on targets and keeps every figure for all studies of a storage.
 
     Args:
@@ -69,7 +69,7 @@ class Stopwatch:
         self._classes, self._channels = num_classes, in_channels
         self._now = now
         self._settings: dict[str, dict[str, Condition]] = {}
-        self._foresight = Foresight(store)
+        self._foresight = LatencyPredictor(store)
 
     def setting(self, target: str) -> dict[str, Condition]:
         """Return the conditions that comparable figures of a target share; asks the target once.
@@ -174,7 +174,7 @@ def with_latencies(result: SearchResult, store: Store, *, num_classes: int, in_c
         num_classes: Class scores of its networks.
         in_channels: Channels of their images.
     """
-    limits = [b for b in map(Budget.parse, result.budgets) if not b.known]
+    limits = [b for b in map(Budget.parse, result.budgets) if not b.counted]
     spreads: dict[str, float] = {}
     networks = []
     known = store.newest(num_classes=num_classes, in_channels=in_channels)

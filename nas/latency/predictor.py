@@ -20,7 +20,7 @@ _MOST_OF_SOURCE: Final = 300  # more of them cost time and say little
 _REFIT_AFTER: Final = 5  # further measurements
 
 
-class Foresight:
+class LatencyPredictor:
     """Latency models of every target of a storage, learnt when they are asked for.
 
     Args:

@@ -13,9 +13,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dashboards.result import Epoch, Network, SearchResult
-from nas.orchestration.search_plan import Plan
-from nas.resources import Room
+from dashboards.result import Epoch, SearchResult, TrialResult
+from nas.orchestration.search_plan import SearchPlan
+from nas.resources import Capacity
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 _FULL_RESOURCES = {"peak": format_bytes, "weights": format_bytes}
@@ -26,7 +26,7 @@ _KNOWN_ENOUGH = 3  # trained networks after which their own times tell the time 
 
 @dataclass(slots=True)
 class _Running:
-    network: Network
+    network: TrialResult
     epochs: tuple[Epoch, ...]
     began_s: float
 
@@ -36,7 +36,7 @@ class _Running:
         return sum(epoch.seconds for epoch in self.epochs)
 
 
-class Progress:
+class ConsoleProgress:
     """Tells what a search is about to do and what it does; everything goes to standard error.
 
     Counts are of the whole search, over all its starts.
@@ -73,7 +73,7 @@ class Progress:
         self._ends_s: float | None = None  # when time is up
         self._forecast_s: float | None = None
         self._began_s = clock()
-        self.room = Room(1, clock)
+        self.room = Capacity(1, clock)
 
     def resume(self, result: SearchResult) -> None:
         """Take up the counts of a search where its last start left them."""
@@ -86,7 +86,7 @@ class Progress:
         if best is not None and best.accuracy is not None:
             self._best = (best.accuracy, best.trial)
 
-    def plan(self, plan: Plan, done: int, left_running: int) -> None:
+    def plan(self, plan: SearchPlan, done: int, left_running: int) -> None:
         """Say what fits, what will be trained and how long it will take.
 
         Args:
@@ -134,7 +134,7 @@ class Progress:
         """Show one line that stays."""
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    def started(self, network: Network, *, resumed: bool) -> None:
+    def started(self, network: TrialResult, *, resumed: bool) -> None:
         """Note that a training began, or goes on after a crash."""
         with self._lock:
             now_s = self._clock()
@@ -168,7 +168,7 @@ class Progress:
         cells = f"#{trial:<3} {told:<25} {_accuracy(last):>14} {macs:>6} MACs {_latency(running.network):>9}"
         self.say(f"{cells}  {self._left()}{'  ' + reason if reason else ''}")
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ConsoleProgress":
         self._began_s = self._clock()
         if self._console.is_terminal and not self._console.quiet:
             self._live = Live(get_renderable=self._render, console=self._console, transient=True)
@@ -249,14 +249,14 @@ def _accuracy(epoch: Epoch | None) -> str:
     return format_accuracy(epoch.accuracy, epoch.standard_error)
 
 
-def _latency(network: Network) -> str:
+def _latency(network: TrialResult) -> str:
     """Return the latencies of a network, nothing where none was measured."""
     return ", ".join(f"{ms:.3g} ms" for ms in (network.latency_ms or {}).values())
 
 
-def _ranges(plan: Plan) -> str:
+def _ranges(plan: SearchPlan) -> str:
     """Return the smallest and largest network in each budgeted resource, in words."""
-    resources = dict.fromkeys(["macs", *(b.resource for b in plan.budgets if b.known)])
+    resources = dict.fromkeys(["macs", *(b.resource for b in plan.budgets if b.counted)])
     told = []
     for resource in resources:
         low, high = plan.prices.extremes(resource)

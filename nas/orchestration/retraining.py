@@ -11,7 +11,7 @@ from typing import Any, Final
 import optuna
 import torch
 
-from dashboards.result import Network, SearchResult
+from dashboards.result import SearchResult, TrialResult
 from nas.coordination.driver_session import unused
 from nas.files.locating import files_of
 from nas.files.remote_training import run_kept
@@ -56,7 +56,7 @@ class RetrainResult:
         return {"version": VERSION, **asdict(self)}
 
 
-def chosen(result: SearchResult, *, trial: int | None, top: int) -> tuple[Network, ...]:
+def chosen(result: SearchResult, *, trial: int | None, top: int) -> tuple[TrialResult, ...]:
     """Return the networks that are to be trained again, best first.
 
     Raises:
@@ -81,7 +81,7 @@ def chosen(result: SearchResult, *, trial: int | None, top: int) -> tuple[Networ
 
 def retrain(
     study: optuna.Study,
-    networks: Sequence[Network],
+    networks: Sequence[TrialResult],
     recipe: Recipe,
     *,
     from_weights: bool,
@@ -135,7 +135,7 @@ class _Work:
         self._files = files_of(study)
         self._splits = images_for(study)
 
-    def compared(self, networks: Sequence[Network]) -> tuple[Retrained, ...]:
+    def compared(self, networks: Sequence[TrialResult]) -> tuple[Retrained, ...]:
         """Return the networks after learning from the training images, best first.
 
         Raises:
@@ -152,7 +152,7 @@ class _Work:
             raise failed
         return tuple(sorted(found, key=lambda one: (-(one.accuracy or 0.0), one.trial)))
 
-    def kept(self, network: Network) -> Retrained:
+    def kept(self, network: TrialResult) -> Retrained:
         """Return a network after learning from all but the test images, which it is then tested on."""
         known, name = final(self._study, network.trial), f"{self._place(network, joined=True)}/{WEIGHTS}"
         if known is not None and known.weights == name and self._files.exists(name):
@@ -171,7 +171,7 @@ class _Work:
         self._told(f"#{network.trial} reads {read} of the test images")
         return found
 
-    def _ranked(self, network: Network) -> Retrained:
+    def _ranked(self, network: TrialResult) -> Retrained:
         known = ranked(self._study).get(network.trial)
         weights = f"{self._place(network, joined=False)}/{WEIGHTS}"
         if known is not None and known.weights == weights and self._files.exists(weights):
@@ -179,7 +179,7 @@ class _Work:
         last, seconds = self._train(network, joined=False)
         return self._record(network, joined=False, seconds=seconds, judged=last)
 
-    def _train(self, network: Network, *, joined: bool) -> tuple[EpochResult, float]:
+    def _train(self, network: TrialResult, *, joined: bool) -> tuple[EpochResult, float]:
         """Return the last epoch of a training and its seconds."""
         learnt = "training and validation" if joined else "training"
         self._told(
@@ -198,14 +198,14 @@ class _Work:
         self._files.remove([f"{self._place(network, joined=joined)}/{CHECKPOINT}"])
         return results[-1], sum(result.seconds for result in results)
 
-    def _line(self, network: Network, results: Sequence[EpochResult], *, joined: bool) -> str:
+    def _line(self, network: TrialResult, results: Sequence[EpochResult], *, joined: bool) -> str:
         last, epochs = results[-1], self._recipe.epochs
         left_s = (epochs - last.epoch) * sum(r.seconds for r in results) / len(results)
         judged = "" if joined else f"  {format_accuracy(last.accuracy, last.standard_error)}"
         left = f"  about {format_seconds(left_s)} left" if last.epoch < epochs else ""
         return f"#{network.trial} epoch {last.epoch}/{epochs}  loss {last.train_loss:.3f}{judged}{left}"
 
-    def _config(self, network: Network, *, joined: bool, start: str | None) -> TrialConfig:
+    def _config(self, network: TrialResult, *, joined: bool, start: str | None) -> TrialConfig:
         settings, images = settings_of(self._study), images_of(self._study)
         return TrialConfig(
             architecture=network.architecture,
@@ -226,7 +226,7 @@ class _Work:
         )
 
     @contextmanager
-    def _start(self, network: Network) -> Iterator[str | None]:
+    def _start(self, network: TrialResult) -> Iterator[str | None]:
         """Return the file of the weights to begin with, None for none, for as long as the block runs."""
         with ExitStack() as stack:
             name = f"{trial_folder(network.trial)}/{WEIGHTS}"
@@ -240,7 +240,7 @@ class _Work:
                 ) from error
             yield start
 
-    def _place(self, network: Network, *, joined: bool) -> str:
+    def _place(self, network: TrialResult, *, joined: bool) -> str:
         """Return the folder of a retraining among the study's files."""
         told = json.dumps([self._recipe.to_json(), joined, self._from_weights], sort_keys=True)
         digest = hashlib.sha256(told.encode()).hexdigest()[:8]
@@ -249,7 +249,7 @@ class _Work:
 
     def _record(
         self,
-        network: Network,
+        network: TrialResult,
         *,
         joined: bool,
         seconds: float,

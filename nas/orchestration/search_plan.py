@@ -14,10 +14,10 @@ from optuna.samplers import BaseSampler
 from nas.ask_tell.successive_halving import RungHalving
 from nas.bayesopt.space_problem import problem_of
 from nas.files.local_paths import image_cache
-from nas.files.locating import usable_place
+from nas.files.locating import usable_location
 from nas.files.paths import location_of
 from nas.orchestration.time_forecast import search_seconds, seconds_per_mac
-from nas.orchestration.transfer import earlier_of, take
+from nas.orchestration.transfer import read_transfer, transfer_source
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
 from nas.storage.optuna_storage import storage_url
@@ -46,7 +46,7 @@ _SMALLIMAGES = 64  # pixels; above this the images lose too much in hybrid_small
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class SearchPlan:
     """A search that can begin.
 
     Attributes:
@@ -94,7 +94,7 @@ class Plan:
     @property
     def targets(self) -> tuple[str, ...]:
         """The devices on which a budget asks for a latency."""
-        return tuple(dict.fromkeys(str(b.target) for b in self.budgets if not b.known))
+        return tuple(dict.fromkeys(str(b.target) for b in self.budgets if not b.counted))
 
     @cached_property
     def prices(self) -> Prices:
@@ -122,7 +122,7 @@ class Plan:
         """Return who proposes."""
         problem = problem_of(self.prices, self.budgets, seed=self.settings.seed)
         if self.earlier is not None:
-            problem = replace(problem, earlier=earlier_of(self.earlier, self.prices))
+            problem = replace(problem, earlier=transfer_source(self.earlier, self.prices))
         return SAMPLERS[self.settings.sampler](problem)
 
     def pruner(self) -> BasePruner:
@@ -179,7 +179,7 @@ def plan_search(
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
     log_to: str | None = None,
-) -> Plan:
+) -> SearchPlan:
     """Return the search that the arguments describe; but for the slots they are those of `nas.search`.
 
     Raises:
@@ -205,7 +205,7 @@ def plan_search(
         if wanted.target is not None:
             find_target(wanted.target)
     named = load(space) if space is not None else None
-    home = usable_place(storage_path)
+    home = usable_location(storage_path)
     location = location_of(data)
     splits = open_images(location, seed=seed, cache=image_cache(f"{home}/study"))
     load_teacher(training, splits, torch.device("cpu"))  # before any network: does it suit the images?
@@ -223,7 +223,7 @@ def plan_search(
         learn_from=learn_from,
     )
     name = checked_name(study if study is not None else settings.default_name())
-    plan = Plan(
+    plan = SearchPlan(
         settings=settings,
         name=name,
         url=storage_url(storage),
@@ -241,11 +241,11 @@ def plan_search(
     )
     check_satisfiable(plan.prices, budgets)
     if learn_from is not None:
-        plan = replace(plan, earlier=take(plan.url, name, learn_from, plan.prices))
+        plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
     return replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))
 
 
-def _seed(text: str, plan: Plan) -> Architecture:
+def _seed(text: str, plan: SearchPlan) -> Architecture:
     """Return a network to begin with.
 
     Raises:
@@ -255,7 +255,7 @@ def _seed(text: str, plan: Plan) -> Architecture:
     found = find_network(text, plan.url)
     codes = plan.space.codes.code_of(found.architecture)[None]
     over = plan.prices.excess(codes, plan.budgets)[0]
-    for budget, excess in zip((b for b in plan.budgets if b.known), over, strict=True):
+    for budget, excess in zip((b for b in plan.budgets if b.counted), over, strict=True):
         if excess > 0:
             raise BudgetError(
                 f"Cannot begin with {found.name}: it exceeds {budget} by {excess:.1%}. Expected a network "

@@ -11,25 +11,25 @@ from typing import Any, Final
 import optuna
 
 from dashboards.result import SearchResult
-from nas.ask_tell.candidates import Proposals
-from nas.ask_tell.stopping import CutShortError, Limits
-from nas.coordination.driver_session import joined
-from nas.files.checkpoint_retention import Checkpoints
+from nas.ask_tell.candidates import CandidateSource
+from nas.ask_tell.stopping import CutShortError, StoppingCriteria
+from nas.coordination.driver_session import driver_session
+from nas.files.checkpoint_retention import CheckpointRetention
 from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
-from nas.files.trial_artifacts import Attachments
+from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.constraint import LatencyCheck
-from nas.latency.measurement_cache import Stopwatch
-from nas.orchestration.console_progress import Progress
-from nas.orchestration.search_plan import Plan
-from nas.orchestration.transfer import keep
+from nas.latency.measurement_cache import LatencyCache
+from nas.orchestration.console_progress import ConsoleProgress
+from nas.orchestration.search_plan import SearchPlan
+from nas.orchestration.transfer import store_transfer
 from nas.orchestration.winner_check import WinnerCheck
-from nas.ray_backend.node_admission import RollCall
+from nas.ray_backend.node_admission import NodeAdmission
 from nas.ray_backend.ray_cluster import Cluster, Node
 from nas.ray_backend.runner import drive, leaving_on_signals
-from nas.ray_backend.searcher import Bridge
+from nas.ray_backend.searcher import StudySearcher
 from nas.ray_backend.tensorboard import TensorBoard
-from nas.resources import Room, room_on
+from nas.resources import Capacity, capacity_on
 from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
@@ -44,7 +44,9 @@ from trials.training.run_trial import TrialConfig
 _LOGGED: Final = ("nas", "trials", "search_spaces", "ray")
 
 
-def run_search(plan: Plan, progress: Progress, *, cluster: Cluster | None = None) -> SearchResult:
+def run_search(
+    plan: SearchPlan, progress: ConsoleProgress, *, cluster: Cluster | None = None
+) -> SearchResult:
     """Begin the search or go on with it, and return it when it has ended.
 
     Args:
@@ -58,7 +60,9 @@ def run_search(plan: Plan, progress: Progress, *, cluster: Cluster | None = None
     storage = open_storage(plan.url)
     with ExitStack() as stack:
         store = stack.enter_context(Store(plan.url))
-        stopwatch = Stopwatch(store, num_classes=len(plan.splits.classes), in_channels=plan.splits.channels)
+        stopwatch = LatencyCache(
+            store, num_classes=len(plan.splits.classes), in_channels=plan.splits.channels
+        )
         for target in plan.targets:
             stopwatch.setting(target)  # before anything is written: does it answer?
         study = begin(
@@ -71,17 +75,17 @@ def run_search(plan: Plan, progress: Progress, *, cluster: Cluster | None = None
             folder=plan.folder,
         )
         keep_space(study, plan.space)
-        keep(study, plan.earlier)
+        store_transfer(study, plan.earlier)
         keep_request(study, plan.request)
         files = files_of(study)  # a study found again keeps its own
         if files.where != plan.folder:
             files.check()
         plan = replace(plan, folder=files.where)
-        sharing = stack.enter_context(joined(plan.url, study, files.own))
+        sharing = stack.enter_context(driver_session(plan.url, study, files.own))
         stack.enter_context(_logging_to(files.own))
         _check_folder(study, files)
         done = sum(map(trial_attributes.trained, study.get_trials(deepcopy=False)))
-        proposals = Proposals(
+        proposals = CandidateSource(
             study, plan.prices, plan.budgets, LatencyCheck(stopwatch, progress.say), plan.seeds, sharing
         )
         progress.resume(result_of(study))
@@ -107,23 +111,23 @@ def _check_folder(study: optuna.Study, files: StudyFiles) -> None:
 
 
 def _train(
-    plan: Plan,
+    plan: SearchPlan,
     study: optuna.Study,
     files: StudyFiles,
-    proposals: Proposals,
+    proposals: CandidateSource,
     ending: WinnerCheck,
-    progress: Progress,
+    progress: ConsoleProgress,
     cluster: Cluster | None,
 ) -> SearchResult:
-    limits = Limits(
+    limits = StoppingCriteria(
         trials=plan.trials,
         failures=max(3, plan.trials // 4),
         deadline=None if plan.hours is None else time.monotonic() + 3600 * plan.hours,
     )
-    room = progress.room = Room(plan.slots.count)
-    attachments = Attachments.of(study)
-    checkpoints = Checkpoints(study, files, kept=plan.keep_checkpoints)
-    bridge = Bridge(
+    room = progress.room = Capacity(plan.slots.count)
+    attachments = TrialArtifacts.of(study)
+    checkpoints = CheckpointRetention(study, files, kept=plan.keep_checkpoints)
+    bridge = StudySearcher(
         study,
         proposals,
         lambda n, a: _told(plan, files, n, a) | (cluster.told() if cluster else {}),
@@ -158,17 +162,22 @@ def _train(
 
 
 def _roll_call(
-    plan: Plan, files: StudyFiles, cluster: Cluster, room: Room, bridge: Bridge, progress: Progress
-) -> RollCall:
+    plan: SearchPlan,
+    files: StudyFiles,
+    cluster: Cluster,
+    room: Capacity,
+    bridge: StudySearcher,
+    progress: ConsoleProgress,
+) -> NodeAdmission:
     """Return what keeps trainings away from nodes that cannot do them, and gives them what nodes have."""
 
     def changed(able: list[Node]) -> None:
-        count = room_on([node.machine for node in able], plan.trials, plan.slots)
+        count = capacity_on([node.machine for node in able], plan.trials, plan.slots)
         if able and count != room.count:  # else it is waited for nodes
             room.change(count)
             progress.say(f"The nodes of the cluster have room for {count} trainings now")
 
-    roll_call = RollCall(
+    roll_call = NodeAdmission(
         cluster,
         plan.slots,
         files.shared,
@@ -181,7 +190,7 @@ def _roll_call(
     return roll_call
 
 
-def _told(plan: Plan, files: StudyFiles, number: int, architecture: Architecture) -> dict[str, Any]:
+def _told(plan: SearchPlan, files: StudyFiles, number: int, architecture: Architecture) -> dict[str, Any]:
     """Return what a worker is told of one trial, as a new attempt at it."""
     config = TrialConfig(
         architecture=architecture.to_json(),

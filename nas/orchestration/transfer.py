@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from nas.bayesopt.feasible_region import region_of
 from nas.bayesopt.history import Histories
-from nas.bayesopt.problem import Earlier
+from nas.bayesopt.problem import TransferSource
 from nas.bayesopt.space_problem import problem_of
 from nas.storage.optuna_storage import open_storage
 from nas.study.study import find, settings_of
@@ -25,7 +25,7 @@ _VERSION: Final = 1
 Record = dict[str, Any]
 
 
-def take(url: str, name: str, earlier: str, prices: Prices) -> Record:
+def read_transfer(url: str, name: str, earlier: str, prices: Prices) -> Record:
     """Return what a search called `name` takes from another one: what it took when it began, if it has.
 
     Args:
@@ -64,13 +64,13 @@ def take(url: str, name: str, earlier: str, prices: Prices) -> Record:
     }
 
 
-def keep(study: optuna.Study, taken: Record | None) -> None:
+def store_transfer(study: optuna.Study, taken: Record | None) -> None:
     """Write down what a search learns from when it begins."""
     if taken is not None and _KEPT not in study.user_attrs:
         study.set_user_attr(_KEPT, taken)
 
 
-def earlier_of(taken: Record, prices: Prices) -> Earlier:
+def transfer_source(taken: Record, prices: Prices) -> TransferSource:
     """Return what was taken, as samplers read it."""
     if taken["version"] != _VERSION:
         raise StudyError(
@@ -78,7 +78,7 @@ def earlier_of(taken: Record, prices: Prices) -> Earlier:
             f"{_VERSION}. Go on with the version that began it."
         )
     problem = problem_of(prices, [Budget.parse(text) for text in taken["budgets"]], seed=0)
-    return Earlier(
+    return TransferSource(
         points=taken["points"],
         values=np.array(taken["values"], dtype=np.float64),
         fidelity=np.array(taken["fidelity"], dtype=np.float64),

@@ -5,10 +5,10 @@ from typing import Final
 
 import optuna
 
-from dashboards.result import Network, SearchResult, best_first
-from nas.latency.measurement_cache import Found, Stopwatch, latest_result
-from nas.orchestration.console_progress import Progress
-from nas.orchestration.search_plan import Plan
+from dashboards.result import SearchResult, TrialResult, best_first
+from nas.latency.measurement_cache import Found, LatencyCache, latest_result
+from nas.orchestration.console_progress import ConsoleProgress
+from nas.orchestration.search_plan import SearchPlan
 from nas.storage.store import Store
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
@@ -26,7 +26,7 @@ _CONFIRMATIONS: Final = 3  # measurements until one is stable
 class WinnerCheck:
     """Settles what is delivered once the trainings are over."""
 
-    def __init__(self, stopwatch: Stopwatch, store: Store, progress: Progress) -> None:
+    def __init__(self, stopwatch: LatencyCache, store: Store, progress: ConsoleProgress) -> None:
         self._stopwatch = stopwatch
         self._store = store
         self._progress = progress
@@ -35,7 +35,7 @@ class WinnerCheck:
         """Return the search with the latencies that are known of its networks."""
         return latest_result(study, self._store, interrupted=interrupted)
 
-    def settled(self, plan: Plan, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
+    def settled(self, plan: SearchPlan, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
         """Return the search with a winner that meets its latencies when measured again.
 
         A network that misses one is not delivered; the next best that holds takes its place.
@@ -55,10 +55,10 @@ class WinnerCheck:
             self._progress.say(f"#{result.best.trial} misses its latency when measured again")
             missed.add(result.best.trial)
 
-    def _holds(self, network: Network, budgets: tuple[Budget, ...]) -> bool:
+    def _holds(self, network: TrialResult, budgets: tuple[Budget, ...]) -> bool:
         """Return whether a network meets its budgets on latency when it is measured now."""
         architecture = Architecture.from_json(network.architecture)
-        limits = [(str(b.target), b.limit) for b in budgets if not b.known]
+        limits = [(str(b.target), b.limit) for b in budgets if not b.counted]
         return all(self._measured_again(architecture, on).excess(limit) <= 0 for on, limit in limits)
 
     def _measured_again(self, architecture: Architecture, target: str) -> Found:

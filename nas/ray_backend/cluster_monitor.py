@@ -20,7 +20,7 @@ _HANGS_S: Final = 30.0  # without listing the nodes
 _CONNECT_S: Final = 3.0
 
 
-class ClusterWatch(threading.Thread):
+class ClusterMonitor(threading.Thread):
     """Looks every second at the head and at this process's node, while a ``with`` block runs.
 
     Args:
@@ -42,7 +42,7 @@ class ClusterWatch(threading.Thread):
         self._node = context.get_node_id()
         self._ended = threading.Event()
 
-    def __enter__(self) -> "ClusterWatch":
+    def __enter__(self) -> "ClusterMonitor":
         self.start()
         return self
 

@@ -17,7 +17,7 @@ _PATIENCE_S: Final = 30.0  # with a cluster on which nothing can be trained: nod
 TOKEN: Final = "seen-by-all-nodes"
 
 
-class RollCall(threading.Thread):
+class NodeAdmission(threading.Thread):
     """Looks which nodes a cluster has, while a ``with`` block runs.
 
     Entering asks every node that has room for a training, and raises for the first that cannot train. A
@@ -52,7 +52,7 @@ class RollCall(threading.Thread):
         self._idle_s = 0.0
         self._ended = threading.Event()
 
-    def __enter__(self) -> "RollCall":
+    def __enter__(self) -> "NodeAdmission":
         if self._folder is not None:
             self._sign = _sign_of(self._folder / TOKEN)
         for reason in self._ask(self._cluster.able(self._slots)).values():

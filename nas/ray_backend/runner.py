@@ -36,11 +36,11 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 import ray
 from ray import tune
 
-from nas.ask_tell.stopping import CutShortError, Limits
-from nas.ray_backend.cluster_monitor import ClusterWatch
+from nas.ask_tell.stopping import CutShortError, StoppingCriteria
+from nas.ray_backend.cluster_monitor import ClusterMonitor
 from nas.ray_backend.ray_cluster import Cluster, placed_on
-from nas.ray_backend.searcher import Bridge
-from nas.ray_backend.tune_memory import Forgetting
+from nas.ray_backend.searcher import StudySearcher
+from nas.ray_backend.tune_memory import TuneMemoryTrimmer
 from nas.ray_backend.worker import train_on_worker
 from nas.resources import Slots
 
@@ -51,7 +51,7 @@ _TICK_S: Final = 0.1
 
 
 def drive(
-    bridge: Bridge,
+    bridge: StudySearcher,
     slots: Slots,
     *,
     folder: Path,
@@ -87,7 +87,7 @@ def drive(
                 name="run",
                 storage_path=str(scratch.resolve()),
                 stop=bridge,
-                callbacks=[*callbacks, Forgetting()],
+                callbacks=[*callbacks, TuneMemoryTrimmer()],
                 failure_config=tune.FailureConfig(max_failures=0),  # the bridge begins them again
                 verbose=0,
             ),
@@ -99,7 +99,7 @@ def drive(
     shutil.rmtree(scratch, ignore_errors=True)  # nothing of a search lies there
 
 
-def _run(fitting: concurrent.futures.Future[Any], bridge: Bridge, watch: ClusterWatch) -> None:
+def _run(fitting: concurrent.futures.Future[Any], bridge: StudySearcher, watch: ClusterMonitor) -> None:
     """Return when Tune has ended, its cluster has gone, or a search that has to leave has waited enough."""
     leaves_s: float | None = None
     while not concurrent.futures.wait([fitting], timeout=_TICK_S).done:
@@ -119,7 +119,7 @@ def _run(fitting: concurrent.futures.Future[Any], bridge: Bridge, watch: Cluster
 
 
 @contextmanager
-def leaving_on_signals(limits: Limits, told: Callable[[str], None]) -> Iterator[None]:
+def leaving_on_signals(limits: StoppingCriteria, told: Callable[[str], None]) -> Iterator[None]:
     """Let Ctrl-C end the search while the block runs, once in good order and twice at once.
 
     Args:
@@ -153,14 +153,14 @@ def cluster_at(address: str) -> Iterator[Cluster]:
 
 
 @contextmanager
-def _ray(slots: Slots, cluster: Cluster | None) -> Iterator[ClusterWatch]:
+def _ray(slots: Slots, cluster: Cluster | None) -> Iterator[ClusterMonitor]:
     """Watch a cluster, or one that is started on this machine, while the block runs."""
     with ExitStack() as stack:
         if cluster is None:
             cpus = slots.count * slots.cpus
             stack.enter_context(_joined(None, num_cpus=cpus, include_dashboard=False))
         name = "Ray on this machine" if cluster is None else cluster.name
-        yield stack.enter_context(ClusterWatch(name[0].upper() + name[1:]))
+        yield stack.enter_context(ClusterMonitor(name[0].upper() + name[1:]))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Feeds Ray Tune from an Optuna study, which is the only truth: Tune executes and forgets.
 
-Tune calls a `Bridge` in its own event loop, as its search algorithm (what to train next) and as its
+Tune calls a `StudySearcher` in its own event loop, as its search algorithm (what to train next) and as its
 stopper (every epoch, before anybody else sees it). A finished, stopped or failed training is told to
 the study; one that is cut short by the end of the driver stays RUNNING there, and the next start of
 the same search continues it from its checkpoint. So does this one where a training's process or machine
@@ -23,16 +23,16 @@ from ray import tune
 from ray.tune.search import Searcher
 from typing_extensions import override
 
-from nas.ask_tell.candidates import EnoughError, Proposals
-from nas.ask_tell.observer import Watcher
-from nas.ask_tell.retries import MOST, Attempts
-from nas.ask_tell.stopping import CutShortError, Limits
-from nas.ask_tell.trial_reporter import Telling
-from nas.files.trial_artifacts import Attachments
+from nas.ask_tell.candidates import CandidateSource, EnoughError
+from nas.ask_tell.observer import SearchObserver
+from nas.ask_tell.retries import MOST, RetryCounter
+from nas.ask_tell.stopping import CutShortError, StoppingCriteria
+from nas.ask_tell.trial_reporter import TrialReporter
+from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.constraint import StoppedError
 from nas.ray_backend.daemon_threads import in_background
-from nas.resources import Room
-from nas.storage.retry import Patience, is_full, is_outage
+from nas.resources import Capacity
+from nas.storage.retry import Retry, is_full, is_outage
 from nas.study import trial_attributes
 from search_spaces.architecture import Architecture
 from search_spaces.errors import FilesError, StorageError, UserError
@@ -53,7 +53,7 @@ class _Live:
     busy_s: float = 0.0
 
 
-class Bridge(Searcher, tune.Stopper):
+class StudySearcher(Searcher, tune.Stopper):
     """Ray Tune's search algorithm and stopper over one study.
 
     Args:
@@ -71,17 +71,17 @@ class Bridge(Searcher, tune.Stopper):
     def __init__(
         self,
         study: optuna.Study,
-        proposals: Proposals,
+        proposals: CandidateSource,
         configure: Callable[[int, Architecture], dict[str, Any]],
-        room: Room,
-        limits: Limits,
-        watcher: Watcher,
-        attachments: Attachments | None = None,
+        room: Capacity,
+        limits: StoppingCriteria,
+        watcher: SearchObserver,
+        attachments: TrialArtifacts | None = None,
         metric: str = "accuracy",
         after_end: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(metric=metric, mode="max")
-        self._telling = Telling(study, watcher, metric)
+        self._telling = TrialReporter(study, watcher, metric)
         self._storage = study._storage  # noqa: SLF001 -- Optuna has no public way to write without a tell
         self._proposals = proposals
         self._configure = configure
@@ -91,12 +91,12 @@ class Bridge(Searcher, tune.Stopper):
         self._attachments = attachments
         self._after_end = after_end
         self._live: dict[str, _Live] = {}
-        self._patient = Patience(watcher.say, lambda: self.over)
+        self._patient = Retry(watcher.say, lambda: self.over)
         self._ask_again_s = 0.0
         self._said_waiting = False
         self._pending: concurrent.futures.Future[tuple[Trial, Architecture]] | None = None
         self._failures = 0
-        self._attempts = Attempts()
+        self._attempts = RetryCounter()
         self._asked_for: frozenset[int] = frozenset()
         self._closing = False
         self._busy_s = 0.0

@@ -7,7 +7,7 @@ from ray.tune.experiment import Trial
 from typing_extensions import override
 
 
-class Forgetting(tune.Callback):
+class TuneMemoryTrimmer(tune.Callback):
     """Drops Tune's summaries of what an ended training reported: the study holds the figures themselves.
 
     Tune keeps five of them, with two windows, for every number of every training until a search ends: about

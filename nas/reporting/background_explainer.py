@@ -52,7 +52,7 @@ def insight(study: optuna.Study, result: SearchResult) -> Insight:
         return Insight()
 
 
-class Explainer:
+class BackgroundExplainer:
     """Keeps the latest explanation of each study, made in the background.
 
     All in all it costs a few explanations a study: the next one is made when half as many networks again have

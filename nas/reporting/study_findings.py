@@ -14,7 +14,7 @@ from optuna.storages import BaseStorage
 from dashboards.artifacts import ArtifactPlace
 from dashboards.figures.convergence import best_so_far
 from dashboards.findings import Baseline, Findings, Reference
-from dashboards.result import Network, SearchResult
+from dashboards.result import SearchResult, TrialResult
 from nas.files.locating import artifacts_at
 from nas.latency.measurement_cache import latest_result
 from nas.reporting.background_explainer import Insight
@@ -40,7 +40,7 @@ class Outline:
     user_attrs: dict[str, Any]
 
 
-class Gatherer:
+class FindingsCollector:
     """Gathers from one storage.
 
     Args:
@@ -69,7 +69,7 @@ class Gatherer:
         study = optuna.load_study(study_name=name, storage=self._storage)
         return self.of(study) if is_ours(study.user_attrs) else None
 
-    def network(self, study_id: int, number: int) -> Network | None:
+    def network(self, study_id: int, number: int) -> TrialResult | None:
         """Return a network of a search as it is now, None where nothing is known of it."""
         trials = self._storage.get_all_trials(study_id, deepcopy=False)
         if number >= len(trials) or not trial_attributes.described(trials[number]):

@@ -14,7 +14,7 @@ from typing_extensions import override
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
 from nas.bayesopt.problem import Problem
-from nas.samplers._fitting import FittingSampler
+from nas.samplers._feasible_sampler import FittingSampler
 
 _TRIES: Final = 20  # proposals asked of the foreign sampler before one is mended
 

@@ -15,7 +15,7 @@ from typing_extensions import override
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
 from nas.bayesopt.problem import Problem
-from nas.samplers._fitting import FittingSampler
+from nas.samplers._feasible_sampler import FittingSampler
 
 _POPULATION: Final = 20
 _TOURNAMENT: Final = 5

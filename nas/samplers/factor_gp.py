@@ -19,10 +19,10 @@ from typing_extensions import override
 from nas.bayesopt.feasible_region import Batch, Region
 from nas.bayesopt.grid import Column, Grid, Rows
 from nas.bayesopt.history import POINT, Histories, History
-from nas.bayesopt.initial_design import next_start, vouched_start
-from nas.bayesopt.problem import Earlier, Params, Problem
+from nas.bayesopt.initial_design import next_start, prior_start
+from nas.bayesopt.problem import Params, Problem, TransferSource
 from nas.bayesopt.proposer import Fit, Proposer
-from nas.bayesopt.transfer_prior import learnt
+from nas.bayesopt.transfer_prior import transfer_prior_mean
 from search_spaces.errors import InvalidValueError
 
 _STARTS: Final = 4  # trials before the surrogate decides
@@ -68,7 +68,7 @@ class FactorGPSampler(BaseSampler):
         factors_batch: Batch | None = None,
         canonical: Callable[[Params], dict[str, Any]] | None = None,
         draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None,
-        earlier: Earlier | None = None,
+        earlier: TransferSource | None = None,
     ) -> None:
         for name, value in {"seed": seed, "n_startup_trials": n_startup_trials or 0}.items():
             if value < 0:
@@ -134,7 +134,7 @@ class FactorGPSampler(BaseSampler):
     ) -> Rows:
         """Return the next point, ``[1, d]``: of the start-up design, or the surrogate's."""
         if not history.n_finished and proposer.learnt is not None:
-            row = vouched_start(rng, proposer.region, proposer.learnt, history.seen)
+            row = prior_start(rng, proposer.region, proposer.learnt, history.seen)
             if len(row):
                 return row
         n_starts = 1 if proposer.learnt is not None else self._n_startup_trials
@@ -160,7 +160,9 @@ class FactorGPSampler(BaseSampler):
         constants = {n: _only(n, d) for n, d in space.items() if d.single()}
         if self._latest is None or self._latest[:2] != (search_space, constants):
             grid = Grid(search_space)
-            told = learnt(grid, constants, self._earlier, self._factors, self._canonical, self._seed)
+            told = transfer_prior_mean(
+                grid, constants, self._earlier, self._factors, self._canonical, self._seed
+            )
             region = Region(
                 grid,
                 constants,

@@ -14,7 +14,7 @@ from nas.bayesopt.scoring import inputs
 from nas.explanation.evidence import Evidence, of_study
 from nas.scaling.front_trend import front_of
 from nas.scaling.rules import RULES, Base, Rule
-from nas.scaling.scaled_architecture import Shape, filled, stretched
+from nas.scaling.scaled_architecture import ScalingFactors, fit_to_budget, scaled
 from nas.storage.optuna_storage import open_storage
 from nas.study import trial_attributes
 from nas.study.network_lookup import FoundNetwork, find_network, is_there
@@ -48,7 +48,7 @@ class Scaled:
     budget: str
     rule: str
     share: float
-    shape: Shape
+    shape: ScalingFactors
     costs: Costs
     architecture: Architecture
 
@@ -95,7 +95,7 @@ def check_budgets(budgets: Sequence[Budget]) -> None:
     if not budgets:
         raise BudgetError("No budget was given: expected at least one, for example --budget 100M-MACs.")
     for budget in budgets:
-        if not budget.known:
+        if not budget.counted:
             raise BudgetError(
                 f"Cannot scale to {budget}: expected a budget that can be counted, for example 100M-MACs. "
                 f"Scale to several, and measure them with nas measure."
@@ -117,7 +117,7 @@ def find_with_study(text: str, url: str) -> tuple[FoundNetwork, optuna.Study | N
 def base_of(
     found: FoundNetwork,
     study: optuna.Study | None,
-    judge: Callable[[Sequence[Shape]], list[float]] | None = None,
+    judge: Callable[[Sequence[ScalingFactors]], list[float]] | None = None,
 ) -> Base:
     """Return what is scaled with what its study knows of it.
 
@@ -166,13 +166,13 @@ def _member(found: FoundNetwork, base: Base, budget: Budget, name: str, rule: Ru
     ratio, halvings = 1.0 / share(found.architecture), 0
     while True:
         shape = rule(base, ratio)
-        made = filled(base.architecture, shape, share)
+        made = fit_to_budget(base.architecture, shape, share)
         if made is not None or halvings == _FURTHER:
             break
         ratio /= 2  # even the narrowest is too large there: further down the same rule it is not
         halvings += 1
     if made is None:
-        least = stretched(base.architecture, replace(shape, width=1e-3))
+        least = scaled(base.architecture, replace(shape, width=1e-3))
         needs = getattr(_costs(found, least), budget.resource) * (budget.bytes_per_element / 4)
         raise NothingFitsError(
             f"No network that the rule {name} makes of {base.name} fits {budget}: the narrowest needs "
@@ -204,7 +204,7 @@ def _networks(study: optuna.Study, evidence: Evidence) -> list[Architecture]:
 
 def _surrogate(
     evidence: Evidence, found: FoundNetwork, networks: Sequence[Architecture]
-) -> Callable[[Sequence[Shape]], list[float]]:
+) -> Callable[[Sequence[ScalingFactors]], list[float]]:
     """Return a judge of shapes: what the surrogate expects of the most similar network of its space."""
     posterior = evidence.fitted()
     grid = evidence.region.grid
@@ -216,7 +216,7 @@ def _surrogate(
         )
     here = grid.decode(rows[[alike.index(True)]])[0]
 
-    def judge(shapes: Sequence[Shape]) -> list[float]:
+    def judge(shapes: Sequence[ScalingFactors]) -> list[float]:
         points = [_nearest(evidence, here, shape) for shape in shapes]
         wanted = evidence.canonical(grid.encode(points))
         return [float(mean) for mean in posterior.predict(inputs(evidence.region, wanted))[0]]
@@ -224,12 +224,12 @@ def _surrogate(
     return judge
 
 
-def _nearest(evidence: Evidence, here: dict[str, Any], shape: Shape) -> dict[str, Any]:
+def _nearest(evidence: Evidence, here: dict[str, Any], shape: ScalingFactors) -> dict[str, Any]:
     """Return the point of the space that is `here` times a shape, as near as its values allow."""
     point = dict(here)
     for column in evidence.region.grid.columns:
         axis = column.name.rpartition(".")[2]
-        factor = getattr(shape, axis, None) if axis in Shape.__slots__ else None
+        factor = getattr(shape, axis, None) if axis in ScalingFactors.__slots__ else None
         if factor is None or not column.ordered or not column.levels:
             continue
         values = column.values(np.arange(column.levels, dtype=np.float64))

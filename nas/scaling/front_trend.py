@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nas.bayesopt import pareto
 from nas.explanation.evidence import Evidence, Floats
-from nas.scaling.scaled_architecture import Shape, kind_of
+from nas.scaling.scaled_architecture import ScalingFactors, kind_of
 from search_spaces.architecture import Architecture
 from search_spaces.errors import StudyError
 
@@ -27,7 +27,7 @@ _LENGTHS: Final = (0.5, 1.0, 2.0)  # log MACs
 
 def front_of(
     evidence: Evidence, networks: Sequence[Architecture], base: Architecture
-) -> Callable[[float], Shape]:
+) -> Callable[[float], ScalingFactors]:
     """Return log MACs to the factors on `base` of the study's best networks of that cost.
 
     Resolution and the two depths are modelled in logs, each a Gaussian process with a straight line inside,
@@ -56,9 +56,11 @@ def front_of(
     curves = [_curve(costs[kept], y, slope) for y, slope in zip(traits.T, _SLOPES, strict=True)]
     own = np.log(_traits(base))
 
-    def shape(log_macs: float) -> Shape:
+    def shape(log_macs: float) -> ScalingFactors:
         factors = [float(np.exp(curve(log_macs) - at)) for curve, at in zip(curves, own, strict=True)]
-        return Shape(resolution=factors[0], conv_depth=factors[1], attention_depth=factors[2], multiple=2)
+        return ScalingFactors(
+            resolution=factors[0], conv_depth=factors[1], attention_depth=factors[2], multiple=2
+        )
 
     return shape
 

@@ -18,7 +18,7 @@ _FILLED: Final = 0.98
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class ScalingFactors:
     """Factors on a network, each 1 where it stays as it is.
 
     Attributes:
@@ -42,7 +42,7 @@ class Shape:
     ends: bool = True
 
 
-def stretched(base: Architecture, shape: Shape) -> Architecture:
+def scaled(base: Architecture, shape: ScalingFactors) -> Architecture:
     """Return a network with the factors of `shape` applied, channels in multiples of 8."""
     side = max(round(base.resolution * shape.resolution / shape.multiple), 1) * shape.multiple
     least = total_stride(base.network, base.options, tuple(stage.stride for stage in base.stages))
@@ -59,8 +59,8 @@ def stretched(base: Architecture, shape: Shape) -> Architecture:
     )
 
 
-def filled(
-    base: Architecture, shape: Shape, share: Callable[[Architecture], float]
+def fit_to_budget(
+    base: Architecture, shape: ScalingFactors, share: Callable[[Architecture], float]
 ) -> tuple[Architecture, float, float] | None:
     """Return the widest network that fits, its share of the budget and its width; None if none fits.
 
@@ -74,7 +74,7 @@ def filled(
     """
 
     def at(width: float) -> Architecture:
-        return stretched(base, replace(shape, width=width))
+        return scaled(base, replace(shape, width=width))
 
     low, high = _NARROWEST, _WIDEST
     if share(at(low)) > 1:
@@ -125,7 +125,7 @@ def _widened(network: Architecture, i: int, step: int) -> Architecture:
     return replace(network, stages=(*network.stages[:i], stage, *network.stages[i + 1 :]))
 
 
-def _stage(stage: Stage, shape: Shape) -> Stage:
+def _stage(stage: Stage, shape: ScalingFactors) -> Stage:
     factor = shape.attention_depth if kind_of(stage) == "attention" else shape.conv_depth
     options: dict[str, Option] = dict(stage.options)
     depth = stage.depth

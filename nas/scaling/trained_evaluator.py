@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from nas.scaling.scaled_architecture import Shape, stretched
+from nas.scaling.scaled_architecture import ScalingFactors, scaled
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
 from search_spaces.units import format_count
@@ -14,7 +14,7 @@ from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build
 
 
-def by_training(
+def training_evaluator(
     base: Architecture,
     splits: Splits,
     recipe: Recipe,
@@ -22,7 +22,7 @@ def by_training(
     seed: int,
     device: torch.device,
     told: Callable[[str], None],
-) -> Callable[[Sequence[Shape]], list[float]]:
+) -> Callable[[Sequence[ScalingFactors]], list[float]]:
     """Return a judge that trains each shape's network and returns its validation accuracy, in [0, 1].
 
     Args:
@@ -48,4 +48,4 @@ def by_training(
             told(f"{last.accuracy:.2%} at {network.resolution} px, channels {channels}, {blocks} blocks")
         return known[network.fingerprint]
 
-    return lambda shapes: [accuracy(stretched(base, shape)) for shape in shapes]
+    return lambda shapes: [accuracy(scaled(base, shape)) for shape in shapes]

@@ -27,12 +27,14 @@ def connect(url: str) -> Engine:
             f"sqlite:///nas.db or postgresql+psycopg://user@host/database."
         ) from error
     if dialect not in _DIALECTS:
-        raise StorageError(f"The storage '{shown(url)}' is not used: expected {' or '.join(_DIALECTS)}.")
+        raise StorageError(
+            f"The storage '{without_password(url)}' is not used: expected {' or '.join(_DIALECTS)}."
+        )
     if dialect == "sqlite" and make_url(url).database in {None, "", ":memory:"}:
         raise StorageError(
-            f"The storage '{shown(url)}' is no file: expected one, for example sqlite:///nas.db."
+            f"The storage '{without_password(url)}' is no file: expected one, for example sqlite:///nas.db."
         )
-    with told(url):
+    with storage_errors(url):
         if dialect == "postgresql":
             return create_engine(url, pool_pre_ping=True)
         engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
@@ -41,7 +43,7 @@ def connect(url: str) -> Engine:
 
 
 @contextmanager
-def told(url: str) -> Iterator[None]:
+def storage_errors(url: str) -> Iterator[None]:
     """Turn what the database complains about into one line without its password.
 
     Raises:
@@ -52,12 +54,12 @@ def told(url: str) -> Iterator[None]:
     except (SQLAlchemyError, ImportError) as error:
         first = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise StorageError(
-            f"The storage '{shown(url)}' does not answer as expected: {first}. Check the URL, and that the "
-            f"database runs and can be written."
+            f"The storage '{without_password(url)}' does not answer as expected: {first}. Check the URL, and "
+            f"that the database runs and can be written."
         ) from error
 
 
-def shown(url: str) -> str:
+def without_password(url: str) -> str:
     """Return a readable URL without its password."""
     parsed = make_url(url)
     hidden = {k: "***" if "pass" in k.lower() else v for k, v in parsed.query.items()}

@@ -7,7 +7,7 @@ import optuna
 from optuna.storages import RDBStorage
 from sqlalchemy import event
 
-from nas.storage.database import connect, prepare_sqlite, shown, told
+from nas.storage.database import connect, prepare_sqlite, storage_errors, without_password
 from search_spaces.errors import StorageError
 
 DEFAULT_URL: Final = "sqlite:///nas.db"
@@ -33,11 +33,11 @@ def open_storage(url: str) -> RDBStorage:
     engine.dispose()
     options = {"connect_args": {"timeout": 60}} if sqlite else {"pool_pre_ping": True}
     try:
-        with told(url):
+        with storage_errors(url):
             storage = RDBStorage(url, engine_kwargs=options)
     except RuntimeError as error:  # Optuna's word for a schema of another version
         reason = str(error).strip().partition("\n")[0]
-        raise StorageError(f"The storage '{shown(url)}' is not used: {reason}") from error
+        raise StorageError(f"The storage '{without_password(url)}' is not used: {reason}") from error
     if sqlite:
         event.listen(storage.engine, "connect", prepare_sqlite)
         storage.engine.dispose()  # connections made before the listener lack its settings

@@ -36,7 +36,7 @@ def is_outage(error: BaseException) -> bool:
     )
 
 
-class Patience:
+class Retry:
     """Repeats what fails for want of the database, or of a place of files, until it answers.
 
     Args:

@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from nas.storage.database import connect, told
+from nas.storage.database import connect, storage_errors
 from nas.storage.migrating import migrate
 from nas.storage.records import Export, Measurement
 from nas.storage.schema import ArchitectureRow, ExportRow, LatencyRow
@@ -46,7 +46,7 @@ class Store:
         self._url: Final = url
         self._engine: Final = connect(url)
         try:
-            with told(url):
+            with storage_errors(url):
                 migrate(self._engine)
         except BaseException:
             self.close()
@@ -140,8 +140,8 @@ class Store:
 
     def nominal_ms(self, conditions: Mapping[str, Condition]) -> float | None:
         """Return what the reference network takes in a quiet hour of a setting, None if never measured."""
-        told = [m.latency.conditions.get("reference_ms") for m in self.measurements(conditions)]
-        times_ms = sorted(t for t in told if isinstance(t, int | float))
+        storage_errors = [m.latency.conditions.get("reference_ms") for m in self.measurements(conditions)]
+        times_ms = sorted(t for t in storage_errors if isinstance(t, int | float))
         return float(times_ms[int(_NOMINAL_QUANTILE * len(times_ms))]) if times_ms else None
 
     def spread(self, conditions: Mapping[str, Condition]) -> float:
@@ -203,12 +203,12 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
-        with told(self._url), Session(self._engine) as session:
+        with storage_errors(self._url), Session(self._engine) as session:
             yield session
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        with told(self._url), Session(self._engine) as session, session.begin():
+        with storage_errors(self._url), Session(self._engine) as session, session.begin():
             yield session
 
     def _keep(self, session: Session, architecture: Architecture) -> None:

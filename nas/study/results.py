@@ -6,8 +6,8 @@ from dataclasses import replace
 import optuna
 from optuna.trial import FrozenTrial
 
-from dashboards.result import Network, SearchResult, best_first
-from nas.storage.database import shown
+from dashboards.result import SearchResult, TrialResult, best_first
+from nas.storage.database import without_password
 from nas.study import trial_attributes
 from nas.study.retrained import Retrained, ranked
 from nas.study.study import folder_of, settings_of, url_of
@@ -23,7 +23,7 @@ def result_of(
     url = url_of(study)
     return SearchResult(
         study=study.study_name,
-        storage="in memory" if url is None else shown(url),
+        storage="in memory" if url is None else without_password(url),
         folder=folder_of(study),
         budgets=settings.budgets,
         space=settings.space,
@@ -38,7 +38,7 @@ def result_of(
     )
 
 
-def networks_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> tuple[Network, ...]:
+def networks_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> tuple[TrialResult, ...]:
     """Return the networks of some trials of a study, the best first; trials without one are left out."""
     budgets, again = settings_of(study).budgets, ranked(study)
     described = [t for t in trials if trial_attributes.described(t)]
@@ -47,7 +47,7 @@ def networks_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> tuple[Net
     )
 
 
-def _settled(network: Network, again: Retrained | None) -> Network:
+def _settled(network: TrialResult, again: Retrained | None) -> TrialResult:
     """Return a network with what a longer training says of it, if it had one."""
     if again is None:
         return network
@@ -68,7 +68,7 @@ def split_network(text: str | None) -> tuple[str | None, int | None]:
     return name or None, int(number)
 
 
-def delivered(result: SearchResult, trial: int | None) -> Network:
+def delivered(result: SearchResult, trial: int | None) -> TrialResult:
     """Return the network with a number, or the best one.
 
     Raises:

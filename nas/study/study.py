@@ -10,7 +10,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, RDBStorage
 
-from nas.storage.database import shown
+from nas.storage.database import without_password
 from nas.study.settings import Settings, space_digest
 from search_spaces.errors import StudyError, UserError
 from search_spaces.loading import load
@@ -99,7 +99,7 @@ def find(storage: RDBStorage, name: str | None) -> optuna.Study:
     ours = [s for s in summaries if is_ours(s.user_attrs)]
     if not ours:
         raise StudyError(
-            f"No search in {shown(storage.url)} yet: expected one made by nas search. "
+            f"No search in {without_password(storage.url)} yet: expected one made by nas search. "
             f"Begin with: nas search --budget 300M-MACs"
         )
     if name is None:
@@ -108,7 +108,7 @@ def find(storage: RDBStorage, name: str | None) -> optuna.Study:
         near = difflib.get_close_matches(name, [s.study_name for s in ours], n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         raise StudyError(
-            f"No study is called '{name}' in {shown(storage.url)}.{hint} "
+            f"No study is called '{name}' in {without_password(storage.url)}.{hint} "
             f"Known: {', '.join(s.study_name for s in ours)}."
         )
     return optuna.load_study(study_name=name, storage=storage)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from dashboards.result import Epoch, Network
+from dashboards.result import Epoch, TrialResult
 from search_spaces.architecture import Architecture
 from search_spaces.counting import Costs
 
@@ -150,7 +150,7 @@ def trained(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.PRUNED and bool(trial.intermediate_values)
 
 
-def network_of(trial: FrozenTrial, budgets: Sequence[str] = ()) -> Network:
+def network_of(trial: FrozenTrial, budgets: Sequence[str] = ()) -> TrialResult:
     """Return what views show of a described trial.
 
     Args:
@@ -161,7 +161,7 @@ def network_of(trial: FrozenTrial, budgets: Sequence[str] = ()) -> Network:
     epochs = max(trial.intermediate_values, default=0)
     constraints = trial.system_attrs.get(_CONSTRAINTS, [])
     named = len(budgets) == len(constraints) > 0
-    return Network(
+    return TrialResult(
         trial=trial.number,
         state=trial.state.name.lower(),
         accuracy=trial.intermediate_values.get(epochs),

@@ -9,7 +9,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
 
-from nas.bayesopt.problem import Earlier, Problem
+from nas.bayesopt.problem import Problem, TransferSource
 from nas.samplers import SAMPLERS
 from nas.tabular.task import Task
 
@@ -39,7 +39,7 @@ def replay(
     seeds: Iterable[int],
     trials: int,
     workers: int = 1,
-    earlier: Callable[[int], Earlier] | None = None,
+    earlier: Callable[[int], TransferSource] | None = None,
 ) -> Runs:
     """Return what the sampler reaches in `trials` trainings, for each seed.
 

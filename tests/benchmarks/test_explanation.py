@@ -254,13 +254,13 @@ def test_effects_from_60_trainings_are_those_of_all_6561_networks():
 def main_effects(evidence, seed):
     """Return mean and error of the main effect of each choice of each layer."""
     from nas.explanation.effects import Effects
-    from nas.explanation.factor_levels import independent, levers
+    from nas.explanation.factor_levels import factor_settings, independent
 
     rng = np.random.default_rng(seed)
     base = independent(rng, evidence.region, 256)
     effects = Effects(evidence, evidence.fitted(), base, rng)
     found = {}
-    for lever in levers(evidence.region, base, 9):
+    for lever in factor_settings(evidence.region, base, 9):
         effect = effects.alone(lever)
         for value, mean, error in zip(effect.values, effect.means, effect.errors, strict=True):
             found[lever.name, value] = (mean, error)

@@ -9,7 +9,7 @@ import numpy as np
 import optuna
 import pytest
 
-from nas.bayesopt.problem import Earlier, Problem
+from nas.bayesopt.problem import Problem, TransferSource
 from nas.samplers import SAMPLERS
 from nas.tabular.regret import interval
 from nas.tabular.replay import replay
@@ -38,7 +38,7 @@ def above(table: Table) -> Callable[..., Any]:
 
 
 @cache
-def studied(table_path: Path, sampler: str, seed: int) -> Earlier:
+def studied(table_path: Path, sampler: str, seed: int) -> TransferSource:
     """Return a study of `EARLIER` networks above 50M MACs."""
     table = load(table_path)
     task = table.task()
@@ -53,7 +53,7 @@ def studied(table_path: Path, sampler: str, seed: int) -> Earlier:
         points.append(dict(trial.params))
         values.append(task.observe(trial.params, rng))
         study.tell(trial, values[-1])
-    return Earlier(
+    return TransferSource(
         points=points,
         values=np.array(values),
         fidelity=np.ones(EARLIER),
@@ -62,8 +62,8 @@ def studied(table_path: Path, sampler: str, seed: int) -> Earlier:
     )
 
 
-def changed(earlier: Earlier, values) -> Earlier:
-    return Earlier(
+def changed(earlier: TransferSource, values) -> TransferSource:
+    return TransferSource(
         points=earlier.points,
         values=values,
         fidelity=earlier.fidelity,
@@ -72,7 +72,7 @@ def changed(earlier: Earlier, values) -> Earlier:
     )
 
 
-def shuffled(earlier: Earlier, seed: int) -> Earlier:
+def shuffled(earlier: TransferSource, seed: int) -> TransferSource:
     return changed(earlier, np.random.default_rng([seed, 3]).permutation(earlier.values))
 
 
@@ -80,7 +80,7 @@ def test_an_earlier_study_saves_regret_and_a_misleading_one_costs_little():
     if not MACRO.exists():
         pytest.skip("NAS-Bench-Macro is not at ../shared/data/nas-bench-macro")
     task, make = load(MACRO).task(TO), SAMPLERS["factor_gp"]
-    sources: dict[str, Callable[[int], Earlier] | None] = {
+    sources: dict[str, Callable[[int], TransferSource] | None] = {
         "nothing": None,
         "a search above 50M MACs": lambda s: studied(MACRO, "factor_gp", s),
         "that search, values shuffled": lambda s: shuffled(studied(MACRO, "factor_gp", s), s),

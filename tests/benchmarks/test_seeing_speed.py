@@ -24,9 +24,9 @@ from dashboards.figures import drawn
 from dashboards.reports import REPORTS
 from nas.bayesopt.space_problem import distribution_of
 from nas.files.local_files import LocalFiles
-from nas.files.trial_artifacts import Attachments
+from nas.files.trial_artifacts import TrialArtifacts
 from nas.reporting.background_explainer import insight
-from nas.reporting.study_findings import Gatherer
+from nas.reporting.study_findings import FindingsCollector
 from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
@@ -129,7 +129,7 @@ def test_five_thousand_trials_stay_usable(tmp_path: Path):
     with Store(url) as store:
         began_s = time.process_time()
         study = optuna.load_study(study_name="long", storage=storage)
-        findings = Gatherer(storage, store, insight).of(study)
+        findings = FindingsCollector(storage, store, insight).of(study)
         gathered_s = time.process_time() - began_s
         (path,) = REPORTS["html"](findings, tmp_path / "report.html")
         report_s, size = time.process_time() - began_s, path.stat().st_size
@@ -144,7 +144,7 @@ def test_five_thousand_trials_stay_usable(tmp_path: Path):
             f"| data of all {len(figures)} figures | {figures_s:.2f} s, {weighs_kb:.0f} kB | 2 s |",
         ]
         cached = optuna.storages.get_storage(storage)
-        live = Gatherer(cached, store)
+        live = FindingsCollector(cached, store)
         with dashboard_server(storage, port=0, gather=live.by_id) as server:
             thread = threading.Thread(target=server.serve_forever, args=(0.05,))
             thread.start()
@@ -185,7 +185,7 @@ def test_being_watched_costs_a_search_next_to_nothing(tmp_path: Path):
     storage = open_storage(url)
     study = optuna.load_study(study_name="long", storage=storage)
     space, rng = search_spaces.load("hybrid_small"), np.random.default_rng(0)
-    attachments = Attachments(LocalFiles(tmp_path / "runs"), num_classes=10, in_channels=1)
+    attachments = TrialArtifacts(LocalFiles(tmp_path / "runs"), num_classes=10, in_channels=1)
     spent_s, trials, epochs = 0.0, 60, 6
     for number in range(trials):
         trial, architecture = study.ask(), space.sample(rng)
@@ -204,7 +204,7 @@ def test_being_watched_costs_a_search_next_to_nothing(tmp_path: Path):
         study.tell(trial, 0.5)
     cached = optuna.storages.get_storage(storage)
     with Store(url) as store:
-        weaver = Weaver(Gatherer(cached, store).by_id)
+        weaver = Weaver(FindingsCollector(cached, store).by_id)
         weaver.best(1)  # imports plotly
         seconds = []
         for _ in range(10):

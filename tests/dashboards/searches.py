@@ -6,7 +6,7 @@ import numpy as np
 
 import search_spaces
 from dashboards.findings import Baseline, Findings, Reference
-from dashboards.result import Epoch, Network, SearchResult, best_first
+from dashboards.result import Epoch, SearchResult, TrialResult, best_first
 
 COSTS = {"macs": 299_000_000, "params": 1_200_000, "activations": 9, "peak": 262_144, "weights": 4_800_000}
 
@@ -21,7 +21,7 @@ def architectures(n: int) -> tuple[search_spaces.Architecture, ...]:
     return tuple(found)
 
 
-def network(trial: int = 7, **changes) -> Network:
+def network(trial: int = 7, **changes) -> TrialResult:
     """Return a network that was trained to the end, unless told otherwise."""
     state = changes.get("state", "complete")
     epochs = changes.get("epochs", 6 if state == "complete" else 2)
@@ -51,10 +51,10 @@ def network(trial: int = 7, **changes) -> Network:
         "curve": curve,
         "excess": {"300M-MACs": -0.003},
     }
-    return Network(**{**fields, **changes})
+    return TrialResult(**{**fields, **changes})
 
 
-def search(*networks: Network, **changes) -> SearchResult:
+def search(*networks: TrialResult, **changes) -> SearchResult:
     """Return a search with these networks."""
     fields = {
         "study": "mine",
@@ -71,7 +71,7 @@ def search(*networks: Network, **changes) -> SearchResult:
     return SearchResult(**{**fields, **changes})
 
 
-def findings(*networks: Network, **changes) -> Findings:
+def findings(*networks: TrialResult, **changes) -> Findings:
     """Return a search with everything around it."""
     fields = {
         "result": search(*networks),
@@ -87,7 +87,7 @@ def findings(*networks: Network, **changes) -> Findings:
     return Findings(**{**fields, **changes})
 
 
-def many(n: int) -> list[Network]:
+def many(n: int) -> list[TrialResult]:
     """Return networks of every state, with latencies, as a long search has them."""
     rng, made = np.random.default_rng(0), []
     kinds = architectures(min(n, 200))

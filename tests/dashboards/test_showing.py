@@ -11,12 +11,12 @@ from rich.console import Console
 from dashboards.comparison_table import comparison_table
 from dashboards.live_table import changes, follow
 from dashboards.network_filters import selected, unbeaten
-from dashboards.result import Network
+from dashboards.result import TrialResult
 from search_spaces.budget import Budget
 from tests.dashboards.searches import COSTS, network, search
 
 
-def priced(trial: int, accuracy: float, macs: int, params: int = 1, ms: float | None = None) -> Network:
+def priced(trial: int, accuracy: float, macs: int, params: int = 1, ms: float | None = None) -> TrialResult:
     costs = {**COSTS, "macs": macs, "params": params}
     return network(trial, accuracy=accuracy, costs=costs, latency_ms=None if ms is None else {"cpu": ms})
 

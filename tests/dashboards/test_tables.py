@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from dashboards.result import Network, SearchResult, best_first
+from dashboards.result import SearchResult, TrialResult, best_first
 from dashboards.tables import print_search
 
-NETWORK = Network(
+NETWORK = TrialResult(
     trial=7,
     state="complete",
     accuracy=0.975,
@@ -25,7 +25,7 @@ NETWORK = Network(
 )
 
 
-def result_of(*networks: Network) -> SearchResult:
+def result_of(*networks: TrialResult) -> SearchResult:
     return SearchResult(
         study="mine",
         storage="sqlite:///nas.db",

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nas.resources import Machine, Room, room_on, slots_here, slots_on
+from nas.resources import Capacity, Machine, capacity_on, slots_here, slots_on
 from search_spaces.errors import InvalidValueError
 
 
@@ -92,13 +92,13 @@ def test_no_gpus_for_each_training_uses_the_cores_of_all_machines():
 )
 def test_nodes_that_come_and_go_change_how_many_train_and_not_with_what(share, before, after, room):
     chosen = slots_on([Machine(cpus=c, gpus=g) for c, g in before], 100, share, whose="the cluster")
-    assert room_on([Machine(cpus=c, gpus=g) for c, g in after], 100, chosen) == room
-    assert room_on([Machine(cpus=c, gpus=g) for c, g in before], 100, chosen) == chosen.count
+    assert capacity_on([Machine(cpus=c, gpus=g) for c, g in after], 100, chosen) == room
+    assert capacity_on([Machine(cpus=c, gpus=g) for c, g in before], 100, chosen) == chosen.count
 
 
 def test_room_adds_up_to_what_there_was_of_it():
     now_s = 0.0
-    room = Room(2, clock=lambda: now_s)
+    room = Capacity(2, clock=lambda: now_s)
     now_s = 10.0
     assert (room.count, room.offered_s) == (2, 20.0)
     room.change(5)

@@ -21,7 +21,7 @@ def test_counts_are_read_to_the_last_unit(number, scale, resource):
     assert budget.resource == resource
     assert budget.limit == float(number * factor)
     assert Budget.parse(str(budget)) == budget
-    assert budget.known
+    assert budget.counted
 
 
 @given(
@@ -41,7 +41,7 @@ def test_bytes_are_read_in_powers_of_two(number, scale, resource, dtype):
 def test_latencies_name_their_target_and_are_not_known_beforehand(number, target):
     budget = Budget.parse(f"{number}ms@{target}")
     assert (budget.resource, budget.limit, budget.target) == ("latency_ms", float(number), target)
-    assert not budget.known
+    assert not budget.counted
 
 
 def test_a_quarter_of_the_bytes_fit_four_times_the_elements():

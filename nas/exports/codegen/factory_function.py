@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from nas.exports.exported_network import Delivery
+from nas.exports.exported_network import ExportedNetwork
 
 _FACTORY: Final = '''
 def {name}(
@@ -19,7 +19,7 @@ def {name}(
 '''
 
 
-def factory(delivery: Delivery, class_name: str) -> str:
+def factory(delivery: ExportedNetwork, class_name: str) -> str:
     """Return the source of the function that builds the network.
 
     Args:

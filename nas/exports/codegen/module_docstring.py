@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from nas.exports.exported_network import Delivery
+from nas.exports.exported_network import ExportedNetwork
 from search_spaces.units import format_bytes, format_count
 
 _ON_THE_CARD: Final = frozenset({"data", "recipe", "seed", "versions"})
@@ -20,7 +20,7 @@ Images are pixels in [0, 1], minus {mean}, divided by {std}.
 """'''
 
 
-def about(delivery: Delivery) -> str:
+def about(delivery: ExportedNetwork) -> str:
     """Return the docstring of the file of a delivery, quotes included."""
     channels, side, _ = delivery.shape
     told = {topic: text for topic, text in delivery.provenance.items() if topic not in _ON_THE_CARD}

@@ -13,7 +13,7 @@ from nas.exports.codegen.option_values import Choices, choices_of
 from nas.exports.codegen.ruff_format import formatted
 from nas.exports.codegen.stage_table import stage_table
 from nas.exports.codegen.timm_methods import Surface
-from nas.exports.exported_network import Delivery
+from nas.exports.exported_network import ExportedNetwork
 from search_spaces.blocks import BLOCKS
 from search_spaces.counting import stem_tape
 from search_spaces.errors import ExportError
@@ -22,7 +22,7 @@ from search_spaces.networks import NETWORKS
 from search_spaces.tape import Map
 
 
-def source(delivery: Delivery) -> str:
+def source(delivery: ExportedNetwork) -> str:
     """Return the file that builds the network of a delivery, formatted.
 
     Raises:
@@ -46,7 +46,7 @@ def source(delivery: Delivery) -> str:
     return formatted("\n".join(written))
 
 
-def _parts(delivery: Delivery, choices: Choices) -> dict[str, Lifted]:
+def _parts(delivery: ExportedNetwork, choices: Choices) -> dict[str, Lifted]:
     """Return the source of each mixer and block of the network."""
     stages = delivery.architecture.stages
     mixers = sorted({s.mixer for s in stages if s.mixer is not None})
@@ -66,7 +66,7 @@ def _check_name(name: str, taken: set[str]) -> None:
         raise ExportError(f"Cannot call the network '{name}': its file needs that name itself. Take another.")
 
 
-def _facts(delivery: Delivery) -> dict[str, str]:
+def _facts(delivery: ExportedNetwork) -> dict[str, str]:
     """Return the values of the attributes that the surface declares."""
     stages = delivery.architecture.stages
     channels, side, _ = delivery.shape

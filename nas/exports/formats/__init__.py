@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Final
 
-from nas.exports.exported_network import Delivery as Delivery
+from nas.exports.exported_network import ExportedNetwork as ExportedNetwork
 from search_spaces.shelf import Shelf
 
 
@@ -21,7 +21,7 @@ class Exporter(ABC):
         """Return the names of the files that it writes for a network called `name`."""
 
     @abstractmethod
-    def write(self, delivery: Delivery, folder: Path) -> None:
+    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
         """Write the files into an existing folder and check them.
 
         Raises:

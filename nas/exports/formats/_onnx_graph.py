@@ -8,10 +8,10 @@ from pathlib import Path
 import onnx
 import torch
 
-from nas.exports.exported_network import Delivery
+from nas.exports.exported_network import ExportedNetwork
 
 
-def write_graph(delivery: Delivery, path: Path) -> None:
+def write_graph(delivery: ExportedNetwork, path: Path) -> None:
     """Write the re-parameterised network as one ONNX file, for any batch, weights inside."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         # torch 2.13 warns of what it does itself, and reports its progress on stdout.

@@ -5,7 +5,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from nas.exports.exported_network import Delivery
+from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
 from search_spaces.architecture import Stage
 from search_spaces.counting import count
@@ -35,7 +35,7 @@ activations alive at once in fp32, weights not counted.{forms}
 | --- | --- |
 {provenance}
 
-{rivals}## Architecture
+{front_networks}## Architecture
 
 | stage | block | channels | depth | stride |
 | --- | --- | --- | --- | --- |
@@ -84,7 +84,7 @@ class Card(Exporter):
         return ("README.md",)
 
     @override
-    def write(self, delivery: Delivery, folder: Path) -> None:
+    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
         architecture = delivery.architecture
         channels, side, _ = delivery.shape
         options = ", ".join(f"{name} {value}" for name, value in architecture.options)
@@ -96,7 +96,7 @@ class Card(Exporter):
             costs=_rows(_costs(delivery)),
             forms=_forms(delivery),
             provenance=_rows(dict(delivery.provenance)),
-            rivals=_rivals(delivery),
+            front_networks=_front_networks(delivery),
             stages="\n".join(_stage(number, stage) for number, stage in enumerate(architecture.stages, 1)),
             network=architecture.network,
             options=f" with {options}" if options else "",
@@ -107,7 +107,7 @@ class Card(Exporter):
         (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def _costs(delivery: Delivery) -> dict[str, str]:
+def _costs(delivery: ExportedNetwork) -> dict[str, str]:
     costs = delivery.costs
     return {
         "MACs": f"{format_count(float(costs.macs))} ({costs.macs:,})",
@@ -118,7 +118,7 @@ def _costs(delivery: Delivery) -> dict[str, str]:
     }
 
 
-def _forms(delivery: Delivery) -> str:
+def _forms(delivery: ExportedNetwork) -> str:
     """Return a paragraph on both forms of a network that has two."""
     if not delivery.deploys:
         return ""
@@ -131,13 +131,13 @@ def _forms(delivery: Delivery) -> str:
     )
 
 
-def _rivals(delivery: Delivery) -> str:
-    if not delivery.rivals:
+def _front_networks(delivery: ExportedNetwork) -> str:
+    if not delivery.front_networks:
         return ""
-    head = list(delivery.rivals[0])
-    rows = [" | ".join(_cell(rival.get(key, "")) for key in head) for rival in delivery.rivals]
+    head = list(delivery.front_networks[0])
+    rows = [" | ".join(_cell(network.get(key, "")) for key in head) for network in delivery.front_networks]
     table = [" | ".join(map(_cell, head)), " | ".join("---" for _ in head), *rows]
-    return "## Its rivals\n\n" + "\n".join(f"| {row} |" for row in table) + "\n\n"
+    return "## Other networks of its front\n\n" + "\n".join(f"| {row} |" for row in table) + "\n\n"
 
 
 def _stage(number: int, stage: Stage) -> str:
@@ -146,7 +146,7 @@ def _stage(number: int, stage: Stage) -> str:
     return f"| {number} | {_cell(block)} | {stage.channels} | {stage.depth} | {stage.stride} |"
 
 
-def _classes(delivery: Delivery) -> str:
+def _classes(delivery: ExportedNetwork) -> str:
     if not delivery.classes:
         return ""
     return f"## Classes\n\n{', '.join(map(_cell, delivery.classes))}\n\n"

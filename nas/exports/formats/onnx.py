@@ -7,7 +7,7 @@ from typing import Final
 from torch import Tensor
 from typing_extensions import override
 
-from nas.exports.exported_network import Delivery
+from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
 from nas.exports.formats._onnx_graph import write_graph
 from nas.exports.formats._onnx_session import scores_of, session
@@ -24,7 +24,7 @@ class Onnx(Exporter):
         return (f"{name}.onnx",)
 
     @override
-    def write(self, delivery: Delivery, folder: Path) -> None:
+    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
         path = folder / f"{delivery.name}.onnx"
         write_graph(delivery, path)
         running = session(path)
@@ -32,7 +32,7 @@ class Onnx(Exporter):
             delivery.compare("ONNX form", scores_of(running, images), delivery.scores(images), TOLERANCE)
 
 
-def _real(delivery: Delivery) -> Iterator[Tensor]:
+def _real(delivery: ExportedNetwork) -> Iterator[Tensor]:
     """Yield real images in batches of the same sizes, where there are any."""
     if delivery.calibration is not None:
         yield from (delivery.calibration[:batch] for batch in _BATCHES)

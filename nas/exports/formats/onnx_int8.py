@@ -13,7 +13,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor
 from typing_extensions import override
 
-from nas.exports.exported_network import Delivery
+from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
 from nas.exports.formats._onnx_graph import write_graph
 from nas.exports.formats._onnx_session import latency_ms, scores_of, session
@@ -31,7 +31,7 @@ class OnnxInt8(Exporter):
         return f"{name}_int8.onnx", f"{name}_int8.json"
 
     @override
-    def write(self, delivery: Delivery, folder: Path) -> None:
+    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
         if delivery.calibration is None:
             raise ExportError(
                 f"Cannot export '{delivery.name}' as int8 without images to calibrate on. Give 32 or more "
@@ -75,7 +75,7 @@ class _Calibration(CalibrationDataReader):
         return None if image is None else {"images": image.numpy()}
 
 
-def _measure(delivery: Delivery, forms: dict[str, Any]) -> dict[str, Any]:
+def _measure(delivery: ExportedNetwork, forms: dict[str, Any]) -> dict[str, Any]:
     """Return what both forms achieve, after checking that the scores of one are still those of the other."""
     assert delivery.calibration is not None
     fp32, int8 = (scores_of(running, delivery.calibration) for running in forms.values())

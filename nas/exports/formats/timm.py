@@ -7,7 +7,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from nas.exports.codegen.ruff_format import formatted
-from nas.exports.exported_network import Delivery
+from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
 
 _REGISTRATION: Final = '''"""Registers {name} with timm: once this file is imported, timm builds the network.
@@ -68,7 +68,7 @@ class Timm(Exporter):
         return "config.json", f"timm_{name}.py"
 
     @override
-    def write(self, delivery: Delivery, folder: Path) -> None:
+    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
         config, registration = (folder / file for file in self.files(delivery.name))
         config.write_text(json.dumps(_config(delivery), indent=2) + "\n", encoding="utf-8")
         source = _REGISTRATION.format(
@@ -82,7 +82,7 @@ class Timm(Exporter):
         registration.write_text(formatted(source), encoding="utf-8")
 
 
-def _config(delivery: Delivery) -> dict[str, Any]:
+def _config(delivery: ExportedNetwork) -> dict[str, Any]:
     """Return the description of a model as timm puts it on the Hugging Face Hub."""
     return {
         "architecture": delivery.name,
@@ -99,7 +99,7 @@ def _config(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _pretrained_cfg(delivery: Delivery) -> dict[str, Any]:
+def _pretrained_cfg(delivery: ExportedNetwork) -> dict[str, Any]:
     """Return how images are prepared and where the first and last layer are, as timm calls it."""
     known = {
         "input_size": delivery.shape,

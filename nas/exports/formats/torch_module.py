@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from typing_extensions import override
 
 from nas.exports.codegen.module_source import source
-from nas.exports.exported_network import Delivery
+from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
 
 TOLERANCE: Final = 1e-5
@@ -24,7 +24,7 @@ class TorchModule(Exporter):
         return f"{name}.py", f"{name}.safetensors", "architecture.json"
 
     @override
-    def write(self, delivery: Delivery, folder: Path) -> None:
+    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
         code, weights, architecture = (folder / file for file in self.files(delivery.name))
         code.write_text(source(delivery), encoding="utf-8")
         architecture.write_text(delivery.architecture.to_json() + "\n", encoding="utf-8")
@@ -42,7 +42,7 @@ def load_module(path: Path) -> ModuleType:
     return module
 
 
-def _metadata(delivery: Delivery) -> dict[str, str]:
+def _metadata(delivery: ExportedNetwork) -> dict[str, str]:
     return {
         "format": "pt",
         "name": delivery.name,
@@ -51,7 +51,7 @@ def _metadata(delivery: Delivery) -> dict[str, str]:
     }
 
 
-def _check(delivery: Delivery, code: Path, weights: Path) -> None:
+def _check(delivery: ExportedNetwork, code: Path, weights: Path) -> None:
     """Compare the network that the written files give with the trained one."""
     with torch.random.fork_rng(devices=[]):
         network = getattr(load_module(code), delivery.name)()

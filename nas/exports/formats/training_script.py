@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from nas.exports.codegen.augmentation_source import augmentation_source
 from nas.exports.codegen.ruff_format import formatted
-from nas.exports.exported_network import Delivery
+from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
 from nas.exports.formats._training_template import (
     AVERAGE,
@@ -41,7 +41,7 @@ class TrainingScript(Exporter):
         return ("train.py",)
 
     @override
-    def write(self, delivery: Delivery, folder: Path) -> None:
+    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
         if delivery.recipe is None:
             raise ExportError(
                 f"Cannot export a training script for '{delivery.name}': no recipe was given. Give the "
@@ -54,7 +54,7 @@ class TrainingScript(Exporter):
         (folder / "train.py").write_text(formatted(script), encoding="utf-8")
 
 
-def _of_network(delivery: Delivery) -> dict[str, Any]:
+def _of_network(delivery: ExportedNetwork) -> dict[str, Any]:
     return {
         "name": delivery.name,
         "side": delivery.architecture.resolution,

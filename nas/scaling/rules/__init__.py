@@ -1,7 +1,8 @@
 """Rules: how resolution, depth and width change when a network is scaled. One rule a file.
 
 A file binds ``RULE``, a function from what is scaled (`Base`) and the budget's share of what the network
-takes now to a `Shape`. The width of the shape is a guess: it is solved for by counting. A rule that is not
+takes now to a `ScalingFactors`. The width of the shape is a guess: it is solved for by counting. A rule that
+is not
 defined for a network raises `RuleError`.
 """
 
@@ -9,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from nas.scaling.scaled_architecture import Shape
+from nas.scaling.scaled_architecture import ScalingFactors
 from search_spaces.architecture import Architecture
 from search_spaces.errors import UserError
 from search_spaces.shelf import Shelf
@@ -35,10 +36,10 @@ class Base:
     name: str
     architecture: Architecture
     macs: float
-    front: Callable[[float], Shape] | None = None
-    judge: Callable[[Sequence[Shape]], list[float]] | None = None
+    front: Callable[[float], ScalingFactors] | None = None
+    judge: Callable[[Sequence[ScalingFactors]], list[float]] | None = None
 
 
-Rule: TypeAlias = Callable[[Base, float], Shape]
+Rule: TypeAlias = Callable[[Base, float], ScalingFactors]
 
 RULES: Final[Shelf[Rule]] = Shelf(__name__, "RULE", "scaling rule")

@@ -9,7 +9,7 @@ import math
 from typing import Final
 
 from nas.scaling.rules import Base
-from nas.scaling.scaled_architecture import Shape
+from nas.scaling.scaled_architecture import ScalingFactors
 
 DEPTH, WIDTH, RESOLUTION = 1.2, 1.1, 1.15
 
@@ -26,14 +26,14 @@ PUBLISHED: Final = {
 """Width, depth and side of each release."""
 
 
-def RULE(base: Base, ratio: float) -> Shape:  # noqa: ARG001, N802 -- the shelf's name for it
+def RULE(base: Base, ratio: float) -> ScalingFactors:  # noqa: ARG001, N802 -- the shelf's name for it
     """Return the shape at a share of the MACs of the network."""
     return at(math.log(ratio) / math.log(DEPTH * WIDTH**2 * RESOLUTION**2))
 
 
-def at(phi: float) -> Shape:
+def at(phi: float) -> ScalingFactors:
     """Return the shape at a compound coefficient, 0 for the network itself."""
-    return Shape(
+    return ScalingFactors(
         resolution=RESOLUTION**phi,
         width=WIDTH**phi,
         conv_depth=DEPTH**phi,

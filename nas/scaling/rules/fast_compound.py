@@ -6,14 +6,14 @@ pycls/models/scaler.py, ``d1_w8_g8_r1``; sides are multiples of 4).
 """
 
 from nas.scaling.rules import Base
-from nas.scaling.scaled_architecture import Shape
+from nas.scaling.scaled_architecture import ScalingFactors
 
 DEPTH, WIDTH, RESOLUTION = 0.1, 0.8, 0.1  # shares of the growth of the MACs
 
 
-def RULE(base: Base, ratio: float) -> Shape:  # noqa: ARG001, N802
+def RULE(base: Base, ratio: float) -> ScalingFactors:  # noqa: ARG001, N802
     """Return the shape at a share of the MACs of the network."""
-    return Shape(
+    return ScalingFactors(
         resolution=ratio ** (RESOLUTION / 2),
         width=ratio ** (WIDTH / 2),
         conv_depth=ratio**DEPTH,

@@ -9,10 +9,10 @@ is counted.
 from math import log
 
 from nas.scaling.rules import Base, RuleError
-from nas.scaling.scaled_architecture import Shape
+from nas.scaling.scaled_architecture import ScalingFactors
 
 
-def RULE(base: Base, ratio: float) -> Shape:  # noqa: N802
+def RULE(base: Base, ratio: float) -> ScalingFactors:  # noqa: N802
     """Return the shape at a share of the MACs of the network.
 
     Raises:

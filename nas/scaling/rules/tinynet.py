@@ -12,7 +12,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from nas.scaling.rules import Base, RuleError
-from nas.scaling.scaled_architecture import Shape
+from nas.scaling.scaled_architecture import ScalingFactors
 
 _BASE_MACS: Final = 385_814_752  # EfficientNet-B0 at 224 pixels, counted
 # Share of those MACs (counted), resolution and depth of TinyNet-E to -A, then of the network itself.
@@ -25,7 +25,7 @@ PUBLISHED: Final = {
 }
 
 
-def RULE(base: Base, ratio: float) -> Shape:  # noqa: N802
+def RULE(base: Base, ratio: float) -> ScalingFactors:  # noqa: N802
     """Return the shape at a share of the MACs of the network, below 1.
 
     Below the smallest published point both curves go on as straight lines in log c.
@@ -43,7 +43,7 @@ def RULE(base: Base, ratio: float) -> Shape:  # noqa: N802
     resolution, depth = (
         _curve(logs, np.array([point[i] for point in points]), float(np.log(ratio))) for i in (1, 2)
     )
-    return Shape(
+    return ScalingFactors(
         resolution=resolution,
         width=(ratio / (depth * resolution**2)) ** 0.5,
         conv_depth=depth,

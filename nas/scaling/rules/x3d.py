@@ -11,7 +11,7 @@ from math import log2
 from typing import Final
 
 from nas.scaling.rules import Base, RuleError
-from nas.scaling.scaled_architecture import Shape, kind_of, stretched
+from nas.scaling.scaled_architecture import ScalingFactors, kind_of, scaled
 from search_spaces.counting import count
 
 _STEPS: Final = {  # what doubles the MACs along each axis
@@ -26,7 +26,7 @@ _STEPS: Final = {  # what doubles the MACs along each axis
 _LEAST: Final = 0.2  # of a doubling that a step has to move: below it, rounding has used an axis up
 
 
-def RULE(base: Base, ratio: float) -> Shape:  # noqa: N802
+def RULE(base: Base, ratio: float) -> ScalingFactors:  # noqa: N802
     """Return the shape that the steps lead to at a share of the MACs of the network.
 
     Raises:
@@ -37,7 +37,7 @@ def RULE(base: Base, ratio: float) -> Shape:  # noqa: N802
             f"The rule x3d is not defined for {base.name} alone: expected a study, whose surrogate decides "
             f"the steps, or --train, which trains a network for each axis."
         )
-    shape = Shape()
+    shape = ScalingFactors()
     remaining = log2(ratio)  # doublings still to go, negative to shrink
     while abs(remaining) > 1e-6:
         step = max(-1.0, min(1.0, remaining))
@@ -55,9 +55,9 @@ def RULE(base: Base, ratio: float) -> Shape:  # noqa: N802
     return shape
 
 
-def _moves(base: Base, shape: Shape, way: Shape) -> float:
+def _moves(base: Base, shape: ScalingFactors, way: ScalingFactors) -> float:
     """Return how many doublings or halvings of the MACs a step really makes, rounding included."""
-    before, after = (count(stretched(base.architecture, s), num_classes=10).macs for s in (shape, way))
+    before, after = (count(scaled(base.architecture, s), num_classes=10).macs for s in (shape, way))
     return abs(log2(after / before))
 
 

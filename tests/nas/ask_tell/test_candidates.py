@@ -4,7 +4,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from nas.ask_tell.candidates import ExhaustedError, Proposals
+from nas.ask_tell.candidates import CandidateSource, ExhaustedError
 from nas.bayesopt.space_problem import problem_of
 from nas.latency.constraint import StoppedError
 from nas.samplers import SAMPLERS
@@ -20,7 +20,7 @@ def with_sampler(study: optuna.Study, prices, name: str = "random") -> optuna.St
 
 
 def test_a_proposal_is_described_before_it_is_trained(study: optuna.Study, tiny_prices):
-    trial, architecture = Proposals(with_sampler(study, tiny_prices), tiny_prices, BUDGETS).next()
+    trial, architecture = CandidateSource(with_sampler(study, tiny_prices), tiny_prices, BUDGETS).next()
     (frozen,) = study.get_trials()
     network = trial_attributes.network_of(frozen)
     assert network.architecture == architecture.to_json()
@@ -36,7 +36,7 @@ def test_a_proposal_is_described_before_it_is_trained(study: optuna.Study, tiny_
 def test_no_network_is_proposed_twice_until_none_is_left(study: optuna.Study, tiny_prices):
     budgets = (Budget.parse("90k-MACs"),)
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
-    proposals = Proposals(study, tiny_prices, budgets)
+    proposals = CandidateSource(study, tiny_prices, budgets)
     seen = []
 
     def train_them_all() -> None:
@@ -55,7 +55,7 @@ def test_no_network_is_proposed_twice_until_none_is_left(study: optuna.Study, ti
 
 
 def test_a_failed_network_may_be_tried_again(study: optuna.Study, tiny_prices):
-    proposals = Proposals(with_sampler(study, tiny_prices), tiny_prices, BUDGETS)
+    proposals = CandidateSource(with_sampler(study, tiny_prices), tiny_prices, BUDGETS)
     trial, architecture = proposals.next()
     study.tell(trial, state=TrialState.FAIL)
     study.enqueue_trial(trial.params)
@@ -65,9 +65,9 @@ def test_a_failed_network_may_be_tried_again(study: optuna.Study, tiny_prices):
 
 
 def test_what_was_left_running_comes_first_and_is_the_same_network(study: optuna.Study, tiny_prices):
-    first = Proposals(with_sampler(study, tiny_prices), tiny_prices, BUDGETS)
+    first = CandidateSource(with_sampler(study, tiny_prices), tiny_prices, BUDGETS)
     left = [first.next() for _ in range(2)]
-    second = Proposals(study, tiny_prices, BUDGETS)
+    second = CandidateSource(study, tiny_prices, BUDGETS)
     assert second.left_running == 2
     found = [second.next() for _ in range(2)]
     assert [(t.number, a) for t, a in found] == [(t.number, a) for t, a in left]
@@ -86,20 +86,20 @@ def test_seeds_come_first_and_only_once(study: optuna.Study, tiny_prices):
         for c in fitting_codes(tiny_prices, np.random.default_rng(5), 2, BUDGETS, distinct=True)
     ]
     with_sampler(study, tiny_prices)
-    proposals = Proposals(study, tiny_prices, BUDGETS, seeds=[seeds[0], seeds[0], seeds[1]])
+    proposals = CandidateSource(study, tiny_prices, BUDGETS, seeds=[seeds[0], seeds[0], seeds[1]])
     assert [proposals.next()[1] for _ in range(2)] == seeds
     for trial in study.get_trials():
         study.tell(trial.number, 0.5)
-    assert Proposals(study, tiny_prices, BUDGETS, seeds=seeds).next()[1] not in seeds
+    assert CandidateSource(study, tiny_prices, BUDGETS, seeds=seeds).next()[1] not in seeds
 
 
 def test_what_was_decided_before_the_driver_died_is_not_trained_on(study: optuna.Study, tiny_prices):
-    proposals = Proposals(with_sampler(study, tiny_prices), tiny_prices, BUDGETS)
+    proposals = CandidateSource(with_sampler(study, tiny_prices), tiny_prices, BUDGETS)
     stopped, missed, going_on = (proposals.next()[0] for _ in range(3))
     storage = study._storage
     trial_attributes.decide(storage, stopped._trial_id, TrialState.PRUNED, "stopped early at epoch 2")
     storage.set_trial_system_attr(missed._trial_id, "constraints", [-0.1, 0.2])
-    again = Proposals(study, tiny_prices, BUDGETS)
+    again = CandidateSource(study, tiny_prices, BUDGETS)
     assert again.left_running == 1
     states = [t.state for t in study.get_trials()]
     assert states == [TrialState.PRUNED, TrialState.PRUNED, TrialState.RUNNING]
@@ -107,7 +107,7 @@ def test_what_was_decided_before_the_driver_died_is_not_trained_on(study: optuna
 
 
 def test_a_search_that_ends_stops_looking_for_a_network(study: optuna.Study, tiny_prices):
-    proposals = Proposals(with_sampler(study, tiny_prices), tiny_prices, BUDGETS)
+    proposals = CandidateSource(with_sampler(study, tiny_prices), tiny_prices, BUDGETS)
     proposals.stopped = lambda: True
     with pytest.raises(StoppedError):
         proposals.next()
@@ -116,7 +116,7 @@ def test_a_search_that_ends_stops_looking_for_a_network(study: optuna.Study, tin
 
 def test_a_trial_cut_short_before_it_was_described_fails(study: optuna.Study, tiny_prices):
     study.ask()
-    trial, _ = Proposals(with_sampler(study, tiny_prices), tiny_prices, BUDGETS).next()
+    trial, _ = CandidateSource(with_sampler(study, tiny_prices), tiny_prices, BUDGETS).next()
     undescribed, described = study.get_trials()
     assert undescribed.state == TrialState.FAIL
     assert undescribed.user_attrs["reason"] == "interrupted before its training began"

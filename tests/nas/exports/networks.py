@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import search_spaces
-from nas.exports.formats import Delivery
+from nas.exports.exported_network import ExportedNetwork
 from search_spaces.architecture import Architecture, Option, Stage, options_of
 from search_spaces.blocks import BLOCKS
 from search_spaces.catalog import SPACES
@@ -110,7 +110,7 @@ def trained(architecture: Architecture, *, num_classes: int = 10, in_channels: i
     return network.eval()
 
 
-def delivery(architecture: Architecture, *, name: str = "my_net", **known: Any) -> Delivery:
+def delivery(architecture: Architecture, *, name: str = "my_net", **known: Any) -> ExportedNetwork:
     """Return a network on its way out."""
     fields: dict[str, Any] = {
         "num_classes": 10,
@@ -126,7 +126,7 @@ def delivery(architecture: Architecture, *, name: str = "my_net", **known: Any) 
     generator = torch.Generator().manual_seed(1)
     fields.setdefault("calibration", torch.randn(8, fields["in_channels"], side, side, generator=generator))
     weights = fields.pop("weights", None) or trained(architecture, **sizes).state_dict()
-    return Delivery(name=name, architecture=architecture, weights=weights, **fields)
+    return ExportedNetwork(name=name, architecture=architecture, weights=weights, **fields)
 
 
 def every_part() -> dict[str, Architecture]:

@@ -3,7 +3,7 @@
 import pytest
 
 from dashboards.artifacts import Artifacts
-from nas.files.locating import artifacts_at, usable_place
+from nas.files.locating import artifacts_at, usable_location
 from trials.training.attempt_fence import ATTEMPT
 from trials.training.checksum import CHECKSUM
 from trials.training.run_trial import WEIGHTS
@@ -75,6 +75,6 @@ def test_artifacts_are_handed_out_from_where_they_lie_and_nothing_else_is(files,
 
 
 def test_a_place_is_tried_and_left_as_it_was(place, files):
-    assert usable_place(place) == place
+    assert usable_location(place) == place
     files.check()
     assert files.sizes() == {}

@@ -10,13 +10,13 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 
 from dashboards.artifacts import ArtifactFolder, Artifacts
 from nas.files.local_files import LocalFiles
-from nas.files.trial_artifacts import Attachments
+from nas.files.trial_artifacts import TrialArtifacts
 from tests.dashboards.searches import architectures
 
 
 @pytest.fixture
-def attachments(tmp_path: Path) -> Attachments:
-    return Attachments(LocalFiles(tmp_path), num_classes=10, in_channels=1)
+def attachments(tmp_path: Path) -> TrialArtifacts:
+    return TrialArtifacts(LocalFiles(tmp_path), num_classes=10, in_channels=1)
 
 
 def names(holder: optuna.Trial | optuna.Study) -> list[str]:
@@ -24,7 +24,7 @@ def names(holder: optuna.Trial | optuna.Study) -> list[str]:
 
 
 def test_a_trial_has_its_picture_its_architecture_and_its_weights(
-    attachments: Attachments, study: optuna.Study, tmp_path: Path
+    attachments: TrialArtifacts, study: optuna.Study, tmp_path: Path
 ):
     trial, (architecture,) = study.ask(), architectures(1)
     for _ in range(2):  # the second time as after a crash
@@ -41,7 +41,7 @@ def test_a_trial_has_its_picture_its_architecture_and_its_weights(
 
 
 def test_an_export_is_attached_to_the_study_and_replaced_by_the_next(
-    attachments: Attachments, study: optuna.Study, tmp_path: Path
+    attachments: TrialArtifacts, study: optuna.Study, tmp_path: Path
 ):
     exported = tmp_path / "my_net.py"
     for text in ("one", "two"):

@@ -8,10 +8,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from nas.ask_tell.candidates import Proposals
+from nas.ask_tell.candidates import CandidateSource
 from nas.bayesopt.space_problem import problem_of
 from nas.latency.constraint import LatencyCheck, StoppedError
-from nas.latency.measurement_cache import Stopwatch
+from nas.latency.measurement_cache import LatencyCache
 from nas.samplers import SAMPLERS
 from nas.storage.store import Store
 from search_spaces.budget import Budget
@@ -59,7 +59,7 @@ def made(board: Path):
     with Store(f"sqlite:///{board / 'nas.db'}") as store:
 
         def make(hours: Hours, patience_s: float = 600.0):
-            stopwatch = Stopwatch(store, num_classes=10, in_channels=1)
+            stopwatch = LatencyCache(store, num_classes=10, in_channels=1)
             stopwatch.setting("board")
             said: list[str] = []
             check = LatencyCheck(
@@ -97,7 +97,7 @@ def test_a_target_that_stays_away_ends_the_waiting_and_its_trial(
     (board / "away").touch()
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, (BUDGET,), seed=0))
     with pytest.raises(TargetError, match=r"did not come back within .* the same command again"):
-        Proposals(study, tiny_prices, (BUDGET,), check).next()
+        CandidateSource(study, tiny_prices, (BUDGET,), check).next()
     assert 20 <= hours.now_s < 30
     (trial,) = study.get_trials()
     assert trial.state == TrialState.FAIL
@@ -137,7 +137,7 @@ def test_a_network_that_an_answering_target_cannot_run_is_refused_with_its_reaso
 def test_ten_figures_are_enough_to_foretell_where_another_target_is_known(board: Path, tiny_prices):
     from datetime import UTC, datetime
 
-    from nas.latency.predictor import Foresight
+    from nas.latency.predictor import LatencyPredictor
     from nas.storage.records import Measurement
     from search_spaces import count
     from trials.latency.latency import Latency
@@ -170,7 +170,7 @@ def test_ten_figures_are_enough_to_foretell_where_another_target_is_known(board:
             keep(store, network, "far", 3.0)
 
         def foretold(network, target: str):
-            return Foresight(store).of(network, {"target": target}, num_classes=10, in_channels=1)
+            return LatencyPredictor(store).of(network, {"target": target}, num_classes=10, in_channels=1)
 
         for network in drawn[70:]:
             near, far = foretold(network, "near"), foretold(network, "far")

@@ -9,10 +9,10 @@ import pytest
 from optuna.trial import TrialState
 
 from dashboards.result import SearchResult
-from nas.ask_tell.candidates import Proposals
+from nas.ask_tell.candidates import CandidateSource
 from nas.bayesopt.space_problem import problem_of
 from nas.latency.constraint import LatencyCheck
-from nas.latency.measurement_cache import Found, Stopwatch, with_latencies
+from nas.latency.measurement_cache import Found, LatencyCache, with_latencies
 from nas.samplers import SAMPLERS
 from nas.storage.records import Measurement
 from nas.storage.store import Store
@@ -33,8 +33,8 @@ def store(tmp_path: Path):
 
 
 @pytest.fixture
-def stopwatch(store: Store) -> Stopwatch:
-    return Stopwatch(store, num_classes=10, in_channels=1)
+def stopwatch(store: Store) -> LatencyCache:
+    return LatencyCache(store, num_classes=10, in_channels=1)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_latency_holds_with_its_upper_bound_widened_by_the_spread(limit_ms, sp
 
 
 @pytest.mark.slow
-def test_a_network_is_measured_once_unless_asked_again(tiny_prices, store: Store, stopwatch: Stopwatch):
+def test_a_network_is_measured_once_unless_asked_again(tiny_prices, store: Store, stopwatch: LatencyCache):
     import numpy as np
 
     network = tiny_prices.codes.space.sample(np.random.default_rng(0))
@@ -72,13 +72,13 @@ def test_a_network_is_measured_once_unless_asked_again(tiny_prices, store: Store
 
 @pytest.mark.slow
 def test_what_misses_its_latency_is_recorded_and_never_trained(
-    study: optuna.Study, tiny_prices, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+    study: optuna.Study, tiny_prices, stopwatch: LatencyCache, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("nas.ask_tell.candidates._MOST_MISSES", 2)
     budgets = (Budget.parse("500k-MACs"), Budget.parse("0.0001ms@cpu"))
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
     with pytest.raises(NothingFitsError, match="None of the last 2 networks of tiny met its latency budget"):
-        Proposals(study, tiny_prices, budgets, LatencyCheck(stopwatch, print)).next()
+        CandidateSource(study, tiny_prices, budgets, LatencyCheck(stopwatch, print)).next()
     trials = study.get_trials()
     assert len(trials) == 2
     for trial in trials:
@@ -91,11 +91,11 @@ def test_what_misses_its_latency_is_recorded_and_never_trained(
 
 @pytest.mark.slow
 def test_a_winner_that_misses_when_measured_again_no_longer_fits(
-    study: optuna.Study, tiny_prices, stopwatch: Stopwatch, tmp_path: Path
+    study: optuna.Study, tiny_prices, stopwatch: LatencyCache, tmp_path: Path
 ):
     budgets = (Budget.parse("500k-MACs"), Budget.parse("50ms@cpu"))
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
-    trial, _ = Proposals(study, tiny_prices, budgets, LatencyCheck(stopwatch, print)).next()
+    trial, _ = CandidateSource(study, tiny_prices, budgets, LatencyCheck(stopwatch, print)).next()
     study.tell(trial, 0.5)
     network = trial_attributes.network_of(study.get_trials()[0])
     result = SearchResult(

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from dashboards.result import Epoch
-from nas.orchestration.console_progress import Progress
-from nas.resources import Room
+from nas.orchestration.console_progress import ConsoleProgress
+from nas.resources import Capacity
 from tests.dashboards.searches import network, search
 
 
@@ -22,10 +22,10 @@ class Clock:
         return self.now_s
 
 
-def displayed(*, terminal: bool = False) -> tuple[Progress, io.StringIO, Clock]:
+def displayed(*, terminal: bool = False) -> tuple[ConsoleProgress, io.StringIO, Clock]:
     text, clock = io.StringIO(), Clock()
     console = Console(file=text, width=120, force_terminal=terminal, highlight=False)
-    return Progress(console=console, clock=clock), text, clock
+    return ConsoleProgress(console=console, clock=clock), text, clock
 
 
 def test_a_resumed_search_shows_the_totals_and_the_best_of_all_starts():
@@ -70,7 +70,7 @@ def test_a_terminal_shows_what_runs_with_rung_accuracy_macs_and_latency():
 
 def test_the_time_left_counts_what_passes_between_trainings():
     progress, text, clock = displayed()
-    progress._wanted, progress.room = 8, Room(1, clock)
+    progress._wanted, progress.room = 8, Capacity(1, clock)
     for i in range(4):
         clock.now_s += 20.0  # nothing trains meanwhile
         progress.started(network(i, state="running", epochs=0), resumed=False)
@@ -85,6 +85,6 @@ def test_the_time_left_comes_from_the_networks_already_trained(seconds: float, t
     progress, _, clock = displayed()
     done = [replace(network(i), seconds=seconds) for i in range(3)]
     progress.resume(search(*done))
-    progress._wanted, progress.room = 5, Room(2, clock)
+    progress._wanted, progress.room = 5, Capacity(2, clock)
     clock.now_s += 1000.0
     assert told in progress._left()

@@ -9,7 +9,7 @@ import pytest
 
 from nas.bayesopt.space_problem import problem_of
 from nas.orchestration.search_plan import plan_search
-from nas.orchestration.transfer import earlier_of, keep, take
+from nas.orchestration.transfer import read_transfer, store_transfer, transfer_source
 from nas.resources import slots_here
 from nas.samplers import SAMPLERS
 from nas.study.settings import Settings
@@ -38,7 +38,7 @@ def first_points(prices, taken, n):
     """Return the first proposals for a small budget, each told what it is worth."""
     problem = problem_of(prices, SMALL, seed=0)
     if taken is not None:
-        problem = replace(problem, earlier=earlier_of(taken, prices))
+        problem = replace(problem, earlier=transfer_source(taken, prices))
     study = optuna.create_study(direction="maximize", sampler=SAMPLERS["factor_gp"](problem))
     points = []
     for _ in range(n):
@@ -53,7 +53,7 @@ def first_points(prices, taken, n):
 @pytest.mark.slow
 def test_the_first_proposal_is_what_the_earlier_study_found_good(storage, tiny_prices):
     old = studied(storage, tiny_prices, attends, trials=40)
-    taken = json.loads(json.dumps(take(url_of(old), "new", "told", tiny_prices)))
+    taken = json.loads(json.dumps(read_transfer(url_of(old), "new", "told", tiny_prices)))
     (first,) = first_points(tiny_prices, taken, 1)
     assert (first["stage1.mixer"], first["stage2.mixer"]) == ("attention", "attention")
 
@@ -61,28 +61,28 @@ def test_the_first_proposal_is_what_the_earlier_study_found_good(storage, tiny_p
 @pytest.mark.slow
 def test_a_study_that_predicts_none_of_its_own_networks_changes_nothing(storage, tiny_prices):
     old = studied(storage, tiny_prices, noise, trials=40)
-    taken = take(url_of(old), "new", "told", tiny_prices)
+    taken = read_transfer(url_of(old), "new", "told", tiny_prices)
     assert first_points(tiny_prices, taken, 6) == first_points(tiny_prices, None, 6)
 
 
 def test_what_was_taken_is_kept_though_the_earlier_study_goes_on(storage, tiny_prices):
     old = studied(storage, tiny_prices, attends, trials=10)
     new = studied(storage, tiny_prices, attends, trials=1, name="new")
-    taken = take(url_of(old), "new", "told", tiny_prices)
-    keep(new, taken)
+    taken = read_transfer(url_of(old), "new", "told", tiny_prices)
+    store_transfer(new, taken)
     trial = old.ask()
     old.tell(trial, state=optuna.trial.TrialState.FAIL)
     optuna.delete_study(study_name="told", storage=storage)
-    assert take(url_of(new), "new", "told", tiny_prices) == taken
+    assert read_transfer(url_of(new), "new", "told", tiny_prices) == taken
     assert len(set(taken["networks"])) == 10
 
 
 def test_too_few_networks_are_refused(storage, tiny_prices):
     old = studied(storage, tiny_prices, noise, trials=4)
     with pytest.raises(StudyError, match=r"4 of its trained networks .* expected at least 10"):
-        take(url_of(old), "new", "told", tiny_prices)
+        read_transfer(url_of(old), "new", "told", tiny_prices)
     with pytest.raises(StudyError, match="cannot learn from itself"):
-        take(url_of(old), "told", "told", tiny_prices)
+        read_transfer(url_of(old), "told", "told", tiny_prices)
 
 
 def test_learning_from_another_study_is_another_search(storage, tiny_prices):

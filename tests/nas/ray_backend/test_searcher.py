@@ -6,12 +6,12 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from dashboards.result import Epoch, Network
-from nas.ask_tell.candidates import Proposals
-from nas.ask_tell.stopping import Limits
+from dashboards.result import Epoch, TrialResult
+from nas.ask_tell.candidates import CandidateSource
+from nas.ask_tell.stopping import StoppingCriteria
 from nas.bayesopt.space_problem import problem_of
-from nas.ray_backend.searcher import Bridge
-from nas.resources import Room
+from nas.ray_backend.searcher import StudySearcher
+from nas.resources import Capacity
 from nas.samplers import SAMPLERS
 from nas.study import trial_attributes
 
@@ -22,7 +22,7 @@ class Notes:
     def __init__(self) -> None:
         self.lines: list[tuple[object, ...]] = []
 
-    def started(self, network: Network, *, resumed: bool) -> None:
+    def started(self, network: TrialResult, *, resumed: bool) -> None:
         self.lines.append(("started", network.trial, resumed))
 
     def epoch(self, trial: int, epoch: Epoch) -> None:
@@ -40,23 +40,25 @@ def epoch(number: int, accuracy: float, *, final: bool = False) -> dict[str, obj
 
 
 @pytest.fixture
-def limits() -> Limits:
-    return Limits(trials=3, failures=2)
+def limits() -> StoppingCriteria:
+    return StoppingCriteria(trials=3, failures=2)
 
 
 @pytest.fixture
-def room() -> Room:
-    return Room(4)
+def room() -> Capacity:
+    return Capacity(4)
 
 
 @pytest.fixture
-def bridge(study: optuna.Study, tiny_prices, limits: Limits, room: Room) -> Bridge:
+def bridge(study: optuna.Study, tiny_prices, limits: StoppingCriteria, room: Capacity) -> StudySearcher:
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, (), seed=0))
-    proposals = Proposals(study, tiny_prices, ())
-    return Bridge(study, proposals, lambda n, a: {"number": n, "network": a.to_json()}, room, limits, Notes())
+    proposals = CandidateSource(study, tiny_prices, ())
+    return StudySearcher(
+        study, proposals, lambda n, a: {"number": n, "network": a.to_json()}, room, limits, Notes()
+    )
 
 
-def asked(bridge: Bridge, name: str) -> dict[str, object] | str:
+def asked(bridge: StudySearcher, name: str) -> dict[str, object] | str:
     """Ask as Tune does: again and again until an answer is there."""
     for _ in range(1000):
         told = bridge.suggest(name)
@@ -66,13 +68,13 @@ def asked(bridge: Bridge, name: str) -> dict[str, object] | str:
     raise AssertionError("no answer within ten seconds")
 
 
-def start(bridge: Bridge, name: str) -> dict[str, object]:
+def start(bridge: StudySearcher, name: str) -> dict[str, object]:
     told = asked(bridge, name)
     assert isinstance(told, dict), told
     return told
 
 
-def test_a_training_to_the_end_is_complete_with_its_curve(bridge: Bridge, study: optuna.Study):
+def test_a_training_to_the_end_is_complete_with_its_curve(bridge: StudySearcher, study: optuna.Study):
     start(bridge, "a")
     assert not bridge("a", epoch(1, 0.5))
     assert not bridge("a", epoch(2, 0.75, final=True))
@@ -86,7 +88,7 @@ def test_a_training_to_the_end_is_complete_with_its_curve(bridge: Bridge, study:
     assert bridge.busy_s == 4.0
 
 
-def test_a_training_stopped_early_is_pruned_and_never_complete(bridge: Bridge, study: optuna.Study):
+def test_a_training_stopped_early_is_pruned_and_never_complete(bridge: StudySearcher, study: optuna.Study):
     for name, accuracy in (("a", 0.9), ("b", 0.2)):
         start(bridge, name)
         stop = bridge(name, epoch(1, accuracy))
@@ -98,7 +100,7 @@ def test_a_training_stopped_early_is_pruned_and_never_complete(bridge: Bridge, s
     assert trial_attributes.trained(pruned)
 
 
-def test_epochs_replayed_from_a_checkpoint_are_written_once(bridge: Bridge, study: optuna.Study):
+def test_epochs_replayed_from_a_checkpoint_are_written_once(bridge: StudySearcher, study: optuna.Study):
     start(bridge, "a")
     for _ in range(2):
         bridge("a", epoch(1, 0.5))
@@ -107,19 +109,19 @@ def test_epochs_replayed_from_a_checkpoint_are_written_once(bridge: Bridge, stud
     assert [line[0] for line in bridge._watcher.lines] == ["started", "epoch"]
 
 
-def test_a_training_cut_short_stays_running_for_the_next_start(bridge: Bridge, study: optuna.Study):
+def test_a_training_cut_short_stays_running_for_the_next_start(bridge: StudySearcher, study: optuna.Study):
     start(bridge, "a")
     bridge("a", epoch(1, 0.5))
     bridge.on_trial_complete("a", epoch(1, 0.5))
     assert study.get_trials()[0].state == TrialState.RUNNING
 
 
-def test_tune_is_not_let_idle_while_the_first_network_is_proposed(bridge: Bridge):
+def test_tune_is_not_let_idle_while_the_first_network_is_proposed(bridge: StudySearcher):
     assert isinstance(bridge.suggest("a"), dict)
     assert bridge.suggest("b") is None  # while one trains, its reports are not kept waiting
 
 
-def test_no_more_trainings_run_than_there_is_room_for(bridge: Bridge, room: Room):
+def test_no_more_trainings_run_than_there_is_room_for(bridge: StudySearcher, room: Capacity):
     room.change(1)
     start(bridge, "a")
     assert bridge.suggest("b") is None
@@ -132,18 +134,18 @@ def test_no_more_trainings_run_than_there_is_room_for(bridge: Bridge, room: Room
     start(bridge, "c")
 
 
-def test_the_search_ends_when_enough_networks_are_trained(bridge: Bridge, study: optuna.Study):
+def test_the_search_ends_when_enough_networks_are_trained(bridge: StudySearcher, study: optuna.Study):
     for name in "abc":
         start(bridge, name)
     assert bridge.suggest("d") is None  # three live: asked again later
     for name in "abc":
         bridge(name, epoch(2, 0.5, final=True))
         bridge.on_trial_complete(name, epoch(2, 0.5, final=True))
-    assert asked(bridge, "d") == Bridge.FINISHED
+    assert asked(bridge, "d") == StudySearcher.FINISHED
     assert len(study.get_trials()) == 3
 
 
-def test_failures_are_recorded_do_not_count_and_are_bounded(bridge: Bridge, study: optuna.Study):
+def test_failures_are_recorded_do_not_count_and_are_bounded(bridge: StudySearcher, study: optuna.Study):
     start(bridge, "a")
     bridge.on_trial_complete("a", {"error": "NonFiniteLossError: the loss became nan"})
     (failed,) = study.get_trials()
@@ -152,12 +154,12 @@ def test_failures_are_recorded_do_not_count_and_are_bounded(bridge: Bridge, stud
     assert bridge.problem is None
     start(bridge, "b")
     bridge.on_trial_complete("b", {"error": "DataError: the images are gone"})
-    assert bridge.suggest("c") == Bridge.FINISHED
+    assert bridge.suggest("c") == StudySearcher.FINISHED
     assert "2 trainings failed" in str(bridge.problem)
 
 
 def test_a_training_that_dies_is_begun_again_and_given_up_only_when_it_gets_nowhere(
-    bridge: Bridge, study: optuna.Study
+    bridge: StudySearcher, study: optuna.Study
 ):
     for reached, name in enumerate("abc"):  # every attempt gets an epoch further
         assert start(bridge, name)["number"] == 0
@@ -173,7 +175,7 @@ def test_a_training_that_dies_is_begun_again_and_given_up_only_when_it_gets_nowh
 
 
 def test_a_training_that_dies_while_the_search_drains_is_begun_again_but_no_other(
-    bridge: Bridge, limits: Limits, study: optuna.Study
+    bridge: StudySearcher, limits: StoppingCriteria, study: optuna.Study
 ):
     start(bridge, "a")
     limits.draining = True
@@ -182,11 +184,11 @@ def test_a_training_that_dies_while_the_search_drains_is_begun_again_but_no_othe
     assert bridge.suggest("c") is None
     bridge("b", epoch(2, 0.5, final=True))
     bridge.on_trial_complete("b", epoch(2, 0.5, final=True))
-    assert asked(bridge, "c") == Bridge.FINISHED
+    assert asked(bridge, "c") == StudySearcher.FINISHED
     assert [t.state for t in study.get_trials()] == [TrialState.COMPLETE]
 
 
-def test_a_training_that_a_machine_refuses_is_no_failure(bridge: Bridge, study: optuna.Study):
+def test_a_training_that_a_machine_refuses_is_no_failure(bridge: StudySearcher, study: optuna.Study):
     refusals = []
     bridge.refused = lambda node, reason: refusals.append((node, reason))
     start(bridge, "a")
@@ -198,7 +200,9 @@ def test_a_training_that_a_machine_refuses_is_no_failure(bridge: Bridge, study: 
     assert [t.state for t in study.get_trials()] == [TrialState.RUNNING]
 
 
-def test_draining_lets_the_running_finish_and_a_deadline_stops_them(bridge: Bridge, limits: Limits):
+def test_draining_lets_the_running_finish_and_a_deadline_stops_them(
+    bridge: StudySearcher, limits: StoppingCriteria
+):
     start(bridge, "a")
     limits.draining = True
     assert bridge.suggest("b") is None
@@ -208,7 +212,7 @@ def test_draining_lets_the_running_finish_and_a_deadline_stops_them(bridge: Brid
 
 
 def test_a_proposal_made_while_the_search_ends_is_not_trained(
-    bridge: Bridge, limits: Limits, study: optuna.Study
+    bridge: StudySearcher, limits: StoppingCriteria, study: optuna.Study
 ):
     start(bridge, "a")
     assert bridge.suggest("b") is None  # the proposal is under way
@@ -216,12 +220,12 @@ def test_a_proposal_made_while_the_search_ends_is_not_trained(
     bridge("a", epoch(1, 0.5, final=True))
     bridge.on_trial_complete("a", epoch(1, 0.5, final=True))
     bridge.close()
-    assert bridge.suggest("b") == Bridge.FINISHED
+    assert bridge.suggest("b") == StudySearcher.FINISHED
     assert [t.state for t in study.get_trials()] == [TrialState.COMPLETE, TrialState.RUNNING]
 
 
 def test_a_first_proposal_made_while_the_search_ends_is_not_trained_either(
-    bridge: Bridge, limits: Limits, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+    bridge: StudySearcher, limits: StoppingCriteria, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
 ):
     ask = bridge._proposals.next
 
@@ -230,28 +234,28 @@ def test_a_first_proposal_made_while_the_search_ends_is_not_trained_either(
         return ask(wanted)
 
     monkeypatch.setattr(bridge._proposals, "next", ending)
-    assert bridge.suggest("a") == Bridge.FINISHED
+    assert bridge.suggest("a") == StudySearcher.FINISHED
     bridge.close()
-    assert bridge.suggest("a") == Bridge.FINISHED
+    assert bridge.suggest("a") == StudySearcher.FINISHED
     assert all(t.state == TrialState.RUNNING for t in study.get_trials())
 
 
-def test_a_pickled_bridge_carries_nothing(bridge: Bridge):
+def test_a_pickled_bridge_carries_nothing(bridge: StudySearcher):
     import pickle
 
     assert vars(pickle.loads(pickle.dumps(bridge))) == {}
 
 
 def test_another_metric_is_the_value_and_all_of_them_are_kept(
-    study: optuna.Study, tiny_prices, limits: Limits
+    study: optuna.Study, tiny_prices, limits: StoppingCriteria
 ):
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, (), seed=0))
-    proposals = Proposals(study, tiny_prices, ())
-    bridge = Bridge(
+    proposals = CandidateSource(study, tiny_prices, ())
+    bridge = StudySearcher(
         study,
         proposals,
         lambda n, a: {"number": n, "network": a.to_json()},
-        Room(2),
+        Capacity(2),
         limits,
         Notes(),
         metric="macro_f1",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nas.explanation.evidence import LEAST
-from nas.reporting.background_explainer import Explainer, insight
+from nas.reporting.background_explainer import BackgroundExplainer, insight
 from nas.reporting.random_baseline import expected_uniform
 from nas.study.results import result_of
 from search_spaces.errors import StudyError
@@ -45,7 +45,7 @@ def test_too_few_networks_have_no_insight_and_say_so_when_asked(storage, tiny_pr
 
 def test_nobody_waits_for_an_explanation_and_it_is_made_once(storage, tiny_prices):
     study = studied(storage, tiny_prices, mixers_matter, trials=12)
-    explainer, result = Explainer(), result_of(study)
+    explainer, result = BackgroundExplainer(), result_of(study)
     assert explainer.latest(study, result).explanation is None  # it is under way
     for thread in threading.enumerate():
         if thread.name == "explain":

@@ -10,7 +10,7 @@ import torch
 import search_spaces
 from nas.scaling.family import base_of, check_budgets, family, write
 from nas.scaling.rules import RULES, RuleError, compound, fast_compound
-from nas.scaling.scaled_architecture import Shape, stretched
+from nas.scaling.scaled_architecture import ScalingFactors, scaled
 from nas.study.network_lookup import FoundNetwork, find_network
 from search_spaces.budget import Budget
 from search_spaces.errors import BudgetError, NothingFitsError, StudyError
@@ -34,7 +34,7 @@ def cost(network):
     return search_spaces.count(network, num_classes=1000, deploy=True)
 
 
-def scaled(found: FoundNetwork, budget: str, rule: str, study=None):
+def member(found: FoundNetwork, budget: str, rule: str, study=None):
     return family(found, base_of(found, study), [Budget.parse(budget)], rule)[0]
 
 
@@ -42,14 +42,14 @@ def scaled(found: FoundNetwork, budget: str, rule: str, study=None):
 def test_tinynets_come_out_of_their_rule_at_their_macs(name):
     published = search_spaces.reference(f"tinynet_{name}")
     macs = search_spaces.count(published, num_classes=1000).macs
-    assert scaled(named("efficientnet_b0_224"), f"{macs}-MACs", "tinynet").architecture == published
+    assert member(named("efficientnet_b0_224"), f"{macs}-MACs", "tinynet").architecture == published
 
 
 @pytest.mark.parametrize("name", compound.PUBLISHED)
 def test_efficientnets_come_out_of_the_released_coefficients(name):
     width, depth, side = compound.PUBLISHED[name]
     base = search_spaces.reference("efficientnet_b0_224")
-    made = stretched(base, Shape(resolution=side / 224, width=width, conv_depth=depth, up=True))
+    made = scaled(base, ScalingFactors(resolution=side / 224, width=width, conv_depth=depth, up=True))
     if f"efficientnet_{name}_{side}" in search_spaces.references():
         assert made == search_spaces.reference(f"efficientnet_{name}_{side}")
     else:
@@ -91,12 +91,12 @@ def scaled_triples(n: int) -> tuple[list[float], int]:
         now = getattr(cost(found.architecture), resource)
         limit = int(now * np.exp(rng.uniform(np.log(0.05), 0.0 if rule == "tinynet" else np.log(8))))
         try:
-            made = scaled(found, f"{limit}-{kinds[resource]}", rule)
+            made = member(found, f"{limit}-{kinds[resource]}", rule)
         except NothingFitsError:
             refused += 1
             for ratio in np.geomspace(1e-5, 1.0, 21):
                 shape = replace(RULES[rule](base_of(found, None), float(ratio)), width=1e-3)
-                narrow = stretched(found.architecture, shape)
+                narrow = scaled(found.architecture, shape)
                 assert getattr(cost(narrow), resource) > limit, (name, rule, limit)
             continue
         shares.append(getattr(cost(made.architecture), resource) / limit)
@@ -139,7 +139,7 @@ def grows(params, costs, rng):
 def test_a_study_is_scaled_by_its_own_knowledge(storage, tiny_prices, rule, budget):
     study = studied(storage, tiny_prices, grows, trials=30)
     found = find_network("told", study._storage._backend.url)
-    made = scaled(found, budget, rule, study)
+    made = member(found, budget, rule, study)
     assert 0.98 <= made.share <= 1
     assert made.architecture.resolution >= 8
 
@@ -159,14 +159,14 @@ def test_far_from_its_front_a_study_is_scaled_about_as_compound_scaling_would(st
 def test_a_rule_that_is_not_defined_for_a_network_says_what_it_needs():
     for rule, needs in (("front", "expected a study"), ("x3d", "or --train")):
         with pytest.raises(RuleError, match=needs):
-            scaled(named("mobilenet_v2_1.0_224"), "100M-MACs", rule)
+            member(named("mobilenet_v2_1.0_224"), "100M-MACs", rule)
     with pytest.raises(RuleError, match="only shrinks"):
-        scaled(named("mobilenet_v2_1.0_224"), "1G-MACs", "tinynet")
+        member(named("mobilenet_v2_1.0_224"), "1G-MACs", "tinynet")
 
 
 def test_budgets_that_cannot_be_met_get_one_line():
     with pytest.raises(NothingFitsError, match=r"the narrowest needs .* macs"):
-        scaled(named("mobilenet_v2_1.0_224"), "1k-MACs", "compound")
+        member(named("mobilenet_v2_1.0_224"), "1k-MACs", "compound")
     with pytest.raises(BudgetError, match="can be counted"):
         check_budgets([Budget.parse("5ms@cpu")])
     with pytest.raises(BudgetError, match="No budget"):

@@ -33,8 +33,8 @@ def test_its_macs_and_params_are_those_of_the_written_network(deploy, tmp_path):
 
 
 def test_it_tells_everything_that_is_known(tmp_path):
-    rivals = [{"network": "a|b", "accuracy": "97 %"}, {"network": "c", "accuracy": "96 %"}]
-    card = written(tmp_path, classes=("ant", "bee"), rivals=tuple(rivals))
+    others = [{"network": "a|b", "accuracy": "97 %"}, {"network": "c", "accuracy": "96 %"}]
+    card = written(tmp_path, classes=("ant", "bee"), front_networks=tuple(others))
     for topic, value in PROVENANCE.items():
         assert f"| {topic} | {value} |" in card
     assert "| a\\|b | 97 % |\n| c | 96 % |" in card
@@ -44,7 +44,7 @@ def test_it_tells_everything_that_is_known(tmp_path):
 
 def test_what_is_unknown_has_no_section(tmp_path):
     card = written(tmp_path, "attention")
-    assert "rivals" not in card
+    assert "Other networks of its front" not in card
     assert "## Classes" not in card
     assert "form for inference" not in card
 
