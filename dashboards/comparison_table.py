@@ -34,7 +34,7 @@ def _latency(network: TrialResult) -> str:
 
 
 _LINES: tuple[tuple[str, Callable[[SearchResult], str]], ...] = (
-    ("budget", lambda r: " and ".join(r.budgets)),
+    ("budget", lambda r: " and ".join(map(str, r.budgets))),
     ("data", lambda r: r.data.rpartition("/")[2]),
     ("space", lambda r: r.space),
     ("sampler, seed", lambda r: f"{r.sampler}, {r.seed}"),

@@ -17,7 +17,6 @@ from dashboards.findings import Findings
 from dashboards.markdown_notes import study_note, trial_note, verdicts
 from dashboards.picture import picture
 from dashboards.result import TrialResult
-from search_spaces.architecture import Architecture
 
 _OWN_CHARTS: Final = ("learning_curves",)  # the dashboard draws them itself
 # Read by programs and not by people; one long line makes the dashboard's page as wide as itself, and an
@@ -105,7 +104,7 @@ class Weaver:
         network = made.networks.get(trial) if made is not None else None
         if made is None or network is None:
             return None
-        return picture(Architecture.from_json(network.architecture), made.findings.parts(network))
+        return picture(network.architecture, made.findings.parts(network))
 
     def _current(self, study_id: int) -> _Made | None:
         """Return what was made of a study lately, or make it now."""
@@ -134,7 +133,7 @@ def _about(stored: list[dict[str, str]], findings: Findings) -> list[dict[str, s
     """Return a study's attributes as people want them, instead of those that programs read."""
     result = findings.result
     told = {
-        "budgets": " and ".join(result.budgets),
+        "budgets": " and ".join(map(str, result.budgets)),
         "space": result.space,
         "data": result.data,
         "sampler": result.sampler,

@@ -74,7 +74,5 @@ class Findings:
 
 
 @lru_cache(maxsize=2**13)
-def _parts(architecture: str, num_classes: int, in_channels: int) -> tuple[Part, ...]:
-    return count_parts(
-        Architecture.from_json(architecture), num_classes=num_classes, in_channels=in_channels, deploy=True
-    )
+def _parts(architecture: Architecture, num_classes: int, in_channels: int) -> tuple[Part, ...]:
+    return count_parts(architecture, num_classes=num_classes, in_channels=in_channels, deploy=True)

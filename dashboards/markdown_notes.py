@@ -73,10 +73,10 @@ def budget_table(findings: Findings, network: TrialResult) -> list[str]:
     """Return one line for each budget, then what else the network takes."""
     told = verdicts(network)
     rows = ["| budget | takes | |", "| --- | ---: | --- |"]
-    for text in findings.result.budgets:
-        budget = Budget.parse(text)
+    for budget in findings.result.budgets:
         value = taken(network, budget)
-        rows.append(f"| {text} | {'–' if value is None else amount(budget, value)} | {told.get(text, '–')} |")
+        shown = "–" if value is None else amount(budget, value)
+        rows.append(f"| {budget} | {shown} | {told.get(budget.text, '–')} |")
     costs = network.costs
     others = [
         f"{format_count(costs['macs'])} MACs",
@@ -113,8 +113,9 @@ def bar(share: float) -> str:
 def study_note(findings: Findings) -> str:
     """Return where a search stands: its best network, its rivals, and how to go on."""
     result = findings.result
+    budgets = " and ".join(map(str, result.budgets))
     lines = [
-        f"`{result.space}` on `{result.data.rpartition('/')[2]}` within **{' and '.join(result.budgets)}**, "
+        f"`{result.space}` on `{result.data.rpartition('/')[2]}` within **{budgets}**, "
         f"proposed by `{result.sampler}`, seed {result.seed}: **{result.trained} networks trained**.",
         "",
     ]

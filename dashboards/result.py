@@ -1,8 +1,11 @@
 """What views are handed: a search and its networks, finished or not, in plain frozen data."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from math import hypot
 from typing import Any, Final
+
+from search_spaces.architecture import Architecture
+from search_spaces.budget import Budget
 
 VERSION: Final = 1
 
@@ -45,7 +48,7 @@ class TrialResult:
         seconds: Training and evaluation time in seconds.
         latency_ms: Target to measured milliseconds, None where nothing was measured.
         reason: Why it ended early, in words.
-        architecture: As JSON.
+        architecture: What was trained.
         curve: Its epochs so far.
         excess: For each budget as written, by what share it was exceeded before training; 0 or less fits.
         predicted_ms: Target to the mean and standard deviation that were predicted before measuring.
@@ -64,13 +67,18 @@ class TrialResult:
     seconds: float
     latency_ms: dict[str, float] | None
     reason: str | None
-    architecture: str
+    architecture: Architecture
     curve: tuple[Epoch, ...] = ()
     excess: dict[str, float] | None = None
     predicted_ms: dict[str, tuple[float, float]] | None = None
     device: str | None = None
     retrained_accuracy: float | None = None
     retrained_error: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name, the architecture as `Architecture.to_json` writes it."""
+        curve = [asdict(epoch) for epoch in self.curve]
+        return {**_by_name(self), "architecture": self.architecture.to_json(), "curve": curve}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +89,7 @@ class SearchResult:
         study: Its name.
         storage: Database URL without its password.
         folder: Where checkpoints, weights and the log lie.
-        budgets: As written.
+        budgets: The most that its networks may take.
         space: Name of the search space.
         data: The images.
         sampler: Who proposes.
@@ -96,7 +104,7 @@ class SearchResult:
     study: str
     storage: str
     folder: str
-    budgets: tuple[str, ...]
+    budgets: tuple[Budget, ...]
     space: str
     data: str
     sampler: str
@@ -115,7 +123,13 @@ class SearchResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version, as ``--json`` prints them."""
-        return {"version": VERSION, **asdict(self)}
+        texts = [budget.text for budget in self.budgets]
+        networks = [network.to_json() for network in self.networks]
+        return {"version": VERSION, **_by_name(self), "budgets": texts, "networks": networks}
+
+
+def _by_name(record: TrialResult | SearchResult) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def best_first(networks: list[TrialResult]) -> tuple[TrialResult, ...]:

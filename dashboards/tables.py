@@ -62,7 +62,7 @@ def networks_table(result: SearchResult, *, most: int = _SHOWN) -> Table:
         most: Rows at the most.
     """
     table = Table(
-        title=f"{result.study}: best networks within {' and '.join(result.budgets)}",
+        title=f"{result.study}: best networks within {' and '.join(map(str, result.budgets))}",
         title_justify="left",
         box=None,
         padding=(0, 1, 0, 0),

@@ -12,8 +12,6 @@ from dashboards.part_names import part_names, part_words
 from dashboards.picture import picture
 from dashboards.reports._page import facts, page, table
 from dashboards.result import TrialResult, alike
-from search_spaces.architecture import Architecture
-from search_spaces.budget import Budget
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 if TYPE_CHECKING:
@@ -42,7 +40,7 @@ def report_page(findings: Findings) -> str:
 
 def _sections(findings: Findings, figures: dict[str, "Figure"]) -> Iterator[str]:
     result, best = findings.result, findings.result.best
-    yield f"<h1>{escape(' and '.join(result.budgets))} on {escape(result.data)}</h1>"
+    yield f"<h1>{escape(' and '.join(map(str, result.budgets)))} on {escape(result.data)}</h1>"
     yield (
         f'<p class="soft">Study {escape(result.study)} · space {escape(result.space)} · proposed by '
         f"{escape(result.sampler)}, seed {result.seed} · {findings.made}</p>"
@@ -88,7 +86,7 @@ def _facts(findings: Findings, best: TrialResult) -> list[tuple[str, str]]:
 def _winner(findings: Findings, best: TrialResult) -> Iterator[str]:
     parts = findings.parts(best)
     yield f"<h2>The winner, #{best.trial}</h2>"
-    yield f'<div class="picture">{picture(Architecture.from_json(best.architecture), parts)}</div>'
+    yield f'<div class="picture">{picture(best.architecture, parts)}</div>'
     total = sum(part.costs.macs for part in parts)
     rows = []
     for name, part in zip(part_names(parts), parts, strict=True):
@@ -108,11 +106,10 @@ def _winner(findings: Findings, best: TrialResult) -> Iterator[str]:
     yield table(head, rows, numbers=(2, 3, 5, 6))
     kept = verdicts(best)
     rows = []
-    for text in findings.result.budgets:
-        budget = Budget.parse(text)
+    for budget in findings.result.budgets:
         value = taken(best, budget)
         shown = "–" if value is None else amount(budget, value)
-        rows.append([escape(text), shown, escape(kept.get(text, "–"))])
+        rows.append([escape(budget.text), shown, escape(kept.get(budget.text, "–"))])
     yield table(("budget", "takes", ""), rows, numbers=(1,))
 
 

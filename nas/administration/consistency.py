@@ -21,7 +21,6 @@ from nas.storage.schema import DriverRow, LeaseRow
 from nas.study import trial_attributes
 from nas.study.naming import trial_folder
 from nas.study.study import settings_of
-from search_spaces.architecture import Architecture
 from search_spaces.errors import FilesError, UserError
 from trials.training.checkpoint import check_checkpoint
 from trials.training.errors import DamagedCheckpointError
@@ -113,7 +112,7 @@ def _of_files(trial: FrozenTrial, files: StudyFiles, there: list[str]) -> Iterat
 
 def _architecture(trial: FrozenTrial) -> Iterator[str]:
     try:
-        fingerprint = Architecture.from_json(trial.user_attrs[trial_attributes.ARCHITECTURE]).fingerprint
+        fingerprint = trial_attributes.architecture_of(trial).fingerprint
     except UserError as error:
         yield f"its network cannot be read ({error})"
         return

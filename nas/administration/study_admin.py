@@ -33,7 +33,7 @@ class KeptStudy:
 
     Attributes:
         study: Its name.
-        budgets: As written.
+        budgets: The most that its networks may take, as written.
         data: The images.
         trained: Networks trained to the end or stopped early.
         running: Trials that run, or that a killed search left running.
@@ -122,7 +122,7 @@ def _kept(storage: RDBStorage, name: str) -> KeptStudy:
     begun = min((t.datetime_start for t in trials if t.datetime_start is not None), default=None)
     return KeptStudy(
         study=name,
-        budgets=result.budgets,
+        budgets=tuple(map(str, result.budgets)),
         data=result.data,
         trained=sum(map(trial_attributes.trained, trials)),
         running=sum(t.state == TrialState.RUNNING for t in trials),

@@ -153,7 +153,7 @@ class CandidateSource:
 
     def _gone_on(self, left: FrozenTrial) -> tuple[Trial, Architecture]:
         """Take a trial that a dead driver left running."""
-        architecture = Architecture.from_json(left.user_attrs[trial_attributes.ARCHITECTURE])
+        architecture = trial_attributes.architecture_of(left)
         self._sharing.take(left.number)
         self._given.add(left.number)
         return Trial(self._study, left._trial_id), architecture  # noqa: SLF001

@@ -37,7 +37,7 @@ class Evidence:
     Attributes:
         study: Its name.
         space: Name of the space.
-        budgets: Within which its networks were chosen, as written.
+        budgets: Within which its networks were chosen.
         region: The networks that fit them.
         surrogate: Of the space.
         rows: Points with a value, ``[n, d]``; one with a learning curve takes several rows.
@@ -51,7 +51,7 @@ class Evidence:
 
     study: str
     space: str
-    budgets: tuple[str, ...]
+    budgets: tuple[Budget, ...]
     region: Region
     surrogate: FactorGP
     rows: Rows
@@ -104,7 +104,7 @@ def of_study(study: optuna.Study) -> Evidence:
     def canonical(rows: Rows) -> Rows:
         return region.grid.encode([space.codes.slots(row) for row in space.codes.of(region.points(rows))])
 
-    region = within([Budget.parse(text) for text in settings.budgets])
+    region = within(settings.budgets)
     found = of_trials(study, region, canonical, macs, within, settings.seed, settings.budgets, space.name)
     if found.trained < LEAST:
         raise StudyError(
@@ -121,7 +121,7 @@ def of_trials(
     macs: Callable[[Rows], Floats],
     within: Callable[[Sequence[Budget]], Region],
     seed: int,
-    budgets: tuple[str, ...],
+    budgets: tuple[Budget, ...],
     space: str,
 ) -> Evidence:
     """Return what the trials of any study with one objective tell of a region."""

@@ -40,8 +40,7 @@ def explain_study(study: optuna.Study, budgets: Sequence[Budget] = (), *, seed: 
         NothingFitsError: if no network of the space fits a budget.
     """
     evidence = of_study(study)
-    own = [Budget.parse(text) for text in evidence.budgets]
-    return explain(evidence, [[budget] for budget in budgets] or [own], seed=seed)
+    return explain(evidence, [[budget] for budget in budgets] or [evidence.budgets], seed=seed)
 
 
 def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: int = 0) -> Explanation:
@@ -95,7 +94,7 @@ def _explained(
     return Explanation(
         study=evidence.study,
         space=evidence.space,
-        budgets=evidence.budgets,
+        budgets=tuple(map(str, evidence.budgets)),
         trained=evidence.trained,
         accuracy=effects.mean,
         comparison=compared(evidence, rng),

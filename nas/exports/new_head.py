@@ -32,12 +32,12 @@ def with_new_head(
 
 
 def budgets_then(
-    architecture: Architecture, budgets: Sequence[str], *, num_classes: int, in_channels: int
+    architecture: Architecture, budgets: Sequence[Budget], *, num_classes: int, in_channels: int
 ) -> list[str]:
     """Return a sentence on each budget, whether the network keeps it with so many classes."""
     costs = count(architecture, num_classes=num_classes, in_channels=in_channels, deploy=True)
     told = []
-    for budget in map(Budget.parse, budgets):
+    for budget in budgets:
         if not budget.counted:
             told.append(f"{budget} was measured with another head: time the new folder with nas measure")
             continue

@@ -13,7 +13,6 @@ from nas.bayesopt.pareto import networks_on_front
 from nas.study.reproduce_command import command
 from nas.study.retrained import Retrained, latest
 from nas.study.study import settings_of
-from search_spaces.architecture import Architecture
 from search_spaces.units import format_accuracy, format_count
 from trials.images.splits import Splits
 from trials.latency.latency import Latency
@@ -45,7 +44,7 @@ def provenance(
     again = "" if retrained is None else f", then nas retrain {study.study_name} --trial {network.trial}"
     on_test = format_accuracy(tested["accuracy"], tested["standard_error"])
     told = {
-        "budget": " and ".join(settings.budgets),
+        "budget": " and ".join(map(str, settings.budgets)),
         "accuracy": f"{_accuracy(network)} on validation images, {on_test} on test images",
         "data": settings.data,
         "recipe": f"{settings.recipe['name']}, {network.epochs} epochs"
@@ -79,7 +78,7 @@ def test_accuracy(
     known: dict[str, Any] | None = study.user_attrs.get(key)
     if known is None and splits is not None:
         scores = final_scores(
-            Architecture.from_json(network.architecture),
+            network.architecture,
             weights,
             splits,
             Recipe.from_json(settings_of(study).recipe if retrained is None else retrained.recipe),

@@ -127,7 +127,7 @@ class StudyExporter:
     def _write(self, network: TrialResult, wish: ExportOptions) -> tuple[Path, ...]:
         check_target(wish.folder, wish.called, wish.forms, into=wish.into, force=wish.force)
         images, retrained = images_of(self.study), latest(self.study, network.trial)
-        architecture = Architecture.from_json(network.architecture)
+        architecture = network.architecture
         with self._weights(network) as weights:
             trained = read_weights(weights, checksum_of(weights))
             splits = self._images(network, weights, needed=wish.int8)
@@ -191,7 +191,7 @@ class StudyExporter:
         tested = test_accuracy(self.study, network, weights, splits)
         assert tested is not None  # with the images it is measured, and without them it was
         latencies = self.store.latest(
-            Architecture.from_json(network.architecture),
+            network.architecture,
             num_classes=len(images["classes"]),
             in_channels=images["channels"],
         )
@@ -222,7 +222,7 @@ class StudyExporter:
 
     def _keep(self, network: TrialResult, wish: ExportOptions) -> None:
         export = Export(
-            architecture=Architecture.from_json(network.architecture),
+            architecture=network.architecture,
             study=self.study.study_name,
             trial=network.trial,
             name=wish.called,

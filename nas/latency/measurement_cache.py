@@ -14,7 +14,6 @@ from nas.storage.store import Store
 from nas.study.results import result_of
 from nas.study.study import images_of
 from search_spaces.architecture import Architecture
-from search_spaces.budget import Budget
 from search_spaces.building import build
 from search_spaces.errors import TargetError
 from trials.latency.latency import Condition, Latency, setting_of
@@ -174,12 +173,12 @@ def with_latencies(result: SearchResult, store: Store, *, num_classes: int, in_c
         num_classes: Class scores of its networks.
         in_channels: Channels of their images.
     """
-    limits = [b for b in map(Budget.parse, result.budgets) if not b.counted]
+    limits = [budget for budget in result.budgets if not budget.counted]
     spreads: dict[str, float] = {}
     networks = []
     known = store.newest(num_classes=num_classes, in_channels=in_channels)
     for network in result.networks:
-        latest = known.get(Architecture.from_json(network.architecture).fingerprint, {}) if known else {}
+        latest = known.get(network.architecture.fingerprint, {}) if known else {}
         fits = network.fits
         for budget in limits:
             latency = latest.get(str(budget.target))

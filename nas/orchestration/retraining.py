@@ -20,7 +20,6 @@ from nas.study.naming import trial_folder
 from nas.study.results import delivered
 from nas.study.retrained import Retrained, final, ranked, remember
 from nas.study.study import images_of, settings_of
-from search_spaces.architecture import Architecture
 from search_spaces.errors import InvalidValueError, StudyError
 from search_spaces.units import format_accuracy, format_seconds
 from trials.training.epoch_result import EpochResult
@@ -160,7 +159,7 @@ class _Work:
         _, seconds = self._train(network, joined=True)
         with self._files.fetched(name) as weights:
             scores = final_scores(
-                Architecture.from_json(network.architecture),
+                network.architecture,
                 weights,
                 self._splits,
                 self._recipe,
@@ -208,7 +207,7 @@ class _Work:
     def _config(self, network: TrialResult, *, joined: bool, start: str | None) -> TrialConfig:
         settings, images = settings_of(self._study), images_of(self._study)
         return TrialConfig(
-            architecture=network.architecture,
+            architecture=network.architecture.to_json(),
             num_classes=len(images["classes"]),
             in_channels=images["channels"],
             data=settings.data,

@@ -213,7 +213,7 @@ def plan_search(
     settings = Settings(
         space=chosen.name,
         space_digest=space_digest(chosen),
-        budgets=tuple(b.text for b in budgets),
+        budgets=budgets,
         data=location,
         data_fingerprint=splits.fingerprint,
         recipe=training.to_json(),

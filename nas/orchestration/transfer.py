@@ -44,7 +44,7 @@ def read_transfer(url: str, name: str, earlier: str, prices: Prices) -> Record:
     if earlier == name:
         raise StudyError(f"The study '{name}' cannot learn from itself: expected another one. Name another.")
     study = find(storage, earlier)
-    budgets = list(settings_of(study).budgets)
+    budgets = [budget.text for budget in settings_of(study).budgets]
     region = region_of(problem_of(prices, [], seed=0))
     history = Histories(region).read(study, optuna.trial.create_trial(state=TrialState.RUNNING))
     networks = len(np.unique(history.trials))

@@ -57,9 +57,8 @@ class WinnerCheck:
 
     def _holds(self, network: TrialResult, budgets: tuple[Budget, ...]) -> bool:
         """Return whether a network meets its budgets on latency when it is measured now."""
-        architecture = Architecture.from_json(network.architecture)
         limits = [(str(b.target), b.limit) for b in budgets if not b.counted]
-        return all(self._measured_again(architecture, on).excess(limit) <= 0 for on, limit in limits)
+        return all(self._measured_again(network.architecture, on).excess(limit) <= 0 for on, limit in limits)
 
     def _measured_again(self, architecture: Architecture, target: str) -> Found:
         """Return the first stable figure of a few, or the last of them."""
@@ -74,7 +73,7 @@ class WinnerCheck:
         try:
             for network in result.networks[:_TIMED]:
                 if network.state == "complete":
-                    self._stopwatch.time(Architecture.from_json(network.architecture), _HOST)
+                    self._stopwatch.time(network.architecture, _HOST)
         except TargetError as error:  # nobody asked for these figures
             self._progress.say(str(error))
 

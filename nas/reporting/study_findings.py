@@ -23,7 +23,6 @@ from nas.study import trial_attributes
 from nas.study.results import result_of
 from nas.study.settings import Settings
 from nas.study.study import folder_of, images_of, is_ours, settings_of
-from search_spaces.budget import Budget
 from search_spaces.counting import count
 from search_spaces.published import reference, references
 from trials.recipes import RECIPES
@@ -132,7 +131,7 @@ def commands(result: SearchResult, settings: Settings) -> tuple[str, ...]:
     """Return what to type for the same search and its winner."""
     words = ["nas", "search"]
     for budget in settings.budgets:
-        words += ["--budget", budget]
+        words += ["--budget", budget.text]
     recipe = str(settings.recipe["name"])
     words += ["--data", settings.data, "--space", settings.space]
     words += ["--recipe", recipe if recipe in RECIPES else f"{recipe}.yaml"]
@@ -143,7 +142,7 @@ def commands(result: SearchResult, settings: Settings) -> tuple[str, ...]:
 
 def _near(result: SearchResult, classes: int, channels: int) -> tuple[Reference, ...]:
     """Return the published networks that are nearest to what the search allows, or to its winner."""
-    limits = [b.limit for b in map(Budget.parse, result.budgets) if b.resource == "macs"]
+    limits = [b.limit for b in result.budgets if b.resource == "macs"]
     best = result.best
     around = float(best.costs["macs"]) if best is not None else limits[0] if limits else None
     if around is None:

@@ -62,7 +62,7 @@ def find_network(text: str, url: str) -> FoundNetwork:
     images = images_of(study)
     return FoundNetwork(
         name=f"{study.study_name}#{network.trial}",
-        architecture=Architecture.from_json(network.architecture),
+        architecture=network.architecture,
         num_classes=len(images["classes"]),
         in_channels=images["channels"],
     )

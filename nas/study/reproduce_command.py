@@ -57,7 +57,7 @@ def command(study: optuna.Study, settings: Settings, *, trials: int) -> str:
         trials: Networks that it trained.
     """
     told: Mapping[str, str | list[str]] = study.user_attrs.get(_REQUEST, {})
-    options: list[tuple[str, str]] = [("budget", budget) for budget in settings.budgets]
+    options: list[tuple[str, str]] = [("budget", budget.text) for budget in settings.budgets]
     options += [("data", settings.data), ("space", str(told.get("space") or settings.space))]
     options += [("recipe", str(told.get("recipe") or settings.recipe["name"]))]
     options += [("sampler", settings.sampler), ("seed", str(settings.seed)), ("trials", str(trials))]

@@ -20,7 +20,7 @@ class Settings:
     Attributes:
         space: Name of the search space.
         space_digest: Changes when the space's content does.
-        budgets: As written, in the order of the constraints.
+        budgets: The most that networks may take, in the order of the constraints.
         data: Path or name of the images.
         data_fingerprint: Changes when the images do.
         recipe: How each network is trained, as JSON has it.
@@ -32,7 +32,7 @@ class Settings:
 
     space: str
     space_digest: str
-    budgets: tuple[str, ...]
+    budgets: tuple[Budget, ...]
     data: str
     data_fingerprint: str
     recipe: dict[str, Any]
@@ -43,7 +43,7 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version."""
-        return {"version": VERSION, **asdict(self), "budgets": list(self.budgets)}
+        return {"version": VERSION, **asdict(self), "budgets": [b.text for b in self.budgets]}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Settings":
@@ -58,12 +58,18 @@ class Settings:
                 f"The study was written in format {record.get('version')!r}: this version reads {VERSION}. "
                 f"Continue it with the version that began it."
             )
-        return cls(**{**fields, "budgets": tuple(fields["budgets"])})
+        return cls(**{**fields, "budgets": tuple(map(Budget.parse, fields["budgets"]))})
 
     def default_name(self) -> str:
         """Return a readable study name: what most people would call this search."""
         data = re.split(r"[/:\\]", self.data.rstrip("/\\"))[-1] or "data"
-        parts = [self.space, data, *self.budgets, str(self.recipe["name"]), f"seed{self.seed}"]
+        parts = [
+            self.space,
+            data,
+            *(b.text for b in self.budgets),
+            str(self.recipe["name"]),
+            f"seed{self.seed}",
+        ]
         if self.metric != "accuracy":
             parts.append(self.metric)
         if self.learn_from is not None:
@@ -104,14 +110,13 @@ def space_digest(space: SearchSpace) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _same_budgets(budgets: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+def _same_budgets(budgets: tuple[Budget, ...]) -> tuple[tuple[str, float], ...]:
     """Return budgets such that two ways of writing one budget are equal."""
-    read = [Budget.parse(text) for text in budgets]
-    return tuple((f"{b.target or b.resource}", b.limit * 4 / b.bytes_per_element) for b in read)
+    return tuple((f"{b.target or b.resource}", b.limit * 4 / b.bytes_per_element) for b in budgets)
 
 
-def _texts(budgets: tuple[str, ...]) -> str:
-    return f"'{' and '.join(budgets)}'"
+def _texts(budgets: tuple[Budget, ...]) -> str:
+    return f"'{' and '.join(map(str, budgets))}'"
 
 
 def _shown(value: object) -> str:

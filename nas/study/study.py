@@ -74,7 +74,7 @@ def begin(
         with warnings.catch_warnings():  # it calls itself experimental, and the dashboard wants it
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names([settings.metric])
-        study.set_user_attr(_CONSTRAINT_NAMES, list(settings.budgets))
+        study.set_user_attr(_CONSTRAINT_NAMES, [budget.text for budget in settings.budgets])
         study.set_user_attr(_IMAGES, images)
         study.set_user_attr(FOLDER, folder)
         study.set_user_attr(_SETTINGS, settings.to_json())  # last: now it is whole

@@ -5,6 +5,7 @@ Everything is written while the trial runs, because Optuna makes a finished tria
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from optuna.storages import BaseStorage
@@ -12,6 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from dashboards.result import Epoch, TrialResult
 from search_spaces.architecture import Architecture
+from search_spaces.budget import Budget
 from search_spaces.counting import Costs
 
 ARCHITECTURE: Final = "architecture"
@@ -150,12 +152,26 @@ def trained(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.PRUNED and bool(trial.intermediate_values)
 
 
-def network_of(trial: FrozenTrial, budgets: Sequence[str] = ()) -> TrialResult:
+def architecture_of(trial: FrozenTrial) -> Architecture:
+    """Return the architecture of a described trial.
+
+    Raises:
+        ArchitectureError: if another version of this project wrote it.
+    """
+    return _parsed(str(trial.user_attrs[ARCHITECTURE]))
+
+
+@lru_cache(maxsize=2**13)  # a study's trials are read again after every epoch
+def _parsed(text: str) -> Architecture:
+    return Architecture.from_json(text)
+
+
+def network_of(trial: FrozenTrial, budgets: Sequence[Budget] = ()) -> TrialResult:
     """Return what views show of a described trial.
 
     Args:
         trial: As it is stored.
-        budgets: As written, in the order of the constraints.
+        budgets: Of its study, in the order of the constraints.
     """
     attrs = trial.user_attrs
     epochs = max(trial.intermediate_values, default=0)
@@ -172,9 +188,9 @@ def network_of(trial: FrozenTrial, budgets: Sequence[str] = ()) -> TrialResult:
         seconds=float(attrs.get("seconds", 0.0)),
         latency_ms=_by_target(attrs, _MEASURED),
         reason=attrs.get(REASON),
-        architecture=str(attrs[ARCHITECTURE]),
+        architecture=architecture_of(trial),
         curve=tuple(_epoch(trial, step) for step in sorted(trial.intermediate_values)),
-        excess=dict(zip(budgets, constraints, strict=True)) if named else None,
+        excess=dict(zip(map(str, budgets), constraints, strict=True)) if named else None,
         predicted_ms=_by_target(
             {k: tuple(v) for k, v in attrs.items() if k.startswith(_PREDICTED)}, _PREDICTED
         ),

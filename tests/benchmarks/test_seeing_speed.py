@@ -32,6 +32,7 @@ from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.settings import Settings, space_digest
 from nas.study.study import begin, keep_space
+from search_spaces.budget import Budget
 from tests.benchmarks.filing import file_result
 from trials.recipes import load_recipe
 
@@ -48,7 +49,7 @@ def begun(folder: Path) -> str:
     settings = Settings(
         space=space.name,
         space_digest=space_digest(space),
-        budgets=("300M-MACs",),
+        budgets=(Budget.parse("300M-MACs"),),
         data="digits",
         data_fingerprint="0",
         recipe=load_recipe("proxy").to_json(),

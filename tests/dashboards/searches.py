@@ -7,6 +7,7 @@ import numpy as np
 import search_spaces
 from dashboards.findings import Baseline, Findings, Reference
 from dashboards.result import Epoch, SearchResult, TrialResult, best_first
+from search_spaces.budget import Budget
 
 COSTS = {"macs": 299_000_000, "params": 1_200_000, "activations": 9, "peak": 262_144, "weights": 4_800_000}
 
@@ -47,7 +48,7 @@ def network(trial: int = 7, **changes) -> TrialResult:
         "seconds": 2.0 * epochs,
         "latency_ms": None,
         "reason": None,
-        "architecture": architectures(1)[0].to_json(),
+        "architecture": architectures(1)[0],
         "curve": curve,
         "excess": {"300M-MACs": -0.003},
     }
@@ -60,7 +61,7 @@ def search(*networks: TrialResult, **changes) -> SearchResult:
         "study": "mine",
         "storage": "sqlite:///nas.db",
         "folder": "runs/mine",
-        "budgets": ("300M-MACs",),
+        "budgets": (Budget.parse("300M-MACs"),),
         "space": "hybrid_small",
         "data": "digits",
         "sampler": "factor_gp",

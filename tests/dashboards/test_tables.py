@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+import search_spaces
 from dashboards.result import SearchResult, TrialResult, best_first
 from dashboards.tables import print_search
+from search_spaces.budget import Budget
 
 NETWORK = TrialResult(
     trial=7,
@@ -21,7 +23,7 @@ NETWORK = TrialResult(
     seconds=12.0,
     latency_ms={"cpu": 3.25},
     reason=None,
-    architecture="{}",
+    architecture=search_spaces.reference("mobilenet_v2_1.0_224"),
 )
 
 
@@ -30,7 +32,7 @@ def result_of(*networks: TrialResult) -> SearchResult:
         study="mine",
         storage="sqlite:///nas.db",
         folder="runs/mine",
-        budgets=("300M-MACs",),
+        budgets=(Budget.parse("300M-MACs"),),
         space="hybrid_small",
         data="digits",
         sampler="factor_gp",

@@ -170,12 +170,13 @@ def test_an_empty_study_says_so_in_the_browser_and_in_its_report(tmp_path: Path,
     from nas.storage.optuna_storage import open_storage
     from nas.study.settings import Settings
     from nas.study.study import begin
+    from search_spaces.budget import Budget
 
     storage = open_storage(f"sqlite:///{tmp_path / 'nas.db'}")
     settings = Settings(
         space="hybrid_small",
         space_digest="0",
-        budgets=("4M-MACs",),
+        budgets=(Budget.parse("4M-MACs"),),
         data="digits",
         data_fingerprint="0",
         recipe={"name": "proxy"},

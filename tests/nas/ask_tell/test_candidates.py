@@ -23,7 +23,7 @@ def test_a_proposal_is_described_before_it_is_trained(study: optuna.Study, tiny_
     trial, architecture = CandidateSource(with_sampler(study, tiny_prices), tiny_prices, BUDGETS).next()
     (frozen,) = study.get_trials()
     network = trial_attributes.network_of(frozen)
-    assert network.architecture == architecture.to_json()
+    assert network.architecture == architecture
     assert network.state == "running"
     assert network.fits
     assert network.costs["macs"] <= 500_000

@@ -102,7 +102,7 @@ def test_a_winner_that_misses_when_measured_again_no_longer_fits(
         study="tiny",
         storage="",
         folder="",
-        budgets=("500k-MACs", "50ms@cpu"),
+        budgets=(Budget.parse("500k-MACs"), Budget.parse("50ms@cpu")),
         space="tiny",
         data="",
         sampler="random",
@@ -114,7 +114,7 @@ def test_a_winner_that_misses_when_measured_again_no_longer_fits(
         held = with_latencies(result, store, num_classes=10, in_channels=1)
         assert held.networks[0].fits
         assert held.networks[0].latency_ms is not None
-        tight = replace(result, budgets=("500k-MACs", "0.0001ms@cpu"))
+        tight = replace(result, budgets=(Budget.parse("500k-MACs"), Budget.parse("0.0001ms@cpu")))
         missed = with_latencies(tight, store, num_classes=10, in_channels=1)
         unmeasured = replace(tight, networks=(replace(network, latency_ms=None),))
         of_others = with_latencies(unmeasured, store, num_classes=1000, in_channels=3)

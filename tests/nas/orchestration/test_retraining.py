@@ -14,6 +14,7 @@ from nas.study import results, trial_attributes
 from nas.study import study as studies
 from nas.study.retrained import final, latest, ranked, weights_of
 from nas.study.settings import Settings
+from search_spaces.budget import Budget
 from search_spaces.errors import DataError, InvalidValueError, StudyError
 from search_spaces.sampling import fitting_codes
 from trials.datasets import open_images
@@ -34,7 +35,7 @@ def searched(storage, tiny_prices, tmp_path: Path) -> optuna.Study:
         Settings(
             space="tiny",
             space_digest="0",
-            budgets=("9M-MACs",),
+            budgets=(Budget.parse("9M-MACs"),),
             data="digits",
             data_fingerprint=splits.fingerprint,
             recipe={"name": "proxy", "epochs": 1},

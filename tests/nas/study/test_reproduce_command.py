@@ -5,11 +5,12 @@ from pathlib import Path
 
 from nas.study.reproduce_command import Request, command, keep_request
 from nas.study.settings import Settings
+from search_spaces.budget import Budget
 
 SETTINGS = Settings(
     space="mine",
     space_digest="0",
-    budgets=("300M-MACs", "12ms@cpu"),
+    budgets=(Budget.parse("300M-MACs"), Budget.parse("12ms@cpu")),
     data="/photos of birds",
     data_fingerprint="0",
     recipe={"name": "quick"},

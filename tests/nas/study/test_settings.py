@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from nas.study.settings import Settings, space_digest
+from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
 from search_spaces.loading import load
 
@@ -14,7 +15,7 @@ def settings() -> Settings:
     return Settings(
         space="hybrid_small",
         space_digest="0123456789abcdef",
-        budgets=("300M-MACs", "4M-params"),
+        budgets=(Budget.parse("300M-MACs"), Budget.parse("4M-params")),
         data="/somewhere/my images/",
         data_fingerprint="f" * 64,
         recipe={"name": "proxy", "epochs": 6},
@@ -41,14 +42,19 @@ def test_equal_settings_do_not_differ(settings: Settings):
 
 
 def test_two_ways_of_writing_a_budget_do_not_differ(settings: Settings):
-    assert settings.difference(replace(settings, budgets=("0.3G-macs", "4000k-params"))) is None
+    assert (
+        settings.difference(
+            replace(settings, budgets=(Budget.parse("0.3G-macs"), Budget.parse("4000k-params")))
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
         (
-            {"budgets": ("200M-MACs", "4M-params")},
+            {"budgets": (Budget.parse("200M-MACs"), Budget.parse("4M-params"))},
             "its budget is '300M-MACs and 4M-params', not '200M-MACs and 4M-params'",
         ),
         ({"space": "hybrid"}, "its space is 'hybrid_small', not 'hybrid'"),

@@ -8,12 +8,13 @@ import pytest
 from nas.study import results
 from nas.study import study as studies
 from nas.study.settings import Settings
+from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
 
 SETTINGS = Settings(
     space="tiny",
     space_digest="0",
-    budgets=("1M-MACs",),
+    budgets=(Budget.parse("1M-MACs"),),
     data="digits",
     data_fingerprint="f",
     recipe={"name": "proxy"},
@@ -46,7 +47,7 @@ def test_a_study_is_found_again_with_what_it_was_begun_with(storage):
 def test_another_search_under_the_same_name_is_refused_with_the_difference(storage):
     begin(storage)
     with pytest.raises(StudyError, match="its budget is '1M-MACs', not '2M-MACs'"):
-        begin(storage, replace(SETTINGS, budgets=("2M-MACs",)))
+        begin(storage, replace(SETTINGS, budgets=(Budget.parse("2M-MACs"),)))
 
 
 def test_a_study_of_somebody_else_is_left_alone(storage):
