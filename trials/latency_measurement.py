@@ -50,7 +50,7 @@ def measure(
     spec = find_target(target, targets_file)
     job = _job(spec, resolution, in_channels, seconds, nominal_ms, lock)
     found = TARGETS[spec.kind].time(deployed(network), job)
-    return Latency.from_json({**found.to_json(), "conditions": {"target": spec.name, **found.conditions}})
+    return replace(found, conditions={"target": spec.name, **found.conditions})
 
 
 def measure_layers(

@@ -16,6 +16,9 @@ Condition: TypeAlias = str | int | float | None
 SETTING: Final = ("target", "device", "runtime", "version", "threads", "batch", "dtype", "clock")
 """The conditions that figures must share to be compared; the others belong to the network or the hour."""
 
+UNSTABLE_EXCESS: Final = 0.001
+"""Smallest excess of an unstable latency over a limit: treated as over budget, by an unknown share."""
+
 _PRIOR_SPREAD: Final = 0.015  # standard deviation between runs of a target that was never repeated
 _PRIOR_RUNS: Final = 4.0  # how many repeats it takes to outweigh that
 _MEDIAN_OF_NORMAL: Final = 0.6745  # of the size of a standard normal number
@@ -54,14 +57,28 @@ class Latency:
         """The conditions that comparable figures share; see `setting_of`."""
         return setting_of(self.conditions)
 
-    def holds(self, limit_ms: float, *, spread: float = 0.0) -> bool:
-        """Return whether the network meets a limit: stable, and below it with 95 % confidence.
+    def bound_ms(self, spread: float) -> float:
+        """Return the upper bound of a repeated measurement, in milliseconds.
+
+        That is the upper end of the 95 % interval, widened by the spread between runs.
 
         Args:
-            limit_ms: The most that it may take.
-            spread: By what share repeated measurements on this target differ, at least 0.
+            spread: Relative difference between repeated measurements on this target, at least 0; see
+                `between_run_spread`.
         """
-        return self.stable and self.high_ms * (1 + spread) <= limit_ms
+        return self.high_ms * (1 + spread)
+
+    def excess(self, limit_ms: float, spread: float) -> float:
+        """Return the share by which the upper bound exceeds a limit; the limit is met at 0 or below.
+
+        An unstable latency never meets a limit: its excess is at least `UNSTABLE_EXCESS`.
+
+        Args:
+            limit_ms: Largest latency allowed, in milliseconds, above 0.
+            spread: See `bound_ms`.
+        """
+        excess = self.bound_ms(spread) / limit_ms - 1
+        return excess if self.stable else max(excess, UNSTABLE_EXCESS)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them."""

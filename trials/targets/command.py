@@ -23,6 +23,7 @@ import statistics
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,7 +57,7 @@ class Command(Target):
                 told.append(_latency(job, _ask(job, model)))
         best = min(told, key=lambda t: (not t.stable, (t.high_ms - t.low_ms) / t.median_ms))
         more = {"resolution": job.resolution, "waited_s": round(waited_s, 3), "attempts": len(told)}
-        return Latency.from_json({**best.to_json(), "conditions": {**best.conditions, **more}})
+        return replace(best, conditions={**best.conditions, **more})
 
     @override
     def probe(self, job: Job) -> Mapping[str, Condition]:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.errors import TargetError
-from trials.latency.latency import Latency, between_run_spread
+from trials.latency.latency import UNSTABLE_EXCESS, Latency, between_run_spread
 
 times_ms = st.floats(1e-3, 1e4)
 
@@ -51,12 +51,27 @@ def test_the_setting_leaves_out_what_describes_the_hour():
     assert told.setting == {"target": "cpu", "device": "x", "threads": 1}
 
 
+def test_the_bound_is_the_upper_end_widened_by_the_spread():
+    assert latency().bound_ms(0.0) == 11.0
+    assert latency().bound_ms(0.02) == pytest.approx(11.22)
+
+
 def test_meeting_a_limit_takes_the_upper_end_and_the_spread_and_stability():
-    assert latency().holds(11.0)
-    assert not latency().holds(10.9)
-    assert not latency().holds(11.0, spread=0.01)
-    assert latency().holds(11.2, spread=0.01)
-    assert not latency(stable=False).holds(100.0)
+    assert latency().excess(11.0, 0.0) <= 0
+    assert latency().excess(10.9, 0.0) > 0
+    assert latency().excess(11.0, 0.01) > 0
+    assert latency().excess(11.2, 0.01) <= 0
+    assert latency(stable=False).excess(100.0, 0.0) > 0
+
+
+def test_the_excess_is_the_share_by_which_the_bound_is_above_the_limit():
+    assert latency().excess(10.0, 0.1) == pytest.approx(0.21)
+    assert latency().excess(22.0, 0.0) == pytest.approx(-0.5)
+
+
+def test_an_unstable_latency_exceeds_every_limit_by_at_least_a_fixed_share():
+    assert latency(stable=False).excess(100.0, 0.0) == UNSTABLE_EXCESS
+    assert latency(stable=False).excess(10.0, 0.0) == latency().excess(10.0, 0.0)
 
 
 def test_the_spread_is_that_of_the_repeats_once_there_are_many():
