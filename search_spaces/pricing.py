@@ -92,8 +92,6 @@ class Prices:
             self.of(codes, b.resource) * (b.bytes_per_element / 4) / b.limit - 1.0
             for b in budgets
             if b.counted
-            for b in budgets
-            if b.counted
         ]
         return np.stack(columns, axis=1) if columns else np.zeros((len(codes), 0))
 

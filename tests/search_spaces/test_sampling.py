@@ -188,3 +188,12 @@ def test_sampling_architectures_meets_budgets_in_every_catalog_space():
         costs = search_spaces.count(found, num_classes=10, deploy=True)
         assert costs.macs <= budgets[0].limit
         assert costs.params <= 2e6
+
+
+def test_the_excess_has_one_column_for_each_counted_budget():
+    budgets = [Budget.parse(text) for text in ("1M-MACs", "2ms@cpu", "20k-params", "64KiB-peak")]
+    codes = everything()[:5]
+    excess = TABLE.excess(codes, budgets)
+    assert excess.shape == (5, 3)
+    for column, budget in zip(excess.T, (b for b in budgets if b.counted), strict=True):
+        assert column == pytest.approx([budget.excess(cost) for cost in TABLE.of(codes, budget.resource)])
