@@ -41,7 +41,7 @@ def _row(network: TrialResult, targets: list[str], budgets: list[str]) -> list[A
         *(costs[name] for name in ("macs", "params", "activations", "peak", "weights")),
         *(latency.get(target) for target in targets),
         *(excess.get(budget) for budget in budgets),
-        *(network.seconds, network.reason, network.architecture),
+        *(network.seconds, network.reason, network.architecture.to_json()),
     ]
 
 
