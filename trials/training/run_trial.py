@@ -111,13 +111,6 @@ def run_trial(config: dict[str, Any], report: Callable[[EpochResult], None]) -> 
         report(result)
 
 
-def ray_trainable(config: dict[str, Any]) -> None:
-    """Run a trial as Ray Tune calls it, reporting every epoch's result by name."""
-    from ray import tune  # noqa: PLC0415 -- a second to import, and not needed to train
-
-    run_trial(config, lambda result: tune.report(result.to_json()))
-
-
 def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: str) -> None:
     """Write the weights of `network` as safetensors, whole.
 

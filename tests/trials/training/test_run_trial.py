@@ -12,7 +12,7 @@ from trials.training.attempt_fence import begin_attempt
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import CheckpointError, SupersededError
 from trials.training.recipe import Recipe
-from trials.training.run_trial import CHECKPOINT, WEIGHTS, ray_trainable, run_trial
+from trials.training.run_trial import CHECKPOINT, WEIGHTS, run_trial
 
 RECIPE = Recipe(name="short", epochs=2, batch_size=64)
 
@@ -160,33 +160,3 @@ def test_a_training_begins_from_the_weights_it_is_given(config, tmp_path):
 def test_a_recipe_that_cannot_be_used_is_told(config):
     with pytest.raises(RecipeError, match="epochs"):
         run_trial({**config, "recipe": {"name": "none"}}, print)
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
-def test_ray_tune_hears_every_epoch(config, tmp_path, monkeypatch):
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_AIR_NEW_OUTPUT", "0")
-    import ray
-    from ray import tune
-
-    class Listener(tune.Callback):  # type: ignore[misc]
-        def __init__(self):
-            self.heard = []
-
-        def on_trial_result(self, iteration, trials, trial, result, **info):
-            del iteration, trials, trial, info
-            self.heard.append({key: result[key] for key in ("epoch", "accuracy", "standard_error", "final")})
-
-    listener = Listener()
-    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
-    try:
-        tune.Tuner(
-            ray_trainable,
-            param_space=config,
-            run_config=tune.RunConfig(storage_path=str(tmp_path / "ray"), callbacks=[listener], verbose=0),
-        ).fit()
-    finally:
-        ray.shutdown()
-    assert [heard["epoch"] for heard in listener.heard] == [1, 2]
-    assert [heard["final"] for heard in listener.heard] == [False, True]
