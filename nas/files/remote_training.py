@@ -2,8 +2,9 @@
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from nas.files.local_paths import image_cache
 from nas.files.remote_folder import RemoteFolder
@@ -12,13 +13,13 @@ from nas.storage.retry import Retry
 from trials.training.attempt_fence import ATTEMPT, check_attempt
 from trials.training.checksum import CHECKSUM
 from trials.training.epoch_result import EpochResult
-from trials.training.run_trial import CHECKPOINT, WEIGHTS, run_trial
+from trials.training.run_trial import CHECKPOINT, WEIGHTS, TrialConfig, run_trial
 
 T = TypeVar("T")
 _SAVED = (CHECKPOINT, WEIGHTS + CHECKSUM, WEIGHTS)  # weights last: whoever sees them can check them
 
 
-def run_kept(config: dict[str, Any], report: Callable[[EpochResult], None]) -> None:
+def run_kept(config: TrialConfig, report: Callable[[EpochResult], None]) -> None:
     """Run a trial wherever its folder lies; see `trials.training.run_trial.run_trial`.
 
     In a folder that this machine sees, it trains there. With a URL it trains in a folder of its own, which
@@ -27,7 +28,7 @@ def run_kept(config: dict[str, Any], report: Callable[[EpochResult], None]) -> N
     waited for, see `nas.storage.retry`.
 
     Args:
-        config: The fields of `trials.training.run_trial.TrialConfig`, in which the folder may be a URL.
+        config: Description of the trial, in which the folder may be a URL.
         report: Called with each epoch's result, in order; may raise to stop the trial.
 
     Raises:
@@ -35,19 +36,19 @@ def run_kept(config: dict[str, Any], report: Callable[[EpochResult], None]) -> N
         TrainingError: if the training cannot go on.
         SupersededError: if a later attempt trains this.
     """
-    url = config["folder"]
+    url = config.folder
     if not is_url(url):
         run_trial(config, report)
         return
     with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
-        kept = _Kept(url, Path(scratch), config.get("attempt"))
+        kept = _Kept(url, Path(scratch), config.attempt)
         kept.bring()
 
         def told(result: EpochResult) -> None:
             kept.save()
             report(result)
 
-        run_trial({**config, "folder": scratch, "cache": str(image_cache(url))}, told)
+        run_trial(replace(config, folder=scratch, cache=str(image_cache(url))), told)
 
 
 class _Kept:

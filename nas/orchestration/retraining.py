@@ -193,7 +193,7 @@ class _Work:
 
         with self._start(network) as start:
             config = self._config(network, joined=joined, start=start)
-            run_kept(asdict(config), report)
+            run_kept(config, report)
         self._files.remove([f"{self._place(network, joined=joined)}/{CHECKPOINT}"])
         return results[-1], sum(result.seconds for result in results)
 
@@ -207,12 +207,12 @@ class _Work:
     def _config(self, network: TrialResult, *, joined: bool, start: str | None) -> TrialConfig:
         settings, images = settings_of(self._study), images_of(self._study)
         return TrialConfig(
-            architecture=network.architecture.to_json(),
+            architecture=network.architecture,
             num_classes=len(images["classes"]),
             in_channels=images["channels"],
             data=settings.data,
             data_seed=settings.seed,
-            recipe=self._recipe.to_json(),
+            recipe=self._recipe,
             seed=settings.seed,
             trial=network.trial,
             folder=self._files.place(self._place(network, joined=joined)),
@@ -221,7 +221,7 @@ class _Work:
             cache=str(image_cache_of(self._study)),
             fingerprint=settings.data_fingerprint,
             start=start,
-            joined=joined,
+            with_validation=joined,
         )
 
     @contextmanager

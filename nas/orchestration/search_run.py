@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -193,12 +193,12 @@ def _roll_call(
 def _told(plan: SearchPlan, files: StudyFiles, number: int, architecture: Architecture) -> dict[str, Any]:
     """Return what a worker is told of one trial, as a new attempt at it."""
     config = TrialConfig(
-        architecture=architecture.to_json(),
+        architecture=architecture,
         num_classes=len(plan.splits.classes),
         in_channels=plan.splits.channels,
         data=plan.settings.data,
         data_seed=plan.settings.seed,
-        recipe=plan.settings.recipe,
+        recipe=plan.recipe,
         seed=plan.settings.seed,
         trial=number,
         folder=files.place(trial_folder(number)),
@@ -208,7 +208,7 @@ def _told(plan: SearchPlan, files: StudyFiles, number: int, architecture: Archit
         fingerprint=plan.splits.fingerprint,
         attempt=files.begin_attempt(number),
     )
-    return {**asdict(config), "gpu_share": plan.slots.gpus if plan.slots.gpus < 1 else 0}
+    return {**config.to_json(), "gpu_share": plan.slots.gpus if plan.slots.gpus < 1 else 0}
 
 
 @contextmanager

@@ -175,7 +175,7 @@ def agreements(short: Sequence[Curve], long: Sequence[Curve], proxy: Recipe) -> 
     }
 
 
-def train_one(config: dict[str, Any]) -> Curve:
+def train_one(config: TrialConfig) -> Curve:
     """Return the curve of the training that `config` describes; runs in a process of its own."""
     results: list[Any] = []
     run_trial(config, results.append)
@@ -187,7 +187,7 @@ def train_one(config: dict[str, Any]) -> Curve:
 
 
 def _trained(
-    configs: dict[tuple[int, str], dict[str, Any]], slots: Slots, told: Callable[[str], None]
+    configs: dict[tuple[int, str], TrialConfig], slots: Slots, told: Callable[[str], None]
 ) -> dict[tuple[int, str], Curve]:
     """Return the curves of the trainings that reached their end."""
     curves: dict[tuple[int, str], Curve] = {}
@@ -217,25 +217,23 @@ def _config(
     seed: int,
     slots: Slots,
     home: Path,
-) -> dict[str, Any]:
+) -> TrialConfig:
     told = [architecture.fingerprint, recipe.to_json(), splits.fingerprint, seed, number]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
-    return asdict(
-        TrialConfig(
-            architecture=architecture.to_json(),
-            num_classes=len(splits.classes),
-            in_channels=splits.channels,
-            data=data,
-            data_seed=seed,
-            recipe=recipe.to_json(),
-            seed=seed,
-            trial=number,
-            folder=str(home / FOLDER / digest),
-            threads=slots.threads,
-            device=slots.device,
-            cache=str(home / IMAGES),
-            fingerprint=splits.fingerprint,
-        )
+    return TrialConfig(
+        architecture=architecture,
+        num_classes=len(splits.classes),
+        in_channels=splits.channels,
+        data=data,
+        data_seed=seed,
+        recipe=recipe,
+        seed=seed,
+        trial=number,
+        folder=str(home / FOLDER / digest),
+        threads=slots.threads,
+        device=slots.device,
+        cache=str(home / IMAGES),
+        fingerprint=splits.fingerprint,
     )
 
 

@@ -15,6 +15,7 @@ from search_spaces.errors import FilesError, StorageError
 from trials.latency.gpu_utilisation import DeviceUse
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import SupersededError
+from trials.training.run_trial import TrialConfig
 
 
 def train_on_worker(config: dict[str, Any]) -> None:
@@ -24,7 +25,7 @@ def train_on_worker(config: dict[str, Any]) -> None:
     nothing: the driver has it begun again from its checkpoint.
 
     Args:
-        config: The fields of `trials.training.run_trial.TrialConfig`; ``gpu_share``, the part of the GPU's
+        config: `trials.training.run_trial.TrialConfig` as JSON; ``gpu_share``, the part of the GPU's
             memory that the trial may take; on a cluster ``expected``, what `nas.ray_backend.node_info` has
             to say.
     """
@@ -39,7 +40,7 @@ def train_on_worker(config: dict[str, Any]) -> None:
         return
     try:
         with ExitStack() as stack:
-            run_kept(config, _telling(tune.report, config["device"], stack))
+            run_kept(TrialConfig.from_json(config), _telling(tune.report, config["device"], stack))
     except SupersededError as error:
         logging.getLogger(__name__).warning("%s", error)
         tune.report({"superseded": True})

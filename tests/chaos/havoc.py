@@ -183,7 +183,8 @@ def check_counts(trials, wanted, seen):
 
 
 TRAIN = (
-    "import json, sys, trials.training.run_trial as t; t.run_trial(json.load(sys.stdin), lambda result: None)"
+    "import json, sys, trials.training.run_trial as t; "
+    "t.run_trial(t.TrialConfig.from_json(json.load(sys.stdin)), lambda result: None)"
 )
 
 

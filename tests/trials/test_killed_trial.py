@@ -15,7 +15,8 @@ from trials.training.run_trial import CHECKPOINT, WEIGHTS
 
 KILLS = 6
 RUN = (
-    "import json, sys, trials.training.run_trial as t; t.run_trial(json.load(sys.stdin), lambda result: None)"
+    "import json, sys, trials.training.run_trial as t; "
+    "t.run_trial(t.TrialConfig.from_json(json.load(sys.stdin)), lambda result: None)"
 )
 
 

@@ -1,9 +1,9 @@
-"""One trial from its description to its weights, wherever a worker runs it."""
+"""Runs one trial: opens the images, builds and trains the network, writes its weights."""
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -36,34 +36,35 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialConfig:
-    """What a worker needs to run a trial; plain values, because they travel between processes.
+    """Everything that a worker needs to run a trial; `to_json` is what travels between processes.
 
     Attributes:
-        architecture: An `Architecture` as JSON.
-        num_classes: Classes of the images.
+        architecture: Architecture of the network.
+        num_classes: Number of classes of the images.
         in_channels: 1 for grey images, 3 for colour.
-        data: See `trials.datasets.open_images`.
-        data_seed: Which division of the images.
-        recipe: A `Recipe` as JSON has it.
-        seed: Of the search.
+        data: Name or path of the images, see `trials.datasets.open_images`.
+        data_seed: Seed of the split into train, validation and test.
+        recipe: Training recipe.
+        seed: Seed of the search, at least 0.
         trial: Number of the trial in its study.
-        folder: Where the trial's checkpoint and weights lie.
-        threads: CPU threads that torch may use, or None for its own choice.
+        folder: Folder of the trial's checkpoint and weights.
+        threads: CPU threads that torch may use; None for torch's default.
         device: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        cache: Folder of decoded images that workers share, or None to decode in memory.
-        fingerprint: What the images' fingerprint must be, or None to take any.
-        start: Weights to begin with, the safetensors file of a trial; None begins from scratch.
-        joined: Whether it learns from the validation images too, see `trials.images.merged_validation`.
-        attempt: What `trials.training.attempt_fence.begin_attempt` named this training; None where nobody
-            else trains it.
+        cache: Folder of decoded images that workers share; None to decode in memory.
+        fingerprint: Expected fingerprint of the images; None to accept any.
+        start: Safetensors file of the initial weights; None for random initialisation.
+        with_validation: Whether the network also trains on the validation images, see
+            `trials.images.merged_validation`.
+        attempt: Name of this attempt, from `trials.training.attempt_fence.begin_attempt`; None if no other
+            process can run this trial.
     """
 
-    architecture: str
+    architecture: Architecture
     num_classes: int
     in_channels: int
     data: str
     data_seed: int
-    recipe: dict[str, Any]
+    recipe: Recipe
     seed: int
     trial: int
     folder: str
@@ -72,116 +73,137 @@ class TrialConfig:
     cache: str | None = None
     fingerprint: str | None = None
     start: str | None = None
-    joined: bool = False
+    with_validation: bool = False
     attempt: str | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name, as JSON has them; the architecture is its JSON text."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {**plain, "architecture": self.architecture.to_json(), "recipe": self.recipe.to_json()}
 
-def run_trial(config: dict[str, Any], report: Callable[[EpochResult], None]) -> None:
-    """Train the network that `config` describes and report each epoch.
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "TrialConfig":
+        """Return the config whose `to_json` is in `values`; keys that are not fields are ignored.
 
-    A trial that ran before goes on from its checkpoint, after reporting the epochs it holds; a damaged
-    checkpoint is removed and the trial starts again. After the last epoch its weights are written.
+        Raises:
+            ArchitectureError: if the architecture cannot be read.
+            RecipeError: if the recipe cannot be used.
+        """
+        plain = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        architecture = Architecture.from_json(plain["architecture"])
+        return cls(**{**plain, "architecture": architecture, "recipe": Recipe.from_json(plain["recipe"])})
+
+
+def run_trial(config: TrialConfig, report: Callable[[EpochResult], None]) -> None:
+    """Train the network of a trial, report each epoch and write the weights after the last one.
+
+    A trial that ran before resumes from its checkpoint, after reporting the epochs stored there; a damaged
+    checkpoint is removed and the trial starts again.
 
     Args:
-        config: The fields of `TrialConfig`; other keys are the caller's own.
+        config: Description of the trial.
         report: Called with each epoch's result, in order; may raise to stop the trial.
 
     Raises:
         DataError: if the images cannot be used or are not those the search began with.
-        TrainingError: if the training cannot go on.
-        SupersededError: if a later attempt trains this; nothing of it was written over.
+        TrainingError: if the training cannot continue.
+        SupersededError: if a later attempt runs this trial; none of its files were overwritten.
     """
-    told = TrialConfig(**{f.name: config[f.name] for f in fields(TrialConfig) if f.name in config})
-    if told.threads is not None:
-        torch.set_num_threads(told.threads)
-    cache = None if told.cache is None else Path(told.cache)
-    splits = open_images(told.data, seed=told.data_seed, cache=cache)
-    _check_images(splits, told)
-    if told.joined:
-        splits = joined(splits, seed=told.data_seed, cache=cache)
-    architecture = search_spaces.Architecture.from_json(told.architecture)
-    seed = trial_seed(told.seed, told.trial)
-    network = _network(architecture, told, seed)
-    folder = Path(told.folder)
-    check_attempt(folder, told.attempt)
-    for result in _epochs(network, splits, told, architecture, seed):
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    splits = _open_splits(config)
+    seed = trial_seed(config.seed, config.trial)
+    network = _initial_network(config, seed)
+    folder = Path(config.folder)
+    check_attempt(folder, config.attempt)
+    for result in _epochs(network, splits, config, seed):
         if result.final:
-            check_attempt(folder, told.attempt)
-            write_weights(folder / WEIGHTS, network, splits, told.architecture)
+            check_attempt(folder, config.attempt)
+            write_weights(folder / WEIGHTS, network, splits, config.architecture)
         report(result)
 
 
-def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: str) -> None:
-    """Write the weights of `network` as safetensors, whole.
+def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: Architecture) -> None:
+    """Write the weights of `network` atomically as safetensors, with a checksum file beside it.
 
-    What is needed to use them lies beside them as JSON in the metadata's one key, ``network``; with
-    several keys the order, and so the file's hash, would change from run to run.
+    Everything needed to use them is JSON in the metadata's only key, ``network``; with several keys
+    the order, and so the file's hash, would change from run to run.
     """
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    beside = {
-        "architecture": json.loads(architecture),
+    metadata = {
+        "architecture": json.loads(architecture.to_json()),
         "classes": splits.classes,
         "mean": splits.mean,
         "std": splits.std,
         "images": splits.fingerprint,
     }
-    write_whole(path, save(tensors, metadata={"network": json.dumps(beside, sort_keys=True)}))
+    write_whole(path, save(tensors, metadata={"network": json.dumps(metadata, sort_keys=True)}))
     keep_checksum(path)
 
 
-def _network(architecture: Architecture, told: TrialConfig, seed: int) -> nn.Module:
-    """Return the network with the weights that its training begins with."""
-    network: nn.Module = seeded_build(
-        lambda: search_spaces.build(architecture, num_classes=told.num_classes, in_channels=told.in_channels),
-        seed,
-    )
-    if told.start is not None:
-        network.load_state_dict(load_file(told.start))
+def _open_splits(config: TrialConfig) -> Splits:
+    """Return the images that the network trains on, checked against those of the search."""
+    cache = None if config.cache is None else Path(config.cache)
+    splits = open_images(config.data, seed=config.data_seed, cache=cache)
+    _check_images(splits, config)
+    return joined(splits, seed=config.data_seed, cache=cache) if config.with_validation else splits
+
+
+def _initial_network(config: TrialConfig, seed: int) -> nn.Module:
+    """Return the network with its initial weights."""
+    shape = {"num_classes": config.num_classes, "in_channels": config.in_channels}
+    network: nn.Module = seeded_build(lambda: search_spaces.build(config.architecture, **shape), seed)
+    if config.start is not None:
+        network.load_state_dict(load_file(config.start))
     return network
 
 
-def _epochs(
-    network: nn.Module, splits: Splits, told: TrialConfig, architecture: Architecture, seed: int
-) -> Iterator[EpochResult]:
-    checkpoint = Path(told.folder) / CHECKPOINT
-    begun_from = {
-        "architecture": architecture.fingerprint,
-        "start": "" if told.start is None else hashlib.sha256(Path(told.start).read_bytes()).hexdigest(),
-        "images to learn from": "train and validation" if told.joined else "train",
-    }
+def _epochs(network: nn.Module, splits: Splits, config: TrialConfig, seed: int) -> Iterator[EpochResult]:
+    """Yield the result of each epoch; starts again without a checkpoint that is damaged."""
+    checkpoint = Path(config.folder) / CHECKPOINT
 
     def epochs() -> Iterator[EpochResult]:
         return train(
             network,
             splits,
-            Recipe.from_json(told.recipe),
-            resolution=architecture.resolution,
+            config.recipe,
+            resolution=config.architecture.resolution,
             seed=seed,
-            device=torch.device(told.device),
+            device=torch.device(config.device),
             checkpoint=checkpoint,
-            begun_from=begun_from,
+            begun_from=_identity(config),
             lock=host_lock_path(),
-            before_saving=lambda: check_attempt(checkpoint.parent, told.attempt),
+            before_saving=lambda: check_attempt(checkpoint.parent, config.attempt),
         )
 
     try:
         yield from epochs()
     except DamagedCheckpointError as error:  # found before the first epoch is yielded
-        _log.warning("%s Trial %d starts again.", error, told.trial)
-        check_attempt(checkpoint.parent, told.attempt)
+        _log.warning("%s Trial %d starts again.", error, config.trial)
+        check_attempt(checkpoint.parent, config.attempt)
         checkpoint.unlink()
         yield from epochs()
 
 
-def _check_images(splits: Splits, told: TrialConfig) -> None:
+def _identity(config: TrialConfig) -> dict[str, str]:
+    """Return what a checkpoint must agree with, besides images, recipe and seed, to be resumed."""
+    start = "" if config.start is None else hashlib.sha256(Path(config.start).read_bytes()).hexdigest()
+    return {
+        "architecture": config.architecture.fingerprint,
+        "start": start,
+        "images to learn from": "train and validation" if config.with_validation else "train",
+    }
+
+
+def _check_images(splits: Splits, config: TrialConfig) -> None:
     found = (len(splits.classes), splits.channels)
-    if found != (told.num_classes, told.in_channels):
+    if found != (config.num_classes, config.in_channels):
         raise DataError(
-            f"The images '{told.data}' have {found[0]} classes and {found[1]} channels: expected "
-            f"{told.num_classes} and {told.in_channels}. Did they change since the search began?"
+            f"The images '{config.data}' have {found[0]} classes and {found[1]} channels: expected "
+            f"{config.num_classes} and {config.in_channels}. Did they change since the search began?"
         )
-    if told.fingerprint not in {None, splits.fingerprint}:
+    if config.fingerprint not in {None, splits.fingerprint}:
         raise DataError(
-            f"The images '{told.data}' have changed since the search began: expected the "
-            f"fingerprint {told.fingerprint}, found {splits.fingerprint}. Start another study."
+            f"The images '{config.data}' have changed since the search began: expected the "
+            f"fingerprint {config.fingerprint}, found {splits.fingerprint}. Start another study."
         )

@@ -1,6 +1,7 @@
 """A training whose files lie behind a URL goes on anywhere, waits for outages, gives way to its successor."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.chaos import havoc
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import SupersededError
 from trials.training.recipe import Recipe
-from trials.training.run_trial import CHECKPOINT, WEIGHTS
+from trials.training.run_trial import CHECKPOINT, WEIGHTS, TrialConfig
 
 pytestmark = pytest.mark.slow
 
@@ -29,18 +30,18 @@ def config(tmp_path, monkeypatch):
     space, rng = search_spaces.load(str(tmp_path / "tiny.yaml")), np.random.default_rng(0)
     drawn = [space.sample(rng) for _ in range(20)]
     smallest = min(drawn, key=lambda a: search_spaces.count(a, num_classes=3, in_channels=1).macs)
-    return {
-        "architecture": smallest.to_json(),
-        "num_classes": 3,
-        "in_channels": 1,
-        "data": str(tmp_path / "tiny.npz"),
-        "data_seed": 0,
-        "recipe": Recipe(name="short", epochs=3, batch_size=64, recalibration_batches=1).to_json(),
-        "seed": 0,
-        "trial": 0,
-        "threads": 1,
-        "folder": str(tmp_path / "whole"),
-    }
+    return TrialConfig(
+        architecture=smallest,
+        num_classes=3,
+        in_channels=1,
+        data=str(tmp_path / "tiny.npz"),
+        data_seed=0,
+        recipe=Recipe(name="short", epochs=3, batch_size=64, recalibration_batches=1),
+        seed=0,
+        trial=0,
+        threads=1,
+        folder=str(tmp_path / "whole"),
+    )
 
 
 def files_in(url: str, tmp_path: Path) -> RemoteFiles:
@@ -58,10 +59,10 @@ def test_a_training_goes_on_from_what_is_behind_the_url(config, tmp_path):
             raise KilledError
 
     with pytest.raises(KilledError):
-        run_kept({**config, "folder": url}, die)
+        run_kept(replace(config, folder=url), die)
     assert [path.name for path in (tmp_path / "there" / "trials" / "00000").iterdir()] == [CHECKPOINT]
     again: list[EpochResult] = []
-    run_kept({**config, "folder": url}, again.append)
+    run_kept(replace(config, folder=url), again.append)
     assert again[:2] == first  # with the seconds that they took: they were not trained again
     assert [result.epoch for result in again] == [1, 2, 3]
     whole, there = tmp_path / "whole", tmp_path / "there" / "trials" / "00000"
@@ -74,7 +75,7 @@ def test_a_damaged_checkpoint_behind_the_url_begins_the_training_anew(config, tm
     there.mkdir()
     (there / CHECKPOINT).write_bytes(b"nas-ckp\x01 cut short")
     results: list[EpochResult] = []
-    run_kept({**config, "folder": f"file://{there}"}, results.append)
+    run_kept(replace(config, folder=f"file://{there}"), results.append)
     assert [result.epoch for result in results] == [1, 2, 3]
     assert (there / WEIGHTS).exists()
 
@@ -90,7 +91,7 @@ def test_an_attempt_gives_way_to_a_later_one_and_writes_nothing_more(config, tmp
         kept.append((there / CHECKPOINT).read_bytes())
 
     with pytest.raises(SupersededError):
-        run_kept({**config, "folder": study.place("trials/00000"), "attempt": attempt}, taken_over)
+        run_kept(replace(config, folder=study.place("trials/00000"), attempt=attempt), taken_over)
     assert kept == [(there / CHECKPOINT).read_bytes()]
 
 
@@ -104,7 +105,7 @@ def test_a_server_that_goes_away_is_waited_for(config, tmp_path, sftp_of_its_own
             server.stop()
             threading.Timer(2.0, server.start).start()
 
-    run_kept({**config, "folder": f"{url}/trials/00000"}, outage)
+    run_kept(replace(config, folder=f"{url}/trials/00000"), outage)
     assert [result.epoch for result in results] == [1, 2, 3]
     assert "does not answer; waiting up to 15 min" in caplog.text
     assert "answers again" in caplog.text

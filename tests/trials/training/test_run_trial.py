@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from trials.training.attempt_fence import begin_attempt
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import CheckpointError, SupersededError
 from trials.training.recipe import Recipe
-from trials.training.run_trial import CHECKPOINT, WEIGHTS, run_trial
+from trials.training.run_trial import CHECKPOINT, WEIGHTS, TrialConfig, run_trial
 
 RECIPE = Recipe(name="short", epochs=2, batch_size=64)
 
@@ -32,20 +33,18 @@ def config(tmp_path, architecture):
     labels = np.arange(60) % 3
     images = (rng.integers(0, 60, (60, 8, 8)) + 90 * labels[:, None, None]).astype(np.uint8)
     np.savez(tmp_path / "images.npz", images=images, labels=labels)
-    return {
-        "architecture": architecture.to_json(),
-        "num_classes": 3,
-        "in_channels": 1,
-        "data": str(tmp_path / "images.npz"),
-        "data_seed": 0,
-        "recipe": RECIPE.to_json(),
-        "seed": 0,
-        "trial": 12,
-        "folder": str(tmp_path / "00012"),
-        "threads": 1,
-        "device": "cpu",
-        "somebody_elses": "own key",
-    }
+    return TrialConfig(
+        architecture=architecture,
+        num_classes=3,
+        in_channels=1,
+        data=str(tmp_path / "images.npz"),
+        data_seed=0,
+        recipe=RECIPE,
+        seed=0,
+        trial=12,
+        folder=str(tmp_path / "00012"),
+        threads=1,
+    )
 
 
 class StopError(Exception):
@@ -53,9 +52,19 @@ class StopError(Exception):
 
 
 def results_of(config):
-    told: list[EpochResult] = []
-    run_trial(config, told.append)
-    return [{**result.to_json(), "seconds": None, "waited_seconds": None} for result in told]
+    results: list[EpochResult] = []
+    run_trial(config, results.append)
+    return [{**result.to_json(), "seconds": None, "waited_seconds": None} for result in results]
+
+
+def test_writing_a_config_and_reading_it_is_identity(config, tmp_path):
+    every = replace(config, start=str(tmp_path / WEIGHTS), with_validation=True, attempt="a", cache="b")
+    for one in (config, every):
+        assert TrialConfig.from_json(json.loads(json.dumps(one.to_json()))) == one
+
+
+def test_keys_that_belong_to_others_are_left_out_of_a_config(config):
+    assert TrialConfig.from_json({**config.to_json(), "gpu_share": 0.5}) == config
 
 
 def test_a_trial_reports_its_epochs_and_leaves_its_weights(config, tmp_path, architecture):
@@ -65,9 +74,9 @@ def test_a_trial_reports_its_epochs_and_leaves_its_weights(config, tmp_path, arc
     network = search_spaces.build(architecture, num_classes=3, in_channels=1)
     network.load_state_dict(load_file(tmp_path / "00012" / WEIGHTS))
     with safe_open(tmp_path / "00012" / WEIGHTS, framework="pt") as file:
-        told = json.loads(file.metadata()["network"])
-    assert told["architecture"] == json.loads(architecture.to_json())
-    assert told["classes"] == ["0", "1", "2"]
+        metadata = json.loads(file.metadata()["network"])
+    assert metadata["architecture"] == json.loads(architecture.to_json())
+    assert metadata["classes"] == ["0", "1", "2"]
 
 
 def test_an_earlier_attempt_writes_nothing_over_what_a_later_one_wrote(config, tmp_path):
@@ -78,13 +87,13 @@ def test_an_earlier_attempt_writes_nothing_over_what_a_later_one_wrote(config, t
     def as_if_cut_off(_):
         """While the first attempt goes on, another one trains the network to the end."""
         if not later:
-            again = {**config, "attempt": begin_attempt(folder)}
+            again = replace(config, attempt=begin_attempt(folder))
             run_trial(again, later.append)
             for name in (CHECKPOINT, WEIGHTS):
                 written[name] = (folder / name).stat().st_ino
 
     with pytest.raises(SupersededError, match="begun again elsewhere"):
-        run_trial({**config, "attempt": begin_attempt(folder)}, as_if_cut_off)
+        run_trial(replace(config, attempt=begin_attempt(folder)), as_if_cut_off)
     assert [result.epoch for result in later] == [1, 2]
     assert {name: (folder / name).stat().st_ino for name in written} == written
 
@@ -93,11 +102,11 @@ def test_an_attempt_that_comes_too_late_does_not_even_begin(config, tmp_path):
     late = begin_attempt(tmp_path / "00012")
     begin_attempt(tmp_path / "00012")
     with pytest.raises(SupersededError):
-        run_trial({**config, "attempt": late}, lambda _: pytest.fail("an epoch was trained"))
+        run_trial(replace(config, attempt=late), lambda _: pytest.fail("an epoch was trained"))
 
 
 def test_a_stopped_trial_goes_on_and_ends_as_if_never_stopped(config, tmp_path):
-    expected = results_of({**config, "folder": str(tmp_path / "unbroken")})
+    expected = results_of(replace(config, folder=str(tmp_path / "unbroken")))
 
     def stop(_):
         raise StopError
@@ -116,15 +125,15 @@ def test_a_damaged_checkpoint_starts_the_trial_again(config, tmp_path, caplog):
 
 
 def test_trials_of_one_search_start_from_different_weights(config):
-    one, other = results_of(config), results_of({**config, "trial": 13, "folder": config["folder"] + "b"})
+    one, other = results_of(config), results_of(replace(config, trial=13, folder=config.folder + "b"))
     assert one != other
 
 
 def test_images_that_changed_since_the_search_began_stop_the_trial(config):
     with pytest.raises(DataError, match="3 classes and 1 channels: expected 10 and 1"):
-        run_trial({**config, "num_classes": 10}, print)
+        run_trial(replace(config, num_classes=10), print)
     with pytest.raises(DataError, match="have changed since"):
-        run_trial({**config, "fingerprint": "0" * 64}, print)
+        run_trial(replace(config, fingerprint="0" * 64), print)
 
 
 def test_a_checkpoint_of_another_architecture_or_start_is_refused(config):
@@ -135,28 +144,28 @@ def test_a_checkpoint_of_another_architecture_or_start_is_refused(config):
         run_trial(config, stop)
     space, other = search_spaces.load("hybrid_small"), None
     rng = np.random.default_rng(1)
-    resolution = json.loads(config["architecture"])["resolution"]
+    resolution = config.architecture.resolution
     while other is None or other.resolution != resolution:
         other = space.sample(rng)
     with pytest.raises(CheckpointError, match="training with other architecture"):
-        run_trial({**config, "architecture": other.to_json()}, stop)
+        run_trial(replace(config, architecture=other), stop)
     with pytest.raises(CheckpointError, match="training with other images to learn from"):
-        run_trial({**config, "joined": True}, stop)
+        run_trial(replace(config, with_validation=True), stop)
 
 
 def test_a_training_begins_from_the_weights_it_is_given(config, tmp_path):
     slow = Recipe(name="slow", epochs=1, batch_size=64, learning_rate=1e-12, precision="fp32")
     results_of(config)
     start = tmp_path / "00012" / WEIGHTS
-    again = {**config, "recipe": slow.to_json(), "folder": str(tmp_path / "again"), "start": str(start)}
+    again = replace(config, recipe=slow, folder=str(tmp_path / "again"), start=str(start))
     results_of(again)
     before, after = load_file(start), load_file(tmp_path / "again" / WEIGHTS)
     weights = [name for name in before if "running" not in name and "num_batches" not in name]
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in weights)
     with pytest.raises(CheckpointError, match="training with other start"):
-        results_of({**again, "start": None})
+        results_of(replace(again, start=None))
 
 
-def test_a_recipe_that_cannot_be_used_is_told(config):
+def test_a_recipe_that_cannot_be_used_is_an_error(config):
     with pytest.raises(RecipeError, match="epochs"):
-        run_trial({**config, "recipe": {"name": "none"}}, print)
+        TrialConfig.from_json({**config.to_json(), "recipe": {"name": "none"}})

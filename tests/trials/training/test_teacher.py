@@ -25,7 +25,7 @@ def architecture():
 @pytest.fixture
 def weights(architecture, tiny_splits, tmp_path):
     network = seeded_build(lambda: search_spaces.build(architecture, num_classes=2, in_channels=3), 0)
-    write_weights(tmp_path / "weights.safetensors", network, tiny_splits, architecture.to_json())
+    write_weights(tmp_path / "weights.safetensors", network, tiny_splits, architecture)
     return tmp_path / "weights.safetensors"
 
 
