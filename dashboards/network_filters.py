@@ -20,11 +20,14 @@ def selected(result: SearchResult, *, pareto: bool = False, fits: Sequence[Budge
 
 
 def keeps(network: TrialResult, budget: Budget) -> bool:
-    """Return whether a network is known to keep a budget, also one that the search did not ask for."""
+    """Return whether a network is known to meet a budget, also one that the search did not ask for.
+
+    A latency is compared by its upper bound, as the search compares it.
+    """
     if budget.counted:
         return budget.excess(network.costs[budget.resource]) <= 0
-    measured_ms = (network.latency_ms or {}).get(str(budget.target))
-    return measured_ms is not None and measured_ms <= budget.limit
+    bound_ms = (network.latency_bound_ms or {}).get(str(budget.target))
+    return bound_ms is not None and bound_ms <= budget.limit
 
 
 def unbeaten(networks: Iterable[TrialResult]) -> list[TrialResult]:

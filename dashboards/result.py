@@ -50,7 +50,10 @@ class TrialResult:
         reason: Why it ended early, in words.
         architecture: What was trained.
         curve: Its epochs so far.
-        excess: For each budget as written, by what share it was exceeded before training; 0 or less fits.
+        excess: For each budget as written, by what share it is exceeded; 0 or less fits. Of a latency the
+            latest measurement counts, made before the training or later.
+        latency_bound_ms: Target to the upper bound of the latest stable measurement, which is what budgets
+            are compared with; see `trials.latency.latency.Latency.bound_ms`. None where there is none.
         predicted_ms: Target to the mean and standard deviation that were predicted before measuring.
         device: Where it trains or trained, for example a GPU's name.
         retrained_accuracy: Validation accuracy after a longer training of the few best, in [0, 1].
@@ -70,6 +73,7 @@ class TrialResult:
     architecture: Architecture
     curve: tuple[Epoch, ...] = ()
     excess: dict[str, float] | None = None
+    latency_bound_ms: dict[str, float] | None = None
     predicted_ms: dict[str, tuple[float, float]] | None = None
     device: str | None = None
     retrained_accuracy: float | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nas.exports.study_export import ExportOptions, StudyExporter
 from nas.files.trial_artifacts import TrialArtifacts
-from nas.latency.measurement_cache import latest_result
+from nas.latency.latest_results import latest_result
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.storage.store import Store
 from nas.study.results import delivered, split_network

@@ -35,8 +35,8 @@ def measure(
     find_target(on)
     found = find_network(network, url)
     with Store(url) as store, _joined(address):
-        stopwatch = LatencyCache(store, num_classes=found.num_classes, in_channels=found.in_channels)
-        return found.name, stopwatch.time(found.architecture, on, again=True).latency
+        cache = LatencyCache(store, num_classes=found.num_classes, in_channels=found.in_channels)
+        return found.name, cache.time(found.architecture, on, again=True)
 
 
 def measure_layers(

@@ -7,7 +7,6 @@ import torch
 
 from dashboards.result import SearchResult
 from nas.orchestration import retraining
-from nas.orchestration.console_progress import ConsoleProgress
 from nas.orchestration.retraining import RetrainResult
 from nas.orchestration.search_plan import plan_search
 from nas.orchestration.search_run import run_search
@@ -97,7 +96,7 @@ def search(
             keep_checkpoints=keep_checkpoints,
             log_to=log_to,
         )
-        return run_search(plan, ConsoleProgress(quiet=quiet), cluster=cluster)
+        return run_search(plan, quiet=quiet, cluster=cluster)
 
 
 def retrain(

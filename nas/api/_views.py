@@ -10,7 +10,7 @@ from dashboards.dashboard_server import dashboard_server
 from dashboards.network_filters import selected
 from dashboards.reports import REPORTS
 from dashboards.result import SearchResult
-from nas.latency.measurement_cache import latest_result
+from nas.latency.latest_results import latest_result
 from nas.reporting.background_explainer import BackgroundExplainer, insight
 from nas.reporting.study_findings import FindingsCollector
 from nas.storage.optuna_storage import open_storage, storage_url

@@ -1,10 +1,13 @@
-"""The next network to train: first those that a dead driver left running, then the sampler's."""
+"""Chooses the next network to train: resumes trials of dead drivers, then asks the sampler for new ones."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
 
-import optuna
+import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -13,17 +16,19 @@ from nas.bayesopt.space_problem import distribution_of
 from nas.coordination.trial_ownership import NoTurnError, SoleDriver, TrialOwnership
 from nas.latency.constraint import LatencyCheck, StoppedError
 from nas.study import trial_attributes
+from nas.study.opened_study import OpenedStudy
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
+from search_spaces.counting import Costs
 from search_spaces.errors import NothingFitsError, TargetError, UserError
 from search_spaces.pricing import Prices
 
-_MOST_REPEATS = 20
-_MOST_MISSES = 200
+_MOST_REPEATS: Final = 20
+_MOST_MISSES: Final = 200
 
 
 class ExhaustedError(UserError):
-    """A space whose fitting networks have all been tried."""
+    """A space whose feasible networks have all been tried."""
 
 
 class EnoughError(Exception):
@@ -38,125 +43,156 @@ class EnoughError(Exception):
         self.running = running
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidate:
+    """A network that fits every budget and is to be trained, with what is known of it before.
+
+    Attributes:
+        number: Number of its trial.
+        architecture: What is trained.
+        codes: Its encoding in the search space, [4 + stages].
+        costs: Exact costs in the form that is deployed.
+        excess: Share by which each budget is exceeded, in the order of the budgets; 0 or less fits.
+    """
+
+    number: int
+    architecture: Architecture
+    codes: NDArray[np.int64]
+    costs: Costs
+    excess: tuple[float, ...]
+
+
 class CandidateSource:
     """Asks the study for networks that fit and that no other trial holds.
 
-    A trial is handed out once, to the driver that holds it; see `nas.coordination.trial_ownership`. What is
-    asked again after a fault of the database goes on with what it had begun.
+    A trial is handed out once, to the driver that owns it; see `nas.coordination.trial_ownership`. A call
+    that is repeated after the database was away goes on where it was.
 
     Args:
-        study: With the sampler that proposes.
-        prices: The space with the costs of its networks.
-        budgets: What networks may take.
-        check: Finds out whether networks meet budgets on latency; None where there are none.
-        seeds: Networks of the space that come before the sampler's own.
-        sharing: Which trials are for other drivers.
+        opened: The study, whose sampler proposes.
+        prices: The search space with the costs of its networks.
+        budgets: The most that networks may take.
+        check: Decides whether networks meet budgets on latency; None where there are none.
+        seeds: Networks of the space that are tried before the sampler's own.
+        ownership: Which trials belong to other drivers.
+        stopped: Whether the search has ended, so that no network is wanted any more.
     """
 
     def __init__(
         self,
-        study: optuna.Study,
+        opened: OpenedStudy,
         prices: Prices,
         budgets: tuple[Budget, ...],
         check: LatencyCheck | None = None,
         seeds: Sequence[Architecture] = (),
-        sharing: TrialOwnership | None = None,
+        ownership: TrialOwnership | None = None,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         if check is None and not all(budget.counted for budget in budgets):
             raise ValueError("a budget on latency needs a check")
         self._check = check
-        self._storage = study._storage  # noqa: SLF001 -- Optuna has no public way to write attributes
-        self._study = study
+        self._opened = opened
+        self._study = opened.study
         self._prices = prices
         self._budgets = budgets
         self._distributions: dict[str, BaseDistribution] = {
             choice.name: distribution_of(choice) for choice in prices.codes.choices
         }
-        self.stopped: Callable[[], bool] = lambda: False
+        self._stopped = stopped
         self._seeds = list(seeds)
-        self._sharing: TrialOwnership = SoleDriver() if sharing is None else sharing
-        self._given: set[int] = set()
+        self._ownership: TrialOwnership = SoleDriver() if ownership is None else ownership
+        self._handed_out: set[int] = set()
         self._left: list[FrozenTrial] = []
-        with self._turn():
+        with self._turn(lambda: False):
             pass
 
     @property
     def left_running(self) -> int:
-        """How many trials of a dead driver were still to be continued when this was last looked at."""
+        """Number of trials of dead drivers that were still to be continued at the last look."""
         return len(self._left)
 
-    def holds(self, trial: int) -> bool:
-        """Return whether a trial that was handed out is still ours to write into."""
-        return self._sharing.holds(trial)
+    def owns(self, number: int) -> bool:
+        """Return whether a trial that was handed out may still be written into."""
+        return self._ownership.holds(number)
 
-    def ended(self, trial: int) -> None:
+    def ended(self, number: int) -> None:
         """Note that a trial which was handed out is not trained here any more."""
-        self._given.discard(trial)
-        self._sharing.drop(trial)
+        self._handed_out.discard(number)
+        self._ownership.drop(number)
 
-    def next(self, wanted: float = math.inf) -> tuple[Trial, Architecture]:
-        """Return a running trial and the network it is to train.
+    def next(self, wanted: float = math.inf) -> Candidate:
+        """Return the next network to train; its trial is running.
 
         Args:
-            wanted: Trained networks that are enough.
+            wanted: Number of trained networks that are enough.
 
         Raises:
             EnoughError: if as many are trained or being trained.
             ExhaustedError: if the sampler finds no network that has not been tried.
             NothingFitsError: if network after network misses its latency.
-            StoppedError: if `stopped` says so before one is found.
+            StoppedError: if the search ends before one is found.
         """
         repeats = misses = 0
         while repeats < _MOST_REPEATS and misses < _MOST_MISSES:
-            with self._turn():
+            with self._turn(self._stopped):
                 if self._left:
-                    return self._gone_on(self._left.pop(0))
+                    return self._resumed(self._left.pop(0))
                 self._check_wanted(wanted)
-                found = self._begun()
-            if found is None:
+                begun = self._begin_trial()
+            if begun is None:
                 repeats += 1
                 continue
-            trial, architecture = found
             try:
-                missed = self._described(trial, architecture)
+                candidate, missed = self._described(*begun)
                 if missed is None:
-                    self._given.add(trial.number)
-                    return trial, architecture
-                self._dismiss(trial, missed)
+                    self._handed_out.add(candidate.number)
+                    return candidate
+                self._dismiss(candidate.number, missed)
             except UpdateFinishedTrialError:  # held up so long that another driver has ended the trial
                 continue
-            self._sharing.drop(trial.number)
+            self._ownership.drop(candidate.number)
             misses += 1
+        raise self._nothing_left(misses)
+
+    def _nothing_left(self, misses: int) -> UserError:
+        name = self._prices.codes.name
         if misses:
-            raise NothingFitsError(
-                f"None of the last {misses} networks of {self._prices.codes.name} met its latency budget. "
+            return NothingFitsError(
+                f"None of the last {misses} networks of {name} met its latency budget. "
                 f"Raise the budget or choose another space."
             )
-        raise ExhaustedError(
-            f"Every network of {self._prices.codes.name} that the sampler finds within the budget has "
+        return ExhaustedError(
+            f"Every network of {name} that the sampler finds within the budget has "
             f"been tried. Raise the budget or choose a larger space."
         )
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Be the only one that proposes, having seen to what dead drivers left running."""
-        if self.stopped():
+    def _turn(self, stopped: Callable[[], bool]) -> Iterator[None]:
+        """Be the only driver that proposes, after ending or collecting the trials that dead drivers left."""
+        if stopped():
             raise StoppedError
         try:
-            with self._sharing.turn(self.stopped) as others:
+            with self._ownership.turn(stopped) as others:
                 running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-                nobodys = [t for t in running if t.number not in self._given and t.number not in others]
-                self._left = [trial for trial in nobodys if self._goes_on(trial)]
+                unowned = [t for t in running if t.number not in self._handed_out and t.number not in others]
+                self._left = [trial for trial in unowned if self._goes_on(trial)]
                 yield
         except NoTurnError as error:
             raise StoppedError from error
 
-    def _gone_on(self, left: FrozenTrial) -> tuple[Trial, Architecture]:
-        """Take a trial that a dead driver left running."""
+    def _resumed(self, left: FrozenTrial) -> Candidate:
+        """Take over a trial that a dead driver left running."""
         architecture = trial_attributes.architecture_of(left)
-        self._sharing.take(left.number)
-        self._given.add(left.number)
-        return Trial(self._study, left._trial_id), architecture  # noqa: SLF001
+        self._ownership.take(left.number)
+        self._handed_out.add(left.number)
+        codes = self._prices.codes.code_of(architecture)
+        return Candidate(
+            number=left.number,
+            architecture=architecture,
+            codes=codes,
+            costs=self._prices.costs(codes[None])[0],
+            excess=trial_attributes.excess_of(left),
+        )
 
     def _check_wanted(self, wanted: float) -> None:
         trials = self._study.get_trials(deepcopy=False)
@@ -164,85 +200,79 @@ class CandidateSource:
         if running + sum(map(trial_attributes.trained, trials)) >= wanted:
             raise EnoughError(running)
 
-    def _begun(self) -> tuple[Trial, Architecture] | None:
-        """Return a new trial that is ours with its network, or None if another trial holds that."""
-        trial = self._asked()
-        architecture = self._prices.codes.architecture(trial.params)
-        twin = self._twin(trial, architecture)
+    def _begin_trial(self) -> tuple[int, NDArray[np.int64]] | None:
+        """Return a new trial with the codes of its network, or None if another trial holds the network."""
+        trial = self._ask()
+        codes = self._prices.codes.of([trial.params])[0]
+        architecture = self._prices.codes.at(codes)
+        twin = self._holder(architecture, besides=trial.number)
         if twin is not None:
-            self._dismiss(trial, f"the same network as trial {twin}")
+            self._dismiss(trial.number, f"the same network as trial {twin}")
             return None
-        trial_attributes.claim(self._storage, trial._trial_id, architecture)  # noqa: SLF001
-        self._sharing.take(trial.number)
-        return trial, architecture
+        trial_attributes.claim(self._opened, trial.number, architecture)
+        self._ownership.take(trial.number)
+        return trial.number, codes
 
-    def _asked(self) -> Trial:
+    def _ask(self) -> Trial:
         """Return a trial with the next seed that no trial holds, or with what the sampler proposes."""
         while self._seeds:
             seed = self._seeds.pop(0)
             if self._holder(seed) is None:
-                params = self._prices.codes.params(seed)
-                self._study.enqueue_trial(params, skip_if_exists=False)
+                self._study.enqueue_trial(self._prices.codes.params(seed), skip_if_exists=False)
                 break
         return self._study.ask(fixed_distributions=self._distributions)
 
     def _goes_on(self, left: FrozenTrial) -> bool:
-        """Return whether a trial left running is to be continued; tell the study the end of another."""
+        """Return whether a trial left running is to be continued; end it in the study if not."""
         state = trial_attributes.decided(left)  # the driver may have died between deciding and telling
         if state is None and not trial_attributes.described(left):
             state = TrialState.FAIL
-            self._decide(left, state, "interrupted before its training began")
+            self._decide(left.number, state, "interrupted before its training began")
         if state is None:
             return True
         self._study.tell(left.number, state=state, skip_if_finished=True)
-        self._sharing.drop(left.number)
+        self._ownership.drop(left.number)
         return False
 
-    def _described(self, trial: Trial, architecture: Architecture) -> str | None:
-        """Write what is known of a network, and return in words which latency it misses, if any.
+    def _described(self, number: int, codes: NDArray[np.int64]) -> tuple[Candidate, str | None]:
+        """Write what is known of a network, and return it with the latency that it misses, if any.
 
         A trial whose network cannot be measured any more fails, so that another may take it up.
         """
         try:
-            return self._describe(trial, architecture)
+            return self._describe(number, codes)
         except (TargetError, StoppedError) as error:
-            self._decide(trial, TrialState.FAIL, str(error) or "the search ended")
-            self._study.tell(trial, state=TrialState.FAIL)
-            self._sharing.drop(trial.number)
+            self._decide(number, TrialState.FAIL, str(error) or "the search ended")
+            self._study.tell(number, state=TrialState.FAIL)
+            self._ownership.drop(number)
             raise
 
-    def _describe(self, trial: Trial, architecture: Architecture) -> str | None:
-        """Write what is known of a network, and return in words which latency it misses, if any."""
-        codes = self._prices.codes.code_of(architecture)[None]
-        costs = self._prices.costs(codes)[0]
+    def _describe(self, number: int, codes: NDArray[np.int64]) -> tuple[Candidate, str | None]:
+        architecture = self._prices.codes.at(codes)
+        costs = self._prices.costs(codes[None])[0]
         excess, missed = [], None
         for budget in self._budgets:
             if budget.counted:
                 excess.append(budget.excess(getattr(costs, budget.resource)))
             else:
                 assert self._check is not None
-                over, words = self._check.excess(
-                    architecture,
-                    budget,
-                    self.stopped,
-                    trial_attributes.LatencyNotes(self._storage, trial._trial_id),  # noqa: SLF001
-                )
+                notes = trial_attributes.LatencyNotes(self._opened, number)
+                over, reason = self._check.excess(architecture, budget, self._stopped, notes)
                 excess.append(over)
-                missed = missed or words
-        trial_attributes.describe(trial, architecture, costs, excess)
-        return missed
+                missed = missed or reason
+        trial_attributes.describe(self._opened, number, architecture, costs, excess)
+        candidate = Candidate(
+            number=number, architecture=architecture, codes=codes, costs=costs, excess=tuple(excess)
+        )
+        return candidate, missed
 
-    def _dismiss(self, trial: Trial, reason: str) -> None:
-        """Tell the study that a network is not trained."""
-        self._decide(trial, TrialState.PRUNED, reason)
-        self._study.tell(trial, state=TrialState.PRUNED)
+    def _dismiss(self, number: int, reason: str) -> None:
+        """End a trial whose network is not trained."""
+        self._decide(number, TrialState.PRUNED, reason)
+        self._study.tell(number, state=TrialState.PRUNED)
 
-    def _decide(self, trial: Trial | FrozenTrial, state: TrialState, reason: str) -> None:
-        trial_attributes.decide(self._storage, trial._trial_id, state, reason)  # noqa: SLF001
-
-    def _twin(self, trial: Trial, architecture: Architecture) -> int | None:
-        """Return the number of another trial that holds the same network, if any."""
-        return self._holder(architecture, besides=trial.number)
+    def _decide(self, number: int, state: TrialState, reason: str) -> None:
+        trial_attributes.decide(self._opened, number, state, reason)
 
     def _holder(self, architecture: Architecture, besides: int | None = None) -> int | None:
         """Return the number of a trial that holds a network and has not failed, if any."""

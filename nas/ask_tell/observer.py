@@ -1,4 +1,4 @@
-"""Who is told what happens in a search."""
+"""Who watches a search: told when trainings start, finish an epoch and end."""
 
 from typing import Protocol, runtime_checkable
 
@@ -7,7 +7,7 @@ from dashboards.result import Epoch, TrialResult
 
 @runtime_checkable
 class SearchObserver(Protocol):
-    """Who is told what happens, for example a progress display."""
+    """Receives the events of a search, for example a progress display."""
 
     def started(self, network: TrialResult, *, resumed: bool) -> None:
         """A training began, or goes on after a crash."""
@@ -19,4 +19,4 @@ class SearchObserver(Protocol):
         """A training ended."""
 
     def say(self, line: str) -> None:
-        """Something else happened."""
+        """Something else happened, described in one line."""

@@ -3,12 +3,12 @@
 import logging
 from typing import Final
 
-import optuna
 from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.files.study_files import StudyFiles
 from nas.study.naming import trial_folder
+from nas.study.opened_study import OpenedStudy
 from nas.study.results import networks_of
 from search_spaces.errors import FilesError
 from trials.training.run_trial import CHECKPOINT, WEIGHTS
@@ -24,13 +24,13 @@ class CheckpointRetention:
     one that was stopped early its checkpoint, for the best `kept` of them.
 
     Args:
-        study: Whose trials they are.
+        opened: The study whose trials they are.
         files: Of the study.
         kept: How many networks keep theirs.
     """
 
-    def __init__(self, study: optuna.Study, files: StudyFiles, *, kept: int) -> None:
-        self._study, self._files, self._kept = study, files, kept
+    def __init__(self, opened: OpenedStudy, files: StudyFiles, *, kept: int) -> None:
+        self._opened, self._files, self._kept = opened, files, kept
         self._artifacts = files.artifacts()
         self._seen: set[int] = set()
         self._best: list[FrozenTrial] = []
@@ -45,10 +45,12 @@ class CheckpointRetention:
         if all_over:
             self._seen.clear()
             self._best.clear()
-        ended = self._study.get_trials(deepcopy=False, states=_ENDED)
+        ended = self._opened.study.get_trials(deepcopy=False, states=_ENDED)
         contenders = [*self._best, *(t for t in ended if t.number not in self._seen)]
         self._seen.update(t.number for t in ended)
-        whole = [n.trial for n in networks_of(self._study, contenders) if n.state in {"complete", "pruned"}]
+        whole = [
+            n.trial for n in networks_of(self._opened.study, contenders) if n.state in {"complete", "pruned"}
+        ]
         kept, before = set(whole[: self._kept]), {t.number for t in self._best}
         self._best = [t for t in contenders if t.number in kept]
         try:
@@ -56,7 +58,7 @@ class CheckpointRetention:
             for trial in (t for t in contenders if t.number not in kept & before):  # those are cleared
                 self._try_to_clear(trial, kept=trial.number in kept, there=there)
         except FilesError as error:
-            _log.warning("CheckpointRetention that are not needed may be left: %s", error)
+            _log.warning("Checkpoints that are not needed may be left: %s", error)
 
     def _try_to_clear(self, trial: FrozenTrial, *, kept: bool, there: dict[str, int] | None) -> None:
         try:
@@ -72,7 +74,7 @@ class CheckpointRetention:
         names = [f"{trial_folder(trial.number)}/{name}" for name in unneeded]
         if any(self._files.exists(name) if there is None else name in there for name in names):
             self._files.remove(names)
-            metas = get_all_artifact_meta(trial, storage=self._study._storage)  # noqa: SLF001 -- it asks for it
+            metas = get_all_artifact_meta(trial, storage=self._opened.storage)
             for meta in metas:
                 if meta.filename in unneeded:  # another name of the same file
                     self._artifacts.remove(meta.artifact_id)

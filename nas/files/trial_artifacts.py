@@ -8,13 +8,13 @@ from typing import Final
 
 import optuna
 from optuna.artifacts import ArtifactMeta, get_all_artifact_meta, upload_artifact
-from optuna.trial import Trial
 
 from dashboards.artifacts import Artifacts
 from dashboards.picture import picture
 from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
 from nas.study.naming import trial_folder
+from nas.study.opened_study import OpenedStudy
 from nas.study.study import images_of
 from search_spaces.architecture import Architecture
 from search_spaces.counting import count_parts
@@ -45,25 +45,25 @@ class TrialArtifacts:
         images = images_of(study)
         return cls(files_of(study), num_classes=len(images["classes"]), in_channels=images["channels"])
 
-    def begin(self, trial: Trial, architecture: Architecture) -> None:
-        """Attach what a network is: its architecture and its picture."""
+    def begin(self, opened: OpenedStudy, number: int, architecture: Architecture) -> None:
+        """Attach the architecture of a trial's network and a picture of it."""
         parts = count_parts(architecture, num_classes=self._classes, in_channels=self._channels, deploy=True)
         told = {
             "network.svg": picture(architecture, parts),
             "architecture.json": architecture.to_json() + "\n",
         }
-        known = {meta.filename for meta in get_all_artifact_meta(trial)}
+        known = _names(opened, number)
         for name, content in told.items():
             if name not in known:  # a training that goes on has them already
-                self._files.write(f"{trial_folder(trial.number)}/{name}", content)
-                self._attach(trial, name)
+                self._files.write(f"{trial_folder(number)}/{name}", content)
+                self._attach(opened, number, name)
 
-    def end(self, trial: Trial) -> None:
+    def end(self, opened: OpenedStudy, number: int) -> None:
         """Attach the weights of a whole training, or the checkpoint of one that was stopped early."""
         for name in (WEIGHTS, CHECKPOINT):
-            if self._files.exists(f"{trial_folder(trial.number)}/{name}"):
-                if name not in {meta.filename for meta in get_all_artifact_meta(trial)}:
-                    self._attach(trial, name)
+            if self._files.exists(f"{trial_folder(number)}/{name}"):
+                if name not in _names(opened, number):
+                    self._attach(opened, number, name)
                 return
 
     def deliver(self, study: optuna.Study, files: tuple[Path, ...]) -> None:
@@ -75,12 +75,23 @@ class TrialArtifacts:
             else:
                 upload_artifact(artifact_store=self._exported, file_path=str(path), study_or_trial=study)
 
-    def _attach(self, trial: Trial, name: str) -> None:
-        lies = self._files.artifact_id(trial.number, name)
+    def _attach(self, opened: OpenedStudy, number: int, name: str) -> None:
+        lies = self._files.artifact_id(number, name)
         if lies is not None:
             kind, encoding = mimetypes.guess_type(name)
             meta = ArtifactMeta(artifact_id=lies, filename=name, mimetype=kind or _UNKNOWN, encoding=encoding)
-            trial.storage.set_trial_system_attr(trial._trial_id, _OPTUNAS + lies, json.dumps(asdict(meta)))  # noqa: SLF001
+            opened.set_system_attribute(number, _OPTUNAS + lies, json.dumps(asdict(meta)))
             return
-        with self._files.fetched(f"{trial_folder(trial.number)}/{name}") as path:
-            upload_artifact(artifact_store=self._store, file_path=str(path), study_or_trial=trial)
+        with self._files.fetched(f"{trial_folder(number)}/{name}") as path:
+            upload_artifact(
+                artifact_store=self._store,
+                file_path=str(path),
+                study_or_trial=opened.stored_trial(number),
+                storage=opened.storage,
+            )
+
+
+def _names(opened: OpenedStudy, number: int) -> set[str]:
+    """Return the file names of a trial's artifacts."""
+    metas = get_all_artifact_meta(opened.stored_trial(number), storage=opened.storage)
+    return {meta.filename for meta in metas}

@@ -1,19 +1,20 @@
-"""Whether a network meets a latency, found out before anything is trained."""
+"""Decides before training whether a network meets a latency budget; waits for a target that goes away."""
 
 import time
 from collections.abc import Callable
 from typing import Final
 
-from nas.latency.measurement_cache import UNKNOWN_EXCESS, Found, LatencyCache
+from nas.latency.measurement_cache import LatencyCache
 from nas.study.trial_attributes import LatencyNotes
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import TargetError
+from trials.latency.latency import UNSTABLE_EXCESS, Latency
 
 PATIENCE_S: Final = 600.0
-"""How long a target that has gone away is waited for."""
+"""Seconds for which a target that has gone away is waited for."""
 
-_SURE: Final = 2.0  # standard deviations: what is foretold to miss with 98 % confidence is not measured
+_CERTAIN: Final = 2.0  # standard deviations: a predicted miss with 98 % confidence is not measured
 _FIRST_PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 60.0
 _TICK_S: Final = 0.5  # between looks at whether the search has ended
@@ -25,26 +26,26 @@ class StoppedError(Exception):
 
 
 class LatencyCheck:
-    """Measures candidates, and waits for a target that goes away in between.
+    """Compares the latency of candidates with budgets, and waits for a target that goes away in between.
 
     Args:
-        stopwatch: Times networks.
-        say: Tells the user a line.
-        patience_s: How long a target that has gone away is waited for.
+        cache: Measures and predicts latencies.
+        report_line: Shows a line to the user.
+        patience_s: Seconds for which a target that has gone away is waited for.
         sleep: Waits so many seconds.
-        clock: Returns seconds that only rise.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(
         self,
-        stopwatch: LatencyCache,
-        say: Callable[[str], None],
+        cache: LatencyCache,
+        report_line: Callable[[str], None],
         *,
         patience_s: float = PATIENCE_S,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stopwatch, self._say = stopwatch, say
+        self._cache, self._report_line = cache, report_line
         self._patience_s, self._sleep, self._clock = patience_s, sleep, clock
         self._refusals = 0
 
@@ -55,50 +56,53 @@ class LatencyCheck:
         stopped: Callable[[], bool],
         notes: LatencyNotes | None = None,
     ) -> tuple[float, str | None]:
-        """Return by what share a network exceeds a latency, and in words how it misses it, if it does.
+        """Return the share by which a network exceeds a latency budget, and the reason if it misses it.
 
-        It is measured, unless what was measured before says with 98 % confidence that it misses.
+        The network is measured unless earlier measurements predict with 98 % confidence that it misses.
 
         Args:
-            architecture: Of the candidate.
-            budget: On the latency of a target.
+            architecture: The candidate.
+            budget: A budget on the latency of a target.
             stopped: Whether the search has ended meanwhile.
-            notes: Where what is predicted and measured is written; None for nowhere.
+            notes: Where predicted and measured latencies are written; None for nowhere.
 
         Raises:
             TargetError: if the target has gone away and stays away, or refuses network after network.
             StoppedError: if the search ends while the target is away.
         """
         target = str(budget.target)
-        foreseen = self._stopwatch.foresee(architecture, target)
-        if notes is not None and foreseen is not None:
-            notes.predicted(target, *foreseen)
-        if foreseen is not None and foreseen[0] - _SURE * foreseen[1] > budget.limit:
-            mean_ms, stddev_ms = foreseen
-            words = f"misses {budget}: predicted {mean_ms:.3g} ± {stddev_ms:.2g} ms"
-            return mean_ms / budget.limit - 1, words
-        found = self._timed(architecture, target, stopped)
-        if isinstance(found, str):
-            return UNKNOWN_EXCESS, found
+        predicted = self._cache.predict(architecture, target)
+        if predicted is not None:
+            mean_ms, stddev_ms = predicted
+            if notes is not None:
+                notes.predicted(target, mean_ms, stddev_ms)
+            if mean_ms - _CERTAIN * stddev_ms > budget.limit:
+                reason = f"misses {budget}: predicted {mean_ms:.3g} ± {stddev_ms:.2g} ms"
+                return mean_ms / budget.limit - 1, reason
+        measured = self._measured(architecture, target, stopped)
+        if isinstance(measured, str):
+            return UNSTABLE_EXCESS, measured
         if notes is not None:
-            notes.measured(target, found.latency.median_ms)
-        return _judged(found, budget)
+            notes.measured(target, measured.median_ms)
+        return _compared(measured, self._cache.spread(measured), budget)
 
-    def _timed(self, architecture: Architecture, target: str, stopped: Callable[[], bool]) -> Found | str:
-        """Return how long a network takes, or in words why the target cannot run it."""
+    def _measured(
+        self, architecture: Architecture, target: str, stopped: Callable[[], bool]
+    ) -> Latency | str:
+        """Return the latency of a network, or the reason why the target cannot run it."""
         failed = False
         while True:
             try:
-                found = self._stopwatch.time(architecture, target)
+                latency = self._cache.time(architecture, target)
             except TargetError as error:
-                if not self._stopwatch.answers(target):
+                if not self._cache.answers(target):
                     self._wait_for(target, error, stopped)
                 elif failed:  # twice, and it answers: it is this network that it cannot run
                     return self._refused(error)
                 failed = True
             else:
                 self._refusals = 0
-                return found
+                return latency
 
     def _refused(self, error: TargetError) -> str:
         self._refusals += 1
@@ -108,32 +112,34 @@ class LatencyCheck:
 
     def _wait_for(self, target: str, error: TargetError, stopped: Callable[[], bool]) -> None:
         """Return when a target answers again."""
-        self._say(f"Measuring pauses for up to {self._patience_s / 60:.3g} min: {error}")
+        minutes = f"{self._patience_s / 60:.3g} min"
+        self._report_line(f"Measuring pauses for up to {minutes}: {error}")
         now_s = self._clock()
         gives_up_s, asks_s, pause_s = now_s + self._patience_s, now_s, _FIRST_PAUSE_S
         while now_s < gives_up_s:
             if stopped():
                 raise StoppedError
             if now_s >= asks_s:
-                if self._stopwatch.answers(target):
-                    self._say(f"The target {target} answers again.")
+                if self._cache.answers(target):
+                    self._report_line(f"The target {target} answers again.")
                     return
                 asks_s, pause_s = self._clock() + pause_s, min(2 * pause_s, _LONGEST_PAUSE_S)
             self._sleep(_TICK_S)
             now_s = self._clock()
         raise TargetError(
-            f"The target '{target}' went away and did not come back within {self._patience_s / 60:.3g} min. "
+            f"The target '{target}' went away and did not come back within {minutes}. "
             f"Make it answer (nas targets), then give the same command again to go on. {error}"
         )
 
 
-def _judged(found: Found, budget: Budget) -> tuple[float, str | None]:
-    excess = found.excess(budget.limit)
+def _compared(latency: Latency, spread: float, budget: Budget) -> tuple[float, str | None]:
+    """Return the share by which a latency exceeds a budget, and the reason if it misses it."""
+    excess = latency.excess(budget.limit, spread)
     if excess <= 0:
         return excess, None
-    state = "" if found.latency.stable else ", unstable"
-    bound = found.latency.high_ms * (1 + found.spread)
+    state = "" if latency.stable else ", unstable"
+    bound_ms = latency.bound_ms(spread)
     return (
         excess,
-        f"misses {budget}: measured {found.latency.median_ms:.3g} ms, at most {bound:.3g}{state}",
+        f"misses {budget}: measured {latency.median_ms:.3g} ms, at most {bound_ms:.3g}{state}",
     )

@@ -1,4 +1,4 @@
-"""Results with the latest measured latencies: a network that misses its budget when re-measured no longer fits."""
+"""Adds the latest measured latencies to results: what misses its budget when re-measured no longer fits."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a measurement on a target would find, foretold from those that the storage holds."""
+"""Predicts latencies before they are measured, by models of the measurements that the storage holds."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -21,10 +21,10 @@ _REFIT_AFTER: Final = 5  # further measurements
 
 
 class LatencyPredictor:
-    """Latency models of every target of a storage, learnt when they are asked for.
+    """Latency models of every target of a storage, fitted when they are needed.
 
     Args:
-        store: With the measurements of all studies.
+        store: Measurements of all studies.
     """
 
     def __init__(self, store: Store) -> None:
@@ -32,7 +32,7 @@ class LatencyPredictor:
         self._models: dict[str, tuple[int, LatencyModel]] = {}
         self._sources: dict[str, LatencyModel | None] = {}
 
-    def of(
+    def predict(
         self,
         architecture: Architecture,
         setting: Mapping[str, Condition],
@@ -54,11 +54,12 @@ class LatencyPredictor:
         model = self._model(setting)
         if model is None:
             return None
-        found = model.predict([operations(architecture, num_classes=num_classes, in_channels=in_channels)])
-        return float(found.mean_ms[0]), float(found.stddev_ms[0])
+        network = operations(architecture, num_classes=num_classes, in_channels=in_channels)
+        prediction = model.predict([network])
+        return float(prediction.mean_ms[0]), float(prediction.stddev_ms[0])
 
     def _model(self, setting: Mapping[str, Condition]) -> LatencyModel | None:
-        """Return the model of a setting, learnt anew after every few measurements."""
+        """Return the model of a setting, fitted again after every few measurements."""
         key, measured = setting_key(setting), self._stable(setting)
         if len(measured) < _LEAST_WITH_SOURCE:
             return None
@@ -69,33 +70,33 @@ class LatencyPredictor:
         if source is None and len(measured) < _LEAST:
             return None
         start = known[1].hyperparameters if known is not None else None
-        learnt = _learnt(measured, source=source, start=start)
-        self._models[key] = (len(measured), learnt)
-        return learnt
+        model = _fitted(measured, source=source, start=start)
+        self._models[key] = (len(measured), model)
+        return model
 
     def _source(self, key: str) -> LatencyModel | None:
-        """Return the model of the other setting that knows most, None if none knows enough.
+        """Return the model of the other setting with the most measurements, None if none has enough.
 
-        It is learnt once: what is measured there meanwhile would change little here.
+        It is fitted once: what is measured there meanwhile would change little here.
         """
         if key not in self._sources:
             others = [setting for setting in self._store.settings() if setting_key(setting) != key]
             measured = self._stable(others[0])[-_MOST_OF_SOURCE:] if others else []
             enough = len(measured) >= _LEAST_OF_SOURCE
-            self._sources[key] = _learnt(measured) if enough else None
+            self._sources[key] = _fitted(measured) if enough else None
         return self._sources[key]
 
     def _stable(self, setting: Mapping[str, Condition]) -> list[Measurement]:
         return [m for m in self._store.measurements(setting) if m.latency.stable]
 
 
-def _learnt(
+def _fitted(
     measured: Sequence[Measurement],
     *,
     source: LatencyModel | None = None,
     start: NDArray[np.float64] | None = None,
 ) -> LatencyModel:
-    """Return the model that measurements make."""
+    """Return a latency model fitted to measurements."""
     networks = [
         operations(m.architecture, num_classes=m.num_classes, in_channels=m.in_channels) for m in measured
     ]

@@ -21,7 +21,7 @@ from search_spaces.units import format_accuracy, format_bytes, format_count, for
 _FULL_RESOURCES = {"peak": format_bytes, "weights": format_bytes}
 
 
-_KNOWN_ENOUGH = 3  # trained networks after which their own times tell the time left
+_ENOUGH_TRAINED = 3  # trained networks whose own times predict the time left
 
 
 @dataclass(slots=True)
@@ -37,34 +37,33 @@ class _Running:
 
 
 class ConsoleProgress:
-    """Tells what a search is about to do and what it does; everything goes to standard error.
+    """Shows what a search is about to do and what it does, on standard error.
 
-    Counts are of the whole search, over all its starts.
+    Counts are those of the whole search, over all its starts.
 
     Args:
+        capacity: How many trainings run side by side.
         quiet: Whether nothing is shown.
         console: Where it is shown; by default standard error.
-        clock: Returns seconds that only rise.
-
-    Attributes:
-        room: How many trainings run side by side.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(
         self,
+        capacity: Capacity,
         *,
         quiet: bool = False,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console or Console(file=sys.stderr, quiet=quiet, highlight=False)
-        self._clock = clock
+        self._capacity, self._clock = capacity, clock
         self._lock = threading.RLock()  # a signal may ask to speak while a row is drawn
         self._live: Live | None = None
         self._running: dict[int, _Running] = {}
         self._counts = {"complete": 0, "pruned": 0, "fail": 0}
         self._seconds: list[float] = []  # what each trained network took
-        self._offered_s: float | None = None  # by the room when the first training of this start began
+        self._offered_s: float | None = None  # by the capacity when the first training of this start began
         self._here: list[float] = []  # what each training that ended since took of it
         self._best: tuple[float, int] | None = None
         self._wanted = 0
@@ -73,7 +72,6 @@ class ConsoleProgress:
         self._ends_s: float | None = None  # when time is up
         self._forecast_s: float | None = None
         self._began_s = clock()
-        self.room = Capacity(1, clock)
 
     def resume(self, result: SearchResult) -> None:
         """Take up the counts of a search where its last start left them."""
@@ -87,7 +85,7 @@ class ConsoleProgress:
             self._best = (best.accuracy, best.trial)
 
     def plan(self, plan: SearchPlan, done: int, left_running: int) -> None:
-        """Say what fits, what will be trained and how long it will take.
+        """Show what fits, what will be trained and how long it will take.
 
         Args:
             plan: What was asked for.
@@ -138,7 +136,7 @@ class ConsoleProgress:
         """Note that a training began, or goes on after a crash."""
         with self._lock:
             now_s = self._clock()
-            self._offered_s = self.room.offered_s if self._offered_s is None else self._offered_s
+            self._offered_s = self._capacity.offered_s if self._offered_s is None else self._offered_s
             self._running[network.trial] = _Running(network, network.curve, now_s)
         if resumed:
             self.say(f"#{network.trial} goes on from its checkpoint")
@@ -149,7 +147,7 @@ class ConsoleProgress:
             self._running[trial].epochs += (epoch,)
 
     def ended(self, trial: int, state: str, reason: str | None) -> None:
-        """Note that a training ended, and say how."""
+        """Note that a training ended, and show how."""
         with self._lock:
             running = self._running.pop(trial)
             self._counts[state] += 1
@@ -159,13 +157,15 @@ class ConsoleProgress:
                 self._seconds.append(running.spent_s)
             if state == "complete" and last is not None:
                 self._best = max(self._best or (0.0, trial), (last.accuracy, trial))
-        told = {
+        outcome = {
             "complete": "trained",
             "pruned": f"stopped early at epoch {last.epoch if last else 0}",
             "fail": "failed",
         }[state]
         macs = format_count(running.network.costs["macs"])
-        cells = f"#{trial:<3} {told:<25} {_accuracy(last):>14} {macs:>6} MACs {_latency(running.network):>9}"
+        cells = (
+            f"#{trial:<3} {outcome:<25} {_accuracy(last):>14} {macs:>6} MACs {_latency(running.network):>9}"
+        )
         self.say(f"{cells}  {self._left()}{'  ' + reason if reason else ''}")
 
     def __enter__(self) -> "ConsoleProgress":
@@ -191,19 +191,19 @@ class ConsoleProgress:
 
     def _by_experience(self, networks: int) -> float | None:
         """Return the seconds that networks will take if they are as those before; None for too few."""
-        if len(self._seconds) < _KNOWN_ENOUGH:
+        if len(self._seconds) < _ENOUGH_TRAINED:
             return None
         mean_s = sum(self._seconds) / len(self._seconds)
         begun_s = sum(min(running.spent_s, mean_s) for running in self._running.values())
-        return max(0.0, (mean_s + self._between_s()) * networks - begun_s) / self.room.count
+        return max(0.0, (mean_s + self._between_s()) * networks - begun_s) / self._capacity.count
 
     def _between_s(self) -> float:
         """Return the seconds that a slot waits between trainings: proposing, measuring, starting."""
-        if self._offered_s is None or len(self._here) < _KNOWN_ENOUGH:
+        if self._offered_s is None or len(self._here) < _ENOUGH_TRAINED:
             return 0.0
         now_s = self._clock()
         running_s = sum(now_s - running.began_s for running in self._running.values())
-        waited_s = self.room.offered_s - self._offered_s - running_s - sum(self._here)
+        waited_s = self._capacity.offered_s - self._offered_s - running_s - sum(self._here)
         return max(0.0, waited_s) / len(self._here)
 
     def _left(self) -> str:
@@ -257,10 +257,10 @@ def _latency(network: TrialResult) -> str:
 def _ranges(plan: SearchPlan) -> str:
     """Return the smallest and largest network in each budgeted resource, in words."""
     resources = dict.fromkeys(["macs", *(b.resource for b in plan.budgets if b.counted)])
-    told = []
+    ranges = []
     for resource in resources:
         low, high = plan.prices.extremes(resource)
         shown = _FULL_RESOURCES.get(resource, format_count)
         name = {"macs": "MACs"}.get(resource, resource)
-        told.append(f"{shown(low)} to {shown(high)} {name}")
-    return ", ".join(told)
+        ranges.append(f"{shown(low)} to {shown(high)} {name}")
+    return ", ".join(ranges)

@@ -4,15 +4,16 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import optuna
+from optuna.storages import BaseStorage, get_storage
 
 from dashboards.result import SearchResult
-from nas.ask_tell.candidates import CandidateSource
-from nas.ask_tell.stopping import CutShortError, StoppingCriteria
+from nas.ask_tell.candidates import Candidate, CandidateSource
+from nas.ask_tell.stopping import CutShortError, SearchControl, StoppingCriteria
 from nas.coordination.driver_session import driver_session
 from nas.files.checkpoint_retention import CheckpointRetention
 from nas.files.locating import files_of
@@ -26,74 +27,81 @@ from nas.orchestration.transfer import store_transfer
 from nas.orchestration.winner_check import WinnerCheck
 from nas.ray_backend.node_admission import NodeAdmission
 from nas.ray_backend.ray_cluster import Cluster, Node
-from nas.ray_backend.runner import drive, leaving_on_signals
+from nas.ray_backend.runner import leaving_on_signals, run_trainings
 from nas.ray_backend.searcher import StudySearcher
 from nas.ray_backend.tensorboard import TensorBoard
+from nas.ray_backend.worker import worker_config
 from nas.resources import Capacity, capacity_on
 from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.naming import trial_folder
+from nas.study.opened_study import OpenedStudy
 from nas.study.reproduce_command import keep_request
 from nas.study.results import result_of
 from nas.study.study import begin, keep_space
-from search_spaces.architecture import Architecture
-from search_spaces.errors import FilesError, StorageError, StudyError, TargetError
+from search_spaces.errors import StudyError, TargetError
 from trials.training.run_trial import TrialConfig
 
 _LOGGED: Final = ("nas", "trials", "search_spaces", "ray")
 
 
-def run_search(
-    plan: SearchPlan, progress: ConsoleProgress, *, cluster: Cluster | None = None
-) -> SearchResult:
+def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None = None) -> SearchResult:
     """Begin the search or go on with it, and return it when it has ended.
 
     Args:
         plan: What was asked for.
-        progress: Who is told what happens.
-        cluster: Where trainings run; None for this machine.
+        quiet: Whether no progress is shown.
+        cluster: The Ray cluster that trains; None for this machine.
 
     Raises:
         UserError: if the study, the storage, a target or the cluster cannot be used.
     """
-    storage = open_storage(plan.url)
+    storage = get_storage(open_storage(plan.url))
+    capacity = Capacity(plan.slots.count)
+    progress = ConsoleProgress(capacity, quiet=quiet)
     with ExitStack() as stack:
         store = stack.enter_context(Store(plan.url))
-        stopwatch = LatencyCache(
-            store, num_classes=len(plan.splits.classes), in_channels=plan.splits.channels
-        )
+        cache = LatencyCache(store, num_classes=len(plan.splits.classes), in_channels=plan.splits.channels)
         for target in plan.targets:
-            stopwatch.setting(target)  # before anything is written: does it answer?
-        study = begin(
-            storage,
-            plan.name,
-            plan.settings,
-            sampler=plan.sampler(),
-            pruner=plan.pruner(),
-            images=plan.images,
-            folder=plan.folder,
-        )
-        keep_space(study, plan.space)
-        store_transfer(study, plan.earlier)
-        keep_request(study, plan.request)
-        files = files_of(study)  # a study found again keeps its own
+            cache.setting(target)  # before anything is written: does it answer?
+        opened = OpenedStudy(_begun(plan, storage), storage)
+        files = files_of(opened.study)  # a study found again keeps its own
         if files.where != plan.folder:
             files.check()
         plan = replace(plan, folder=files.where)
-        sharing = stack.enter_context(driver_session(plan.url, study, files.own))
+        ownership = stack.enter_context(driver_session(plan.url, opened.study, files.own))
         stack.enter_context(_logging_to(files.own))
-        _check_folder(study, files)
-        done = sum(map(trial_attributes.trained, study.get_trials(deepcopy=False)))
-        proposals = CandidateSource(
-            study, plan.prices, plan.budgets, LatencyCheck(stopwatch, progress.say), plan.seeds, sharing
+        _check_folder(opened.study, files)
+        control = SearchControl(_criteria(plan), capacity)
+        source = CandidateSource(
+            opened,
+            plan.prices,
+            plan.budgets,
+            LatencyCheck(cache, progress.say),
+            plan.seeds,
+            ownership,
+            stopped=control.is_ending,
         )
-        progress.resume(result_of(study))
-        progress.plan(plan, done, proposals.left_running)
-        ending = WinnerCheck(stopwatch, store, progress)
-        if done >= plan.trials and not proposals.left_running:
-            return ending.settled(plan, study)
-        return _train(plan, study, files, proposals, ending, progress, cluster)
+        winner = WinnerCheck(cache, store, progress, plan.budgets)
+        return _Run(plan, opened, files, source, winner, control, progress, cluster).result()
+
+
+def _begun(plan: SearchPlan, storage: BaseStorage) -> optuna.Study:
+    """Return the study of a plan, new or found again, with everything that is stored beside it."""
+    study = begin(
+        storage,
+        plan.name,
+        plan.settings,
+        sampler=plan.sampler(),
+        pruner=plan.pruner(),
+        images=plan.images,
+        folder=plan.folder,
+    )
+    keep_space(study, plan.space)
+    store_transfer(study, plan.earlier)
+    keep_request(study, plan.request)
+    return study
 
 
 def _check_folder(study: optuna.Study, files: StudyFiles) -> None:
@@ -110,105 +118,133 @@ def _check_folder(study: optuna.Study, files: StudyFiles) -> None:
         )
 
 
-def _train(
-    plan: SearchPlan,
-    study: optuna.Study,
-    files: StudyFiles,
-    proposals: CandidateSource,
-    ending: WinnerCheck,
-    progress: ConsoleProgress,
-    cluster: Cluster | None,
-) -> SearchResult:
-    limits = StoppingCriteria(
+def _criteria(plan: SearchPlan) -> StoppingCriteria:
+    return StoppingCriteria(
         trials=plan.trials,
         failures=max(3, plan.trials // 4),
         deadline=None if plan.hours is None else time.monotonic() + 3600 * plan.hours,
     )
-    room = progress.room = Capacity(plan.slots.count)
-    attachments = TrialArtifacts.of(study)
-    checkpoints = CheckpointRetention(study, files, kept=plan.keep_checkpoints)
-    bridge = StudySearcher(
-        study,
-        proposals,
-        lambda n, a: _told(plan, files, n, a) | (cluster.told() if cluster else {}),
-        room,
-        limits,
-        progress,
-        attachments,
-        metric=plan.settings.metric,
-        after_end=checkpoints.sweep,
-    )
-    callbacks = [TensorBoard(files.own)] if plan.log_to == "tensorboard" else []
-    with ExitStack() as stack:
-        if cluster is not None:
-            stack.enter_context(_roll_call(plan, files, cluster, room, bridge, progress))
-        stack.enter_context(leaving_on_signals(limits, progress.say))
-        stack.enter_context(progress)
-        drive(bridge, plan.slots, folder=files.own, cluster=cluster, callbacks=callbacks)
-    problem = bridge.problem
-    if isinstance(problem, StorageError | FilesError | CutShortError):
-        raise problem
-    checkpoints.sweep(all_over=True)  # what a stopped training wrote while it was told
-    if problem is not None:
-        if result_of(study).best is None:
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of a search: trains until it is to end, then decides what is delivered."""
+
+    plan: SearchPlan
+    opened: OpenedStudy
+    files: StudyFiles
+    source: CandidateSource
+    winner: WinnerCheck
+    control: SearchControl
+    progress: ConsoleProgress
+    cluster: Cluster | None
+
+    def result(self) -> SearchResult:
+        """Train what is missing and return the search."""
+        study = self.opened.study
+        done = sum(map(trial_attributes.trained, study.get_trials(deepcopy=False)))
+        self.progress.resume(result_of(study))
+        self.progress.plan(self.plan, done, self.source.left_running)
+        if done >= self.plan.trials and not self.source.left_running:
+            return self.winner.confirmed(study)
+        offered_before_s = self.control.capacity.offered_s
+        busy_s = self._train()
+        self._check_problem()
+        offered_s = self.control.capacity.offered_s - offered_before_s
+        return replace(self._delivered(), overhead=max(0.0, 1.0 - busy_s / offered_s))
+
+    def _train(self) -> float:
+        """Train until the search is to end, and return the slot-seconds that trainings took."""
+        plan, control = self.plan, self.control
+        retention = CheckpointRetention(self.opened, self.files, kept=plan.keep_checkpoints)
+        admission = None if self.cluster is None else self._admission(self.cluster)
+        searcher = StudySearcher(
+            self.opened,
+            self.source,
+            self._worker_config,
+            control,
+            self.progress,
+            artifacts=TrialArtifacts.of(self.opened.study),
+            metric=plan.settings.metric,
+            on_refused=(lambda _node, _reason: None) if admission is None else admission.refuse,
+            after_end=retention.sweep,
+        )
+        callbacks = [TensorBoard(self.files.own)] if plan.log_to == "tensorboard" else []
+        with ExitStack() as stack:
+            if admission is not None:
+                stack.enter_context(admission)
+            stack.enter_context(leaving_on_signals(control, self.progress.say))
+            stack.enter_context(self.progress)
+            run_trainings(
+                searcher,
+                control,
+                plan.slots,
+                folder=self.files.own,
+                cluster=self.cluster,
+                callbacks=callbacks,
+            )
+        if not control.unusable:
+            retention.sweep(all_over=True)  # what a stopped training wrote before it ended
+        return searcher.busy_s
+
+    def _check_problem(self) -> None:
+        """Raise what ended the search, or show it where there is a winner all the same."""
+        problem = self.control.problem
+        if problem is None:
+            return
+        if self.control.unusable or result_of(self.opened.study).best is None:
             raise problem
-        progress.say(str(problem))
-    interrupted = problem is None and (limits.draining or limits.stopping)
-    if limits.stopping or isinstance(problem, TargetError):
-        result = ending.known(study, interrupted=interrupted)
-    else:
-        result = ending.settled(plan, study, interrupted=interrupted)
-    return replace(result, overhead=max(0.0, 1.0 - bridge.busy_s / room.offered_s))
+        self.progress.say(str(problem))
 
+    def _delivered(self) -> SearchResult:
+        """Return the search with its winner, measured again where there is time for it."""
+        control, study = self.control, self.opened.study
+        interrupted = control.problem is None and (control.draining or control.stopping)
+        if control.stopping or isinstance(control.problem, TargetError):
+            return self.winner.latest(study, interrupted=interrupted)
+        return self.winner.confirmed(study, interrupted=interrupted)
 
-def _roll_call(
-    plan: SearchPlan,
-    files: StudyFiles,
-    cluster: Cluster,
-    room: Capacity,
-    bridge: StudySearcher,
-    progress: ConsoleProgress,
-) -> NodeAdmission:
-    """Return what keeps trainings away from nodes that cannot do them, and gives them what nodes have."""
+    def _admission(self, cluster: Cluster) -> NodeAdmission:
+        """Return the admission of nodes, which changes the capacity as nodes come and go."""
+        plan, capacity = self.plan, self.control.capacity
 
-    def changed(able: list[Node]) -> None:
-        count = capacity_on([node.machine for node in able], plan.trials, plan.slots)
-        if able and count != room.count:  # else it is waited for nodes
-            room.change(count)
-            progress.say(f"The nodes of the cluster have room for {count} trainings now")
+        def changed(able: list[Node]) -> None:
+            count = capacity_on([node.machine for node in able], plan.trials, plan.slots)
+            if able and count != capacity.count:  # without nodes, the search waits for some
+                capacity.change(count)
+                self.progress.say(f"The nodes of the cluster have room for {count} trainings now")
 
-    roll_call = NodeAdmission(
-        cluster,
-        plan.slots,
-        files.shared,
-        plan.settings.data,
-        told=progress.say,
-        lost=lambda problem: bridge.cut_short(CutShortError(str(problem))),
-        changed=changed,
-    )
-    bridge.refused = roll_call.refuse
-    return roll_call
+        return NodeAdmission(
+            cluster,
+            plan.slots,
+            self.files.shared,
+            plan.settings.data,
+            report_line=self.progress.say,
+            on_lost=lambda problem: self.control.stop(CutShortError(str(problem))),
+            on_changed=changed,
+        )
 
-
-def _told(plan: SearchPlan, files: StudyFiles, number: int, architecture: Architecture) -> dict[str, Any]:
-    """Return what a worker is told of one trial, as a new attempt at it."""
-    config = TrialConfig(
-        architecture=architecture,
-        num_classes=len(plan.splits.classes),
-        in_channels=plan.splits.channels,
-        data=plan.settings.data,
-        data_seed=plan.settings.seed,
-        recipe=plan.recipe,
-        seed=plan.settings.seed,
-        trial=number,
-        folder=files.place(trial_folder(number)),
-        threads=plan.slots.threads,
-        device=plan.slots.device,
-        cache=str(plan.image_cache),
-        fingerprint=plan.splits.fingerprint,
-        attempt=files.begin_attempt(number),
-    )
-    return {**config.to_json(), "gpu_share": plan.slots.gpus if plan.slots.gpus < 1 else 0}
+    def _worker_config(self, candidate: Candidate) -> dict[str, Any]:
+        """Return what the worker of a candidate receives, as a new attempt at its training."""
+        plan, number = self.plan, candidate.number
+        trial = TrialConfig(
+            architecture=candidate.architecture,
+            num_classes=len(plan.splits.classes),
+            in_channels=plan.splits.channels,
+            data=plan.settings.data,
+            data_seed=plan.settings.seed,
+            recipe=plan.recipe,
+            seed=plan.settings.seed,
+            trial=number,
+            folder=self.files.place(trial_folder(number)),
+            threads=plan.slots.threads,
+            device=plan.slots.device,
+            cache=str(plan.image_cache),
+            fingerprint=plan.splits.fingerprint,
+            attempt=self.files.begin_attempt(number),
+        )
+        gpu_share = plan.slots.gpus if plan.slots.gpus < 1 else 0.0
+        return worker_config(trial, gpu_share=gpu_share, cluster=self.cluster)
 
 
 @contextmanager

@@ -1,81 +1,92 @@
 """Checks the winner: measured again, it still meets its latencies, or the next best is delivered."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 import optuna
 
 from dashboards.result import SearchResult, TrialResult, best_first
-from nas.latency.measurement_cache import Found, LatencyCache, latest_result
-from nas.orchestration.console_progress import ConsoleProgress
-from nas.orchestration.search_plan import SearchPlan
+from nas.ask_tell.observer import SearchObserver
+from nas.latency.latest_results import latest_result
+from nas.latency.measurement_cache import LatencyCache
 from nas.storage.store import Store
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import TargetError
+from trials.latency.latency import Latency
 
 _TIMED: Final = 3  # networks whose latency the final table shows where no budget asks for it
-
-
 _HOST: Final = "cpu"
-
-
 _CONFIRMATIONS: Final = 3  # measurements until one is stable
 
 
 class WinnerCheck:
-    """Settles what is delivered once the trainings are over."""
+    """Decides which network is delivered once the trainings are over.
 
-    def __init__(self, stopwatch: LatencyCache, store: Store, progress: ConsoleProgress) -> None:
-        self._stopwatch = stopwatch
+    Args:
+        cache: Measures latencies.
+        store: Keeps them.
+        observer: Who watches the search.
+        budgets: The budgets of the search.
+    """
+
+    def __init__(
+        self, cache: LatencyCache, store: Store, observer: SearchObserver, budgets: Sequence[Budget]
+    ) -> None:
+        self._cache = cache
         self._store = store
-        self._progress = progress
+        self._observer = observer
+        self._timed = tuple(budget for budget in budgets if not budget.counted)
 
-    def known(self, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
-        """Return the search with the latencies that are known of its networks."""
+    def latest(self, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
+        """Return the result of a search with the latest latencies of its networks."""
         return latest_result(study, self._store, interrupted=interrupted)
 
-    def settled(self, plan: SearchPlan, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
-        """Return the search with a winner that meets its latencies when measured again.
+    def confirmed(self, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
+        """Return the result of a search whose winner meets its latencies when measured again.
 
-        A network that misses one is not delivered; the next best that holds takes its place.
+        A network that misses one is not delivered; the next best that meets them takes its place.
         """
-        if not plan.targets:
-            self._time_the_best(self.known(study))
-            return self.known(study, interrupted=interrupted)
+        if not self._timed:
+            self._time_the_best(self.latest(study))
+            return self.latest(study, interrupted=interrupted)
         missed: set[int] = set()
         while True:
-            result = _without(self.known(study, interrupted=interrupted), missed)
+            result = _without(self.latest(study, interrupted=interrupted), missed)
             try:
-                if result.best is None or self._holds(result.best, plan.budgets):
-                    return _without(self.known(study, interrupted=interrupted), missed)
+                if result.best is None or self._meets(result.best):
+                    return _without(self.latest(study, interrupted=interrupted), missed)
             except TargetError as error:
-                self._progress.say(f"The best was not measured again: {error}")
+                self._observer.say(f"The best was not measured again: {error}")
                 return result
-            self._progress.say(f"#{result.best.trial} misses its latency when measured again")
+            self._observer.say(f"#{result.best.trial} misses its latency when measured again")
             missed.add(result.best.trial)
 
-    def _holds(self, network: TrialResult, budgets: tuple[Budget, ...]) -> bool:
+    def _meets(self, network: TrialResult) -> bool:
         """Return whether a network meets its budgets on latency when it is measured now."""
-        limits = [(str(b.target), b.limit) for b in budgets if not b.counted]
-        return all(self._measured_again(network.architecture, on).excess(limit) <= 0 for on, limit in limits)
+        return all(self._excess(network.architecture, budget) <= 0 for budget in self._timed)
 
-    def _measured_again(self, architecture: Architecture, target: str) -> Found:
-        """Return the first stable figure of a few, or the last of them."""
-        found = self._stopwatch.time(architecture, target, again=True)
+    def _excess(self, architecture: Architecture, budget: Budget) -> float:
+        latency = self._measured_again(architecture, str(budget.target))
+        return latency.excess(budget.limit, self._cache.spread(latency))
+
+    def _measured_again(self, architecture: Architecture, target: str) -> Latency:
+        """Return the first stable measurement of a few, or the last of them."""
+        latency = self._cache.time(architecture, target, again=True)
         for _ in range(_CONFIRMATIONS - 1):
-            if found.latency.stable:
+            if latency.stable:
                 break
-            found = self._stopwatch.time(architecture, target, again=True)
-        return found
+            latency = self._cache.time(architecture, target, again=True)
+        return latency
 
     def _time_the_best(self, result: SearchResult) -> None:
         try:
             for network in result.networks[:_TIMED]:
                 if network.state == "complete":
-                    self._stopwatch.time(network.architecture, _HOST)
-        except TargetError as error:  # nobody asked for these figures
-            self._progress.say(str(error))
+                    self._cache.time(network.architecture, _HOST)
+        except TargetError as error:  # nobody asked for these latencies
+            self._observer.say(str(error))
 
 
 def _without(result: SearchResult, missed: set[int]) -> SearchResult:

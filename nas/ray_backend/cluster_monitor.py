@@ -1,10 +1,11 @@
-"""Sees when a Ray cluster has gone, long before Ray gives up and ends the process."""
+"""Notices when a Ray cluster has gone, long before Ray gives up and ends the process."""
 
 import concurrent.futures
 import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 import ray
@@ -21,21 +22,15 @@ _CONNECT_S: Final = 3.0
 
 
 class ClusterMonitor(threading.Thread):
-    """Looks every second at the head and at this process's node, while a ``with`` block runs.
+    """Checks the head and this process's node every second, while a ``with`` block runs.
 
     Args:
-        name: What the cluster is called in messages.
-
-    Attributes:
-        gone: Whether the cluster cannot be used any more.
-        reason: Why, in words.
+        on_gone: Called once with the reason when the cluster cannot be used any more.
     """
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name="cluster watch", daemon=True)
-        self.gone = False
-        self.reason = ""
-        self.name = name
+    def __init__(self, on_gone: Callable[[str], None]) -> None:
+        super().__init__(name="cluster monitor", daemon=True)
+        self._on_gone = on_gone
         context = ray.get_runtime_context()
         host, _, port = context.gcs_address.rpartition(":")
         self._head = (host.strip("[]"), int(port))
@@ -81,5 +76,5 @@ class ClusterMonitor(threading.Thread):
             return False
 
     def _lost(self, reason: str) -> None:
-        self.reason, self.gone = reason, True
         _log.error("The cluster has gone: %s.", reason)
+        self._on_gone(reason)

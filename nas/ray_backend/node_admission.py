@@ -1,4 +1,4 @@
-"""Keeps trainings away from nodes of a cluster that cannot do them, from the start and as nodes join."""
+"""Admits the nodes of a cluster that can train, and keeps trainings away from those that cannot."""
 
 import logging
 import threading
@@ -18,19 +18,19 @@ TOKEN: Final = "seen-by-all-nodes"
 
 
 class NodeAdmission(threading.Thread):
-    """Looks which nodes a cluster has, while a ``with`` block runs.
+    """Checks the nodes of a cluster every few seconds, while a ``with`` block runs.
 
     Entering asks every node that has room for a training, and raises for the first that cannot train. A
-    node that joins later and cannot is left out, which is said.
+    node that joins later and cannot is left out, which is reported.
 
     Args:
-        cluster: Which has been joined.
-        slots: What trainings take.
-        folder: Of the study, which the nodes have to see; None where its files lie behind a URL.
-        images: Where the images are.
-        told: Called with what happens, in words.
-        lost: Called with why no training can go on, if every node that is left is one that cannot train.
-        changed: Called with the nodes that can train, every few seconds.
+        cluster: The cluster, which this process has joined.
+        slots: Resources of each training.
+        folder: Folder of the study, which the nodes have to see; None where its files lie behind a URL.
+        images: Path of the images.
+        report_line: Shows a line to the user.
+        on_lost: Called with the reason if every node that is left is one that cannot train.
+        on_changed: Called with the nodes that can train, every few seconds.
     """
 
     def __init__(
@@ -40,13 +40,13 @@ class NodeAdmission(threading.Thread):
         folder: Path | None,
         images: str,
         *,
-        told: Callable[[str], None],
-        lost: Callable[[ClusterError], None],
-        changed: Callable[[list[Node]], None],
+        report_line: Callable[[str], None],
+        on_lost: Callable[[ClusterError], None],
+        on_changed: Callable[[list[Node]], None],
     ) -> None:
-        super().__init__(name="roll call", daemon=True)
+        super().__init__(name="node admission", daemon=True)
         self._cluster, self._slots, self._folder, self._images = cluster, slots, folder, images
-        self._told, self._lost, self._changed = told, lost, changed
+        self._report_line, self._on_lost, self._on_changed = report_line, on_lost, on_changed
         self._sign = ""
         self._asked: set[str] = set()
         self._idle_s = 0.0
@@ -64,22 +64,22 @@ class NodeAdmission(threading.Thread):
         self._ended.set()
 
     def run(self) -> None:
-        """Look for new nodes until the block ends."""
+        """Check for new nodes until the block ends."""
         while not self._ended.wait(_TICK_S):
             try:
                 able = self._cluster.able(self._slots)
                 for key, reason in self._ask([n for n in able if n.key not in self._asked]).items():
                     self.refuse(key, reason)
                 able = self._cluster.able(self._slots)
-                self._changed(able)
+                self._on_changed(able)
                 self._check_able(able)
-            except Exception:  # the head may be busy or gone, which `ClusterWatch` sees
+            except Exception:  # the head may be busy or gone, which `ClusterMonitor` sees
                 _log.info("The cluster did not list its nodes.", exc_info=True)
 
     def refuse(self, key: str, reason: str) -> None:
         """Leave a node out from now on."""
         if self._cluster.refuse(key, reason):
-            self._told(f"{reason} Nothing is trained there.")
+            self._report_line(f"{reason} Nothing is trained there.")
 
     def _ask(self, nodes: list[Node]) -> dict[str, str]:
         token = None if self._folder is None else self._folder / TOKEN
@@ -97,13 +97,15 @@ class NodeAdmission(threading.Thread):
             return
         refusals = self._cluster.refusals_of_living()
         if refusals:
-            self._lost(ClusterError(f"No node is left that can train: {refusals[0]}"))
+            self._on_lost(ClusterError(f"No node is left that can train: {refusals[0]}"))
         else:
-            self._told(f"No node of {self._cluster.name} has room for a training; waiting for one to join")
+            self._report_line(
+                f"No node of {self._cluster.name} has room for a training; waiting for one to join"
+            )
 
 
 def _sign_of(token: Path) -> str:
-    """Return what a file holds that nodes look for; the first driver of a study writes it."""
+    """Return the content of a file that nodes look for; the first driver of a study writes it."""
     draft = token.with_name(f"{token.name}-{uuid.uuid4().hex}")
     if not token.exists():
         draft.write_text(uuid.uuid4().hex, encoding="ascii")

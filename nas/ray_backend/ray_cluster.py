@@ -125,8 +125,8 @@ class Cluster:
         """Return why nodes were refused that are still there, in words."""
         return [self._refused[node.key] for node in self.nodes() if node.key in self._refused]
 
-    def told(self) -> dict[str, Any]:
-        """Return what a worker is told besides its trial: what its node must have, and nodes to avoid."""
+    def requirements(self) -> dict[str, Any]:
+        """Return what the node of a worker must have, and the nodes to avoid."""
         return {"expected": self.expected, "avoid": sorted(self._refused)}
 
     def _reason(self, node: Node, answer: Any, folder: Path | None, images: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Runs a search: Ray Tune trains what the study proposes, until enough networks are trained.
+"""Runs Ray Tune for a search, and drains it on Ctrl-C, until enough networks are trained.
 
 Tune runs in a thread that may be left behind: a search that has to leave, or whose cluster has gone, does
 not wait for it. Nothing is lost by that, because the study holds all state.
@@ -36,7 +36,7 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 import ray
 from ray import tune
 
-from nas.ask_tell.stopping import CutShortError, StoppingCriteria
+from nas.ask_tell.stopping import CutShortError, SearchControl
 from nas.ray_backend.cluster_monitor import ClusterMonitor
 from nas.ray_backend.ray_cluster import Cluster, placed_on
 from nas.ray_backend.searcher import StudySearcher
@@ -50,35 +50,36 @@ _SHUTDOWN_S: Final = 5.0
 _TICK_S: Final = 0.1
 
 
-def drive(
-    bridge: StudySearcher,
+def run_trainings(
+    searcher: StudySearcher,
+    control: SearchControl,
     slots: Slots,
     *,
     folder: Path,
     cluster: Cluster | None = None,
     callbacks: Sequence[tune.Callback] = (),
 ) -> None:
-    """Train until the bridge has nothing left.
+    """Train until the searcher has nothing left.
 
     Args:
-        bridge: Says what to train next and is told everything.
-        slots: How many trainings run side by side.
-        folder: Of the study; Ray's own files lie in it while it runs.
-        cluster: Which this process has joined; None to start one on this machine.
-        callbacks: Of Ray Tune, who are told everything too.
+        searcher: Decides what is trained next and receives every result.
+        control: Whether the search goes on.
+        slots: Resources of each training.
+        folder: Folder of the study; Ray's own files lie in it while it runs.
+        cluster: The cluster that this process has joined; None to start one on this machine.
+        callbacks: Further callbacks of Ray Tune.
 
     Raises:
         UserError: if Ray cannot be started here.
     """
     scratch = folder / "ray" / uuid.uuid4().hex[:12]  # drivers of one study share its folder
-    with _ray(slots, cluster) as watch:
-        bridge.cut_off = lambda: watch.gone
+    with _ray(slots, cluster, control) as problems:
         tuner = tune.Tuner(
-            tune.with_resources(train_on_worker, lambda told: placed_on(slots, told.get("avoid", ()))),
+            tune.with_resources(train_on_worker, lambda config: placed_on(slots, config.get("avoid", ()))),
             tune_config=tune.TuneConfig(
-                search_alg=bridge,
+                search_alg=searcher,
                 num_samples=-1,
-                max_concurrent_trials=_MOST,  # the bridge knows how many there is room for
+                max_concurrent_trials=_MOST,  # the searcher knows how many there is capacity for
                 # Kept workers would keep their place on a cluster until the search ends; others use it too.
                 reuse_actors=cluster is None,
                 trial_dirname_creator=lambda trial: str(trial.trial_id),
@@ -86,32 +87,29 @@ def drive(
             run_config=tune.RunConfig(
                 name="run",
                 storage_path=str(scratch.resolve()),
-                stop=bridge,
+                stop=searcher,
                 callbacks=[*callbacks, TuneMemoryTrimmer()],
-                failure_config=tune.FailureConfig(max_failures=0),  # the bridge begins them again
+                failure_config=tune.FailureConfig(max_failures=0),  # the searcher retries them
                 verbose=0,
             ),
         )
         try:
-            _run(in_background(tuner.fit, "tune"), bridge, watch)
+            _wait_for(in_background(tuner.fit, "tune"), control, problems)
         finally:
-            bridge.close()
+            searcher.close()
     shutil.rmtree(scratch, ignore_errors=True)  # nothing of a search lies there
 
 
-def _run(fitting: concurrent.futures.Future[Any], bridge: StudySearcher, watch: ClusterMonitor) -> None:
+def _wait_for(
+    fitting: concurrent.futures.Future[Any], control: SearchControl, problems: list[CutShortError]
+) -> None:
     """Return when Tune has ended, its cluster has gone, or a search that has to leave has waited enough."""
     leaves_s: float | None = None
     while not concurrent.futures.wait([fitting], timeout=_TICK_S).done:
-        if watch.gone:
-            bridge.cut_short(
-                CutShortError(
-                    f"{watch.name} has gone ({watch.reason}). Nothing that was finished is lost: give the "
-                    f"same command again to go on."
-                )
-            )
+        if problems:
+            control.stop(problems[0])
             return
-        if leaves_s is None and bridge.over:
+        if leaves_s is None and control.over:
             leaves_s = time.monotonic() + _LEAVING_S
         if leaves_s is not None and time.monotonic() >= leaves_s:
             return
@@ -119,21 +117,21 @@ def _run(fitting: concurrent.futures.Future[Any], bridge: StudySearcher, watch: 
 
 
 @contextmanager
-def leaving_on_signals(limits: StoppingCriteria, told: Callable[[str], None]) -> Iterator[None]:
-    """Let Ctrl-C end the search while the block runs, once in good order and twice at once.
+def leaving_on_signals(control: SearchControl, report_line: Callable[[str], None]) -> Iterator[None]:
+    """Let Ctrl-C end the search while the block runs: the first drains it, the second stops it.
 
     Args:
-        limits: What is changed: first no further training starts, then running ones stop.
-        told: Called with what happens next, in words.
+        control: Changed on a signal: first no further training starts, then running ones stop.
+        report_line: Shows a line to the user.
     """
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        if limits.draining or number == signal.SIGTERM:
-            limits.stopping = True
-            told("Stopping now. The same command goes on from here.")
+        if control.draining or number == signal.SIGTERM:
+            control.stopping = True
+            report_line("Stopping now. The same command goes on from here.")
         else:
-            limits.draining = True
-            told("No further training starts; Ctrl-C again stops the running ones too.")
+            control.draining = True
+            report_line("No further training starts; Ctrl-C again stops the running ones too.")
 
     with _own_signals() as ours:
         for number in ours:
@@ -153,14 +151,26 @@ def cluster_at(address: str) -> Iterator[Cluster]:
 
 
 @contextmanager
-def _ray(slots: Slots, cluster: Cluster | None) -> Iterator[ClusterMonitor]:
-    """Watch a cluster, or one that is started on this machine, while the block runs."""
+def _ray(slots: Slots, cluster: Cluster | None, control: SearchControl) -> Iterator[list[CutShortError]]:
+    """Monitor a cluster, or one that is started here, and give the block a list of what happens to it."""
+    problems: list[CutShortError] = []
+    name = "Ray on this machine" if cluster is None else cluster.name
+
+    def gone(reason: str) -> None:
+        control.cluster_gone = True
+        problems.append(
+            CutShortError(
+                f"{name[0].upper()}{name[1:]} has gone ({reason}). Nothing that was finished is lost: give "
+                f"the same command again to go on."
+            )
+        )
+
     with ExitStack() as stack:
         if cluster is None:
             cpus = slots.count * slots.cpus
             stack.enter_context(_joined(None, num_cpus=cpus, include_dashboard=False))
-        name = "Ray on this machine" if cluster is None else cluster.name
-        yield stack.enter_context(ClusterMonitor(name[0].upper() + name[1:]))
+        stack.enter_context(ClusterMonitor(gone))
+        yield problems
 
 
 @contextmanager
@@ -183,8 +193,8 @@ def _joined(address: str | None, **options: Any) -> Iterator[None]:
             ray.init(**options)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         where = f"the Ray cluster at '{address}'" if address else "Ray on this machine"
-        said = str(error).strip().splitlines() or [type(error).__name__]
-        reason = " ".join(said) if said[0].endswith(":") else said[0]  # what follows says it
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        reason = " ".join(lines) if lines[0].endswith(":") else lines[0]  # the next lines say it
         raise UserError(
             f"Cannot use {where}: {reason} Expected one that runs and can be reached; leave --address out to "
             f"use this machine alone."

@@ -1,12 +1,12 @@
-"""Feeds Ray Tune from an Optuna study, which is the only truth: Tune executes and forgets.
+"""Feeds Ray Tune with candidates of an Optuna study, and writes into it what the trainings report.
 
 Tune calls a `StudySearcher` in its own event loop, as its search algorithm (what to train next) and as its
-stopper (every epoch, before anybody else sees it). A finished, stopped or failed training is told to
-the study; one that is cut short by the end of the driver stays RUNNING there, and the next start of
-the same search continues it from its checkpoint. So does this one where a training's process or machine
-died: Tune itself retries nothing, so that every attempt is known by its own name
-(`trials.training.attempt_fence`). Nothing is written into a trial that another driver has taken over. What
-fails because the database is away is repeated until it answers.
+stopper (every epoch, before anybody else sees it). The study is the only truth: Tune executes and forgets. A
+finished, stopped or failed training is reported to the study; one that is cut short by the end of the driver
+stays RUNNING there, and the next start of the same search continues it from its checkpoint. So does this one
+where a training's process or machine died: Tune itself retries nothing, so that every attempt is known by its
+own name (`trials.training.attempt_fence`). Nothing is written into a trial that another driver has taken
+over. What fails because the database is away is repeated until it answers.
 """
 
 import concurrent.futures
@@ -16,25 +16,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import FrozenTrial
 from ray import tune
 from ray.tune.search import Searcher
 from typing_extensions import override
 
-from nas.ask_tell.candidates import CandidateSource, EnoughError
+from nas.ask_tell.candidates import Candidate, CandidateSource, EnoughError
 from nas.ask_tell.observer import SearchObserver
-from nas.ask_tell.retries import MOST, RetryCounter
-from nas.ask_tell.stopping import CutShortError, StoppingCriteria
+from nas.ask_tell.retries import MOST_DEATHS
+from nas.ask_tell.stopping import CutShortError, SearchControl
 from nas.ask_tell.trial_reporter import TrialReporter
 from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.constraint import StoppedError
 from nas.ray_backend.daemon_threads import in_background
-from nas.resources import Capacity
+from nas.ray_backend.worker import search_problem
 from nas.storage.retry import Retry, is_full, is_outage
 from nas.study import trial_attributes
-from search_spaces.architecture import Architecture
+from nas.study.opened_study import OpenedStudy
 from search_spaces.errors import FilesError, StorageError, UserError
 
 _log = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ _LEAVING_S: Final = 5.0  # for which a proposal under way is waited for
 
 @dataclass(slots=True)
 class _Live:
-    trial: Trial
+    number: int
     stopped_early: bool = False
     lost: bool = False
     busy_s: float = 0.0
@@ -57,114 +56,106 @@ class StudySearcher(Searcher, tune.Stopper):
     """Ray Tune's search algorithm and stopper over one study.
 
     Args:
-        study: Where everything is written.
-        proposals: The next networks.
-        configure: A trial number and its network to what the worker is told.
-        room: How many trainings may run side by side.
-        limits: When the search ends.
-        watcher: Who is told what happens.
-        attachments: Where files of trainings are shown; None for nowhere.
-        metric: What is raised, one of `trials.training.evaluation.METRICS`.
-        after_end: Called after a training's end was told to the study.
+        opened: The study that everything is written into.
+        source: Chooses the next networks.
+        worker_config: A candidate to what the worker that trains it receives.
+        control: Whether the search goes on, and how many trainings run side by side.
+        observer: Who watches the search.
+        artifacts: Shows files of trainings in the dashboard; None for none.
+        metric: Metric that the search maximises, one of `trials.training.evaluation.METRICS`.
+        on_refused: Called with the id of a node that refused a training and why.
+        after_end: Called after the end of a training was reported to the study.
     """
 
     def __init__(
         self,
-        study: optuna.Study,
-        proposals: CandidateSource,
-        configure: Callable[[int, Architecture], dict[str, Any]],
-        room: Capacity,
-        limits: StoppingCriteria,
-        watcher: SearchObserver,
-        attachments: TrialArtifacts | None = None,
+        opened: OpenedStudy,
+        source: CandidateSource,
+        worker_config: Callable[[Candidate], dict[str, Any]],
+        control: SearchControl,
+        observer: SearchObserver,
+        *,
+        artifacts: TrialArtifacts | None = None,
         metric: str = "accuracy",
+        on_refused: Callable[[str, str], None] = lambda _node, _reason: None,
         after_end: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(metric=metric, mode="max")
-        self._telling = TrialReporter(study, watcher, metric)
-        self._storage = study._storage  # noqa: SLF001 -- Optuna has no public way to write without a tell
-        self._proposals = proposals
-        self._configure = configure
-        self._room = room
-        self._limits = limits
-        self._watcher = watcher
-        self._attachments = attachments
+        self._opened = opened
+        self._reporter = TrialReporter(opened, observer, metric)
+        self._source = source
+        self._worker_config = worker_config
+        self._control = control
+        self._observer = observer
+        self._artifacts = artifacts
+        self._on_refused = on_refused
         self._after_end = after_end
         self._live: dict[str, _Live] = {}
-        self._patient = Retry(watcher.say, lambda: self.over)
+        self._retry = Retry(observer.say, lambda: control.over)
         self._ask_again_s = 0.0
         self._said_waiting = False
-        self._pending: concurrent.futures.Future[tuple[Trial, Architecture]] | None = None
+        self._pending: concurrent.futures.Future[Candidate] | None = None
         self._failures = 0
-        self._attempts = RetryCounter()
-        self._asked_for: frozenset[int] = frozenset()
-        self._closing = False
+        self._retries_seen: frozenset[int] = frozenset()
         self._busy_s = 0.0
-        self.problem: UserError | None = None
-        self.cut_off: Callable[[], bool] = lambda: False  # whether what executes the trainings has gone
-        self.refused: Callable[[str, str], None] = lambda _node, _reason: None  # by a machine
-        proposals.stopped = self._ending
 
     @property
     def busy_s(self) -> float:
-        """Seconds in which the slots trained and evaluated, trainings cut short included."""
+        """Slot-seconds of training and evaluation so far, trainings cut short included."""
         return self._busy_s + sum(live.busy_s for live in self._live.values())
-
-    @property
-    def over(self) -> bool:
-        """Whether running trainings are to be stopped."""
-        return self._limits.over(time.monotonic())
-
-    def cut_short(self, problem: UserError) -> None:
-        """Stop everything because of a problem; what runs stays RUNNING in the study."""
-        self.problem = problem
-        self._limits.stopping = True
-        _log.error("%s", problem)
 
     def close(self) -> None:
         """Wait a while for a proposal under way; its trial stays RUNNING for the next start."""
-        self._closing = True
+        self._control.closing = True
         if self._pending is not None:
             concurrent.futures.wait([self._pending], timeout=_LEAVING_S)
 
     @override
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return what to train next, None to be asked again soon, or that nothing is left."""
-        if self._ending():
+        control = self._control
+        if control.is_ending():
             return self._idle()
-        if len(self._live) >= self._room.count:
+        if len(self._live) >= control.capacity.count:
             return None
         if self._pending is None:
             if time.monotonic() < self._ask_again_s:
                 return None
-            wanted = 0 if self._limits.draining else self._limits.trials
-            self._asked_for = frozenset(self._attempts.waiting)
-            self._pending = in_background(lambda: self._proposals.next(wanted), "ask")
-        while not self._live and not self._pending.done() and not self._ending():
+            self._retries_seen = frozenset(control.retries.waiting)
+            wanted = control.wanted
+            self._pending = in_background(lambda: self._source.next(wanted), "ask")
+        while not self._live and not self._pending.done() and not control.is_ending():
             concurrent.futures.wait([self._pending], timeout=_TICK_S)  # else Tune, idle, sleeps for a second
-        if self._ending():
+        if control.is_ending():
             return self._idle()
         if not self._pending.done():
             return None
         pending, self._pending = self._pending, None
+        return self._begin(trial_id, pending)
+
+    def _begin(
+        self, trial_id: str, pending: concurrent.futures.Future[Candidate]
+    ) -> dict[str, Any] | str | None:
+        """Return what the worker of a proposed candidate receives, or what `suggest` returns without one."""
+        control = self._control
         try:
-            trial, architecture = pending.result()
+            candidate = pending.result()
         except EnoughError as enough:
-            self._attempts.waiting -= self._asked_for  # another driver took them
+            control.retries.waiting -= self._retries_seen  # another driver took them
             return self._waited(enough.running)
         except StoppedError:
             return self._idle()
         except Exception as error:
             return self._not_proposed(pending.result, error)
-        self._live[trial_id] = _Live(trial)
-        self._attempts.waiting.discard(trial.number)
-        begun = self._sure(lambda: self._begun(trial, architecture), None)
+        self._live[trial_id] = _Live(candidate.number)
+        control.retries.waiting.discard(candidate.number)
+        begun = self._until_stored(lambda: self._begun(candidate), None)
         if begun is None:
             return None
-        stored, told = begun
-        self._watcher.started(trial_attributes.network_of(stored), resumed=bool(stored.intermediate_values))
-        _log.info("Trial %d trains %s.", trial.number, architecture.fingerprint)
-        return told
+        stored, config = begun
+        self._observer.started(trial_attributes.network_of(stored), resumed=bool(stored.intermediate_values))
+        _log.info("Trial %d trains %s.", candidate.number, candidate.architecture.fingerprint)
+        return config
 
     @override
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -172,26 +163,26 @@ class StudySearcher(Searcher, tune.Stopper):
         live = self._live.get(trial_id)
         if live is None or "epoch" not in result:
             return False
-        return live.stopped_early or live.lost or self._sure(lambda: self._written(live, result), True)
+        return live.stopped_early or live.lost or self._until_stored(lambda: self._epoch(live, result), True)
 
-    def _written(self, live: _Live, result: dict[str, Any]) -> bool:
+    def _epoch(self, live: _Live, result: dict[str, Any]) -> bool:
         """Write an epoch into the study, unless it is there, and return whether to stop the training."""
-        if not self._proposals.holds(live.trial.number):
+        if not self._source.owns(live.number):
             live.lost = True
-            _log.warning("Trial %d was taken over by another driver.", live.trial.number)
+            _log.warning("Trial %d was taken over by another driver.", live.number)
             return True
-        stored, news = self._telling.epoch(live.trial, result)
-        if news:
+        stored, new = self._reporter.epoch(live.number, result)
+        if new:
             live.busy_s += float(result["seconds"]) - float(result.get("waited_seconds", 0.0))
         if result["final"] or int(result["epoch"]) != stored.last_step:
             return False
-        live.stopped_early = self._telling.stops(stored)
+        live.stopped_early = self._reporter.stops_early(stored)
         return live.stopped_early
 
     @override
     def stop_all(self) -> bool:
         """Return whether Tune is to stop everything; what runs stays RUNNING in the study."""
-        return self.over
+        return self._control.over
 
     @override
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -201,48 +192,45 @@ class StudySearcher(Searcher, tune.Stopper):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Tell the study how a training ended, unless it was only cut short."""
+        """Report the end of a training to the study, unless it was only cut short."""
         live = self._live.pop(trial_id, None)
         if live is None:
             return
         self._busy_s += live.busy_s
         self._ask_again_s = 0.0
-        self._sure(lambda: self._told(live, result or {}, error), None)
-        self._sure(lambda: self._proposals.ended(live.trial.number), None)
+        self._until_stored(lambda: self._record_end(live, result or {}, error), None)
+        self._until_stored(lambda: self._source.ended(live.number), None)
 
-    def _told(self, live: _Live, result: dict[str, Any], error: bool) -> None:
-        """Tell the study how a training ended."""
-        number = live.trial.number
-        ours = not live.lost and self._proposals.holds(number)
-        if ours and self._attachments is not None and (result.get("final") or live.stopped_early):
-            self._attachments.end(live.trial)  # before the end is told: a finished trial is closed
-        if result.get("full"):
-            self.cut_short(
-                CutShortError(
-                    f"A disk is full: {result['error']}. Nothing that was finished is lost: make room, then "
-                    f"give the same command again to go on."
-                )
-            )
-        elif result.get("away"):
-            self.cut_short(
-                CutShortError(
-                    f"{result['error']} Nothing that was finished is lost: the same command goes on."
-                )
-            )
+    def _record_end(self, live: _Live, result: dict[str, Any], error: bool) -> None:
+        """Report the end of a training to the study, as what its last result says it is."""
+        control, number = self._control, live.number
+        ours = not live.lost and self._source.owns(number)
+        if ours and self._artifacts is not None and (result.get("final") or live.stopped_early):
+            self._artifacts.end(
+                self._opened, number
+            )  # before the end is reported: a finished trial is read-only
+        problem = search_problem(result)
+        if problem is not None:
+            control.stop(CutShortError(problem))
         elif "refused" in result:
-            self.refused(str(result["node"]), str(result["refused"]))
-            self._attempts.waiting.add(number)
+            self._on_refused(str(result["node"]), str(result["refused"]))
+            control.retries.waiting.add(number)
         elif result.get("superseded"):
-            self._attempts.waiting.add(number)
-        elif ours and "error" in result:
-            self._fail(live.trial, str(result["error"]))
-        elif ours and error and not self.cut_off():
-            self._died(live.trial)
-        elif ours and result.get("final"):
-            self._telling.completed(live.trial, result)
-        elif ours and live.stopped_early:
-            self._telling.stopped(live.trial)
+            control.retries.waiting.add(number)
+        elif ours:
+            self._record_own_end(live, result, error)
         self._after_end()
+
+    def _record_own_end(self, live: _Live, result: dict[str, Any], error: bool) -> None:
+        """Report the end of a training whose trial this driver owns."""
+        if "error" in result:
+            self._fail(live.number, str(result["error"]))
+        elif error and not self._control.cluster_gone:
+            self._died(live.number)
+        elif result.get("final"):
+            self._reporter.completed(live.number, result)
+        elif live.stopped_early:
+            self._reporter.stopped(live.number)
 
     @override
     def save(self, checkpoint_path: str) -> None:
@@ -258,16 +246,11 @@ class StudySearcher(Searcher, tune.Stopper):
     def __setstate__(self, state: dict[str, Any]) -> None:
         del state
 
-    def _ending(self) -> bool:
-        """Return whether no training starts; what began already still goes on after a death."""
-        return self._closing or self.over or (self._limits.draining and not self._attempts.waiting)
-
-    def _begun(self, trial: Trial, architecture: Architecture) -> tuple[FrozenTrial, dict[str, Any]]:
-        """Return the trial of a network that begins to train, as stored, and what its worker is told."""
-        if self._attachments is not None:
-            self._attachments.begin(trial, architecture)
-        stored = self._storage.get_trial(trial._trial_id)  # noqa: SLF001
-        return stored, self._configure(trial.number, architecture)
+    def _begun(self, candidate: Candidate) -> tuple[FrozenTrial, dict[str, Any]]:
+        """Return the trial of a network that begins to train, as stored, and what its worker receives."""
+        if self._artifacts is not None:
+            self._artifacts.begin(self._opened, candidate.number, candidate.architecture)
+        return self._opened.stored_trial(candidate.number), self._worker_config(candidate)
 
     def _idle(self) -> str | None:
         """Return that nothing is left, once nothing is trained."""
@@ -278,48 +261,48 @@ class StudySearcher(Searcher, tune.Stopper):
         self._ask_again_s = time.monotonic() + _POLL_S
         if running and not self._live and not self._said_waiting:
             self._said_waiting = True
-            self._watcher.say(f"Waiting for {running} networks that other drivers train")
+            self._observer.say(f"Waiting for {running} networks that other drivers train")
         return None if running else self._idle()
 
     def _not_proposed(self, asked: Callable[[], Any], error: Exception) -> str | None:
         """Return None where it is worth asking again, else note the problem and start nothing more."""
         if is_outage(error):
-            self._sure(self._storage.get_all_studies, None)  # waits until it answers
+            self._until_stored(self._opened.storage.get_all_studies, None)  # waits until it answers
             return None
         if is_full(error):
-            self._sure(asked, None)  # says so
+            self._until_stored(asked, None)  # says so
         elif isinstance(error, UserError):  # nothing is left to try, or a target has gone away
-            self.problem = error
-            self._limits.draining = True
+            self._control.drain(error)
         else:
             raise error
         return self._idle()
 
-    def _sure(self, operation: Callable[[], T], otherwise: T) -> T:
+    def _until_stored(self, operation: Callable[[], T], otherwise: T) -> T:
         """Return what `operation` returns once the database answers; end the search if it never does."""
-        if self._closing or isinstance(self.problem, StorageError | FilesError | CutShortError):
+        if self._control.closing or self._control.unusable:
             return otherwise
         try:
-            return self._patient(operation)
+            return self._retry(operation)
         except UpdateFinishedTrialError:  # held up so long that another driver has ended the trial
             return otherwise
         except (StorageError, FilesError) as error:
-            self.cut_short(error)
+            self._control.stop(error)
             return otherwise
 
-    def _died(self, trial: Trial) -> None:
-        """Have a training tried again whose process or machine died, unless it gets nowhere."""
-        if self._attempts.died(self._storage.get_trial(trial._trial_id)):  # noqa: SLF001
-            _log.warning("What trained trial %d died; it goes on from its checkpoint.", trial.number)
+    def _died(self, number: int) -> None:
+        """Retry a training whose process or machine died, unless it makes no progress."""
+        if self._control.retries.died(self._opened.stored_trial(number)):
+            _log.warning("What trained trial %d died; it goes on from its checkpoint.", number)
         else:
-            self._fail(trial, f"what trained it died {MOST} times without finishing an epoch")
+            self._fail(number, f"what trained it died {MOST_DEATHS} times without finishing an epoch")
 
-    def _fail(self, trial: Trial, reason: str) -> None:
-        self._telling.failed(trial, reason)
+    def _fail(self, number: int, reason: str) -> None:
+        self._reporter.failed(number, reason)
         self._failures += 1
-        if self._failures >= self._limits.failures:
-            self._limits.draining = True
-            self.problem = UserError(
-                f"{self._failures} trainings failed, the last because of: {reason} "
-                f"Mend that, then give the same command again to go on."
+        if self._failures >= self._control.criteria.failures:
+            self._control.drain(
+                UserError(
+                    f"{self._failures} trainings failed, the last because of: {reason} "
+                    f"Mend that, then give the same command again to go on."
+                )
             )

@@ -16,7 +16,7 @@ class TensorBoard(TBXLoggerCallback):
     """Ray Tune's callback with one folder for each trial of the study, and epochs as steps.
 
     Args:
-        folder: Of the study's files.
+        folder: Folder of the study.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -25,16 +25,16 @@ class TensorBoard(TBXLoggerCallback):
 
     @override
     def log_trial_start(self, trial: Trial) -> None:
-        """Open the trial's folder; a trial that goes on after a kill goes on in it."""
+        """Open the trial's folder; a trial that is resumed after a kill goes on in it."""
         if trial in self._trial_writer:
             self._trial_writer[trial].close()
-        place = self._folder / f"{trial.config['trial']:05d}"
-        self._trial_writer[trial] = self._summary_writer_cls(str(place), flush_secs=30)
+        path = self._folder / f"{trial.config['trial']['trial']:05d}"
+        self._trial_writer[trial] = self._summary_writer_cls(str(path), flush_secs=30)
         self._trial_result[trial] = {}
 
     @override
     def log_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any]) -> None:
         """Write one epoch; what a failed training reports is its reason alone."""
         if "epoch" in result:
-            told = {name: result[name] for name in _LOGGED if result.get(name) is not None}
-            super().log_trial_result(iteration, trial, {**told, TRAINING_ITERATION: result["epoch"]})
+            scalars = {name: result[name] for name in _LOGGED if result.get(name) is not None}
+            super().log_trial_result(iteration, trial, {**scalars, TRAINING_ITERATION: result["epoch"]})

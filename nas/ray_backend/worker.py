@@ -1,8 +1,8 @@
-"""What runs on a worker: one trial, reporting each epoch to the driver."""
+"""Runs one trial on a Ray worker and reports each epoch to the driver."""
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 
 from nas.files.remote_training import run_kept
 from nas.ray_backend.node_info import node_facts
+from nas.ray_backend.ray_cluster import Cluster, difference
 from nas.storage.retry import is_full
 from search_spaces.errors import FilesError, StorageError
 from trials.latency.gpu_utilisation import DeviceUse
@@ -17,40 +18,65 @@ from trials.training.epoch_result import EpochResult
 from trials.training.errors import SupersededError
 from trials.training.run_trial import TrialConfig
 
+_log = logging.getLogger(__name__)
+
+
+def worker_config(trial: TrialConfig, *, gpu_share: float, cluster: Cluster | None) -> dict[str, Any]:
+    """Return what `train_on_worker` receives, as JSON has it.
+
+    Args:
+        trial: What is trained and how.
+        gpu_share: Share of a GPU's memory that the training may take, in (0, 1); 0 for no limit.
+        cluster: The cluster whose nodes must have the versions of this machine; None for this machine.
+    """
+    needed = {} if cluster is None else cluster.requirements()
+    return {"trial": trial.to_json(), "gpu_share": gpu_share, **needed}
+
 
 def train_on_worker(config: dict[str, Any]) -> None:
     """Train the network that Ray Tune hands over and report each epoch by name.
 
     A training that fails reports why, so that the driver can record it. One whose process dies reports
-    nothing: the driver has it begun again from its checkpoint.
+    nothing: the driver begins it again from its checkpoint.
 
     Args:
-        config: `trials.training.run_trial.TrialConfig` as JSON; ``gpu_share``, the part of the GPU's
-            memory that the trial may take; on a cluster ``expected``, what `nas.ray_backend.node_info` has
-            to say.
+        config: What `worker_config` returns.
     """
     from ray import tune  # noqa: PLC0415 -- a second to import, and the driver's tests do not need it
 
-    if config.get("gpu_share"):
+    if config["gpu_share"]:
         # Ray's fractions of a GPU are bookkeeping; this is what keeps trials apart in its memory.
         torch.cuda.set_per_process_memory_fraction(config["gpu_share"])
     refusal = _refusal(config)
     if refusal is not None:
         tune.report(refusal)
         return
+    trial = TrialConfig.from_json(config["trial"])
     try:
         with ExitStack() as stack:
-            run_kept(TrialConfig.from_json(config), _telling(tune.report, config["device"], stack))
+            run_kept(trial, _epoch_reporter(tune.report, trial.device, stack))
     except SupersededError as error:
-        logging.getLogger(__name__).warning("%s", error)
+        _log.warning("%s", error)
         tune.report({"superseded": True})
     except (FilesError, StorageError) as error:
-        logging.getLogger(__name__).error("%s", error)  # noqa: TRY400 -- the line says it all
+        _log.error("%s", error)
         tune.report({"error": str(error), "away": True})
     except Exception as error:
-        logging.getLogger(__name__).exception("Trial %d failed.", config["trial"])
+        _log.exception("Trial %d failed.", trial.trial)
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:500]
         tune.report({"error": reason, "full": is_full(error)})
+
+
+def search_problem(result: Mapping[str, Any]) -> str | None:
+    """Return why the last report of a worker ends the whole search, None if it does not."""
+    if result.get("full"):
+        return (
+            f"A disk is full: {result['error']}. Nothing that was finished is lost: make room, then "
+            f"give the same command again to go on."
+        )
+    if result.get("away"):
+        return f"{result['error']} Nothing that was finished is lost: the same command goes on."
+    return None
 
 
 def _refusal(config: dict[str, Any]) -> dict[str, str] | None:
@@ -58,8 +84,6 @@ def _refusal(config: dict[str, Any]) -> dict[str, str] | None:
     if "expected" not in config:
         return None
     import ray  # noqa: PLC0415 -- see above
-
-    from nas.ray_backend.ray_cluster import difference  # noqa: PLC0415
 
     reason = difference(config["expected"], _facts())
     if reason is None:
@@ -77,10 +101,10 @@ def _facts() -> dict[str, Any]:
     return node_facts()
 
 
-def _telling(
+def _epoch_reporter(
     report: Callable[[dict[str, Any]], None], device: str, stack: ExitStack
 ) -> Callable[[EpochResult], None]:
-    """Return what is called with each epoch, which adds how busy the GPU was, where there is one."""
+    """Return a function that reports an epoch, with how busy the GPU was, where there is one."""
     if not device.startswith("cuda"):
         return lambda result: report(result.to_json())
     use = stack.enter_context(DeviceUse())

@@ -16,7 +16,7 @@ from dashboards.figures.convergence import best_so_far
 from dashboards.findings import Baseline, Findings, Reference
 from dashboards.result import SearchResult, TrialResult
 from nas.files.locating import artifacts_at
-from nas.latency.measurement_cache import latest_result
+from nas.latency.latest_results import latest_result
 from nas.reporting.background_explainer import Insight
 from nas.storage.store import Store
 from nas.study import trial_attributes

@@ -10,8 +10,8 @@ from optuna.trial import FrozenTrial, Trial
 class OpenedStudy:
     """One study and its storage.
 
-    A search writes attributes of running trials from several threads and of trials that another process began,
-    for which Optuna has no method of a study. Trials are named by their numbers.
+    A search writes attributes of running trials from several threads and of trials that another process
+    began, for which Optuna has no method of a study. Trials are named by their numbers.
 
     Args:
         study: A study in `storage`.

@@ -1,4 +1,4 @@
-"""How one trial is written into a study and read back: the one place that knows the keys.
+"""Writes trials into a study and reads them back; the only module that knows the keys of their attributes.
 
 Everything is written while the trial runs, because Optuna makes a finished trial read-only.
 """
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from dashboards.result import Epoch, TrialResult
+from nas.study.opened_study import OpenedStudy
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.counting import Costs
@@ -26,10 +26,10 @@ _COSTS: Final = {
     "peak": "peak_bytes",
     "weights": "weights_bytes",
 }
-_END: Final = "nas:end"  # the state that a running trial is about to be told
+_END: Final = "nas:end"  # the state in which a running trial is about to end
 _ERRORS: Final = "standard_errors"  # epoch to standard error of its accuracy
 _METRICS: Final = "metrics"  # epoch to everything that was found of it, by name
-_FOUND: Final = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "train_loss")
+_STORED_METRICS: Final = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "train_loss")
 _TIMES: Final = "epochs"  # epoch to when it ended, its seconds and how busy its device was
 _DEVICE: Final = "device"
 _MEASURED: Final = "latency_ms@"  # and the target
@@ -38,43 +38,45 @@ _PREDICTED: Final = "latency_predicted_ms@"
 _CONSTRAINTS: Final = "constraints"
 
 
-def describe(trial: Trial, architecture: Architecture, costs: Costs, excess: Sequence[float]) -> None:
+def describe(
+    opened: OpenedStudy, number: int, architecture: Architecture, costs: Costs, excess: Sequence[float]
+) -> None:
     """Write what is known of a trial before it trains.
 
     Args:
-        trial: A running trial.
+        opened: Its study.
+        number: Number of a running trial.
         architecture: The network it trains.
         costs: What the network takes as budgets count it.
         excess: For each budget, by what share of the limit it is exceeded; 0 or less fits.
     """
-    storage, trial_id = trial.study._storage, trial._trial_id  # noqa: SLF001 -- Optuna has no public way
     for name, key in _COSTS.items():
-        storage.set_trial_user_attr(trial_id, key, int(getattr(costs, name)))
-    storage.set_trial_user_attr(trial_id, FINGERPRINT, architecture.fingerprint)
-    storage.set_trial_system_attr(trial_id, _CONSTRAINTS, [float(e) for e in excess])
-    storage.set_trial_user_attr(trial_id, ARCHITECTURE, architecture.to_json())  # last: now it is whole
+        opened.set_user_attribute(number, key, int(getattr(costs, name)))
+    opened.set_user_attribute(number, FINGERPRINT, architecture.fingerprint)
+    opened.set_system_attribute(number, _CONSTRAINTS, [float(e) for e in excess])
+    opened.set_user_attribute(number, ARCHITECTURE, architecture.to_json())  # last: the trial is complete now
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyNotes:
-    """Writes what is found of a trial's latencies before it trains, as numbers that views can sort by.
+    """Writes the latencies of a trial before it trains, as numbers that views can sort by.
 
     Attributes:
-        storage: Of the study.
-        trial_id: Of the trial in it.
+        opened: The study.
+        number: Number of the trial.
     """
 
-    storage: BaseStorage
-    trial_id: int
+    opened: OpenedStudy
+    number: int
 
     def predicted(self, target: str, mean_ms: float, stddev_ms: float) -> None:
-        """Write what a measurement was expected to find."""
-        told = [round(mean_ms, 6), round(stddev_ms, 6)]
-        self.storage.set_trial_user_attr(self.trial_id, f"{_PREDICTED}{target}", told)
+        """Write the mean and standard deviation that were predicted for a measurement, milliseconds."""
+        figures = [round(mean_ms, 6), round(stddev_ms, 6)]
+        self.opened.set_user_attribute(self.number, f"{_PREDICTED}{target}", figures)
 
     def measured(self, target: str, median_ms: float) -> None:
-        """Write what a measurement found."""
-        self.storage.set_trial_user_attr(self.trial_id, f"{_MEASURED}{target}", median_ms)
+        """Write the measured median, milliseconds."""
+        self.opened.set_user_attribute(self.number, f"{_MEASURED}{target}", median_ms)
 
 
 def described(trial: FrozenTrial) -> bool:
@@ -82,13 +84,13 @@ def described(trial: FrozenTrial) -> bool:
     return ARCHITECTURE in trial.user_attrs
 
 
-def claim(storage: BaseStorage, trial_id: int, architecture: Architecture) -> None:
-    """Write which network a trial is about, so that no other driver begins it too."""
-    storage.set_trial_user_attr(trial_id, FINGERPRINT, architecture.fingerprint)
+def claim(opened: OpenedStudy, number: int, architecture: Architecture) -> None:
+    """Write which network a trial will train, so that no other driver begins it too."""
+    opened.set_user_attribute(number, FINGERPRINT, architecture.fingerprint)
 
 
 def decided(trial: FrozenTrial) -> TrialState | None:
-    """Return the state in which it was decided already that a running trial ends, None if it trains on."""
+    """Return the state in which a running trial is already known to end, None if it goes on."""
     if _END in trial.system_attrs:
         return TrialState[str(trial.system_attrs[_END])]
     missed = any(e > 0 for e in trial.system_attrs.get(_CONSTRAINTS, []))
@@ -96,53 +98,55 @@ def decided(trial: FrozenTrial) -> TrialState | None:
 
 
 def report_epoch(
-    storage: BaseStorage,
+    opened: OpenedStudy,
     trial: FrozenTrial,
-    trial_id: int,
     epoch: Mapping[str, Any],
     *,
     now_s: float,
     metric: str = "accuracy",
 ) -> None:
-    """Write what was found after one epoch, unless the study has it already.
+    """Write the results of one epoch, unless the study has them already.
 
     Args:
-        storage: Of the study.
+        opened: The study.
         trial: The trial as it is stored now.
-        trial_id: Its id in the storage.
         epoch: An `EpochResult` by field name, and ``device`` and ``device_use`` where a GPU trained.
         now_s: Seconds since 1970.
-        metric: What the search raises; it becomes the value of the epoch.
+        metric: Metric that the search maximises; it becomes the value of the epoch.
     """
-    step = int(epoch["epoch"])
+    step, number = int(epoch["epoch"]), trial.number
     if step in trial.intermediate_values:
         return
     error = epoch["standard_error" if metric == "accuracy" else f"{metric}_error"]
     errors = {**trial.user_attrs.get(_ERRORS, {}), str(step): round(float(error), 6)}
-    found = {name: round(float(epoch[name]), 6) for name in _FOUND if epoch.get(name) is not None}
-    storage.set_trial_user_attr(trial_id, _METRICS, {**trial.user_attrs.get(_METRICS, {}), str(step): found})
-    storage.set_trial_user_attr(trial_id, _ERRORS, errors)
+    metrics = {name: round(float(epoch[name]), 6) for name in _STORED_METRICS if epoch.get(name) is not None}
     times = [round(now_s, 1), round(float(epoch["seconds"]), 3), epoch.get("device_use")]
-    storage.set_trial_user_attr(trial_id, _TIMES, {**trial.user_attrs.get(_TIMES, {}), str(step): times})
+    for name, entry in ((_METRICS, metrics), (_TIMES, times)):
+        opened.set_user_attribute(number, name, {**trial.user_attrs.get(name, {}), str(step): entry})
+    opened.set_user_attribute(number, _ERRORS, errors)
     if "device" in epoch and _DEVICE not in trial.user_attrs:
-        storage.set_trial_user_attr(trial_id, _DEVICE, str(epoch["device"]))
-    storage.set_trial_user_attr(
-        trial_id, "seconds", round(trial.user_attrs.get("seconds", 0.0) + float(epoch["seconds"]), 3)
-    )
-    storage.set_trial_intermediate_value(trial_id, step, float(epoch[metric]))
+        opened.set_user_attribute(number, _DEVICE, str(epoch["device"]))
+    seconds = trial.user_attrs.get("seconds", 0.0) + float(epoch["seconds"])
+    opened.set_user_attribute(number, "seconds", round(seconds, 3))
+    opened.storage.set_trial_intermediate_value(opened.trial_id(number), step, float(epoch[metric]))
 
 
-def decide(storage: BaseStorage, trial_id: int, state: TrialState, reason: str) -> None:
-    """Write in words why a trial ends before its last epoch, and how, before the study is told.
+def decide(opened: OpenedStudy, number: int, state: TrialState, reason: str) -> None:
+    """Write how a trial ends before its last epoch and why, before the study ends it.
 
     Args:
-        storage: Of the study.
-        trial_id: Its id in the storage.
+        opened: The study.
+        number: Number of a running trial.
         state: FAIL or PRUNED.
-        reason: In words.
+        reason: The reason in words.
     """
-    storage.set_trial_user_attr(trial_id, REASON, reason)
-    storage.set_trial_system_attr(trial_id, _END, state.name)
+    opened.set_user_attribute(number, REASON, reason)
+    opened.set_system_attribute(number, _END, state.name)
+
+
+def excess_of(trial: FrozenTrial) -> tuple[float, ...]:
+    """Return the share by which a described trial exceeds each budget of its study; 0 or less fits."""
+    return tuple(trial.system_attrs.get(_CONSTRAINTS, ()))
 
 
 def trained(trial: FrozenTrial) -> bool:

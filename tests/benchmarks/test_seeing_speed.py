@@ -34,6 +34,7 @@ from nas.study.settings import Settings, space_digest
 from nas.study.study import begin, keep_space
 from search_spaces.budget import Budget
 from tests.benchmarks.filing import file_result
+from tests.nas.opened import opened
 from trials.recipes import load_recipe
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(0)]
@@ -186,21 +187,22 @@ def test_being_watched_costs_a_search_next_to_nothing(tmp_path: Path):
     storage = open_storage(url)
     study = optuna.load_study(study_name="long", storage=storage)
     space, rng = search_spaces.load("hybrid_small"), np.random.default_rng(0)
-    attachments = TrialArtifacts(LocalFiles(tmp_path / "runs"), num_classes=10, in_channels=1)
+    watched = opened(study)
+    artifacts = TrialArtifacts(LocalFiles(tmp_path / "runs"), num_classes=10, in_channels=1)
     spent_s, trials, epochs = 0.0, 60, 6
     for number in range(trials):
         trial, architecture = study.ask(), space.sample(rng)
         costs = search_spaces.count(architecture, num_classes=10, in_channels=1, deploy=True)
-        trial_attributes.describe(trial, architecture, costs, [costs.macs / 300e6 - 1])
+        trial_attributes.describe(watched, number, architecture, costs, [costs.macs / 300e6 - 1])
         for step in range(1, epochs + 1):
-            stored = storage.get_trial(trial._trial_id)
-            told = {"epoch": step, "accuracy": 0.5, "standard_error": 0.01, "seconds": 2.0}
-            trial_attributes.report_epoch(storage, stored, trial._trial_id, told, now_s=1.76e9)
+            stored = watched.stored_trial(number)
+            result = {"epoch": step, "accuracy": 0.5, "standard_error": 0.01, "seconds": 2.0}
+            trial_attributes.report_epoch(watched, stored, result, now_s=1.76e9)
         began_s = time.process_time()
-        attachments.begin(trial, architecture)
+        artifacts.begin(watched, number, architecture)
         weights = tmp_path / "runs" / "trials" / f"{number:05d}" / "weights.safetensors"
         weights.write_bytes(b"0" * 1_000_000)
-        attachments.end(trial)
+        artifacts.end(watched, number)
         spent_s += time.process_time() - began_s
         study.tell(trial, 0.5)
     cached = optuna.storages.get_storage(storage)

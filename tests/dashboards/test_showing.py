@@ -18,7 +18,8 @@ from tests.dashboards.searches import COSTS, network, search
 
 def priced(trial: int, accuracy: float, macs: int, params: int = 1, ms: float | None = None) -> TrialResult:
     costs = {**COSTS, "macs": macs, "params": params}
-    return network(trial, accuracy=accuracy, costs=costs, latency_ms=None if ms is None else {"cpu": ms})
+    measured = None if ms is None else {"cpu": ms}
+    return network(trial, accuracy=accuracy, costs=costs, latency_ms=measured, latency_bound_ms=measured)
 
 
 def test_networks_are_left_that_keep_a_budget_nobody_asked_for_before():

@@ -70,13 +70,15 @@ def misfit(desk: Desk, study: str) -> int:
     from nas.storage.optuna_storage import open_storage
     from nas.study import trial_attributes
     from search_spaces.counting import count
+    from tests.nas.opened import opened
 
     storage = open_storage(f"sqlite:///{desk.folder / 'nas.db'}")
     found = optuna.load_study(study_name=study, storage=storage)
     architecture = search_spaces.reference("mobilevit_xxs_256")
     trial = found.ask()
-    trial_attributes.describe(trial, architecture, count(architecture, num_classes=10, in_channels=1), [0.25])
-    trial_attributes.decide(storage, trial._trial_id, optuna.trial.TrialState.PRUNED, "misses 4M-MACs")
+    watched, costs = opened(found), count(architecture, num_classes=10, in_channels=1)
+    trial_attributes.describe(watched, trial.number, architecture, costs, [0.25])
+    trial_attributes.decide(watched, trial.number, optuna.trial.TrialState.PRUNED, "misses 4M-MACs")
     found.tell(trial, state=optuna.trial.TrialState.PRUNED)
     storage.engine.dispose()
     return trial.number

@@ -54,6 +54,13 @@ def study(storage: RDBStorage) -> optuna.Study:
 
 
 @pytest.fixture
+def opened(study: optuna.Study):
+    from tests.nas import opened as opening
+
+    return opening.opened(study)
+
+
+@pytest.fixture
 def postgresql_database(postgresql):
     """Return the URL of an empty database in PostgreSQL."""
     import psycopg

@@ -12,6 +12,7 @@ from nas.study.study import begin, keep_space
 from search_spaces.budget import Budget
 from search_spaces.pricing import Prices
 from search_spaces.sampling import fitting_codes
+from tests.nas.opened import opened
 
 
 def studied(storage, prices: Prices, accuracy, *, trials, budget="100M-MACs", name="told", seed=0):
@@ -45,9 +46,8 @@ def studied(storage, prices: Prices, accuracy, *, trials, budget="100M-MACs", na
         params = space.codes.slots(row)
         study.enqueue_trial(params)
         trial = study.ask(distributions)
-        trial_attributes.describe(
-            trial, space.codes.at(row), costs, [b.excess(getattr(costs, b.resource)) for b in budgets]
-        )
+        excess = [b.excess(getattr(costs, b.resource)) for b in budgets]
+        trial_attributes.describe(opened(study), trial.number, space.codes.at(row), costs, excess)
         reached = float(accuracy(params, costs, rng))
         trial.report(reached, 2)
         study.tell(trial, reached)

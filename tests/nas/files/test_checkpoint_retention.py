@@ -13,6 +13,7 @@ from nas.files.trial_artifacts import TrialArtifacts
 from nas.study import study as studies
 from nas.study import trial_attributes
 from search_spaces.sampling import fitting_codes
+from tests.nas.opened import opened
 from tests.nas.study.test_study import SETTINGS
 from trials.training.run_trial import CHECKPOINT, WEIGHTS
 
@@ -36,19 +37,21 @@ def ended(storage, tiny_prices, folder: Path) -> optuna.Study:
         images={"classes": ["a", "b"], "channels": 1, "mean": [0.5], "std": [0.5]},
         folder=str(folder),
     )
-    attachments = TrialArtifacts(LocalFiles(folder), num_classes=2, in_channels=1)
+    artifacts = TrialArtifacts(LocalFiles(folder), num_classes=2, in_channels=1)
     codes = fitting_codes(tiny_prices, np.random.default_rng(0), len(ENDS), ())
     for code, (state, accuracy) in zip(codes, ENDS, strict=True):
         trial, architecture = study.ask(), tiny_prices.codes.at(code)
-        trial_attributes.describe(trial, architecture, tiny_prices.costs(code[None])[0], [-0.5])
+        trial_attributes.describe(
+            opened(study), trial.number, architecture, tiny_prices.costs(code[None])[0], [-0.5]
+        )
         trial.report(accuracy, 1)
-        attachments.begin(trial, architecture)
+        artifacts.begin(opened(study), trial.number, architecture)
         place = folder / "trials" / f"{trial.number:05d}"
         (place / CHECKPOINT).write_bytes(b"c" * 3_000)
         if state == COMPLETE:
             (place / WEIGHTS).write_bytes(b"w" * 1_000)
         if state in {COMPLETE, PRUNED}:
-            attachments.end(trial)
+            artifacts.end(opened(study), trial.number)
         if state != RUNNING:
             study.tell(trial, accuracy if state == COMPLETE else None, state=state)
     return study
@@ -72,19 +75,19 @@ def left(folder: Path) -> dict[int, set[str]]:
 def test_the_best_few_keep_their_weights_and_what_runs_its_checkpoint(
     ended: optuna.Study, folder: Path, kept: int, expected: dict[int, set[str]]
 ):
-    CheckpointRetention(ended, LocalFiles(folder), kept=kept).sweep()
+    CheckpointRetention(opened(ended), LocalFiles(folder), kept=kept).sweep()
     assert {number: names for number, names in left(folder).items() if names} == {5: {CHECKPOINT}, **expected}
     weights = [f for f in (folder / "artifacts").iterdir() if f.read_bytes()[:1] in {b"w", b"c"}]
     assert len(weights) == len(expected)  # no other name keeps what was removed on the disk
 
 
 def test_what_a_network_is_stays_when_its_weights_go(ended: optuna.Study, folder: Path):
-    CheckpointRetention(ended, LocalFiles(folder), kept=1).sweep()
+    CheckpointRetention(opened(ended), LocalFiles(folder), kept=1).sweep()
     assert all((place / "architecture.json").exists() for place in (folder / "trials").iterdir())
 
 
 def test_sweeps_in_turn_keep_what_one_sweep_keeps(ended: optuna.Study, folder: Path):
-    checkpoints = CheckpointRetention(ended, LocalFiles(folder), kept=2)
+    checkpoints = CheckpointRetention(opened(ended), LocalFiles(folder), kept=2)
     checkpoints.sweep()
     (running,) = (t for t in ended.get_trials(deepcopy=False) if t.state == RUNNING)
     (folder / "trials" / f"{running.number:05d}" / WEIGHTS).write_bytes(b"w" * 1_000)
@@ -95,7 +98,7 @@ def test_sweeps_in_turn_keep_what_one_sweep_keeps(ended: optuna.Study, folder: P
 
 
 def test_what_is_written_after_a_trial_was_swept_goes_in_the_end(ended: optuna.Study, folder: Path):
-    checkpoints = CheckpointRetention(ended, LocalFiles(folder), kept=1)
+    checkpoints = CheckpointRetention(opened(ended), LocalFiles(folder), kept=1)
     checkpoints.sweep()
     late = folder / "trials" / "00002" / CHECKPOINT
     late.write_bytes(b"c")

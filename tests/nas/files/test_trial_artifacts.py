@@ -12,10 +12,11 @@ from dashboards.artifacts import ArtifactFolder, Artifacts
 from nas.files.local_files import LocalFiles
 from nas.files.trial_artifacts import TrialArtifacts
 from tests.dashboards.searches import architectures
+from tests.nas.opened import opened
 
 
 @pytest.fixture
-def attachments(tmp_path: Path) -> TrialArtifacts:
+def artifacts(tmp_path: Path) -> TrialArtifacts:
     return TrialArtifacts(LocalFiles(tmp_path), num_classes=10, in_channels=1)
 
 
@@ -24,15 +25,19 @@ def names(holder: optuna.Trial | optuna.Study) -> list[str]:
 
 
 def test_a_trial_has_its_picture_its_architecture_and_its_weights(
-    attachments: TrialArtifacts, study: optuna.Study, tmp_path: Path
+    artifacts: TrialArtifacts, study: optuna.Study, tmp_path: Path
 ):
     trial, (architecture,) = study.ask(), architectures(1)
     for _ in range(2):  # the second time as after a crash
-        attachments.begin(trial, architecture)
+        artifacts.begin(opened(study), trial.number, architecture)
     weights = tmp_path / "trials" / "00000" / "weights.safetensors"
     weights.write_bytes(b"weights")
-    attachments.end(trial)
-    assert sorted(names(trial)) == ["architecture.json", "network.svg", "weights.safetensors"]
+    artifacts.end(opened(study), trial.number)
+    assert sorted(names(trial)) == [
+        "architecture.json",
+        "network.svg",
+        "weights.safetensors",
+    ]
     store = Artifacts(lambda: [LocalFiles(tmp_path).artifacts()])
     told = {m.filename: m.artifact_id for m in get_all_artifact_meta(trial)}
     with store.open_reader(told["architecture.json"]) as file:
@@ -41,12 +46,12 @@ def test_a_trial_has_its_picture_its_architecture_and_its_weights(
 
 
 def test_an_export_is_attached_to_the_study_and_replaced_by_the_next(
-    attachments: TrialArtifacts, study: optuna.Study, tmp_path: Path
+    artifacts: TrialArtifacts, study: optuna.Study, tmp_path: Path
 ):
     exported = tmp_path / "my_net.py"
     for text in ("one", "two"):
         exported.write_text(text)
-        attachments.deliver(study, (exported,))
+        artifacts.deliver(study, (exported,))
     assert names(study) == ["my_net.py"]
     (meta,) = get_all_artifact_meta(study)
     kept = tmp_path / "artifacts" / meta.artifact_id

@@ -16,6 +16,7 @@ from nas.samplers import SAMPLERS
 from nas.storage.store import Store
 from search_spaces.budget import Budget
 from search_spaces.errors import TargetError
+from tests.nas.opened import opened
 
 BUDGET = Budget.parse("50ms@board")
 SCRIPT = """
@@ -97,7 +98,7 @@ def test_a_target_that_stays_away_ends_the_waiting_and_its_trial(
     (board / "away").touch()
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, (BUDGET,), seed=0))
     with pytest.raises(TargetError, match=r"did not come back within .* the same command again"):
-        CandidateSource(study, tiny_prices, (BUDGET,), check).next()
+        CandidateSource(opened(study), tiny_prices, (BUDGET,), check).next()
     assert 20 <= hours.now_s < 30
     (trial,) = study.get_trials()
     assert trial.state == TrialState.FAIL
@@ -169,12 +170,12 @@ def test_ten_figures_are_enough_to_foretell_where_another_target_is_known(board:
         for network in drawn[60:70]:
             keep(store, network, "far", 3.0)
 
-        def foretold(network, target: str):
-            return LatencyPredictor(store).of(network, {"target": target}, num_classes=10, in_channels=1)
+        def predicted(network, target: str):
+            return LatencyPredictor(store).predict(network, {"target": target}, num_classes=10, in_channels=1)
 
         for network in drawn[70:]:
-            near, far = foretold(network, "near"), foretold(network, "far")
+            near, far = predicted(network, "near"), predicted(network, "far")
             assert near is not None
             assert far is not None
             assert far[0] == pytest.approx(3 * near[0], rel=0.1)
-        assert foretold(drawn[0], "never seen") is None
+        assert predicted(drawn[0], "never seen") is None

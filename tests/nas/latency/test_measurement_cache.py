@@ -12,13 +12,15 @@ from dashboards.result import SearchResult
 from nas.ask_tell.candidates import CandidateSource
 from nas.bayesopt.space_problem import problem_of
 from nas.latency.constraint import LatencyCheck
-from nas.latency.measurement_cache import Found, LatencyCache, with_latencies
+from nas.latency.latest_results import with_latencies
+from nas.latency.measurement_cache import LatencyCache
 from nas.samplers import SAMPLERS
 from nas.storage.records import Measurement
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from search_spaces.budget import Budget
 from search_spaces.errors import NothingFitsError
+from tests.nas.opened import opened
 from trials.latency.latency import Latency
 
 LATENCY = Latency(
@@ -33,7 +35,7 @@ def store(tmp_path: Path):
 
 
 @pytest.fixture
-def stopwatch(store: Store) -> LatencyCache:
+def cache(store: Store) -> LatencyCache:
     return LatencyCache(store, num_classes=10, in_channels=1)
 
 
@@ -42,16 +44,15 @@ def stopwatch(store: Store) -> LatencyCache:
     [(2.2, 0.0, True, True), (2.2, 0.1, True, False), (2.0, 0.0, True, False), (9.0, 0.0, False, False)],
 )
 def test_a_latency_holds_with_its_upper_bound_widened_by_the_spread(limit_ms, spread, stable, fits):
-    found = Found(latency=replace(LATENCY, stable=stable), spread=spread)
-    assert (found.excess(limit_ms) <= 0) is fits
+    assert (replace(LATENCY, stable=stable).excess(limit_ms, spread) <= 0) is fits
 
 
 @pytest.mark.slow
-def test_a_network_is_measured_once_unless_asked_again(tiny_prices, store: Store, stopwatch: LatencyCache):
+def test_a_network_is_measured_once_unless_asked_again(tiny_prices, store: Store, cache: LatencyCache):
     import numpy as np
 
     network = tiny_prices.codes.space.sample(np.random.default_rng(0))
-    first = stopwatch.time(network, "cpu").latency
+    first = cache.time(network, "cpu")
     assert first.median_ms > 0
     if not first.stable:  # on a busy machine; it would rightly be measured again
         first = replace(first, stable=True)
@@ -64,21 +65,21 @@ def test_a_network_is_measured_once_unless_asked_again(tiny_prices, store: Store
                 measured_at=datetime.now(UTC),
             )
         )
-    assert stopwatch.time(network, "cpu").latency == first
-    again = stopwatch.time(network, "cpu", again=True).latency
+    assert cache.time(network, "cpu") == first
+    again = cache.time(network, "cpu", again=True)
     assert again != first
-    assert stopwatch.foresee(network, "cpu") is None  # two figures say too little
+    assert cache.predict(network, "cpu") is None  # two figures say too little
 
 
 @pytest.mark.slow
 def test_what_misses_its_latency_is_recorded_and_never_trained(
-    study: optuna.Study, tiny_prices, stopwatch: LatencyCache, monkeypatch: pytest.MonkeyPatch
+    study: optuna.Study, tiny_prices, cache: LatencyCache, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("nas.ask_tell.candidates._MOST_MISSES", 2)
     budgets = (Budget.parse("500k-MACs"), Budget.parse("0.0001ms@cpu"))
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
     with pytest.raises(NothingFitsError, match="None of the last 2 networks of tiny met its latency budget"):
-        CandidateSource(study, tiny_prices, budgets, LatencyCheck(stopwatch, print)).next()
+        CandidateSource(opened(study), tiny_prices, budgets, LatencyCheck(cache, print)).next()
     trials = study.get_trials()
     assert len(trials) == 2
     for trial in trials:
@@ -91,13 +92,13 @@ def test_what_misses_its_latency_is_recorded_and_never_trained(
 
 @pytest.mark.slow
 def test_a_winner_that_misses_when_measured_again_no_longer_fits(
-    study: optuna.Study, tiny_prices, stopwatch: LatencyCache, tmp_path: Path
+    study: optuna.Study, tiny_prices, cache: LatencyCache, tmp_path: Path
 ):
     budgets = (Budget.parse("500k-MACs"), Budget.parse("50ms@cpu"))
     study.sampler = SAMPLERS["random"](problem_of(tiny_prices, budgets, seed=0))
-    trial, _ = CandidateSource(study, tiny_prices, budgets, LatencyCheck(stopwatch, print)).next()
-    study.tell(trial, 0.5)
-    network = trial_attributes.network_of(study.get_trials()[0])
+    candidate = CandidateSource(opened(study), tiny_prices, budgets, LatencyCheck(cache, print)).next()
+    study.tell(candidate.number, 0.5)
+    network = trial_attributes.network_of(study.get_trials()[0], budgets)
     result = SearchResult(
         study="tiny",
         storage="",
@@ -114,10 +115,14 @@ def test_a_winner_that_misses_when_measured_again_no_longer_fits(
         held = with_latencies(result, store, num_classes=10, in_channels=1)
         assert held.networks[0].fits
         assert held.networks[0].latency_ms is not None
+        assert held.networks[0].excess is not None
+        assert held.networks[0].excess["50ms@cpu"] <= 0
         tight = replace(result, budgets=(Budget.parse("500k-MACs"), Budget.parse("0.0001ms@cpu")))
         missed = with_latencies(tight, store, num_classes=10, in_channels=1)
         unmeasured = replace(tight, networks=(replace(network, latency_ms=None),))
         of_others = with_latencies(unmeasured, store, num_classes=1000, in_channels=3)
     assert not missed.networks[0].fits
+    assert missed.networks[0].excess is not None
+    assert missed.networks[0].excess["0.0001ms@cpu"] > 0
     assert missed.best is None
     assert of_others.networks[0].latency_ms is None

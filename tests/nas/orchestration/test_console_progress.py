@@ -13,7 +13,7 @@ from tests.dashboards.searches import network, search
 
 
 class Clock:
-    """Moves when told to."""
+    """A clock that is moved by hand."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -22,10 +22,10 @@ class Clock:
         return self.now_s
 
 
-def displayed(*, terminal: bool = False) -> tuple[ConsoleProgress, io.StringIO, Clock]:
+def displayed(*, terminal: bool = False, slots: int = 1) -> tuple[ConsoleProgress, io.StringIO, Clock]:
     text, clock = io.StringIO(), Clock()
     console = Console(file=text, width=120, force_terminal=terminal, highlight=False)
-    return ConsoleProgress(console=console, clock=clock), text, clock
+    return ConsoleProgress(Capacity(slots, clock), console=console, clock=clock), text, clock
 
 
 def test_a_resumed_search_shows_the_totals_and_the_best_of_all_starts():
@@ -70,7 +70,7 @@ def test_a_terminal_shows_what_runs_with_rung_accuracy_macs_and_latency():
 
 def test_the_time_left_counts_what_passes_between_trainings():
     progress, text, clock = displayed()
-    progress._wanted, progress.room = 8, Capacity(1, clock)
+    progress._wanted = 8
     for i in range(4):
         clock.now_s += 20.0  # nothing trains meanwhile
         progress.started(network(i, state="running", epochs=0), resumed=False)
@@ -82,9 +82,9 @@ def test_the_time_left_counts_what_passes_between_trainings():
 
 @pytest.mark.parametrize(("seconds", "told"), [(30.0, "30 s left"), (90.0, "1 min 30 s left")])
 def test_the_time_left_comes_from_the_networks_already_trained(seconds: float, told: str):
-    progress, _, clock = displayed()
+    progress, _, clock = displayed(slots=2)
     done = [replace(network(i), seconds=seconds) for i in range(3)]
     progress.resume(search(*done))
-    progress._wanted, progress.room = 5, Capacity(2, clock)
+    progress._wanted = 5
     clock.now_s += 1000.0
     assert told in progress._left()

@@ -17,6 +17,7 @@ from nas.study.settings import Settings
 from search_spaces.budget import Budget
 from search_spaces.errors import DataError, InvalidValueError, StudyError
 from search_spaces.sampling import fitting_codes
+from tests.nas.opened import opened
 from trials.datasets import open_images
 from trials.training.recipe import Recipe
 from trials.training.run_trial import CHECKPOINT
@@ -55,7 +56,8 @@ def searched(storage, tiny_prices, tmp_path: Path) -> optuna.Study:
     networks = tiny_prices.codes
     for number, code in enumerate(fitting_codes(tiny_prices, np.random.default_rng(0), 3, ())):
         trial = study.ask()
-        trial_attributes.describe(trial, networks.at(code), tiny_prices.costs(code[None])[0], [-0.5])
+        costs = tiny_prices.costs(code[None])[0]
+        trial_attributes.describe(opened(study), trial.number, networks.at(code), costs, [-0.5])
         trial.report(0.5 + 0.1 * number, 1)
         study.tell(trial, 0.5 + 0.1 * number)
     return study

@@ -1,4 +1,4 @@
-"""The bridge writes every epoch into the study and tells each training's end as what it was."""
+"""The searcher writes every epoch into the study and tells each training's end as what it was."""
 
 import time
 
@@ -8,16 +8,17 @@ from optuna.trial import TrialState
 
 from dashboards.result import Epoch, TrialResult
 from nas.ask_tell.candidates import CandidateSource
-from nas.ask_tell.stopping import StoppingCriteria
+from nas.ask_tell.stopping import SearchControl, StoppingCriteria
 from nas.bayesopt.space_problem import problem_of
 from nas.ray_backend.searcher import StudySearcher
 from nas.resources import Capacity
 from nas.samplers import SAMPLERS
 from nas.study import trial_attributes
+from nas.study.opened_study import OpenedStudy
 
 
 class Notes:
-    """Keeps what it is told."""
+    """Keeps the events of a search."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[object, ...]] = []
@@ -39,232 +40,240 @@ def epoch(number: int, accuracy: float, *, final: bool = False) -> dict[str, obj
     return {"epoch": number, "accuracy": accuracy, "standard_error": 0.01, "seconds": 2.0, "final": final}
 
 
-@pytest.fixture
-def limits() -> StoppingCriteria:
-    return StoppingCriteria(trials=3, failures=2)
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
 
 
 @pytest.fixture
-def room() -> Capacity:
-    return Capacity(4)
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
-def bridge(study: optuna.Study, tiny_prices, limits: StoppingCriteria, room: Capacity) -> StudySearcher:
-    study.sampler = SAMPLERS["random"](problem_of(tiny_prices, (), seed=0))
-    proposals = CandidateSource(study, tiny_prices, ())
-    return StudySearcher(
-        study, proposals, lambda n, a: {"number": n, "network": a.to_json()}, room, limits, Notes()
-    )
+def control(clock: Clock) -> SearchControl:
+    return SearchControl(StoppingCriteria(trials=3, failures=2, deadline=9.0), Capacity(4), clock)
 
 
-def asked(bridge: StudySearcher, name: str) -> dict[str, object] | str:
+def searching(opened: OpenedStudy, prices, control: SearchControl, **options) -> StudySearcher:
+    opened.study.sampler = SAMPLERS["random"](problem_of(prices, (), seed=0))
+    source = CandidateSource(opened, prices, (), stopped=control.is_ending)
+    return StudySearcher(opened, source, lambda c: {"number": c.number}, control, Notes(), **options)
+
+
+@pytest.fixture
+def searcher(opened: OpenedStudy, tiny_prices, control: SearchControl) -> StudySearcher:
+    return searching(opened, tiny_prices, control)
+
+
+def asked(searcher: StudySearcher, name: str) -> dict[str, object] | str:
     """Ask as Tune does: again and again until an answer is there."""
     for _ in range(1000):
-        told = bridge.suggest(name)
-        if told is not None:
-            return told
+        answer = searcher.suggest(name)
+        if answer is not None:
+            return answer
         time.sleep(0.01)
     raise AssertionError("no answer within ten seconds")
 
 
-def start(bridge: StudySearcher, name: str) -> dict[str, object]:
-    told = asked(bridge, name)
-    assert isinstance(told, dict), told
-    return told
+def start(searcher: StudySearcher, name: str) -> dict[str, object]:
+    config = asked(searcher, name)
+    assert isinstance(config, dict), config
+    return config
 
 
-def test_a_training_to_the_end_is_complete_with_its_curve(bridge: StudySearcher, study: optuna.Study):
-    start(bridge, "a")
-    assert not bridge("a", epoch(1, 0.5))
-    assert not bridge("a", epoch(2, 0.75, final=True))
-    bridge.on_trial_complete("a", epoch(2, 0.75, final=True))
+def test_a_training_to_the_end_is_complete_with_its_curve(searcher: StudySearcher, study: optuna.Study):
+    start(searcher, "a")
+    assert not searcher("a", epoch(1, 0.5))
+    assert not searcher("a", epoch(2, 0.75, final=True))
+    searcher.on_trial_complete("a", epoch(2, 0.75, final=True))
     (trial,) = study.get_trials()
     assert trial.state == TrialState.COMPLETE
     assert trial.value == 0.75
     assert trial.intermediate_values == {1: 0.5, 2: 0.75}
     network = trial_attributes.network_of(trial)
     assert (network.epochs, network.accuracy, network.standard_error, network.seconds) == (2, 0.75, 0.01, 4.0)
-    assert bridge.busy_s == 4.0
+    assert searcher.busy_s == 4.0
 
 
-def test_a_training_stopped_early_is_pruned_and_never_complete(bridge: StudySearcher, study: optuna.Study):
+def test_a_training_stopped_early_is_pruned_and_never_complete(searcher: StudySearcher, study: optuna.Study):
     for name, accuracy in (("a", 0.9), ("b", 0.2)):
-        start(bridge, name)
-        stop = bridge(name, epoch(1, accuracy))
+        start(searcher, name)
+        stop = searcher(name, epoch(1, accuracy))
         assert stop is (name == "b")
-    bridge.on_trial_complete("b", epoch(1, 0.2))
+    searcher.on_trial_complete("b", epoch(1, 0.2))
     pruned = study.get_trials()[1]
     assert pruned.state == TrialState.PRUNED
     assert pruned.user_attrs["reason"] == "stopped early at epoch 1"
     assert trial_attributes.trained(pruned)
 
 
-def test_epochs_replayed_from_a_checkpoint_are_written_once(bridge: StudySearcher, study: optuna.Study):
-    start(bridge, "a")
+def test_epochs_replayed_from_a_checkpoint_are_written_once(searcher: StudySearcher, study: optuna.Study):
+    start(searcher, "a")
     for _ in range(2):
-        bridge("a", epoch(1, 0.5))
+        searcher("a", epoch(1, 0.5))
     assert study.get_trials()[0].user_attrs["seconds"] == 2.0
-    assert isinstance(bridge._watcher, Notes)
-    assert [line[0] for line in bridge._watcher.lines] == ["started", "epoch"]
+    assert isinstance(searcher._observer, Notes)
+    assert [line[0] for line in searcher._observer.lines] == ["started", "epoch"]
 
 
-def test_a_training_cut_short_stays_running_for_the_next_start(bridge: StudySearcher, study: optuna.Study):
-    start(bridge, "a")
-    bridge("a", epoch(1, 0.5))
-    bridge.on_trial_complete("a", epoch(1, 0.5))
+def test_a_training_cut_short_stays_running_for_the_next_start(searcher: StudySearcher, study: optuna.Study):
+    start(searcher, "a")
+    searcher("a", epoch(1, 0.5))
+    searcher.on_trial_complete("a", epoch(1, 0.5))
     assert study.get_trials()[0].state == TrialState.RUNNING
 
 
-def test_tune_is_not_let_idle_while_the_first_network_is_proposed(bridge: StudySearcher):
-    assert isinstance(bridge.suggest("a"), dict)
-    assert bridge.suggest("b") is None  # while one trains, its reports are not kept waiting
+def test_tune_is_not_let_idle_while_the_first_network_is_proposed(searcher: StudySearcher):
+    assert isinstance(searcher.suggest("a"), dict)
+    assert searcher.suggest("b") is None  # while one trains, its reports are not kept waiting
 
 
-def test_no_more_trainings_run_than_there_is_room_for(bridge: StudySearcher, room: Capacity):
-    room.change(1)
-    start(bridge, "a")
-    assert bridge.suggest("b") is None
-    assert bridge._pending is None  # nothing is even proposed: it would know less than it could
-    room.change(2)
-    start(bridge, "b")
-    assert bridge.suggest("c") is None
-    bridge("a", epoch(1, 0.5, final=True))
-    bridge.on_trial_complete("a", epoch(1, 0.5, final=True))
-    start(bridge, "c")
+def test_no_more_trainings_run_than_there_is_capacity_for(searcher: StudySearcher, control: SearchControl):
+    control.capacity.change(1)
+    start(searcher, "a")
+    assert searcher.suggest("b") is None
+    assert searcher._pending is None  # nothing is even proposed: it would know less than it could
+    control.capacity.change(2)
+    start(searcher, "b")
+    assert searcher.suggest("c") is None
+    searcher("a", epoch(1, 0.5, final=True))
+    searcher.on_trial_complete("a", epoch(1, 0.5, final=True))
+    start(searcher, "c")
 
 
-def test_the_search_ends_when_enough_networks_are_trained(bridge: StudySearcher, study: optuna.Study):
+def test_the_search_ends_when_enough_networks_are_trained(searcher: StudySearcher, study: optuna.Study):
     for name in "abc":
-        start(bridge, name)
-    assert bridge.suggest("d") is None  # three live: asked again later
+        start(searcher, name)
+    assert searcher.suggest("d") is None  # three live: asked again later
     for name in "abc":
-        bridge(name, epoch(2, 0.5, final=True))
-        bridge.on_trial_complete(name, epoch(2, 0.5, final=True))
-    assert asked(bridge, "d") == StudySearcher.FINISHED
+        searcher(name, epoch(2, 0.5, final=True))
+        searcher.on_trial_complete(name, epoch(2, 0.5, final=True))
+    assert asked(searcher, "d") == StudySearcher.FINISHED
     assert len(study.get_trials()) == 3
 
 
-def test_failures_are_recorded_do_not_count_and_are_bounded(bridge: StudySearcher, study: optuna.Study):
-    start(bridge, "a")
-    bridge.on_trial_complete("a", {"error": "NonFiniteLossError: the loss became nan"})
+def test_failures_are_recorded_do_not_count_and_are_bounded(
+    searcher: StudySearcher, control: SearchControl, study: optuna.Study
+):
+    start(searcher, "a")
+    searcher.on_trial_complete("a", {"error": "NonFiniteLossError: the loss became nan"})
     (failed,) = study.get_trials()
     assert failed.state == TrialState.FAIL
     assert failed.user_attrs["reason"] == "NonFiniteLossError: the loss became nan"
-    assert bridge.problem is None
-    start(bridge, "b")
-    bridge.on_trial_complete("b", {"error": "DataError: the images are gone"})
-    assert bridge.suggest("c") == StudySearcher.FINISHED
-    assert "2 trainings failed" in str(bridge.problem)
+    assert control.problem is None
+    start(searcher, "b")
+    searcher.on_trial_complete("b", {"error": "DataError: the images are gone"})
+    assert searcher.suggest("c") == StudySearcher.FINISHED
+    assert "2 trainings failed" in str(control.problem)
 
 
 def test_a_training_that_dies_is_begun_again_and_given_up_only_when_it_gets_nowhere(
-    bridge: StudySearcher, study: optuna.Study
+    searcher: StudySearcher, study: optuna.Study
 ):
     for reached, name in enumerate("abc"):  # every attempt gets an epoch further
-        assert start(bridge, name)["number"] == 0
-        bridge(name, epoch(reached + 1, 0.5))
-        bridge.on_trial_complete(name, error=True)
+        assert start(searcher, name)["number"] == 0
+        searcher(name, epoch(reached + 1, 0.5))
+        searcher.on_trial_complete(name, error=True)
     assert study.get_trials()[0].state == TrialState.RUNNING
     for name in "de":
-        assert start(bridge, name)["number"] == 0
-        bridge.on_trial_complete(name, error=True)
+        assert start(searcher, name)["number"] == 0
+        searcher.on_trial_complete(name, error=True)
     (failed,) = study.get_trials()
     assert failed.state == TrialState.FAIL
     assert failed.user_attrs["reason"] == "what trained it died 3 times without finishing an epoch"
 
 
 def test_a_training_that_dies_while_the_search_drains_is_begun_again_but_no_other(
-    bridge: StudySearcher, limits: StoppingCriteria, study: optuna.Study
+    searcher: StudySearcher, control: SearchControl, study: optuna.Study
 ):
-    start(bridge, "a")
-    limits.draining = True
-    bridge.on_trial_complete("a", error=True)
-    assert start(bridge, "b")["number"] == 0
-    assert bridge.suggest("c") is None
-    bridge("b", epoch(2, 0.5, final=True))
-    bridge.on_trial_complete("b", epoch(2, 0.5, final=True))
-    assert asked(bridge, "c") == StudySearcher.FINISHED
+    start(searcher, "a")
+    control.draining = True
+    searcher.on_trial_complete("a", error=True)
+    assert start(searcher, "b")["number"] == 0
+    assert searcher.suggest("c") is None
+    searcher("b", epoch(2, 0.5, final=True))
+    searcher.on_trial_complete("b", epoch(2, 0.5, final=True))
+    assert asked(searcher, "c") == StudySearcher.FINISHED
     assert [t.state for t in study.get_trials()] == [TrialState.COMPLETE]
 
 
-def test_a_training_that_a_machine_refuses_is_no_failure(bridge: StudySearcher, study: optuna.Study):
+def test_a_training_that_a_machine_refuses_is_no_failure(
+    opened: OpenedStudy, tiny_prices, control: SearchControl, study: optuna.Study
+):
     refusals = []
-    bridge.refused = lambda node, reason: refusals.append((node, reason))
-    start(bridge, "a")
-    bridge.on_trial_complete("a", {"refused": "another version", "node": "f00"})
-    assert start(bridge, "b")["number"] == 0
-    bridge.on_trial_complete("b", {"superseded": True})
-    assert start(bridge, "c")["number"] == 0
+    searcher = searching(
+        opened, tiny_prices, control, on_refused=lambda node, reason: refusals.append((node, reason))
+    )
+    start(searcher, "a")
+    searcher.on_trial_complete("a", {"refused": "another version", "node": "f00"})
+    assert start(searcher, "b")["number"] == 0
+    searcher.on_trial_complete("b", {"superseded": True})
+    assert start(searcher, "c")["number"] == 0
     assert refusals == [("f00", "another version")]
     assert [t.state for t in study.get_trials()] == [TrialState.RUNNING]
 
 
 def test_draining_lets_the_running_finish_and_a_deadline_stops_them(
-    bridge: StudySearcher, limits: StoppingCriteria
+    searcher: StudySearcher, control: SearchControl, clock: Clock
 ):
-    start(bridge, "a")
-    limits.draining = True
-    assert bridge.suggest("b") is None
-    assert not bridge.stop_all()
-    limits.deadline = time.monotonic() - 1
-    assert bridge.stop_all()
+    start(searcher, "a")
+    control.draining = True
+    assert searcher.suggest("b") is None
+    assert not searcher.stop_all()
+    clock.now_s = 9.0
+    assert searcher.stop_all()
 
 
 def test_a_proposal_made_while_the_search_ends_is_not_trained(
-    bridge: StudySearcher, limits: StoppingCriteria, study: optuna.Study
+    searcher: StudySearcher, control: SearchControl, study: optuna.Study
 ):
-    start(bridge, "a")
-    assert bridge.suggest("b") is None  # the proposal is under way
-    limits.draining = True
-    bridge("a", epoch(1, 0.5, final=True))
-    bridge.on_trial_complete("a", epoch(1, 0.5, final=True))
-    bridge.close()
-    assert bridge.suggest("b") == StudySearcher.FINISHED
+    start(searcher, "a")
+    assert searcher.suggest("b") is None  # the proposal is under way
+    control.draining = True
+    searcher("a", epoch(1, 0.5, final=True))
+    searcher.on_trial_complete("a", epoch(1, 0.5, final=True))
+    searcher.close()
+    assert searcher.suggest("b") == StudySearcher.FINISHED
     assert [t.state for t in study.get_trials()] == [TrialState.COMPLETE, TrialState.RUNNING]
 
 
 def test_a_first_proposal_made_while_the_search_ends_is_not_trained_either(
-    bridge: StudySearcher, limits: StoppingCriteria, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+    searcher: StudySearcher, control: SearchControl, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
 ):
-    ask = bridge._proposals.next
+    ask = searcher._source.next
 
     def ending(wanted: float):
-        limits.draining = True
+        control.draining = True
         return ask(wanted)
 
-    monkeypatch.setattr(bridge._proposals, "next", ending)
-    assert bridge.suggest("a") == StudySearcher.FINISHED
-    bridge.close()
-    assert bridge.suggest("a") == StudySearcher.FINISHED
+    monkeypatch.setattr(searcher._source, "next", ending)
+    assert searcher.suggest("a") == StudySearcher.FINISHED
+    searcher.close()
+    assert searcher.suggest("a") == StudySearcher.FINISHED
     assert all(t.state == TrialState.RUNNING for t in study.get_trials())
 
 
-def test_a_pickled_bridge_carries_nothing(bridge: StudySearcher):
+def test_a_pickled_searcher_carries_nothing(searcher: StudySearcher):
     import pickle
 
-    assert vars(pickle.loads(pickle.dumps(bridge))) == {}
+    assert vars(pickle.loads(pickle.dumps(searcher))) == {}
 
 
 def test_another_metric_is_the_value_and_all_of_them_are_kept(
-    study: optuna.Study, tiny_prices, limits: StoppingCriteria
+    opened: OpenedStudy, tiny_prices, control: SearchControl, study: optuna.Study
 ):
-    study.sampler = SAMPLERS["random"](problem_of(tiny_prices, (), seed=0))
-    proposals = CandidateSource(study, tiny_prices, ())
-    bridge = StudySearcher(
-        study,
-        proposals,
-        lambda n, a: {"number": n, "network": a.to_json()},
-        Capacity(2),
-        limits,
-        Notes(),
-        metric="macro_f1",
-    )
-    start(bridge, "a")
-    told = {**epoch(1, 0.8, final=True), "macro_f1": 0.6, "macro_f1_error": 0.03, "loss": 0.5}
-    bridge("a", told)
-    bridge.on_trial_complete("a", told)
-    bridge.close()
+    searcher = searching(opened, tiny_prices, control, metric="macro_f1")
+    start(searcher, "a")
+    result = {**epoch(1, 0.8, final=True), "macro_f1": 0.6, "macro_f1_error": 0.03, "loss": 0.5}
+    searcher("a", result)
+    searcher.on_trial_complete("a", result)
+    searcher.close()
     (trial,) = [t for t in study.trials if t.state == TrialState.COMPLETE]
     assert trial.value == 0.6
     assert trial_attributes.network_of(trial).standard_error == 0.03
