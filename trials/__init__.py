@@ -1,1 +1,1 @@
-"""Tries: trains and times one network and says how good it was."""
+"""Reads images, trains one network on them and measures its latency."""

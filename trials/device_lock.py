@@ -1,10 +1,10 @@
-"""Keeps measuring and training on one host apart.
+"""Host-wide lock that keeps latency measurements and trainings from running at the same time.
 
-A measurement holds the host alone; trainings hold it together, for about a second of steps at a time.
-Whoever wants to measure first closes a gate, so that trainings that come round again wait behind it and
-a measurement is never starved. The kernel frees both locks when a process dies.
+A measurement holds the lock exclusively; trainings share it, for about a second of steps at a time. A
+measurement first locks a gate, so that trainings that come back for the lock wait behind it and never starve
+the measurement. The kernel frees both locks when a process dies.
 
-Standard library only: it also guards machines that are reached by ssh.
+Standard library only: it also runs on machines that are reached by ssh.
 """
 
 import fcntl
@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import Final
 
 TURN_SECONDS: Final = 1.0
-"""How long training steps hold the host before they let a measurement in."""
+"""Seconds of training after which a waiting measurement may run."""
 
 
 def host_lock_path() -> Path:
-    """Return where every process of this host finds its lock."""
+    """Return the path of the lock file that all processes of this host share."""
     return Path(tempfile.gettempdir()) / "nas-device.lock"
 
 
 @contextmanager
 def measuring(path: Path, *, clock: Callable[[], float] = time.monotonic) -> Iterator[float]:
-    """Hold the host alone; gives the seconds that it took to get it."""
+    """Hold the lock exclusively, for a measurement; gives the seconds of waiting for it."""
     start = clock()
     with _opened(_gate(path)) as gate, _opened(path) as host:
         fcntl.flock(gate, fcntl.LOCK_EX)
@@ -38,7 +38,7 @@ def measuring(path: Path, *, clock: Callable[[], float] = time.monotonic) -> Ite
 
 @contextmanager
 def training(path: Path, *, clock: Callable[[], float] = time.monotonic) -> Iterator["Turns"]:
-    """Hold the host together with other trainings; call `step` of what it gives after each step."""
+    """Hold the lock together with other trainings; call `step` of the yielded turns after each step."""
     with _opened(_gate(path)) as gate, _opened(path) as host:
         turns = Turns(gate, host, clock)
         turns.take()
@@ -58,13 +58,13 @@ class Turns:
         self._since = 0.0
 
     def step(self) -> None:
-        """Let a waiting measurement in if this turn has lasted long enough."""
+        """Let a waiting measurement run if this turn has lasted for `TURN_SECONDS`."""
         if self._clock() - self._since >= TURN_SECONDS:
             fcntl.flock(self._host, fcntl.LOCK_UN)
             self.take()
 
     def take(self) -> None:
-        """Begin a turn, after any measurement that is waiting or running."""
+        """Begin a turn after all measurements that wait or run."""
         start = self._clock()
         fcntl.flock(self._gate, fcntl.LOCK_SH)
         fcntl.flock(self._host, fcntl.LOCK_SH)
@@ -79,7 +79,7 @@ def _gate(path: Path) -> Path:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """Open the file for locking; reading suffices, so that users of one host can share it."""
+    """Open a file for locking; read access suffices, so that all users of the host can share it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Measures how long a network takes on a target that is named as people name it."""
+"""Measures the latency of a network, or of each of its layers, on a target given by its name."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +16,7 @@ from trials.target_names import TARGETS_FILE, find_target
 from trials.targets import TARGETS, Job, TargetSpec
 
 SECONDS: Final = 0.8
-"""How long a measurement takes on a device that runs a network in a few milliseconds."""
+"""Default duration of a measurement, in seconds; enough for a network of a few milliseconds."""
 
 
 def measure(
@@ -30,27 +30,27 @@ def measure(
     targets_file: Path = TARGETS_FILE,
     lock: Path | None = None,
 ) -> Latency:
-    """Return how long a network takes to classify one image, once re-parameterised for inference.
+    """Return the latency of a network at batch 1, after re-parameterisation for inference.
 
     Args:
-        network: [b, in_channels, r, r] -> [b, classes]; left as it is.
+        network: Network, [b, in_channels, r, r] -> [b, classes]; not changed.
         resolution: Side of the square images in pixels, r.
-        in_channels: Channels of an image.
+        in_channels: Number of channels of an image.
         target: ``cpu``, ``cpu:threads=2,dtype=int8``, ``ssh://user@host``, or a name in `targets_file`.
-        seconds: About how long to measure; doubled or tripled where the figure is not stable at once.
-        nominal_ms: What the reference network takes on this target undisturbed (`reference_ms` of
-            earlier measurements); makes measurements of different hours comparable.
-        targets_file: The user's named targets; it need not exist.
-        lock: See `trials.device_lock`; None for the one of this host.
+        seconds: Approximate duration; doubled or tripled if the latency is not stable at once.
+        nominal_ms: Latency of the reference network on this target without disturbance, in milliseconds
+            (`reference_ms` of earlier measurements); makes measurements of different hours comparable.
+        targets_file: File of the user's named targets; need not exist.
+        lock: Lock file, see `trials.device_lock`; None for that of this host.
 
     Raises:
-        UnknownNameError: if no target is called so.
-        TargetError: if the target is away or cannot run the network.
+        UnknownNameError: if there is no target of this name.
+        TargetError: if the target does not answer or cannot run the network.
     """
     spec = find_target(target, targets_file)
     job = _job(spec, resolution, in_channels, seconds, nominal_ms, lock)
-    found = TARGETS[spec.kind].time(deployed(network), job)
-    return replace(found, conditions={"target": spec.name, **found.conditions})
+    latency = TARGETS[spec.kind].time(deployed(network), job)
+    return replace(latency, conditions={"target": spec.name, **latency.conditions})
 
 
 def measure_layers(
@@ -61,30 +61,30 @@ def measure_layers(
     target: str = "cpu",
     targets_file: Path = TARGETS_FILE,
 ) -> LayerTimes:
-    """Return how long each layer takes, and what the device could do at best.
+    """Return the time of each layer, and the peak rates of the device.
 
     Args:
         network: See `measure`.
         resolution: See `measure`.
         in_channels: See `measure`.
-        target: One that runs ONNX Runtime.
+        target: Target that runs ONNX Runtime.
         targets_file: See `measure`.
 
     Raises:
-        UnknownNameError: if no target is called so.
-        TargetError: if the target is away, cannot run the network or cannot tell its layers apart.
+        UnknownNameError: if there is no target of this name.
+        TargetError: if the target does not answer, cannot run the network or cannot time its layers.
     """
     spec = find_target(target, targets_file)
     job = _job(spec, resolution, in_channels, SECONDS, None, None)
-    found = TARGETS[spec.kind].layers(deployed(network), job)
-    return replace(found, conditions={"target": spec.name, **found.conditions})
+    times = TARGETS[spec.kind].layers(deployed(network), job)
+    return replace(times, conditions={"target": spec.name, **times.conditions})
 
 
 def probe(target: str, *, targets_file: Path = TARGETS_FILE) -> dict[str, Condition]:
-    """Return what answers at a target: its name, device, runtime and version, among others.
+    """Return the conditions of a target: its name, device, runtime and version, among others.
 
     Raises:
-        UnknownNameError: if no target is called so.
+        UnknownNameError: if there is no target of this name.
         TargetError: if it does not answer.
     """
     spec = find_target(target, targets_file)
@@ -111,7 +111,7 @@ def _job(
 
 
 def _options(spec: TargetSpec, defaults: Mapping[str, Condition]) -> dict[str, Condition]:
-    """Return every option of a kind of target, checked, in the type of its default."""
+    """Return all options of a kind of target, checked and converted to the types of their defaults."""
     options = dict(defaults)
     for name, value in spec.options:
         if name not in defaults:
@@ -120,21 +120,21 @@ def _options(spec: TargetSpec, defaults: Mapping[str, Condition]) -> dict[str, C
                 f"{', '.join(sorted(defaults)) or 'none'}."
             )
         try:
-            options[name] = _like(defaults[name], value)
+            options[name] = _converted(defaults[name], value)
         except ValueError as error:
             raise TargetError(
-                f"The target '{spec.name}' got {name}={value}: expected {_kind(defaults[name])}, "
+                f"The target '{spec.name}' got {name}={value}: expected {_type_name(defaults[name])}, "
                 f"for example {defaults[name]}."
             ) from error
     return options
 
 
-def _kind(default: Condition) -> str:
+def _type_name(default: Condition) -> str:
     return {int: "a whole number", float: "a number"}.get(type(default), "text")
 
 
-def _like(default: Condition, value: Condition) -> Condition:
-    """Return a value, which may be text, in the type of the default."""
+def _converted(default: Condition, value: Condition) -> Condition:
+    """Return a value, which may be text, converted to the type of the default."""
     if isinstance(default, int):
         return int(str(value))
     return float(str(value)) if isinstance(default, float) else str(value)

@@ -1,4 +1,4 @@
-"""Targets as people name them, on the command line and in a targets.yaml.
+"""Parses the names of latency targets, from the command line and from a targets.yaml.
 
 version: 1
 targets:
@@ -28,16 +28,16 @@ _FORMS: Final = (
 
 
 def find_target(text: str, file: Path = TARGETS_FILE) -> TargetSpec:
-    """Return the target that `text` names.
+    """Return the target with a name.
 
     Args:
-        text: ``cpu``, ``cpu:threads=2,dtype=int8``, ``ssh://user@host:port?threads=4``,
+        text: Name, such as ``cpu``, ``cpu:threads=2,dtype=int8``, ``ssh://user@host:port?threads=4``,
             ``node:10.0.0.7``, ``command:./time.sh``, or a name in `file`.
-        file: The user's own targets; it need not exist.
+        file: File of the user's named targets; need not exist.
 
     Raises:
-        UnknownNameError: if nothing is called so; offers the nearest name.
-        TargetError: if it cannot be read, or the file cannot be used.
+        UnknownNameError: if there is no target of this name; offers the nearest one.
+        TargetError: if the name cannot be parsed or the file cannot be used.
     """
     named = read_targets(file)
     if text in named:
@@ -54,7 +54,7 @@ def find_target(text: str, file: Path = TARGETS_FILE) -> TargetSpec:
 
 
 def read_targets(file: Path) -> dict[str, TargetSpec]:
-    """Return the targets in a YAML file by name, none where there is no file.
+    """Return the targets in a YAML file by name; none if there is no file.
 
     Raises:
         TargetError: if the file cannot be used.
@@ -74,13 +74,16 @@ def _named(file: Path, name: str, fields: Any) -> TargetSpec:
     kinds = ", ".join(TARGETS)
     if not _NAME.fullmatch(name) or name in TARGETS:
         raise TargetError(
-            f"The target '{name}' in '{file}' cannot be called so: expected letters, digits, '.', '-' and "
+            f"The target '{name}' in '{file}' has an invalid name: expected letters, digits, '.', '-' and "
             f"'_', and none of {kinds}."
         )
     if not isinstance(fields, dict) or fields.get("kind") not in TARGETS:
         raise TargetError(f"The target '{name}' in '{file}' has no kind: expected one of {kinds}.")
     if not all(v is None or isinstance(v, str | int | float) for v in fields.values()):
-        raise TargetError(f"The target '{name}' in '{file}' has an option that is neither text nor number.")
+        raise TargetError(
+            f"The target '{name}' in '{file}' has an option that is neither text nor number: expected one "
+            f"value for each option."
+        )
     options = {str(k): v for k, v in fields.items() if k not in {"kind", "address"}}
     return TargetSpec(
         name=name,

@@ -28,8 +28,8 @@ from search_spaces.architecture import Architecture
 from search_spaces.errors import DataError, ExportError
 from search_spaces.paths import expanded
 from trials.images.splits import Images, Splits
-from trials.training.batches import Feed, Preparation
-from trials.training.checksum import checksum_of
+from trials.training.batches import BatchSource, Preprocessor
+from trials.training.checksum import read_checksum
 
 _CALIBRATION: Final = 64  # training images that int8 is fitted to and ONNX is compared on
 
@@ -129,7 +129,7 @@ class StudyExporter:
         images, retrained = images_of(self.study), latest(self.study, network.trial)
         architecture = network.architecture
         with self._weights(network) as weights:
-            trained = read_weights(weights, checksum_of(weights))
+            trained = read_weights(weights, read_checksum(weights))
             splits = self._images(network, weights, needed=wish.int8)
             facts = self._facts(network, weights, splits)
         if (classes := self._other_classes(wish)) is not None:
@@ -237,7 +237,7 @@ def _prepared(
 ) -> tuple[Tensor, Tensor]:
     """Return images as the network takes them, [n, c, r, r], and their labels, [n]."""
     device = torch.device("cpu")
-    prepare = Preparation(splits.mean, splits.std, architecture.resolution, device)
+    prepare = Preprocessor(splits.mean, splits.std, architecture.resolution, device)
     rows = torch.arange(len(part) if all_of_them else min(_CALIBRATION, len(part)))
-    pixels, labels = Feed(part, device).batch(rows)
+    pixels, labels = BatchSource(part, device).batch(rows)
     return prepare(pixels).contiguous(), labels

@@ -13,9 +13,9 @@ from nas.ray_backend.node_info import node_facts
 from nas.ray_backend.ray_cluster import Cluster, difference
 from nas.storage.retry import is_full
 from search_spaces.errors import FilesError, StorageError
-from trials.latency.gpu_utilisation import DeviceUse
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import SupersededError
+from trials.training.gpu_utilisation import GpuUtilisationMonitor
 from trials.training.run_trial import TrialConfig
 
 _log = logging.getLogger(__name__)
@@ -107,6 +107,6 @@ def _epoch_reporter(
     """Return a function that reports an epoch, with how busy the GPU was, where there is one."""
     if not device.startswith("cuda"):
         return lambda result: report(result.to_json())
-    use = stack.enter_context(DeviceUse())
+    use = stack.enter_context(GpuUtilisationMonitor())
     name = torch.cuda.get_device_name()
     return lambda result: report({**result.to_json(), "device": name, "device_use": use.mean()})

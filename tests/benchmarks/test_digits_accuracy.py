@@ -10,7 +10,7 @@ import search_spaces
 from tests.benchmarks.filing import file_result
 from trials.datasets import open_images
 from trials.recipes import load_recipe
-from trials.training.batches import Feed, Preparation
+from trials.training.batches import BatchSource, Preprocessor
 from trials.training.evaluation import evaluate
 from trials.training.loop import train
 from trials.training.seeding import seeded_build
@@ -34,8 +34,8 @@ def test_the_median_network_reads_98_percent_of_the_test_digits():
     wall, used = time.perf_counter(), time.process_time()
     results = list(train(network, splits, recipe, resolution=median.resolution, seed=SEED, device=CPU))
     wall, used = time.perf_counter() - wall, time.process_time() - used
-    prepare = Preparation(splits.mean, splits.std, median.resolution, CPU)
-    test = evaluate(network, Feed(splits.test, CPU), prepare, recipe)
+    prepare = Preprocessor(splits.mean, splits.std, median.resolution, CPU)
+    test = evaluate(network, BatchSource(splits.test, CPU), prepare, recipe)
     lines = [
         f"The network of median cost among {DRAWN} of hybrid_small ({macs / 1e6:.0f}M MACs at "
         f"{median.resolution} pixels), recipe {recipe.name}, {threads} threads.",

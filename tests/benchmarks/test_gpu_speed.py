@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 import search_spaces
 from tests.benchmarks.filing import file_result
 from trials.images.splits import Images
-from trials.latency.gpu_utilisation import DeviceUse
-from trials.training.batches import Feed, Preparation
+from trials.training.batches import BatchSource, Preprocessor
+from trials.training.gpu_utilisation import GpuUtilisationMonitor
 from trials.training.learner import Learner
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build
@@ -46,7 +46,7 @@ def network():
 
 
 def learner(pictures):
-    feed, prepare = Feed(pictures, CUDA), Preparation(MEAN, STD, SIDE, CUDA)
+    feed, prepare = BatchSource(pictures, CUDA), Preprocessor(MEAN, STD, SIDE, CUDA)
     return Learner(network(), RECIPE, feed, prepare, classes=10, seed=SEED, teacher=None)
 
 
@@ -107,9 +107,9 @@ def share(start, told):
 def test_a_training_is_twice_as_fast_as_a_plain_loop_and_the_gpu_is_busy():
     pictures = images()
     own = learner(pictures)
-    with DeviceUse() as use:
+    with GpuUtilisationMonitor() as utilisation:
         mine = rate(lambda: own.learn(1, lambda: None))
-        busy = use.mean()
+        busy = utilisation.mean()
     model = network()
     optimiser = torch.optim.AdamW(model.parameters(), lr=RECIPE.learning_rate)
     loader = DataLoader(

@@ -12,7 +12,7 @@ import torch
 from tests.benchmarks.filing import file_result
 from tests.benchmarks.test_training_speed import RECIPE, network
 from trials.datasets import DATASETS, open_images
-from trials.training.batches import Feed, Preparation
+from trials.training.batches import BatchSource, Preprocessor
 from trials.training.learner import Learner
 
 CIFAR = Path("../shared/data/cifar10")
@@ -54,7 +54,7 @@ def train_a_little(splits):
     torch.set_num_threads(1)
     model, side = network()
     model.to(memory_format=torch.channels_last)
-    feed, prepare = Feed(splits.train, CPU), Preparation(splits.mean, splits.std, side, CPU)
+    feed, prepare = BatchSource(splits.train, CPU), Preprocessor(splits.mean, splits.std, side, CPU)
     learner = Learner(model, RECIPE, feed, prepare, classes=10, seed=SEED, teacher=None)
     steps = []
 

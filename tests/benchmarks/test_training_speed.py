@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 import search_spaces
 from tests.benchmarks.filing import file_result
 from trials.images.splits import Images, Splits
-from trials.training.batches import Feed, Preparation
+from trials.training.batches import BatchSource, Preprocessor
 from trials.training.learner import Learner
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build
@@ -69,7 +69,7 @@ def splits(encoded):
 def learner(splits):
     model, side = network()
     model.to(memory_format=torch.channels_last)
-    feed, prepare = Feed(splits.train, CPU), Preparation(splits.mean, splits.std, side, CPU)
+    feed, prepare = BatchSource(splits.train, CPU), Preprocessor(splits.mean, splits.std, side, CPU)
     return Learner(model, RECIPE, feed, prepare, classes=10, seed=SEED, teacher=None)
 
 

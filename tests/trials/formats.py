@@ -45,8 +45,8 @@ def arrow_table(count):
     pixels, labels = pictures(count)
     rows = [{"bytes": png(image), "path": None} for image in pixels]
     table = pa.table({"image": rows, "label": pa.array(labels)})
-    told = json.dumps({"info": {"features": features()}})
-    return table.replace_schema_metadata({"huggingface": told})
+    metadata = json.dumps({"info": {"features": features()}})
+    return table.replace_schema_metadata({"huggingface": metadata})
 
 
 def parquet(path):
@@ -83,8 +83,8 @@ def idx(path):
         head = np.array([len(labels), 12, 12], dtype=">i4").tobytes()
         content = b"\0\0\x08\x03" + head + pixels.tobytes()
         (path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(content, mtime=0))
-        told = b"\0\0\x08\x01" + head[:4] + labels.astype(np.uint8).tobytes()
-        (path / f"{part}-labels-idx1-ubyte").write_bytes(told)
+        content = b"\0\0\x08\x01" + head[:4] + labels.astype(np.uint8).tobytes()
+        (path / f"{part}-labels-idx1-ubyte").write_bytes(content)
     return path
 
 
@@ -96,9 +96,9 @@ def cifar(path):
     pixels, labels = pictures(TRAIN, side=32)
     pieces = [(f"data_batch_{n + 1}", pixels[n::5], labels[n::5]) for n in range(5)]
     pieces.append(("test_batch", *pictures(TEST, side=32)))
-    for name, images, told in pieces:
+    for name, images, part_labels in pieces:
         rows = images.transpose(0, 3, 1, 2).reshape(len(images), -1)
-        held = {b"data": rows, b"labels": told.tolist()}
+        held = {b"data": rows, b"labels": part_labels.tolist()}
         (folder / name).write_bytes(pickle.dumps(held, protocol=2))
     return path
 

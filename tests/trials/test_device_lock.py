@@ -74,7 +74,7 @@ def test_two_measurements_follow_one_another(tmp_path, start):
     lock = tmp_path / "lock"
     start(MEASURER, lock, 0.5)
     with measuring(lock) as waited_s:
-        assert waited_s > 0.1  # of the half second, part of which the process took to tell
+        assert waited_s > 0.1  # of the half second, part of which the process took to print
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trials.training.batches import Feed, Preparation
+from trials.training.batches import BatchSource, Preprocessor
 from trials.training.learner import Learner
 from trials.training.loop import train
 from trials.training.recipe import Recipe
@@ -36,7 +36,7 @@ def test_a_network_learns_on_the_gpu(small_network, tiny_splits):
 
 def test_no_step_waits_for_the_device(small_network, tiny_splits):
     network = small_network().to(CUDA)
-    feed, prepare = Feed(tiny_splits.train, CUDA), Preparation((0.4,) * 3, (0.2,) * 3, 12, CUDA)
+    feed, prepare = BatchSource(tiny_splits.train, CUDA), Preprocessor((0.4,) * 3, (0.2,) * 3, 12, CUDA)
     learner = Learner(network, EVERYTHING, feed, prepare, classes=2, seed=0, teacher=None)
     learner.learn(1, lambda: None)
     steps = []

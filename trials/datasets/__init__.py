@@ -1,8 +1,8 @@
-"""Images people have, one file per format; nobody names a format, its files are recognised.
+"""Data formats, one file each; a format is recognised from its files, never named.
 
-A data set is named by a path, by a file here that needs no path (``digits``), or by
-``module:function``, a function without arguments that returns `(images, labels)`. Where a folder
-has the name of a file here, write ``./digits``.
+A data set is given as a path, as the name of an embedded data set (``digits``), or as
+``module:function``, a function without arguments that returns `(images, labels)`. A folder with the name
+of an embedded data set is given as ``./digits``.
 """
 
 from abc import ABC, abstractmethod
@@ -12,7 +12,7 @@ from typing import Final
 from search_spaces.errors import DataError
 from search_spaces.paths import expanded
 from search_spaces.shelf import Shelf
-from trials.images.dataset_cache import open_table, signature
+from trials.images.dataset_loading import open_table, signature
 from trials.images.function_dataset import returned_table, table_key
 from trials.images.image_table import Table
 from trials.images.splits import Splits
@@ -22,7 +22,7 @@ class Dataset(ABC):
     """Reads one format of labelled images."""
 
     embedded: bool = False
-    """Whether the images come with an installed library, so that no path is given."""
+    """Whether the images are part of an installed library, so that no path is given."""
 
     @abstractmethod
     def recognises(self, path: Path) -> bool:
@@ -33,7 +33,7 @@ class Dataset(ABC):
         """Return the images at `path`, not yet decoded.
 
         Raises:
-            DataError: if the files contradict the format; says which and what was expected.
+            DataError: if the files contradict the format; names the file and what was expected.
         """
 
 
@@ -41,12 +41,12 @@ DATASETS: Final = Shelf[Dataset](__name__, "DATASET", "data set")
 
 
 def open_images(data: str, *, seed: int, cache: Path | None) -> Splits:
-    """Return the images that `data` names, decoded and divided.
+    """Return the images of a data set, decoded and split.
 
     Args:
-        data: A path, ``module:function``, or the name of an embedded data set.
-        seed: Which of the possible divisions into train, validation and test.
-        cache: Folder for decoded images, shared by all workers, or None to keep them in memory.
+        data: Path, ``module:function``, or name of an embedded data set.
+        seed: Seed of the split into train, validation and test, at least 0.
+        cache: Folder of decoded images, shared by all workers; None to keep them in memory.
 
     Raises:
         DataError: if the images are missing, of no known format, unreadable or too few.
@@ -77,6 +77,6 @@ def _recognised(data: str, path: Path) -> Dataset:
         if DATASETS[name].recognises(path):
             return DATASETS[name]
     raise DataError(
-        f"Cannot tell the format of '{data}': expected one folder per class with image files, "
+        f"Cannot recognise the format of '{data}': expected one folder per class with image files, "
         f"or one of {', '.join(name for name in DATASETS if not DATASETS[name].embedded)}."
     )

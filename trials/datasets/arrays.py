@@ -1,7 +1,7 @@
-"""One ``.npz`` file of arrays: images and labels, or the same per part.
+"""Reads an ``.npz`` file of NumPy arrays: images and labels, for one or several splits.
 
-The arrays are ``images`` (or ``x``) and ``labels`` (or ``y``), alone or with the part's name before or
-behind: ``x_train``, ``train_images`` (as MedMNIST has, https://medmnist.com), ``test_labels``.
+The arrays are ``images`` (or ``x``) and ``labels`` (or ``y``), alone or with the name of the split before
+or after it: ``x_train``, ``train_images`` (as in MedMNIST, https://medmnist.com), ``test_labels``.
 """
 
 import zipfile
@@ -14,8 +14,8 @@ from typing_extensions import override
 
 from search_spaces.errors import DataError
 from trials.datasets import Dataset
+from trials.images.array_conversion import as_labels, as_pixels
 from trials.images.image_table import Part, Table, numbered_table
-from trials.images.pixels import as_labels, as_pixels
 
 PARTS: Final = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 IMAGES: Final = ("images", "x")

@@ -1,7 +1,6 @@
-"""CIFAR-10 and CIFAR-100 as published, the Python and the binary versions.
+"""Reads CIFAR-10 and CIFAR-100, Python and binary versions; its pickles are read safely.
 
-Both are described at https://www.cs.toronto.edu/~kriz/cifar.html; of CIFAR-100 the fine labels are
-taken.
+Both are described at https://www.cs.toronto.edu/~kriz/cifar.html; for CIFAR-100 the fine labels are used.
 """
 
 import io
@@ -14,8 +13,8 @@ from typing_extensions import override
 
 from search_spaces.errors import DataError
 from trials.datasets import Dataset
+from trials.images.array_conversion import as_labels, as_pixels
 from trials.images.image_table import Part, Table
-from trials.images.pixels import as_labels, as_pixels
 
 SIDE: Final = 32
 PIXELS: Final = 3 * SIDE * SIDE
@@ -42,7 +41,7 @@ FOLDERS: Final = (
 
 
 class Cifar(Dataset):
-    """The unpacked folder, or the folder that it was unpacked into."""
+    """The unpacked folder of CIFAR, or the folder that contains it."""
 
     @override
     def recognises(self, path: Path) -> bool:
@@ -116,8 +115,8 @@ _RECONSTRUCTION: Final = {
 }
 
 
-class _PixelsOnly(pickle.Unpickler):
-    """Loads arrays and plain values; a pickle that names anything else could run code."""
+class _SafeUnpickler(pickle.Unpickler):
+    """Loads arrays and plain values only; a pickle that refers to anything else could run code."""
 
     @override
     def find_class(self, module: str, name: str) -> Any:
@@ -125,7 +124,7 @@ class _PixelsOnly(pickle.Unpickler):
             return _RECONSTRUCTION[name]
         if (module, name) == ("_codecs", "encode"):
             return _encoded
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        raise pickle.UnpicklingError(f"it refers to {module}.{name}")
 
 
 def _encoded(text: str, encoding: str) -> bytes:
@@ -134,7 +133,7 @@ def _encoded(text: str, encoding: str) -> bytes:
 
 def _unpickled(path: Path) -> dict[bytes, Any]:
     try:
-        held = _PixelsOnly(io.BytesIO(path.read_bytes()), encoding="bytes").load()
+        held = _SafeUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
     except (OSError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
         raise DataError(f"Cannot read '{path}': {error}. Download it again.") from error
     if not isinstance(held, dict):

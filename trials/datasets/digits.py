@@ -1,4 +1,4 @@
-"""1,797 handwritten digits of 8 x 8 pixels, which scikit-learn carries: no download.
+"""Embedded data set ``digits``: scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, no download.
 
 Source: Alpaydin and Kaynak, https://archive.ics.uci.edu/dataset/80 (test part), via
 ``sklearn.datasets.load_digits``.
@@ -18,7 +18,7 @@ BRIGHTEST: Final = 16
 
 
 class Digits(Dataset):
-    """Scikit-learn's digits, grey."""
+    """The handwritten digits of scikit-learn, grey."""
 
     embedded = True
 

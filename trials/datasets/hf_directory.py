@@ -1,7 +1,7 @@
-"""A folder that Hugging Face's ``datasets`` wrote with ``save_to_disk``: Arrow streams and JSON.
+"""Reads a folder that Hugging Face's ``datasets`` saved with ``save_to_disk``: Arrow streams and JSON.
 
-A ``Dataset`` has ``state.json`` naming its files and ``dataset_info.json`` describing its columns; a
-``DatasetDict`` has ``dataset_dict.json`` and one such folder per part.
+A ``Dataset`` has ``state.json`` with the names of its files and ``dataset_info.json`` with a description of
+its columns; a ``DatasetDict`` has ``dataset_dict.json`` and one such folder per split.
 """
 
 import json
@@ -27,7 +27,7 @@ PARTS: Final = {
 
 
 class HfDirectory(Dataset):
-    """Saved by ``Dataset.save_to_disk`` or ``DatasetDict.save_to_disk``."""
+    """A folder saved by ``Dataset.save_to_disk`` or ``DatasetDict.save_to_disk``."""
 
     @override
     def recognises(self, path: Path) -> bool:
@@ -50,10 +50,10 @@ class HfDirectory(Dataset):
 def _folders(path: Path) -> dict[str, Path]:
     if not (path / "dataset_dict.json").is_file():
         return {"train": path}
-    told = json.loads((path / "dataset_dict.json").read_text(encoding="utf-8"))["splits"]
-    folders = {PARTS[name]: path / name for name in told if name in PARTS}
+    splits = json.loads((path / "dataset_dict.json").read_text(encoding="utf-8"))["splits"]
+    folders = {PARTS[name]: path / name for name in splits if name in PARTS}
     if "train" not in folders:
-        raise DataError(f"'{path}' holds {', '.join(told)}: expected train among them.")
+        raise DataError(f"'{path}' has the splits {', '.join(splits)}: expected train among them.")
     return folders
 
 

@@ -1,4 +1,4 @@
-"""IDX files, gzipped or not: MNIST, Fashion-MNIST, KMNIST, EMNIST.
+"""Reads IDX files, gzipped or not: MNIST, Fashion-MNIST, KMNIST, EMNIST.
 
 The format is described at http://yann.lecun.com/exdb/mnist (two zero bytes, a type, the number of
 dimensions, each as a big-endian 32-bit integer, then the values).
@@ -15,8 +15,8 @@ from typing_extensions import override
 
 from search_spaces.errors import DataError
 from trials.datasets import Dataset
+from trials.images.array_conversion import as_labels, as_pixels
 from trials.images.image_table import Part, Table, numbered_table
-from trials.images.pixels import as_labels, as_pixels
 
 PARTS: Final = {"train": "train", "t10k": "test", "test": "test"}
 UNSIGNED_BYTES: Final = 8
@@ -42,7 +42,7 @@ def _holds(path: Path, part: str) -> bool:
 def _part(path: Path, part: str) -> Part:
     images, labels = _file(path, part, "images"), _file(path, part, "labels")
     if images is None or labels is None:
-        raise DataError(f"'{path}' has {part} images and no {part} labels: expected both.")
+        raise DataError(f"'{path}' has {part} images but no {part} labels: expected both.")
     pixels = as_pixels(_read(images), f"'{images}'")
     return Part(pictures=pixels, labels=as_labels(_read(labels), f"'{labels}'"))
 
@@ -64,7 +64,7 @@ def _read(path: Path) -> Shaped[np.ndarray, "..."]:
     if header[:2].any() or header[2] != UNSIGNED_BYTES or values.size != np.prod(shape, dtype=np.int64):
         raise DataError(
             f"'{path}' holds {values.size} bytes after a header of {header.tolist()} {list(shape)}: "
-            f"expected IDX with unsigned bytes, whole. Download it again."
+            f"expected a complete IDX file of unsigned bytes. Download it again."
         )
     return values.reshape(shape)
 

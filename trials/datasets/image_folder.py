@@ -1,4 +1,4 @@
-"""A folder of class folders, with or without train, validation and test above them."""
+"""Reads image files from one folder per class, with or without train, validation and test folders above."""
 
 import os
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ SUFFIXES: Final = frozenset(
 
 
 class ImageFolder(Dataset):
-    """Class folders named for their class; images may lie deeper inside them."""
+    """One folder per class, named after it; images may be in subfolders."""
 
     @override
     def recognises(self, path: Path) -> bool:
@@ -62,8 +62,8 @@ def _read_part(path: Path, classes: tuple[str, ...]) -> Part:
         found = sorted(_images(folder))
         if not found:
             raise DataError(
-                f"The class folder '{folder}' has no image: expected some "
-                f"({', '.join(sorted(SUFFIXES))}). Add images or remove the folder."
+                f"The class folder '{folder}' has no images: expected files with the endings "
+                f"{', '.join(sorted(SUFFIXES))}. Add images or remove the folder."
             )
         pictures += found
         labels += [classes.index(folder.name)] * len(found)

@@ -1,7 +1,7 @@
-"""Parquet in the Hugging Face layout: one file, or a folder with files per part.
+"""Reads Parquet files in the Hugging Face layout: one file, or a folder with files for each split.
 
-A file belongs to the part that its name starts with, as in ``train.parquet`` or
-``data/test-00000-of-00002.parquet``; a single file of another name is divided.
+A file belongs to the split that its name starts with, as in ``train.parquet`` or
+``data/test-00000-of-00002.parquet``; a single file holds the training images.
 """
 
 from collections.abc import Iterator

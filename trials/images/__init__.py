@@ -1,1 +1,1 @@
-"""Images as training sees them: decoded once, split, cached and described."""
+"""Decodes, splits, fingerprints and caches labelled images."""

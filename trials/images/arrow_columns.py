@@ -1,7 +1,7 @@
-"""Images and labels in Arrow columns, as Hugging Face lays them out.
+"""Reads images and labels from Arrow columns in the Hugging Face layout.
 
-An image is ``struct{bytes, path}`` or plain bytes; a label is an integer with names in the schema's
-metadata, an integer without, or a string. See
+An image is ``struct{bytes, path}`` or plain bytes; a label is an integer, with or without names in the
+schema's metadata, or a string. See
 https://huggingface.co/docs/datasets/about_dataset_features.
 """
 
@@ -24,13 +24,13 @@ Batches = Callable[[str], Iterator[Any]]
 
 
 class ArrowPictures:
-    """The encoded images of one column, read anew each time they are iterated.
+    """The encoded images of one column, read again on each iteration.
 
     Args:
         batches: Yields the record batches of a column.
-        column: Which column holds images.
-        count: How many images there are.
-        folder: What paths in the column are relative to.
+        column: Name of the image column.
+        count: Number of images.
+        folder: Folder that paths in the column are relative to.
     """
 
     def __init__(self, batches: Batches, column: str, count: int, folder: Path) -> None:
@@ -50,10 +50,10 @@ class ArrowPictures:
             raise DataError(f"Cannot read the images in '{self._folder}': {error}.") from error
 
     def _encoded(self, cell: Any) -> Encoded:
-        told = cell if isinstance(cell, dict) else {"bytes": cell}
-        if told.get("bytes") is not None:
-            return bytes(told["bytes"])
-        return self._folder / told["path"] if told.get("path") else b""
+        image = cell if isinstance(cell, dict) else {"bytes": cell}
+        if image.get("bytes") is not None:
+            return bytes(image["bytes"])
+        return self._folder / image["path"] if image.get("path") else b""
 
 
 def read_columns(
@@ -62,10 +62,10 @@ def read_columns(
     """Return the table held by Arrow columns.
 
     Args:
-        sources: For each part, what yields its record batches.
-        schema: The Arrow schema they share.
-        features: Hugging Face's description of the columns, may be empty.
-        folder: Where the files lie, for messages and relative paths.
+        sources: Record batches of each split, by its name.
+        schema: Arrow schema of all splits.
+        features: Hugging Face's description of the columns; may be empty.
+        folder: Folder of the files, for messages and relative paths.
 
     Raises:
         DataError: if there is no image or label column.
@@ -83,9 +83,9 @@ def read_columns(
 
 
 def features_in(schema: Any) -> dict[str, Any]:
-    """Return the features that Hugging Face writes into a schema's metadata, or none."""
-    told = (schema.metadata or {}).get(b"huggingface")
-    return json.loads(told)["info"]["features"] if told else {}
+    """Return the features that Hugging Face writes into a schema's metadata; empty if there are none."""
+    metadata = (schema.metadata or {}).get(b"huggingface")
+    return json.loads(metadata)["info"]["features"] if metadata else {}
 
 
 def _image_column(schema: Any, folder: Path) -> str:
@@ -126,7 +126,9 @@ def _classes(
     values: Mapping[str, Shaped[np.ndarray, "..."]], feature: dict[str, Any], folder: Path
 ) -> tuple[tuple[str, ...], dict[str, Shaped[np.ndarray, "..."]]]:
     if "train" not in values:
-        raise DataError(f"No labelled train images in '{folder}': expected some.")
+        raise DataError(
+            f"The 'train' split in '{folder}' has no labelled images: expected some. Add images with labels."
+        )
     if values["train"].dtype.kind == "O":
         classes = sorted({str(value) for value in values["train"]})
         place = {name: index for index, name in enumerate(classes)}
@@ -135,7 +137,9 @@ def _classes(
             for name, part in values.items()
         }
     if any(part.dtype.kind not in "iu" for part in values.values()):
-        raise DataError(f"Some labels in '{folder}' are missing or no integers: fill them in.")
+        raise DataError(
+            f"Some labels in '{folder}' are missing or not integers: expected integers from 0. Fill them in."
+        )
     labels = {name: part.astype(np.int64) for name, part in values.items()}
     highest = max(int(part.max(initial=-1)) for part in labels.values())
     names = feature.get("names") or [str(label) for label in range(highest + 1)]

@@ -1,10 +1,9 @@
-"""Turns encoded images of any size and mode into one uint8 array, and counts those it cannot.
+"""Decodes images of any size and mode into one uint8 array and skips unreadable ones.
 
-Images of one size keep it. Of mixed sizes, each is stretched to a square whose side is the median of
-the shorter sides, so that nothing is cut off (VTAB does so too, https://arxiv.org/abs/1910.04867).
-Nothing is kept above `LARGEST_SIDE`. Images are grey if every one is, else colour; transparency
-shows white; 16-bit values are divided by the largest in the data set; the camera's rotation is
-applied.
+Images of one size keep it. Images of mixed sizes are resized to a square whose side is the median of their
+shorter sides, without cropping (as in VTAB, https://arxiv.org/abs/1910.04867). No side exceeds
+`LARGEST_SIDE`. The result is grey if every image is, otherwise RGB; transparent pixels become white; 16-bit
+values are scaled by the largest in the data set; the EXIF orientation is applied.
 """
 
 import os
@@ -27,7 +26,7 @@ from trials.images.image_table import Encoded, Part, Table
 from trials.images.splits import Images
 
 LARGEST_SIDE: Final = 256
-"""Pixels: above the resolutions that searched networks see, and 200 kB an image."""
+"""Largest side of a decoded image in pixels: above the resolutions of searched networks, 200 kB an image."""
 UNREADABLE_SHARE: Final = 0.01
 NAMED: Final = 10
 CHUNK: Final = 1_024
@@ -36,10 +35,10 @@ S = TypeVar("S")
 R = TypeVar("R")
 
 Allocate = Callable[[str, tuple[int, int, int, int]], UInt8[np.ndarray, "n h w c"]]
-"""Makes room for the images of a part: in memory or in a file."""
+"""Allocates the array of a split's images by name and shape, in memory or in a file."""
 
 _BROKEN: Final = (OSError, SyntaxError, ValueError, EOFError, struct.error, OverflowError)
-"""What Pillow raises on damaged files, by format."""
+"""Errors that Pillow raises on damaged files, depending on the format."""
 _DEEP: Final = {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 _GREY: Final = {"1", "L", "LA", "La"} | _DEEP
 _TRANSPOSING: Final = {5, 6, 7, 8}
@@ -47,14 +46,14 @@ _ORIENTATION: Final = 0x0112  # the EXIF tag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """What every image of a data set is brought to.
+class PixelFormat:
+    """Size and channels that every image of a data set is converted to.
 
     Attributes:
-        height: Rows.
-        width: Columns.
+        height: Height in pixels.
+        width: Width in pixels.
         channels: 1 or 3.
-        ceiling: The value of a 16-bit or floating-point image that becomes 255.
+        ceiling: Value of 16-bit and floating-point images that becomes 255.
     """
 
     height: int
@@ -64,7 +63,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Look:
+class _ImageInfo:
     height: int
     width: int
     grey: bool
@@ -72,35 +71,35 @@ class _Look:
 
 
 def decode(table: Table, allocate: Allocate) -> tuple[dict[str, Images], tuple[str, ...]]:
-    """Return the images of each part of `table`, and the names of those that cannot be read.
+    """Return the decoded images of each split of `table`, and the names of those that cannot be read.
 
     Args:
-        table: The encoded images.
-        allocate: Makes the array that a part is decoded into.
+        table: Encoded images.
+        allocate: Allocates the array of a split.
 
     Raises:
         DataError: if more than 1 % of the images are unreadable; lists them.
     """
-    looks = {name: list(_mapped(look, part.pictures)) for name, part in table.parts.items()}
-    every = [seen for part in looks.values() for seen in part if seen is not None]
-    total = sum(len(part) for part in looks.values())
-    if not every:
-        _check_readable([_called(n, i, e) for n, i, e in _pictures(table)], total)
-    frame = _common_frame(every)
+    infos = {name: list(_mapped(image_info, part.pictures)) for name, part in table.parts.items()}
+    readable = [info for part in infos.values() for info in part if info is not None]
+    total = sum(len(part) for part in infos.values())
+    if not readable:
+        _check_readable([_name_of(n, i, e) for n, i, e in _pictures(table)], total)
+    pixel_format = _common_format(readable)
     decoded: dict[str, Images] = {}
     unreadable: list[str] = []
     for name, part in table.parts.items():
-        decoded[name], bad = _decode_part(name, part, frame, allocate)
-        unreadable += bad
+        decoded[name], failed = _decode_part(name, part, pixel_format, allocate)
+        unreadable += failed
     _check_readable(unreadable, total)
     return decoded, tuple(unreadable)
 
 
-def look(encoded: Encoded) -> _Look | None:
-    """Return the size and kind of an image without decoding it, or None if it is unreadable."""
+def image_info(encoded: Encoded) -> _ImageInfo | None:
+    """Return the size and mode of an image without decoding it; None if it is unreadable."""
     if isinstance(encoded, np.ndarray):
         grey = encoded.ndim == 2 or encoded.shape[2] == 1
-        return _Look(height=encoded.shape[0], width=encoded.shape[1], grey=grey, ceiling=255.0)
+        return _ImageInfo(height=encoded.shape[0], width=encoded.shape[1], grey=grey, ceiling=255.0)
     try:
         with _opened(encoded) as image:
             turned = image.getexif().get(_ORIENTATION) in _TRANSPOSING
@@ -109,16 +108,18 @@ def look(encoded: Encoded) -> _Look | None:
             grey = image.mode in _GREY
     except (*_BROKEN, Image.DecompressionBombError):
         return None
-    return _Look(height=height, width=width, grey=grey, ceiling=ceiling)
+    return _ImageInfo(height=height, width=width, grey=grey, ceiling=ceiling)
 
 
-def decode_one(encoded: Encoded, frame: Frame) -> UInt8[np.ndarray, "h w c"] | None:
-    """Return an image as `frame` asks, or None if it is unreadable."""
+def decode_image(encoded: Encoded, pixel_format: PixelFormat) -> UInt8[np.ndarray, "h w c"] | None:
+    """Return an image in the given format; None if it is unreadable."""
     try:
         if isinstance(encoded, np.ndarray):
-            return _framed(Image.fromarray(encoded.squeeze(2) if _is_flat(encoded) else encoded), frame)
+            return _converted(
+                Image.fromarray(encoded.squeeze(2) if _is_flat(encoded) else encoded), pixel_format
+            )
         with _opened(encoded) as image:
-            return _framed(image, frame)
+            return _converted(image, pixel_format)
     except (*_BROKEN, Image.DecompressionBombError):
         return None
 
@@ -131,12 +132,12 @@ def _opened(encoded: bytes | Path) -> Image.Image:
     return Image.open(BytesIO(encoded) if isinstance(encoded, bytes) else encoded)
 
 
-def _framed(image: Image.Image, frame: Frame) -> UInt8[np.ndarray, "h w c"]:
+def _converted(image: Image.Image, pixel_format: PixelFormat) -> UInt8[np.ndarray, "h w c"]:
     upright = ImageOps.exif_transpose(image)
-    plain = _in_mode(upright, "L" if frame.channels == 1 else "RGB", frame.ceiling)
-    size = (frame.width, frame.height)
-    sized = plain if plain.size == size else plain.resize(size, Image.Resampling.BILINEAR)
-    return np.asarray(sized, dtype=np.uint8).reshape(frame.height, frame.width, frame.channels)
+    plain = _in_mode(upright, "L" if pixel_format.channels == 1 else "RGB", pixel_format.ceiling)
+    size = (pixel_format.width, pixel_format.height)
+    resized = plain if plain.size == size else plain.resize(size, Image.Resampling.BILINEAR)
+    return np.asarray(resized, dtype=np.uint8).reshape(*size[::-1], pixel_format.channels)
 
 
 def _in_mode(image: Image.Image, mode: str, ceiling: float) -> Image.Image:
@@ -150,34 +151,36 @@ def _in_mode(image: Image.Image, mode: str, ceiling: float) -> Image.Image:
     return image.convert(mode)
 
 
-def _common_frame(looks: Sequence[_Look]) -> Frame:
-    sizes = {(seen.height, seen.width) for seen in looks}
+def _common_format(infos: Sequence[_ImageInfo]) -> PixelFormat:
+    sizes = {(info.height, info.width) for info in infos}
     height, width = next(iter(sizes))
     if len(sizes) > 1:
-        height = width = int(statistics.median(min(seen.height, seen.width) for seen in looks))
-    return Frame(
+        height = width = int(statistics.median(min(info.height, info.width) for info in infos))
+    return PixelFormat(
         height=min(height, LARGEST_SIDE),
         width=min(width, LARGEST_SIDE),
-        channels=1 if all(seen.grey for seen in looks) else 3,
-        ceiling=max((seen.ceiling for seen in looks if seen.ceiling != 255.0), default=255.0),
+        channels=1 if all(info.grey for info in infos) else 3,
+        ceiling=max((info.ceiling for info in infos if info.ceiling != 255.0), default=255.0),
     )
 
 
-def _decode_part(name: str, part: Part, frame: Frame, allocate: Allocate) -> tuple[Images, list[str]]:
-    shape = (len(part.pictures), frame.height, frame.width, frame.channels)
+def _decode_part(
+    name: str, part: Part, pixel_format: PixelFormat, allocate: Allocate
+) -> tuple[Images, list[str]]:
+    shape = (len(part.pictures), pixel_format.height, pixel_format.width, pixel_format.channels)
     if _is_decoded(part.pictures, shape):
         return Images(images=np.asarray(part.pictures), labels=part.labels), []
-    room = allocate(name, shape)
+    images = allocate(name, shape)
     kept: list[int] = []
-    bad: list[str] = []
-    decoded = _mapped(lambda encoded: (encoded, decode_one(encoded, frame)), part.pictures)
+    failed: list[str] = []
+    decoded = _mapped(lambda encoded: (encoded, decode_image(encoded, pixel_format)), part.pictures)
     for index, (encoded, pixels) in enumerate(decoded):
         if pixels is None:
-            bad.append(_called(name, index, encoded))
+            failed.append(_name_of(name, index, encoded))
         else:
-            room[len(kept)] = pixels
+            images[len(kept)] = pixels
             kept.append(index)
-    return Images(images=room[: len(kept)], labels=part.labels[kept]), bad
+    return Images(images=images[: len(kept)], labels=part.labels[kept]), failed
 
 
 def _is_decoded(pictures: object, shape: tuple[int, int, int, int]) -> bool:
@@ -185,7 +188,7 @@ def _is_decoded(pictures: object, shape: tuple[int, int, int, int]) -> bool:
 
 
 def _mapped(function: Callable[[S], R], items: Iterable[S]) -> Iterator[R]:
-    """Yield `function` of each item, computed by threads: Pillow decodes outside Python's lock."""
+    """Yield `function` of each item, computed by threads: Pillow decodes without holding the GIL."""
     waiting = iter(items)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         while chunk := list(islice(waiting, CHUNK)):
@@ -198,7 +201,7 @@ def _pictures(table: Table) -> Iterator[tuple[str, int, Encoded]]:
             yield name, index, encoded
 
 
-def _called(part: str, index: int, encoded: Encoded) -> str:
+def _name_of(part: str, index: int, encoded: Encoded) -> str:
     return str(encoded) if isinstance(encoded, Path) else f"{part} image {index}"
 
 

@@ -1,4 +1,4 @@
-"""Images that somebody's own function returns."""
+"""Reads images from a user's own function, named as ``module:function``."""
 
 import hashlib
 import json
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from search_spaces.errors import DataError
+from trials.images.array_conversion import as_labels, as_pixels
 from trials.images.image_table import Part, Table, numbered_table
-from trials.images.pixels import as_labels, as_pixels
 
 _PARTS = ("train", "validation", "test")
 _EXPECTED = (
@@ -18,18 +18,18 @@ _EXPECTED = (
 
 
 def returned_table(name: str, function: Any) -> Table:
-    """Return the table that `function` makes.
+    """Return the table of the images that `function` returns.
 
     Args:
-        name: How the user named it, ``module:function``.
-        function: Takes nothing; returns a pair of arrays `(images, labels)`, or a dict of such
-            pairs under ``train`` and optionally ``validation`` and ``test``.
+        name: Name given by the user, ``module:function``.
+        function: Function without arguments that returns a pair of arrays `(images, labels)`, or a dict of
+            such pairs under ``train`` and optionally ``validation`` and ``test``.
 
     Raises:
         DataError: if it is not a function or returns something else.
     """
     if not callable(function):
-        raise DataError(f"'{name}' is no function: {_EXPECTED}, returned by a function.")
+        raise DataError(f"'{name}' is not a function: {_EXPECTED}, returned by a function.")
     returned = function()
     pairs = returned if isinstance(returned, dict) else {"train": returned}
     if "train" not in pairs or not set(pairs) <= set(_PARTS):
@@ -39,14 +39,14 @@ def returned_table(name: str, function: Any) -> Table:
 
 
 def table_key(table: Table) -> str:
-    """Return the SHA-256 of a table of pixels: a function has no files to look at."""
-    told = hashlib.sha256(json.dumps(table.classes).encode())
+    """Return the SHA-256 of a table of pixels, the cache key of images that have no files."""
+    digest = hashlib.sha256(json.dumps(table.classes).encode())
     for name, part in table.parts.items():
         pixels = np.ascontiguousarray(np.asarray(part.pictures))
-        told.update(f"{name}{pixels.shape}".encode())
-        told.update(pixels.data)
-        told.update(np.ascontiguousarray(part.labels).data)
-    return told.hexdigest()
+        digest.update(f"{name}{pixels.shape}".encode())
+        digest.update(pixels.data)
+        digest.update(np.ascontiguousarray(part.labels).data)
+    return digest.hexdigest()
 
 
 def _part(where: str, pair: Any) -> Part:

@@ -1,8 +1,8 @@
-"""Decoded splits in memory-mapped files that every worker of a search shares.
+"""Cache of decoded images in memory-mapped files that all workers of a search share.
 
-One folder holds one decoded data set: an ``.npy`` file per array and ``splits.json``. It is written
-beside its place and renamed, so a reader sees all of it or nothing. Workers decode in turn, so that of
-several that come at once one decodes and the others find its work.
+One folder holds one decoded data set: an ``.npy`` file per array and ``splits.json``. It is written to a
+temporary folder and renamed, so a reader sees all of it or nothing. A lock lets one worker decode at a time,
+so that of several workers that start together one decodes and the others load its result.
 """
 
 import fcntl
@@ -25,33 +25,33 @@ DRAFT: Final = ".decoding-"
 
 
 def load(folder: Path) -> Splits | None:
-    """Return the splits stored in `folder`, memory-mapped, or None if there are none.
+    """Return the splits stored in `folder`, memory-mapped; None if there are none.
 
     The pixels are mapped copy-on-write: pages are shared, and torch may wrap them without a copy.
     """
     try:
-        told = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
+        stored = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     parts = {name: _load_part(folder, name) for name in PARTS}
     return Splits(
         **parts,
-        classes=tuple(told["classes"]),
-        mean=tuple(told["mean"]),
-        std=tuple(told["std"]),
-        fingerprint=told["fingerprint"],
-        unreadable=tuple(told["unreadable"]),
+        classes=tuple(stored["classes"]),
+        mean=tuple(stored["mean"]),
+        std=tuple(stored["std"]),
+        fingerprint=stored["fingerprint"],
+        unreadable=tuple(stored["unreadable"]),
     )
 
 
 def store(folder: Path, splits: Splits) -> None:
-    """Write what `load` needs, beside the arrays that are already in `folder`."""
+    """Write the splits to `folder`, except for arrays that are there already."""
     for name in PARTS:
         part: Images = getattr(splits, name)
         np.save(folder / f"{name}_labels.npy", part.labels)
         if not (folder / f"{name}_images.npy").exists():
             np.save(folder / f"{name}_images.npy", part.images)
-    told = {
+    fields = {
         "version": VERSION,
         "classes": splits.classes,
         "mean": splits.mean,
@@ -59,12 +59,12 @@ def store(folder: Path, splits: Splits) -> None:
         "fingerprint": splits.fingerprint,
         "unreadable": splits.unreadable,
     }
-    (folder / "splits.json").write_text(json.dumps(told), encoding="utf-8")
+    (folder / "splits.json").write_text(json.dumps(fields), encoding="utf-8")
 
 
 @contextmanager
-def turn(cache: Path) -> Iterator[None]:
-    """Wait until no other process of this host decodes into `cache`, and sweep what a killed one left."""
+def exclusive(cache: Path) -> Iterator[None]:
+    """Lock `cache` against other processes of this host, and delete what a killed one left behind."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel frees it when the process dies
@@ -74,8 +74,8 @@ def turn(cache: Path) -> Iterator[None]:
 
 
 @contextmanager
-def appearing(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that becomes `folder` when the block ends without an error."""
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that is renamed to `folder` when the block ends without an error."""
     draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=folder.parent))
     try:
         yield draft
@@ -91,7 +91,7 @@ def _load_part(folder: Path, name: str) -> Images:
     )
 
 
-def room(folder: Path, name: str, shape: tuple[int, ...]) -> np.memmap:
+def new_array(folder: Path, name: str, shape: tuple[int, ...]) -> np.memmap:
     """Return a new memory-mapped uint8 array in `folder`."""
     return np.lib.format.open_memmap(
         os.fspath(folder / f"{name}.npy"), mode="w+", dtype=np.uint8, shape=shape

@@ -1,4 +1,4 @@
-"""Images as a data set's files hold them: labelled, in the parts given, not yet decoded."""
+"""A data set before decoding: encoded images with their labels, by the splits of its files."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -16,11 +16,11 @@ Encoded: TypeAlias = bytes | Path | Shaped[np.ndarray, "..."]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Part:
-    """Some images with their labels.
+    """Encoded images of one split with their labels.
 
     Attributes:
-        pictures: `n` encoded images; iterated more than once, and need not fit in memory.
-        labels: Class of each, from 0.
+        pictures: `n` encoded images; iterated more than once, and need not fit into memory.
+        labels: Class of each image, from 0.
     """
 
     pictures: Collection[Encoded]
@@ -32,7 +32,7 @@ class Table:
     """A data set before decoding.
 
     Attributes:
-        parts: ``train`` and, where the data set gives them, ``validation`` and ``test``.
+        parts: Images of ``train`` and, if the data set has them, of ``validation`` and ``test``.
         classes: Name of each class, in the order of the labels.
     """
 
@@ -41,9 +41,9 @@ class Table:
 
 
 def numbered_table(parts: Mapping[str, Part]) -> Table:
-    """Return the table of `parts` whose classes have no names: called by their numbers.
+    """Return the table of `parts` with the number of each class as its name.
 
-    Labels that start above 0, as those of EMNIST's letters do, are moved down to 0.
+    Labels that start above 0, such as those of EMNIST's letters, are shifted to start at 0.
 
     Raises:
         DataError: if the labels name more classes than there are images.
@@ -53,8 +53,8 @@ def numbered_table(parts: Mapping[str, Part]) -> Table:
     highest = int(labels.max(initial=-1))
     if highest - lowest >= len(labels):
         raise DataError(
-            f"The labels reach from {lowest} to {highest} over {len(labels)} images: expected the "
-            f"numbers of classes, from 0."
+            f"The labels range from {lowest} to {highest} over {len(labels)} images: expected numbers of "
+            f"classes, from 0. Number the classes without gaps."
         )
     moved = {name: replace(part, labels=part.labels - lowest) for name, part in parts.items()}
     return Table(parts=moved, classes=tuple(str(n) for n in range(lowest, highest + 1)))

@@ -1,4 +1,4 @@
-"""Images with their labels, in three parts that never mix."""
+"""The decoded images of a data set: train, validation and test split, classes, mean and std."""
 
 from dataclasses import dataclass
 
@@ -24,17 +24,17 @@ class Images:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Splits:
-    """A data set ready for training; no image is in two parts.
+    """A data set ready for training; no image is in two splits.
 
     Attributes:
-        train: What networks learn from.
-        validation: What a search compares networks by.
-        test: What is looked at once, for a delivered network.
+        train: Images that networks are trained on.
+        validation: Images that a search compares networks on.
+        test: Images that a delivered network is tested on, once.
         classes: Name of each class, in the order of the labels.
         mean: Mean of each channel over `train`, in [0, 1].
         std: Standard deviation of each channel over `train`, in (0, 1].
         fingerprint: SHA-256 of the decoded images, labels and class names, before splitting.
-        unreadable: Images that were left out because they could not be decoded.
+        unreadable: Names of the images that were skipped because they could not be decoded.
     """
 
     train: Images

@@ -1,1 +1,1 @@
-"""How a network's latency is timed: the protocol, its conditions, and what ONNX Runtime needs."""
+"""Times a network and its layers: timing protocol, ONNX Runtime, conditions of a measurement."""

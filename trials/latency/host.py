@@ -1,4 +1,4 @@
-"""What is known of the machine that this runs on; standard library only, as it also runs elsewhere."""
+"""Facts about this machine: processor, clock governor, load, cores; standard library only."""
 
 import os
 import platform
@@ -14,15 +14,15 @@ def processor() -> str:
     """Return the model of the processor, for example ``AMD EPYC``."""
     if _CPU_INFO.exists():
         lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
-        facts = {key.strip(): fact.strip() for key, _, fact in (line.partition(":") for line in lines)}
+        entries = {key.strip(): text.strip() for key, _, text in (line.partition(":") for line in lines)}
         for key in _MODEL_KEYS:
-            if facts.get(key):
-                return facts[key]
+            if entries.get(key):
+                return entries[key]
     return platform.processor() or platform.machine()
 
 
 def governor() -> str | None:
-    """Return the clock governor of the first core; None where the machine does not tell."""
+    """Return the clock governor of the first core; None if it is not available."""
     try:
         return _GOVERNOR.read_text(encoding="utf-8").strip()
     except OSError:
@@ -30,7 +30,7 @@ def governor() -> str | None:
 
 
 def load() -> float:
-    """Return how many processes wanted a core over the last minute."""
+    """Return the load average of the last minute, in processes."""
     return os.getloadavg()[0]
 
 

@@ -1,4 +1,4 @@
-"""A latency: how long a network takes on a device, how sure that is and under which conditions."""
+"""A measured latency: median, 95 % interval, conditions, and its upper bound against a limit."""
 
 import json
 import math
@@ -9,32 +9,32 @@ from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 from search_spaces.errors import TargetError
-from trials.latency.timing import Timing
+from trials.latency.timing_protocol import Timing
 
 Condition: TypeAlias = str | int | float | None
 
 SETTING: Final = ("target", "device", "runtime", "version", "threads", "batch", "dtype", "clock")
-"""The conditions that figures must share to be compared; the others belong to the network or the hour."""
+"""Conditions that must be equal to compare latencies; the others depend on the network or the hour."""
 
 UNSTABLE_EXCESS: Final = 0.001
 """Smallest excess of an unstable latency over a limit: treated as over budget, by an unknown share."""
 
-_PRIOR_SPREAD: Final = 0.015  # standard deviation between runs of a target that was never repeated
-_PRIOR_RUNS: Final = 4.0  # how many repeats it takes to outweigh that
-_MEDIAN_OF_NORMAL: Final = 0.6745  # of the size of a standard normal number
+_PRIOR_SPREAD: Final = 0.015  # standard deviation between runs, assumed without repeated measurements
+_PRIOR_RUNS: Final = 4.0  # weight of that assumption, in repeats
+_MEDIAN_OF_NORMAL: Final = 0.6745  # median of the absolute value of a standard normal variable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """The time of one run of a network at its resolution.
+    """The time of one inference of a network at its resolution.
 
     Attributes:
-        median_ms: See `trials.latency.timing.Timing`; above 0.
+        median_ms: Median, see `trials.latency.timing_protocol.Timing`; above 0.
         low_ms: Lower end of the 95 % interval of the median.
-        high_ms: Its upper end.
-        p90_ms: What nine of ten runs stay below, at least the median.
-        stable: Whether the interval is at most 10 % of the median wide; what is not is not used.
-        conditions: By name; see `SETTING`.
+        high_ms: Upper end of this interval.
+        p90_ms: 90 % quantile of the runs, at least the median.
+        stable: Whether the interval is at most 10 % of the median wide; unstable latencies are not used.
+        conditions: Conditions of the measurement by name, see `SETTING`.
     """
 
     median_ms: float
@@ -54,7 +54,7 @@ class Latency:
 
     @property
     def setting(self) -> dict[str, Condition]:
-        """The conditions that comparable figures share; see `setting_of`."""
+        """The conditions that comparable latencies share; see `setting_of`."""
         return setting_of(self.conditions)
 
     def bound_ms(self, spread: float) -> float:
@@ -98,7 +98,7 @@ class Latency:
 
     @classmethod
     def of(cls, timing: Timing, conditions: Mapping[str, Condition]) -> "Latency":
-        """Return the latency that a timing found, its circumstances added to the conditions."""
+        """Return the latency of a timing, with its drift and number of runs added to the conditions."""
         circumstances: dict[str, Condition] = {
             "reference_ms": round(timing.reference_ms, 6),
             "drift": round(timing.drift, 4),
@@ -116,20 +116,23 @@ class Latency:
 
 
 def setting_of(conditions: Mapping[str, Condition]) -> dict[str, Condition]:
-    """Return the conditions that figures must share to be compared, also of what a probe found."""
+    """Return the conditions that latencies must share to be compared, from those of a latency or a probe."""
     return {name: conditions[name] for name in SETTING if name in conditions}
 
 
 def between_run_spread(repeats: Iterable[Sequence[float]]) -> float:
-    """Return by what share a measurement may differ from an earlier one of the same network.
+    """Return the relative difference between repeated measurements of the same network, at 95 %.
 
-    That is 1.96 standard deviations of the logarithm, estimated from the median difference between
-    successive measurements: the few that a busy neighbour spoilt say nothing about the device. With
-    little to go by it is drawn towards what is usual.
+    It is 1.96 standard deviations of the logarithm, estimated robustly from the median difference between
+    successive measurements, because a few disturbed ones say nothing about the device. With few
+    repeats the estimate is shrunk towards a typical value.
 
     Args:
-        repeats: The medians of each network that was measured more than once, milliseconds.
+        repeats: Medians of each network that was measured more than once, in milliseconds.
     """
-    apart = [abs(math.log(b / a)) / math.sqrt(2) for medians_ms in repeats for a, b in pairwise(medians_ms)]
-    found = statistics.median(apart) / _MEDIAN_OF_NORMAL if apart else 0.0
-    return 1.96 * (_PRIOR_RUNS * _PRIOR_SPREAD + len(apart) * found) / (_PRIOR_RUNS + len(apart))
+    differences = [
+        abs(math.log(b / a)) / math.sqrt(2) for medians_ms in repeats for a, b in pairwise(medians_ms)
+    ]
+    deviation = statistics.median(differences) / _MEDIAN_OF_NORMAL if differences else 0.0
+    count = len(differences)
+    return 1.96 * (_PRIOR_RUNS * _PRIOR_SPREAD + count * deviation) / (_PRIOR_RUNS + count)

@@ -1,9 +1,9 @@
-"""The one file that an ssh target runs: times two ONNX files with the protocol of `trials.latency.timing`.
+"""Program that is sent to another machine and times an ONNX model there (``agent.pyz``).
 
-Where it is sent ``peak.onnx`` and ``stream.onnx`` it times the layers of the network instead.
-
-It is packed as ``agent.pyz`` with the few files it needs, reads one JSON object of options from its
-arguments and prints one JSON object: what it found, or ``error``. Python 3.10 and onnxruntime suffice.
+It times ``network.onnx`` against ``reference.onnx`` with the protocol of `trials.latency.timing_protocol`, or
+its layers if ``peak.onnx`` and ``stream.onnx`` are there too. It is packed with the few modules it needs,
+reads one JSON object of options from its arguments and prints one JSON object: the result, or ``error``. It
+needs Python 3.10 and onnxruntime.
 """
 
 import io
@@ -22,15 +22,15 @@ _PACKED: Final = (
     "latency/__init__.py",
     "latency/host.py",
     "latency/onnx_agent.py",
-    "latency/onnx_layers.py",
+    "latency/onnx_profiler.py",
     "latency/onnx_timing.py",
-    "latency/timing.py",
+    "latency/timing_protocol.py",
 )
 _MAIN: Final = "from trials.latency.onnx_agent import main\nmain()\n"
 
 
 def packed() -> bytes:
-    """Return ``agent.pyz``."""
+    """Return the content of ``agent.pyz``."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("__main__.py", _MAIN)
@@ -40,15 +40,15 @@ def packed() -> bytes:
 
 
 def main() -> None:
-    """Time ``network.onnx`` against ``reference.onnx`` in the working folder and print what was found."""
+    """Time the models in the working folder and print the result as JSON."""
     options = json.loads(sys.argv[1])
-    signal.alarm(options["time_limit_s"])  # nobody may be listening any more
+    signal.alarm(options["time_limit_s"])  # the caller may be gone by then
     sys.stdout.write(json.dumps(_answer(options)) + "\n")
 
 
 def _answer(options: dict[str, Any]) -> dict[str, Any]:
     try:
-        from trials.latency import onnx_timing  # noqa: PLC0415 -- its absence is an answer
+        from trials.latency import onnx_timing  # noqa: PLC0415 -- a missing onnxruntime is reported
     except ImportError as error:
         return {"error": f"{error} (Python {sys.version.split()[0]}, {sys.executable})"}
     from trials.device_lock import host_lock_path, measuring  # noqa: PLC0415
@@ -75,7 +75,7 @@ def _answer(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _layers(setting: dict[str, Any], seconds: float) -> dict[str, Any]:
-    from trials.latency.onnx_layers import time_layers  # noqa: PLC0415
+    from trials.latency.onnx_profiler import time_layers  # noqa: PLC0415
 
     files = [Path(f"{name}.onnx").read_bytes() for name in ("network", "peak", "stream")]
     return time_layers(*files, **setting, seconds=seconds)

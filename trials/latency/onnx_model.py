@@ -1,4 +1,4 @@
-"""A network as an ONNX model ready for timing: its inference form, batch 1, fp32 or int8."""
+"""Exports a network to ONNX for timing, in fp32 or quantised to int8; holds the reference network."""
 
 import copy
 import io
@@ -17,12 +17,12 @@ from search_spaces.errors import TargetError
 
 OPSET: Final = 17
 DTYPES: Final = ("fp32", "int8")
-_CALIBRATION_IMAGES: Final = 4  # noise: the values of the weights and scales do not change the speed
+_CALIBRATION_IMAGES: Final = 4  # of noise: values of weights and scales do not change the speed
 _REFERENCE_RESOLUTION: Final = 32
 
 
 def deployed(network: nn.Module) -> nn.Module:
-    """Return a copy for inference on the CPU, with every re-parameterisation done."""
+    """Return a copy of a network for inference on the CPU, re-parameterised."""
     network = copy.deepcopy(network).cpu().eval()
     modules: list[Any] = list(network.modules())
     for module in modules:
@@ -32,10 +32,10 @@ def deployed(network: nn.Module) -> nn.Module:
 
 
 def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: str = "fp32") -> bytes:
-    """Return the ONNX file of a network that takes [1, in_channels, r, r].
+    """Return the ONNX file of a network with the input [1, in_channels, r, r].
 
-    Written by torch's tracing exporter: it takes 0.2 s where the newer one takes 2 s, and the runtime
-    optimises both into the same operators.
+    It is written by torch's tracing exporter, which takes 0.2 s instead of 2 s with the newer one; the
+    runtime optimises both into the same operators.
 
     Raises:
         TargetError: if the dtype is unknown or the network cannot be exported.
@@ -46,7 +46,7 @@ def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: 
     file = io.BytesIO()
     try:
         with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # of the tracer, on every constant it folds
+            warnings.simplefilter("ignore")  # the tracer warns about every constant it folds
             torch.onnx.export(
                 network,
                 (images,),
@@ -63,12 +63,12 @@ def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: 
 
 @cache
 def reference_model(dtype: str) -> bytes:
-    """Return the small network that the drift of a machine is seen in; never changed."""
+    """Return the small network whose times show the drift of a machine; never changed."""
     return onnx_model(ReferenceNetwork().eval(), resolution=_REFERENCE_RESOLUTION, in_channels=3, dtype=dtype)
 
 
 class ReferenceNetwork(nn.Module):
-    """Does a millisecond of what searched networks do: full, depthwise and 1 x 1 convolutions."""
+    """A network of about a millisecond with the usual operations: full, depthwise and 1 x 1 convolutions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,12 +87,12 @@ class ReferenceNetwork(nn.Module):
                 parameter.copy_(ramp.reshape(parameter.shape) / parameter[0].numel() ** 0.5)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return one number for each image, [b, 3, 32, 32] -> [b, 64]."""
+        """Return 64 numbers for each image, [b, 3, 32, 32] -> [b, 64]."""
         return self.layers(x).mean(dim=(2, 3))
 
 
 def _quantised(model: bytes, shape: tuple[int, ...]) -> bytes:
-    """Return the model with int8 weights and uint8 activations, scaled for each channel."""
+    """Return the model with int8 weights, scaled per channel, and uint8 activations."""
     from onnxruntime import quantization  # noqa: PLC0415 -- half a second that fp32 does not need
 
     class Noise(quantization.CalibrationDataReader):

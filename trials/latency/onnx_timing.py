@@ -1,7 +1,7 @@
-"""Times an ONNX model with ONNX Runtime on the machine that this runs on.
+"""Times an ONNX model with ONNX Runtime on this machine, on pinned threads.
 
-Needs numpy and onnxruntime and nothing else of ours than `trials.latency.timing`, `trials.latency.host` and
-`trials.device_lock`, so that `python3 agent.pyz` can do it on a board.
+Needs only numpy, onnxruntime and modules that are packed into ``agent.pyz`` (`trials.latency.onnx_agent`), so
+that it also runs on a board.
 """
 
 import os
@@ -15,7 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from trials.latency import host
-from trials.latency.timing import Run, Timing, time_network
+from trials.latency.timing_protocol import Run, Timing, time_network
 
 CPU: Final = "CPUExecutionProvider"
 
@@ -32,12 +32,12 @@ def time_onnx(
     """Return the time of one run of `model` at batch 1, on pinned threads.
 
     Args:
-        model: An ONNX file with one input of a fixed shape.
-        reference: Likewise, the network that the drift of the machine is seen in.
-        threads: How many the runtime may use.
-        provider: Of ONNX Runtime, for example ``CPUExecutionProvider``.
-        seconds: See `trials.latency.timing.time_network`.
-        nominal_ms: See `trials.latency.timing.time_network`.
+        model: ONNX file with one input of a fixed shape.
+        reference: ONNX file of the reference network, whose times show the drift of the machine.
+        threads: Number of threads that the runtime may use.
+        provider: Execution provider of ONNX Runtime, for example ``CPUExecutionProvider``.
+        seconds: See `trials.latency.timing_protocol.time_network`.
+        nominal_ms: See `trials.latency.timing_protocol.time_network`.
 
     Raises:
         ValueError: if there are fewer cores than threads, or no such provider.
@@ -49,7 +49,7 @@ def time_onnx(
 
 
 def check_runtime(*, threads: int, provider: str = CPU) -> None:
-    """Check that this machine can run as asked.
+    """Check that this machine has the cores and the provider.
 
     Raises:
         ValueError: if there are fewer cores than threads, or no such provider.
@@ -62,10 +62,10 @@ def check_runtime(*, threads: int, provider: str = CPU) -> None:
 
 
 def onnx_run(model: bytes, *, threads: int, provider: str = CPU) -> Run:
-    """Return what runs the model so many times and gives the milliseconds of each.
+    """Return a function that runs the model a number of times and returns the milliseconds of each run.
 
-    One thread on a CPU is timed by its own clock, which stands still while another process has the
-    core; several threads, or another device, are timed by the wall clock.
+    One thread on a CPU is timed by its thread clock, which stops while another process has the core;
+    several threads, or another device, are timed by the wall clock.
     """
     session = onnxruntime.InferenceSession(model, session_options(threads), providers=[provider])
     images = random_images(session)
@@ -83,19 +83,19 @@ def onnx_run(model: bytes, *, threads: int, provider: str = CPU) -> Run:
 
 
 def random_images(session: onnxruntime.InferenceSession) -> dict[str, NDArray[Any]]:
-    """Return what the one input of a model is given, the same numbers each time."""
+    """Return random values for the one input of a model, the same each time."""
     (entry,) = session.get_inputs()
     kind = np.float16 if entry.type == "tensor(float16)" else np.float32
     return {entry.name: np.random.default_rng(0).standard_normal(entry.shape).astype(kind)}
 
 
 def clock_of(threads: int, provider: str = CPU) -> str:
-    """Return ``thread`` or ``wall``: which clock times a run."""
+    """Return the clock that times a run, ``thread`` or ``wall``."""
     return "thread" if threads == 1 and provider == CPU else "wall"
 
 
 def conditions(*, threads: int, provider: str = CPU) -> dict[str, Any]:
-    """Return what a figure of this machine holds for, and what it was like meanwhile."""
+    """Return the conditions of a measurement on this machine, with its present load and governor."""
     return {
         "device": host.processor(),
         "runtime": "onnxruntime" if provider == CPU else f"onnxruntime {provider}",
@@ -109,7 +109,7 @@ def conditions(*, threads: int, provider: str = CPU) -> dict[str, Any]:
 
 
 def session_options(threads: int) -> Any:
-    """Return the options of a session on so many threads, each kept on a core of its own."""
+    """Return the options of a session whose threads are pinned to one core each."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -122,7 +122,7 @@ def session_options(threads: int) -> Any:
 
 @contextmanager
 def pinned(cores: Sequence[int]) -> Iterator[None]:
-    """Keep the calling thread on some cores for a while, where the system can."""
+    """Pin the calling thread to some cores inside the ``with`` block, if the system supports it."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

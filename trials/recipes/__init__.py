@@ -1,4 +1,4 @@
-"""Ways to train, one file each; a user's own is a YAML file with the same fields."""
+"""Training recipes, one file each; a user's own is a YAML file with the same fields."""
 
 from pathlib import Path
 from typing import Final
@@ -10,10 +10,10 @@ RECIPES: Final = Shelf[Recipe](__name__, "RECIPE", "recipe")
 
 
 def load_recipe(name: str) -> Recipe:
-    """Return the recipe called `name`, or the one in the YAML file at `name`.
+    """Return the recipe named `name`, or the one in the YAML file at `name`.
 
     Raises:
-        UnknownNameError: if no recipe is called so.
+        UnknownNameError: if there is no recipe of that name.
         RecipeError: if the file cannot be used.
     """
     if Path(name).suffix in {".yaml", ".yml"}:

@@ -1,4 +1,4 @@
-"""A long training to convergence, for the few networks that are kept."""
+"""Recipe ``full``: 60 epochs to convergence, for the few networks that are kept."""
 
 from typing import Final
 

@@ -1,13 +1,13 @@
-"""Six epochs in which early values already rank: what a search trains with.
+"""Recipe ``proxy``: six epochs, with early values that already rank networks; the default of a search.
 
-After the first epoch the better half goes on. For as many epochs saved that loses fewer good networks than to
-keep the best third after the second (``tests/benchmarks/results/rung_ranking.md``).
+After the first epoch the better half continues. For the same number of epochs saved, this loses fewer good
+networks than keeping the best third after the second epoch (``tests/benchmarks/results/rung_ranking.md``).
 
-The rate stays flat for half of the training and BatchNorm is re-estimated before each evaluation. Gradients
-are clipped, so that deep networks survive the flat rate.
-Nothing is augmented: in so few epochs that only blurs the ranking, and some images must not be
-mirrored. An epoch is 20,000 images at the most, others each time: a search of 45,000 small images ends in
-minutes, and one of a million at all.
+The learning rate stays flat for half of the training, and BatchNorm statistics are re-estimated before each
+evaluation. Gradients are clipped, so that deep networks do not diverge at the flat rate. Images are not
+augmented: in so few epochs that only blurs the ranking, and some images must not be mirrored. An epoch is at
+most 20,000 images, sampled anew each time: a search on 45,000 small images takes minutes, and one on a
+million stays feasible.
 """
 
 from typing import Final

@@ -1,8 +1,8 @@
-"""Targets: kinds of devices that run a network and time it, one file each.
+"""Latency targets: kinds of devices that run and time a network, one file each.
 
-A file binds ``TARGET``. The law of the room: a target times with the protocol of `trials.latency.timing` or
-says what it was told by a tool that does; what it returns is in milliseconds at batch 1, with its
-conditions; whatever goes wrong is a `TargetError` of one line, within a time limit.
+A file binds ``TARGET``. Contract: a target measures with `trials.latency.timing_protocol`, or passes on the
+result of a program that measures; latencies are in milliseconds at batch 1, with their conditions; every
+failure is a `TargetError` of one line, within a time limit.
 """
 
 from abc import ABC, abstractmethod
@@ -21,13 +21,13 @@ from trials.latency.layer_times import LayerTimes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSpec:
-    """One device: which kind it is and how it is used.
+    """One device: its kind, address and options.
 
     Attributes:
-        name: As a budget writes it, for example ``cpu``, or ``pixel`` from a targets.yaml.
-        kind: A file in trials/targets.
-        address: Where it is, ``user@host:port``, or the command that reaches it; empty for this host.
-        options: What differs from the defaults of the kind, sorted by name.
+        name: Name in a budget, for example ``cpu``, or ``pixel`` from a targets.yaml.
+        kind: Name of a file in trials/targets.
+        address: Address such as ``user@host:port``, or the command that reaches it; empty for this host.
+        options: Options that differ from the defaults of the kind, sorted by name.
     """
 
     name: str
@@ -38,16 +38,16 @@ class TargetSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """How one network is to be timed.
+    """Description of one measurement.
 
     Attributes:
-        address: Of the device; see `TargetSpec`.
-        options: Every option of the kind of target, by name.
+        address: Address of the device, see `TargetSpec`.
+        options: All options of the kind of target, by name.
         resolution: Side of the square images in pixels.
-        in_channels: Channels of an image.
-        seconds: About how long the timing may take.
-        nominal_ms: What the reference network takes undisturbed; None where it is not known.
-        lock: The file that keeps measuring and training on this host apart.
+        in_channels: Number of channels of an image.
+        seconds: Approximate duration of the measurement.
+        nominal_ms: Time of the reference network on the undisturbed device; None if it is unknown.
+        lock: Lock file that keeps measurements and trainings on this host apart.
     """
 
     address: str
@@ -63,34 +63,34 @@ class Target(ABC):
     """A kind of device."""
 
     defaults: Mapping[str, Condition] = {}
-    """Its options with their defaults; an option is given in the type of its default."""
+    """Options with their defaults; a value has the type of its default."""
 
     @abstractmethod
     def time(self, network: nn.Module, job: Job) -> Latency:
-        """Return how long `network` takes, [1, c, r, r] -> [1, classes], in its inference form.
+        """Return the latency of `network`, [1, c, r, r] -> [1, classes], in its inference form.
 
         Raises:
-            TargetError: if the device is away, cannot run it or talks nonsense.
+            TargetError: if the device does not answer, cannot run the network or returns invalid output.
         """
 
     @abstractmethod
     def probe(self, job: Job) -> Mapping[str, Condition]:
-        """Return what answers there: at least its ``device``, ``runtime`` and ``version``.
+        """Return the conditions there: at least ``device``, ``runtime`` and ``version``.
 
         Raises:
-            TargetError: if nothing does.
+            TargetError: if the device does not answer.
         """
 
     def layers(self, network: nn.Module, job: Job) -> LayerTimes:
-        """Return how long each layer takes, where the device can tell.
+        """Return the time of each layer, for a device that can measure it.
 
         Raises:
-            TargetError: if the device is away, cannot run it or cannot tell.
+            TargetError: if the device does not answer, cannot run the network or cannot time layers.
         """
         del network
         raise TargetError(
-            f"The target '{job.address or type(self).__name__.lower()}' tells how long a network takes, not "
-            f"its layers: expected one that runs ONNX Runtime, cpu or ssh://user@host."
+            f"The target '{job.address or type(self).__name__.lower()}' times a network, not its layers: "
+            f"expected a target that runs ONNX Runtime, such as cpu or ssh://user@host."
         )
 
 

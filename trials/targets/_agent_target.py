@@ -1,4 +1,4 @@
-"""Targets on other machines that run the packed agent: what is sent there and what its answer means."""
+"""Base of targets on other machines: sends the packed agent and ONNX models, reads its answer."""
 
 import json
 from abc import abstractmethod
@@ -11,18 +11,18 @@ from typing_extensions import override
 from search_spaces.errors import TargetError
 from trials.latency.latency import Condition, Latency
 from trials.latency.layer_times import LayerTimes, layer_times
-from trials.latency.module_costs import modules_of
+from trials.latency.module_costs import module_costs
 from trials.latency.onnx_agent import packed
 from trials.latency.onnx_model import onnx_model, reference_model
 from trials.latency.roofline_probes import peak_macs, peak_model, stream_model
-from trials.latency.timing import Timing
+from trials.latency.timing_protocol import Timing
 from trials.targets import Job, Target
 
 
 class AgentTarget(Target):
-    """Sends one self-contained file and ONNX models to a machine and starts it there.
+    """Sends the agent and ONNX models to a machine and runs it there.
 
-    There it needs Python 3.10 and onnxruntime. How it is reached is what a kind of target adds.
+    The machine needs Python 3.10 and onnxruntime. Subclasses implement the connection.
     """
 
     defaults: Mapping[str, Condition] = {
@@ -35,22 +35,22 @@ class AgentTarget(Target):
 
     @abstractmethod
     def name(self, job: Job) -> str:
-        """Return what the machine is called in messages."""
+        """Return the name of the machine in messages."""
 
     @abstractmethod
     def run(self, job: Job, files: Mapping[str, bytes], options: str) -> str:
         """Run ``agent.pyz`` there in an empty folder.
 
         Args:
-            job: How it is reached.
-            files: What the folder holds, by name.
-            options: The agent's only argument.
+            job: Measurement, with the address of the machine.
+            files: Content of the folder's files, by name.
+            options: Only argument of the agent, as JSON.
 
         Returns:
-            What it printed.
+            The agent's standard output.
 
         Raises:
-            TargetError: if the machine is away or the agent does not end well, or not in time.
+            TargetError: if the machine does not answer, or the agent fails or exceeds the time limit.
         """
 
     @override
@@ -66,22 +66,22 @@ class AgentTarget(Target):
         try:
             timing, conditions = Timing(**answer["timing"]), dict(answer["conditions"])
         except (KeyError, TypeError) as error:
-            raise self._nonsense(job, json.dumps(answer)) from error
+            raise self._invalid_output(job, json.dumps(answer)) from error
         return Latency.of(timing, conditions | {"dtype": dtype, "resolution": job.resolution})
 
     @override
     def layers(self, network: nn.Module, job: Job) -> LayerTimes:
         dtype = str(job.options["dtype"])
         shape = {"resolution": job.resolution, "in_channels": job.in_channels}
-        model, modules = onnx_model(network, **shape, dtype=dtype), modules_of(network, **shape)
+        model, modules = onnx_model(network, **shape, dtype=dtype), module_costs(network, **shape)
         files = {"network.onnx": model, "peak.onnx": peak_model(dtype), "stream.onnx": stream_model()}
         answer = self._answer(job, files, seconds=job.seconds)
         try:
-            told, conditions = answer["layers"], dict(answer["conditions"])
+            profile, conditions = answer["layers"], dict(answer["conditions"])
             more = {"dtype": dtype, "resolution": job.resolution}
-            return layer_times(told, modules, peak_macs(), conditions | more)
+            return layer_times(profile, modules, peak_macs(), conditions | more)
         except (KeyError, TypeError) as error:
-            raise self._nonsense(job, json.dumps(answer)) from error
+            raise self._invalid_output(job, json.dumps(answer)) from error
 
     @override
     def probe(self, job: Job) -> Mapping[str, Condition]:
@@ -89,15 +89,15 @@ class AgentTarget(Target):
         return {**answer["conditions"], "dtype": job.options["dtype"]}
 
     def _answer(self, job: Job, files: Mapping[str, bytes], *, seconds: float) -> dict[str, Any]:
-        asked = {name: job.options[name] for name in ("threads", "provider", "time_limit_s")}
-        options = json.dumps({**asked, "seconds": seconds, "nominal_ms": job.nominal_ms})
+        chosen = {name: job.options[name] for name in ("threads", "provider", "time_limit_s")}
+        options = json.dumps({**chosen, "seconds": seconds, "nominal_ms": job.nominal_ms})
         output = self.run(job, {"agent.pyz": packed(), **files}, options).strip()
         try:
             answer = json.loads(last_line(output))
         except ValueError as error:
-            raise self._nonsense(job, output) from error
+            raise self._invalid_output(job, output) from error
         if not isinstance(answer, dict):
-            raise self._nonsense(job, output)
+            raise self._invalid_output(job, output)
         if "error" in answer:
             raise TargetError(
                 f"The target '{self.name(job)}' cannot time networks: {answer['error']}. Expected "
@@ -105,13 +105,13 @@ class AgentTarget(Target):
             )
         return answer
 
-    def _nonsense(self, job: Job, output: str) -> TargetError:
+    def _invalid_output(self, job: Job, output: str) -> TargetError:
         return TargetError(
-            f"The target '{self.name(job)}' printed '{output[:80]}': expected the figures of a timing. Does "
-            f"a start-up file there print something?"
+            f"The target '{self.name(job)}' printed '{output[:80]}': expected the JSON of a timing. "
+            f"Does a start-up file there print something?"
         )
 
 
 def last_line(text: str) -> str:
-    """Return the last line of what a program said, without its full stop."""
-    return (text.splitlines() or ["it said nothing"])[-1].strip().rstrip(".")
+    """Return the last line of a program's output, without its full stop."""
+    return (text.splitlines() or ["no message"])[-1].strip().rstrip(".")

@@ -1,16 +1,16 @@
-"""The user's own command: adb, a board farm, a vendor's tool.
+"""Target ``command``: a program of the user that times an ONNX file, for example through adb.
 
-It is started with the path of an ONNX file behind its own arguments (or in place of ``{model}``), runs
-the network at batch 1 and prints one JSON object on its last line, either the runs or their summary:
+It is started with the path of an ONNX file after its own arguments (or in place of ``{model}``), runs the
+network at batch 1 and prints one JSON object on its last line, either the runs or their summary:
 
     {"times_ms": [12.1, 12.0, 12.2, 12.1, 12.3, 12.1]}
     {"median_ms": 12.1, "low_ms": 12.0, "high_ms": 12.3, "p90_ms": 12.3}
 
-and with it, where it knows them, ``device``, ``runtime``, ``version``, ``threads``, ``governor``.
+optionally with ``device``, ``runtime``, ``version``, ``threads``, ``governor``.
 
-Options: ``dtype`` (``fp32`` or ``int8``) of the file; ``time_limit_s``, after which the command and what
-it started are killed; ``local``, 1 for a command that runs networks on this host, which then waits until
-no training does.
+Options: ``dtype`` (``fp32`` or ``int8``) of the file; ``time_limit_s``, after which the command and its child
+processes are killed; ``local``, 1 for a command that runs networks on this host, which then waits for
+trainings to pause.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ from search_spaces.errors import TargetError
 from trials.device_lock import measuring
 from trials.latency.latency import Condition, Latency
 from trials.latency.onnx_model import onnx_model, reference_model
-from trials.latency.timing import ATTEMPTS, STABLE_WIDTH, median_interval
+from trials.latency.timing_protocol import ATTEMPTS, STABLE_WIDTH, median_interval
 from trials.targets import Job, Target
 
 _FACTS: Final = ("device", "runtime", "version", "threads", "governor")
@@ -43,7 +43,7 @@ _LEAST_RUNS: Final = 6  # fewer give no 95 % interval
 
 
 class Command(Target):
-    """Believes a command that says plausible things in time, and nothing else."""
+    """Runs a program of the user and checks its output: plausible times, within the time limit."""
 
     defaults: Mapping[str, Condition] = {"dtype": "fp32", "time_limit_s": 60.0, "local": 0}
 
@@ -51,22 +51,23 @@ class Command(Target):
     def time(self, network: nn.Module, job: Job) -> Latency:
         dtype = str(job.options["dtype"])
         model = onnx_model(network, resolution=job.resolution, in_channels=job.in_channels, dtype=dtype)
-        told: list[Latency] = []
-        with _to_itself(job) as waited_s:
-            while len(told) < ATTEMPTS and not (told and told[-1].stable):
-                told.append(_latency(job, _ask(job, model)))
-        best = min(told, key=lambda t: (not t.stable, (t.high_ms - t.low_ms) / t.median_ms))
-        more = {"resolution": job.resolution, "waited_s": round(waited_s, 3), "attempts": len(told)}
+        attempts: list[Latency] = []
+        with _exclusive_host(job) as waited_s:
+            while len(attempts) < ATTEMPTS and not (attempts and attempts[-1].stable):
+                attempts.append(_latency(job, _output_of(job, model)))
+        best = min(attempts, key=lambda t: (not t.stable, (t.high_ms - t.low_ms) / t.median_ms))
+        more = {"resolution": job.resolution, "waited_s": round(waited_s, 3), "attempts": len(attempts)}
         return replace(best, conditions={**best.conditions, **more})
 
     @override
     def probe(self, job: Job) -> Mapping[str, Condition]:
-        with _to_itself(job):
-            return _latency(job, _ask(job, reference_model(str(job.options["dtype"])))).setting
+        with _exclusive_host(job):
+            return _latency(job, _output_of(job, reference_model(str(job.options["dtype"])))).setting
 
 
 @contextlib.contextmanager
-def _to_itself(job: Job) -> Iterator[float]:
+def _exclusive_host(job: Job) -> Iterator[float]:
+    """Hold the device lock if the command runs on this host; yields the seconds of waiting for it."""
     if job.options["local"]:
         with measuring(job.lock) as waited_s:
             yield waited_s
@@ -74,27 +75,27 @@ def _to_itself(job: Job) -> Iterator[float]:
         yield 0.0
 
 
-def _ask(job: Job, model: bytes) -> dict[str, Any]:
-    """Return the JSON object that the command prints about a model."""
+def _output_of(job: Job, model: bytes) -> dict[str, Any]:
+    """Return the JSON object that the command prints for a model."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         path.write_bytes(model)
         output = _run(job, _arguments(job.address, path))
     lines = output.strip().splitlines() or [""]
     try:
-        told = json.loads(lines[-1])
+        fields = json.loads(lines[-1])
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        fields = None
+    if not isinstance(fields, dict):
         raise TargetError(
             f"The command '{job.address}' printed '{lines[-1][:60]}': expected one JSON object on its last "
             f'line, such as {{"times_ms": [12.1, 12.0, …]}}.'
         )
-    return told
+    return fields
 
 
 def _run(job: Job, arguments: list[str]) -> str:
-    """Return what the command prints within its time; nothing it started outlives it."""
+    """Return the output of the command within its time limit; kills everything that it started."""
     time_limit_s = float(str(job.options["time_limit_s"]))
     try:
         process = subprocess.Popen(
@@ -113,17 +114,17 @@ def _run(job: Job, arguments: list[str]) -> str:
         ) from error
     with process:
         try:
-            output, complaints = process.communicate(timeout=time_limit_s)
+            output, errors = process.communicate(timeout=time_limit_s)
         except subprocess.TimeoutExpired as error:
             raise TargetError(
                 f"The command '{job.address}' did not end within {time_limit_s:g} s and was killed: expected "
-                f"a figure by then. Raise time_limit_s in targets.yaml if it needs longer."
+                f"a time by then. Raise time_limit_s in targets.yaml if it needs longer."
             ) from error
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
-        last = (complaints.strip().splitlines() or ["it said nothing"])[-1]
+        last = (errors.strip().splitlines() or ["no message"])[-1]
         raise TargetError(
             f"The command '{job.address}' ended with status {process.returncode}: {last[:200]}. Expected "
             f"status 0 and a JSON object."
@@ -143,31 +144,32 @@ def _arguments(address: str, path: Path) -> list[str]:
     return [*words, str(path)]
 
 
-def _latency(job: Job, told: dict[str, Any]) -> Latency:
-    """Return the latency in what a command told, or say what is wrong with it."""
+def _latency(job: Job, fields: dict[str, Any]) -> Latency:
+    """Return the latency in the output of a command; raise TargetError if it has none."""
     figures: list[Any] = (
-        _of_runs(told["times_ms"]) if "times_ms" in told else [told.get(name) for name in _SUMMARY]
+        _of_runs(fields["times_ms"]) if "times_ms" in fields else [fields.get(name) for name in _SUMMARY]
     )
     if not all(_is_time(f) for f in figures) or not figures[1] <= figures[0] <= figures[2]:
         raise TargetError(
-            f"The command '{job.address}' told {json.dumps(told)[:120]}: expected times_ms, {_LEAST_RUNS} or "
-            f"more milliseconds above zero, or median_ms within low_ms and high_ms, and p90_ms."
+            f"The command '{job.address}' printed {json.dumps(fields)[:120]}: expected times_ms, "
+            f"{_LEAST_RUNS} or more milliseconds above zero, or median_ms within low_ms and high_ms, and "
+            f"p90_ms."
         )
     median_ms, low_ms, high_ms, p90_ms = (float(f) for f in figures)
-    facts = {name: told[name] for name in _FACTS if isinstance(told.get(name), str | int | float)}
-    known: dict[str, Condition] = {"device": job.address, "runtime": "command", "batch": 1}
+    given = {name: fields[name] for name in _FACTS if isinstance(fields.get(name), str | int | float)}
+    defaults: dict[str, Condition] = {"device": job.address, "runtime": "command", "batch": 1}
     return Latency(
         median_ms=median_ms,
         low_ms=low_ms,
         high_ms=high_ms,
         p90_ms=max(median_ms, p90_ms),
         stable=(high_ms - low_ms) <= STABLE_WIDTH * median_ms,
-        conditions=known | facts | {"dtype": job.options["dtype"]},
+        conditions=defaults | given | {"dtype": job.options["dtype"]},
     )
 
 
 def _of_runs(times_ms: Any) -> list[Any]:
-    """Return the median, its interval and the 90 % quantile of runs; None where they are no runs."""
+    """Return the median, its interval and the 90 % quantile of runs; None for each if they are not valid."""
     if not isinstance(times_ms, list) or len(times_ms) < _LEAST_RUNS or not all(map(_is_time, times_ms)):
         return [None] * len(_SUMMARY)
     p90_ms = sorted(times_ms)[math.ceil(0.9 * len(times_ms)) - 1]

@@ -1,7 +1,7 @@
-"""The processor of this host, by ONNX Runtime.
+"""Target ``cpu``: the processor of this host, with ONNX Runtime.
 
 Options: ``threads`` (default 1) and ``dtype`` (``fp32``, or ``int8``, quantised after training with
-scales for each channel).
+one scale per channel).
 """
 
 from collections.abc import Mapping
@@ -14,16 +14,16 @@ from search_spaces.errors import TargetError
 from trials.device_lock import measuring
 from trials.latency.latency import Condition, Latency
 from trials.latency.layer_times import LayerTimes, layer_times
-from trials.latency.module_costs import modules_of
-from trials.latency.onnx_layers import time_layers
+from trials.latency.module_costs import module_costs
 from trials.latency.onnx_model import onnx_model, reference_model
+from trials.latency.onnx_profiler import time_layers
 from trials.latency.onnx_timing import check_runtime, conditions, time_onnx
 from trials.latency.roofline_probes import peak_macs, peak_model, stream_model
 from trials.targets import Job, Target
 
 
 class Cpu(Target):
-    """Runs networks on this host while no training does."""
+    """Times networks on this host while no training runs."""
 
     defaults: Mapping[str, Condition] = {"threads": 1, "dtype": "fp32"}
 
@@ -46,12 +46,12 @@ class Cpu(Target):
     def layers(self, network: nn.Module, job: Job) -> LayerTimes:
         threads, dtype = _checked(job)
         shape = {"resolution": job.resolution, "in_channels": job.in_channels}
-        model, modules = onnx_model(network, **shape, dtype=dtype), modules_of(network, **shape)
+        model, modules = onnx_model(network, **shape, dtype=dtype), module_costs(network, **shape)
         roofs = peak_model(dtype), stream_model()
         with measuring(job.lock):
             found = conditions(threads=threads) | {"dtype": dtype, "resolution": job.resolution}
-            told = time_layers(model, *roofs, threads=threads, seconds=job.seconds)
-        return layer_times(told, modules, peak_macs(), found)
+            profile = time_layers(model, *roofs, threads=threads, seconds=job.seconds)
+        return layer_times(profile, modules, peak_macs(), found)
 
     @override
     def probe(self, job: Job) -> Mapping[str, Condition]:

@@ -1,6 +1,6 @@
-"""A CUDA device of this host, by torch: the network is captured once as a CUDA graph and replayed.
+"""Target ``cuda``: a GPU of this host, with torch; the network is captured as a CUDA graph and replayed.
 
-Options: ``dtype`` (``fp32`` or ``fp16``) and ``index``, which of the host's devices.
+Options: ``dtype`` (``fp32`` or ``fp16``) and ``index``, the number of the device.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ from trials.device_lock import measuring
 from trials.latency import host
 from trials.latency.latency import Condition, Latency
 from trials.latency.onnx_model import ReferenceNetwork
-from trials.latency.timing import Run, time_network
+from trials.latency.timing_protocol import Run, time_network
 from trials.targets import Job, Target
 
 _DTYPES: Final = {"fp32": torch.float32, "fp16": torch.float16}
 
 
 class Cuda(Target):
-    """Runs networks on a device of this host while no training does."""
+    """Times networks on a GPU of this host while no training runs."""
 
     defaults: Mapping[str, Condition] = {"dtype": "fp32", "index": 0}
 
@@ -61,12 +61,12 @@ def _checked(job: Job) -> tuple[torch.device, torch.dtype]:
 
 
 def _captured(network: nn.Module, images: Tensor, device: torch.device, dtype: torch.dtype) -> Run:
-    """Return what replays the captured network so many times, each timed between two events."""
+    """Return a function that replays the captured network and times each run between two events."""
     network, images = network.to(device, dtype).eval(), images.to(device, dtype)
     graph, side = torch.cuda.CUDAGraph(), torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
-        for _ in range(3):  # lets libraries choose algorithms and allocate before the capture
+        for _ in range(3):  # libraries choose algorithms and allocate memory before the capture
             network(images)
     torch.cuda.current_stream().wait_stream(side)
     with torch.cuda.graph(graph):

@@ -1,11 +1,11 @@
-"""A node of the Ray cluster that this process has joined: ``node:10.0.0.7`` or ``node:pixel``.
+"""Target ``node``: a node of the connected Ray cluster, ``node:10.0.0.7`` or ``node:pixel``.
 
-Its address as Ray has it, or a resource that it was started with: ``ray start --address=HEAD:6379
---num-cpus 0 --resources '{"pixel": 1}'``. There it needs onnxruntime in the Python that runs Ray; it need
-not have this package.
+It is given by its address in Ray or by a resource that it was started with: ``ray start --address=HEAD:6379
+--num-cpus 0 --resources '{"pixel": 1}'``. The node needs onnxruntime in the Python that runs Ray, but not
+this package.
 
 Options: ``threads`` and ``dtype`` as for cpu; ``provider`` of ONNX Runtime there; ``python``, another
-program there; ``time_limit_s``, how long to wait.
+interpreter there; ``time_limit_s``, the longest time to wait.
 """
 
 import json
@@ -19,12 +19,12 @@ from trials.latency.latency import Condition
 from trials.targets import Job
 from trials.targets._agent_target import AgentTarget, last_line
 
-_SHARE: Final = 0.001  # of the resource: it only says where; the agent's lock keeps measurements apart
-_STARTS_S: Final = 30  # for which Python and Ray may take to start there
+_SHARE: Final = 0.001  # of the resource: it only selects the node; the agent has a lock of its own
+_START_S: Final = 30  # longest start of Python and Ray there
 
 
 class Node(AgentTarget):
-    """Runs networks on a node of a Ray cluster, one task for each measurement."""
+    """Times networks on a node of a Ray cluster, with one Ray task for each measurement."""
 
     defaults: Mapping[str, Condition] = {**AgentTarget.defaults, "python": ""}
 
@@ -38,13 +38,13 @@ class Node(AgentTarget):
         from ray.exceptions import GetTimeoutError, RayError  # noqa: PLC0415
 
         resource = self._resource(job)
-        limit_s = int(str(job.options["time_limit_s"])) + _STARTS_S
+        limit_s = int(str(job.options["time_limit_s"])) + _START_S
         task = ray.remote(num_cpus=0, max_retries=0, resources={resource: _SHARE})(_agent())
-        asked = task.remote(dict(files), options, str(job.options["python"]), limit_s)
+        answer = task.remote(dict(files), options, str(job.options["python"]), limit_s)
         try:
-            status, printed, complaints = ray.get(asked, timeout=limit_s)
+            status, output, errors = ray.get(answer, timeout=limit_s)
         except GetTimeoutError as error:
-            ray.cancel(asked, force=True)
+            ray.cancel(answer, force=True)
             raise TargetError(
                 f"The target '{self.name(job)}' did not answer within {limit_s} s. Raise time_limit_s if it "
                 f"needs longer."
@@ -56,22 +56,22 @@ class Node(AgentTarget):
         if status:
             raise TargetError(
                 f"The target '{self.name(job)}' could not run the timing (status {status}): "
-                f"{last_line(complaints)}. Expected Python 3.10 with onnxruntime there."
+                f"{last_line(errors)}. Expected Python 3.10 with onnxruntime there."
             )
-        return str(printed)
+        return str(output)
 
     def _resource(self, job: Job) -> str:
-        """Return what Ray places a task on this node by.
+        """Return the resource that makes Ray place a task on this node.
 
         Raises:
-            TargetError: if no cluster was joined, or no node that lives is called so.
+            TargetError: if Ray is not connected, or no running node has this address or resource.
         """
         import ray  # noqa: PLC0415 -- see above
 
         if not ray.is_initialized():
             raise TargetError(
-                f"The target '{self.name(job)}' is a node of a Ray cluster: expected to be told which "
-                f"cluster. Give --address."
+                f"The target '{self.name(job)}' is a node of a Ray cluster: expected the address of "
+                f"the cluster. Give --address."
             )
         offered: set[str] = set().union(*(n["Resources"] for n in ray.nodes() if n["Alive"]))
         for resource in (job.address, f"node:{job.address}"):
@@ -79,17 +79,17 @@ class Node(AgentTarget):
                 return resource
         known = sorted(r.removeprefix("node:") for r in offered if r.startswith("node:") and "__" not in r)
         raise TargetError(
-            f"No node of the Ray cluster is called '{job.address}': expected the address of one "
+            f"No node of the Ray cluster has the name '{job.address}': expected the address of one "
             f"({', '.join(known)}) or a resource that it was started with, ray start --resources "
             f"'{json.dumps({job.address or 'pixel': 1})}'."
         )
 
 
 def _agent() -> Any:
-    """Return what runs there: a function of its own, which Ray then sends as source."""
+    """Return the function that runs there; as a nested function, Ray sends it by value."""
 
     def run_agent(files: dict[str, bytes], options: str, python: str, limit_s: int) -> tuple[int, str, str]:
-        import subprocess  # noqa: PLC0415 -- what runs elsewhere brings what it needs
+        import subprocess  # noqa: PLC0415 -- the function must be self-contained
         import sys  # noqa: PLC0415
         import tempfile  # noqa: PLC0415
         from pathlib import Path  # noqa: PLC0415

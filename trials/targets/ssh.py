@@ -1,10 +1,11 @@
-"""Another machine, over ssh: ``ssh://user@host:port``.
+"""Target ``ssh``: another machine, ``ssh://user@host:port``.
 
-There it needs sh, tar, Python 3.10 and onnxruntime. Keys, known hosts and jump hosts are those of the
-user's own ssh configuration; nothing is ever asked for.
+The machine needs sh, tar, Python 3.10 and onnxruntime. Keys, known hosts and jump hosts are those of the
+user's ssh configuration; there are no prompts.
 
-Options: ``threads`` and ``dtype`` as for cpu; ``provider`` of ONNX Runtime there; ``python``, the program
-there; ``connect_s`` and ``time_limit_s``, how long to wait; ``config``, another configuration file of ssh.
+Options: ``threads`` and ``dtype`` as for cpu; ``provider`` of ONNX Runtime there; ``python``, the interpreter
+there; ``connect_s`` and ``time_limit_s``, the longest times to wait; ``config``, another configuration file
+of ssh.
 """
 
 import io
@@ -38,7 +39,7 @@ _ADVICE: Final = {
 
 
 class Ssh(AgentTarget):
-    """Runs networks on another machine, one connection for each measurement."""
+    """Times networks on another machine, with one connection for each measurement."""
 
     defaults: Mapping[str, Condition] = {**AgentTarget.defaults, "connect_s": 10, "config": ""}
 
@@ -59,7 +60,9 @@ class Ssh(AgentTarget):
                 check=False,
             )
         except FileNotFoundError as error:
-            raise TargetError("The target needs the program 'ssh': expected it on the PATH.") from error
+            raise TargetError(
+                "The target needs the program 'ssh': expected it on the PATH. Install OpenSSH."
+            ) from error
         except subprocess.TimeoutExpired as error:
             raise TargetError(
                 f"The target 'ssh://{job.address}' did not answer within {time_limit_s} s. Raise "
@@ -80,16 +83,16 @@ def _connection(job: Job) -> list[str]:
 
 
 def _printed(job: Job, ended: "subprocess.CompletedProcess[bytes]") -> str:
-    complaints = ended.stderr.decode(errors="replace").strip()
+    errors = ended.stderr.decode(errors="replace").strip()
     if ended.returncode == 255:  # of ssh itself
-        advice = next((advice for sign, advice in _ADVICE.items() if sign in complaints), "Is it running?")
+        advice = next((advice for sign, advice in _ADVICE.items() if sign in errors), "Is it running?")
         raise TargetError(
-            f"The target 'ssh://{job.address}' cannot be reached: {last_line(complaints)}. {advice}."
+            f"The target 'ssh://{job.address}' cannot be reached: {last_line(errors)}. {advice}."
         )
     if ended.returncode:
         raise TargetError(
             f"The target 'ssh://{job.address}' could not run the timing (status {ended.returncode}): "
-            f"{last_line(complaints)}. Expected sh, tar and {job.options['python']} there."
+            f"{last_line(errors)}. Expected sh, tar and {job.options['python']} there."
         )
     return ended.stdout.decode(errors="replace")
 

@@ -1,1 +1,1 @@
-"""Trains one network: from a recipe and images to epochs, checkpoints and a final test."""
+"""Trains one network: recipe, augmentation, training loop, checkpoints, evaluation."""

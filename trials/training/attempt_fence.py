@@ -1,38 +1,38 @@
-"""Keeps an earlier attempt at a training from writing over the files of a later one.
+"""Stops a superseded attempt at a trial from overwriting the files of a later one (fencing token).
 
-A machine that is cut off from the driver may train on and still reach the storage, while another machine
-goes on with the same trial. Each attempt therefore has a name, which whoever starts it writes into the
-trial's folder, and writes nothing once another name stands there. What is left is the instant between
-that look and the renaming of a finished file: an attempt frozen right then puts a file in place that is
-whole and of the same training, only older.
+A machine that lost contact with the driver may still train and reach the storage, while another machine
+continues the same trial. Each attempt therefore has a random name, stored in the trial's folder when it
+begins, and an attempt writes nothing once the folder holds another name. What remains is the instant
+between that check and the renaming of a finished file: an attempt suspended right then puts in place a
+complete file of the same training, only older.
 """
 
 import uuid
 from pathlib import Path
 from typing import Final
 
-from trials.training.checkpoint import write_whole
+from trials.training.checkpoint import write_atomically
 from trials.training.errors import SupersededError
 
 ATTEMPT: Final = "attempt"
 
 
 def begin_attempt(folder: Path) -> str:
-    """Return the name of a new attempt; all earlier ones may write no more into the trial's folder."""
+    """Store and return the name of a new attempt; earlier ones may no longer write to the trial's folder."""
     name = uuid.uuid4().hex
-    write_whole(folder / ATTEMPT, name.encode())
+    write_atomically(folder / ATTEMPT, name.encode())
     return name
 
 
 def check_attempt(folder: Path, name: str | None) -> None:
-    """Return if an attempt is the latest one, or if trainings in this folder have no attempts.
+    """Raise if a later attempt at the trial has begun.
 
     Args:
-        folder: Of the trial.
-        name: What `begin_attempt` returned; None where nobody else can train this.
+        folder: Folder of the trial.
+        name: Name returned by `begin_attempt`; None if no other process can run this trial.
 
     Raises:
-        SupersededError: if it is not.
+        SupersededError: if the folder holds the name of another attempt.
     """
     if name is None:
         return
@@ -43,5 +43,5 @@ def check_attempt(folder: Path, name: str | None) -> None:
     if latest != name:
         raise SupersededError(
             f"The training in '{folder}' was begun again elsewhere: expected the attempt {name}, found "
-            f"{latest or 'none'}. This one stops."
+            f"{latest or 'none'}. This attempt stops."
         )

@@ -1,9 +1,9 @@
-"""Random changes to training images, batched and on the device they train on.
+"""Augments training images at random, batched on the device: shift, flip, RandAugment, erasing.
 
 RandAugment (Cubuk et al., 2019, https://arxiv.org/abs/1909.13719) without a branch per image: in each
-round every image draws one change, all maps of the plane are composed and sampled once, and changes
-of colour are formulas in which the images that drew another one have neutral factors. Left out of
-the paper's list: auto-contrast, equalise and sharpness, which need an image's histogram or neighbours.
+round every image draws one change; geometric changes are composed into one affine map and sampled once, and
+colour changes are formulas with neutral factors for the images that drew another change. Not implemented
+from the paper: auto-contrast, equalise and sharpness, which need an image's histogram or neighbours.
 """
 
 import math
@@ -29,7 +29,7 @@ CHANGES: Final = (
     "solarise",
     "posterise",
 )
-"""What a round may draw, each as likely as the others."""
+"""Changes that a round draws from, with equal probability."""
 LARGEST: Final = {
     "rotate": math.radians(30),
     "shear_x": 0.3,
@@ -40,10 +40,10 @@ LARGEST: Final = {
     "contrast": 0.9,
     "colour": 0.9,
 }
-"""At magnitude 1, after Table 6 of AutoAugment, https://arxiv.org/abs/1805.09501."""
+"""Sizes of the changes at magnitude 1, from Table 6 of AutoAugment, https://arxiv.org/abs/1805.09501."""
 MOST_BITS: Final = 8
 LEAST_BITS: Final = 4
-"""What posterising keeps at magnitude 0 and 1."""
+"""Bits per channel that posterising keeps at magnitude 0 and 1."""
 LUMA: Final = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 

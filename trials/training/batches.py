@@ -1,4 +1,4 @@
-"""Batches as a network takes them, made on the device from stored pixels."""
+"""Serves batches of images on the training device, and normalises and resizes them."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -11,22 +11,22 @@ from torch.nn import functional as F
 from trials.images.splits import Images
 
 RESIDENT_SHARE: Final = 0.25
-"""Images stay on a GPU if they take at most this share of its free memory: trials share GPUs."""
+"""Largest share of a GPU's free memory that images may occupy to be kept there: trials share GPUs."""
 
 
-class Feed:
-    """One part of the images, given out in batches on the device that trains.
+class BatchSource:
+    """One split of the images, served in batches on the training device.
 
     Args:
-        images: What is given out.
-        device: Where batches are made; the pixels are copied there once if they fit.
+        images: Images of the split.
+        device: Device of the batches; the pixels are copied there once if they fit.
     """
 
     def __init__(self, images: Images, device: torch.device) -> None:
         self.device = device
-        self._home = device if _fits(images, device) else torch.device("cpu")
-        self._pixels = torch.from_numpy(images.images).to(self._home)  # [n, h, w, c]
-        self._labels = torch.from_numpy(images.labels).to(self._home)
+        self._stored_on = device if _fits(images, device) else torch.device("cpu")
+        self._pixels = torch.from_numpy(images.images).to(self._stored_on)  # [n, h, w, c]
+        self._labels = torch.from_numpy(images.labels).to(self._stored_on)
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -34,7 +34,7 @@ class Feed:
     def batch(self, rows: Int64[Tensor, " b"]) -> tuple[Float[Tensor, "b c h w"], Int64[Tensor, " b"]]:
         """Return the images at `rows` at their stored size, in [0, 1], and their labels."""
         pixels, labels = self._pixels[rows], self._labels[rows]
-        if self._home != self.device:
+        if self._stored_on != self.device:
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)
             labels = labels.pin_memory().to(self.device, non_blocking=True)
         return pixels.permute(0, 3, 1, 2).float().mul_(1 / 255), labels  # channels last in memory
@@ -42,30 +42,30 @@ class Feed:
     def shuffled(
         self, batch_size: int, generator: torch.Generator, most: int | None = None
     ) -> Sequence[Tensor]:
-        """Return the rows of each batch of an epoch: no row twice, batches of nearly one size.
+        """Return the rows of each batch of an epoch: no row twice, batches of nearly equal size.
 
         Args:
-            batch_size: The most rows of a batch.
-            generator: Where the order comes from.
-            most: Rows at the most; None for all.
+            batch_size: Largest number of rows in a batch.
+            generator: Generator of the order.
+            most: Largest number of rows in all; None for every row.
         """
-        order = torch.randperm(len(self), generator=generator)[:most].to(self._home)
+        order = torch.randperm(len(self), generator=generator)[:most].to(self._stored_on)
         return order.tensor_split(max(1, -(-len(order) // batch_size)))
 
     def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield all images and their labels, at most `size` at a time."""
-        for rows in torch.arange(len(self), device=self._home).split(size):
+        for rows in torch.arange(len(self), device=self._stored_on).split(size):
             yield self.batch(rows)
 
 
-class Preparation:
-    """Brings images in [0, 1] to what one network takes.
+class Preprocessor:
+    """Normalises and resizes images in [0, 1] for one network.
 
     Args:
         mean: Mean of each channel, in [0, 1].
         std: Standard deviation of each channel, in (0, 1].
-        resolution: Side of the square that images are resized to, pixels.
-        device: Where the images are.
+        resolution: Side of the square that images are resized to, in pixels.
+        device: Device of the images.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""A training's state in one file that is whole or absent.
+"""Writes and reads training checkpoints: atomic, checksummed, safe to load.
 
-The file is an 8-byte magic with the format's version, the SHA-256 of the rest, and what
-``torch.save`` writes. It is read with ``weights_only=True``, so a foreign file cannot run code.
+The file is an 8-byte magic number with the format's version, the SHA-256 of the rest, and the output of
+``torch.save``. It is read with ``weights_only=True``, so an untrusted file cannot run code.
 """
 
 import hashlib
@@ -20,24 +20,24 @@ _DIGEST: Final = 32
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write `state`, tensors and plain values, so that a reader sees the old file or the new one."""
+    """Write `state`, tensors and plain values, atomically: a reader sees the old file or the new one."""
     buffer = BytesIO()
     torch.save(state, buffer)
     content = buffer.getbuffer()
-    write_whole(path, MAGIC, hashlib.sha256(content).digest(), content)
+    write_atomically(path, MAGIC, hashlib.sha256(content).digest(), content)
 
 
 def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
     """Return the state written at `path`, its tensors on `device`.
 
     Raises:
-        FileNotFoundError: if there is none.
-        DamagedCheckpointError: if it is damaged or of another version.
+        FileNotFoundError: if there is no file.
+        DamagedCheckpointError: if it is damaged or has another version.
     """
     content = check_checkpoint(path)
     try:
         state = torch.load(BytesIO(content), map_location=device, weights_only=True)
-    except Exception as error:  # what was sealed is no checkpoint; torch says so in many ways
+    except Exception as error:  # the checksum matches but it is no checkpoint; torch raises many types
         raise DamagedCheckpointError(f"Cannot read the checkpoint '{path}': {error}") from error
     if not isinstance(state, dict):
         raise DamagedCheckpointError(f"Cannot read the checkpoint '{path}': it holds no state.")
@@ -45,11 +45,11 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
 
 
 def check_checkpoint(path: Path) -> bytes:
-    """Return what a checkpoint holds, which is whole and of this version but was not looked into.
+    """Return the content of a checkpoint after checking its version and checksum, without parsing it.
 
     Raises:
-        FileNotFoundError: if there is none.
-        DamagedCheckpointError: if it is damaged or of another version.
+        FileNotFoundError: if there is no file.
+        DamagedCheckpointError: if it is damaged or has another version.
     """
     content = path.read_bytes()
     start = len(MAGIC) + _DIGEST
@@ -62,8 +62,8 @@ def check_checkpoint(path: Path) -> bytes:
     return content[start:]
 
 
-def write_whole(path: Path, *pieces: Any) -> None:
-    """Write bytes-like `pieces` beside `path`, to the disk, and rename them into place."""
+def write_atomically(path: Path, *pieces: Any) -> None:
+    """Write bytes-like `pieces` to a temporary file beside `path`, sync it to disk and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:

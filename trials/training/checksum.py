@@ -1,28 +1,28 @@
-"""The SHA-256 of a file, kept beside it as ``sha256sum --check`` reads it."""
+"""Writes and reads the SHA-256 of a file in a ``.sha256`` file beside it, as ``sha256sum --check`` does."""
 
 import hashlib
 from pathlib import Path
 from typing import Final
 
-from trials.training.checkpoint import write_whole
+from trials.training.checkpoint import write_atomically
 
 CHECKSUM: Final = ".sha256"
-"""What follows the name of a file in that of its checksum."""
+"""Suffix that the name of a checksum file adds to that of its file."""
 
 
-def keep_checksum(path: Path) -> None:
-    """Write the checksum of a file beside it, whole."""
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    write_whole(_beside(path), f"{found}  {path.name}\n".encode())
+def write_checksum(path: Path) -> None:
+    """Write the checksum of a file beside it, atomically."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    write_atomically(_checksum_path(path), f"{digest}  {path.name}\n".encode())
 
 
-def checksum_of(path: Path) -> str | None:
-    """Return the hexadecimal checksum that was kept beside a file, None if there is none."""
+def read_checksum(path: Path) -> str | None:
+    """Return the hexadecimal checksum stored beside a file; None if there is none."""
     try:
-        return _beside(path).read_text(encoding="utf-8").split()[0]
+        return _checksum_path(path).read_text(encoding="utf-8").split()[0]
     except (OSError, IndexError, UnicodeDecodeError):
         return None
 
 
-def _beside(path: Path) -> Path:
+def _checksum_path(path: Path) -> Path:
     return path.with_name(path.name + CHECKSUM)

@@ -1,8 +1,8 @@
-"""Stochastic depth: training skips whole blocks at random (Huang et al., 2016).
+"""Stochastic depth (drop path): skips whole blocks at random during training.
 
-https://arxiv.org/abs/1603.09382. Blocks of a network that keep the shape are skipped, each image on its
-own, with a probability that rises linearly from the first block to the last (Eq. 4); what a block adds
-is scaled so that its expectation stays. Nothing remains in the network after training.
+Huang et al., 2016, https://arxiv.org/abs/1603.09382. Blocks that keep the shape of their input are skipped
+per image, with a probability that rises linearly from the first block to the last (Eq. 4); the residual of
+a block is rescaled to keep its expectation. Nothing remains in the network after training.
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from search_spaces.errors import RecipeError
 
 
 @contextmanager
-def dropping(network: nn.Module, share: float) -> Iterator[None]:
-    """Skip blocks of `network` in training mode, the last one with probability `share`.
+def drop_blocks(network: nn.Module, share: float) -> Iterator[None]:
+    """Skip blocks of `network` at random in training mode inside the ``with`` block.
 
     Args:
-        network: Its blocks are the members of the members of ``network.stages``.
-        share: In [0, 1); 0 does nothing.
+        network: Network whose blocks are the children of the children of ``network.stages``.
+        share: Probability of skipping the last block, in [0, 1); 0 does nothing.
 
     Raises:
         RecipeError: if `share` is positive and the network has no such blocks.
@@ -45,8 +45,8 @@ def dropping(network: nn.Module, share: float) -> Iterator[None]:
 
 
 def _children(network: nn.Module, name: str) -> list[nn.Module]:
-    held = getattr(network, name, None)
-    return list(held.children()) if isinstance(held, nn.Module) else []
+    parent = getattr(network, name, None)
+    return list(parent.children()) if isinstance(parent, nn.Module) else []
 
 
 def _skipping(probability: float) -> Any:
@@ -54,7 +54,7 @@ def _skipping(probability: float) -> Any:
         if not block.training or output.shape != inputs[0].shape:
             return None
         kept = torch.rand(len(output), 1, 1, 1, device=output.device) >= probability
-        added = (output - inputs[0]) / (1 - probability)
-        return inputs[0] + torch.where(kept, added, 0.0)
+        residual = (output - inputs[0]) / (1 - probability)
+        return inputs[0] + torch.where(kept, residual, 0.0)
 
     return hook

@@ -1,4 +1,4 @@
-"""What one epoch of a trial found."""
+"""The result of one epoch: accuracy, other metrics and their standard errors, losses, seconds."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochResult:
-    """The validation accuracy after one epoch, with what it cost.
+    """Validation metrics after one epoch, with losses and times.
 
     Attributes:
-        epoch: How many epochs are done, from 1.
+        epoch: Number of the epoch, from 1.
         accuracy: Share of validation images classified correctly, in [0, 1].
         standard_error: Standard error of `accuracy`, sqrt(p (1 - p) / n), in [0, 0.5].
-        loss: Mean cross-entropy over the validation images, nats.
-        train_loss: Mean training loss over the epoch, as the recipe defines it, nats.
-        seconds: Wall time of this epoch, training and evaluation.
+        loss: Mean cross-entropy over the validation images, in nats.
+        train_loss: Mean training loss over the epoch, as the recipe defines it, in nats.
+        seconds: Wall time of training and evaluation in this epoch.
         final: Whether this is the recipe's last epoch.
-        balanced_accuracy: Mean recall over the classes, in [0, 1], where it was computed.
-        macro_f1: Mean F1 score over the classes, in [0, 1], where it was computed.
+        balanced_accuracy: Mean recall over the classes, in [0, 1], if computed.
+        macro_f1: Mean F1 score over the classes, in [0, 1], if computed.
         balanced_accuracy_error: Standard error of `balanced_accuracy`.
         macro_f1_error: Standard error of `macro_f1`.
-        waited_seconds: The part of `seconds` spent waiting for latency measurements on this host.
+        waited_seconds: Part of `seconds` spent waiting for latency measurements on this host.
     """
 
     epoch: int
@@ -37,7 +37,7 @@ class EpochResult:
     waited_seconds: float = 0.0
 
     def of(self, metric: str) -> tuple[float | None, float | None]:
-        """Return a metric, one of `trials.training.evaluation.METRICS`, and its standard error."""
+        """Return the value and standard error of a metric, one of `trials.training.evaluation.METRICS`."""
         if metric == "accuracy":
             return self.accuracy, self.standard_error
         return getattr(self, metric), getattr(self, f"{metric}_error")

@@ -1,4 +1,4 @@
-"""Trains a network epoch by epoch, and goes on exactly where a killed process stopped."""
+"""Training loop over epochs: trains, evaluates, checkpoints, and resumes exactly after a kill."""
 
 import math
 import time
@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from trials.images.splits import Splits
-from trials.training.batches import Feed, Preparation
+from trials.training.batches import BatchSource, Preprocessor
+from trials.training.batchnorm_recalibration import recalibrate_batchnorm
 from trials.training.checkpoint import load_checkpoint, save_checkpoint
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import CheckpointError, NonFiniteLossError
-from trials.training.evaluation import Scores, evaluate, recalibrate
+from trials.training.evaluation import Scores, evaluate
 from trials.training.learner import Learner
-from trials.training.measurement_turns import Turns, turns_on
+from trials.training.measurement_turns import Turns, take_turns
 from trials.training.recipe import Recipe
 from trials.training.seeding import generator
 from trials.training.teacher import load_teacher
@@ -32,30 +33,31 @@ def train(
     seed: int,
     device: torch.device,
     checkpoint: Path | None = None,
-    begun_from: Mapping[str, str] | None = None,
+    extra_identity: Mapping[str, str] | None = None,
     lock: Path | None = None,
     before_saving: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[EpochResult]:
     """Train `network` in place and yield a result after each epoch.
 
-    With a checkpoint of the same training, its results are yielded again and the training goes on
-    after them; on the CPU, with as many threads, weights and results are bit-identical to those
-    of an unbroken run. A checkpoint is written before its epoch's result is yielded.
+    From a checkpoint of the same training, the stored results are yielded again and the training
+    resumes after them; on the CPU, with the same number of threads, weights and results are
+    bit-identical to those of an uninterrupted run. A checkpoint is written before its epoch's result
+    is yielded.
 
     Args:
-        network: Takes normalised images [b, c, r, r] and gives logits [b, classes].
-        splits: Trains on ``train`` and evaluates on ``validation``.
-        recipe: How to train.
-        resolution: Side of the square images that the network takes, pixels.
-        seed: Of the order, the augmentation and the network's own randomness; see `trial_seed`.
-        device: Where to train.
-        checkpoint: File of the training's state, or None to keep none.
-        begun_from: What else tells this training from another, by topic: its architecture, the weights it
-            begins with. A checkpoint in which any of it differs is refused.
-        lock: The host's lock that keeps measurements apart from training, see `device_lock`; None
-            where nothing is measured.
-        before_saving: Called before each checkpoint is written; raises where none may be any more.
+        network: Network, normalised images [b, c, r, r] -> logits [b, classes].
+        splits: Images; trains on ``train`` and evaluates on ``validation``.
+        recipe: Training recipe.
+        resolution: Side of the square images that the network takes, in pixels.
+        seed: Seed of the order, the augmentation and the network's own randomness; see `trial_seed`.
+        device: Device to train on.
+        checkpoint: File of the training's state; None for no checkpoints.
+        extra_identity: Further properties that identify this training, by name, for example its
+            architecture and initial weights. A checkpoint with other values is refused.
+        lock: Lock of the host that keeps measurements apart from training, see `device_lock`; None if
+            nothing is measured.
+        before_saving: Called before each checkpoint is written; raises if none may be written any more.
         clock: Returns seconds.
 
     Raises:
@@ -63,16 +65,16 @@ def train(
         OutOfMemoryError: if the device cannot hold the network even with one image.
         RecipeError: if the recipe's teacher or drop_path does not suit the network or the images.
         DamagedCheckpointError: if the checkpoint cannot be read.
-        CheckpointError: if it is of another training.
+        CheckpointError: if the checkpoint belongs to another training.
     """
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    learning = Feed(splits.train, device)
-    prepare = Preparation(splits.mean, splits.std, resolution, device)
+    train_images = BatchSource(splits.train, device)
+    preprocess = Preprocessor(splits.mean, splits.std, resolution, device)
     learner = Learner(
         network,
         recipe,
-        learning,
-        prepare,
+        train_images,
+        preprocess,
         classes=len(splits.classes),
         seed=seed,
         teacher=load_teacher(recipe, splits, device),
@@ -80,12 +82,12 @@ def train(
     training = _Training(
         learner=learner,
         recipe=recipe,
-        learning=learning,
-        judging=Feed(splits.validation, device),
-        prepare=prepare,
-        recalibrating=learning.shuffled(recipe.batch_size, generator(seed, "recalibration")),
+        train_images=train_images,
+        validation_images=BatchSource(splits.validation, device),
+        preprocess=preprocess,
+        recalibration_rows=train_images.shuffled(recipe.batch_size, generator(seed, "recalibration")),
     )
-    identity = {**_identity(splits, recipe, resolution, seed), **(begun_from or {})}
+    identity = {**_identity(splits, recipe, resolution, seed), **(extra_identity or {})}
     history = _restored(learner, identity, checkpoint, device)
     for epoch in range(1, recipe.epochs + 1):
         if epoch > len(history):
@@ -102,14 +104,15 @@ def train(
 class _Training:
     learner: Learner
     recipe: Recipe
-    learning: Feed
-    judging: Feed
-    prepare: Preparation
-    recalibrating: Sequence[Tensor]
+    train_images: BatchSource
+    validation_images: BatchSource
+    preprocess: Preprocessor
+    recalibration_rows: Sequence[Tensor]
 
     def epoch(self, number: int, lock: Path | None, clock: Callable[[], float]) -> EpochResult:
+        """Return the result of one epoch of training and evaluation."""
         started = clock()
-        with turns_on(lock, clock) as turns:
+        with take_turns(lock, clock) as turns:
             train_loss = self.learner.learn(number, turns.step)
             _check_finite("training", train_loss, number, self.recipe)
             scores = self._scores(turns)
@@ -130,9 +133,10 @@ class _Training:
         )
 
     def _scores(self, turns: Turns) -> Scores:
-        network, rows = self.learner.judged, self.recalibrating[: self.recipe.recalibration_batches]
-        recalibrate(network, self.learning, self.prepare, rows, self.recipe, turns.step)
-        return evaluate(network, self.judging, self.prepare, self.recipe, turns.step)
+        network = self.learner.evaluated_network
+        rows = self.recalibration_rows[: self.recipe.recalibration_batches]
+        recalibrate_batchnorm(network, self.train_images, self.preprocess, rows, self.recipe, turns.step)
+        return evaluate(network, self.validation_images, self.preprocess, self.recipe, turns.step)
 
 
 def _check_finite(kind: str, loss: float, epoch: int, recipe: Recipe) -> None:
@@ -153,26 +157,27 @@ def _identity(splits: Splits, recipe: Recipe, resolution: int, seed: int) -> dic
 
 
 def _state(learner: Learner, identity: dict[str, Any], history: list[EpochResult]) -> dict[str, Any]:
-    told = [result.to_json() for result in history]
-    return {"identity": identity, "history": told, "learner": learner.state_dict()}
+    epochs = [result.to_json() for result in history]
+    return {"identity": identity, "history": epochs, "learner": learner.state_dict()}
 
 
 def _restored(
     learner: Learner, identity: dict[str, Any], checkpoint: Path | None, device: torch.device
 ) -> list[EpochResult]:
+    """Return the results in the checkpoint, none without one, after restoring the learner."""
     if checkpoint is None or not checkpoint.exists():
         return []
     state = load_checkpoint(checkpoint, device)
     for name, expected in identity.items():
         if state["identity"].get(name) != expected:
             raise CheckpointError(
-                f"The checkpoint '{checkpoint}' is of a training with other {name}: "
+                f"The checkpoint '{checkpoint}' belongs to a training with other {name}: "
                 f"expected the same. Remove it to restart."
             )
     try:
         learner.load_state_dict(state["learner"])
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(
-            f"The checkpoint '{checkpoint}' is of another network ({error}). Remove it to restart."
+            f"The checkpoint '{checkpoint}' belongs to another network ({error}). Remove it to restart."
         ) from error
     return [EpochResult.from_json(fields) for fields in state["history"]]

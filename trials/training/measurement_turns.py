@@ -1,4 +1,4 @@
-"""Lets measurements in between the steps of a training, where a host does both."""
+"""Pauses a training between steps while a latency measurement runs on the same host."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from trials import device_lock
 
 @runtime_checkable
 class Turns(Protocol):
-    """What a training calls between its steps.
+    """Called by a training after each step.
 
     Attributes:
         waited_s: Seconds spent waiting for measurements so far.
@@ -19,20 +19,20 @@ class Turns(Protocol):
     waited_s: float
 
     def step(self) -> None:
-        """Let a waiting measurement in, now and then."""
+        """Let a waiting measurement run, about once a second."""
 
 
 @contextmanager
-def turns_on(lock: Path | None, clock: Callable[[], float]) -> Iterator[Turns]:
-    """Take turns with measurements through the host's `lock`; without one, nobody measures."""
+def take_turns(lock: Path | None, clock: Callable[[], float]) -> Iterator[Turns]:
+    """Alternate with measurements through the host's `lock`; None if nothing is measured on this host."""
     if lock is None:
-        yield _Undisturbed()
+        yield _NoMeasurements()
     else:
         with device_lock.training(lock, clock=clock) as turns:
             yield turns
 
 
-class _Undisturbed:
+class _NoMeasurements:
     waited_s = 0.0
 
     def step(self) -> None:

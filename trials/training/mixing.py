@@ -1,8 +1,8 @@
-"""Mixes pairs of training images and their labels.
+"""Mixup and CutMix: mixes pairs of training images and their labels.
 
 Mixup: Zhang et al., 2017, https://arxiv.org/abs/1710.09412. CutMix: Yun et al., 2019,
-https://arxiv.org/abs/1905.04899. One share is drawn for a batch, and each image is mixed with the one
-before it; batches are shuffled, so that is a random partner.
+https://arxiv.org/abs/1905.04899. One share is drawn per batch, and each image is mixed with the previous
+one; batches are shuffled, so the partner is random.
 """
 
 import math
@@ -22,14 +22,14 @@ def mix(
     recipe: Recipe,
     rng: np.random.Generator,
 ) -> tuple[Float[Tensor, "b c h w"], Tensor]:
-    """Return mixed images and, unless nothing is mixed, their targets [b, k].
+    """Return mixed images and their targets [b, k]; images and labels as they are if nothing is mixed.
 
     Args:
         images: Values in [0, 1].
-        labels: Class of each.
-        classes: How many classes there are, k.
-        recipe: Its ``mixup`` and ``cutmix``; with both, each batch draws one.
-        rng: Draws on the host, so that no device has to be waited for.
+        labels: Class of each image, from 0.
+        classes: Number of classes, k.
+        recipe: Recipe with ``mixup`` and ``cutmix``; with both, each batch draws one of them.
+        rng: Generator on the host, so that nothing waits for the device.
     """
     if recipe.mixup == 0 and recipe.cutmix == 0:
         return images, labels
@@ -51,7 +51,7 @@ def _cut(
     share: float,
     rng: np.random.Generator,
 ) -> tuple[Float[Tensor, "b c h w"], float]:
-    """Return images with a box of their partners, and the share of the area that is their own."""
+    """Return images with a box pasted from their partners, and the share of their area that is their own."""
     height, width = images.shape[2:]
     side = math.sqrt(1 - share)
     top, left = rng.integers(height), rng.integers(width)

@@ -1,4 +1,4 @@
-"""The optimiser that a recipe asks for."""
+"""Builds the optimiser of a recipe, SGD or AdamW, and sets its learning rate."""
 
 from torch import nn, optim
 
@@ -6,9 +6,9 @@ from trials.training.recipe import Recipe
 
 
 def build_optimiser(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
-    """Return the optimiser of `recipe` over the parameters of `network`, fused.
+    """Return the fused optimiser of `recipe` over the parameters of `network`.
 
-    Weight decay applies to matrices and kernels; biases, norms and other vectors have none.
+    Weight decay applies to matrices and kernels only, not to biases, norms and other vectors.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
     groups = [
@@ -28,6 +28,6 @@ def build_optimiser(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
 
 
 def set_rate(optimiser: optim.Optimizer, rate: float) -> None:
-    """Make `rate` the learning rate of the next step."""
+    """Set the learning rate of the next step."""
     for group in optimiser.param_groups:
         group["lr"] = rate

@@ -1,4 +1,4 @@
-"""The number format that a recipe computes in."""
+"""Mixed precision: autocast to bfloat16, except for what the CPU computes badly in it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,25 +14,25 @@ from trials.training.recipe import Recipe
 
 @contextmanager
 def autocast(recipe: Recipe, device: torch.device) -> Iterator[None]:
-    """Compute in the recipe's precision inside the block."""
+    """Compute in the recipe's precision inside the ``with`` block."""
     if recipe.precision == "fp32":
         yield
     elif device.type == "cpu":
-        with torch.autocast("cpu", dtype=torch.bfloat16), _FloatWhereNeeded():
+        with torch.autocast("cpu", dtype=torch.bfloat16), _Float32WhereNeeded():
             yield
     else:
         with torch.autocast(device.type, dtype=torch.bfloat16):
             yield
 
 
-class _FloatWhereNeeded(TorchFunctionMode):
-    """Computes in float32 what the CPU does badly in bfloat16 (torch 2.13).
+class _Float32WhereNeeded(TorchFunctionMode):
+    """Computes in float32 the operations that the CPU does badly in bfloat16 (torch 2.13).
 
     * Fused attention: its backward pass takes 9 to 12 times as long (32 x 4 heads of 16 features at 144
       positions: 92 ms against 8 ms).
-    * Dilated depthwise convolution: its weight gradient is wrong for some sizes and now and then not a
-      number (32 images of 32 channels at 40 x 40 pixels, kernel 3, dilation 2), as if read from memory that
-      nobody wrote.
+    * Dilated depthwise convolution: its weight gradient is wrong for some sizes and occasionally not
+      a number (32 images of 32 channels at 40 x 40 pixels, kernel 3, dilation 2), as if read from
+      uninitialised memory.
     """
 
     @override
@@ -64,7 +64,7 @@ def _is_dilated_depthwise(
     dilation: Any = 1,
     groups: int = 1,
 ) -> bool:
-    """Return whether a call of conv2d mixes no channels and spreads its taps."""
+    """Return whether a call of conv2d is depthwise and dilated."""
     del weight, bias, stride, padding
     spread = max(dilation) if isinstance(dilation, tuple | list) else dilation
     return groups > 1 and groups == x.shape[1] and spread > 1

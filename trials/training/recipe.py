@@ -1,4 +1,4 @@
-"""How a network is trained: plain frozen data, checked when it is made."""
+"""Training recipe: every hyper-parameter of a training as frozen data, read from YAML and validated."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,38 +16,40 @@ class Recipe(BaseModel):
 
     Attributes:
         version: Version of this format.
-        name: What the recipe is called.
+        name: Name of the recipe.
         epochs: Passes over the training images.
         rungs: Epochs after which early stopping is decided, ascending; the last is `epochs`.
-        reduction: At each rung but the last, one in so many networks goes on: the best.
+        reduction: Reduction factor of successive halving: at each rung but the last, the best one in
+            `reduction` networks continues.
         batch_size: Images in one optimiser step.
-        epoch_images: Most training images in one epoch, drawn anew for each; None for all of them.
+        epoch_images: Largest number of training images in an epoch, sampled anew for each; None for all.
         optimiser: ``adamw`` or ``sgd`` (with Nesterov momentum).
         learning_rate: Highest rate of the schedule.
         momentum: Momentum of ``sgd``, or the first beta of ``adamw``.
-        weight_decay: Decoupled for ``adamw``; biases, norms and other vectors have none.
+        weight_decay: Weight decay, decoupled for ``adamw``; not applied to biases, norms and other vectors.
         schedule: ``flat_then_decay`` holds the rate until `decay_from` and then decays it along
             half a cosine, so that values at rungs rank networks; ``cosine`` decays from the start.
-        warmup_epochs: Epochs over which the rate rises linearly from zero, may be fractional.
+        warmup_epochs: Epochs over which the rate rises linearly from zero; may be fractional.
         decay_from: Share of the training after which ``flat_then_decay`` decays.
         final_rate: Rate at the end as a share of `learning_rate`.
-        label_smoothing: Share of the target spread over all classes.
-        gradient_clip: Largest gradient norm, or none.
+        label_smoothing: Share of the target probability that is spread over all classes.
+        gradient_clip: Largest gradient norm; None for no clipping.
         recalibration_batches: Training batches over which BatchNorm statistics are re-estimated
-            before each evaluation; 0 evaluates with the running ones.
+            before each evaluation; 0 evaluates with the running statistics.
         precision: ``bf16`` runs under autocast, ``fp32`` does not.
         shift: Largest random translation as a share of the side.
         flip: Whether images are mirrored left to right at random.
-        randaugment_rounds: Random changes to each image, see `trials.training.augmentation`.
-        randaugment_magnitude: How strong they are.
-        erase: Share of the images in which a square is greyed out.
-        mixup: Beta distribution's parameter of the share in which images are mixed; 0 mixes none.
-        cutmix: The same for the area that is swapped; with both, each batch draws one.
-        drop_path: Probability with which the last block is skipped in training.
-        ema_decay: Of the average over weights that is evaluated and kept; 0 averages none.
-        teacher: Path of the ``weights.safetensors`` of a trial to learn from, or none.
-        teacher_share: Weight of the teacher's outputs in the loss; the rest is the labels'.
-        teacher_temperature: By which both networks' logits are divided.
+        randaugment_rounds: Number of random changes to each image, see `trials.training.augmentation`.
+        randaugment_magnitude: Strength of these changes.
+        erase: Share of the images in which a square is replaced by grey.
+        mixup: Parameter of the beta distribution of the mixing share; 0 for no mixup.
+        cutmix: Parameter of the beta distribution of the pasted area; 0 for no CutMix. With both, each
+            batch draws one of them.
+        drop_path: Probability of skipping the last block in training.
+        ema_decay: Decay of the weight average that is evaluated and kept; 0 for no averaging.
+        teacher: Path of the ``weights.safetensors`` of a trial to distil from; None for no teacher.
+        teacher_share: Weight of the teacher's outputs in the loss; the labels have the rest.
+        teacher_temperature: Divisor of both networks' logits in the loss.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -101,7 +103,7 @@ class Recipe(BaseModel):
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Recipe":
-        """Return the recipe whose `to_json` is `fields`; fields left out take their defaults.
+        """Return the recipe whose `to_json` is `fields`; missing fields take their defaults.
 
         Raises:
             RecipeError: if a field is unknown, missing or out of range; names the field.
@@ -113,12 +115,12 @@ class Recipe(BaseModel):
 
 
 def recipe_from_yaml(path: Path) -> Recipe:
-    """Return the recipe in a YAML file; its name defaults to the file's.
+    """Return the recipe in a YAML file; its default name is that of the file.
 
-    The path of a teacher is relative to the file.
+    The path of a teacher is relative to the folder of the file.
 
     Raises:
-        RecipeError: if the file is missing, is not YAML or does not hold a recipe.
+        RecipeError: if the file is missing, is not YAML or holds no recipe.
     """
     fields, _ = read(path, "recipe", RecipeError)
     if not isinstance(fields, dict):
@@ -139,8 +141,8 @@ def _named(fields: dict[str, Any]) -> str:
 def _first(error: ValidationError) -> str:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
-    told = f"{field}: " if field else ""
+    where = f"{field}: " if field else ""
     given = f" (given {first['input']!r})" if field and first["type"] != "missing" else ""
     more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
     hint = f" Known fields: {', '.join(Recipe.model_fields)}." if "extra" in first["type"] else ""
-    return f"{told}{first['msg'].removeprefix('Value error, ')}{given}{more}.{hint}"
+    return f"{where}{first['msg'].removeprefix('Value error, ')}{given}{more}.{hint}"

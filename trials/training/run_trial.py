@@ -17,11 +17,11 @@ from search_spaces.architecture import Architecture
 from search_spaces.errors import DataError
 from trials.datasets import open_images
 from trials.device_lock import host_lock_path
-from trials.images.merged_validation import joined
+from trials.images.merged_validation import merge_validation
 from trials.images.splits import Splits
 from trials.training.attempt_fence import check_attempt
-from trials.training.checkpoint import write_whole
-from trials.training.checksum import keep_checksum
+from trials.training.checkpoint import write_atomically
+from trials.training.checksum import write_checksum
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import DamagedCheckpointError
 from trials.training.loop import train
@@ -137,8 +137,8 @@ def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: 
         "std": splits.std,
         "images": splits.fingerprint,
     }
-    write_whole(path, save(tensors, metadata={"network": json.dumps(metadata, sort_keys=True)}))
-    keep_checksum(path)
+    write_atomically(path, save(tensors, metadata={"network": json.dumps(metadata, sort_keys=True)}))
+    write_checksum(path)
 
 
 def _open_splits(config: TrialConfig) -> Splits:
@@ -146,7 +146,7 @@ def _open_splits(config: TrialConfig) -> Splits:
     cache = None if config.cache is None else Path(config.cache)
     splits = open_images(config.data, seed=config.data_seed, cache=cache)
     _check_images(splits, config)
-    return joined(splits, seed=config.data_seed, cache=cache) if config.with_validation else splits
+    return merge_validation(splits, seed=config.data_seed, cache=cache) if config.with_validation else splits
 
 
 def _initial_network(config: TrialConfig, seed: int) -> nn.Module:
@@ -171,7 +171,7 @@ def _epochs(network: nn.Module, splits: Splits, config: TrialConfig, seed: int) 
             seed=seed,
             device=torch.device(config.device),
             checkpoint=checkpoint,
-            begun_from=_identity(config),
+            extra_identity=_identity(config),
             lock=host_lock_path(),
             before_saving=lambda: check_attempt(checkpoint.parent, config.attempt),
         )

@@ -1,4 +1,4 @@
-"""An exponential moving average of a network's weights, which is what gets evaluated."""
+"""Keeps an exponential moving average (EMA) of a network's weights, which is evaluated in their place."""
 
 import copy
 from typing import Any
@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 
-class Average:
-    """The average of the weights that `network` had after each step.
+class WeightAverage:
+    """Exponential moving average of the weights of `network` after each step.
 
     Args:
-        network: Whose weights are averaged.
-        decay: Weight of the past, in (0, 1). Early on it is (1 + t) / (10 + t) after t steps, so that
-            the random initial weights are soon forgotten.
+        network: Network whose weights are averaged.
+        decay: Weight of the previous average, in (0, 1). At first it is (1 + t) / (10 + t) after t steps,
+            so that the random initial weights soon stop to count.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -23,20 +23,20 @@ class Average:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Take in the weights of `network`; its buffers are taken as they are."""
+        """Average in the weights of `network`; its buffers are copied."""
         self._steps += 1
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
-        mine: list[Tensor] = list(self.network.parameters())
-        theirs: list[Tensor] = list(network.parameters())
-        torch._foreach_lerp_(mine, theirs, 1 - decay)
+        averaged: list[Tensor] = list(self.network.parameters())
+        current: list[Tensor] = list(network.parameters())
+        torch._foreach_lerp_(averaged, current, 1 - decay)
         for own, other in zip(self.network.buffers(), network.buffers(), strict=True):
             own.copy_(other)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what `load_state_dict` needs to go on."""
+        """Return the state that `load_state_dict` restores."""
         return {"network": self.network.state_dict(), "steps": self._steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state."""
+        """Restore a state."""
         self.network.load_state_dict(state["network"])
         self._steps = state["steps"]

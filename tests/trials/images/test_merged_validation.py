@@ -3,7 +3,7 @@
 import numpy as np
 
 from trials.datasets import open_images
-from trials.images.merged_validation import joined
+from trials.images.merged_validation import merge_validation
 
 
 def rows(images):
@@ -13,7 +13,7 @@ def rows(images):
 def test_all_but_the_test_images_are_learnt_from(digits, tmp_path):
     for cache in (None, tmp_path):
         splits = open_images("digits", seed=0, cache=cache)
-        whole = joined(splits, seed=0, cache=cache)
+        whole = merge_validation(splits, seed=0, cache=cache)
         assert rows(whole.train) == rows(digits.train) | rows(digits.validation)
         assert len(whole.train) == len(digits.train) + len(digits.validation)
         assert not rows(whole.train) & rows(digits.test)
@@ -23,7 +23,7 @@ def test_all_but_the_test_images_are_learnt_from(digits, tmp_path):
 
 def test_they_are_joined_on_the_disk_once_and_mapped(tmp_path):
     splits = open_images("digits", seed=0, cache=tmp_path)
-    one, other = (joined(splits, seed=0, cache=tmp_path) for _ in range(2))
+    one, other = (merge_validation(splits, seed=0, cache=tmp_path) for _ in range(2))
     assert isinstance(one.train.images, np.memmap)
     assert np.array_equal(one.train.images, other.train.images)
     assert len(list(tmp_path.glob("[!.]*"))) == 2

@@ -47,8 +47,8 @@ def test_fields_of_something_else_are_an_error():
 
 
 def test_the_setting_leaves_out_what_describes_the_hour():
-    told = latency(target="cpu", device="x", threads=1, load=0.5, governor="powersave")
-    assert told.setting == {"target": "cpu", "device": "x", "threads": 1}
+    measured = latency(target="cpu", device="x", threads=1, load=0.5, governor="powersave")
+    assert measured.setting == {"target": "cpu", "device": "x", "threads": 1}
 
 
 def test_the_bound_is_the_upper_end_widened_by_the_spread():

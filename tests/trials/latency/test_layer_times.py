@@ -8,7 +8,7 @@ import pytest
 import search_spaces
 from dashboards.figures import layer_times
 from search_spaces.errors import TargetError
-from trials.latency.onnx_layers import module_path
+from trials.latency.onnx_profiler import module_path
 from trials.latency_measurement import measure_layers
 
 
@@ -49,7 +49,7 @@ def test_a_target_that_runs_no_onnx_runtime_says_that_it_cannot_tell_layers(tmp_
     network = search_spaces.build(
         search_spaces.load("hybrid_small").sample(np.random.default_rng(0)), num_classes=10
     )
-    with pytest.raises(TargetError, match="'time_it' tells how long a network takes, not its layers"):
+    with pytest.raises(TargetError, match="'time_it' times a network, not its layers"):
         measure_layers(network, resolution=32, in_channels=3, target="mine", targets_file=file)
 
 

@@ -1,4 +1,4 @@
-"""A real command that tells the truth, lies, sleeps, hangs and dies."""
+"""A real command that prints valid and invalid output, sleeps, hangs and dies."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ import json, os, pathlib, signal, subprocess, sys, time
 mode, log, model = sys.argv[1:]
 pathlib.Path(log).open("a").write(f"{os.getpid()}\\n")
 runs = [10.0, 10.1, 10.2, 10.0, 10.1, 10.3, 12.0]
-told = {
+outputs = {
     "true": {"times_ms": runs, "device": "board 7", "runtime": "tflite", "version": "2.1", "threads": 4},
     "summary": {"median_ms": 5, "low_ms": 4.9, "high_ms": 5.1, "p90_ms": 5.2},
     "wide": {"median_ms": 5.0, "low_ms": 3.0, "high_ms": 9.0, "p90_ms": 9.0},
@@ -45,7 +45,7 @@ elif mode == "list":
 elif mode != "silent":
     assert pathlib.Path(model).read_bytes()[:1] == b"\\x08"  # an ONNX file begins with its version
     print("connecting...")
-    print(json.dumps(told[mode]))
+    print(json.dumps(outputs[mode]))
 """
 NETWORK = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
@@ -152,9 +152,9 @@ def test_the_host_lock_is_taken_only_by_a_command_that_runs_here(board):
 
 
 def test_probing_asks_the_command(board):
-    told = probe("board", targets_file=board[0]("true")["targets_file"])
-    assert told["device"] == "board 7"
-    assert told["version"] == "2.1"
+    conditions = probe("board", targets_file=board[0]("true")["targets_file"])
+    assert conditions["device"] == "board 7"
+    assert conditions["version"] == "2.1"
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,12 @@ def timed(width=8, **options):
 def test_a_network_is_timed_with_its_conditions(dtype):
     latency = timed(target=f"cpu:dtype={dtype}")
     assert 0.0 < latency.low_ms <= latency.median_ms <= latency.high_ms
-    told = latency.conditions
-    assert told["dtype"] == dtype
-    assert told["resolution"] == 16
-    assert told["threads"] == told["batch"] == 1
-    assert told["runtime"] == "onnxruntime"
-    assert {"device", "version", "governor", "load", "waited_s", "reference_ms", "drift"} <= set(told)
+    conditions = latency.conditions
+    assert conditions["dtype"] == dtype
+    assert conditions["resolution"] == 16
+    assert conditions["threads"] == conditions["batch"] == 1
+    assert conditions["runtime"] == "onnxruntime"
+    assert {"device", "version", "governor", "load", "waited_s", "reference_ms", "drift"} <= set(conditions)
     assert Latency.from_json(json.loads(json.dumps(latency.to_json()))) == latency
 
 
@@ -96,6 +96,6 @@ def test_an_option_out_of_range_is_an_error_that_says_the_range(target, expected
 
 
 def test_probing_tells_what_answers():
-    told = probe("cpu")
-    assert told["target"] == "cpu"
-    assert {"device", "runtime", "version", "threads"} <= set(told)
+    conditions = probe("cpu")
+    assert conditions["target"] == "cpu"
+    assert {"device", "runtime", "version", "threads"} <= set(conditions)

@@ -28,8 +28,8 @@ def test_an_unknown_target_is_an_error_that_lists_the_known_ones(text, tmp_path)
         ("version: 1", "expected 'targets:'"),
         ("version: 1\ntargets: {a: {kind: fpga}}", "has no kind: expected one of"),
         ("version: 1\ntargets: {a: cpu}", "has no kind: expected one of"),
-        ("version: 1\ntargets: {cpu: {kind: cpu}}", "cannot be called so"),
-        ("version: 1\ntargets: {'a b': {kind: cpu}}", "cannot be called so"),
+        ("version: 1\ntargets: {cpu: {kind: cpu}}", "has an invalid name"),
+        ("version: 1\ntargets: {'a b': {kind: cpu}}", "has an invalid name"),
         ("version: 1\ntargets: {a: {kind: cpu, threads: [1]}}", "neither text nor number"),
     ],
 )

@@ -57,8 +57,8 @@ def test_a_node_with_a_name_of_ones_own_answers_and_times_layers(nas, tmp_path):
     )
     status, out, err = nas("targets", "--json")
     assert status == 0, err
-    told = json.loads(out)["targets"]
-    assert told["pixel"]["runtime"] == "onnxruntime"
+    targets = json.loads(out)["targets"]
+    assert targets["pixel"]["runtime"] == "onnxruntime"
     status, out, err = nas("measure", "tinynet_e_106", "--on", "pixel", "--layers", "--json")
     assert status == 0, err
     assert json.loads(out)["conditions"]["dtype"] == "int8"
@@ -68,7 +68,11 @@ def test_a_node_with_a_name_of_ones_own_answers_and_times_layers(nas, tmp_path):
     ("words", "address", "expected"),
     [
         (("measure", "tinynet_e_106", "--on", "node:board"), False, "Give --address"),
-        (("measure", "tinynet_e_106", "--on", "node:nowhere"), True, "No node of the Ray cluster is called"),
+        (
+            ("measure", "tinynet_e_106", "--on", "node:nowhere"),
+            True,
+            "No node of the Ray cluster has",
+        ),
     ],
 )
 def test_a_node_that_is_not_there_is_named_in_one_line(nas, words, address, expected):

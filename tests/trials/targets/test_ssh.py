@@ -62,11 +62,11 @@ def test_layers_are_timed_there_too(target):
 def test_a_network_is_timed_there_with_its_conditions(target, dtype):
     latency = timed(target(dtype=dtype))
     assert 0 < latency.low_ms <= latency.median_ms <= latency.high_ms
-    told = latency.conditions
-    assert told["target"] == "board"
-    assert told["runtime"] == "onnxruntime"
-    assert told["dtype"] == dtype
-    assert {"device", "version", "threads", "load", "governor", "waited_s", "drift"} <= set(told)
+    conditions = latency.conditions
+    assert conditions["target"] == "board"
+    assert conditions["runtime"] == "onnxruntime"
+    assert conditions["dtype"] == dtype
+    assert {"device", "version", "threads", "load", "governor", "waited_s", "drift"} <= set(conditions)
 
 
 @pytest.mark.slow

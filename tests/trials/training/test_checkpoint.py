@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trials.training.checkpoint import MAGIC, load_checkpoint, save_checkpoint, write_whole
+from trials.training.checkpoint import MAGIC, load_checkpoint, save_checkpoint, write_atomically
 from trials.training.errors import DamagedCheckpointError
 
 CPU = torch.device("cpu")
@@ -37,7 +37,7 @@ def test_any_flipped_bit_and_any_cut_is_noticed(tmp_path_factory, data):
         load_checkpoint(path, CPU)
 
 
-def test_a_checkpoint_of_another_version_is_told(tmp_path):
+def test_a_checkpoint_of_another_version_is_an_error(tmp_path):
     save_checkpoint(tmp_path / "c.pt", STATE)
     content = (tmp_path / "c.pt").read_bytes()
     (tmp_path / "c.pt").write_bytes(MAGIC[:-1] + b"\x02" + content[len(MAGIC) :])
@@ -46,8 +46,8 @@ def test_a_checkpoint_of_another_version_is_told(tmp_path):
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
-    write_whole(tmp_path / "file", b"old")
+    write_atomically(tmp_path / "file", b"old")
     with pytest.raises(TypeError):
-        write_whole(tmp_path / "file", b"new", "not bytes")
+        write_atomically(tmp_path / "file", b"new", "not bytes")
     assert (tmp_path / "file").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from search_spaces.errors import RecipeError
-from trials.training.drop_path import dropping
+from trials.training.drop_path import drop_blocks
 
 
 class Residual(nn.Module):
@@ -31,20 +31,20 @@ IMAGES = torch.zeros(4_000, 1, 1, 1)
 def test_blocks_are_skipped_rising_with_depth_and_the_expectation_stays():
     torch.manual_seed(0)
     network = Staged([Residual()])
-    with dropping(network, 0.4):
+    with drop_blocks(network, 0.4):
         out = network(IMAGES)
     skipped = (out == 0).float().mean().item()
     assert skipped == pytest.approx(0.4, abs=0.04)  # 5 standard deviations: wrong once in 2e6
     assert out.mean().item() == pytest.approx(1.0, abs=0.07)
     deep = Staged([Residual()], [Residual()])
-    with dropping(deep, 0.4):
+    with drop_blocks(deep, 0.4):
         first = deep.stages[0](IMAGES)
     assert (first == 0).float().mean().item() == pytest.approx(0.2, abs=0.032)
 
 
 def test_each_image_has_its_own_draw_and_evaluation_skips_nothing():
     network = Staged([Residual()])
-    with dropping(network, 0.5):
+    with drop_blocks(network, 0.5):
         assert len(network(IMAGES).unique()) == 2
         network.eval()
         assert (network(IMAGES) == 1).all()
@@ -52,16 +52,16 @@ def test_each_image_has_its_own_draw_and_evaluation_skips_nothing():
 
 def test_blocks_that_change_the_shape_are_kept_and_nothing_remains():
     network = Staged([Wider()], [Residual()])
-    with dropping(network, 0.9):
+    with drop_blocks(network, 0.9):
         assert network(IMAGES).shape[1] == 2
     assert (network(torch.zeros(4, 1, 1, 1)) == 1).all()
 
 
-def test_a_network_without_stages_is_told():
+def test_a_network_without_stages_is_an_error():
     with (
         pytest.raises(RecipeError, match=r"drop_path 0\.1 needs.*found none in Linear"),
-        dropping(nn.Linear(1, 1), 0.1),
+        drop_blocks(nn.Linear(1, 1), 0.1),
     ):
         pass
-    with dropping(nn.Linear(1, 1), 0.0):
+    with drop_blocks(nn.Linear(1, 1), 0.0):
         pass

@@ -2,9 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from trials.training.batches import Feed, Preparation
+from trials.training.batches import BatchSource, Preprocessor
 from trials.training.errors import OutOfMemoryError
 from trials.training.learner import Learner
+from trials.training.optimisers import build_optimiser
 from trials.training.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -12,17 +13,17 @@ EXACT = Recipe(name="exact", epochs=1, batch_size=32, warmup_epochs=0, precision
 
 
 class Narrow(nn.Module):
-    """A device with room for `room` images at a time, played by the network."""
+    """A network that stands in for a device that holds `capacity` images at a time."""
 
-    def __init__(self, room):
+    def __init__(self, capacity):
         super().__init__()
         self.layer = nn.Linear(192, 2)
-        self.room = room
+        self.capacity = capacity
         self.seen = []
 
     def forward(self, images):
-        if len(images) > self.room:
-            raise torch.OutOfMemoryError("no room")
+        if len(images) > self.capacity:
+            raise torch.OutOfMemoryError("too small")
         self.seen.append(len(images))
         return self.layer(images.flatten(1))
 
@@ -32,21 +33,23 @@ def learner(network, splits, recipe=EXACT):
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             layer.reset_parameters()
-    prepare = Preparation(splits.mean, splits.std, 8, CPU)
-    return Learner(network, recipe, Feed(splits.train, CPU), prepare, classes=2, seed=0, teacher=None)
+    preprocess = Preprocessor(splits.mean, splits.std, 8, CPU)
+    return Learner(
+        network, recipe, BatchSource(splits.train, CPU), preprocess, classes=2, seed=0, teacher=None
+    )
 
 
 def nothing():
     pass
 
 
-@pytest.mark.parametrize("room", [1, 5, 8, 31])
-def test_a_batch_that_does_not_fit_is_cut_and_steps_as_the_whole_one(tiny_splits, room):
-    narrow, wide = Narrow(room), Narrow(32)
+@pytest.mark.parametrize("capacity", [1, 5, 8, 31])
+def test_a_batch_that_does_not_fit_is_cut_and_steps_as_the_whole_one(tiny_splits, capacity):
+    narrow, wide = Narrow(capacity), Narrow(32)
     losses = [learner(network, tiny_splits).learn(1, nothing) for network in (narrow, wide)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     torch.testing.assert_close(narrow.layer.weight, wide.layer.weight, rtol=1e-4, atol=1e-5)
-    assert max(narrow.seen) <= room
+    assert max(narrow.seen) <= capacity
     assert len(wide.seen) == 3
 
 
@@ -56,7 +59,7 @@ def test_a_batch_once_cut_stays_cut(tiny_splits):
     assert network.seen == [8] * 12
 
 
-def test_no_room_for_one_image_fails_with_its_reason(tiny_splits):
+def test_too_little_memory_for_one_image_fails_with_its_reason(tiny_splits):
     with pytest.raises(OutOfMemoryError, match=r"one image at a time.*may help"):
         learner(Narrow(0), tiny_splits).learn(1, nothing)
 
@@ -68,8 +71,6 @@ def test_others_get_a_turn_after_every_step(tiny_splits):
 
 
 def test_vectors_have_no_weight_decay(small_network):
-    from trials.training.optimisers import build_optimiser
-
     network = small_network()
     decays = {
         id(parameter): group["weight_decay"]
@@ -86,7 +87,7 @@ def test_an_epoch_of_fewer_images_takes_others_each_time(tiny_splits):
     few.learn(1, nothing)
     assert network.seen == [20, 20]  # two batches of nearly one size, of at most 32
     orders = [
-        Feed(tiny_splits.train, CPU).shuffled(32, torch.Generator().manual_seed(epoch), 40)
+        BatchSource(tiny_splits.train, CPU).shuffled(32, torch.Generator().manual_seed(epoch), 40)
         for epoch in (1, 2)
     ]
     assert set(torch.cat(list(orders[0])).tolist()) != set(torch.cat(list(orders[1])).tolist())

@@ -70,7 +70,7 @@ def test_a_killed_training_ends_bit_identical_to_an_unbroken_one(
     assert same(weights(resumed), weights(unbroken))
 
 
-def test_the_checkpoint_is_written_before_its_epoch_is_told(small_network, tiny_splits, tmp_path):
+def test_the_checkpoint_is_written_before_its_epoch_is_reported(small_network, tiny_splits, tmp_path):
     checkpoint = tmp_path / "checkpoint.pt"
     first = next(run(small_network(), tiny_splits, checkpoint=checkpoint))
     assert next(run(small_network(), tiny_splits, checkpoint=checkpoint)) == first

@@ -6,7 +6,7 @@ from trials.training.recipe import Recipe
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "expected"),
     [
         ({"name": "own"}, "'own': epochs: Field required"),
         ({"name": "own", "epochs": 0}, r"epochs: .*greater than or equal to 1 \(given 0\)"),
@@ -18,19 +18,19 @@ from trials.training.recipe import Recipe
         ({"name": "own", "epochs": 6, "learning_rate": -1, "optimiser": "adam"}, "and 1 more"),
     ],
 )
-def test_a_recipe_that_contradicts_itself_is_told_in_one_line(fields, told):
-    with pytest.raises(RecipeError, match=told) as caught:
+def test_a_recipe_that_contradicts_itself_is_an_error_of_one_line(fields, expected):
+    with pytest.raises(RecipeError, match=expected) as caught:
         Recipe.from_json(fields)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "expected"),
     [("a: [", "Expected YAML"), ("- 1", "expected 'field: value'"), ("", "expected 'field: value'")],
 )
-def test_a_file_that_holds_no_recipe_is_told(tmp_path, content, told):
+def test_a_file_that_holds_no_recipe_is_an_error(tmp_path, content, expected):
     (tmp_path / "own.yaml").write_text(content)
-    with pytest.raises(RecipeError, match=told):
+    with pytest.raises(RecipeError, match=expected):
         load_recipe(str(tmp_path / "own.yaml"))
 
 
@@ -39,7 +39,7 @@ def test_a_file_names_its_recipe_and_may_be_short(tmp_path):
     assert load_recipe(str(tmp_path / "quick.yml")) == Recipe(name="quick", epochs=3)
 
 
-def test_absent_recipes_are_told(tmp_path):
+def test_absent_recipes_are_errors(tmp_path):
     with pytest.raises(RecipeError, match="No such file"):
         load_recipe(str(tmp_path / "absent.yaml"))
     with pytest.raises(UnknownNameError, match="Did you mean 'proxy'"):

@@ -36,10 +36,10 @@ def recipe(weights, **fields):
 def test_a_pupil_that_agrees_has_no_loss_and_one_that_differs_has(weights, tiny_splits):
     teacher = load_teacher(recipe(weights), tiny_splits, CPU)
     assert teacher is not None
-    opinion = teacher.opinion(torch.rand(4, 3, 8, 8))
-    agreeing = opinion * 2.0  # the temperature
-    assert teacher.loss(agreeing, opinion).item() == pytest.approx(0.0, abs=1e-6)
-    assert teacher.loss(agreeing.flip(1), opinion).item() > 0
+    soft_targets = teacher.soft_targets(torch.rand(4, 3, 8, 8))
+    agreeing = soft_targets * 2.0  # the temperature
+    assert teacher.loss(agreeing, soft_targets).item() == pytest.approx(0.0, abs=1e-6)
+    assert teacher.loss(agreeing.flip(1), soft_targets).item() > 0
 
 
 def test_a_pupil_with_only_the_teachers_word_comes_to_agree(weights, small_network, tiny_splits):
@@ -50,12 +50,12 @@ def test_a_pupil_with_only_the_teachers_word_comes_to_agree(weights, small_netwo
 
 
 def test_a_teacher_of_other_classes_is_refused(weights, digits):
-    with pytest.raises(RecipeError, match=r"knows 2 classes .*expected 10"):
+    with pytest.raises(RecipeError, match=r"has 2 classes .*expected 10"):
         load_teacher(recipe(weights), digits, CPU)
 
 
 @pytest.mark.parametrize("content", [None, b"no weights"])
-def test_a_file_that_is_no_teacher_is_told(tmp_path, tiny_splits, content):
+def test_a_file_that_is_no_teacher_is_an_error(tmp_path, tiny_splits, content):
     path = tmp_path / "weights.safetensors"
     if content is not None:
         path.write_bytes(content)

@@ -1,12 +1,12 @@
 import torch
 from torch import nn
 
-from trials.training.weight_averaging import Average
+from trials.training.weight_averaging import WeightAverage
 
 
 def test_the_average_equals_the_slow_sum():
     network = nn.Linear(2, 1, bias=False)
-    average = Average(network, 0.6)
+    average = WeightAverage(network, 0.6)
     expected = network.weight.detach().clone()
     for step in range(1, 30):
         with torch.no_grad():
@@ -20,7 +20,7 @@ def test_the_average_equals_the_slow_sum():
 
 def test_buffers_are_taken_as_they_are():
     network = nn.BatchNorm1d(3)
-    average = Average(network, 0.9)
+    average = WeightAverage(network, 0.9)
     network(torch.rand(8, 3))
     average.update(network)
     averaged = average.network.get_buffer("running_mean")

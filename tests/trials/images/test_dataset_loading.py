@@ -10,7 +10,7 @@ import pytest
 from search_spaces.errors import DataError, UnknownNameError
 from tests.trials.formats import CLASSES, image_folder, pictures, png
 from trials.datasets import open_images
-from trials.images.dataset_cache import signature
+from trials.images.dataset_loading import signature
 
 
 def opened(path):
@@ -60,7 +60,7 @@ def test_an_empty_folder_is_named(tmp_path):
 
 def test_an_unknown_format_lists_the_known_ones(tmp_path):
     (tmp_path / "notes.txt").write_text("no images")
-    with pytest.raises(DataError, match=r"Cannot tell the format.*parquet"):
+    with pytest.raises(DataError, match=r"Cannot recognise the format.*parquet"):
         opened(tmp_path)
 
 
@@ -105,15 +105,15 @@ def test_class_folders_without_parts_are_divided(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "expected"),
     [
         ([0, 1, -5] * 10, "out of range, the first -5"),
-        ([0, 1, 7 * 10**9] * 10, "reach from 0 to 7000000000"),
+        ([0, 1, 7 * 10**9] * 10, "range from 0 to 7000000000"),
     ],
 )
-def test_labels_out_of_range_are_told(tmp_path, labels, told):
+def test_labels_out_of_range_are_errors(tmp_path, labels, expected):
     np.savez(tmp_path / "a.npz", images=pictures(10)[0], labels=np.array(labels))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=expected):
         opened(tmp_path / "a.npz")
 
 
@@ -126,17 +126,17 @@ def test_labels_from_one_start_at_zero(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("images", "told"),
+    ("images", "expected"),
     [
         (np.zeros((30, 64), np.uint8), "have shape"),
         (np.full((30, 8, 8), 3.5), "floats in"),
-        (np.zeros((30, 8, 8), np.uint8), "one flat colour"),
+        (np.zeros((30, 8, 8), np.uint8), "channel is constant"),
         (np.zeros((29, 8, 8), np.uint8), "29 images and 30 labels"),
     ],
 )
-def test_arrays_that_are_no_images_are_told(tmp_path, images, told):
+def test_arrays_that_are_no_images_are_errors(tmp_path, images, expected):
     np.savez(tmp_path / "a.npz", images=images, labels=np.arange(30) % 3)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=expected):
         opened(tmp_path / "a.npz")
 
 
@@ -166,9 +166,9 @@ def test_columns_of_other_names_are_listed(tmp_path):
 
 def test_labels_may_be_texts_images_bare_bytes_and_tests_unlabelled(tmp_path):
     pixels, labels = pictures(10)
-    told = [CLASSES[label] for label in labels]
+    names = [CLASSES[label] for label in labels]
     images = [png(image) for image in pixels]
-    pq.write_table(pa.table({"image": images, "label": told}), tmp_path / "all.parquet")
+    pq.write_table(pa.table({"image": images, "label": names}), tmp_path / "all.parquet")
     assert opened(tmp_path / "all.parquet").classes == CLASSES
     pq.write_table(pa.table({"image": images, "label": labels}), tmp_path / "train.parquet")
     pq.write_table(pa.table({"image": images, "label": -np.ones_like(labels)}), tmp_path / "test.parquet")
@@ -202,11 +202,11 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
 
     (tmp_path / "batches.meta").write_bytes(pickle.dumps({b"label_names": [b"a", b"b"]}))
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps({b"data": Attack()}))
-    with pytest.raises(DataError, match="asks for"):
+    with pytest.raises(DataError, match="refers to"):
         opened(tmp_path)
 
 
-def test_saved_data_sets_without_train_are_told(tmp_path):
+def test_saved_data_sets_without_train_are_errors(tmp_path):
     (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["test"]}))
     with pytest.raises(DataError, match="expected train"):
         opened(tmp_path)
@@ -253,7 +253,7 @@ def test_unreadable_images_are_reported(tmp_path, caplog):
     splits = opened(tmp_path)
     assert len(splits.unreadable) == 1
     assert splits.unreadable[0].endswith("7.png")
-    assert "Left out 1 images" in caplog.text
+    assert "Skipped 1 images" in caplog.text
 
 
 def test_a_failed_decoding_leaves_nothing_behind(tmp_path):

@@ -1,4 +1,4 @@
-"""Arrays that people keep images in, as uint8 pixels and int64 labels."""
+"""Converts users' arrays of images and labels to uint8 pixels and int64 labels, and checks them."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ def as_pixels(values: Any, where: str) -> UInt8[np.ndarray, "n h w c"]:
     """Return images as uint8 [n, h, w, c].
 
     Bytes are kept; booleans and floats in [0, 1] are scaled to 255; wider integers in [0, 255] are
-    kept, else divided by their largest value. Channels may come before or after height and width.
+    kept, others are scaled by their largest value. Channels may precede or follow height and width.
 
     Args:
         values: Images [n, h, w], [n, h, w, c] or [n, c, h, w] with c in 1, 3.
-        where: Whose images they are, for messages.
+        where: Name of the images in messages.
 
     Raises:
-        DataError: if shape or values do not look like images.
+        DataError: if the shape or the values cannot be those of images.
     """
     images = np.asarray(values)
     if images.ndim == 3:
@@ -38,7 +38,7 @@ def as_labels(values: Any, where: str) -> Int64[np.ndarray, " n"]:
     """Return labels as int64 [n].
 
     Raises:
-        DataError: if they are not whole numbers in one row.
+        DataError: if they are not a vector of integers.
     """
     labels = np.asarray(values)
     if labels.ndim == 2 and 1 in labels.shape:

@@ -1,7 +1,7 @@
-"""Times the layers of an ONNX model with ONNX Runtime's own profiler, on the machine that this runs on.
+"""Times the layers of an ONNX model with ONNX Runtime's profiler on this machine.
 
-Like `trials.latency.onnx_timing`, it needs numpy and onnxruntime and nothing else of ours than files that
-travel to a board with it.
+Needs only numpy, onnxruntime and modules that are packed into ``agent.pyz`` (`trials.latency.onnx_agent`), so
+that it also runs on a board.
 """
 
 import json
@@ -29,36 +29,36 @@ Layer = dict[str, Any]
 def time_layers(
     model: bytes, peak: bytes, stream: bytes, *, threads: int, provider: str = CPU, seconds: float
 ) -> dict[str, Any]:
-    """Return the ``layers`` of a model, the ``peak_ms`` of one that computes and ``stream_bytes_per_ms``.
+    """Return ``layers`` of a model, ``peak_ms`` of the model `peak`, and ``stream_bytes_per_ms`` of `stream`.
 
     Args:
-        model: An ONNX file with one input of a fixed shape.
-        peak: A model that computes as fast as the machine can.
-        stream: A model that moves more than fits its caches.
-        threads: How many the runtime may use.
-        provider: Of ONNX Runtime.
-        seconds: About how long the model is run.
+        model: ONNX file with one input of a fixed shape.
+        peak: ONNX file of a model that computes at the peak rate of the machine.
+        stream: ONNX file of a model that moves more data than fits into the caches.
+        threads: Number of threads that the runtime may use.
+        provider: Execution provider of ONNX Runtime.
+        seconds: Approximate duration of running the model.
     """
     with pinned(host.cores()[:1]):
-        layers, dense, moving = (
+        layers, peak_layers, stream_layers = (
             layers_of(_events(m, threads=threads, provider=provider, seconds=s))
             for m, s in ((model, seconds), (peak, seconds / 4), (stream, seconds / 4))
         )
     return {
         "layers": layers,
-        "peak_ms": sum(layer["time_ms"] for layer in dense),
-        "stream_bytes_per_ms": max(layer["moved_bytes"] / layer["time_ms"] for layer in moving),
+        "peak_ms": sum(layer["time_ms"] for layer in peak_layers),
+        "stream_bytes_per_ms": max(layer["moved_bytes"] / layer["time_ms"] for layer in stream_layers),
     }
 
 
 def layers_of(runs: Sequence[Sequence[dict[str, Any]]]) -> list[Layer]:
     """Return the layers in the profile of some runs of one model, each with its median time.
 
-    Operations of one module are one layer; what the runtime put between modules, such as a change of
-    the memory layout, belongs to the module before it.
+    Operations of one module are one layer; operations that the runtime inserted between modules, such as
+    a change of the memory layout, belong to the module before them.
 
     Args:
-        runs: The operations of each run, as the profiler tells them.
+        runs: Operations of each run, as the profiler reports them.
     """
     quickest = sorted(runs, key=lambda run: sum(event["dur"] for event in run))[: max(1, len(runs) // 2)]
     times_us: dict[str, list[float]] = defaultdict(list)
@@ -80,7 +80,7 @@ def layers_of(runs: Sequence[Sequence[dict[str, Any]]]) -> list[Layer]:
 
 
 def module_path(node: str) -> str | None:
-    """Return the module that an operation of torch's tracing exporter belongs to, None where none is named.
+    """Return the path of the module of an operation from torch's tracing exporter; None if it has none.
 
     ``/stages/stages.1/stages.1.0/mlp/mlp.3/Conv_kernel_time`` is in ``stages.1.0.mlp.3``.
     """
@@ -92,7 +92,7 @@ def module_path(node: str) -> str | None:
             found[-1] = scope  # an element of a Sequential names its parent again
         elif "Fusion" not in scope:
             found.append(scope)
-    operations = {"Mul", "Sigmoid", "MatMul"}  # a fused operation keeps the name of one that it swallowed
+    operations = {"Mul", "Sigmoid", "MatMul"}  # a fused operation keeps the name of one of its parts
     while found and found[-1].split("_")[0] in operations:
         found.pop()
     return ".".join(found) or None
@@ -110,12 +110,12 @@ def _events(model: bytes, *, threads: int, provider: str, seconds: float) -> lis
         while count < _WARM_RUNS + _LEAST_RUNS or (time.monotonic() < end and count < 1000):
             session.run(None, images)
             count += 1
-        told = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    kernels = [e for e in told if e.get("cat") == "Node" and e["name"].endswith(_KERNEL)]
+        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
+    kernels = [e for e in events if e.get("cat") == "Node" and e["name"].endswith(_KERNEL)]
     length = len(kernels) // count
     return [kernels[i * length : (i + 1) * length] for i in range(_WARM_RUNS, count)]
 
 
 def _moved_bytes(args: dict[str, Any]) -> int:
-    """Return the bytes of maps read and written; weights that were packed beforehand are not told."""
+    """Return the bytes of activations read and written; the profiler does not report packed weights."""
     return sum(int(args.get(name, 0)) for name in ("activation_size", "output_size"))

@@ -1,4 +1,4 @@
-"""Reads, decodes, divides and fingerprints a data set, once for all workers."""
+"""Loads a data set: decodes, splits, fingerprints, computes channel mean and std; once for all workers."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from trials.images import image_cache
 from trials.images.decoding import Allocate, decode
 from trials.images.image_table import Table
 from trials.images.splits import Images, Splits
-from trials.images.splitting import divide
+from trials.images.stratified_split import stratified_split
 
 _log = logging.getLogger(__name__)
 
@@ -28,10 +28,10 @@ def open_table(read: Callable[[], Table], *, key: str, seed: int, cache: Path | 
     """Return the splits of a data set, decoded in memory or from the cache.
 
     Args:
-        read: Returns the data set's images, not yet decoded; not called if the cache has them.
-        key: What the data set's files look like from outside, see `signature`.
-        seed: Which of the possible divisions.
-        cache: Folder of decoded data sets, or None to keep everything in memory.
+        read: Returns the data set's images, not yet decoded; not called if they are in the cache.
+        key: Cache key of the data set's files, see `signature`.
+        seed: Seed of the splits, at least 0.
+        cache: Folder of decoded data sets; None to keep everything in memory.
 
     Raises:
         DataError: if the images cannot be used.
@@ -42,11 +42,11 @@ def open_table(read: Callable[[], Table], *, key: str, seed: int, cache: Path | 
     found = image_cache.load(folder)
     if found is not None:
         return found
-    with image_cache.turn(cache):
+    with image_cache.exclusive(cache):
         found = image_cache.load(folder)
         if found is not None:
             return found
-        with image_cache.appearing(folder) as draft:
+        with image_cache.atomic_folder(folder) as draft:
             image_cache.store(draft, _build(read(), seed, _in_files(draft)))
             for left in draft.glob(f"{DECODED}*"):
                 left.unlink()
@@ -56,25 +56,25 @@ def open_table(read: Callable[[], Table], *, key: str, seed: int, cache: Path | 
 
 
 def signature(path: Path) -> str:
-    """Return a text that changes when a file at or below `path` does: names, sizes and times."""
+    """Return a hash of the names, sizes and modification times of all files at or below `path`."""
     listed = sorted(_files(path))
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def fingerprint(parts: Mapping[str, Images], classes: tuple[str, ...]) -> str:
     """Return the SHA-256 of decoded images, labels and class names."""
-    told = hashlib.sha256(json.dumps(classes).encode())
+    digest = hashlib.sha256(json.dumps(classes).encode())
     for name in sorted(parts):
-        told.update(f"{name}{parts[name].images.shape}".encode())
+        digest.update(f"{name}{parts[name].images.shape}".encode())
         for chunk in _chunks(parts[name].images):
-            told.update(np.ascontiguousarray(chunk).data)
-        told.update(np.ascontiguousarray(parts[name].labels).data)
-    return told.hexdigest()
+            digest.update(np.ascontiguousarray(chunk).data)
+        digest.update(np.ascontiguousarray(parts[name].labels).data)
+    return digest.hexdigest()
 
 
 def _folder_name(key: str, seed: int) -> str:
-    told = json.dumps([image_cache.VERSION, key, seed])
-    return hashlib.sha256(told.encode()).hexdigest()[:24]
+    text = json.dumps([image_cache.VERSION, key, seed])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _files(path: Path) -> Iterator[tuple[str, int, int]]:
@@ -83,16 +83,16 @@ def _files(path: Path) -> Iterator[tuple[str, int, int]]:
         return
     for folder, _, names in os.walk(path, followlinks=True):
         for name in names:
-            told = Path(folder, name).stat()
-            yield str(Path(folder, name).relative_to(path)), told.st_size, told.st_mtime_ns
+            stat = Path(folder, name).stat()
+            yield str(Path(folder, name).relative_to(path)), stat.st_size, stat.st_mtime_ns
 
 
 def _build(table: Table, seed: int, allocate: Allocate) -> Splits:
     _check_labels(table)
     decoded, unreadable = decode(table, lambda name, shape: allocate(DECODED + name, shape))
     if unreadable:
-        _log.warning("Left out %d images that cannot be read: %s.", len(unreadable), ", ".join(unreadable))
-    rows = divide({name: part.labels for name, part in decoded.items()}, table.classes, seed)
+        _log.warning("Skipped %d images that cannot be read: %s.", len(unreadable), ", ".join(unreadable))
+    rows = stratified_split({name: part.labels for name, part in decoded.items()}, table.classes, seed)
     parts = {
         name: _gathered(name, decoded[source], chosen, allocate) for name, (source, chosen) in rows.items()
     }
@@ -114,25 +114,25 @@ def _check_labels(table: Table) -> None:
     for name, part in table.parts.items():
         if len(part.labels) != len(part.pictures):
             raise DataError(
-                f"The {name} part has {len(part.pictures)} images and {len(part.labels)} labels: "
-                f"expected as many of each."
+                f"The '{name}' split has {len(part.pictures)} images and {len(part.labels)} labels: "
+                f"expected one label per image. Check the files."
             )
         if len(part.labels) == 0:
-            raise DataError(f"The {name} part has no images: expected some, or no such part.")
+            raise DataError(f"The '{name}' split is empty. Add images or remove the split.")
         wrong = part.labels[(part.labels < 0) | (part.labels >= len(table.classes))]
         if len(wrong):
             raise DataError(
-                f"The {name} part has {len(wrong)} labels out of range, the first {wrong[0]}: "
-                f"expected 0 to {len(table.classes) - 1} for {len(table.classes)} classes."
+                f"The '{name}' split has {len(wrong)} labels out of range, the first {wrong[0]}: "
+                f"expected 0 to {len(table.classes) - 1} for {len(table.classes)} classes. Correct them."
             )
 
 
 def _gathered(name: str, source: Images, rows: Int64[np.ndarray, " n"], allocate: Allocate) -> Images:
-    room = allocate(f"{name}_images", (len(rows), *source.images.shape[1:]))
+    pixels = allocate(f"{name}_images", (len(rows), *source.images.shape[1:]))
     for start in range(0, len(rows), CHUNK):
         chosen = rows[start : start + CHUNK]
-        room[start : start + len(chosen)] = source.images[chosen]
-    return Images(images=room, labels=source.labels[rows])
+        pixels[start : start + len(chosen)] = source.images[chosen]
+    return Images(images=pixels, labels=source.labels[rows])
 
 
 def _channel_statistics(
@@ -148,10 +148,7 @@ def _channel_statistics(
     mean = total / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     if not std.all():
-        raise DataError(
-            "All training images are one flat colour in some channel: expected pictures. "
-            "Check how the pixels were scaled."
-        )
+        raise DataError("A channel is constant over all training images. Check how the pixels were scaled.")
     return tuple(mean.tolist()), tuple(std.tolist())
 
 
@@ -167,6 +164,6 @@ def _in_memory(name: str, shape: tuple[int, int, int, int]) -> UInt8[np.ndarray,
 
 def _in_files(folder: Path) -> Allocate:
     def allocate(name: str, shape: tuple[int, int, int, int]) -> UInt8[np.ndarray, "n h w c"]:
-        return image_cache.room(folder, name, shape)
+        return image_cache.new_array(folder, name, shape)
 
     return allocate

@@ -1,8 +1,8 @@
-"""How busy a GPU is is told as a mean since it was last asked, or not at all."""
+"""GPU utilisation is the mean since the last call, None if the driver reports nothing."""
 
 import threading
 
-from trials.latency.gpu_utilisation import DeviceUse
+from trials.training.gpu_utilisation import GpuUtilisationMonitor
 
 
 def test_the_mean_is_of_what_was_read_since_it_was_last_asked():
@@ -24,26 +24,26 @@ def test_the_mean_is_of_what_was_read_since_it_was_last_asked():
             go.release()
             read.acquire()
 
-    with DeviceUse(reading, every_s=0.001) as use:
-        assert use.mean() is None
+    with GpuUtilisationMonitor(reading, every_s=0.001) as utilisation:
+        assert utilisation.mean() is None
         let(2)
         go.release()  # the third is under way once the second was kept
         read.acquire()
-        first = use.mean()
+        first = utilisation.mean()
         let(1)  # ends the readings
     assert first in {0.3, 0.5}  # the third may or may not have been kept by then
-    assert use.mean() in {0.9, None}
+    assert utilisation.mean() in {0.9, None}
 
 
-def test_a_driver_that_does_not_tell_is_asked_once():
+def test_a_driver_without_readings_is_asked_once():
     asked = []
 
     def reading() -> float:
         asked.append(1)
         raise RuntimeError("not supported")
 
-    with DeviceUse(reading, every_s=0.001) as use:
+    with GpuUtilisationMonitor(reading, every_s=0.001) as utilisation:
         while not asked:
             pass
-    assert use.mean() is None
+    assert utilisation.mean() is None
     assert len(asked) == 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trials.latency.timing import BLOCKS, median_interval, time_network, warm_up
+from trials.latency.timing_protocol import BLOCKS, median_interval, time_network, warm_up
 
 
 class Machine:

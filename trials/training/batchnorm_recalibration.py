@@ -1,0 +1,52 @@
+"""Recomputes BatchNorm statistics over training batches before evaluation."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from trials.training.batches import BatchSource, Preprocessor
+from trials.training.precision import autocast
+from trials.training.recipe import Recipe
+
+
+@torch.no_grad()
+def recalibrate_batchnorm(
+    network: nn.Module,
+    images: BatchSource,
+    preprocess: Preprocessor,
+    rows: Sequence[Tensor],
+    recipe: Recipe,
+    after_batch: Callable[[], None] = lambda: None,
+) -> None:
+    """Re-estimate the statistics of each BatchNorm as their mean over the batches at `rows`.
+
+    The running statistics lag behind the weights while the learning rate is high, which makes early
+    values rank badly. The rest of the network is in evaluation mode meanwhile.
+
+    Args:
+        network: Network whose statistics are replaced in place.
+        images: Training images, not augmented.
+        preprocess: Preprocessing of the images for the network.
+        rows: Rows of each batch.
+        recipe: Recipe whose precision is used.
+        after_batch: Called after each batch, so that a latency measurement can run in between.
+    """
+    norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    if not norms or not rows:
+        return
+    network.eval()
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a cumulative mean
+        norm.train()
+    for batch_rows in rows:
+        batch, _ = images.batch(batch_rows)
+        with autocast(recipe, images.device):
+            network(preprocess(batch))
+        after_batch()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()
