@@ -15,6 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from trials.device_lock import host_lock_path, measuring
+
 _PACKAGE: Final = Path(__file__).parents[1]
 _PACKED: Final = (
     "__init__.py",
@@ -47,12 +49,11 @@ def main() -> None:
 
 
 def _answer(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the result as JSON: a timing or layers with conditions, conditions alone, or an error."""
     try:
         from trials.latency import onnx_timing  # noqa: PLC0415 -- a missing onnxruntime is reported
     except ImportError as error:
         return {"error": f"{error} (Python {sys.version.split()[0]}, {sys.executable})"}
-    from trials.device_lock import host_lock_path, measuring  # noqa: PLC0415
-
     setting = {"threads": options["threads"], "provider": options["provider"]}
     try:
         onnx_timing.check_runtime(**setting)
@@ -75,7 +76,7 @@ def _answer(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _layers(setting: dict[str, Any], seconds: float) -> dict[str, Any]:
-    from trials.latency.onnx_profiler import time_layers  # noqa: PLC0415
+    from trials.latency.onnx_profiler import time_layers  # noqa: PLC0415 -- needs onnxruntime
 
     files = [Path(f"{name}.onnx").read_bytes() for name in ("network", "peak", "stream")]
     return time_layers(*files, **setting, seconds=seconds)

@@ -96,9 +96,30 @@ def _output_of(job: Job, model: bytes) -> dict[str, Any]:
 
 def _run(job: Job, arguments: list[str]) -> str:
     """Return the output of the command within its time limit; kills everything that it started."""
-    time_limit_s = float(str(job.options["time_limit_s"]))
+    with _started(job, arguments) as process:
+        try:
+            output, errors = process.communicate(timeout=float(str(job.options["time_limit_s"])))
+        except subprocess.TimeoutExpired as error:
+            raise TargetError(
+                f"The command '{job.address}' did not end within {error.timeout:g} s and was killed: "
+                f"expected a time by then. Raise time_limit_s in targets.yaml if it needs longer."
+            ) from error
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode:
+        last = (errors.strip().splitlines() or ["no message"])[-1]
+        raise TargetError(
+            f"The command '{job.address}' ended with status {process.returncode}: {last[:200]}. Expected "
+            f"status 0 and a JSON object."
+        )
+    return output
+
+
+def _started(job: Job, arguments: list[str]) -> "subprocess.Popen[str]":
+    """Return the process of the command, in a process group of its own."""
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -112,24 +133,6 @@ def _run(job: Job, arguments: list[str]) -> str:
             f"Cannot start the command '{job.address}': {error.strerror}. Expected a program and its "
             f"arguments."
         ) from error
-    with process:
-        try:
-            output, errors = process.communicate(timeout=time_limit_s)
-        except subprocess.TimeoutExpired as error:
-            raise TargetError(
-                f"The command '{job.address}' did not end within {time_limit_s:g} s and was killed: expected "
-                f"a time by then. Raise time_limit_s in targets.yaml if it needs longer."
-            ) from error
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode:
-        last = (errors.strip().splitlines() or ["no message"])[-1]
-        raise TargetError(
-            f"The command '{job.address}' ended with status {process.returncode}: {last[:200]}. Expected "
-            f"status 0 and a JSON object."
-        )
-    return output
 
 
 def _arguments(address: str, path: Path) -> list[str]:

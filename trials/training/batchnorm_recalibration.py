@@ -1,14 +1,16 @@
 """Recomputes BatchNorm statistics over training batches before evaluation."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.precision import autocast
 from trials.training.recipe import Recipe
+
+_BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 @torch.no_grad()
@@ -33,7 +35,7 @@ def recalibrate_batchnorm(
         recipe: Recipe whose precision is used.
         after_batch: Called after each batch, so that a latency measurement can run in between.
     """
-    norms = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    norms = [m for m in network.modules() if isinstance(m, _BATCH_NORMS) and m.track_running_stats]
     if not norms or not rows:
         return
     network.eval()

@@ -67,6 +67,25 @@ def train(
         DamagedCheckpointError: if the checkpoint cannot be read.
         CheckpointError: if the checkpoint belongs to another training.
     """
+    training = _begin(network, splits, recipe, resolution=resolution, seed=seed, device=device)
+    learner = training.learner
+    identity = {**_identity(splits, recipe, resolution, seed), **(extra_identity or {})}
+    history = _restored(learner, identity, checkpoint, device)
+    for epoch in range(1, recipe.epochs + 1):
+        if epoch > len(history):
+            history.append(training.epoch(epoch, lock, clock))
+            if checkpoint is not None:
+                before_saving()
+                save_checkpoint(checkpoint, _state(learner, identity, history))
+        if epoch == recipe.epochs and learner.average is not None:
+            network.load_state_dict(learner.average.network.state_dict())
+        yield history[epoch - 1]
+
+
+def _begin(
+    network: nn.Module, splits: Splits, recipe: Recipe, *, resolution: int, seed: int, device: torch.device
+) -> "_Training":
+    """Move the network and the images to the device and return the training before its first epoch."""
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     train_images = BatchSource(splits.train, device)
     preprocess = Preprocessor(splits.mean, splits.std, resolution, device)
@@ -79,7 +98,7 @@ def train(
         seed=seed,
         teacher=load_teacher(recipe, splits, device),
     )
-    training = _Training(
+    return _Training(
         learner=learner,
         recipe=recipe,
         train_images=train_images,
@@ -87,17 +106,6 @@ def train(
         preprocess=preprocess,
         recalibration_rows=train_images.shuffled(recipe.batch_size, generator(seed, "recalibration")),
     )
-    identity = {**_identity(splits, recipe, resolution, seed), **(extra_identity or {})}
-    history = _restored(learner, identity, checkpoint, device)
-    for epoch in range(1, recipe.epochs + 1):
-        if epoch > len(history):
-            history.append(training.epoch(epoch, lock, clock))
-            if checkpoint is not None:
-                before_saving()
-                save_checkpoint(checkpoint, _state(learner, identity, history))
-        if epoch == recipe.epochs and learner.average is not None:
-            network.load_state_dict(learner.average.network.state_dict())
-        yield history[epoch - 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

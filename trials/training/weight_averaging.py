@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 
 class WeightAverage:
@@ -13,7 +14,7 @@ class WeightAverage:
     Args:
         network: Network whose weights are averaged.
         decay: Weight of the previous average, in (0, 1). At first it is (1 + t) / (10 + t) after t steps,
-            so that the random initial weights soon stop to count.
+            so that the random initial weights soon lose influence.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -28,7 +29,7 @@ class WeightAverage:
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
         averaged: list[Tensor] = list(self.network.parameters())
         current: list[Tensor] = list(network.parameters())
-        torch._foreach_lerp_(averaged, current, 1 - decay)
+        get_ema_multi_avg_fn(decay)(averaged, current, self._steps)
         for own, other in zip(self.network.buffers(), network.buffers(), strict=True):
             own.copy_(other)
 
