@@ -1,4 +1,4 @@
-"""How many trainings machines bear at once, and with what."""
+"""Divides CPUs and GPUs of machines into slots for trainings that run side by side."""
 
 import os
 import time
@@ -14,14 +14,14 @@ _TRAININGS_A_SLOT = 2  # fewer would leave the sampler too little to learn from 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slots:
-    """Places in which trainings run side by side.
+    """Resources of the trainings that run side by side.
 
     Attributes:
-        count: How many, at least 1.
-        threads: CPU threads of each.
-        gpus: Share of a GPU, or GPUs, of each; 0 for none.
+        count: Number of trainings, at least 1.
+        threads: CPU threads of each training.
+        gpus: GPUs of each training, a share below 1 or whole ones; 0 for none.
         device: `cpu` or `cuda`.
-        cpus: Of Ray's CPUs, what each takes of its node; 0 where it has fewer than slots.
+        cpus: CPUs that Ray reserves for each training; 0 if the node has fewer CPUs than trainings.
     """
 
     count: int
@@ -145,11 +145,11 @@ def _of(cores: Sequence[int], threads: int) -> int:
 
 
 class Capacity:
-    """The number of trainings that may run side by side now, and what that adds up to.
+    """The number of trainings that may run side by side, and the slot-seconds that this adds up to.
 
     Args:
-        count: At first; at least 1.
-        clock: Returns seconds that only rise.
+        count: The number at first, at least 1.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, count: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -159,15 +159,15 @@ class Capacity:
 
     @property
     def count(self) -> int:
-        """How many may run now."""
+        """The number of trainings that may run now."""
         return self._count
 
     def change(self, count: int) -> None:
-        """Let `count` run from now on."""
+        """Let `count` trainings run from now on."""
         self._past_s = self.offered_s
         self._count, self._since_s = count, self._clock()
 
     @property
     def offered_s(self) -> float:
-        """Seconds of training that there has been room for so far."""
+        """Slot-seconds available so far."""
         return self._past_s + self._count * (self._clock() - self._since_s)

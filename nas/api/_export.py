@@ -9,7 +9,7 @@ from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.latest_results import latest_result
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.storage.store import Store
-from nas.study.results import delivered, split_network
+from nas.study.results import chosen_network, split_network
 from nas.study.study import find
 from search_spaces.errors import ExportError
 
@@ -83,6 +83,6 @@ def export(
         )
         if pareto:
             return deliverer.deliver_front(wish)
-        files = deliverer.deliver(delivered(result, trial), wish)
+        files = deliverer.deliver(chosen_network(result, trial), wish)
     TrialArtifacts.of(found).deliver(found, files)
     return files

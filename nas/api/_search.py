@@ -136,5 +136,5 @@ def retrain(
         from_weights=from_weights,
         device="cuda" if torch.cuda.is_available() else "cpu",
         threads=None,
-        told=told or (lambda _: None),
+        report_line=told or (lambda _: None),
     )

@@ -1,4 +1,4 @@
-"""Trains networks of a search to convergence: the few best to compare them, the winner to keep it."""
+"""Retrains networks of a search to convergence: compares the few best, then trains and tests the winner."""
 
 import hashlib
 import json
@@ -17,8 +17,8 @@ from nas.files.locating import files_of
 from nas.files.remote_training import run_kept
 from nas.files.study_images import image_cache_of, images_for
 from nas.study.naming import trial_folder
-from nas.study.results import delivered
-from nas.study.retrained import Retrained, final, ranked, remember
+from nas.study.results import chosen_network
+from nas.study.retrained import Retrained, final, ranked, store
 from nas.study.study import images_of, settings_of
 from search_spaces.errors import InvalidValueError, StudyError
 from search_spaces.units import format_accuracy, format_seconds
@@ -32,16 +32,16 @@ from trials.training.run_trial import CHECKPOINT, WEIGHTS, TrialConfig
 VERSION: Final = 1
 FOLDER: Final = "retrained"
 
-Told = Callable[[str], None]
+ReportLine = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainResult:
-    """What a retraining ended with.
+    """The result of a retraining.
 
     Attributes:
-        study: Its name.
-        winner: The network that is kept, trained on all but the test images, and tested.
+        study: Name of the study.
+        winner: The network that is delivered, trained on all but the test images, and tested.
         compared: The few best after a longer training on the training images alone, best first; none if
             only one was asked for.
     """
@@ -56,10 +56,10 @@ class RetrainResult:
 
 
 def chosen(result: SearchResult, *, trial: int | None, top: int) -> tuple[TrialResult, ...]:
-    """Return the networks that are to be trained again, best first.
+    """Return the networks that are to be retrained, best first.
 
     Raises:
-        InvalidValueError: if `top` is no number of networks, or given beside `trial`.
+        InvalidValueError: if `top` is below 1, or given beside `trial`.
         StudyError: if there are none, or too few.
     """
     if top < 1 or (trial is not None and top > 1):
@@ -68,7 +68,7 @@ def chosen(result: SearchResult, *, trial: int | None, top: int) -> tuple[TrialR
             f"at least 1, or --trial alone."
         )
     if trial is not None or top == 1:
-        return (delivered(result, trial),)
+        return (chosen_network(result, trial),)
     found = tuple(n for n in result.networks if n.state == "complete" and n.fits)[:top]
     if len(found) < top:
         raise StudyError(
@@ -86,21 +86,21 @@ def retrain(
     from_weights: bool,
     device: str,
     threads: int | None,
-    told: Told,
+    report_line: ReportLine,
 ) -> RetrainResult:
-    """Train networks of a study again and keep what came of it; goes on after a kill where it was.
+    """Retrain networks of a study and store the results; goes on after a kill where it was.
 
-    Several are compared by their validation accuracy after learning from the training images. The winner, or
-    the only one, then learns from the validation images too, and is tested once.
+    Several networks are compared by their validation accuracy after training on the training images. The
+    winner, or the only one, is then trained on the validation images too, and tested once.
 
     Args:
-        study: In which they were found.
-        networks: Complete ones.
-        recipe: How they are trained.
-        from_weights: Whether they begin with the weights that they have, not from scratch.
-        device: Where, as torch calls it.
+        study: The study that found them.
+        networks: Networks that were trained to the end.
+        recipe: Training recipe.
+        from_weights: Whether they begin with the weights of the search, not from scratch.
+        device: Device as torch calls it.
         threads: CPU threads, or None for torch's own choice.
-        told: Called with what happens, in words.
+        report_line: Shows a line to the user.
 
     Raises:
         StudyError: if the study is being searched, or weights to begin with are missing.
@@ -109,15 +109,17 @@ def retrain(
     """
     files_of(study).own.mkdir(parents=True, exist_ok=True)  # the lock lies there
     with unused(study):
-        work = _Work(study, recipe, from_weights=from_weights, device=device, threads=threads, told=told)
-        compared = work.compared(networks) if len(networks) > 1 else ()
+        retrainer = _Retrainer(
+            study, recipe, from_weights=from_weights, device=device, threads=threads, report_line=report_line
+        )
+        compared = retrainer.compared(networks) if len(networks) > 1 else ()
         first = compared[0].trial if compared else networks[0].trial
-        winner = work.kept(next(n for n in networks if n.trial == first))
+        winner = retrainer.delivered(next(n for n in networks if n.trial == first))
     return RetrainResult(study=study.study_name, winner=winner, compared=compared)
 
 
-class _Work:
-    """Retrainings in one study by one recipe."""
+class _Retrainer:
+    """Retrains networks of one study by one recipe."""
 
     def __init__(
         self,
@@ -127,15 +129,15 @@ class _Work:
         from_weights: bool,
         device: str,
         threads: int | None,
-        told: Told,
+        report_line: ReportLine,
     ) -> None:
         self._study, self._recipe, self._from_weights = study, recipe, from_weights
-        self._device, self._threads, self._told = device, threads, told
+        self._device, self._threads, self._report_line = device, threads, report_line
         self._files = files_of(study)
         self._splits = images_for(study)
 
     def compared(self, networks: Sequence[TrialResult]) -> tuple[Retrained, ...]:
-        """Return the networks after learning from the training images, best first.
+        """Return the networks after training on the training images, best first.
 
         Raises:
             TrainingError: if none of the trainings reaches its end.
@@ -145,14 +147,14 @@ class _Work:
             try:
                 found.append(self._ranked(network))
             except TrainingError as error:
-                self._told(f"#{network.trial} failed: {error}")
+                self._report_line(f"#{network.trial} failed: {error}")
                 failed = error
         if failed is not None and not found:
             raise failed
         return tuple(sorted(found, key=lambda one: (-(one.accuracy or 0.0), one.trial)))
 
-    def kept(self, network: TrialResult) -> Retrained:
-        """Return a network after learning from all but the test images, which it is then tested on."""
+    def delivered(self, network: TrialResult) -> Retrained:
+        """Return a network after training on all but the test images, on which it is then tested."""
         known, name = final(self._study, network.trial), f"{self._place(network, joined=True)}/{WEIGHTS}"
         if known is not None and known.weights == name and self._files.exists(name):
             return known
@@ -165,10 +167,10 @@ class _Work:
                 self._recipe,
                 torch.device(self._device),
             )
-        found = self._record(network, joined=True, seconds=seconds, test=scores)
-        read = format_accuracy(scores.accuracy, scores.standard_error)
-        self._told(f"#{network.trial} reads {read} of the test images")
-        return found
+        retrained = self._record(network, joined=True, seconds=seconds, test=scores)
+        accuracy = format_accuracy(scores.accuracy, scores.standard_error)
+        self._report_line(f"#{network.trial} test accuracy {accuracy}")
+        return retrained
 
     def _ranked(self, network: TrialResult) -> Retrained:
         known = ranked(self._study).get(network.trial)
@@ -176,20 +178,20 @@ class _Work:
         if known is not None and known.weights == weights and self._files.exists(weights):
             return known
         last, seconds = self._train(network, joined=False)
-        return self._record(network, joined=False, seconds=seconds, judged=last)
+        return self._record(network, joined=False, seconds=seconds, validation=last)
 
     def _train(self, network: TrialResult, *, joined: bool) -> tuple[EpochResult, float]:
         """Return the last epoch of a training and its seconds."""
-        learnt = "training and validation" if joined else "training"
-        self._told(
-            f"#{network.trial} learns from the {learnt} images by {self._recipe.name}, "
+        images = "training and validation" if joined else "training"
+        self._report_line(
+            f"#{network.trial} trains on the {images} images by recipe {self._recipe.name}, "
             f"{self._recipe.epochs} epochs"
         )
         results: list[EpochResult] = []
 
         def report(result: EpochResult) -> None:
             results.append(result)
-            self._told(self._line(network, results, joined=joined))
+            self._report_line(self._line(network, results, joined=joined))
 
         with self._start(network) as start:
             config = self._config(network, joined=joined, start=start)
@@ -200,9 +202,9 @@ class _Work:
     def _line(self, network: TrialResult, results: Sequence[EpochResult], *, joined: bool) -> str:
         last, epochs = results[-1], self._recipe.epochs
         left_s = (epochs - last.epoch) * sum(r.seconds for r in results) / len(results)
-        judged = "" if joined else f"  {format_accuracy(last.accuracy, last.standard_error)}"
+        accuracy = "" if joined else f"  {format_accuracy(last.accuracy, last.standard_error)}"
         left = f"  about {format_seconds(left_s)} left" if last.epoch < epochs else ""
-        return f"#{network.trial} epoch {last.epoch}/{epochs}  loss {last.train_loss:.3f}{judged}{left}"
+        return f"#{network.trial} epoch {last.epoch}/{epochs}  loss {last.train_loss:.3f}{accuracy}{left}"
 
     def _config(self, network: TrialResult, *, joined: bool, start: str | None) -> TrialConfig:
         settings, images = settings_of(self._study), images_of(self._study)
@@ -240,9 +242,9 @@ class _Work:
             yield start
 
     def _place(self, network: TrialResult, *, joined: bool) -> str:
-        """Return the folder of a retraining among the study's files."""
-        told = json.dumps([self._recipe.to_json(), joined, self._from_weights], sort_keys=True)
-        digest = hashlib.sha256(told.encode()).hexdigest()[:8]
+        """Return the folder of a retraining among the files of the study."""
+        settings = json.dumps([self._recipe.to_json(), joined, self._from_weights], sort_keys=True)
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         name = re.sub(r"[^A-Za-z0-9.]+", "-", self._recipe.name)[:40]
         return f"{FOLDER}/{network.trial:05d}/{name}-{digest}"
 
@@ -252,12 +254,12 @@ class _Work:
         *,
         joined: bool,
         seconds: float,
-        judged: EpochResult | None = None,
+        validation: EpochResult | None = None,
         test: Scores | None = None,
     ) -> Retrained:
         metric = settings_of(self._study).metric
-        accuracy, error = (None, None) if judged is None else judged.of(metric)
-        found = Retrained(
+        accuracy, error = (None, None) if validation is None else validation.of(metric)
+        retrained = Retrained(
             trial=network.trial,
             recipe=self._recipe.to_json(),
             joined=joined,
@@ -269,5 +271,5 @@ class _Work:
             seconds=round(seconds, 3),
             weights=f"{self._place(network, joined=joined)}/{WEIGHTS}",
         )
-        remember(self._study, found)
-        return found
+        store(self._study, retrained)
+        return retrained

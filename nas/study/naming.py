@@ -1,4 +1,7 @@
-"""What a study may be called: also a good folder name, and told from ``STUDY#12``."""
+"""Checks the names of studies, and names the folders of their trials.
+
+A name is also a folder name, and differs from ``STUDY#12``, which names a network.
+"""
 
 import re
 from typing import Final
@@ -6,7 +9,7 @@ from typing import Final
 from search_spaces.errors import StudyError
 
 IMAGES: Final = "images"
-"""Folder of decoded images, beside those of the studies."""
+"""Folder of decoded images, beside the folders of the studies."""
 _STUDY_NAME: Final = re.compile(r"[^\W_][\w .+=@-]{0,119}")
 
 

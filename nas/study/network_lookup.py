@@ -1,11 +1,11 @@
-"""Finds a network by what people call it."""
+"""Finds the network that a text names: a published one, a file, an export folder or ``STUDY#12``."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas.storage.optuna_storage import open_storage
-from nas.study.results import delivered, result_of, split_network
+from nas.study.results import chosen_network, result_of, split_network
 from nas.study.study import find, images_of
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ArchitectureError
@@ -18,12 +18,12 @@ _COLOURS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundNetwork:
-    """A network with what its head and stem are made for.
+    """A network with the images that its head and stem are made for.
 
     Attributes:
-        name: What it was called.
-        architecture: What it is.
-        num_classes: Class scores of its head.
+        name: The text that named it.
+        architecture: Its architecture.
+        num_classes: Number of class scores of its head.
         in_channels: Channels of its images.
     """
 
@@ -58,7 +58,7 @@ def find_network(text: str, url: str) -> FoundNetwork:
         return _in_file(path / "architecture.json" if path.is_dir() else path)
     name, number = split_network(text)
     study = find(open_storage(url), name)
-    network = delivered(result_of(study), number)
+    network = chosen_network(result_of(study), number)
     images = images_of(study)
     return FoundNetwork(
         name=f"{study.study_name}#{network.trial}",
@@ -86,8 +86,8 @@ def _in_file(path: Path) -> FoundNetwork:
     num_classes, in_channels = _IMAGENET_CLASSES, _COLOURS
     exported = path.with_name("config.json")
     if exported.exists():
-        told = json.loads(exported.read_text(encoding="utf-8"))
-        num_classes, in_channels = told["num_classes"], told["pretrained_cfg"]["input_size"][0]
+        config = json.loads(exported.read_text(encoding="utf-8"))
+        num_classes, in_channels = config["num_classes"], config["pretrained_cfg"]["input_size"][0]
     return FoundNetwork(
         name=str(path),
         architecture=Architecture.from_json(text),

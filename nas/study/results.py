@@ -1,4 +1,4 @@
-"""The results of a study as views are handed them, and which network of it is meant."""
+"""Reads a study into a search result with its networks, best first, and picks the network that is meant."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from search_spaces.errors import StudyError
 def result_of(
     study: optuna.Study, *, overhead: float | None = None, interrupted: bool = False
 ) -> SearchResult:
-    """Return the search so far as views are handed it."""
+    """Return the search so far, as views show it."""
     settings = settings_of(study)
     trials = [t for t in study.get_trials(deepcopy=False) if trial_attributes.described(t)]
     url = url_of(study)
@@ -43,12 +43,12 @@ def networks_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> tuple[Tri
     budgets, again = settings_of(study).budgets, ranked(study)
     described = [t for t in trials if trial_attributes.described(t)]
     return best_first(
-        [_settled(trial_attributes.network_of(t, budgets), again.get(t.number)) for t in described]
+        [_with_retraining(trial_attributes.network_of(t, budgets), again.get(t.number)) for t in described]
     )
 
 
-def _settled(network: TrialResult, again: Retrained | None) -> TrialResult:
-    """Return a network with what a longer training says of it, if it had one."""
+def _with_retraining(network: TrialResult, again: Retrained | None) -> TrialResult:
+    """Return a network with the accuracy of a longer training, if it had one."""
     if again is None:
         return network
     return replace(network, retrained_accuracy=again.accuracy, retrained_error=again.standard_error)
@@ -68,7 +68,7 @@ def split_network(text: str | None) -> tuple[str | None, int | None]:
     return name or None, int(number)
 
 
-def delivered(result: SearchResult, trial: int | None) -> TrialResult:
+def chosen_network(result: SearchResult, trial: int | None) -> TrialResult:
     """Return the network with a number, or the best one.
 
     Raises:

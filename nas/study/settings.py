@@ -1,4 +1,4 @@
-"""What defines a search: whoever changes any of it asks for another search."""
+"""Defines a search, and names the first difference when a study is resumed with other settings."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a study is about; stored with it and compared whenever it is resumed.
+    """What defines a search; stored with its study and compared whenever it is resumed.
 
     Attributes:
         space: Name of the search space.
@@ -23,11 +23,11 @@ class Settings:
         budgets: The most that networks may take, in the order of the constraints.
         data: Path or name of the images.
         data_fingerprint: Changes when the images do.
-        recipe: How each network is trained, as JSON has it.
-        sampler: Who proposes.
-        seed: Of every generator.
-        metric: What is raised, one of `trials.training.evaluation.METRICS`.
-        learn_from: The study whose networks are its prior knowledge; None without one.
+        recipe: Training recipe, as JSON has it.
+        sampler: Search algorithm, a file in nas/samplers.
+        seed: Seed of every generator, at least 0.
+        metric: Metric to maximise, one of `trials.training.evaluation.METRICS`.
+        learn_from: Earlier study whose networks are prior knowledge; None without one.
     """
 
     space: str
@@ -61,7 +61,7 @@ class Settings:
         return cls(**{**fields, "budgets": tuple(map(Budget.parse, fields["budgets"]))})
 
     def default_name(self) -> str:
-        """Return a readable study name: what most people would call this search."""
+        """Return a readable study name made of what defines the search."""
         data = re.split(r"[/:\\]", self.data.rstrip("/\\"))[-1] or "data"
         parts = [
             self.space,
@@ -80,7 +80,7 @@ class Settings:
         """Return the first thing in which `other` differs, in words, or None.
 
         Args:
-            other: What is asked for now; this is what the study holds.
+            other: The settings asked for now; these are what the study holds.
         """
         pairs: list[tuple[str, object, object]] = [
             ("budget", _same_budgets(self.budgets), _same_budgets(other.budgets)),

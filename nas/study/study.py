@@ -1,4 +1,4 @@
-"""A search in Optuna's storage: begun, found again, and never mistaken for another."""
+"""Begins a study in Optuna's storage or finds it again, and reads what is stored beside it."""
 
 import difflib
 import warnings
@@ -26,11 +26,11 @@ _SPACE: Final = "nas:space"
 
 @runtime_checkable
 class Attributed(Protocol):
-    """A study, or the outline of one as a storage lists them."""
+    """A study, or the summary of one as a storage lists them."""
 
     @property
     def user_attrs(self) -> dict[str, Any]:
-        """What was written beside it."""
+        """Attributes that were written beside it."""
 
 
 def begin(
@@ -46,13 +46,13 @@ def begin(
     """Return the study called `name`, new or found again.
 
     Args:
-        storage: Where it lies or will lie.
-        name: What it is called.
+        storage: Storage of the study.
+        name: Name of the study.
         settings: What defines the search.
-        sampler: Who proposes.
-        pruner: Who stops early.
-        images: Class names, channels, mean and standard deviation, kept for exports.
-        folder: Where checkpoints lie; a study found again keeps its own.
+        sampler: Proposes networks.
+        pruner: Stops trainings early.
+        images: Class names, channels, mean and standard deviation, for exports.
+        folder: Folder of checkpoints; a study found again keeps its own.
 
     Raises:
         StudyError: if it exists and is about something else; names the difference.
@@ -68,16 +68,16 @@ def begin(
     if _SETTINGS not in study.user_attrs:
         if study.get_trials(deepcopy=False):
             raise StudyError(
-                f"The study '{name}' was not made by nas search: expected one of its own. "
-                f"Choose another name with --study."
+                f"Study '{name}' was created by another program: expected a new name, or a study of "
+                f"nas search. Choose another name with --study."
             )
-        with warnings.catch_warnings():  # it calls itself experimental, and the dashboard wants it
+        with warnings.catch_warnings():  # Optuna calls it experimental, and the dashboard needs it
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names([settings.metric])
         study.set_user_attr(_CONSTRAINT_NAMES, [budget.text for budget in settings.budgets])
         study.set_user_attr(_IMAGES, images)
         study.set_user_attr(FOLDER, folder)
-        study.set_user_attr(_SETTINGS, settings.to_json())  # last: now it is whole
+        study.set_user_attr(_SETTINGS, settings.to_json())  # last: the study is complete now
         return study
     difference = settings_of(study).difference(settings)
     if difference is not None:
@@ -125,13 +125,13 @@ def settings_of(study: Attributed) -> Settings:
 
 
 def keep_space(study: optuna.Study, space: SearchSpace) -> None:
-    """Write down what a study searches, for those who read it without the file of the space."""
+    """Store the search space with the study, for readers who do not have the file of the space."""
     if _SPACE not in study.user_attrs:
         study.set_user_attr(_SPACE, to_record(space))
 
 
 def space_of(study: optuna.Study) -> SearchSpace:
-    """Return what a study searches.
+    """Return the search space of a study.
 
     Raises:
         StudyError: if the space has changed since and the study has not kept it.
@@ -152,12 +152,12 @@ def space_of(study: optuna.Study) -> SearchSpace:
 
 
 def images_of(study: optuna.Study) -> dict[str, Any]:
-    """Return what is known of the study's images: classes, channels, mean, std."""
+    """Return the classes, channels, mean and standard deviation of the study's images."""
     return dict(study.user_attrs[_IMAGES])
 
 
 def folder_of(study: Attributed) -> str:
-    """Return where the study's checkpoints, weights and log lie."""
+    """Return the folder or URL of the study's checkpoints, weights and log."""
     return str(study.user_attrs[FOLDER])
 
 

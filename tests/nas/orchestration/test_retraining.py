@@ -63,16 +63,16 @@ def searched(storage, tiny_prices, tmp_path: Path) -> optuna.Study:
     return study
 
 
-def again(study: optuna.Study, *, trial: int | None = None, top: int = 1, told=lambda _: None, **options):
+def again(study: optuna.Study, *, trial: int | None = None, top: int = 1, report_line=lambda _: None, **options):
     networks = chosen(results.result_of(study), trial=trial, top=top)
-    settings = {"from_weights": False, "device": "cpu", "threads": 1, "told": told}
+    settings = {"from_weights": False, "device": "cpu", "threads": 1, "report_line": report_line}
     return retrain(study, networks, RECIPE, **{**settings, **options})
 
 
 def test_the_winner_learns_from_all_but_the_test_images_and_is_tested_once(searched: optuna.Study):
     folder = Path(studies.folder_of(searched))
     lines: list[str] = []
-    found = again(searched, told=lines.append).winner
+    found = again(searched, report_line=lines.append).winner
     assert (found.trial, found.joined, found.accuracy) == (2, True, None)
     assert found.test_accuracy is not None
     assert found.test_standard_error is not None
@@ -85,7 +85,7 @@ def test_the_winner_learns_from_all_but_the_test_images_and_is_tested_once(searc
     assert not any("%" in line for line in lines if "epoch 1/2" in line)  # of images it learns from
 
     repeated: list[str] = []
-    assert again(searched, told=repeated.append).winner == found
+    assert again(searched, report_line=repeated.append).winner == found
     assert repeated == []
 
 
@@ -112,7 +112,7 @@ def test_a_retraining_that_was_stopped_goes_on_from_its_last_epoch(searched: opt
             raise KilledError
 
     with pytest.raises(KilledError):
-        again(searched, told=die)
+        again(searched, report_line=die)
     assert final(searched, 2) is None
     broken = again(searched).winner
     weights = Path(studies.folder_of(searched)) / broken.weights
@@ -126,14 +126,14 @@ def test_another_recipe_is_another_training_and_the_latest_counts(searched: optu
     again(searched, trial=0)
     networks = chosen(results.result_of(searched), trial=0, top=1)
     other = RECIPE.model_copy(update={"epochs": 1, "name": "shorter"})
-    retrain(searched, networks, other, from_weights=False, device="cpu", threads=1, told=lambda _: None)
+    retrain(searched, networks, other, from_weights=False, device="cpu", threads=1, report_line=lambda _: None)
     found = final(searched, 0)
     assert found is not None
     assert found.recipe["name"] == "shorter"
     assert ranked(searched) == {}
 
 
-def test_what_cannot_be_retrained_is_told(searched: optuna.Study):
+def test_what_cannot_be_retrained_is_said(searched: optuna.Study):
     result = results.result_of(searched)
     with pytest.raises(InvalidValueError, match="expected --top of at least 1"):
         chosen(result, trial=None, top=0)

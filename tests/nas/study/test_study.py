@@ -52,7 +52,7 @@ def test_another_search_under_the_same_name_is_refused_with_the_difference(stora
 
 def test_a_study_of_somebody_else_is_left_alone(storage):
     optuna.create_study(storage=storage, study_name="mine").ask()
-    with pytest.raises(StudyError, match="was not made by nas search"):
+    with pytest.raises(StudyError, match="was created by another program"):
         begin(storage)
 
 
@@ -82,6 +82,6 @@ def test_a_network_number_that_is_none_is_refused():
 def test_only_networks_trained_to_the_end_are_delivered(storage):
     result = results.result_of(begin(storage))
     with pytest.raises(StudyError, match="No network of 'mine' has been trained to the end"):
-        results.delivered(result, None)
+        results.chosen_network(result, None)
     with pytest.raises(StudyError, match="expected one of none"):
-        results.delivered(result, 3)
+        results.chosen_network(result, 3)
