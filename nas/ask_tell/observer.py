@@ -1,4 +1,4 @@
-"""Who watches a search: told when trainings start, finish an epoch and end."""
+"""Interface of those who watch a search: trainings start, finish an epoch and end."""
 
 from typing import Protocol, runtime_checkable
 

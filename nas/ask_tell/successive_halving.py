@@ -1,4 +1,4 @@
-"""Stops early at the rungs of a recipe: asynchronous successive halving."""
+"""Prunes trainings at the rungs of a recipe by asynchronous successive halving."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,7 +10,7 @@ from typing_extensions import override
 
 
 class RungHalving(BasePruner):
-    """At each rung, lets a training go on that is among the best share of those that have been there.
+    """At each rung, lets a training go on that is among the best share of those that reached the rung.
 
     Li et al., 2020, https://arxiv.org/abs/1810.05934. Unlike Optuna's pruner it decides at the epochs of a
     recipe and at no multiples of them, and reads the values from the learning curves, so that a study that
@@ -18,7 +18,7 @@ class RungHalving(BasePruner):
 
     Args:
         rungs: Epochs after which it decides.
-        reduction: One in so many goes on.
+        reduction: Reduction factor: one in so many trainings goes on.
     """
 
     def __init__(self, rungs: Sequence[int], reduction: int) -> None:
@@ -39,4 +39,4 @@ class RungHalving(BasePruner):
         ]
         ranked = sorted([own, *others], reverse=True)
         least = ranked[max(1, len(ranked) // self.reduction) - 1]
-        return not own >= least  # what is no number goes
+        return not own >= least  # a nan is pruned

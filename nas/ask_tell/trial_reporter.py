@@ -19,7 +19,7 @@ class TrialReporter:
 
     Args:
         opened: The study that everything is written into.
-        observer: Who watches the search.
+        observer: Receives the events of the search.
         metric: Metric that the search maximises, one of `trials.training.evaluation.METRICS`.
     """
 

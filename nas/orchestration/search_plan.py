@@ -1,4 +1,4 @@
-"""A search before it begins: everything that was asked for, read, checked and priced."""
+"""Plans a search: reads, checks and prices everything that was asked for, before anything is trained."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -51,18 +51,18 @@ class SearchPlan:
 
     Attributes:
         settings: What defines it.
-        name: Of its study.
-        url: Of its storage.
-        folder: Where the study's checkpoints and weights lie, a path or a URL.
-        trials: Trained networks after which it ends.
+        name: Name of its study.
+        url: Database URL of its storage.
+        folder: Path or URL of the study's checkpoints and weights.
+        trials: Number of trained networks after which it ends.
         hours: Hours after which it ends; None for no limit.
-        space: What is searched.
-        budgets: What networks may take.
-        recipe: How they are trained.
+        space: Search space.
+        budgets: The most that networks may take.
+        recipe: Training recipe.
         splits: The images.
-        slots: What runs side by side.
+        slots: Resources of the trainings that run side by side.
         seeds: Networks that are tried before the sampler's own.
-        keep_checkpoints: How many of the best networks keep their weights.
+        keep_checkpoints: Number of the best networks that keep their weights.
         log_to: Where epochs are written besides the study, one of `LOGS`, or None.
         earlier: What it learns from another study, as `nas.orchestration.transfer` keeps it; None without
             one.
@@ -110,7 +110,7 @@ class SearchPlan:
 
     @property
     def images(self) -> dict[str, Any]:
-        """What an export needs to know of the images."""
+        """The classes, channels, mean and standard deviation of the images, for exports."""
         return {
             "classes": list(self.splits.classes),
             "channels": self.splits.channels,
@@ -119,14 +119,14 @@ class SearchPlan:
         }
 
     def sampler(self) -> BaseSampler:
-        """Return who proposes."""
+        """Return the sampler that proposes networks."""
         problem = problem_of(self.prices, self.budgets, seed=self.settings.seed)
         if self.earlier is not None:
             problem = replace(problem, earlier=transfer_source(self.earlier, self.prices))
         return SAMPLERS[self.settings.sampler](problem)
 
     def pruner(self) -> BasePruner:
-        """Return who stops early at the recipe's rungs."""
+        """Return the pruner that stops trainings early at the recipe's rungs."""
         if len(self.recipe.rungs) < 2:
             return NopPruner()
         return RungHalving(self.recipe.rungs[:-1], self.recipe.reduction)
@@ -194,7 +194,7 @@ def plan_search(
         raise InvalidValueError(
             f"Cannot keep {keep_checkpoints} checkpoints: expected --keep-checkpoints of at least 1."
         )
-    SAMPLERS[sampler]  # before anything slow: is there one?
+    SAMPLERS[sampler]  # before anything slow: does it exist?
     if learn_from is not None and sampler != _LEARNER:
         raise InvalidValueError(
             f"The sampler '{sampler}' cannot learn from a study: expected {_LEARNER}. Leave out "
@@ -208,7 +208,7 @@ def plan_search(
     home = usable_location(storage_path)
     location = location_of(data)
     splits = open_images(location, seed=seed, cache=image_cache(f"{home}/study"))
-    load_teacher(training, splits, torch.device("cpu"))  # before any network: does it suit the images?
+    load_teacher(training, splits, torch.device("cpu"))  # before any training: does it fit the images?
     chosen = named or load(_fitting_space(splits))
     settings = Settings(
         space=chosen.name,

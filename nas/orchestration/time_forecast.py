@@ -1,4 +1,4 @@
-"""How long a search will take, from a few training steps of one network on this machine."""
+"""Forecasts how long a search will take, from a few training steps of one network on this machine."""
 
 import time
 from collections.abc import Callable
@@ -26,14 +26,14 @@ def seconds_per_mac(
     threads: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    """Return how long training takes for each image and multiply-accumulate of a network, seconds.
+    """Return the seconds of training for each image and multiply-accumulate of a network.
 
     Args:
         architecture: A network of typical size.
-        recipe: Gives the batch size and precision.
-        num_classes: Class scores of the network.
+        recipe: Recipe with the batch size and precision.
+        num_classes: Number of class scores of the network.
         in_channels: Channels of an image.
-        device: Where trainings run.
+        device: Device of the trainings.
         threads: CPU threads of one training.
         clock: Returns seconds.
     """
@@ -67,19 +67,19 @@ def seconds_per_mac(
 def search_seconds(
     rate: float, mean_macs: float, *, images: int, validation: int, recipe: Recipe, trials: int, slots: int
 ) -> float:
-    """Return how long a search will take, seconds.
+    """Return the seconds that a search will take.
 
-    Half of the networks are taken to be stopped at the first rung, and evaluation to cost a third of
+    Assumes that half of the networks are stopped at the first rung, and that evaluation costs a third of
     training for each image.
 
     Args:
-        rate: From `seconds_per_mac`.
-        mean_macs: Of the networks that will be trained.
-        images: To train on.
-        validation: To evaluate on.
-        recipe: Gives the epochs and rungs.
-        trials: Networks still to be trained.
-        slots: Trainings side by side.
+        rate: Seconds from `seconds_per_mac`.
+        mean_macs: Mean MACs of the networks that will be trained.
+        images: Number of images to train on.
+        validation: Number of images to evaluate on.
+        recipe: Recipe with the epochs and rungs.
+        trials: Number of networks still to be trained.
+        slots: Number of trainings side by side.
     """
     early = recipe.rungs[0] if recipe.rungs else recipe.epochs
     epochs = (early + recipe.epochs) / 2

@@ -1,4 +1,4 @@
-"""What a search takes from an earlier study, kept with it so that it can go on without that study."""
+"""Stores what a search learns from an earlier study with it, so that it can go on without that study."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from search_spaces.errors import StudyError
 from search_spaces.pricing import Prices
 
 LEAST: Final = 10
-"""Networks of an earlier study from which there may be something to learn."""
+"""Trained networks of an earlier study that are enough to learn from."""
 
 _KEPT: Final = "nas:earlier"
 _VERSION: Final = 1
@@ -26,13 +26,13 @@ Record = dict[str, Any]
 
 
 def read_transfer(url: str, name: str, earlier: str, prices: Prices) -> Record:
-    """Return what a search called `name` takes from another one: what it took when it began, if it has.
+    """Return the networks that a search learns from, those stored when it began if it has begun.
 
     Args:
-        url: Of the storage.
-        name: Of the search.
-        earlier: Of the study to learn from.
-        prices: The space of the search with the costs of its networks.
+        url: Database URL of the storage.
+        name: Name of the search.
+        earlier: Name of the study to learn from.
+        prices: The search space with the costs of its networks.
 
     Raises:
         StudyError: if there is no such study, or too few of its networks are in the space.
@@ -65,13 +65,13 @@ def read_transfer(url: str, name: str, earlier: str, prices: Prices) -> Record:
 
 
 def store_transfer(study: optuna.Study, taken: Record | None) -> None:
-    """Write down what a search learns from when it begins."""
+    """Store what a search learns from when it begins."""
     if taken is not None and _KEPT not in study.user_attrs:
         study.set_user_attr(_KEPT, taken)
 
 
 def transfer_source(taken: Record, prices: Prices) -> TransferSource:
-    """Return what was taken, as samplers read it."""
+    """Return the stored networks as samplers read them."""
     if taken["version"] != _VERSION:
         raise StudyError(
             f"What the study learns from was written in format {taken['version']!r}: this version reads "

@@ -27,7 +27,7 @@ class WinnerCheck:
     Args:
         cache: Measures latencies.
         store: Keeps them.
-        observer: Who watches the search.
+        observer: Receives the events of the search.
         budgets: The budgets of the search.
     """
 

@@ -1,4 +1,4 @@
-"""Work in a thread that does not keep a process alive which has to leave."""
+"""Runs work in daemon threads, which do not keep a process alive that has to leave."""
 
 import concurrent.futures
 import threading
@@ -13,7 +13,7 @@ def in_background(work: Callable[[], T], name: str) -> concurrent.futures.Future
 
     Args:
         work: Is begun at once.
-        name: Of the thread.
+        name: Name of the thread.
     """
     future: concurrent.futures.Future[T] = concurrent.futures.Future()
 

@@ -95,7 +95,7 @@ class NodeAdmission(threading.Thread):
         before, self._idle_s = self._idle_s, self._idle_s + _TICK_S
         if not before < _PATIENCE_S <= self._idle_s:
             return
-        refusals = self._cluster.refusals_of_living()
+        refusals = self._cluster.refusals_of_live_nodes()
         if refusals:
             self._on_lost(ClusterError(f"No node is left that can train: {refusals[0]}"))
         else:

@@ -1,4 +1,4 @@
-"""What a machine has that is to train; runs there by itself, so the standard library is all it may use."""
+"""Reports the versions, files and GPUs of a node; runs there alone, so it uses the standard library only."""
 
 import hashlib
 import importlib.metadata

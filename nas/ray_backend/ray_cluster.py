@@ -1,4 +1,4 @@
-"""A Ray cluster that others started: what its nodes have, and which of them can train."""
+"""A running Ray cluster: its nodes and slots, and which nodes differ in versions or lack files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ class ClusterError(UserError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A node of the cluster that lives.
+    """A live node of the cluster.
 
     Attributes:
-        key: Ray's name of it, hexadecimal digits.
-        address: Where it is, as Ray has it.
-        machine: What it can give.
+        key: Ray's id of the node, hexadecimal digits.
+        address: Address of the node, as Ray has it.
+        machine: CPUs and GPUs of the node.
     """
 
     key: str
@@ -38,7 +38,7 @@ class Node:
 
 
 def nodes_of(listed: Iterable[Mapping[str, Any]]) -> list[Node]:
-    """Return the living nodes among those that `ray.nodes` lists."""
+    """Return the live nodes among those that `ray.nodes` lists."""
     return [
         Node(
             key=node["NodeID"],
@@ -121,7 +121,7 @@ class Cluster:
         self._refused.setdefault(key, reason)
         return news
 
-    def refusals_of_living(self) -> list[str]:
+    def refusals_of_live_nodes(self) -> list[str]:
         """Return why nodes were refused that are still there, in words."""
         return [self._refused[node.key] for node in self.nodes() if node.key in self._refused]
 

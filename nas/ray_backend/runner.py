@@ -209,7 +209,7 @@ def _joined(address: str | None, **options: Any) -> Iterator[None]:
 
 
 def _quieten() -> None:
-    """Leave standard output and error to the search: what Ray has to say is in the study's log."""
+    """Leave standard output and error to the search: Ray's messages are in the study's log."""
     ray._private.worker._worker_logs_enabled = False  # noqa: SLF001 -- the end of its processes, on stdout
     logger = logging.getLogger("ray")
     for handler in list(logger.handlers):
@@ -221,9 +221,9 @@ def _quieten() -> None:
 
 @contextmanager
 def _own_signals() -> Iterator[tuple[signal.Signals, ...]]:
-    """Put back how signals were handled before the block, which is given those it may handle itself."""
+    """Restore the signal handlers after the block, which receives the signals that it may handle."""
     if threading.current_thread() is not threading.main_thread():
-        yield ()  # signals are the business of the program around us
+        yield ()  # the program around us handles signals
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -235,7 +235,7 @@ def _own_signals() -> Iterator[tuple[signal.Signals, ...]]:
 
 @contextmanager
 def _without_arguments() -> Iterator[None]:
-    """Keep what was typed out of what Ray writes down while the block runs: it may hold a password."""
+    """Keep the command line out of Ray's files while the block runs: it may hold a password."""
     known = ray._private.utils.get_entrypoint_name  # noqa: SLF001 -- Ray has no option for it
     ray._private.utils.get_entrypoint_name = lambda: "nas search"  # noqa: SLF001
     try:

@@ -60,7 +60,7 @@ class StudySearcher(Searcher, tune.Stopper):
         source: Chooses the next networks.
         worker_config: A candidate to what the worker that trains it receives.
         control: Whether the search goes on, and how many trainings run side by side.
-        observer: Who watches the search.
+        observer: Receives the events of the search.
         artifacts: Shows files of trainings in the dashboard; None for none.
         metric: Metric that the search maximises, one of `trials.training.evaluation.METRICS`.
         on_refused: Called with the id of a node that refused a training and why.

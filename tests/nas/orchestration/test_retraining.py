@@ -63,7 +63,9 @@ def searched(storage, tiny_prices, tmp_path: Path) -> optuna.Study:
     return study
 
 
-def again(study: optuna.Study, *, trial: int | None = None, top: int = 1, report_line=lambda _: None, **options):
+def again(
+    study: optuna.Study, *, trial: int | None = None, top: int = 1, report_line=lambda _: None, **options
+):
     networks = chosen(results.result_of(study), trial=trial, top=top)
     settings = {"from_weights": False, "device": "cpu", "threads": 1, "report_line": report_line}
     return retrain(study, networks, RECIPE, **{**settings, **options})
@@ -126,7 +128,9 @@ def test_another_recipe_is_another_training_and_the_latest_counts(searched: optu
     again(searched, trial=0)
     networks = chosen(results.result_of(searched), trial=0, top=1)
     other = RECIPE.model_copy(update={"epochs": 1, "name": "shorter"})
-    retrain(searched, networks, other, from_weights=False, device="cpu", threads=1, report_line=lambda _: None)
+    retrain(
+        searched, networks, other, from_weights=False, device="cpu", threads=1, report_line=lambda _: None
+    )
     found = final(searched, 0)
     assert found is not None
     assert found.recipe["name"] == "shorter"
