@@ -70,7 +70,7 @@ def main() -> None:
     for name, (catalog, texts) in RARE.items():
         budgets = [search_spaces.Budget.parse(text) for text in texts]
         start = time.perf_counter()
-        fresh = prices.__wrapped__(search_spaces.load(catalog), num_classes=1000)
+        fresh = prices.__wrapped__(search_spaces.load(catalog).codes, num_classes=1000)
         fitting_codes(fresh, rng, 1_000, budgets, distinct=True)
         figures[f"{name}: set-up and 1000 draws_s"] = time.perf_counter() - start
         start = time.perf_counter()
