@@ -7,6 +7,7 @@ from dashboards.findings import Findings
 from dashboards.part_names import part_names, part_words
 from dashboards.result import TrialResult
 from search_spaces.budget import Budget
+from search_spaces.costs import format_cost
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 _BAR: Final = 12  # characters of a full bar
@@ -51,14 +52,15 @@ def taken(network: TrialResult, budget: Budget) -> float | None:
     """Return how much of a budgeted resource a network takes; None where it was not measured."""
     if not budget.counted:
         return (network.latency_ms or {}).get(str(budget.target))
-    return network.costs[budget.resource] * budget.bytes_per_element / 4
+    cost = network.costs.get(budget.resource)  # an older study has no costs that came later
+    return None if cost is None else cost * budget.bytes_per_element / 4
 
 
 def amount(budget: Budget, value: float) -> str:
     """Return an amount of a budgeted resource in its unit."""
     if not budget.counted:
         return f"{value:.3g} ms"
-    return format_bytes(value) if budget.resource in {"peak", "weights"} else format_count(value)
+    return format_cost(budget.resource, value)
 
 
 def verdicts(network: TrialResult) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ def selected(result: SearchResult, *, pareto: bool = False, fits: Sequence[Budge
     Args:
         result: The search so far.
         pareto: Whether only networks are left that no other beats in accuracy, MACs, parameters and latency.
-        fits: Budgets that those left keep; a latency that was not measured keeps none.
+        fits: Budgets that those left keep; what was not counted or measured keeps none.
     """
     networks = [n for n in result.networks if all(keeps(n, budget) for budget in fits)]
     return replace(result, networks=best_first(unbeaten(networks) if pareto else networks))
@@ -25,7 +25,8 @@ def keeps(network: TrialResult, budget: Budget) -> bool:
     A latency is compared by its upper bound, as the search compares it.
     """
     if budget.counted:
-        return budget.excess(network.costs[budget.resource]) <= 0
+        cost = network.costs.get(budget.resource)
+        return cost is not None and budget.excess(cost) <= 0
     bound_ms = (network.latency_bound_ms or {}).get(str(budget.target))
     return bound_ms is not None and bound_ms <= budget.limit
 

@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboards.result import SearchResult, TrialResult
-from search_spaces.units import format_accuracy, format_bytes, format_count
+from search_spaces.costs import format_cost, label_of
+from search_spaces.units import format_accuracy, format_bytes
 
 _SHOWN = 10
 _PIPE_WIDTH = 160
+_COSTS = ("macs", "params", "peak")
 _STATES = {"complete": "", "pruned": "stopped early", "fail": "failed", "running": "running"}
 
 
@@ -68,10 +70,11 @@ def networks_table(result: SearchResult, *, most: int = _SHOWN) -> Table:
         padding=(0, 1, 0, 0),
     )
     metric = result.metric.replace("_", " ")
-    for heading in ("network", metric, "epochs", "MACs", "params", "peak", "latency", ""):
+    costs = _shown_costs(result)
+    for heading in ("network", metric, "epochs", *map(label_of, costs), "latency", ""):
         table.add_column(heading, justify="left" if heading in {"network", ""} else "right", no_wrap=True)
     for network in result.networks[:most]:
-        table.add_row(*_row(network), style="bold" if network is result.best else None)
+        table.add_row(*_row(network, costs), style="bold" if network is result.best else None)
     return table
 
 
@@ -98,7 +101,13 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | No
     console.print(table)
 
 
-def _row(network: TrialResult) -> list[str]:
+def _shown_costs(result: SearchResult) -> list[str]:
+    """Return the costs that the table of a search has columns for: three, and those it has budgets on."""
+    budgeted = [budget.resource for budget in result.budgets if budget.counted]
+    return list(dict.fromkeys([*_COSTS, *budgeted]))
+
+
+def _row(network: TrialResult, costs: Sequence[str]) -> list[str]:
     accuracy = "-"
     if network.accuracy is not None:
         accuracy = format_accuracy(network.accuracy, network.standard_error)
@@ -107,9 +116,7 @@ def _row(network: TrialResult) -> list[str]:
         f"#{network.trial}",
         accuracy,
         str(network.epochs),
-        format_count(network.costs["macs"]),
-        format_count(network.costs["params"]),
-        format_bytes(network.costs["peak"]),
+        *(format_cost(name, network.costs[name]) if name in network.costs else "-" for name in costs),
         ", ".join(latencies) or "-",
         _ending(network),
     ]

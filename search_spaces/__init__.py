@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from search_spaces.architecture import Stage as Stage
     from search_spaces.budget import Budget as Budget
     from search_spaces.building import build as build
-    from search_spaces.counting import Costs as Costs
+    from search_spaces.costs import Costs as Costs
     from search_spaces.counting import count as count
     from search_spaces.loading import load as load
     from search_spaces.published import reference as reference
@@ -30,7 +30,7 @@ _HOMES: Final = {
     "Architecture": "architecture",
     "Stage": "architecture",
     "Budget": "budget",
-    "Costs": "counting",
+    "Costs": "costs",
     "SearchSpace": "space",
     "build": "building",
     "count": "counting",

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from search_spaces.costs import COSTS, cost_names, label_of
 from search_spaces.errors import BudgetError
 from search_spaces.units import BYTE_SCALES, COUNT_SCALES
 
 _FORM: Final = re.compile(
-    r"(?P<number>\d+(?:\.\d+)?)(?:(?P<scale>[kMG])?-(?P<count>macs|params|activations)"
-    r"|(?P<bytes>KiB|MiB|GiB)-(?P<memory>peak|weights)(?P<int8>@int8|@fp32)?"
+    r"(?P<number>\d+(?:\.\d+)?)(?:(?P<scale>[kMG])?-(?P<count>\w+)"
+    r"|(?P<bytes>KiB|MiB|GiB)-(?P<memory>\w+)(?P<int8>@int8|@fp32)?"
     r"|ms@(?P<target>[A-Za-z0-9][\w.:/@=,?&-]*))",
 )
-_COUNTS: Final = ("macs", "params", "activations")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Budget:
     """The most that a network may take of one resource.
 
     Attributes:
-        resource: `macs`, `params`, `activations`, `peak` (bytes), `weights` (bytes) or `latency_ms`.
+        resource: The name of a cost (`search_spaces.costs`), for example `macs`, or `latency_ms`.
         limit: In the unit of the resource; a network that takes exactly this much fits.
         text: How it was written.
         bytes_per_element: Of activations and weights, 4 (fp32) or 1 (int8).
@@ -42,25 +42,27 @@ class Budget:
         Raises:
             BudgetError: if it is written in another way or is not above zero.
         """
-        read = _FORM.fullmatch(_with_small_macs(text.strip()))
+        text = text.strip()
+        read = _FORM.fullmatch(text)
         if read is None or not math.isfinite(number := float(read["number"])) or number <= 0:
-            raise BudgetError(
-                f"Cannot read the budget '{text[:80]}': expected <number><k|M|G>-<MACs|params|activations>, "
-                f"<number><KiB|MiB|GiB>-<peak|weights>[@int8] or <number>ms@<target>, "
-                f"for example 300M-MACs."
-            )
-        exact = Decimal(read["number"])  # 0.29G is 290 million, which 0.29 * 10**9 is not
+            raise _unreadable(text)
         if read["target"]:
-            return cls(resource="latency_ms", limit=number, text=text.strip(), target=read["target"])
+            return cls(resource="latency_ms", limit=number, text=text, target=read["target"])
+        exact = Decimal(read["number"])  # 0.29G is 290 million, which 0.29 * 10**9 is not
         if read["memory"]:
+            if read["memory"] not in _named("bytes"):
+                raise _unreadable(text)
             return cls(
                 resource=read["memory"],
                 limit=float(exact * BYTE_SCALES[read["bytes"]]),
-                text=text.strip(),
+                text=text,
                 bytes_per_element=1 if read["int8"] == "@int8" else 4,
             )
+        resource = _named("count").get(read["count"].lower())
+        if resource is None:
+            raise _unreadable(text)
         limit = exact * COUNT_SCALES[read["scale"]] if read["scale"] else exact
-        return cls(resource=read["count"], limit=float(limit), text=text.strip())
+        return cls(resource=resource, limit=float(limit), text=text)
 
     @property
     def counted(self) -> bool:
@@ -79,7 +81,15 @@ class Budget:
         return self.text
 
 
-def _with_small_macs(text: str) -> str:
-    """Return the text with the resource in small letters, so that MACs and macs both read."""
-    head, dash, tail = text.partition("-")
-    return f"{head}{dash}{tail.lower()}" if tail.lower() in _COUNTS else text
+def _named(unit: str) -> dict[str, str]:
+    """Return the costs of a unit by what a budget writes, counts in small letters, as MACs and macs read."""
+    names = [name for name in cost_names() if COSTS[name].unit == unit]
+    return {name.lower() if unit == "count" else name: name for name in names}
+
+
+def _unreadable(text: str) -> BudgetError:
+    counts, memories = ("|".join(map(label_of, _named(unit).values())) for unit in ("count", "bytes"))
+    return BudgetError(
+        f"Cannot read the budget '{text[:80]}': expected <number><k|M|G>-<{counts}>, "
+        f"<number><KiB|MiB|GiB>-<{memories}>[@int8] or <number>ms@<target>, for example 300M-MACs."
+    )

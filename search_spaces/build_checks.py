@@ -3,10 +3,12 @@
 import torch
 
 from search_spaces.architecture import Option, Stage
+from search_spaces.blocks import BLOCKS
 from search_spaces.building import block_factory, build
 from search_spaces.costs import COSTS
-from search_spaces.counting import Costs, block_tape, stage_layers
+from search_spaces.counting import block_tape, stage_layers
 from search_spaces.errors import SpaceError
+from search_spaces.mixers import MIXERS
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import MenuItem
 from search_spaces.tape import Map
@@ -22,7 +24,7 @@ def check_stage(space: SearchSpace, stage: int) -> None:
         SpaceError: says which choices cannot be built, at how many channels, and why.
     """
     for item in _covering(space.codes.menus[stage]):
-        block = block_factory(item.stage)
+        block, mixer = block_factory(item.stage), item.stage.mixer
         for channels in sorted({space.codes.channels_at(stage, width) for width in space.width}):
             try:
                 with torch.device("meta"):
@@ -33,7 +35,7 @@ def check_stage(space: SearchSpace, stage: int) -> None:
                     f"Stage {stage + 1} cannot have {choices} at {channels} channels: {error}. Offer other "
                     f"values."
                 ) from error
-        if ":" in f"{item.stage.block}{item.stage.mixer}":
+        if not (BLOCKS.owns(item.stage.block) and (mixer is None or MIXERS.owns(mixer))):
             _check_listing(item.stage, space.codes.channels_at(stage, space.width[0]))
 
 
@@ -58,12 +60,12 @@ def _check_listing(stage: Stage, channels: int) -> None:
             f"Cannot price {stage.block} with {stage.mixer}: {error}. Expected a static method "
             f"layers(tape, x, *, deploy, ...) as in search_spaces/mixers."
         ) from error
-    for name in Costs.__slots__:
+    for name, counted in ran.items():
         listed = int(COSTS[name].of(tape))
-        if listed != getattr(ran, name):
+        if listed != counted:
             raise SpaceError(
                 f"{stage.block} with {stage.mixer} lists {listed} {name} at {channels} channels and 8 x 8, "
-                f"but {getattr(ran, name)} run. Correct its layers."
+                f"but {counted} run. Correct its layers."
             )
 
 

@@ -9,31 +9,12 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 from search_spaces.architecture import Architecture, Options, Stage
 from search_spaces.blocks import BLOCKS
-from search_spaces.costs import COSTS, Cost
+from search_spaces.costs import COSTS, Cost, Costs, cost_names
 from search_spaces.errors import ArchitectureError
 from search_spaces.mixers import MIXERS
 from search_spaces.networks import NETWORKS
 from search_spaces.options import keywords, routed
 from search_spaces.tape import Int, Map, Tape
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
-    """What one network takes at batch 1.
-
-    Attributes:
-        macs: Multiply-accumulates of conv, linear and attention products.
-        params: Trainable parameters.
-        activations: Elements written by conv and linear layers.
-        peak: Most bytes of activations alive at once, fp32.
-        weights: Bytes of the parameters, fp32.
-    """
-
-    macs: int
-    params: int
-    activations: int
-    peak: int
-    weights: int
 
 
 @lru_cache(maxsize=4096)
@@ -132,12 +113,12 @@ def _runs(architecture: Architecture, num_classes: int, in_channels: int, *, dep
 
 def _folded(runs: Iterable[_Run]) -> Costs:
     """Return what they take together."""
-    totals = [0] * len(Costs.__slots__)
+    totals = [0] * len(_folds())
     for run in runs:
         for i, fold in enumerate(_folds()):
             added = run.costs[i]
             totals[i] = totals[i] + added * run.repeats if fold.joins == "sum" else max(totals[i], added)
-    return Costs(**dict(zip(Costs.__slots__, totals, strict=True)))
+    return Costs(**dict(zip(cost_names(), totals, strict=True)))
 
 
 # Networks of a space share most of their blocks: each is listed once for each shape that enters it.
@@ -173,7 +154,7 @@ def _costs(tape: Tape) -> _Numbers:
 
 @cache
 def _folds() -> tuple[Cost, ...]:
-    return tuple(COSTS[name] for name in Costs.__slots__)
+    return tuple(COSTS[name] for name in cost_names())
 
 
 def _shape(x: Map) -> _Shape:

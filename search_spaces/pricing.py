@@ -16,16 +16,14 @@ from numpy.typing import NDArray
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BLOCKS
 from search_spaces.budget import Budget
-from search_spaces.costs import COSTS
-from search_spaces.counting import Costs, block_tape, head_tape, stage_layers, stem_tape
+from search_spaces.costs import COSTS, Costs, cost_names
+from search_spaces.counting import block_tape, head_tape, stage_layers, stem_tape
 from search_spaces.mixers import MIXERS
 from search_spaces.network_codes import NetworkCodes
 from search_spaces.stage_choices import MenuItem
 from search_spaces.tape import Map, Tape
 
 Ints: TypeAlias = NDArray[np.int64]
-
-_NAMES: Final = ("macs", "params", "activations", "peak", "weights")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +50,10 @@ class Prices:
         self.codes: Final = codes
         space = codes.space
         shape = (len(space.resolution), len(space.width))
-        self._ends = {name: np.zeros((2, *shape), np.int64) for name in _NAMES}  # stem, head
+        names = cost_names()
+        self._ends = {name: np.zeros((2, *shape), np.int64) for name in names}  # stem, head
         self._stages = [
-            {name: _Stage(*(np.zeros((*shape, len(menu)), np.int64) for _ in range(2))) for name in _NAMES}
+            {name: _Stage(*(np.zeros((*shape, len(menu)), np.int64) for _ in range(2))) for name in names}
             for menu in codes.menus
         ]
         for width in range(len(space.width)):
@@ -83,8 +82,8 @@ class Prices:
 
     def costs(self, codes: Ints) -> list[Costs]:
         """Return all costs of each network, [n]."""
-        columns = {name: self.of(codes, name) for name in _NAMES}
-        return [Costs(**{name: int(columns[name][i]) for name in _NAMES}) for i in range(len(codes))]
+        columns = {name: self.of(codes, name) for name in cost_names()}
+        return [Costs(**{name: int(columns[name][i]) for name in cost_names()}) for i in range(len(codes))]
 
     def excess(self, codes: Ints, budgets: Iterable[Budget]) -> NDArray[np.float64]:
         """Return by what share each network exceeds each known budget, [n, budgets]; <= 0 fits."""
@@ -153,7 +152,7 @@ class Prices:
         self._put_end(1, width, head_tape(anything, x, num_classes))
 
     def _put_end(self, end: int, width: int, tape: Tape) -> None:
-        for name in _NAMES:
+        for name in cost_names():
             cost = np.asarray(COSTS[name].of(tape))
             self._ends[name][end, :, width] = np.broadcast_to(cost, (len(self.codes.space.resolution), 1))[
                 :, 0
@@ -173,7 +172,7 @@ class Prices:
         first, y = block_tape(layers, x, channels, stage.stride)
         rest, _ = block_tape(layers, y, channels, 1)
         shape = (len(self.codes.space.resolution), len(members))
-        for name in _NAMES:
+        for name in cost_names():
             of = COSTS[name].of
             tables = self._stages[s][name]
             tables.first[:, width, members] = np.broadcast_to(np.asarray(of(first)), shape)

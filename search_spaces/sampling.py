@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from search_spaces.budget import Budget
 from search_spaces.budget_counting import Ways, ways
+from search_spaces.costs import format_cost
 from search_spaces.errors import NothingFitsError
 from search_spaces.network_codes import NetworkCodes
 from search_spaces.pricing import Prices
-from search_spaces.units import format_bytes, format_count
 
 _BATCH: Final = 2_048  # uniform draws that tell whether many networks fit
 _PLENTY: Final = 0.02  # the share from which drawing until one fits is the faster way
@@ -130,7 +130,7 @@ def check_satisfiable(prices: Prices, budgets: Sequence[Budget]) -> None:
         least, _ = prices.extremes(budget.resource)
         if budget.excess(least) > 0:
             needs = least * (budget.bytes_per_element / 4)
-            text = format_bytes(needs) if budget.resource in {"peak", "weights"} else format_count(needs)
+            text = format_cost(budget.resource, needs)
             raise NothingFitsError(
                 f"No network in {prices.codes.name} fits {budget}: the smallest needs {text} "
                 f"{budget.resource}. Raise the budget or choose another space."

@@ -1,17 +1,24 @@
-"""A shelf: the alternatives of one kind, one file each, found by their file names.
+"""`Shelf`: a registry by file name, with other people's alternatives as entry points or ``module:NAME``.
 
-A file ``mixers/attention.py`` that binds ``MIXER`` is the mixer called ``attention``; there is no
-registry to edit. Listing a shelf imports nothing; taking an alternative imports its file and no
-other. Somebody else's alternative is taken by ``module:NAME``.
+A file ``mixers/attention.py`` that binds ``MIXER`` is the mixer called ``attention``; there is no list to
+edit. An installed package adds an alternative by an entry point whose group is the name of our package:
+
+    [project.entry-points."search_spaces.mixers"]
+    shift = "their_package.shift:MIXER"
+
+A file of ours wins over an entry point of the same name. Anything that Python can import is taken by
+``module:NAME``. Listing a registry imports nothing; taking an alternative imports its module and no other.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, cast
 
-from typing_extensions import override
+from typing_extensions import get_protocol_members, is_protocol, override
 
 from search_spaces.errors import UnknownNameError
 
@@ -19,30 +26,35 @@ T = TypeVar("T")
 
 
 class Shelf(Mapping[str, T], Generic[T]):
-    """The alternatives in one package, by name.
+    """The alternatives in one package and its group of entry points, by name.
 
     Args:
-        package: The package whose files are the alternatives, normally ``__name__``.
+        package: The package whose files are the alternatives, normally ``__name__``; also the group of the
+            entry points.
         binds: The name that each file binds, for example ``"MIXER"``.
         kind: What an alternative is called in messages, for example ``"mixer"``.
+        contract: A runtime-checkable protocol or class that alternatives from elsewhere have to satisfy;
+            None for no check.
     """
 
-    def __init__(self, package: str, binds: str, kind: str) -> None:
+    def __init__(self, package: str, binds: str, kind: str, contract: type | None = None) -> None:
         self.package: Final = package
         self.binds: Final = binds
         self.kind: Final = kind
-        self._taken: dict[str, T] = {}
+        self.contract: Final = contract
+        self._loaded: dict[str, T] = {}
 
     @override
     def __getitem__(self, name: str) -> T:
         """Return the alternative called `name`, or the one bound at ``module:NAME``.
 
         Raises:
-            UnknownNameError: if there is none; offers the nearest name.
+            UnknownNameError: if there is none, offering the nearest name; if it cannot be imported, or two
+                packages offer one of that name.
         """
-        if name not in self._taken:
-            self._taken[name] = self._foreign(name) if ":" in name else self._own(name)
-        return self._taken[name]
+        if name not in self._loaded:
+            self._loaded[name] = self._load(name)
+        return self._loaded[name]
 
     @override
     def __iter__(self) -> Iterator[str]:
@@ -56,22 +68,65 @@ class Shelf(Mapping[str, T], Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self._names()
 
+    def owns(self, name: str) -> bool:
+        """Return whether the alternative is a file of ours."""
+        return name in self._files()
+
     def _names(self) -> list[str]:
+        return sorted({*self._files(), *(point.name for point in self._entry_points())})
+
+    def _files(self) -> list[str]:
         folders = [str(Path(p)) for p in importlib.import_module(self.package).__path__]
-        return sorted(m.name for m in pkgutil.iter_modules(folders) if not m.name.startswith("_"))
+        return [m.name for m in pkgutil.iter_modules(folders) if not m.name.startswith("_")]
 
-    def _own(self, name: str) -> T:
-        if name not in self._names():
+    def _entry_points(self) -> EntryPoints:
+        return _installed().select(group=self.package)
+
+    def _load(self, name: str) -> T:
+        if ":" in name:
+            return self._foreign(name, name, "Expected module:NAME with a module that Python can import.")
+        if self.owns(name):
+            return cast("T", getattr(importlib.import_module(f"{self.package}.{name}"), self.binds))
+        points = list(self._entry_points().select(name=name))
+        if not points:
             raise UnknownNameError.of(self.kind, name, self._names())
-        return cast("T", getattr(importlib.import_module(f"{self.package}.{name}"), self.binds))
-
-    def _foreign(self, name: str) -> T:
-        module_name, _, attribute = name.partition(":")
-        try:
-            found: Any = getattr(importlib.import_module(module_name), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
+        if len(points) > 1:
             raise UnknownNameError(
-                f"Cannot take the {self.kind} '{name}': {error}. "
-                f"Expected module:NAME with a module that Python can import."
-            ) from error
+                f"Cannot take the {self.kind} '{name}': {' and '.join(map(_origin, points))} both offer one. "
+                f"Expected one of them; uninstall the other or write module:NAME."
+            )
+        hint = f"It is an entry point of {_origin(points[0])}; repair or uninstall that."
+        return self._foreign(name, points[0].value, hint)
+
+    def _foreign(self, name: str, place: str, hint: str) -> T:
+        """Return what is bound at `place`, ``module:NAME``, checked against the contract."""
+        module_name, _, attribute = place.partition(":")
+        try:
+            found: object = getattr(importlib.import_module(module_name), attribute)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise UnknownNameError(f"Cannot take the {self.kind} '{name}': {error}. {hint}") from error
+        self._check(found, name)
         return cast("T", found)
+
+    def _check(self, found: object, name: str) -> None:
+        if self.contract is None or isinstance(found, self.contract):
+            return
+        lacks = ""
+        if is_protocol(self.contract):
+            members = sorted(m for m in get_protocol_members(self.contract) if not hasattr(found, m))
+            lacks = f" with {', '.join(members)}"
+        raise UnknownNameError(
+            f"Cannot take the {self.kind} '{name}': expected {self.contract.__name__}{lacks}, as "
+            f"{self.contract.__module__} describes it. Correct it there."
+        )
+
+
+@cache
+def _installed() -> Any:  # its type has another name in each version of Python; all have `select`
+    """Return the entry points of all installed packages; reading them takes tens of milliseconds."""
+    return entry_points()
+
+
+def _origin(point: EntryPoint) -> str:
+    package = "a package" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+    return f"{package} ({point.value})"

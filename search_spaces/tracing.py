@@ -4,8 +4,9 @@ A network is run once on torch's meta device, where tensors have shapes but no n
 operation is priced as it is dispatched. One that has no price is refused, never counted as zero. So
 somebody's own mixer can be held against the layers that it lists:
 
-    assert trace(network, in_channels=3, resolution=64) == count(architecture, num_classes=10)
+    assert trace(network, resolution=64).items() <= count(architecture, num_classes=10).items()
 
+It knows MACs, params, activations, peak and weights; a cost that another file adds is not traced.
 Memory follows the same rules as `search_spaces.tape`: norms, activation functions, element-wise
 operations and changes of layout are folded into the layer before and take no memory of their own.
 """
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from typing_extensions import override
 
-from search_spaces.counting import Costs
+from search_spaces.costs import Costs
 from search_spaces.errors import ArchitectureError
 
 _IN_PLACE: Final = frozenset(
@@ -46,10 +47,10 @@ _VIEWS: Final = frozenset(
 
 
 def trace(network: nn.Module, *, resolution: int, in_channels: int = 3) -> Costs:
-    """Return what one image takes when the network really runs, in evaluation mode.
+    """Return the MACs, params, activations, peak and weights of a network that runs on one image.
 
     Args:
-        network: Any module [1, in_channels, r, r] -> tensor; it is not changed.
+        network: Any module [1, in_channels, r, r] -> tensor; it is not changed, and runs in evaluation mode.
         resolution: Side of the image in pixels.
         in_channels: Its channels.
 

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from dashboards.findings import Findings
 from dashboards.result import TrialResult
+from search_spaces.costs import column_of, cost_names
 
 
 def write_csv(networks: Iterable[TrialResult], file: TextIO) -> None:
@@ -21,7 +22,7 @@ def write_csv(networks: Iterable[TrialResult], file: TextIO) -> None:
     budgets = list(dict.fromkeys(budget for n in networks for budget in n.excess or {}))
     names = [
         *("trial", "state", "accuracy", "standard_error", "epochs", "fits"),
-        *("macs", "params", "activations", "peak_bytes", "weights_bytes"),
+        *map(column_of, cost_names()),
         *(f"latency_ms@{target}" for target in targets),
         *(f"excess {budget}" for budget in budgets),
         *("seconds", "reason", "architecture"),
@@ -38,7 +39,7 @@ def _row(network: TrialResult, targets: list[str], budgets: list[str]) -> list[A
     return [
         *(network.trial, network.state, network.accuracy, network.standard_error, network.epochs),
         int(network.fits),
-        *(costs[name] for name in ("macs", "params", "activations", "peak", "weights")),
+        *(costs.get(name) for name in cost_names()),
         *(latency.get(target) for target in targets),
         *(excess.get(budget) for budget in budgets),
         *(network.seconds, network.reason, network.architecture.to_json()),

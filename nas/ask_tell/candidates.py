@@ -253,7 +253,7 @@ class CandidateSource:
         excess, missed = [], None
         for budget in self._budgets:
             if budget.counted:
-                excess.append(budget.excess(getattr(costs, budget.resource)))
+                excess.append(budget.excess(costs[budget.resource]))
             else:
                 assert self._check is not None
                 notes = trial_attributes.LatencyNotes(self._opened, number)

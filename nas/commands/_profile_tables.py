@@ -1,16 +1,14 @@
 """Tables of what a space offers."""
 
 import math
-from collections.abc import Callable
 
 from rich.table import Table
 
 from dashboards.tables import terminal
 from nas.profiling.proxy_fidelity import ProxyProfile
 from nas.profiling.space_profile import QUANTILES, SpaceProfile
-from search_spaces.units import format_bytes, format_count, format_seconds
-
-_IN_BYTES = ("peak", "weights")
+from search_spaces.costs import format_cost, label_of
+from search_spaces.units import format_count, format_seconds
 
 
 def print_profile(profile: SpaceProfile) -> None:
@@ -68,9 +66,8 @@ def _costs(profile: SpaceProfile) -> Table:
     for heading in ("", "smallest", *marks, "largest", *(f"{mark} of what fits" for mark in marks)):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name, cost in profile.costs.items():
-        shown: Callable[[float], str] = format_bytes if name in _IN_BYTES else format_count
         values = (cost.smallest, *cost.everywhere, cost.largest, *cost.fitting)
-        table.add_row({"macs": "MACs"}.get(name, name), *map(shown, values))
+        table.add_row(label_of(name), *(format_cost(name, value) for value in values))
     return table
 
 

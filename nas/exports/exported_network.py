@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
-from search_spaces.counting import Costs, count
+from search_spaces.costs import Costs
+from search_spaces.counting import count
 from search_spaces.errors import ExportError
 
 

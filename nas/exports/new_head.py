@@ -41,7 +41,7 @@ def budgets_then(
         if not budget.counted:
             told.append(f"{budget} was measured with another head: time the new folder with nas measure")
             continue
-        excess = budget.excess(float(getattr(costs, budget.resource)))
+        excess = budget.excess(costs[budget.resource])
         if excess > 0:
             told.append(f"{budget} no longer holds: {num_classes} classes exceed it by {excess:.2%}")
         else:

@@ -16,10 +16,8 @@ from rich.text import Text
 from dashboards.result import Epoch, SearchResult, TrialResult
 from nas.orchestration.search_plan import SearchPlan
 from nas.resources import Capacity
-from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
-
-_FULL_RESOURCES = {"peak": format_bytes, "weights": format_bytes}
-
+from search_spaces.costs import format_cost, label_of
+from search_spaces.units import format_accuracy, format_count, format_seconds
 
 _ENOUGH_TRAINED = 3  # trained networks whose own times predict the time left
 
@@ -260,7 +258,5 @@ def _ranges(plan: SearchPlan) -> str:
     ranges = []
     for resource in resources:
         low, high = plan.prices.extremes(resource)
-        shown = _FULL_RESOURCES.get(resource, format_count)
-        name = {"macs": "MACs"}.get(resource, resource)
-        ranges.append(f"{shown(low)} to {shown(high)} {name}")
+        ranges.append(f"{format_cost(resource, low)} to {format_cost(resource, high)} {label_of(resource)}")
     return ", ".join(ranges)

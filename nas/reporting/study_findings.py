@@ -161,5 +161,5 @@ def _priced(classes: int, channels: int) -> tuple[Reference, ...]:
     found = []
     for name in references():
         costs = count(reference(name), num_classes=classes, in_channels=channels, deploy=True)
-        found.append(Reference(name=name, costs={key: getattr(costs, key) for key in costs.__slots__}))
+        found.append(Reference(name=name, costs=dict(costs)))
     return tuple(found)

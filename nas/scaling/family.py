@@ -22,7 +22,8 @@ from nas.study.results import split_network
 from nas.study.study import find
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.counting import Costs, count
+from search_spaces.costs import Costs
+from search_spaces.counting import count
 from search_spaces.errors import ArchitectureError, BudgetError, InvalidValueError, NothingFitsError
 from search_spaces.published import references
 
@@ -63,7 +64,7 @@ class Scaled:
             "share": self.share,
             "resolution": self.architecture.resolution,
             **factors,
-            "costs": {name: getattr(self.costs, name) for name in Costs.__slots__},
+            "costs": dict(self.costs),
             "architecture": json.loads(self.architecture.to_json()),
         }
 
@@ -161,7 +162,7 @@ def write(members: Sequence[Scaled], folder: Path) -> list[Path]:
 
 def _member(found: FoundNetwork, base: Base, budget: Budget, name: str, rule: Rule) -> Scaled:
     def share(network: Architecture) -> float:
-        return 1.0 + budget.excess(getattr(_costs(found, network), budget.resource))
+        return 1.0 + budget.excess(_costs(found, network)[budget.resource])
 
     ratio, halvings = 1.0 / share(found.architecture), 0
     while True:
@@ -173,7 +174,7 @@ def _member(found: FoundNetwork, base: Base, budget: Budget, name: str, rule: Ru
         halvings += 1
     if made is None:
         least = scaled(base.architecture, replace(shape, width=1e-3))
-        needs = getattr(_costs(found, least), budget.resource) * (budget.bytes_per_element / 4)
+        needs = _costs(found, least)[budget.resource] * (budget.bytes_per_element / 4)
         raise NothingFitsError(
             f"No network that the rule {name} makes of {base.name} fits {budget}: the narrowest needs "
             f"{amount(budget, needs)} {budget.resource}. Raise the budget or begin with a smaller network."

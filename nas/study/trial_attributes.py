@@ -14,18 +14,11 @@ from dashboards.result import Epoch, TrialResult
 from nas.study.opened_study import OpenedStudy
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.counting import Costs
+from search_spaces.costs import Costs, column_of, cost_names
 
 ARCHITECTURE: Final = "architecture"
 FINGERPRINT: Final = "fingerprint"
 REASON: Final = "reason"
-_COSTS: Final = {
-    "macs": "macs",
-    "params": "params",
-    "activations": "activations",
-    "peak": "peak_bytes",
-    "weights": "weights_bytes",
-}
 _END: Final = "nas:end"  # the state in which a running trial is about to end
 _ERRORS: Final = "standard_errors"  # epoch to standard error of its accuracy
 _METRICS: Final = "metrics"  # epoch to everything that was found of it, by name
@@ -36,6 +29,7 @@ _MEASURED: Final = "latency_ms@"  # and the target
 _PREDICTED: Final = "latency_predicted_ms@"
 # The dashboard reads constraints from this list and from nowhere else.
 _CONSTRAINTS: Final = "constraints"
+_TAKEN: Final = frozenset({ARCHITECTURE, FINGERPRINT, REASON, _ERRORS, _METRICS, _TIMES, _DEVICE, "seconds"})
 
 
 def describe(
@@ -50,8 +44,8 @@ def describe(
         costs: What the network takes as budgets count it.
         excess: For each budget, by what share of the limit it is exceeded; 0 or less fits.
     """
-    for name, key in _COSTS.items():
-        opened.set_user_attribute(number, key, int(getattr(costs, name)))
+    for name, cost in costs.items():
+        opened.set_user_attribute(number, _cost_key(name), int(cost))
     opened.set_user_attribute(number, FINGERPRINT, architecture.fingerprint)
     opened.set_system_attribute(number, _CONSTRAINTS, [float(e) for e in excess])
     opened.set_user_attribute(number, ARCHITECTURE, architecture.to_json())  # last: the trial is complete now
@@ -187,7 +181,7 @@ def network_of(trial: FrozenTrial, budgets: Sequence[Budget] = ()) -> TrialResul
         accuracy=trial.intermediate_values.get(epochs),
         standard_error=attrs.get(_ERRORS, {}).get(str(epochs)),
         epochs=epochs,
-        costs={name: int(attrs[key]) for name, key in _COSTS.items()},
+        costs={name: int(attrs[key]) for name in cost_names() if (key := _cost_key(name)) in attrs},
         fits=all(excess <= 0 for excess in constraints),
         seconds=float(attrs.get("seconds", 0.0)),
         latency_ms=_by_target(attrs, _MEASURED),
@@ -200,6 +194,12 @@ def network_of(trial: FrozenTrial, budgets: Sequence[Budget] = ()) -> TrialResul
         ),
         device=attrs.get(_DEVICE),
     )
+
+
+def _cost_key(name: str) -> str:
+    """Return the attribute that holds a cost: its name with its unit, ``macs`` or ``peak_bytes``."""
+    key = column_of(name)
+    return f"cost_{key}" if key in _TAKEN else key
 
 
 def _epoch(trial: FrozenTrial, step: int) -> Epoch:

@@ -8,4 +8,4 @@ def _of(tape: Tape) -> Int:
     return sum([layer.activations for layer in tape.layers], start=0)
 
 
-COST = Cost(unit="activations", joins="sum", of=_of)
+COST = Cost(unit="count", joins="sum", of=_of)

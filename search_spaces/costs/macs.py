@@ -8,4 +8,4 @@ def _of(tape: Tape) -> Int:
     return sum([layer.macs for layer in tape.layers], start=0)
 
 
-COST = Cost(unit="MACs", joins="sum", of=_of)
+COST = Cost(unit="count", joins="sum", of=_of, label="MACs")

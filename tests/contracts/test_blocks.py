@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces.blocks import BLOCKS
-from search_spaces.costs import COSTS
-from search_spaces.counting import Costs, block_tape
+from search_spaces.costs import COSTS, Costs
+from search_spaces.counting import block_tape
 from search_spaces.mixers import MIXERS
 from search_spaces.options import keywords
 from search_spaces.tape import Map
@@ -57,7 +57,7 @@ def priced(name, chosen, mixer, x, out_channels, stride):
 
 
 def costs_of(tape):
-    return Costs(**{cost: int(COSTS[cost].of(tape)) for cost in Costs.__slots__})
+    return Costs(**{cost: int(COSTS[cost].of(tape)) for cost in COSTS})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,7 +77,7 @@ def test_counted_costs_are_those_of_what_runs(name, data, channels, out, stride,
     chosen = data.draw(OPTIONS[name])
     block = built(name, chosen, mixer, channels, out, stride)
     tape, y = priced(name, chosen, mixer, Map(channels, height, width), out, stride)
-    assert costs_of(tape) == trace_call(block, (channels, height, width))
+    assert trace_call(block, (channels, height, width)).items() <= costs_of(tape).items()
     assert (y.channels, y.height, y.width) == (out, -(-height // stride), -(-width // stride))
     assert costs_of(tape).params == sum(p.numel() for p in block.parameters())
 
@@ -91,7 +91,7 @@ def test_arrays_of_sizes_are_priced_like_each_size_alone(name, data, channels, o
     varied = {k: np.full(13, v) if type(v) is int and k not in plain else v for k, v in chosen.items()}
     sides = np.arange(1, 14)
     together, _ = priced(name, varied, mixer, Map(channels, sides, sides), out, stride)
-    for cost in Costs.__slots__:
+    for cost in COSTS:
         alone = [
             int(COSTS[cost].of(priced(name, chosen, mixer, Map(channels, int(s), int(s)), out, stride)[0]))
             for s in sides

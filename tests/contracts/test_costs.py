@@ -1,5 +1,8 @@
 """What every cost owes: exact, whole, joined as it says, and usable in a budget."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,19 +11,12 @@ from hypothesis import strategies as st
 import search_spaces
 from search_spaces.budget import Budget
 from search_spaces.catalog import SPACES
-from search_spaces.costs import COSTS
-from search_spaces.counting import Costs
+from search_spaces.costs import COSTS, Costs, in_bytes, label_of
 from search_spaces.tape import Map, Tape
 
 FOUND = {name: COSTS[name] for name in COSTS}
 SPACE = SPACES["hybrid_small"]
-UNITS = {
-    "macs": "M-MACs",
-    "params": "M-params",
-    "activations": "M-activations",
-    "peak": "MiB-peak",
-    "weights": "MiB-weights",
-}
+UNITS = {name: f"{'MiB' if in_bytes(name) else 'M'}-{label_of(name)}" for name in FOUND}
 names = pytest.mark.parametrize("name", FOUND)
 sizes = st.integers(1, 40)
 
@@ -40,8 +36,28 @@ chains = st.lists(
 )
 
 
-def test_the_shelf_and_the_record_name_the_same_costs():
-    assert sorted(FOUND) == sorted(Costs.__slots__)
+def test_the_costs_of_a_network_are_those_of_the_files_by_name_and_as_attributes():
+    counted = search_spaces.count(search_spaces.reference("tinynet_e_106"), num_classes=10)
+    assert sorted(counted) == sorted(FOUND)
+    assert {name: getattr(counted, name) for name in FOUND} == dict(counted)
+
+
+def test_costs_are_equal_and_hash_alike_where_all_values_are():
+    one = Costs(macs=1, params=2, activations=3, peak=4, weights=5)
+    same = Costs(weights=5, peak=4, activations=3, params=2, macs=1)
+    assert one == same
+    assert hash(one) == hash(same)
+    assert one != Costs(macs=1, params=2, activations=3, peak=4, weights=6)
+    assert pickle.loads(pickle.dumps(one)) == copy.deepcopy(one) == one
+    assert repr(one) == "Costs(macs=1, params=2, activations=3, peak=4, weights=5)"
+
+
+def test_costs_cannot_be_changed_and_have_no_other_attributes():
+    costs = Costs(macs=1)
+    with pytest.raises(AttributeError):
+        costs.macs = 2  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="Costs have no 'mcas'"):
+        costs.mcas  # noqa: B018
 
 
 @names

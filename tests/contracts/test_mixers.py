@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from search_spaces.costs import COSTS
-from search_spaces.counting import Costs
+from search_spaces.costs import COSTS, Costs
 from search_spaces.mixers import MIXERS
 from search_spaces.options import keywords
 from search_spaces.tape import Map, Tape
@@ -47,7 +46,7 @@ def priced(name, chosen, channels, height, width, *, deploy=False):
     tape = Tape()
     mixer: Any = MIXERS[name]
     mixer.layers(tape, tape.input(channels, height, width), deploy=deploy, **chosen)
-    return Costs(**{cost: int(COSTS[cost].of(tape)) for cost in Costs.__slots__})
+    return Costs(**{cost: int(COSTS[cost].of(tape)) for cost in COSTS})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -67,7 +66,7 @@ def test_options_are_keywords_with_defaults_and_the_listing_takes_the_same(name)
 def test_counted_costs_are_those_of_what_runs(name, data, channels, height, width):
     chosen = data.draw(OPTIONS[name])
     ran = trace_call(MIXERS[name](channels, **chosen), (channels, height, width))
-    assert priced(name, chosen, channels, height, width) == ran
+    assert ran.items() <= priced(name, chosen, channels, height, width).items()
     assert ran.params == sum(p.numel() for p in MIXERS[name](channels, **chosen).parameters())
 
 
@@ -82,7 +81,7 @@ def test_arrays_of_sizes_are_priced_like_each_size_alone(name, data, channels):
     tape = Tape()
     mixer: Any = MIXERS[name]
     mixer.layers(tape, Map(channels, sides, sides), deploy=False, **varied)
-    for cost in Costs.__slots__:
+    for cost in COSTS:
         together = np.broadcast_to(COSTS[cost].of(tape), (16,))
         alone = [getattr(priced(name, chosen, channels, int(s), int(s)), cost) for s in sides]
         assert together.tolist() == alone
@@ -130,7 +129,8 @@ def test_the_deploy_form_equals_the_training_form_and_costs_what_is_listed(name,
         mixer.switch_to_deploy()
         mixer.switch_to_deploy()  # a second time changes nothing
     torch.testing.assert_close(mixer(x), before, atol=1e-5, rtol=1e-5)
-    assert priced(name, chosen, 16, height, width, deploy=True) == trace_call(mixer, (16, height, width))
+    ran = trace_call(mixer, (16, height, width))
+    assert ran.items() <= priced(name, chosen, 16, height, width, deploy=True).items()
 
 
 @pytest.mark.filterwarnings("ignore:.isinstance.treespec:FutureWarning")  # torch.export on itself

@@ -196,4 +196,6 @@ def test_the_excess_has_one_column_for_each_counted_budget():
     excess = TABLE.excess(codes, budgets)
     assert excess.shape == (5, 3)
     for column, budget in zip(excess.T, (b for b in budgets if b.counted), strict=True):
-        assert column == pytest.approx([budget.excess(cost) for cost in TABLE.of(codes, budget.resource)])
+        assert column == pytest.approx(
+            [budget.excess(float(cost)) for cost in TABLE.of(codes, budget.resource)]
+        )

@@ -8,6 +8,7 @@ from typing_extensions import override
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
 from search_spaces.architecture import Stage
+from search_spaces.costs import format_cost, label_of
 from search_spaces.counting import count
 from search_spaces.units import format_bytes, format_count
 
@@ -109,13 +110,14 @@ class Card(Exporter):
 
 def _costs(delivery: ExportedNetwork) -> dict[str, str]:
     costs = delivery.costs
-    return {
-        "MACs": f"{format_count(float(costs.macs))} ({costs.macs:,})",
-        "parameters": f"{format_count(float(costs.params))} ({costs.params:,})",
-        "activations": f"{format_count(float(costs.activations))} elements written",
-        "peak memory": f"{format_bytes(float(costs.peak))} of activations",
-        "weights": f"{format_bytes(float(costs.weights))} in fp32",
+    worded = {
+        "macs": ("MACs", f"{format_count(float(costs.macs))} ({costs.macs:,})"),
+        "params": ("parameters", f"{format_count(float(costs.params))} ({costs.params:,})"),
+        "activations": ("activations", f"{format_count(float(costs.activations))} elements written"),
+        "peak": ("peak memory", f"{format_bytes(float(costs.peak))} of activations"),
+        "weights": ("weights", f"{format_bytes(float(costs.weights))} in fp32"),
     }
+    return dict(worded.get(name, (label_of(name), format_cost(name, cost))) for name, cost in costs.items())
 
 
 def _forms(delivery: ExportedNetwork) -> str:
