@@ -9,7 +9,7 @@ from dashboards.palette import ATTENTION, CONVOLUTION, FAINT, INK, PLAIN
 from dashboards.part_names import part_names
 from search_spaces.architecture import Architecture
 from search_spaces.counting import Part
-from search_spaces.mixers import MIXERS
+from search_spaces.options import kind_of
 from search_spaces.units import format_count
 
 _WIDTH: Final = 780
@@ -53,7 +53,7 @@ def _colour(part: Part) -> str:
     if part.stage is None:
         return PLAIN
     mixer = part.stage.mixer
-    kind = "conv" if mixer is None else getattr(MIXERS[mixer], "kind", "conv")
+    kind = kind_of(mixer)
     return ATTENTION if kind == "attention" else CONVOLUTION
 
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias
 
 from search_spaces.architecture import Architecture, Options, Stage
 from search_spaces.blocks import BLOCKS
@@ -210,9 +210,9 @@ def stage_layers(stage: Stage, *, deploy: bool, arrays: Sequence[tuple[str, Int]
     of_block, of_mixer = routed(stage)
     for options in (of_block, of_mixer):
         options.update({name: value for name, value in arrays if name in options})
-    block: Any = BLOCKS[stage.block]
+    block = BLOCKS[stage.block]
     if stage.mixer is not None:
-        mixer: Any = MIXERS[stage.mixer]
+        mixer = MIXERS[stage.mixer]
         of_block["mixer"] = partial(mixer.layers, deploy=deploy, **of_mixer)
     return partial(block.layers, deploy=deploy, **of_block)
 
@@ -223,13 +223,13 @@ def _entering(x: Map) -> Map:
 
 
 def _stem_tape(network: str, options: Options, image: Map) -> tuple[Tape, Map]:
-    listing = cast("Any", NETWORKS[network]).stem_layers
+    listing = NETWORKS[network].stem_layers
     tape = Tape()
     return tape, listing(tape, image, **_taken(listing, network, options))
 
 
 def _head_tape(network: str, options: Options, x: Map, num_classes: int) -> Tape:
-    listing = cast("Any", NETWORKS[network]).head_layers
+    listing = NETWORKS[network].head_layers
     tape = Tape()
     listing(tape, _entering(x), **{**_taken(listing, network, options), "num_classes": num_classes})
     return tape

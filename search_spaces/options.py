@@ -3,17 +3,26 @@
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, runtime_checkable
 
 from torch import nn
 
 from search_spaces.architecture import Stage
-from search_spaces.blocks import BLOCKS
+from search_spaces.blocks import BLOCKS, Block
 from search_spaces.errors import ArchitectureError
-from search_spaces.mixers import MIXERS
+from search_spaces.mixers import MIXERS, Mixer
 
 # Bound by what surrounds a module, never chosen among its options.
 _GIVEN: Final = frozenset({"stride", "mixer", "num_classes", "in_channels"})
+
+
+@runtime_checkable
+class Structural(Protocol):
+    """A block or mixer some of whose options change which layers there are, not only their sizes."""
+
+    @property
+    def structural(self) -> tuple[str, ...]:
+        """Names of these options; ``layers`` gets plain values of them, never arrays."""
 
 
 def routed(stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -39,9 +48,25 @@ def routed(stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def keywords(module: type[nn.Module]) -> dict[str, Any]:
+def kind_of(mixer: str | None) -> str:
+    """Return ``conv`` or ``attention``, which says what depth factor applies; a block alone is ``conv``."""
+    return "conv" if mixer is None else MIXERS[mixer].kind
+
+
+def structural_options(stage: Stage) -> set[str]:
+    """Return the options that change which layers the block and the mixer of a stage have."""
+    of_mixer = () if stage.mixer is None else structural_of(MIXERS[stage.mixer])
+    return {"mixer", *structural_of(BLOCKS[stage.block]), *of_mixer}
+
+
+def structural_of(module: Mixer | Block) -> tuple[str, ...]:
+    """Return the options that change which layers a block or mixer has, none where it names none."""
+    return module.structural if isinstance(module, Structural) else ()
+
+
+def keywords(module: Callable[..., nn.Module]) -> dict[str, Any]:
     """Return what can be chosen of a block, mixer or skeleton: its keywords with their defaults."""
-    return dict(_keywords(cast("Callable[..., nn.Module]", module)))
+    return dict(_keywords(module))
 
 
 @cache

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.architecture import Architecture
-from search_spaces.blocks import BLOCKS
 from search_spaces.budget import Budget
 from search_spaces.costs import COSTS, Costs, cost_names
 from search_spaces.counting import block_tape, head_tape, stage_layers, stem_tape
-from search_spaces.mixers import MIXERS
 from search_spaces.network_codes import NetworkCodes
+from search_spaces.options import structural_options
 from search_spaces.stage_choices import MenuItem
 from search_spaces.tape import Map, Tape
 
@@ -182,9 +181,7 @@ class Prices:
 
 def _varying(item: MenuItem) -> list[str]:
     """Return the options that a listing takes as arrays: whole numbers that change no structure."""
-    structural = {"mixer", *getattr(BLOCKS[item.stage.block], "structural", ())}
-    if item.stage.mixer is not None:
-        structural |= set(getattr(MIXERS[item.stage.mixer], "structural", ()))
+    structural = structural_options(item.stage)
     return [k for k, v in item.stage.options if type(v) is int and k not in structural]
 
 

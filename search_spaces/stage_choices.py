@@ -11,7 +11,7 @@ from search_spaces.blocks import BLOCKS
 from search_spaces.choice import Choice
 from search_spaces.errors import SpaceError
 from search_spaces.mixers import MIXERS
-from search_spaces.options import keywords, routed
+from search_spaces.options import keywords, kind_of, routed
 
 _MOST_COMBINATIONS: Final = 20_000
 
@@ -145,7 +145,7 @@ def _check_options(space: StageSpace) -> None:
 
 def _item(space: StageSpace, values: Mapping[str, Option]) -> MenuItem:
     mixer = values.get("mixer")
-    kind = "conv" if mixer is None else str(getattr(MIXERS[str(mixer)], "kind", "conv"))
+    kind = kind_of(None if mixer is None else str(mixer))
     active = _active(space, str(mixer) if mixer is not None else None)
     given = {
         name: value

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from nas.bayesopt import pareto
 from nas.explanation.evidence import Evidence, Floats
-from nas.scaling.scaled_architecture import ScalingFactors, kind_of
+from nas.scaling.scaled_architecture import ScalingFactors
 from search_spaces.architecture import Architecture
 from search_spaces.errors import StudyError
+from search_spaces.options import kind_of
 
 LEAST: Final = 3
 """Networks on a front from which a trend can be told."""
@@ -78,7 +79,7 @@ def _traits(network: Architecture) -> list[float]:
     """Return side, and blocks that convolve and that attend, each at least a half."""
     blocks = {"conv": 0.0, "attention": 0.0}
     for stage in network.stages:
-        blocks[kind_of(stage)] += stage.depth
+        blocks[kind_of(stage.mixer)] += stage.depth
     return [float(network.resolution), max(blocks["conv"], 0.5), max(blocks["attention"], 0.5)]
 
 

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from search_spaces.architecture import Architecture, Option, Stage, options_of
 from search_spaces.counting import total_stride
-from search_spaces.mixers import MIXERS
-from search_spaces.options import routed
+from search_spaces.options import kind_of, routed
 
 _DIVISOR: Final = 8  # of channels, as published networks round them
 _FINER: Final = (8, 4, 2, 1)  # steps in which single stages are widened at last
@@ -93,11 +92,6 @@ def fit_to_budget(
     return (*_topped_up(at(low), share), low)
 
 
-def kind_of(stage: Stage) -> str:
-    """Return `conv` or `attention`: which depth factor a stage goes by."""
-    return "conv" if stage.mixer is None else str(getattr(MIXERS[stage.mixer], "kind", "conv"))
-
-
 def _topped_up(network: Architecture, share: Callable[[Architecture], float]) -> tuple[Architecture, float]:
     taken = share(network)
     for step in _FINER:
@@ -126,7 +120,7 @@ def _widened(network: Architecture, i: int, step: int) -> Architecture:
 
 
 def _stage(stage: Stage, shape: ScalingFactors) -> Stage:
-    factor = shape.attention_depth if kind_of(stage) == "attention" else shape.conv_depth
+    factor = shape.attention_depth if kind_of(stage.mixer) == "attention" else shape.conv_depth
     options: dict[str, Option] = dict(stage.options)
     depth = stage.depth
     if "transformers" in options:  # a block that holds its depth inside

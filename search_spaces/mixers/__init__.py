@@ -1,20 +1,40 @@
 """Mixers: how positions of a feature map exchange information, one file each.
 
-A file binds ``MIXER``, a module ``[b, c, h, w] -> [b, c, h, w]`` that imports only torch, so that an
-export can lift its source. The law of the room, which the contract tests check on every file:
-
-* ``__init__(self, channels, *, ...)``: what can be chosen is keyword-only, with a default;
-* ``kind`` is "conv" or "attention" and decides which depth factor applies;
-* ``layers(tape, x, *, deploy, ...)`` writes what runs on a `search_spaces.tape.Tape`, with the same
-  keywords, and returns the output map; sizes may be arrays, but those named in ``structural``, which
-  change which layers there are, come as plain values;
-* a module whose training and inference forms differ has ``switch_to_deploy()``.
+A file binds ``MIXER``, a class that satisfies `Mixer` and imports only torch, so that an export can take its
+source along; an entry point of the group ``search_spaces.mixers`` adds one from another package. The contract
+tests check every file.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from torch import nn
 
 from search_spaces.shelf import Shelf
+from search_spaces.tape import Map
 
-MIXERS: Final[Shelf[type[nn.Module]]] = Shelf(__name__, "MIXER", "mixer")
+
+@runtime_checkable
+class Mixer(Protocol):
+    """A class of modules, [b, c, h, w] -> [b, c, h, w], that also lists the layers it runs.
+
+    A module whose training and inference forms differ has a method ``switch_to_deploy()``.
+    """
+
+    def __call__(self, channels: int, *args: Any, **options: Any) -> nn.Module:
+        """Return a module; what can be chosen is keyword-only, with a default."""
+
+    @property
+    def kind(self) -> str:
+        """``conv`` or ``attention``: which depth factor of a space applies."""
+
+    @property
+    def layers(self) -> Callable[..., Map]:
+        """A static method ``layers(tape, x, *, deploy, ...)`` with the options of the class as keywords.
+
+        It writes what runs on a `search_spaces.tape.Tape` and returns the output map. Sizes are ints or int64
+        arrays, but plain values for the options that `search_spaces.options.Structural` names.
+        """
+
+
+MIXERS: Final[Shelf[Mixer]] = Shelf(__name__, "MIXER", "mixer", Mixer)

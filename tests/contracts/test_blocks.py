@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search_spaces.blocks import BLOCKS
+from search_spaces.blocks import BLOCKS, Block
 from search_spaces.costs import COSTS, Costs
 from search_spaces.counting import block_tape
 from search_spaces.mixers import MIXERS
-from search_spaces.options import keywords
+from search_spaces.options import keywords, structural_of
 from search_spaces.tape import Map
 from search_spaces.tracing import trace_call
 
@@ -47,7 +47,7 @@ def built(name, chosen, mixer, channels, out_channels, stride):
 
 
 def priced(name, chosen, mixer, x, out_channels, stride):
-    block: Any = BLOCKS[name]
+    block = BLOCKS[name]
     bound = {}
     if MIXED[name]:
         taken = MIXERS_TAKEN[mixer]
@@ -62,12 +62,13 @@ def costs_of(tape):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_options_are_keywords_with_defaults_and_the_listing_takes_the_same(name):
-    block: Any = BLOCKS[name]
+    block = BLOCKS[name]
     assert inspect.Parameter.empty not in keywords(block).values()
     bound = ["mixer"] if MIXED[name] else []
     listed = list(inspect.signature(block.layers).parameters)
     assert listed == ["tape", "x", "out_channels", "stride", "deploy", *bound, *keywords(block)]
-    assert set(getattr(block, "structural", ())) <= set(keywords(block))
+    assert isinstance(block, Block)
+    assert set(structural_of(block)) <= set(keywords(block))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,7 +88,7 @@ def test_counted_costs_are_those_of_what_runs(name, data, channels, out, stride,
 @settings(max_examples=6)
 def test_arrays_of_sizes_are_priced_like_each_size_alone(name, data, channels, out, stride, mixer):
     chosen = data.draw(OPTIONS[name])
-    plain = set(getattr(BLOCKS[name], "structural", ()))
+    plain = set(structural_of(BLOCKS[name]))
     varied = {k: np.full(13, v) if type(v) is int and k not in plain else v for k, v in chosen.items()}
     sides = np.arange(1, 14)
     together, _ = priced(name, varied, mixer, Map(channels, sides, sides), out, stride)

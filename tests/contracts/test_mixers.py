@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from search_spaces.costs import COSTS, Costs
-from search_spaces.mixers import MIXERS
-from search_spaces.options import keywords
+from search_spaces.mixers import MIXERS, Mixer
+from search_spaces.options import keywords, structural_of
 from search_spaces.tape import Map, Tape
 from search_spaces.tracing import trace_call
 
@@ -44,20 +44,21 @@ OPTIONS = {
 
 def priced(name, chosen, channels, height, width, *, deploy=False):
     tape = Tape()
-    mixer: Any = MIXERS[name]
+    mixer = MIXERS[name]
     mixer.layers(tape, tape.input(channels, height, width), deploy=deploy, **chosen)
     return Costs(**{cost: int(COSTS[cost].of(tape)) for cost in COSTS})
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_options_are_keywords_with_defaults_and_the_listing_takes_the_same(name):
-    mixer: Any = MIXERS[name]
+    mixer = MIXERS[name]
     taken = keywords(mixer)
     assert inspect.Parameter.empty not in taken.values()
     listed = list(inspect.signature(mixer.layers).parameters)
     assert listed == ["tape", "x", "deploy", *taken]
+    assert isinstance(mixer, Mixer)
     assert mixer.kind in {"conv", "attention"}
-    assert set(getattr(mixer, "structural", ())) <= set(taken)
+    assert set(structural_of(mixer)) <= set(taken)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,11 +76,11 @@ def test_counted_costs_are_those_of_what_runs(name, data, channels, height, widt
 @settings(max_examples=4)
 def test_arrays_of_sizes_are_priced_like_each_size_alone(name, data, channels):
     chosen = data.draw(OPTIONS[name])
-    plain = {"normed", *getattr(MIXERS[name], "structural", ())}
+    plain = {"normed", *structural_of(MIXERS[name])}
     sides = np.arange(1, 17)
     varied = {k: v if k in plain else np.full(16, v) for k, v in chosen.items()}
     tape = Tape()
-    mixer: Any = MIXERS[name]
+    mixer = MIXERS[name]
     mixer.layers(tape, Map(channels, sides, sides), deploy=False, **varied)
     for cost in COSTS:
         together = np.broadcast_to(COSTS[cost].of(tape), (16,))

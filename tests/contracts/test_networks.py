@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import search_spaces
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import ArchitectureError
-from search_spaces.networks import NETWORKS
+from search_spaces.networks import NETWORKS, Skeleton
 from search_spaces.options import keywords
 from search_spaces.tracing import trace
 
@@ -40,7 +40,8 @@ names = pytest.mark.parametrize("name", OPTIONS)
 
 @names
 def test_listings_take_what_the_skeleton_is_given(name):
-    network: Any = NETWORKS[name]
+    network = NETWORKS[name]
+    assert isinstance(network, Skeleton)
     taken = {*keywords(network), "num_classes"}
     for listing in (network.stem_layers, network.head_layers):
         assert set(list(inspect.signature(listing).parameters)[2:]) <= taken

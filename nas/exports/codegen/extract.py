@@ -6,7 +6,7 @@ a space chooses, and the guards against choices that cannot be made.
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +24,7 @@ LISTINGS: Final = frozenset({"layers", "stem_layers", "head_layers", "kind", "st
 
 
 def lift(
-    module: type[nn.Module], choices: Known | None = None, without: frozenset[str] = frozenset()
+    module: Callable[..., nn.Module], choices: Known | None = None, without: frozenset[str] = frozenset()
 ) -> Lifted:
     """Return what it takes to define `module` elsewhere.
 

@@ -1,7 +1,10 @@
 """Assembles the one file of plain PyTorch that builds a network."""
 
+from collections.abc import Callable
 from itertools import accumulate
 from operator import mul
+
+from torch import nn
 
 from nas.exports.codegen.definitions import Import, Lifted
 from nas.exports.codegen.extract import lift
@@ -50,7 +53,7 @@ def _parts(delivery: ExportedNetwork, choices: Choices) -> dict[str, Lifted]:
     """Return the source of each mixer and block of the network."""
     stages = delivery.architecture.stages
     mixers = sorted({s.mixer for s in stages if s.mixer is not None})
-    modules = {f"mixer {name}": MIXERS[name] for name in mixers}
+    modules: dict[str, Callable[..., nn.Module]] = {f"mixer {name}": MIXERS[name] for name in mixers}
     modules |= {f"block {name}": BLOCKS[name] for name in sorted({s.block for s in stages})}
     return {part: lift(module, choices[part]) for part, module in modules.items()}
 

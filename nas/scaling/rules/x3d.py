@@ -11,8 +11,9 @@ from math import log2
 from typing import Final
 
 from nas.scaling.rules import Base, RuleError
-from nas.scaling.scaled_architecture import ScalingFactors, kind_of, scaled
+from nas.scaling.scaled_architecture import ScalingFactors, scaled
 from search_spaces.counting import count
+from search_spaces.options import kind_of
 
 _STEPS: Final = {  # what doubles the MACs along each axis
     "resolution": 2**0.5,
@@ -63,7 +64,7 @@ def _moves(base: Base, shape: ScalingFactors, way: ScalingFactors) -> float:
 
 def _matters(base: Base, axis: str) -> bool:
     """Return whether the network has anything along an axis."""
-    kinds = {kind_of(stage) for stage in base.architecture.stages}
+    kinds = {kind_of(stage.mixer) for stage in base.architecture.stages}
     if axis in {"conv_depth", "attention_depth"}:
         return axis.removesuffix("_depth") in kinds
     return axis != "expansion" or any(dict(s.options).get("expansion") for s in base.architecture.stages)

@@ -1,7 +1,7 @@
 """Networks to export: one around every mixer and every block on the shelves, and random ones."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -141,5 +141,5 @@ def names_in(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-def _parameters(block: type[nn.Module]) -> set[str]:
+def _parameters(block: Callable[..., nn.Module]) -> set[str]:
     return set(inspect.signature(block).parameters)
