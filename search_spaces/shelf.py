@@ -11,6 +11,7 @@ A file of ours wins over an entry point of the same name. Anything that Python c
 """
 
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -76,7 +77,8 @@ class Shelf(Mapping[str, T], Generic[T]):
         return sorted({*self._files(), *(point.name for point in self._entry_points())})
 
     def _files(self) -> list[str]:
-        folders = [str(Path(p)) for p in importlib.import_module(self.package).__path__]
+        spec = importlib.util.find_spec(self.package)  # the package itself may import torch
+        folders = [str(Path(p)) for p in (spec.submodule_search_locations if spec else None) or ()]
         return [m.name for m in pkgutil.iter_modules(folders) if not m.name.startswith("_")]
 
     def _entry_points(self) -> EntryPoints:
@@ -105,26 +107,24 @@ class Shelf(Mapping[str, T], Generic[T]):
             found: object = getattr(importlib.import_module(module_name), attribute)
         except (ImportError, AttributeError, ValueError) as error:
             raise UnknownNameError(f"Cannot take the {self.kind} '{name}': {error}. {hint}") from error
-        self._check(found, name)
+        if self.contract is not None and not isinstance(found, self.contract):
+            raise UnknownNameError(
+                f"Cannot take the {self.kind} '{name}': expected {_described(self.contract, found)}. {hint}"
+            )
         return cast("T", found)
-
-    def _check(self, found: object, name: str) -> None:
-        if self.contract is None or isinstance(found, self.contract):
-            return
-        lacks = ""
-        if is_protocol(self.contract):
-            members = sorted(m for m in get_protocol_members(self.contract) if not hasattr(found, m))
-            lacks = f" with {', '.join(members)}"
-        raise UnknownNameError(
-            f"Cannot take the {self.kind} '{name}': expected {self.contract.__name__}{lacks}, as "
-            f"{self.contract.__module__} describes it. Correct it there."
-        )
 
 
 @cache
 def _installed() -> Any:  # its type has another name in each version of Python; all have `select`
     """Return the entry points of all installed packages; reading them takes tens of milliseconds."""
     return entry_points()
+
+
+def _described(contract: type, found: object) -> str:
+    """Return in words what `found` should be, with the members that it lacks."""
+    members = sorted(get_protocol_members(contract)) if is_protocol(contract) else []
+    lacks = ", ".join(member for member in members if not hasattr(found, member))
+    return f"{contract.__name__}{lacks and f' with {lacks}'}, as {contract.__module__} describes it"
 
 
 def _origin(point: EntryPoint) -> str:

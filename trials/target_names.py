@@ -46,10 +46,12 @@ def find_target(text: str, file: Path = TARGETS_FILE) -> TargetSpec:
         options = (ssh["options"] or "").replace("&", ",")
         return TargetSpec(name=text, kind="ssh", address=ssh["address"], options=_options(text, options))
     kind, _, rest = text.partition(":")
-    if kind in {"command", "node"} and rest:
-        return TargetSpec(name=text, kind=kind, address=rest)
-    if kind not in TARGETS or kind in {"command", "node", "ssh"}:
+    if kind not in TARGETS:
         raise UnknownNameError.of("target", text, [*TARGETS, *named])
+    if TARGETS[kind].addressed:
+        if not rest or kind == "ssh":
+            raise UnknownNameError.of("target", text, [*TARGETS, *named])
+        return TargetSpec(name=text, kind=kind, address=rest)
     return TargetSpec(name=text, kind=kind, options=_options(text, rest))
 
 

@@ -69,7 +69,7 @@ def targets(*, address: str | None = None) -> dict[str, dict[str, Condition] | s
     Args:
         address: See `measure`.
     """
-    names = [name for name in TARGETS if name in {"cpu", "cuda"}] + list(read_targets(TARGETS_FILE))
+    names = [name for name in TARGETS if not TARGETS[name].addressed] + list(read_targets(TARGETS_FILE))
     found: dict[str, dict[str, Condition] | str] = {}
     with _joined(address):
         for name in names:

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from nas.exports.exported_network import ExportedNetwork
-from nas.exports.formats import EXPORTERS
+from nas.exports.formats import EXPORTERS, default_forms
 from nas.exports.module_names import check_name
 from nas.exports.staging import check_folder, staged_folder
 from search_spaces.architecture import Architecture
@@ -120,7 +120,7 @@ def _usual(*, into: bool, scripted: bool) -> list[str]:
     """Return what is written unless asked otherwise."""
     if into:
         return ["torch_module"]
-    return ["torch_module", "onnx", "timm", "card", *(["training_script"] if scripted else [])]
+    return [form for form in default_forms() if scripted or form != "training_script"]
 
 
 def _stale(name: str, files: Sequence[str]) -> list[str]:

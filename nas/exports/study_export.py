@@ -15,6 +15,7 @@ from torch import Tensor
 from dashboards.result import SearchResult, TrialResult
 from nas.bayesopt.pareto import networks_on_front
 from nas.exports.export_folder import check_target, export_network, read_weights
+from nas.exports.formats import default_forms
 from nas.exports.new_head import budgets_then, with_new_head
 from nas.exports.provenance import front_networks, provenance, test_accuracy
 from nas.exports.staging import check_folder, staged_folder
@@ -66,8 +67,7 @@ class ExportOptions:
         """What is written, files in nas/exports/formats."""
         if self.into:
             return ("torch_module", *(["onnx_int8"] if self.int8 else []))
-        every = ("torch_module", "onnx", "timm", "card", "training_script")
-        return (*every, "onnx_int8") if self.int8 else every
+        return (*default_forms(), "onnx_int8") if self.int8 else default_forms()
 
 
 @dataclass(frozen=True, kw_only=True)

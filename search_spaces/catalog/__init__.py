@@ -9,4 +9,4 @@ from typing import Final
 from search_spaces.shelf import Shelf
 from search_spaces.space import SearchSpace
 
-SPACES: Final[Shelf[SearchSpace]] = Shelf(__name__, "SPACE", "search space")
+SPACES: Final[Shelf[SearchSpace]] = Shelf(__name__, "SPACE", "search space", SearchSpace)

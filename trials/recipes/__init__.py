@@ -6,7 +6,7 @@ from typing import Final
 from search_spaces.shelf import Shelf
 from trials.training.recipe import Recipe, recipe_from_yaml
 
-RECIPES: Final = Shelf[Recipe](__name__, "RECIPE", "recipe")
+RECIPES: Final = Shelf[Recipe](__name__, "RECIPE", "recipe", Recipe)
 
 
 def load_recipe(name: str) -> Recipe:

@@ -65,6 +65,9 @@ class Target(ABC):
     defaults: Mapping[str, Condition] = {}
     """Options with their defaults; a value has the type of its default."""
 
+    addressed: bool = False
+    """Whether it needs an address, so that its name alone is no target."""
+
     @abstractmethod
     def time(self, network: nn.Module, job: Job) -> Latency:
         """Return the latency of `network`, [1, c, r, r] -> [1, classes], in its inference form.
@@ -94,4 +97,4 @@ class Target(ABC):
         )
 
 
-TARGETS: Final = Shelf[Target](__name__, "TARGET", "target")
+TARGETS: Final = Shelf[Target](__name__, "TARGET", "target", Target)

@@ -46,6 +46,7 @@ class Command(Target):
     """Runs a program of the user and checks its output: plausible times, within the time limit."""
 
     defaults: Mapping[str, Condition] = {"dtype": "fp32", "time_limit_s": 60.0, "local": 0}
+    addressed = True
 
     @override
     def time(self, network: nn.Module, job: Job) -> Latency:

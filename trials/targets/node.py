@@ -27,6 +27,7 @@ class Node(AgentTarget):
     """Times networks on a node of a Ray cluster, with one Ray task for each measurement."""
 
     defaults: Mapping[str, Condition] = {**AgentTarget.defaults, "python": ""}
+    addressed = True
 
     @override
     def name(self, job: Job) -> str:

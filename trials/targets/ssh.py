@@ -42,6 +42,7 @@ class Ssh(AgentTarget):
     """Times networks on another machine, with one connection for each measurement."""
 
     defaults: Mapping[str, Condition] = {**AgentTarget.defaults, "connect_s": 10, "config": ""}
+    addressed = True
 
     @override
     def name(self, job: Job) -> str:

@@ -29,4 +29,12 @@ class Exporter(ABC):
         """
 
 
-EXPORTERS: Final = Shelf[Exporter](__name__, "EXPORTER", "exporter")
+EXPORTERS: Final = Shelf[Exporter](__name__, "EXPORTER", "exporter", Exporter)
+
+_FIRST: Final = ("torch_module", "onnx", "timm", "card", "training_script")
+_ON_REQUEST: Final = ("onnx_int8",)
+
+
+def default_forms() -> tuple[str, ...]:
+    """Return the forms that are written unless others are asked for: ours, then those that others add."""
+    return (*_FIRST, *(name for name in EXPORTERS if name not in {*_FIRST, *_ON_REQUEST}))
