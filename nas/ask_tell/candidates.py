@@ -19,7 +19,7 @@ from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.counting import Costs
+from search_spaces.costs import Costs
 from search_spaces.errors import NothingFitsError, TargetError, UserError
 from search_spaces.pricing import Prices
 
