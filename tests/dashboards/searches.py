@@ -108,7 +108,7 @@ def many(n: int) -> list[TrialResult]:
                 latency_ms={"cpu": ms},
                 predicted_ms={"cpu": (ms * 1.05, 0.2)},
                 reason="the loss became nan" if state == "fail" else None,
-                architecture=architecture.to_json(),
+                architecture=architecture,
                 excess={"300M-MACs": 0.1 if trial % 10 == 2 else -0.1},
                 device="NVIDIA L4",
             )
