@@ -1,11 +1,11 @@
-"""Decides: which architectures to try, in which order, and what to hand to the user.
+"""Neural architecture search: chooses networks to train, trains them, exports and explains the best.
 
-Everything a command does is a call with the same words:
+Each command is a function with the same name and options:
 
     result = nas.search("300M-MACs", data="digits", trials=16)
     nas.export(result.study, to="my_net")
 
-What it raises for a user to mend is a `search_spaces.errors.UserError`.
+Errors that a user can fix are raised as `search_spaces.errors.UserError`.
 """
 
 import importlib
@@ -54,7 +54,7 @@ __all__: Final = [
 
 
 def __getattr__(name: str) -> Any:
-    # Taken when first asked for: they need torch, and `nas --help` must not.
+    # Imported on first use: they need torch, and `nas --help` must not.
     if name not in __all__:
         raise AttributeError(f"module 'nas' has no attribute '{name}'")
     return getattr(importlib.import_module("nas.api"), name)

@@ -1,4 +1,4 @@
-"""The command line: ``nas``, or ``python -m nas``."""
+"""Runs the command line ``nas``: prints errors in one line and sets the exit status."""
 
 import os
 import sys
@@ -15,9 +15,9 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line and leave with its exit status: 0 done, 2 can be mended, 3 nothing fits."""
+    """Run the command line and exit: 0 done, 2 user error, 3 nothing fits, 130 interrupted, 1 a bug."""
     status = run(sys.argv[1:])
-    if left_behind():  # in Ray, whose cluster has gone: taking Python down around it hangs or crashes
+    if left_behind():  # threads stuck in a lost Ray cluster: a normal exit would hang or crash
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(status)
@@ -28,18 +28,18 @@ def run(arguments: list[str]) -> int:
     """Run a command line and return its exit status.
 
     Args:
-        arguments: What was typed after ``nas``.
+        arguments: Words after ``nas``.
     """
     try:
         status = _app()(arguments or ["--help"], prog_name="nas", standalone_mode=False)
     except UserError as error:
-        return _complain(str(error), error.exit_status)
+        return _print_error(str(error), error.exit_status)
     except typer.TyperException as error:
-        return _complain(" ".join(error.format_message().split()) + _hint(error), 2)
+        return _print_error(" ".join(error.format_message().split()) + _hint(error), 2)
     except (KeyboardInterrupt, typer.Abort):
-        return _complain("Interrupted. The same command goes on from here.", _INTERRUPTED)
+        return _print_error("Interrupted. Run the same command to resume.", _INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has exited
         return 0
     return status if isinstance(status, int) else 0
 
@@ -62,11 +62,11 @@ def _app() -> typer.Typer:
     return app
 
 
-def _print_version(wanted: bool) -> bool:
-    if wanted:
+def _print_version(requested: bool) -> bool:
+    if requested:
         typer.echo(f"nas {version('nas')}")
         raise typer.Exit
-    return wanted
+    return requested
 
 
 def _nas(
@@ -74,7 +74,7 @@ def _nas(
         bool,
         typer.Option(
             "--version",
-            help="Show the version and leave.",
+            help="Show the version and exit.",
             is_eager=True,
             callback=_print_version,
             show_default=False,
@@ -92,7 +92,7 @@ def _hint(error: typer.TyperException) -> str:
     return f" See: {context.command_path if context is not None else 'nas'} --help"
 
 
-def _complain(message: str, status: int) -> int:
+def _print_error(message: str, status: int) -> int:
     typer.echo(message, err=True)
     return status
 

@@ -1,4 +1,4 @@
-"""What every command does, as Python calls with the same words."""
+"""The commands as Python functions with the same names and options: ``nas.search``, ``nas.export``, ..."""
 
 from nas.api._bench import bench as bench
 from nas.api._explain import explain as explain

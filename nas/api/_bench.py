@@ -1,4 +1,4 @@
-"""How samplers compare on tables of trained networks."""
+"""Implements ``nas.bench``: compares samplers on a table of trained networks."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,19 +24,19 @@ def bench(
     seeds: int = 10,
     workers: int = 1,
     plot: str | Path | None = None,
-    told: Callable[[str], None] | None = None,
+    report_line: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Return how samplers compare on a table of trained networks; see `nas.tabular.regret.summary`.
+    """Compare samplers on a table of trained networks; return `nas.tabular.regret.summary`.
 
     Args:
-        table: A nas-table, or NAS-Bench-Macro's JSON file.
-        budget: On costs of the table; each is a task, and regret is averaged over tasks.
-        sampler: Names on the shelf; all of them if empty. The others are compared with the first.
-        trials: Trainings of each search.
-        seeds: Searches of each sampler, with the seeds 0, 1, ...
-        workers: Trainings at the same time.
-        plot: Where the regret curves are written as HTML.
-        told: Called with a line after each sampler and task.
+        table: File of a nas-table, or the JSON file of NAS-Bench-Macro.
+        budget: Limits on costs of the table; each is a task, and regret is averaged over tasks.
+        sampler: Names of samplers, the baseline first; all samplers if empty.
+        trials: Networks that each search trains, at least 1.
+        seeds: Searches by each sampler, with the seeds 0, 1, ...; at least 1.
+        workers: Networks trained at the same time, at least 1.
+        plot: HTML file for the regret curves.
+        report_line: Called with one line after each sampler and task.
 
     Raises:
         UserError: if something given cannot be used, or no network of the table fits.
@@ -48,20 +48,20 @@ def bench(
     for name, value in (("trials", trials), ("seeds", seeds), ("workers", workers)):
         if value < 1:
             raise InvalidValueError(f"Cannot use --{name} {value}: expected at least 1.")
-    found = load_table(Path(table))
+    trained = load_table(Path(table))
     budgets = [Budget.parse(text) for text in budget]
-    tasks = [found.task(b.limit, b.resource) for b in budgets] or [found.task()]
+    tasks = [trained.task(b.limit, b.resource) for b in budgets] or [trained.task()]
     names = list(sampler) or ["factor_gp", *(name for name in SAMPLERS if name != "factor_gp")]
     for name in names:
-        SAMPLERS[name]  # before an hour of the others: is there one?
+        SAMPLERS[name]  # an unknown name is an error before the others run for an hour
 
     def done(task: str, name: str, runs: Runs) -> None:
-        if told is not None:
-            told(f"{task:<28} {name:<12} regret {runs.regret[:, -1].mean():.3f} after {trials}")
+        if report_line is not None:
+            report_line(f"{task:<28} {name:<12} regret {runs.regret[:, -1].mean():.3f} after {trials}")
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     results = compare(tasks, names, range(seeds), trials, workers, done)
     if plot is not None:
-        regret_figure(results, f"{found.name}, {seeds} seeds").write_html(plot, include_plotlyjs=True)
-    after = sorted({k for k in (10, 20, 30, 50, 100, trials) if k <= trials})
-    return {"version": 1, **summary(results, names[0], after)}
+        regret_figure(results, f"{trained.name}, {seeds} seeds").write_html(plot, include_plotlyjs=True)
+    horizons = sorted({k for k in (10, 20, 30, 50, 100, trials) if k <= trials})
+    return {"version": 1, **summary(results, names[0], horizons)}

@@ -1,4 +1,4 @@
-"""Why networks are accurate, and what follows for other budgets."""
+"""Implements ``nas.explain`` and ``nas.scale``: factor effects of a study, and families of networks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,14 +29,14 @@ def explain(
     seed: int = 0,
     storage: str | None = None,
 ) -> Explanation:
-    """Return which factors matter in a study, and the settings that are best within a budget.
+    """Return the effects of factors in a study, and the best settings within a budget.
 
     Args:
-        study: Its name; by default the latest.
-        budget: Rules are found within each of these; by default within the study's own.
+        study: Name of the study; by default the latest.
+        budget: Budgets for the best settings; by default those of the study.
         to: Folder for ``explanation.json`` and the figures as HTML; nothing is written without it.
-        seed: Of what is drawn.
-        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+        seed: Seed of the random draws, at least 0.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
 
     Raises:
         UserError: if there is no such study, it has too few trained networks, or nothing fits a budget.
@@ -62,21 +62,21 @@ def scale(
     recipe: str = "proxy",
     seed: int = 0,
     storage: str | None = None,
-    told: Callable[[str], None] | None = None,
+    report_line: Callable[[str], None] | None = None,
 ) -> list[Scaled]:
-    """Return a network for each budget, made of one by a rule, each filled to 98 % or more.
+    """Scale a network by a rule: return one for each budget, each taking at least 98 % of it.
 
     Args:
-        network: See `nas.study.network_lookup.find_network`.
-        budget: One or several that can be counted; each gets a network of its own.
-        rule: A file in nas/rules; by default ``front`` for a study and its networks, else ``compound``.
-        to: Folder in which each is written as architecture JSON; nothing is written without it.
-        train: Whether the steps of ``x3d`` are decided by trainings instead of the study's surrogate.
-        data: What they train on.
-        recipe: How they train.
-        seed: Of the trainings.
-        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
-        told: Called with a line after each training.
+        network: Name or path of a network, see `nas.study.network_lookup.find_network`.
+        budget: One or several budgets of counted costs; each gives one network.
+        rule: Name of a rule; by default ``front`` for a study and its networks, else ``compound``.
+        to: Folder for the networks as architecture JSON; nothing is written without it.
+        train: Whether steps of ``x3d`` are chosen by trainings instead of the study's surrogate.
+        data: Images for these trainings.
+        recipe: Recipe of these trainings.
+        seed: Seed of these trainings.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
+        report_line: Called with one line after each training.
 
     Raises:
         UserError: if something given cannot be used, the rule is not defined for it, or nothing fits.
@@ -85,25 +85,25 @@ def scale(
     budgets = [Budget.parse(text) for text in ([budget] if isinstance(budget, str) else budget)]
     check_budgets(budgets)
     if rule is not None:
-        RULES[rule]  # before anything slow: is there one?
+        RULES[rule]  # an unknown name is an error before anything slow
     found, study = find_with_study(network, url)
     chosen = rule or ("front" if study is not None else "compound")
     if train and chosen != "x3d":
         raise InvalidValueError(f"The rule {chosen} trains nothing: expected --rule x3d with --train.")
-    judge = None
+    evaluator = None
     if train:
         splits, device = open_images(data, seed=seed, cache=None), slots_here(1, None).device
         found = replace(found, num_classes=len(splits.classes), in_channels=splits.channels)
-        judge = training_evaluator(
+        evaluator = training_evaluator(
             found.architecture,
             splits,
             load_recipe(recipe),
             seed=seed,
             device=torch.device(device),
-            told=told or (lambda _: None),
+            told=report_line or (lambda _: None),
         )
     needs_study = chosen == "front" or (chosen == "x3d" and not train)
-    members = family(found, base_of(found, study if needs_study else None, judge), budgets, chosen)
+    members = family(found, base_of(found, study if needs_study else None, evaluator), budgets, chosen)
     if to is not None:
         write_family(members, Path(to))
     return members

@@ -1,4 +1,4 @@
-"""Networks for repositories that need nothing of ours."""
+"""Implements ``nas.export``: writes networks of a study as files for another repository."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,24 +27,24 @@ def export(
     int8: bool = False,
     force: bool = False,
     storage: str | None = None,
-    told: Callable[[str], None] | None = None,
+    report_line: Callable[[str], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Write a network of a search as plain PyTorch that needs nothing of ours, and return the files.
+    """Write a network of a search as plain PyTorch that does not need this package, and return the files.
 
     Args:
-        study: Its name, or ``STUDY#12`` for one of its networks; by default the latest study.
-        to: Folder that is made for it.
+        study: Name of the study, or ``STUDY#12`` for one of its networks; by default the latest study.
+        to: New folder to write to.
         trial: Number of the network; by default the best that fits.
-        pareto: Whether all networks that none beats in accuracy and MACs are written, a folder each.
-        name: Of the module and of the function in it; by default the folder's.
-        classes: Scores of a new head, which is not trained; by default the trained head is kept.
-        into: Instead of `to`, a folder of a repository that may hold other files; the module, its weights
-            and its architecture are put beside them.
-        deploy: Whether the form for inference only is written.
-        int8: Whether ONNX quantised to int8 is written too, with its accuracy and latency.
-        force: Whether files of the same names may be replaced.
-        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
-        told: Called with a line on whatever should be known, for example a budget that no longer holds.
+        pareto: Whether the whole Pareto front is written, one folder each, see
+            `dashboards.network_filters.unbeaten`.
+        name: Name of the module and of the function in it; by default that of the folder.
+        classes: Number of classes of a new, untrained head; by default the trained head is kept.
+        into: Existing folder for the module, its weights and its architecture, instead of `to`.
+        deploy: Whether the re-parameterised form, for inference only, is written.
+        int8: Whether ONNX quantised to int8 is also written, with its accuracy and latency.
+        force: Whether files of the same names are overwritten.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
+        report_line: Called with each warning, for example a budget that no longer holds.
 
     Raises:
         StudyError: if there is no such study or network.
@@ -62,7 +62,7 @@ def export(
         raise ExportError(
             "Cannot write a front with --trial, --into or --force: expected --pareto, --to and a new folder."
         )
-    wish = ExportOptions(
+    options = ExportOptions(
         folder=Path(str(to if to is not None else into)),
         name=name,
         classes=classes,
@@ -74,15 +74,15 @@ def export(
     found = find(open_storage(url), chosen)
     with Store(url) as store:
         result = latest_result(found, store)
-        deliverer = StudyExporter(
+        exporter = StudyExporter(
             study=found,
             result=result,
             store=store,
             now=lambda: datetime.now(UTC),
-            told=told or (lambda _: None),
+            told=report_line or (lambda _: None),
         )
         if pareto:
-            return deliverer.deliver_front(wish)
-        files = deliverer.deliver(chosen_network(result, trial), wish)
+            return exporter.deliver_front(options)
+        files = exporter.deliver(chosen_network(result, trial), options)
     TrialArtifacts.of(found).deliver(found, files)
     return files

@@ -1,4 +1,4 @@
-"""How long networks take, and on which devices."""
+"""Implements ``nas.measure``, ``nas.measure_layers`` and ``nas.targets``: latency of networks on devices."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +20,13 @@ from trials.targets import TARGETS
 def measure(
     network: str, *, on: str = "cpu", address: str | None = None, storage: str | None = None
 ) -> tuple[str, Latency]:
-    """Return what a network is called and how long it takes on a target; the figure is kept.
+    """Measure the latency of a network on a target, store it, and return it with the network's name.
 
     Args:
-        network: See `nas.study.network_lookup.find_network`.
-        on: The target, as a budget names it.
-        address: Of the Ray cluster that a target ``node:`` is in.
-        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+        network: Name or path of a network, see `nas.study.network_lookup.find_network`.
+        on: Target, as written in a budget, for example ``cpu``.
+        address: Address of the Ray cluster for a target ``node:``.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
 
     Raises:
         UserError: if the network or target is unknown, or the target cannot run it.
@@ -42,16 +42,16 @@ def measure(
 def measure_layers(
     network: str, *, on: str = "cpu", address: str | None = None, storage: str | None = None
 ) -> tuple[str, LayerTimes]:
-    """Return what a network is called and where its time goes on a target, layer by layer.
+    """Measure the time of each layer of a network on a target; return it with the network's name.
 
     Args:
-        network: See `nas.study.network_lookup.find_network`.
-        on: A target that runs ONNX Runtime, as a budget names it.
-        address: See `measure`.
-        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+        network: Name or path of a network, see `nas.study.network_lookup.find_network`.
+        on: Target that runs ONNX Runtime, as written in a budget.
+        address: Address of the Ray cluster for a target ``node:``.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
 
     Raises:
-        UserError: if the network or target is unknown, or the target cannot tell its layers apart.
+        UserError: if the network or target is unknown, or the target does not report layers.
     """
     find_target(on)
     found = find_network(network, storage_url(storage))
@@ -64,10 +64,10 @@ def measure_layers(
 
 
 def targets(*, address: str | None = None) -> dict[str, dict[str, Condition] | str]:
-    """Return what each target of this host and of targets.yaml answers, or in words why it does not.
+    """Return the conditions of each target of this host and of targets.yaml, or why it cannot be used.
 
     Args:
-        address: See `measure`.
+        address: Address of the Ray cluster for targets ``node:``.
     """
     names = [name for name in TARGETS if not TARGETS[name].addressed] + list(read_targets(TARGETS_FILE))
     found: dict[str, dict[str, Condition] | str] = {}
@@ -82,7 +82,7 @@ def targets(*, address: str | None = None) -> dict[str, dict[str, Condition] | s
 
 @contextmanager
 def _joined(address: str | None) -> Iterator[None]:
-    """Be part of a Ray cluster, where one is named, while the block runs.
+    """Connect to a Ray cluster while the block runs, if an address is given.
 
     Raises:
         UserError: if it cannot be reached.

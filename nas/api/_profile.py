@@ -1,4 +1,4 @@
-"""What a budget and a short training are worth, before a search."""
+"""Implements ``nas.profile`` and ``nas.profile_proxy``: what fits a budget, how well short trainings rank."""
 
 from collections.abc import Callable, Sequence
 
@@ -26,14 +26,14 @@ def profile(
     channels: int = 3,
     seed: int = 0,
 ) -> SpaceProfile:
-    """Return what share of a space fits budgets and what its networks take; nothing is trained.
+    """Return the share of a space that fits budgets and the range of each cost; nothing is trained.
 
     Args:
-        budget: One or several, for example ``"300M-MACs"``.
-        space: A catalog name or a YAML file.
-        classes: Classes of the images, at least 2.
-        channels: 1 for grey images, 3 for colour.
-        seed: Of the draws.
+        budget: One or several budgets, for example ``"300M-MACs"``.
+        space: Name of a space in the catalog, or a YAML file.
+        classes: Number of classes, at least 2.
+        channels: Image channels, 1 for greyscale or 3 for colour.
+        seed: Seed of the random draws, at least 0.
 
     Raises:
         UserError: if something given cannot be used, or nothing fits.
@@ -57,23 +57,23 @@ def profile_proxy(
     seed: int = 0,
     gpus_per_trial: float | None = None,
     storage_path: str = "nas-runs",
-    told: Callable[[str], None] | None = None,
+    report_line: Callable[[str], None] | None = None,
 ) -> ProxyProfile:
-    """Return how well a search's short training ranks networks, from a sample trained by it and in full.
+    """Train a sample of networks with a short recipe and in full, and return how well the short one ranks.
 
-    The same call again goes on after a kill where it was.
+    The same call resumes an interrupted one.
 
     Args:
-        budget: What the networks fit; none by default.
-        space: A catalog name or a YAML file.
-        data: An embedded data set or a path to images.
-        recipe: The short training.
-        full: The training to convergence that it stands for.
-        networks: How many are drawn uniformly from what fits.
-        seed: Of the draws and trainings.
-        gpus_per_trial: Share of a GPU that each training gets.
+        budget: Budgets that the networks fit; none by default.
+        space: Name of a space in the catalog, or a YAML file.
+        data: Name of an embedded data set, or path of images.
+        recipe: Recipe of the short training.
+        full: Recipe of the training to convergence.
+        networks: Number of networks, drawn uniformly from those that fit.
+        seed: Seed of the draws and trainings, at least 0.
+        gpus_per_trial: GPUs for each training; by default 1 if there are GPUs.
         storage_path: Folder for decoded images and checkpoints.
-        told: Called with a line after each training.
+        report_line: Called with one line after each training.
 
     Raises:
         UserError: if something given cannot be used, or nothing fits.
@@ -94,5 +94,5 @@ def profile_proxy(
         seed=seed,
         slots=slots_here(2 * networks, gpus_per_trial),
         home=home,
-        told=told or (lambda _: None),
+        told=report_line or (lambda _: None),
     )

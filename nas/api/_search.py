@@ -1,4 +1,4 @@
-"""Search, and train what a search found to convergence."""
+"""Implements ``nas.search`` and ``nas.retrain``: runs or resumes a search, trains its winner in full."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -40,37 +40,38 @@ def search(
     log_to: str | None = None,
     quiet: bool = False,
 ) -> SearchResult:
-    """Search for the most accurate network that fits, or go on with the same search.
+    """Search for the most accurate network that fits, or resume the same search.
 
     Args:
-        budget: One or several, for example ``"300M-MACs"``; a network has to meet them all.
-        space: A catalog name; by default the one for the size of the images.
-        data: An embedded data set or a path to images.
-        trials: Trained networks after which the search ends, counted over all its starts.
-        hours: Hours after which it ends all the same.
-        study: Its name; by default made of what defines the search.
-        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
-        sampler: Who proposes, a file in nas/samplers.
-        recipe: How networks are trained, a file in trials/recipes.
-        seed: Of every generator.
-        gpus_per_trial: Share of a GPU that each training gets.
-        address: Of a running Ray cluster; trainings then run on what its nodes have.
-        storage_path: Folder for checkpoints, weights and logs; or a URL for checkpoints and weights;
-            logs then lie in ``nas-runs`` here, or beside the file of an SQLite storage.
-        seed_with: Networks of the space that are tried first, each named as
-            `nas.study.network_lookup.find_network` says.
-        learn_from: A study of the same space, for other budgets or images: prior knowledge. How far it is
-            trusted is learnt, and it is left out where it does not predict its own networks.
-        metric: What is raised: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``, on validation images.
-        keep_checkpoints: How many of the best networks keep their weights; `retrain` makes others anew.
-        log_to: ``tensorboard`` writes every epoch into the study's folder for it too.
-        quiet: Whether nothing is shown while it runs.
+        budget: One or several budgets, for example ``"300M-MACs"``; a network has to meet all of them.
+        space: Name of a space in the catalog, or a YAML file; by default chosen by the size of the images.
+        data: Name of an embedded data set, path of images, or ``module:function``.
+        trials: Number of networks to train, those of earlier runs of the same search included.
+        hours: Hours after which the search stops even if `trials` is not reached.
+        study: Name of the study; by default composed of space, data, budgets, recipe and seed.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
+        sampler: Search algorithm, a name in `nas.samplers`.
+        recipe: Name of a training recipe, or a YAML file.
+        seed: Seed of all random generators, at least 0.
+        gpus_per_trial: GPUs for each training, such as 0.5 or 1; by default 1 if there are GPUs.
+        address: Address of a running Ray cluster, on whose nodes the networks are trained.
+        storage_path: Folder for checkpoints, weights and logs. Or a URL for checkpoints and weights; logs are
+            then written to ``nas-runs`` in the working folder, or beside the SQLite file.
+        seed_with: Networks of the space that are trained first, each as a text that
+            `nas.study.network_lookup.find_network` reads.
+        learn_from: Name of a study of the same space, with other budgets or images, used as prior knowledge.
+            Its weight is learnt; a study that does not predict its own networks is ignored.
+        metric: Validation metric to maximise: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``.
+        keep_checkpoints: Number of best networks whose weights are kept, at least 1; `retrain` trains others
+            again.
+        log_to: ``tensorboard`` to also write every epoch to event files in the study's folder.
+        quiet: Whether progress is hidden.
 
     Returns:
-        The search so far, best network first.
+        The results, best network first.
 
     Raises:
-        UserError: if something given cannot be used; the message says what to do.
+        UserError: if something given cannot be used; the message says which and what is expected.
     """
     torch.set_num_threads(1)  # proposals run beside the trainings and must not crowd them out
     with ExitStack() as stack:
@@ -107,20 +108,20 @@ def retrain(
     recipe: str = "full",
     from_weights: bool = False,
     storage: str | None = None,
-    told: Callable[[str], None] | None = None,
+    report_line: Callable[[str], None] | None = None,
 ) -> RetrainResult:
-    """Train the winner of a search to convergence, test it once, and let `export` use its weights.
+    """Train the winner of a search to convergence and test it once; `export` then uses these weights.
 
-    The same call again goes on after a kill where it was.
+    The same call resumes an interrupted training.
 
     Args:
-        study: Its name, or ``STUDY#12`` for one of its networks; by default the latest study.
+        study: Name of the study, or ``STUDY#12`` for one of its networks; by default the latest study.
         trial: Number of the network; by default the best that fits.
-        top: How many of the best are compared by a longer training first; the best of them is kept.
-        recipe: How they are trained, a file in trials/recipes or YAML.
-        from_weights: Whether they begin with the weights of the search and not from scratch.
-        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
-        told: Called with what happens, in words.
+        top: Number of best networks that are first trained and compared; the best of them is the winner.
+        recipe: Name of a training recipe, or a YAML file.
+        from_weights: Whether training starts from the weights of the search instead of random ones.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
+        report_line: Called with one line of progress at a time.
 
     Raises:
         UserError: if something given cannot be used, or the training cannot go on.
@@ -136,5 +137,5 @@ def retrain(
         from_weights=from_weights,
         device="cuda" if torch.cuda.is_available() else "cpu",
         threads=None,
-        report_line=told or (lambda _: None),
+        report_line=report_line or (lambda _: None),
     )

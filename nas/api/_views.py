@@ -1,4 +1,4 @@
-"""What a search has come to: as data, as a page, in the Optuna dashboard."""
+"""Implements ``nas.show``, ``nas.report`` and ``nas.dashboard``: results as data, as a page, in a browser."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,16 +28,16 @@ def show(
     pareto: bool = False,
     fits: str | Sequence[str] = (),
 ) -> SearchResult:
-    """Return the search so far, best network first.
+    """Return the results of a search so far, best network first.
 
     Args:
-        study: Its name; by default the latest.
-        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
-        pareto: Whether only networks are left that no other beats in every respect.
-        fits: Budgets that those left keep, for example ``"100M-MACs"``.
+        study: Name of the study; by default the latest.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
+        pareto: Whether to return only the Pareto front, see `dashboards.network_filters.unbeaten`.
+        fits: Budgets that the returned networks meet, for example ``"100M-MACs"``.
 
     Raises:
-        StudyError: if there is none; offers the nearest name.
+        StudyError: if there is no such study; the message suggests the nearest name.
         BudgetError: if a budget cannot be read.
     """
     budgets = [Budget.parse(text) for text in ([fits] if isinstance(fits, str) else fits)]
@@ -54,17 +54,17 @@ def report(
     format: str = "html",  # noqa: A002 -- what it is called on the command line
     storage: str | None = None,
 ) -> tuple[Path, ...]:
-    """Write down what a search found for somebody else, and return the files.
+    """Write a report of a search, and return the files.
 
     Args:
-        study: Its name; by default the latest.
-        to: The file, or for pictures their folder; by default named for the study, in the working folder.
-        format: A file in dashboards/reports: html, md, csv or png.
-        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
+        study: Name of the study; by default the latest.
+        to: File to write, for ``png`` a folder; by default the name of the study, in the working folder.
+        format: ``html``, ``md``, ``csv`` or ``png``.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
 
     Raises:
-        StudyError: if there is no such study; offers the nearest name.
-        ExportError: if it cannot be written there.
+        StudyError: if there is no such study; the message suggests the nearest name.
+        ExportError: if the file cannot be written.
     """
     write = REPORTS[format]
     url = storage_url(storage)
@@ -92,33 +92,33 @@ def dashboard(
     port: int = 8080,
     token: str | None = None,
 ) -> tuple[str, WSGIServer]:
-    """Return the address of a study's page in the Optuna dashboard, and its server, which listens.
+    """Return the address of a study's page in the Optuna dashboard, and the listening server.
 
-    ``server.serve_forever()`` serves until it is stopped; nothing can be changed through it.
+    ``server.serve_forever()`` serves the dashboard, read-only, until it is stopped.
 
     Args:
-        study: Its name; by default the latest.
-        storage: Database URL; by default ``$NAS_STORAGE`` or ``sqlite:///nas.db``.
-        host: Address of this machine on which it listens.
-        port: Where it listens; 0 for any free one.
-        token: What readers give once; needed where other machines reach it.
+        study: Name of the study; by default the latest.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
+        host: Address of this machine to listen on.
+        port: Port to listen on; 0 for any free one.
+        token: Password that a browser sends once; required if other machines can reach `host`.
 
     Raises:
-        StudyError: if there is none; offers the nearest name.
-        UserError: if the port is in use; offers the next free one.
+        StudyError: if there is no such study; the message suggests the nearest name.
+        UserError: if the port is in use; the message suggests a free one.
     """
     url = storage_url(storage)
     opened = open_storage(url)
     found = find(opened, study)
-    gatherer = FindingsCollector(get_storage(opened), Store(url), BackgroundExplainer().latest)
+    findings = FindingsCollector(get_storage(opened), Store(url), BackgroundExplainer().latest)
     server = dashboard_server(
         opened,
         host=host,
         port=port,
         token=token,
-        gather=gatherer.by_id,
-        fetch=gatherer.network,
-        places=gatherer.places,
+        gather=findings.by_id,
+        fetch=findings.network,
+        places=findings.places,
     )
     shown = f"[{host}]" if ":" in host else host
     asking = f"?token={token}" if token else ""

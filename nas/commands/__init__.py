@@ -1,8 +1,7 @@
-"""Commands: what can be typed after ``nas``, one verb a file.
+"""Commands of ``nas``, one file each: options, help and what is printed.
 
-A file binds ``COMMAND``, a function whose docstring is the help and ends in an example, or a
-`typer.Typer` where several verbs belong together. A command
-imports what it runs when it runs, so that ``nas --help`` needs no torch.
+A file binds ``COMMAND``, a function whose docstring is the help and ends in an example, or a `typer.Typer`
+for a group of commands. A command imports what it runs when it runs, so that ``nas --help`` needs no torch.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Where the time of a network goes, as a table for a terminal."""
+"""Renders the layer times of a network as a table for a terminal."""
 
 from rich.table import Table
 
@@ -12,14 +12,14 @@ def layer_table(times: LayerTimes, name: str) -> Table:
     """Return a row for each block and one for the whole network.
 
     Args:
-        times: Of its layers.
-        name: What it is called.
+        times: Measured times of the layers.
+        name: Name of the network, for the title.
     """
     table = Table(
         title=f"{name} on {times.conditions['target']}: {times.time_ms:.3g} ms in layers, "
         f"{times.ideal_ms:.3g} ms at the peak of {times.peak_macs_per_ms / 1e6:.3g} GMACs/s",
         title_justify="left",
-        caption="efficiency: the rate of a block's MACs as a share of the peak",
+        caption="efficiency: MACs per second of a block as a share of the peak",
         caption_justify="left",
         box=None,
         padding=(0, 1, 0, 0),

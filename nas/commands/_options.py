@@ -1,15 +1,34 @@
-"""Options that several commands share, with one wording."""
+"""Options that several commands share, each with one wording."""
 
 from typing import Annotated, TypeAlias
 
 import typer
+
+from nas.commands import _choices
+
+DATA_HELP = (
+    f"Images: {_choices.any_of(_choices.EMBEDDED_DATA)} (installed with scikit-learn), the path of a folder "
+    "with one sub-folder per class, of Parquet, .npz, CIFAR or MNIST files, or module:function."
+)
+SPACE_HELP = f"{_choices.SPACES}, or a YAML file of your own."
+RECIPE_HELP = f"{_choices.RECIPES}, or a YAML file of your own."
+NETWORK_HELP = (
+    "A published network such as mobilenet_v2_1.0_224, an architecture file, an export folder, STUDY#12 "
+    "(trial 12 of a study), or STUDY (its best network)."
+)
+COUNTED_FORMS = "<number><k|M|G>-<MACs|params|activations> or <number><KiB|MiB|GiB>-<peak|weights>[@int8]"
+BUDGET_FORMS = f"{COUNTED_FORMS.replace(' or ', ', ')} or <number>ms@TARGET"
+PARETO_HELP = (
+    "the Pareto front: fully trained networks that fit and that no other beats in accuracy, MACs, parameters "
+    "and latency together"
+)
 
 Storage: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--storage",
         metavar="URL",
-        help="Database of the studies; $NAS_STORAGE, else sqlite:///nas.db.",
+        help="Database of the studies: SQLite or PostgreSQL. Default: $NAS_STORAGE, else sqlite:///nas.db.",
         show_default=False,
     ),
 ]
@@ -18,14 +37,22 @@ Address: TypeAlias = Annotated[
     typer.Option(
         "--address",
         metavar="RAY",
-        help="Ray cluster that is running; none by default.",
+        help="Address of a running Ray cluster, for example HEAD:6379. Default: this machine alone.",
         show_default=False,
     ),
 ]
 Study: TypeAlias = Annotated[
     str | None,
-    typer.Argument(metavar="STUDY", help="A study; the latest one by default.", show_default=False),
+    typer.Argument(metavar="STUDY", help="Name of a study. Default: the latest.", show_default=False),
+]
+StudyOrTrial: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="STUDY",
+        help="Name of a study, or STUDY#12 for its trial 12. Default: the latest study.",
+        show_default=False,
+    ),
 ]
 Json: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON, for programs.", show_default=False)
+    bool, typer.Option("--json", help="Print the result as JSON.", show_default=False)
 ]

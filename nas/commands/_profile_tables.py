@@ -1,4 +1,4 @@
-"""Tables of what a space offers."""
+"""Prints the tables of ``nas profile``: what fits a budget, and how well short trainings rank."""
 
 import math
 
@@ -12,11 +12,11 @@ from search_spaces.units import format_count, format_seconds
 
 
 def print_profile(profile: SpaceProfile) -> None:
-    """Print what fits, what networks take, and which factor values leave room."""
+    """Print the share that fits, the quantiles of each cost, and the share that fits by factor value."""
     console = terminal()
-    asked = " and ".join(profile.budgets) or "no budget"
+    budgets = " and ".join(profile.budgets) or "no budget"
     console.print(
-        f"{profile.space}: {format_count(profile.size)} networks, {profile.share:.2%} fit {asked}",
+        f"{profile.space}: {format_count(profile.size)} networks, {profile.share:.2%} fit {budgets}",
         markup=False,
     )
     console.print(_costs(profile))
@@ -25,7 +25,7 @@ def print_profile(profile: SpaceProfile) -> None:
 
 
 def print_proxy(profile: ProxyProfile) -> None:
-    """Print how well a short training ranks networks."""
+    """Print Kendall's tau of a short training, and the accuracies and times of both trainings."""
     console = terminal()
     table = Table(
         box=None, padding=(0, 2, 0, 0), title="Kendall's tau ± standard error", title_justify="left"
@@ -48,8 +48,9 @@ def print_proxy(profile: ProxyProfile) -> None:
             markup=False,
         )
     console.print(
-        f"{profile.networks} networks of {profile.space} on {profile.data}, {profile.failed} failed; an "
-        f"accuracy is known to ± {profile.standard_error:.2%}: networks closer than that have no order.",
+        f"{profile.networks} networks of {profile.space} on {profile.data}, {profile.failed} failed; the "
+        f"standard error of an accuracy is {profile.standard_error:.2%}: networks closer than that cannot be "
+        f"ranked.",
         markup=False,
         soft_wrap=True,
     )
@@ -62,8 +63,8 @@ def _tau(agreement: tuple[float, float]) -> str:
 
 def _costs(profile: SpaceProfile) -> Table:
     marks = [f"{q:.0%}" for q in QUANTILES]
-    table = Table(box=None, padding=(0, 2, 0, 0), title="what networks take", title_justify="left")
-    for heading in ("", "smallest", *marks, "largest", *(f"{mark} of what fits" for mark in marks)):
+    table = Table(box=None, padding=(0, 2, 0, 0), title="costs of networks", title_justify="left")
+    for heading in ("", "smallest", *marks, "largest", *(f"{mark} of those that fit" for mark in marks)):
         table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name, cost in profile.costs.items():
         values = (cost.smallest, *cost.everywhere, cost.largest, *cost.fitting)

@@ -1,9 +1,10 @@
-"""nas bench: samplers compared on a table of trained networks."""
+"""nas bench: compares search algorithms on a table of trained networks."""
 
 from typing import Annotated
 
 import typer
 
+from nas.commands import _choices
 from nas.commands._options import Json
 
 
@@ -11,7 +12,10 @@ def COMMAND(  # noqa: N802
     table: Annotated[
         str | None,
         typer.Option(
-            "--table", metavar="FILE", help="A nas-table, or NAS-Bench-Macro's JSON.", show_default=False
+            "--table",
+            metavar="FILE",
+            help="Table of trained networks: the JSON file of NAS-Bench-Macro, or a nas-table (JSON).",
+            show_default=False,
         ),
     ] = None,
     budget: Annotated[
@@ -19,30 +23,43 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--budget",
             metavar="BUDGET",
-            help="On a cost of the table, for example 30M-MACs; several are averaged over; none by default.",
+            help="Limit on a cost in the table, for example 30M-MACs. Repeat it to average regret "
+            "over several. Default: no limit.",
             show_default=False,
         ),
     ] = None,
     sampler: Annotated[
         list[str] | None,
         typer.Option(
-            "--sampler", metavar="SAMPLER", help="A file in nas/samplers; all by default.", show_default=False
+            "--sampler",
+            metavar="SAMPLER",
+            help=f"Search algorithm: {_choices.SAMPLERS}. Can be repeated; the first is the baseline. "
+            "Default: all.",
+            show_default=False,
         ),
     ] = None,
-    trials: Annotated[int, typer.Option("--trials", metavar="N", help="Trainings of each search.")] = 30,
-    seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="Searches of each sampler.")] = 10,
-    workers: Annotated[int, typer.Option("--workers", metavar="N", help="Trainings at the same time.")] = 1,
+    trials: Annotated[
+        int, typer.Option("--trials", metavar="N", help="Networks that each search trains.")
+    ] = 30,
+    seeds: Annotated[
+        int, typer.Option("--seeds", metavar="N", help="Searches by each sampler, with seeds 0 to N-1.")
+    ] = 10,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", help="Networks trained at the same time.")
+    ] = 1,
     plot: Annotated[
         str | None,
-        typer.Option("--plot", metavar="FILE", help="Write the regret curves as HTML.", show_default=False),
+        typer.Option(
+            "--plot", metavar="FILE", help="Write the regret curves to this HTML file.", show_default=False
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Compare samplers by how fast they find good networks.
 
     Nothing is trained: searches are replayed from a table of trained networks. Regret is the value of the
-    best network that fits minus that of the best one found, with 95 % intervals over seeds; the first
-    sampler is the one the others are compared with, seed by seed.
+    best network that fits minus that of the best network found, with 95 % intervals over seeds. The other
+    samplers are compared with the first one seed by seed.
 
     Example: nas bench --table nas-bench-macro_cifar10.json --budget 30M-MACs --trials 30
     """
@@ -54,7 +71,7 @@ def COMMAND(  # noqa: N802
     from nas import api
     from nas.tabular.regret import markdown
 
-    def told(line: str) -> None:
+    def report_line(line: str) -> None:
         if not json:
             typer.echo(line, err=True)
 
@@ -66,7 +83,7 @@ def COMMAND(  # noqa: N802
         seeds=seeds,
         workers=workers,
         plot=plot,
-        told=told,
+        report_line=report_line,
     )
     first = next(iter(report["samplers"]))
     typer.echo(json_format.dumps(report, indent=2) if json else markdown(report, first))

@@ -1,4 +1,4 @@
-"""nas dashboard: the Optuna dashboard beside a search."""
+"""nas dashboard: serves the Optuna dashboard beside a search."""
 
 from typing import Annotated
 
@@ -12,25 +12,29 @@ def COMMAND(  # noqa: N802
     storage: Storage = None,
     host: Annotated[
         str,
-        typer.Option("--host", metavar="HOST", help="Where it listens; other machines need a --token too."),
+        typer.Option(
+            "--host",
+            metavar="HOST",
+            help="Address to listen on; 0.0.0.0 and a --token let other machines in.",
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="PORT", help="Where it listens on HOST.")] = 8080,
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help="Port to listen on.")] = 8080,
     token: Annotated[
         str | None,
         typer.Option(
             "--token",
             metavar="TOKEN",
             envvar="NAS_DASHBOARD_TOKEN",
-            help="What readers have to give once.",
+            help="Password that a browser has to send once.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
     """Watch searches in the Optuna dashboard, live, in a browser.
 
-    Curves grow as networks train; beside each trial stands its network as a table and a picture, beside
-    the study what was found so far. It listens on this machine only, unless --host and --token say
-    otherwise, and changes nothing. Leave it with Ctrl-C.
+    Learning curves grow as networks train. Each trial has a note with a table and a picture of its network;
+    each study has a note with the results so far. The dashboard is read-only and listens on this machine
+    alone unless --host and --token are given. Stop it with Ctrl-C.
 
     Example: nas dashboard --port 8080
     """
@@ -38,5 +42,5 @@ def COMMAND(  # noqa: N802
 
     address, server = api.dashboard(study, storage=storage, host=host, port=port, token=token)
     with server:
-        typer.echo(f"{address}  (Ctrl-C ends it)", err=True)
+        typer.echo(f"{address}  (Ctrl-C stops it)", err=True)
         server.serve_forever()

@@ -1,4 +1,4 @@
-"""nas explain: which factors matter, and the rules that follow."""
+"""nas explain: shows which factors of a network matter and which settings are best."""
 
 from typing import Annotated
 
@@ -14,7 +14,8 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--budget",
             metavar="BUDGET",
-            help="Find the rules within this; several give several sets of rules; by default the study's.",
+            help="Budget for the best settings, for example 100M-MACs. Repeat it for several sets of "
+            "settings. Default: the budgets of the study.",
             show_default=False,
         ),
     ] = None,
@@ -23,21 +24,20 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--to",
             metavar="DIR",
-            help="Write explanation.json and the figures as HTML there.",
+            help="Write explanation.json and the figures (HTML) to this folder.",
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Random seed.")] = 0,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
     """Show which factors matter and which settings are best.
 
-    Settings are the best within a budget, and everything is told with how sure it is. It rests on the
-    surrogate of the search: what each factor does by itself and in pairs, with errors; the shares of the
-    variance that they explain; and a rule for each factor, with a warning where the data do not support it.
-    It says first how much better the factors predict than MACs alone, so that an explanation that explains
-    nothing says so. At least 10 trained networks are needed.
+    From the surrogate model of the search: the effect of each factor alone and in pairs, with errors; the
+    share of variance that each explains; and the best setting of each factor within a budget, with a warning
+    where the trained networks do not support it. The first line compares the model with one that knows MACs
+    alone. Needs at least 10 trained networks.
 
     Example: nas explain my_study --budget 300M-MACs --budget 100M-MACs --to why
     """

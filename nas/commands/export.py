@@ -1,35 +1,42 @@
-"""nas export: the winner in a training repo."""
+"""nas export: writes a network as files for another repository."""
 
 import json as json_format
 from typing import Annotated
 
 import typer
 
-from nas.commands._options import Json, Storage, Study
+from nas.commands._options import PARETO_HELP, Json, Storage, StudyOrTrial
 
 
 def COMMAND(  # noqa: N802
-    study: Study = None,
+    study: StudyOrTrial = None,
     to: Annotated[
         str | None,
-        typer.Option("--to", metavar="DIR", help="Folder that is made for it.", show_default=False),
+        typer.Option("--to", metavar="DIR", help="New folder to write to.", show_default=False),
     ] = None,
     trial: Annotated[
         int | None,
-        typer.Option("--trial", metavar="N", help="Another network than the best.", show_default=False),
+        typer.Option(
+            "--trial",
+            metavar="N",
+            help="Number of the network. Default: the best that fits.",
+            show_default=False,
+        ),
     ] = None,
     pareto: Annotated[
         bool,
         typer.Option(
             "--pareto",
-            help="All networks that none beats in accuracy and MACs, a folder each.",
+            help=f"Write {PARETO_HELP}, one folder each.",
             show_default=False,
         ),
     ] = False,
     name: Annotated[
         str | None,
         typer.Option(
-            "--name", metavar="NAME", help="Of the module and its function; by default the folder's."
+            "--name",
+            metavar="NAME",
+            help="Name of the module and of the function in it. Default: the name of the folder.",
         ),
     ] = None,
     classes: Annotated[
@@ -37,7 +44,8 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--classes",
             metavar="N",
-            help="A new head for N classes, to be trained; says whether the budget holds.",
+            help="Replace the head by an untrained one for N classes, and report whether the budgets "
+            "still hold.",
             show_default=False,
         ),
     ] = None,
@@ -46,28 +54,35 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--into",
             metavar="DIR",
-            help="Instead of --to, a folder of your repository, beside the files it holds.",
+            help="Existing folder to write the module, its weights and its architecture to, instead of --to.",
             show_default=False,
         ),
     ] = None,
     deploy: Annotated[
-        bool, typer.Option("--deploy", help="Write the form for inference only.", show_default=False)
+        bool,
+        typer.Option(
+            "--deploy", help="Write the re-parameterised form, for inference only.", show_default=False
+        ),
     ] = False,
     int8: Annotated[
         bool,
-        typer.Option("--int8", help="Quantised ONNX too, with its accuracy and latency.", show_default=False),
+        typer.Option(
+            "--int8",
+            help="Also write ONNX quantised to int8, with its accuracy and latency.",
+            show_default=False,
+        ),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace files of the same names.", show_default=False)
+        bool, typer.Option("--force", help="Overwrite files of the same names.", show_default=False)
     ] = False,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Write a network as plain PyTorch that needs nothing of ours.
+    """Export a network as standalone PyTorch code.
 
-    The folder holds <name>.py, its weights, an ONNX file, a timm registration, a training script and a
-    model card with the accuracy on the test images, which are looked at now and once. That the written
-    module gives the trained network's outputs is checked before anything is put in place.
+    The folder holds <name>.py, its weights, an ONNX file, a timm registration, a training script and a model
+    card with the accuracy on the test images, which is measured now, once. The export checks that the module
+    reproduces the trained network's outputs before it writes anything to the folder.
 
     Example: nas export --to my_net
     """
@@ -85,7 +100,7 @@ def COMMAND(  # noqa: N802
         int8=int8,
         force=force,
         storage=storage,
-        told=lambda line: typer.echo(line, err=True),
+        report_line=lambda line: typer.echo(line, err=True),
     )
     if json:
         typer.echo(json_format.dumps({"version": 1, "files": [str(f) for f in files]}))

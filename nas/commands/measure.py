@@ -1,11 +1,11 @@
-"""nas measure: how long a network takes on a device."""
+"""nas measure: measures the latency of a network on a device."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nas.commands._options import Address, Json, Storage
+from nas.commands._options import NETWORK_HELP, Address, Json, Storage
 
 
 def COMMAND(  # noqa: N802
@@ -13,7 +13,7 @@ def COMMAND(  # noqa: N802
         str,
         typer.Argument(
             metavar="NETWORK",
-            help="A published network, an architecture file, an export folder, STUDY#12, or a study.",
+            help=NETWORK_HELP,
         ),
     ],
     on: Annotated[
@@ -21,15 +21,16 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--on",
             metavar="TARGET",
-            help="cpu, cuda, ssh://user@host, node:ADDRESS in a Ray cluster, or a name in targets.yaml.",
+            help="Device: cpu, cuda, ssh://user@host, node:ADDRESS in a Ray cluster, command:PROGRAM, or a "
+            "name in targets.yaml.",
         ),
     ] = "cpu",
     layers: Annotated[
-        bool, typer.Option("--layers", help="Show where the time goes, block by block.", show_default=False)
+        bool, typer.Option("--layers", help="Show the time of each block.", show_default=False)
     ] = False,
     to: Annotated[
         Path | None,
-        typer.Option("--to", metavar="FILE", help="With --layers: write the roofline as HTML."),
+        typer.Option("--to", metavar="FILE", help="Write the roofline to this HTML file; implies --layers."),
     ] = None,
     address: Address = None,
     storage: Storage = None,
@@ -37,9 +38,8 @@ def COMMAND(  # noqa: N802
 ) -> None:
     """Measure how long a network takes to classify one image.
 
-    The figure is the median with its 95 % interval, under the conditions printed below it; it is kept
-    and used by searches. With --layers, each layer's time is set against what the device could do at
-    best.
+    Prints the median with its 95 % interval and the conditions of the measurement, and stores it; searches
+    use it. With --layers, the time of each layer is compared with the peak rate of the device.
 
     Example: nas measure mobilenet_v2_1.0_224 --on cpu --layers --to roofline.html
     """

@@ -1,62 +1,78 @@
-"""nas profile: what fits, before anything is trained."""
+"""nas profile: shows what fits a budget, and how well short trainings rank networks."""
 
 from typing import Annotated
 
 import typer
 
-from nas.commands._options import Json
+from nas.commands._options import BUDGET_FORMS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Json
 
 
 def COMMAND(  # noqa: N802
     budget: Annotated[
         list[str] | None,
-        typer.Option("--budget", metavar="BUDGET", help="As for nas search.", show_default=False),
+        typer.Option(
+            "--budget",
+            metavar="BUDGET",
+            help=f"Most that a network may take, for example 300M-MACs: {BUDGET_FORMS}. Can be repeated.",
+            show_default=False,
+        ),
     ] = None,
     space: Annotated[
-        str, typer.Option("--space", metavar="SPACE", help="A file in search_spaces/catalog, or YAML.")
+        str, typer.Option("--space", metavar="SPACE", help=f"Search space: {SPACE_HELP}")
     ] = "hybrid_small",
-    classes: Annotated[int, typer.Option("--classes", metavar="N", help="Classes of the images.")] = 10,
+    classes: Annotated[int, typer.Option("--classes", metavar="N", help="Number of classes.")] = 10,
     channels: Annotated[
-        int, typer.Option("--channels", metavar="N", help="1 for grey images, 3 for colour.")
+        int, typer.Option("--channels", metavar="N", help="Image channels: 1 for greyscale, 3 for colour.")
     ] = 3,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Random seed.")] = 0,
     proxy: Annotated[
         bool,
         typer.Option(
             "--proxy",
-            help="Train a small sample by the search's recipe and to convergence, and show how well the "
-            "first ranks. Takes as long as that many full trainings.",
+            help="Train a sample of networks with the short recipe and to convergence, and show how well the "
+            "short one ranks them. Takes as long as --networks full trainings.",
             show_default=False,
         ),
     ] = False,
     data: Annotated[
-        str, typer.Option("--data", metavar="DATA", help="Images for --proxy: digits, or a path.")
+        str, typer.Option("--data", metavar="DATA", help=f"With --proxy. {DATA_HELP}")
     ] = "digits",
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="RECIPE", help="The short training for --proxy.")
+        str,
+        typer.Option("--recipe", metavar="RECIPE", help=f"With --proxy. The short training: {RECIPE_HELP}"),
     ] = "proxy",
     full: Annotated[
-        str, typer.Option("--full", metavar="RECIPE", help="What --proxy compares it with.")
+        str,
+        typer.Option(
+            "--full", metavar="RECIPE", help=f"With --proxy. The training to convergence: {RECIPE_HELP}"
+        ),
     ] = "full",
     networks: Annotated[
-        int, typer.Option("--networks", metavar="N", help="How many networks --proxy trains by both.")
+        int, typer.Option("--networks", metavar="N", help="With --proxy. Networks in the sample.")
     ] = 10,
     gpus_per_trial: Annotated[
         float | None,
         typer.Option(
-            "--gpus-per-trial", metavar="SHARE", help="GPUs for each training of --proxy.", show_default=False
+            "--gpus-per-trial",
+            metavar="SHARE",
+            help="With --proxy. GPUs for each training; 0.5 lets two share one. Default: 1 if there "
+            "are GPUs.",
+            show_default=False,
         ),
     ] = None,
     storage_path: Annotated[
-        str, typer.Option("--storage-path", metavar="DIR", help="Folder for the checkpoints of --proxy.")
+        str,
+        typer.Option(
+            "--storage-path", metavar="DIR", help="With --proxy. Folder for images and checkpoints."
+        ),
     ] = "nas-runs",
     json: Json = False,
 ) -> None:
     """Show what fits a budget before anything is trained.
 
-    It tells what share of a space fits and what its networks take, in a second. With --proxy it trains, and
-    the same command again goes on after a kill: Kendall's tau says how well the values at each rung rank
-    networks, 1 for perfectly.
+    Shows what share of a space fits and the range of each cost, within a second. With --proxy it trains
+    networks and shows Kendall's tau between the accuracy at each rung and after convergence (1: the same
+    order). The same command resumes an interrupted --proxy.
 
     Example: nas profile --budget 300M-MACs --budget 4M-params --space hybrid
     """
@@ -66,7 +82,7 @@ def COMMAND(  # noqa: N802
     from nas.commands._profile_tables import print_profile, print_proxy
 
     if proxy:
-        worth = api.profile_proxy(
+        proxy_profile = api.profile_proxy(
             budget or [],
             space=space,
             data=data,
@@ -76,15 +92,15 @@ def COMMAND(  # noqa: N802
             seed=seed,
             gpus_per_trial=gpus_per_trial,
             storage_path=storage_path,
-            told=lambda line: typer.echo(line, err=True),
+            report_line=lambda line: typer.echo(line, err=True),
         )
         if json:
-            typer.echo(json_format.dumps(worth.to_json(), indent=2))
+            typer.echo(json_format.dumps(proxy_profile.to_json(), indent=2))
         else:
-            print_proxy(worth)
+            print_proxy(proxy_profile)
         return
-    found = api.profile(budget or [], space=space, classes=classes, channels=channels, seed=seed)
+    space_profile = api.profile(budget or [], space=space, classes=classes, channels=channels, seed=seed)
     if json:
-        typer.echo(json_format.dumps(found.to_json(), indent=2))
+        typer.echo(json_format.dumps(space_profile.to_json(), indent=2))
     else:
-        print_profile(found)
+        print_profile(space_profile)

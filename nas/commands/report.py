@@ -1,9 +1,10 @@
-"""nas report: what a search found, for somebody else."""
+"""nas report: writes a report of a search as one page, or as Markdown, CSV or pictures."""
 
 from typing import Annotated
 
 import typer
 
+from nas.commands import _choices
 from nas.commands._options import Storage, Study
 
 
@@ -14,21 +15,25 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--to",
             metavar="PATH",
-            help="The file, or the folder for png; by default named for the study.",
+            help="File to write; for png a folder. Default: the name of the study, in the working folder.",
             show_default=False,
         ),
     ] = None,
     format: Annotated[  # noqa: A002 -- what it is called on the command line
         str,
-        typer.Option("--format", metavar="FORMAT", help="html, md, csv, or png (needs Chromium)."),
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"Format: {_choices.FORMATS}. md is Markdown; png writes the figures and needs Chromium.",
+        ),
     ] = "html",
     storage: Storage = None,
 ) -> None:
-    """Write down what a search found, as one page with figures.
+    """Write a report of a search as one page with figures.
 
-    The page works without a network. It holds the winner with its picture, its rivals, the figures, published
-    networks near it, the recipe, and the commands that give the same again. It can be written while the
-    search runs.
+    The HTML page works offline. It shows the winner with a picture, the other networks on the Pareto front,
+    figures, published networks of similar cost, the recipe, and the commands that reproduce the search. It
+    can be written while the search runs.
 
     Example: nas report --to report.html
     """

@@ -1,35 +1,40 @@
-"""nas retrain: the winner to convergence."""
+"""nas retrain: trains the winner of a search to convergence."""
 
 import json as json_format
 from typing import Annotated
 
 import typer
 
-from nas.commands._options import Json, Storage, Study
+from nas.commands._options import RECIPE_HELP, Json, Storage, StudyOrTrial
 
 
 def COMMAND(  # noqa: N802
-    study: Study = None,
+    study: StudyOrTrial = None,
     trial: Annotated[
         int | None,
-        typer.Option("--trial", metavar="N", help="Another network than the best.", show_default=False),
+        typer.Option(
+            "--trial",
+            metavar="N",
+            help="Number of the network. Default: the best that fits.",
+            show_default=False,
+        ),
     ] = None,
     top: Annotated[
         int,
         typer.Option(
             "--top",
             metavar="K",
-            help="Compare the K best by a longer training first, on validation images, and keep the best.",
+            help="First train the K best and compare them on validation images; the best is the winner.",
         ),
     ] = 1,
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="RECIPE", help="A file in trials/recipes, or YAML.")
+        str, typer.Option("--recipe", metavar="RECIPE", help=f"How networks are trained: {RECIPE_HELP}")
     ] = "full",
     from_weights: Annotated[
         bool,
         typer.Option(
             "--from-weights",
-            help="Begin with the weights of the search, not from scratch.",
+            help="Start from the weights of the search instead of random ones.",
             show_default=False,
         ),
     ] = False,
@@ -38,14 +43,14 @@ def COMMAND(  # noqa: N802
 ) -> None:
     """Train the winner of a search to convergence and test it once.
 
-    It learns from the training and the validation images. nas export then delivers these weights. Killed, the
-    same command goes on from the last epoch.
+    The winner is trained on the training and the validation images; nas export then uses these weights. The
+    same command resumes an interrupted training from its last epoch.
 
     Example: nas retrain --top 3 --recipe full
     """
     from nas import api
 
-    def told(line: str) -> None:
+    def report_line(line: str) -> None:
         typer.echo(line, err=True)
 
     result = api.retrain(
@@ -55,7 +60,7 @@ def COMMAND(  # noqa: N802
         recipe=recipe,
         from_weights=from_weights,
         storage=storage,
-        told=None if json else told,
+        report_line=None if json else report_line,
     )
     if json:
         typer.echo(json_format.dumps(result.to_json(), indent=2))
@@ -64,9 +69,9 @@ def COMMAND(  # noqa: N802
         typer.echo(
             f"{place}. #{one.trial}  {_percent(one.accuracy, one.standard_error)} on validation images"
         )
-    won = result.winner
-    tested = _percent(won.test_accuracy, won.test_standard_error)
-    typer.echo(f"#{won.trial} of {result.study} after {won.recipe['name']}: {tested} on test images")
+    winner = result.winner
+    accuracy = _percent(winner.test_accuracy, winner.test_standard_error)
+    typer.echo(f"#{winner.trial} of {result.study} after {winner.recipe['name']}: {accuracy} on test images")
 
 
 def _percent(accuracy: float | None, error: float | None) -> str:

@@ -1,11 +1,12 @@
-"""nas scale: a family of networks for a family of budgets."""
+"""nas scale: makes a family of networks from one, for several budgets."""
 
 import json as json_format
 from typing import Annotated
 
 import typer
 
-from nas.commands._options import Json, Storage
+from nas.commands import _choices
+from nas.commands._options import COUNTED_FORMS, DATA_HELP, NETWORK_HELP, RECIPE_HELP, Json, Storage
 
 
 def COMMAND(  # noqa: N802
@@ -13,13 +14,17 @@ def COMMAND(  # noqa: N802
         str,
         typer.Argument(
             metavar="NETWORK",
-            help="A published network, an architecture file, an export folder, STUDY#12 or STUDY (its best).",
+            help=NETWORK_HELP,
         ),
     ],
     budget: Annotated[
         list[str] | None,
         typer.Option(
-            "--budget", metavar="BUDGET", help="As for nas search; one network each.", show_default=False
+            "--budget",
+            metavar="BUDGET",
+            help=f"Cost to scale to, for example 100M-MACs: {COUNTED_FORMS}. Repeat it; each gives one "
+            "network.",
+            show_default=False,
         ),
     ] = None,
     rule: Annotated[
@@ -27,34 +32,38 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--rule",
             metavar="RULE",
-            help="compound, fast_compound, tinynet, x3d, front; by default front for a study, else compound.",
+            help=f"Scaling rule: {_choices.RULES}. Default: front for a study, else compound.",
             show_default=False,
         ),
     ] = None,
     to: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="DIR", help="Write each as architecture JSON there.", show_default=False
+            "--to",
+            metavar="DIR",
+            help="Write each network to this folder as an architecture file (JSON).",
+            show_default=False,
         ),
     ] = None,
     train: Annotated[
-        bool, typer.Option("--train", help="Decide the steps of x3d by training a network for each axis.")
+        bool,
+        typer.Option("--train", help="With --rule x3d: choose each step by training one network per axis."),
     ] = False,
     data: Annotated[
-        str, typer.Option("--data", metavar="DATA", help="What --train trains on; as for nas search.")
+        str, typer.Option("--data", metavar="DATA", help=f"With --train. {DATA_HELP}")
     ] = "digits",
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="RECIPE", help="How --train trains; as for nas search.")
+        str, typer.Option("--recipe", metavar="RECIPE", help=f"With --train. The training: {RECIPE_HELP}")
     ] = "proxy",
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Of --train.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="With --train. Random seed.")] = 0,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
     """Shrink or grow a network by a rule, one for each budget.
 
-    Each budget is filled to 98 % or more. The rule decides resolution and depth; the width is then found by
-    exact counting, so that the budget is met from below. `front` is this project's own: it follows the best
-    networks of a study. What --to writes is a NETWORK for nas measure and nas scale.
+    The rule sets resolution and depth; the width is then the largest that fits the budget, so that each
+    network takes at least 98 % of it. `front` is this project's own rule: it follows the Pareto front of a
+    study. The files that --to writes can be given to nas measure and nas scale.
 
     Example: nas scale efficientnet_b0_224 --budget 300M-MACs --budget 100M-MACs --budget 30M-MACs --to family
     """
@@ -71,10 +80,10 @@ def COMMAND(  # noqa: N802
         recipe=recipe,
         seed=seed,
         storage=storage,
-        told=lambda line: typer.echo(line, err=True),
+        report_line=lambda line: typer.echo(line, err=True),
     )
-    told = [member.to_json() for member in family]
+    networks = [member.to_json() for member in family]
     if json:
-        typer.echo(json_format.dumps({"version": 1, "networks": told}, indent=2))
+        typer.echo(json_format.dumps({"version": 1, "networks": networks}, indent=2))
     else:
-        print_family(network, told)
+        print_family(network, networks)

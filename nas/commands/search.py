@@ -1,20 +1,21 @@
-"""nas search: the most accurate network that fits."""
+"""nas search: finds the most accurate network that fits a budget."""
 
 from typing import Annotated
 
 import typer
 
-from nas.commands._options import Address, Json, Storage
+from nas.commands import _choices
+from nas.commands._options import BUDGET_FORMS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Address, Json, Storage
 
 
-def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
+def COMMAND(  # noqa: N802 -- the name that the registry looks for
     budget: Annotated[
         list[str] | None,
         typer.Option(
             "--budget",
             metavar="BUDGET",
-            help="What a network may take, for example 300M-MACs, 4M-params, 512KiB-peak@int8; give it "
-            "several times to ask for several.",
+            help=f"Most that a network may take, for example 300M-MACs: {BUDGET_FORMS}. Repeat it for "
+            "several budgets; a network has to meet all of them.",
             show_default=False,
         ),
     ] = None,
@@ -23,46 +24,53 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
         typer.Option(
             "--space",
             metavar="SPACE",
-            help="What is searched: a file in search_spaces/catalog; by default fit for the images.",
+            help=f"Search space: {SPACE_HELP} Default: chosen by the size of the images.",
             show_default=False,
         ),
     ] = None,
-    data: Annotated[
-        str, typer.Option("--data", metavar="DATA", help="Images: digits, or a path to your own.")
-    ] = "digits",
+    data: Annotated[str, typer.Option("--data", metavar="DATA", help=DATA_HELP)] = "digits",
     trials: Annotated[
-        int, typer.Option("--trials", metavar="N", help="Networks to train, over all starts of the search.")
+        int,
+        typer.Option(
+            "--trials",
+            metavar="N",
+            help="Number of networks to train, those of earlier runs of the same search included.",
+        ),
     ] = 16,
     hours: Annotated[
         float | None,
-        typer.Option("--hours", metavar="H", help="End after this long all the same.", show_default=False),
+        typer.Option(
+            "--hours",
+            metavar="H",
+            help="Stop after this many hours even if --trials is not reached.",
+            show_default=False,
+        ),
     ] = None,
     study: Annotated[
         str | None,
         typer.Option(
             "--study",
             metavar="NAME",
-            help="Name of the study; by default made of space, data, budgets, recipe and seed.",
+            help="Name of the study. Default: composed of space, data, budgets, recipe and seed.",
             show_default=False,
         ),
     ] = None,
     storage: Storage = None,
     sampler: Annotated[
-        str, typer.Option("--sampler", metavar="SAMPLER", help="Who proposes: a file in nas/samplers.")
+        str,
+        typer.Option("--sampler", metavar="SAMPLER", help=f"Search algorithm: {_choices.SAMPLERS}."),
     ] = "factor_gp",
     recipe: Annotated[
-        str,
-        typer.Option(
-            "--recipe", metavar="RECIPE", help="How networks are trained: a file in trials/recipes, or YAML."
-        ),
+        str, typer.Option("--recipe", metavar="RECIPE", help=f"How each network is trained: {RECIPE_HELP}")
     ] = "proxy",
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Of every random choice.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Random seed.")] = 0,
     gpus_per_trial: Annotated[
         float | None,
         typer.Option(
             "--gpus-per-trial",
             metavar="SHARE",
-            help="GPUs for each training, 0.5 lets two share one; by default one where there is one.",
+            help="GPUs for each training; 0.5 lets two share one, 0 trains on CPUs. Default: 1 if there are "
+            "GPUs.",
             show_default=False,
         ),
     ] = None,
@@ -72,8 +80,8 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
         typer.Option(
             "--storage-path",
             metavar="DIR|URL",
-            help="Folder for checkpoints, weights and logs; or a URL for checkpoints and weights, such as "
-            "s3://bucket/nas-runs, with logs in ./nas-runs (beside the file of an SQLite storage).",
+            help="Folder for checkpoints, weights and logs. Or a URL for checkpoints and weights, such as "
+            "s3://bucket/nas-runs; logs are then written to ./nas-runs (or beside the SQLite file).",
         ),
     ] = "nas-runs",
     seed_with: Annotated[
@@ -81,7 +89,8 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
         typer.Option(
             "--seed-with",
             metavar="NETWORK",
-            help="Try this first: STUDY#12, an export folder or an architecture file of the same space.",
+            help="Train this network first: STUDY#12, an export folder or an architecture file of the same "
+            "space. Can be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -90,34 +99,42 @@ def COMMAND(  # noqa: N802 -- the name by which the shelf finds it
         typer.Option(
             "--learn-from",
             metavar="STUDY",
-            help="Begin with the knowledge of an earlier study, for other budgets or images.",
+            help="Use the results of an earlier study of the same space, with other budgets or images, as "
+            "prior knowledge.",
             show_default=False,
         ),
     ] = None,
     metric: Annotated[
         str,
-        typer.Option("--metric", metavar="METRIC", help="To raise: accuracy, balanced_accuracy or macro_f1."),
+        typer.Option(
+            "--metric",
+            metavar="METRIC",
+            help=f"Validation metric to maximise: {_choices.any_of(_choices.METRICS)}.",
+        ),
     ] = "accuracy",
     keep_checkpoints: Annotated[
         int,
         typer.Option(
             "--keep-checkpoints",
             metavar="N",
-            help="The N best networks keep their weights; nas retrain makes those of others anew.",
+            help="Keep the weights of the N best networks. nas retrain trains others again.",
         ),
     ] = 10,
     log_to: Annotated[
         str | None,
         typer.Option(
-            "--log-to", metavar="LOG", help="tensorboard: write every epoch for it too.", show_default=False
+            "--log-to",
+            metavar="LOG",
+            help=f"Also log every epoch to: {_choices.any_of(_choices.LOGS)}.",
+            show_default=False,
         ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Search for the most accurate network that fits your budget.
 
-    The same command again goes on where the last one stopped, also after a crash; with a larger --trials
-    it goes on from there. Networks that exceed the budget are never trained.
+    Networks that exceed the budget are never trained. The same command resumes a search that was stopped or
+    crashed; with a larger --trials it continues a finished one.
 
     Example: nas search --budget 300M-MACs --data path/to/images --trials 40
     """

@@ -1,10 +1,10 @@
-"""nas show: a search so far, or several side by side."""
+"""nas show: prints the networks of a search so far, or several searches side by side."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.commands._options import Json, Storage
+from nas.commands._options import BUDGET_FORMS, PARETO_HELP, Json, Storage
 
 if TYPE_CHECKING:
     from dashboards.result import SearchResult
@@ -15,34 +15,35 @@ def COMMAND(  # noqa: N802
         list[str] | None,
         typer.Argument(
             metavar="STUDY...",
-            help="A study, by default the latest; several are compared.",
+            help="Name of a study; several are compared. Default: the latest.",
             show_default=False,
         ),
     ] = None,
     storage: Storage = None,
     pareto: Annotated[
-        bool, typer.Option("--pareto", help="Only networks that no other beats.", show_default=False)
+        bool, typer.Option("--pareto", help=f"Show only {PARETO_HELP}.", show_default=False)
     ] = False,
     fits: Annotated[
         list[str] | None,
         typer.Option(
             "--fits",
             metavar="BUDGET",
-            help="Only networks within this, for example 100M-MACs; may be given several times.",
+            help=f"Show only networks within this budget, for example 100M-MACs: {BUDGET_FORMS}. "
+            "Can be repeated.",
             show_default=False,
         ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Keep printing what is new until Ctrl-C.", show_default=False)
+        bool, typer.Option("--follow", help="Keep printing new results until Ctrl-C.", show_default=False)
     ] = False,
     json: Json = False,
     csv: Annotated[
-        bool, typer.Option("--csv", help="Print all networks as CSV, for spreadsheets.", show_default=False)
+        bool, typer.Option("--csv", help="Print the networks as CSV.", show_default=False)
     ] = False,
 ) -> None:
     """Show the networks of a search so far, best first.
 
-    Several searches are shown side by side. Works while the search runs, from another terminal.
+    Several studies are shown side by side. Works while a search runs, from another terminal.
 
     Example: nas show --pareto --fits 100M-MACs
     """

@@ -1,4 +1,4 @@
-"""nas studies: the searches that were made, what they take on the disk, and getting rid of them."""
+"""nas studies: lists, checks, renames and deletes the searches of a storage."""
 
 import json as json_format
 import sys
@@ -11,14 +11,14 @@ from nas.commands._options import Json, Storage
 
 COMMAND: Final = typer.Typer(add_completion=False, rich_markup_mode=None, invoke_without_command=True)
 
-Name = Annotated[str, typer.Argument(metavar="STUDY", help="A study.", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="STUDY", help="Name of a study.", show_default=False)]
 
 
 @COMMAND.callback()
 def studies(context: Context, storage: Storage = None, json: Json = False) -> None:
     """List, rename or delete the searches of a storage.
 
-    The list says how much of the disk each uses.
+    The list shows how much disk space each uses.
 
     Example: nas studies
     """
@@ -37,14 +37,14 @@ def studies(context: Context, storage: Storage = None, json: Json = False) -> No
 @COMMAND.command("check")
 def check(
     study: Annotated[
-        str | None, typer.Argument(metavar="STUDY", help="A study; all by default.", show_default=False)
+        str | None, typer.Argument(metavar="STUDY", help="Name of a study. Default: all.", show_default=False)
     ] = None,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
-    """Find what is inconsistent in studies; nothing is changed.
+    """Find inconsistencies in studies; nothing is changed.
 
-    It looks in the database and in the folders of the studies. Leaves with 2 if anything is.
+    Checks the database and the folders of the studies. The exit status is 2 if anything is inconsistent.
 
     Example: nas studies check
     """
@@ -66,30 +66,32 @@ def check(
 @COMMAND.command("rename")
 def rename(
     study: Name,
-    new: Annotated[str, typer.Argument(metavar="NEW", help="What it is called from now on.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="New name.")],
     storage: Storage = None,
 ) -> None:
-    """Rename a study and move its folder along.
+    """Rename a study and its folder.
 
-    The command that began it goes on with it when --study NEW is added.
+    To continue the search afterwards, add --study NEW to its command.
 
     Example: nas studies rename hybrid_small-digits-300M-MACs-proxy-seed0 digits
     """
     from nas import api
 
     api.rename_study(study, new, storage=storage)
-    typer.echo(f"'{study}' is called '{new}' now.")
+    typer.echo(f"'{study}' is now called '{new}'.")
 
 
 @COMMAND.command("delete")
 def delete(
     study: Name,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.", show_default=False)] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask for confirmation.", show_default=False)
+    ] = False,
     storage: Storage = None,
 ) -> None:
     """Delete a study with its checkpoints, weights and log.
 
-    Measured latencies stay.
+    Latency measurements are kept.
 
     Example: nas studies delete digits
     """
@@ -102,10 +104,10 @@ def delete(
 
 
 def _confirm(study: str, storage: str | None) -> None:
-    """Ask whether a study is to go, if there is one and anybody to ask.
+    """Ask for confirmation, if there is such a study.
 
     Raises:
-        StudyError: if there is nobody to ask.
+        StudyError: if standard input is no terminal.
         Exit: if the answer is no.
     """
     from nas import api
@@ -115,7 +117,7 @@ def _confirm(study: str, storage: str | None) -> None:
     if known is None:
         return
     if not sys.stdin.isatty():
-        raise StudyError(f"Cannot ask whether '{study}' is to be deleted: expected a terminal. Add --yes.")
-    told = f"Delete '{study}' with {known.trained} networks and {known.folder}?"
-    if not typer.confirm(told, err=True):
+        raise StudyError(f"Cannot ask for confirmation to delete '{study}': expected a terminal. Add --yes.")
+    question = f"Delete '{study}' with {known.trained} networks and {known.folder}?"
+    if not typer.confirm(question, err=True):
         raise typer.Exit

@@ -1,4 +1,4 @@
-"""nas targets: the devices that answer."""
+"""nas targets: lists the devices on which latency can be measured."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,8 @@ from nas.commands._options import Address, Json
 def COMMAND(address: Address = None, json: Json = False) -> None:  # noqa: N802
     """List the devices on which latency can be measured.
 
-    Each is asked whether it answers. Devices of your own are named in a targets.yaml in the working folder;
-    nodes of a Ray cluster among them answer with --address.
+    Each device is contacted; the list shows its conditions, or why it cannot be used. Define your own devices
+    in a targets.yaml in the working folder; nodes of a Ray cluster also need --address.
 
     Example: nas targets
     """
@@ -23,8 +23,8 @@ def COMMAND(address: Address = None, json: Json = False) -> None:  # noqa: N802
     if json:
         typer.echo(json_format.dumps({"version": 1, "targets": found}, indent=2))
         return
-    for name, told in found.items():
-        typer.echo(f"{name:<14}{told}" if isinstance(told, str) else f"{name:<14}{_line(told)}")
+    for name, answer in found.items():
+        typer.echo(f"{name:<14}{answer}" if isinstance(answer, str) else f"{name:<14}{_line(answer)}")
 
 
 def _line(conditions: Mapping[str, object]) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import typing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from nas.__main__ import run
 from nas.commands import COMMANDS
 
 README = Path(__file__).parents[2] / "README.md"
+BUDGET = ("MACs", "params", "activations", "peak", "weights", "@int8")
 
 
 def test_help_needs_no_torch_and_no_ray():
@@ -39,6 +41,68 @@ def test_every_command_ends_its_help_with_an_example_and_is_in_the_readme(name: 
     docstring = str(function_of(name).__doc__).strip()
     assert docstring.splitlines()[-1].strip().startswith(f"Example: nas {name}")
     assert f"nas {name}" in README.read_text()
+
+
+def named_options() -> list[tuple[str, str, str]]:
+    """Return command, metavar and help of every option and argument that has a metavar."""
+    found: list[tuple[str, str, str]] = []
+    for name in COMMANDS:
+        hints = typing.get_type_hints(function_of(name), include_extras=True)
+        for hint in hints.values():
+            infos = [info for info in getattr(hint, "__metadata__", ()) if info.metavar is not None]
+            found.extend((name, info.metavar, str(info.help)) for info in infos)
+    return found
+
+
+def choices() -> dict[str, list[str]]:
+    """Return, by the metavar of an option that takes a name, every name that it accepts."""
+    from dashboards.reports import REPORTS
+    from nas.orchestration.search_plan import LOGS
+    from nas.samplers import SAMPLERS
+    from nas.scaling.rules import RULES
+    from search_spaces.catalog import SPACES
+    from trials.datasets import DATASETS
+    from trials.recipes import RECIPES
+    from trials.targets import TARGETS
+    from trials.training.evaluation import METRICS
+
+    return {
+        "SAMPLER": list(SAMPLERS),
+        "SPACE": list(SPACES),
+        "RECIPE": list(RECIPES),
+        "RULE": list(RULES),
+        "FORMAT": list(REPORTS),
+        "TARGET": list(TARGETS),
+        "METRIC": list(METRICS),
+        "LOG": list(LOGS),
+        "DATA": [name for name in DATASETS if DATASETS[name].embedded],
+    }
+
+
+def test_every_option_that_takes_a_name_lists_its_choices():
+    known = choices()
+    options = named_options()
+    assert {metavar for _, metavar, _ in options} >= known.keys()
+    lacking = [
+        (command, metavar, choice)
+        for command, metavar, text in options
+        for choice in known.get(metavar, ())
+        if choice not in text
+    ]
+    assert not lacking
+
+
+def test_every_budget_in_help_shows_the_form_or_an_example():
+    budgets = [(command, text) for command, metavar, text in named_options() if metavar == "BUDGET"]
+    assert budgets
+    assert all("-MACs" in text for _, text in budgets), budgets
+    (form,) = [text for command, text in budgets if command == "search"]
+    assert all(cost in form for cost in BUDGET)
+
+
+def test_help_sends_nobody_to_a_source_file():
+    folders = ("nas/", "trials/", "search_spaces/", "dashboards/")
+    assert not [(c, text) for c, _, text in named_options() if any(f in text for f in folders)]
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "dashboard"])

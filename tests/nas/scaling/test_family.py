@@ -194,7 +194,7 @@ def test_steps_can_be_decided_by_real_trainings(tiny_prices, tmp_path):
         rule="x3d",
         train=True,
         recipe=str(tmp_path / "quick.yaml"),
-        told=heard.append,
+        report_line=heard.append,
     )
     assert made.share >= 0.98
     assert len(heard) >= 2  # one for each axis that moves the MACs
