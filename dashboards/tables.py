@@ -82,7 +82,7 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | No
     """Print the searches of a storage.
 
     Args:
-        studies: Each by field name, see `nas.administration.study_admin.KeptStudy`.
+        studies: Each by field name, see `nas.administration.study_admin.StudySummary`.
         console: Where it is printed; by default standard output.
     """
     console = console or terminal()

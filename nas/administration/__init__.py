@@ -1,1 +1,1 @@
-"""Looks after studies: lists, renames, deletes and checks them."""
+"""Lists, renames, deletes and checks studies."""

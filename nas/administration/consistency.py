@@ -1,7 +1,7 @@
-"""Finds what is inconsistent in a study: in the database, and between it and the files.
+"""Finds inconsistencies of a study in the database, and between the database and the files.
 
-A search mends what a crash left when it goes on; what is told here is what it would not do by itself, or what
-shows that something other than a search wrote there.
+A resumed search repairs what a crash left. Reported here is what it would not repair by itself, or what shows
+that another program wrote to the study.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from nas.coordination.processes import is_gone
+from nas.coordination.processes import has_ended
 from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
 from nas.storage.database import connect, storage_errors
@@ -29,12 +29,12 @@ from trials.training.run_trial import CHECKPOINT, WEIGHTS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is inconsistent.
+    """One inconsistency.
 
     Attributes:
-        study: Where.
-        trial: Its number; None for the study as a whole.
-        problem: What is wrong and what to do, in words.
+        study: Name of the study.
+        trial: Number of the trial; None for the study as a whole.
+        problem: What is wrong and what to do.
     """
 
     study: str
@@ -47,11 +47,11 @@ class Finding:
 
 
 def findings(study: optuna.Study, url: str) -> tuple[Finding, ...]:
-    """Return what is inconsistent in a study that nas search began.
+    """Return the inconsistencies of a study of ``nas search``; nothing is changed.
 
     Args:
-        study: What is looked at; nothing is changed.
-        url: Of its storage.
+        study: Study to check.
+        url: URL of its storage.
     """
     trials = study.get_trials(deepcopy=False)
     files = files_of(study)
@@ -65,8 +65,8 @@ def findings(study: optuna.Study, url: str) -> tuple[Finding, ...]:
             (t.number, p) for t in trials for p in _of_files(t, files, there.get(trial_folder(t.number), []))
         ]
     except FilesError as error:
-        found.append((None, f"its files cannot be looked at: {error}"))
-    found += _twins(trials)
+        found.append((None, f"its files cannot be read: {error}"))
+    found += _duplicates(trials)
     found += _leases(study, trials, url)
     return tuple(Finding(study=study.study_name, trial=t, problem=p) for t, p in found)
 
@@ -75,11 +75,11 @@ def _of_study(study: optuna.Study, files: StudyFiles) -> Iterator[str]:
     try:
         settings_of(study)
     except (UserError, KeyError, TypeError) as error:
-        yield f"its settings cannot be read ({error}); continue it with the version that began it"
-    if files.missing():
+        yield f"its settings cannot be read ({error}); continue it with the version that started it"
+    if files.unreachable():
         yield (
-            f"its folder '{files.where}' is not on this host: what runs would begin anew and nothing "
-            f"can be exported; look where the search ran"
+            f"its folder '{files.location}' is not on this host: running trials would start again and "
+            f"nothing can be exported; use the host of the search"
         )
 
 
@@ -87,12 +87,12 @@ def _of_trial(trial: FrozenTrial) -> Iterator[str]:
     if trial_attributes.described(trial):
         yield from _architecture(trial)
     elif trial_attributes.trained(trial):
-        yield "was trained but says not which network; something else wrote it"
+        yield "was trained but has no architecture; another program wrote it"
     steps = sorted(trial.intermediate_values)
     if steps != list(range(1, len(steps) + 1)):
-        yield f"its learning curve has a hole: {steps}"
+        yield f"its learning curve has a gap: {steps}"
     if trial.state == TrialState.COMPLETE and steps and trial.value != trial.intermediate_values[steps[-1]]:
-        yield "its value is not that of its last epoch; something else wrote it"
+        yield "its value is not that of its last epoch; another program wrote it"
 
 
 def _of_files(trial: FrozenTrial, files: StudyFiles, there: list[str]) -> Iterator[str]:
@@ -102,12 +102,12 @@ def _of_files(trial: FrozenTrial, files: StudyFiles, there: list[str]) -> Iterat
             with files.fetched(f"{place}/{CHECKPOINT}") as checkpoint:
                 check_checkpoint(checkpoint)
         except FileNotFoundError:
-            return  # the search that runs it has removed it
+            return  # the running search has removed it
         except DamagedCheckpointError as error:
-            yield f"{error} The search restarts it by itself"
+            yield f"{error} The search restarts this trial by itself"
     if trial.state.is_finished():
         for name in (n for n in there if n.startswith((f"{place}/.{WEIGHTS}-", f"{place}/.{CHECKPOINT}-"))):
-            yield f"a writer was killed and left '{files.place(name)}'; remove it"
+            yield f"a process was killed while it wrote '{files.place(name)}'; delete this file"
 
 
 def _architecture(trial: FrozenTrial) -> Iterator[str]:
@@ -117,10 +117,10 @@ def _architecture(trial: FrozenTrial) -> Iterator[str]:
         yield f"its network cannot be read ({error})"
         return
     if fingerprint != trial.user_attrs.get(trial_attributes.FINGERPRINT):
-        yield "its network is not the one that its fingerprint names; something else wrote it"
+        yield "its network does not match its fingerprint; another program wrote it"
 
 
-def _twins(trials: list[FrozenTrial]) -> list[tuple[int | None, str]]:
+def _duplicates(trials: list[FrozenTrial]) -> list[tuple[int | None, str]]:
     first: dict[str, int] = {}
     found: list[tuple[int | None, str]] = []
     for trial in filter(trial_attributes.trained, trials):
@@ -133,7 +133,7 @@ def _twins(trials: list[FrozenTrial]) -> list[tuple[int | None, str]]:
 
 
 def _leases(study: optuna.Study, trials: list[FrozenTrial], url: str) -> list[tuple[int | None, str]]:
-    """Return what is wrong with who trains what."""
+    """Return the problems of drivers and leases."""
     number = study._study_id  # noqa: SLF001 -- Optuna has no public way
     engine = connect(url)
     try:
@@ -143,10 +143,10 @@ def _leases(study: optuna.Study, trials: list[FrozenTrial], url: str) -> list[tu
     finally:
         engine.dispose()
     running = {t.number for t in trials if t.state == TrialState.RUNNING}
-    gone = [d for d in drivers if is_gone(d.process, d.machine)]
+    gone = [d for d in drivers if has_ended(d.process, d.machine)]
     found: list[tuple[int | None, str]] = [
-        (None, f"its driver, process {d.process} on {d.host}, has ended; the next one clears up after it")
+        (None, f"its driver, process {d.process} on {d.host}, has ended; the next search releases its trials")
         for d in gone
     ]
-    found += [(lease.trial, "is leased but does not run") for lease in leases if lease.trial not in running]
+    found += [(lease.trial, "has a lease but does not run") for lease in leases if lease.trial not in running]
     return found

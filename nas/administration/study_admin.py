@@ -1,4 +1,4 @@
-"""What a storage keeps of searches: each with the disk it uses, renamed or deleted."""
+"""Lists the studies of a storage with the disk space of each, renames and deletes them."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import Connection, text
 
-from nas.coordination.driver_session import unused
+from nas.coordination.driver_session import without_drivers
 from nas.files.local_files import LocalFiles
 from nas.files.locating import files_of
 from nas.storage.database import storage_errors
@@ -24,23 +24,23 @@ from search_spaces.errors import FilesError, StudyError
 _log = logging.getLogger(__name__)
 
 _OURS: Final = ("trials", "retrained", "artifacts", "tensorboard", "ray", "search.log", "driver.lock")
-"""What searches and retrainings write into a study's folder; nothing else in it is ever deleted."""
+"""Names that searches and retrainings write to a study's folder; nothing else in it is ever deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptStudy:
-    """One search in a storage.
+class StudySummary:
+    """Summary of one study of ``nas search``.
 
     Attributes:
-        study: Its name.
-        budgets: The most that its networks may take, as written.
-        data: The images.
-        trained: Networks trained to the end or stopped early.
-        running: Trials that run, or that a killed search left running.
-        accuracy: Validation accuracy of its best network, in [0, 1]; None if there is none yet.
-        begun: When its first trial began, ISO 8601; None if it has none.
-        folder: Where its checkpoints and weights lie, a path or a URL.
-        disk_bytes: What they take there; 0 if this machine cannot see them.
+        study: Name of the study.
+        budgets: Budgets as written by the user.
+        data: Images as named by the user.
+        trained: Number of networks that were fully trained or stopped early.
+        running: Number of trials that run, or that a killed search left running.
+        accuracy: Validation accuracy of its best network, in [0, 1]; None before the first.
+        begun: Start of its first trial, ISO 8601; None before it.
+        folder: Path or URL of its checkpoints and weights.
+        disk_bytes: Disk space of these files in bytes; 0 if this machine cannot see them.
     """
 
     study: str
@@ -58,50 +58,52 @@ class KeptStudy:
         return asdict(self)
 
 
-def kept_studies(storage: RDBStorage) -> tuple[KeptStudy, ...]:
-    """Return the searches in a storage, the oldest first."""
+def study_summaries(storage: RDBStorage) -> tuple[StudySummary, ...]:
+    """Return the studies of ``nas search`` in a storage, oldest first."""
     summaries = optuna.get_all_study_summaries(storage=storage)
-    return tuple(_kept(storage, s.study_name) for s in summaries if is_ours(s.user_attrs))
+    return tuple(_summary(storage, s.study_name) for s in summaries if is_ours(s.user_attrs))
 
 
 def rename(storage: RDBStorage, name: str, new: str) -> None:
-    """Call a study `new`, and move its folder along where that bears its name; behind a URL nothing moves.
+    """Rename a study, and its folder if that has the same name; files behind a URL are not moved.
 
     Raises:
-        StudyError: if there is no such study, it is being searched, or the new name cannot be taken.
+        StudyError: if there is no such study, a search runs on it, or the new name is invalid or in use.
     """
     study = find(storage, name)
     if checked_name(new) in optuna.get_all_study_names(storage=storage):
         raise StudyError(f"Cannot rename '{name}': a study is called '{new}' already. Choose another name.")
     files = files_of(study)
-    old = files.own
+    old = files.local_folder
     folder = old.with_name(new) if old.name == name else old
     if folder != old and folder.exists():
-        raise StudyError(f"Cannot rename '{name}': '{folder}' is there already. Choose another name.")
-    with Store(storage.url):  # our tables are there now
+        raise StudyError(
+            f"Cannot rename '{name}': the folder '{folder}' exists already. Choose another name."
+        )
+    with Store(storage.url):  # creates our tables if they are missing
         pass
-    with unused(study), storage_errors(storage.url), storage.engine.begin() as connection:
-        _write_name(connection, study, new, str(folder) if files.where == str(old) else files.where)
+    with without_drivers(study), storage_errors(storage.url), storage.engine.begin() as connection:
+        _write_name(connection, study, new, str(folder) if files.location == str(old) else files.location)
         if folder != old and old.exists():
-            old.rename(folder)  # last before the commit: fails as a whole or not at all
+            old.rename(folder)  # just before the commit: if it fails, nothing is renamed
 
 
 def delete(storage: RDBStorage, name: str) -> None:
-    """Delete a study with its checkpoints, weights and log; the latencies it measured stay.
+    """Delete a study with its checkpoints, weights and log; its latency measurements are kept.
 
     Raises:
-        StudyError: if there is no such study, or it is being searched.
+        StudyError: if there is no such study, or a search runs on it.
     """
     study = find(storage, name)
     files = files_of(study)
-    folder = files.own
-    files.check()  # before anything goes: can the rest be removed?
-    with unused(study):
+    folder = files.local_folder
+    files.check()  # fail before anything is deleted if the files cannot be reached
+    with without_drivers(study):
         optuna.delete_study(study_name=study.study_name, storage=storage)
         with Store(storage.url) as store:
-            store.forget_exports(study.study_name)
+            store.delete_exports(study.study_name)
         files.remove(_OURS)
-        if files.where != str(folder):
+        if files.location != str(folder):
             LocalFiles(folder).remove(_OURS)
         if folder.exists() and not any(folder.iterdir()):
             folder.rmdir()
@@ -110,17 +112,17 @@ def delete(storage: RDBStorage, name: str) -> None:
 def _disk_bytes(study: optuna.Study) -> int:
     try:
         return files_of(study).disk_bytes()
-    except FilesError as error:  # one store that is away must not hide all other studies
+    except FilesError as error:  # one unreachable storage must not hide the other studies
         _log.warning("%s", error)
         return 0
 
 
-def _kept(storage: RDBStorage, name: str) -> KeptStudy:
+def _summary(storage: RDBStorage, name: str) -> StudySummary:
     study = optuna.load_study(study_name=name, storage=storage)
     trials = study.get_trials(deepcopy=False)
     result = result_of(study)
     begun = min((t.datetime_start for t in trials if t.datetime_start is not None), default=None)
-    return KeptStudy(
+    return StudySummary(
         study=name,
         budgets=tuple(map(str, result.budgets)),
         data=result.data,
@@ -134,7 +136,7 @@ def _kept(storage: RDBStorage, name: str) -> KeptStudy:
 
 
 def _write_name(connection: Connection, study: optuna.Study, new: str, folder: str) -> None:
-    """Write name and folder in one transaction; Optuna offers no renaming of its own."""
+    """Write name and folder in one transaction; Optuna cannot rename studies."""
     key = study._study_id  # noqa: SLF001 -- Optuna has no public way
     connection.execute(
         text("update studies set study_name = :new where study_id = :key"), {"new": new, "key": key}

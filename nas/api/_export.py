@@ -84,5 +84,5 @@ def export(
         if pareto:
             return exporter.deliver_front(options)
         files = exporter.deliver(chosen_network(result, trial), options)
-    TrialArtifacts.of(found).deliver(found, files)
+    TrialArtifacts.of(found).attach_export(found, files)
     return files

@@ -2,19 +2,19 @@
 
 from nas.administration import study_admin
 from nas.administration.consistency import Finding, findings
-from nas.administration.study_admin import KeptStudy
+from nas.administration.study_admin import StudySummary
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.storage.store import Store
 from nas.study.study import find
 
 
-def studies(*, storage: str | None = None) -> tuple[KeptStudy, ...]:
+def studies(*, storage: str | None = None) -> tuple[StudySummary, ...]:
     """Return the searches in a storage with the disk space of each, oldest first.
 
     Args:
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
     """
-    return study_admin.kept_studies(open_storage(storage_url(storage)))
+    return study_admin.study_summaries(open_storage(storage_url(storage)))
 
 
 def check_studies(study: str | None = None, *, storage: str | None = None) -> tuple[Finding, ...]:
@@ -31,7 +31,7 @@ def check_studies(study: str | None = None, *, storage: str | None = None) -> tu
     opened = open_storage(url)
     with Store(url):  # creates our tables if they are missing
         pass
-    names = [study] if study is not None else [kept.study for kept in study_admin.kept_studies(opened)]
+    names = [study] if study is not None else [kept.study for kept in study_admin.study_summaries(opened)]
     return tuple(finding for name in names for finding in findings(find(opened, name), url))
 
 

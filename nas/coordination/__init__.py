@@ -1,1 +1,1 @@
-"""Several drivers on one study: who proposes, who owns which trial, what a dead driver leaves."""
+"""Coordinates several drivers (search processes) on one study: locks, leases on trials, heartbeats."""

@@ -1,4 +1,4 @@
-"""Joins the drivers of a study, becomes its only one, or keeps them all away."""
+"""Registers this process as a driver of a study, sends its heartbeat, or keeps all drivers out."""
 
 import logging
 import socket
@@ -10,8 +10,8 @@ from pathlib import Path
 import optuna
 from sqlalchemy import make_url
 
-from nas.coordination.leases import BEAT_S, Leases, living_driver, this_driver
-from nas.coordination.study_lock import in_use, only_driver
+from nas.coordination.leases import BEAT_S, Leases, live_driver, this_driver
+from nas.coordination.study_lock import study_in_use, study_lock
 from nas.coordination.trial_ownership import SoleDriver, TrialOwnership
 from nas.files.locating import files_of
 from nas.storage.store import Store
@@ -23,74 +23,74 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def driver_session(url: str, study: optuna.Study, folder: Path) -> Iterator[TrialOwnership]:
-    """Be a driver of a study while the block runs, and know who trains what.
+    """Register this process as a driver of a study while the block runs; yield the ownership of its trials.
 
-    In SQLite a study has one driver. In PostgreSQL any number share it, and keep alive while the block runs.
+    With SQLite a study has one driver. With PostgreSQL several drivers share it, and each sends heartbeats.
 
     Args:
-        url: Of its storage.
-        study: What is driven.
-        folder: Of the study; all its drivers see the same one.
+        url: URL of the storage.
+        study: Study to search.
+        folder: Folder of the lock file; all drivers on a shared folder see the same one.
 
     Raises:
-        StudyError: if the study is in use; names by whom.
+        StudyError: if the study is in use; the message names the process.
     """
     shared = _is_shared(url)
     with ExitStack() as stack:
-        stack.enter_context(only_driver(folder, study.study_name, shared=shared))
+        stack.enter_context(study_lock(folder, study.study_name, shared=shared))
         if not shared:
             yield SoleDriver()
             return
         number = study._study_id  # noqa: SLF001 -- Optuna has no public way
         leases = stack.enter_context(Leases(url, number, this_driver(socket.gethostname())))
-        stack.enter_context(_beating(leases))
+        stack.enter_context(_heartbeats(leases))
         yield leases
 
 
 @contextmanager
-def unused(study: optuna.Study) -> Iterator[None]:
-    """Keep drivers away from a study while the block runs.
+def without_drivers(study: optuna.Study) -> Iterator[None]:
+    """Keep drivers out of a study while the block runs.
 
-    Nobody who shares the folder can begin meanwhile. Drivers on other machines, whom PostgreSQL knows, are
-    looked for once, which takes ten seconds where one died without a word.
+    The lock file keeps out drivers that share the folder. Drivers on other machines, registered in
+    PostgreSQL, are checked once at the start; this takes ten seconds if one died without deregistering.
 
     Args:
-        study: What nobody may drive.
+        study: Study that nobody may search meanwhile.
 
     Raises:
-        StudyError: if the study is in use; names by whom.
+        StudyError: if the study is in use; the message names the process.
     """
-    folder, url = files_of(study).own, url_of(study)
-    with only_driver(folder, study.study_name) if folder.exists() else nullcontext():
+    folder, url = files_of(study).local_folder, url_of(study)
+    with study_lock(folder, study.study_name) if folder.exists() else nullcontext():
         if url is not None and _is_shared(url):
             with Store(url):
-                pass  # our tables are there now
-            driver = living_driver(url, study._study_id)  # noqa: SLF001 -- Optuna has no public way
+                pass  # creates our tables if they are missing
+            driver = live_driver(url, study._study_id)  # noqa: SLF001 -- Optuna has no public way
             if driver is not None:
-                raise in_use(study.study_name, str(driver))
+                raise study_in_use(study.study_name, str(driver))
         yield
 
 
 def _is_shared(url: str) -> bool:
-    """Return whether a study in this storage may have several drivers."""
+    """Return whether a study in this storage can have several drivers."""
     return make_url(url).get_backend_name() == "postgresql"
 
 
 @contextmanager
-def _beating(leases: Leases) -> Iterator[None]:
-    """Show that this driver lives while the block runs, whenever the database answers."""
+def _heartbeats(leases: Leases) -> Iterator[None]:
+    """Send heartbeats from a thread while the block runs; outages of the database are logged."""
     ended = threading.Event()
 
     def beat() -> None:
-        away = False
+        failing = False
         while not ended.wait(BEAT_S):
             try:
                 leases.beat()
-                away = False
+                failing = False
             except StorageError as error:
-                if not away:
+                if not failing:
                     _log.warning("No heartbeat: %s", error)
-                away = True
+                failing = True
 
     thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()

@@ -1,13 +1,14 @@
-"""Shares the trials of one study among drivers: each is trained by the one that holds its lease.
+"""Leases on trials in PostgreSQL: heartbeats of drivers, and expiry of the leases of dead drivers.
 
-What is promised:
+Guarantees:
 
-* A trial has one holder at any time; nobody but the holder writes into it.
-* A lease is held for as long as its driver lives. Drivers count up in the database, and whoever has watched a
-  count stand still for long enough takes the leases of that driver over. No clocks are compared: each driver
-  watches by its own, which only rises, and time in which it could not reach the database does not count. So
-  neither a clock that is set nor a database that was away makes anybody lose a lease.
-* A driver that was held up and lost its leases learns so before it writes again.
+* A trial has at most one holder at a time, and only the holder writes into it.
+* A lease is valid while its driver lives. Each driver increments a counter in the database. A driver whose
+  counter has not changed for `SILENCE_S` is taken for dead, and its leases expire. No clocks of different
+  machines are compared: each driver observes the counters with its own monotonic clock, and time in which it
+  could not reach the database does not count. So neither a changed system clock nor an outage of the database
+  makes a live driver lose its leases.
+* A driver that was suspended and lost its leases notices before it writes again.
 """
 
 import logging
@@ -22,7 +23,7 @@ from typing import Final
 from sqlalchemy import Engine, delete, select, text, update
 from sqlalchemy.orm import Session
 
-from nas.coordination.processes import is_gone, this_process
+from nas.coordination.processes import has_ended, this_process
 from nas.coordination.trial_ownership import NoTurnError
 from nas.storage.database import connect, storage_errors
 from nas.storage.schema import DriverRow, LeaseRow
@@ -31,14 +32,16 @@ from search_spaces.errors import StorageError
 _log = logging.getLogger(__name__)
 
 BEAT_S: Final = 5.0
-SILENCE_S: Final = 60.0  # several beats: a busy host may miss some
-_TURN_KEY: Final = 0x6E61  # "na": whoever proposes for a study holds this lock of PostgreSQL and its number
-_TURN_S: Final = 300  # after which a driver that does not answer loses its turn
+SILENCE_S: Final = 60.0  # twelve beats: a busy host may miss several
+_TURN_KEY: Final = (
+    0x6E61  # "na": first key of the advisory lock held while proposing; the second is the study's id
+)
+_TURN_S: Final = 300  # PostgreSQL ends the turn of a driver that hangs for so many seconds
 _POLL_S: Final = 0.05
 
 
 @dataclass(slots=True)
-class _Watched:
+class _Heartbeat:
     beats: int
     silent_s: float = 0.0
 
@@ -48,10 +51,10 @@ class Driver:
     """A process that searches a study.
 
     Attributes:
-        id: Of this run of it.
-        host: Where it runs.
-        process: Its number there.
-        machine: See `nas.coordination.processes.this_process`.
+        id: Unique id of this run of the process.
+        host: Name of its host.
+        process: Process id (pid) on the host.
+        machine: Machine and start time of the process, see `nas.coordination.processes.this_process`.
     """
 
     id: str
@@ -60,7 +63,7 @@ class Driver:
     machine: str
 
     def __str__(self) -> str:
-        """Return who it is, in words."""
+        """Return process id and host, for messages."""
         return f"process {self.process} on {self.host}"
 
 
@@ -70,21 +73,21 @@ def this_driver(host: str) -> Driver:
     return Driver(id=uuid.uuid4().hex, host=host, process=process, machine=machine)
 
 
-def living_driver(url: str, study_id: int, *, sleep: Callable[[float], None] = time.sleep) -> Driver | None:
-    """Return a driver of a study that lives, None if none does.
+def live_driver(url: str, study_id: int, *, sleep: Callable[[float], None] = time.sleep) -> Driver | None:
+    """Return a live driver of a study, None if there is none.
 
-    Takes up to two beats, unless no driver is known that may live.
+    Observes the drivers for up to two beats; returns at once if none can be alive.
 
     Args:
-        url: Of the database, in PostgreSQL.
-        study_id: Optuna's number of the study.
-        sleep: Waits so many seconds.
+        url: URL of the PostgreSQL database.
+        study_id: Optuna's id of the study.
+        sleep: Waits for a number of seconds.
     """
     engine = connect(url)
     try:
         before = {row.id: row.beats for row in _drivers(engine, url, study_id)}
         for _ in range(2 * round(BEAT_S)):
-            rows = [r for r in _drivers(engine, url, study_id) if not is_gone(r.process, r.machine)]
+            rows = [r for r in _drivers(engine, url, study_id) if not has_ended(r.process, r.machine)]
             for row in rows:
                 if row.beats != before.get(row.id):
                     return Driver(id=row.id, host=row.host, process=row.process, machine=row.machine)
@@ -102,24 +105,24 @@ def _drivers(engine: Engine, url: str, study_id: int) -> list[DriverRow]:
 
 
 @dataclass(slots=True)
-class _Sight:
-    """What a driver has seen of the others."""
+class _Observations:
+    """What a driver has observed of the other drivers' heartbeats."""
 
     last_s: float
-    others: dict[str, _Watched] = field(default_factory=dict)
+    others: dict[str, _Heartbeat] = field(default_factory=dict)
 
 
 class Leases:
-    """The leases of one study in PostgreSQL, as one of its drivers sees them.
+    """The leases of one study in PostgreSQL, used by one of its drivers.
 
-    Any method may be called from any thread, and raises `StorageError` while the database is away.
+    Any method may be called from any thread, and raises `StorageError` while the database is unreachable.
 
     Args:
-        url: Of the database.
-        study_id: Optuna's number of the study.
-        driver: Who asks.
-        silence_s: After how many seconds without a beat a driver has lost its leases.
-        clock: Returns seconds that only rise.
+        url: URL of the database.
+        study_id: Optuna's id of the study.
+        driver: This process.
+        silence_s: Seconds without a heartbeat after which a driver's leases expire.
+        clock: Returns monotonic time in seconds.
     """
 
     def __init__(
@@ -137,7 +140,7 @@ class Leases:
         self._silence_s: Final = silence_s
         self._clock: Final = clock
         self._engine: Final[Engine] = connect(url)
-        self._sight = _Sight(last_s=clock())
+        self._observations = _Observations(last_s=clock())
 
     def __enter__(self) -> "Leases":
         self.beat()
@@ -147,39 +150,43 @@ class Leases:
         try:
             with self._writing() as session:
                 session.execute(delete(DriverRow).where(DriverRow.id == self._driver.id))
-        except StorageError as error:  # the others will see that this driver has ended
-            _log.warning("The leases were not given back: %s", error)
+        except StorageError as error:  # they expire once other drivers miss the heartbeat
+            _log.warning("The leases were not released: %s", error)
         finally:
             self._engine.dispose()
 
     def beat(self) -> None:
-        """Show that this driver lives, and see which of the others do."""
+        """Send a heartbeat, and observe those of the other drivers."""
         with self._writing() as session:
             mine = update(DriverRow).where(DriverRow.id == self._driver.id)
             found = session.execute(mine.values(beats=DriverRow.beats + 1).returning(DriverRow.id)).first()
-            if found is None:  # the first beat, or somebody has taken this driver for dead
+            if found is None:  # the first beat, or another driver took this one for dead
                 session.add(self._row())
         others = self._others()
         now = self._clock()
-        passed_s = min(now - self._sight.last_s, 2 * BEAT_S)  # what it did not see does not count
-        seen = self._sight.others
-        self._sight = _Sight(now, {row.id: _watched(seen.get(row.id), row.beats, passed_s) for row in others})
+        passed_s = min(
+            now - self._observations.last_s, 2 * BEAT_S
+        )  # time without access to the database does not count
+        seen = self._observations.others
+        self._observations = _Observations(
+            now, {row.id: _observed(seen.get(row.id), row.beats, passed_s) for row in others}
+        )
 
     @contextmanager
     def turn(self, given_up: Callable[[], bool]) -> Iterator[frozenset[int]]:
-        """Be the only driver that proposes, while the block runs, and know who trains what.
+        """Wait until no other driver proposes, and keep the others waiting while the block runs.
 
-        The leases of drivers that have ended are given up first. So a trial that runs in the study and has no
-        lease in here was left by a driver that died.
+        The leases of dead drivers expire first. So inside the block a running trial without a lease was left
+        by a dead driver.
 
         Args:
-            given_up: Whether the turn is no longer wanted.
+            given_up: Returns whether to stop waiting.
 
         Yields:
-            The numbers of the trials that others train.
+            Numbers of the trials that other drivers train.
 
         Raises:
-            NoTurnError: if it was given up.
+            NoTurnError: if waiting was stopped.
         """
         with storage_errors(self._url), self._engine.connect() as connection:
             wanted = text("SELECT pg_try_advisory_xact_lock(:key, :study)")
@@ -189,16 +196,16 @@ class Leases:
                     raise NoTurnError
                 time.sleep(_POLL_S)
             connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{_TURN_S}s'"))
-            self._bury()
+            self._expire_leases()
             yield frozenset(t for t, driver in self._held().items() if driver != self._driver.id)
 
     def take(self, trial: int) -> None:
-        """Become the holder of a trial, in this driver's turn."""
+        """Take the lease of a trial; call it in this driver's turn."""
         with self._writing() as session:
             session.merge(LeaseRow(study_id=self._study, trial=trial, driver=self._driver.id))
 
     def drop(self, trial: int) -> None:
-        """Give up a trial that has ended."""
+        """Release the lease of a trial."""
         mine = LeaseRow.driver == self._driver.id
         with self._writing() as session:
             session.execute(
@@ -206,7 +213,7 @@ class Leases:
             )
 
     def holds(self, trial: int) -> bool:
-        """Return whether this driver still holds a trial."""
+        """Return whether this driver still holds the lease of a trial."""
         return self._held().get(trial) == self._driver.id
 
     def _held(self) -> dict[int, str]:
@@ -218,13 +225,13 @@ class Leases:
         rows = _drivers(self._engine, self._url, self._study)
         return [row for row in rows if row.id != self._driver.id]
 
-    def _bury(self) -> None:
-        """Forget the drivers that have ended, and their leases with them."""
-        sight = self._sight.others
+    def _expire_leases(self) -> None:
+        """Delete drivers without a heartbeat for too long, or whose process has ended, and their leases."""
+        observations = self._observations.others
         for row in self._others():
-            seen = sight.get(row.id)
+            seen = observations.get(row.id)
             silent = seen is not None and seen.beats == row.beats and seen.silent_s >= self._silence_s
-            if silent or is_gone(row.process, row.machine):
+            if silent or has_ended(row.process, row.machine):
                 with self._writing() as session:
                     session.execute(
                         delete(DriverRow).where(DriverRow.id == row.id, DriverRow.beats == row.beats)
@@ -247,7 +254,7 @@ class Leases:
             yield session
 
 
-def _watched(before: _Watched | None, beats: int, passed_s: float) -> _Watched:
+def _observed(before: _Heartbeat | None, beats: int, passed_s: float) -> _Heartbeat:
     if before is None or before.beats != beats:
-        return _Watched(beats)
-    return _Watched(beats, before.silent_s + passed_s)
+        return _Heartbeat(beats)
+    return _Heartbeat(beats, before.silent_s + passed_s)

@@ -1,4 +1,4 @@
-"""Which process of which machine this is, so that another one on the machine can see whether it lives."""
+"""Identifies processes by machine, pid and start time, and checks whether one still runs."""
 
 import os
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 _PROC = Path("/proc")
 
 
-def machine() -> str:
-    """Return what all processes that see each other's numbers share and no others do; empty if unknown.
+def machine_id() -> str:
+    """Return an id of the pid namespace of this boot; empty if unknown.
 
-    A host name would not do: containers of one host may share it and number their processes apart.
+    A host name is not enough: containers on one host may share it but have separate pids.
     """
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -18,28 +18,28 @@ def machine() -> str:
         return ""
 
 
-def birth(process: int) -> int | None:
-    """Return when a process of this machine began, in ticks since it booted; None if it does not live."""
+def start_time(process: int) -> int | None:
+    """Return the start time of a process on this machine in clock ticks since boot; None if it has ended."""
     try:
-        told = (_PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
+        stat = (_PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    fields = told.rpartition(")")[2].split()  # the name before may hold anything
+    fields = stat.rpartition(")")[2].split()  # the name before it may contain anything
     return None if fields[0] in {"Z", "X"} else int(fields[19])
 
 
 def this_process() -> tuple[int, str]:
-    """Return this process's number, and its machine and birth as one text."""
+    """Return this process's pid, and its machine and start time as one text."""
     number = os.getpid()
-    return number, f"{machine()} {birth(number) or 0}" if machine() else ""
+    return number, f"{machine_id()} {start_time(number) or 0}" if machine_id() else ""
 
 
-def is_gone(process: int, whence: str) -> bool:
-    """Return whether it is certain that a process has ended.
+def has_ended(process: int, identity: str) -> bool:
+    """Return whether a process has certainly ended: its pid is free or has another start time.
 
     Args:
-        process: Its number.
-        whence: What `this_process` said in it.
+        process: Process id (pid).
+        identity: Text that `this_process` returned in that process.
     """
-    where, _, born = whence.rpartition(" ")
-    return bool(where) and where == machine() and birth(process) != int(born)
+    where, _, born = identity.rpartition(" ")
+    return bool(where) and where == machine_id() and start_time(process) != int(born)

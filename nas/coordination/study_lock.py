@@ -1,4 +1,4 @@
-"""Keeps a second driver away from a study that one is already running, and everybody from one in use."""
+"""Locks a study's folder with a lock file, so that a second driver is refused."""
 
 import fcntl
 import os
@@ -11,16 +11,16 @@ from search_spaces.errors import StudyError
 
 
 @contextmanager
-def only_driver(folder: Path, study: str, *, shared: bool = False) -> Iterator[None]:
-    """Hold the study for this process while the block runs; the system lets go if it dies.
+def study_lock(folder: Path, study: str, *, shared: bool = False) -> Iterator[None]:
+    """Lock a study for this process while the block runs; the system releases the lock if it dies.
 
     Args:
-        folder: Of the study; the lock file lies in it.
-        study: Its name, for the message.
-        shared: Whether others may hold it too that say so; drivers of a study in PostgreSQL do.
+        folder: Folder of the study, in which the lock file is.
+        study: Name of the study, for the message.
+        shared: Whether other processes may hold shared locks too, as drivers of a study in PostgreSQL do.
 
     Raises:
-        StudyError: if another process holds it; names its host and process.
+        StudyError: if another process holds the lock; the message names its host and process id.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "driver.lock").open("a+", encoding="utf-8") as file:
@@ -28,16 +28,16 @@ def only_driver(folder: Path, study: str, *, shared: bool = False) -> Iterator[N
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.seek(0)
-            raise in_use(study, file.read().strip() or "another process") from error
+            raise study_in_use(study, file.read().strip() or "another process") from error
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
 
 
-def in_use(study: str, driver: str) -> StudyError:
-    """Return what is said of a study that a driver has."""
+def study_in_use(study: str, driver: str) -> StudyError:
+    """Return the error for a study that a driver searches."""
     return StudyError(
-        f"The study '{study}' is being searched by {driver}: expected one driver at a time. Wait for it, "
-        f"stop it, or choose another name with --study."
+        f"The study '{study}' is being searched by {driver}: expected one search at a time. Wait for "
+        f"it, stop it, or choose another name with --study."
     )

@@ -1,4 +1,4 @@
-"""Who trains what: how the drivers of one study keep out of each other's way."""
+"""Interface to the ownership of trials: `SoleDriver` owns them all, `Leases` shares them among drivers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -6,46 +6,46 @@ from typing import Protocol, runtime_checkable
 
 
 class NoTurnError(Exception):
-    """A wait for one's turn that was given up because it was no longer wanted."""
+    """Waiting for a turn was stopped before the turn came."""
 
 
 @runtime_checkable
 class TrialOwnership(Protocol):
-    """What a driver asks before it begins, goes on with or writes into a trial."""
+    """What a driver calls before it starts, resumes or writes into a trial."""
 
     def turn(self, given_up: Callable[[], bool]) -> AbstractContextManager[frozenset[int]]:
-        """Be the only one that proposes, and know the trials that others train.
+        """Wait until no other driver proposes; yield the numbers of trials that others train.
 
         Args:
-            given_up: Whether the turn is no longer wanted; then `NoTurnError` is raised.
+            given_up: Returns whether to stop waiting; then `NoTurnError` is raised.
         """
 
     def take(self, trial: int) -> None:
-        """Become the holder of a trial, in one's turn."""
+        """Become the owner of a trial; call it in a turn."""
 
     def drop(self, trial: int) -> None:
-        """Give up a trial that has ended or is not continued here."""
+        """Release a trial that has ended or is not continued by this driver."""
 
     def holds(self, trial: int) -> bool:
-        """Return whether a trial that was taken is still ours."""
+        """Return whether this driver still owns a trial that it took."""
 
 
 class SoleDriver:
-    """A study that only this driver searches, because it holds the study's lock."""
+    """Owns all trials: this driver alone searches the study, because it holds the study's lock."""
 
     @contextmanager
     def turn(self, given_up: Callable[[], bool]) -> Iterator[frozenset[int]]:
-        """Return at once: nobody else proposes, and what runs was left by a driver that died."""
+        """Yield at once: no other driver proposes, and running trials were left by a dead driver."""
         del given_up
         yield frozenset()
 
     def take(self, trial: int) -> None:
-        """Do nothing: all trials are ours."""
+        """Do nothing: this driver owns all trials."""
 
     def drop(self, trial: int) -> None:
-        """Do nothing: all trials are ours."""
+        """Do nothing: this driver owns all trials."""
 
     def holds(self, trial: int) -> bool:
-        """Return that it is."""
+        """Return True."""
         del trial
         return True

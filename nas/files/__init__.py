@@ -1,1 +1,1 @@
-"""Where the files of studies lie: in a folder, or behind a URL that every machine reaches."""
+"""Checkpoints, weights and artifacts of studies, in a folder or behind a URL of fsspec."""

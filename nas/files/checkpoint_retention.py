@@ -1,4 +1,4 @@
-"""Keeps the weights of the best few networks of a study, and removes those of the others."""
+"""Keeps the weights of the best networks of a study and deletes those of the others."""
 
 import logging
 from typing import Final
@@ -18,15 +18,15 @@ _ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 class CheckpointRetention:
-    """The checkpoints and weights of one study.
+    """Deletes the checkpoints and weights of one study that are no longer needed.
 
-    What a training that runs needs stays. Of a network that was trained to the end its weights are kept, of
-    one that was stopped early its checkpoint, for the best `kept` of them.
+    Files of running trials stay. For the best `kept` networks, a fully trained one keeps its weights and one
+    that was stopped early keeps its checkpoint.
 
     Args:
-        opened: The study whose trials they are.
-        files: Of the study.
-        kept: How many networks keep theirs.
+        opened: Study whose trials are cleaned up.
+        files: Files of the study.
+        kept: Number of best networks whose files are kept.
     """
 
     def __init__(self, opened: OpenedStudy, files: StudyFiles, *, kept: int) -> None:
@@ -36,11 +36,11 @@ class CheckpointRetention:
         self._best: list[FrozenTrial] = []
 
     def sweep(self, *, all_over: bool = False) -> None:
-        """Remove what is not kept; a file that cannot be removed is logged and left.
+        """Delete files that are not kept; a file that cannot be deleted is logged and left.
 
         Args:
-            all_over: Whether every trial is looked at. Else only what has ended since the last sweep, and
-                what was kept then: a search of thousands of networks sweeps after each of them.
+            all_over: Whether all trials are checked. Otherwise only those that ended since the last sweep and
+                those kept then, because a search of thousands of networks sweeps after each of them.
         """
         if all_over:
             self._seen.clear()
@@ -48,14 +48,14 @@ class CheckpointRetention:
         ended = self._opened.study.get_trials(deepcopy=False, states=_ENDED)
         contenders = [*self._best, *(t for t in ended if t.number not in self._seen)]
         self._seen.update(t.number for t in ended)
-        whole = [
+        ranked = [
             n.trial for n in networks_of(self._opened.study, contenders) if n.state in {"complete", "pruned"}
         ]
-        kept, before = set(whole[: self._kept]), {t.number for t in self._best}
+        kept, before = set(ranked[: self._kept]), {t.number for t in self._best}
         self._best = [t for t in contenders if t.number in kept]
         try:
-            there = self._files.sizes("trials") if all_over else None  # one look instead of thousands
-            for trial in (t for t in contenders if t.number not in kept & before):  # those are cleared
+            there = self._files.sizes("trials") if all_over else None  # one listing instead of thousands
+            for trial in (t for t in contenders if t.number not in kept & before):  # the rest was swept
                 self._try_to_clear(trial, kept=trial.number in kept, there=there)
         except FilesError as error:
             _log.warning("Checkpoints that are not needed may be left: %s", error)
@@ -67,7 +67,7 @@ class CheckpointRetention:
             _log.warning("Cannot remove the files of trial %d: %s.", trial.number, error)
 
     def _clear(self, trial: FrozenTrial, *, kept: bool, there: dict[str, int] | None) -> None:
-        """Remove what a trial does not need any more."""
+        """Delete the files of a trial that are no longer needed."""
         if kept and trial.state == TrialState.PRUNED:
             return
         unneeded = {CHECKPOINT} if kept else {CHECKPOINT, WEIGHTS}
@@ -76,5 +76,5 @@ class CheckpointRetention:
             self._files.remove(names)
             metas = get_all_artifact_meta(trial, storage=self._opened.storage)
             for meta in metas:
-                if meta.filename in unneeded:  # another name of the same file
+                if meta.filename in unneeded:  # a hard link to the same file
                     self._artifacts.remove(meta.artifact_id)

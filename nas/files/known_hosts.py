@@ -1,4 +1,4 @@
-"""Lets fsspec's sftp talk to known hosts alone, as ssh does; by itself it trusts every host."""
+"""Restricts fsspec's sftp to the hosts in known_hosts, as ssh does; by default it trusts every host."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -7,7 +7,7 @@ _FILES: Final = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
 
 def known_hosts_policy() -> Any:
-    """Return a policy of paramiko that refuses hosts whose key ssh does not know.
+    """Return a policy of paramiko that rejects hosts whose key is not in ssh's known_hosts files.
 
     Raises:
         ImportError: if paramiko is not installed.
@@ -15,16 +15,17 @@ def known_hosts_policy() -> Any:
     import paramiko  # noqa: PLC0415 -- only who has an sftp:// URL needs it
 
     class KnownHosts(paramiko.MissingHostKeyPolicy):
-        """Asks the files of ssh each time."""
+        """Reads the known_hosts files at each connection."""
 
         def missing_host_key(self, client: Any, hostname: str, key: Any) -> None:
-            """Refuse a key that is in none of the files."""
+            """Reject a key that is in none of the files."""
             del client
             for path in (Path(name).expanduser() for name in _FILES):
                 if path.is_file() and paramiko.HostKeys(str(path)).check(hostname, key):
                     return
             raise paramiko.SSHException(
-                f"the {key.get_name()} key of {hostname} is not in ~/.ssh/known_hosts; connect by ssh once"
+                f"the {key.get_name()} key of {hostname} is not in ~/.ssh/known_hosts; connect by ssh "
+                f"once to add it"
             )
 
     return KnownHosts()

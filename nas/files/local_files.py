@@ -1,4 +1,4 @@
-"""The files of a study in a folder, which all machines of a search see at the same path."""
+"""Files of a study in a folder, which all machines of a search see at the same path."""
 
 import shutil
 import stat
@@ -15,10 +15,10 @@ from trials.training.attempt_fence import begin_attempt
 
 
 class LocalFiles(StudyFiles):
-    """Files in a folder, read and written where they lie.
+    """Files in a local or shared folder, read and written in place.
 
     Args:
-        folder: Of the study.
+        folder: Folder of the study.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -26,37 +26,37 @@ class LocalFiles(StudyFiles):
 
     @override
     def check(self) -> None:
-        """Do nothing: a folder is made when it is first used."""
+        """Do nothing: the folder is created on first use."""
 
     @override
-    def missing(self) -> bool:
-        return not self.own.is_dir()
+    def unreachable(self) -> bool:
+        return not self.local_folder.is_dir()
 
     @override
     def exists(self, name: str) -> bool:
-        return (self.own / name).exists()
+        return (self.local_folder / name).exists()
 
     @override
     def sizes(self, below: str = "") -> dict[str, int]:
         found = {}
-        for path in (self.own / below).rglob("*"):
+        for path in (self.local_folder / below).rglob("*"):
             try:
                 if path.is_file():
-                    found[path.relative_to(self.own).as_posix()] = path.stat().st_size
-            except FileNotFoundError:  # a search that runs replaces its checkpoints
+                    found[path.relative_to(self.local_folder).as_posix()] = path.stat().st_size
+            except FileNotFoundError:  # a running search replaces its checkpoints
                 continue
         return found
 
     @override
     def disk_bytes(self) -> int:
         sizes: dict[tuple[int, int], int] = {}
-        for path in self.own.rglob("*"):
+        for path in self.local_folder.rglob("*"):
             try:
-                told = path.lstat()
-            except FileNotFoundError:  # a search that runs replaces its checkpoints
+                stat_result = path.lstat()
+            except FileNotFoundError:  # a running search replaces its checkpoints
                 continue
-            if not stat.S_ISDIR(told.st_mode):
-                sizes[told.st_dev, told.st_ino] = told.st_size
+            if not stat.S_ISDIR(stat_result.st_mode):
+                sizes[stat_result.st_dev, stat_result.st_ino] = stat_result.st_size
         return sum(sizes.values())
 
     @override
@@ -64,16 +64,16 @@ class LocalFiles(StudyFiles):
     def fetched(self, name: str) -> Iterator[Path]:
         if not self.exists(name):
             raise FileNotFoundError(name)
-        yield self.own / name
+        yield self.local_folder / name
 
     @override
     def write(self, name: str, content: str) -> None:
-        (self.own / name).parent.mkdir(parents=True, exist_ok=True)
-        (self.own / name).write_text(content, encoding="utf-8")
+        (self.local_folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.local_folder / name).write_text(content, encoding="utf-8")
 
     @override
     def remove(self, names: Iterable[str]) -> None:
-        for path in (self.own / name for name in names):
+        for path in (self.local_folder / name for name in names):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -81,7 +81,7 @@ class LocalFiles(StudyFiles):
 
     @override
     def begin_attempt(self, trial: int) -> str:
-        return begin_attempt(self.own / trial_folder(trial))
+        return begin_attempt(self.local_folder / trial_folder(trial))
 
     @override
     def artifact_id(self, trial: int, file: str) -> str | None:
@@ -89,4 +89,4 @@ class LocalFiles(StudyFiles):
 
     @override
     def artifacts(self) -> ArtifactPlace:
-        return ArtifactFolder(self.own / ARTIFACTS)
+        return ArtifactFolder(self.local_folder / ARTIFACTS)

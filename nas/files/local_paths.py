@@ -1,4 +1,4 @@
-"""Where this machine keeps what it alone needs of studies whose files lie behind a URL."""
+"""Paths on this machine for studies whose files are behind a URL: logs, locks and decoded images."""
 
 import os
 from pathlib import Path
@@ -13,15 +13,15 @@ from search_spaces.paths import expanded
 _RUNS: Final = "nas-runs"
 
 
-def own_folder(study: str, storage: str) -> Path:
-    """Return the folder of a study's log, its lock and Ray's files on this machine.
+def local_folder(study: str, storage: str) -> Path:
+    """Return the folder for a study's log, lock and Ray files on this machine.
 
-    It lies beside an SQLite file, so that all who search one there meet at the same lock; else in the
-    working folder.
+    With SQLite it is beside the database file, so that all drivers of the study use the same lock; otherwise
+    it is in the working folder.
 
     Args:
-        study: Its name.
-        storage: URL of its database.
+        study: Name of the study.
+        storage: URL of the database.
     """
     url = make_url(storage)
     beside = Path(url.database or "").parent if url.get_backend_name() == "sqlite" else Path()
@@ -29,10 +29,10 @@ def own_folder(study: str, storage: str) -> Path:
 
 
 def image_cache(folder: str) -> Path:
-    """Return where this machine keeps decoded images.
+    """Return the folder for decoded images on this machine.
 
     Args:
-        folder: Of a study's files, a path or a URL: beside it, or among this user's caches.
+        folder: Folder of a study's files. For a path the images are beside it, for a URL in the user's cache.
     """
     if not is_url(folder):
         return Path(folder).parent / IMAGES

@@ -1,4 +1,4 @@
-"""Finds the files of a study, and says before a search whether there is a place for them."""
+"""Opens the files of a study from its folder or URL, and checks before a search that it can be written."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import optuna
 
 from dashboards.artifacts import ArtifactPlace
 from nas.files.local_files import LocalFiles
-from nas.files.local_paths import own_folder
+from nas.files.local_paths import local_folder
 from nas.files.paths import absolute_path
 from nas.files.remote_artifacts import RemoteArtifacts
 from nas.files.remote_files import RemoteFiles
@@ -18,7 +18,7 @@ from search_spaces.errors import InvalidValueError
 
 
 def files_of(study: optuna.Study) -> StudyFiles:
-    """Return the files of a study that nas search began."""
+    """Return the files of a study of ``nas search``."""
     return files_at(folder_of(study), study.study_name, url_of(study) or "sqlite://")
 
 
@@ -26,26 +26,26 @@ def files_at(folder: str, study: str, storage: str) -> StudyFiles:
     """Return the files of a study.
 
     Args:
-        folder: Where they lie, the path of a folder or a URL.
-        study: Its name.
-        storage: URL of its database.
+        folder: Path or URL of the study's folder.
+        study: Name of the study.
+        storage: URL of the database.
     """
     if is_url(folder):
-        return RemoteFiles(folder, own_folder(study, storage))
+        return RemoteFiles(folder, local_folder(study, storage))
     return LocalFiles(Path(folder))
 
 
 def artifacts_at(folder: str) -> ArtifactPlace:
-    """Return where the artifacts of a study lie whose files lie in a folder or behind a URL."""
+    """Return the artifact store of the study whose files are in a folder or behind a URL."""
     return RemoteArtifacts(folder) if is_url(folder) else LocalFiles(Path(folder)).artifacts()
 
 
 def usable_location(text: str) -> str:
-    """Return where the files of all studies can be kept: the path of a folder that is there, or a URL.
+    """Return an absolute path or a URL at which files of studies can be written; creates a missing folder.
 
     Raises:
-        InvalidValueError: if it can be neither, or the URL holds a password.
-        FilesError: if files cannot be put behind the URL, read and removed now.
+        InvalidValueError: if the text is neither a usable path nor a usable URL, or contains a password.
+        FilesError: if a test file cannot be written to, read from and removed from the URL.
     """
     if is_url(text):
         url = checked_url(text)

@@ -1,4 +1,4 @@
-"""Paths that were typed."""
+"""Turns paths from the command line into absolute ones: of images (``--data``), folders and files."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from trials.datasets import DATASETS
 
 
 def location_of(data: str) -> str:
-    """Return what a worker in any folder finds the images by: an absolute path, or a name as it is.
+    """Return a text by which a worker in any folder finds the images: an absolute path, or the given name.
 
     Raises:
-        InvalidValueError: if the text can be no path.
+        InvalidValueError: if the text cannot be a path.
     """
     return data if data in DATASETS or ":" in data else str(absolute_path(data, "--data"))
 
@@ -20,16 +20,16 @@ def absolute_path(text: str, option: str) -> Path:
     """Return an absolute path.
 
     Args:
-        text: What was given.
-        option: Where it was given, for the error.
+        text: Path as given.
+        option: Name of the option, for the error message.
 
     Raises:
         InvalidValueError: if the text cannot be one.
     """
     if "://" in text:
         raise InvalidValueError(
-            f"Cannot use {option} '{text.partition('://')[0]}://...': a URL is not read. Expected the path "
-            f"of a file or folder; on a cluster, of one that all nodes share."
+            f"Cannot use {option} '{text.partition('://')[0]}://...': URLs are not supported here. Expected "
+            f"the path of a file or folder; on a cluster, of one that all nodes share."
         )
     path = expanded(text, option)
     try:

@@ -1,4 +1,4 @@
-"""The artifacts of a study behind a URL: exports by their ids, and the trials' own files where they lie."""
+"""Artifacts of a study behind a URL: serves exports and, without copying them, the files of trials."""
 
 import hashlib
 import logging
@@ -20,42 +20,42 @@ from trials.training.run_trial import CHECKPOINT, WEIGHTS
 _log = logging.getLogger(__name__)
 
 _FILES: Final = (WEIGHTS, CHECKPOINT, "architecture.json", "network.svg")
-_FRESH_S: Final = 30.0
+_CACHE_S: Final = 30.0
 
 
 class RemoteArtifacts(ArtifactPlace):
-    """Hands out what lies behind a URL.
+    """Artifact store behind a URL.
 
-    A file of a trial is no artifact of its own there: its id says where it lies, so that nothing is copied.
+    The id of a trial's file encodes its path, so the file need not be copied to become an artifact.
 
     Args:
-        url: Of the study's folder.
-        clock: Returns seconds that only rise.
+        url: URL of the study's folder.
+        clock: Returns monotonic time in seconds.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = RemoteFolder(url)
-        self._mark = hashlib.sha256(url.encode()).hexdigest()[:12]
+        self._prefix = hashlib.sha256(url.encode()).hexdigest()[:12]
         self._clock = clock
-        self._there: frozenset[str] = frozenset()
+        self._names: frozenset[str] = frozenset()
         self._until_s = 0.0
-        self._looking = threading.Lock()
+        self._lock = threading.Lock()
 
     def id_of(self, trial: int, file: str) -> str:
-        """Return the id of a trial's file, of letters that Optuna's dashboard takes in one."""
-        return f"{self._mark}-{trial:05d}-{_FILES.index(file)}"
+        """Return the artifact id of a trial's file, in characters that Optuna's dashboard accepts."""
+        return f"{self._prefix}-{trial:05d}-{_FILES.index(file)}"
 
     @override
     def holds(self, artifact_id: str) -> bool:
-        """Return whether it was there half a minute ago: a page asks for hundreds at once."""
-        with self._looking:
+        """Return whether it exists; cached for 30 s, because a page asks for hundreds at once."""
+        with self._lock:
             if self._clock() >= self._until_s:
                 try:
-                    self._there = frozenset(self._folder.sizes())
+                    self._names = frozenset(self._folder.sizes())
                 except FilesError as error:
                     _log.warning("%s", error)
-                self._until_s = self._clock() + _FRESH_S
-            return self._name(artifact_id) in self._there
+                self._until_s = self._clock() + _CACHE_S
+            return self._name(artifact_id) in self._names
 
     @override
     def read(self, artifact_id: str) -> BinaryIO:
@@ -72,9 +72,9 @@ class RemoteArtifacts(ArtifactPlace):
         self._until_s = 0.0
 
     def _name(self, artifact_id: str) -> str:
-        """Return where an artifact lies, or would if it were of this study."""
-        mark, _, rest = artifact_id.partition("-")
+        """Return the path of an artifact below the study's folder."""
+        prefix, _, rest = artifact_id.partition("-")
         trial, _, file = rest.partition("-")
-        if mark == self._mark and trial.isdecimal() and file.isdecimal() and int(file) < len(_FILES):
+        if prefix == self._prefix and trial.isdecimal() and file.isdecimal() and int(file) < len(_FILES):
             return f"{trial_folder(int(trial))}/{_FILES[int(file)]}"
         return f"{ARTIFACTS}/{Path(artifact_id).name}"  # never outside the folder

@@ -1,4 +1,4 @@
-"""The files of a study behind a URL, which every machine of a search reaches."""
+"""Files of a study behind a URL: copied to a temporary folder to read, uploaded to write."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,15 +17,15 @@ from trials.training.checksum import CHECKSUM
 
 
 class RemoteFiles(StudyFiles):
-    """Files behind a URL, copied here while they are needed.
+    """Files behind a URL, downloaded while they are needed.
 
     Args:
-        url: Of the study's folder.
-        own: Folder of what this machine alone needs.
+        url: URL of the study's folder.
+        local_folder: Folder on this machine for the log, the lock and Ray files.
     """
 
-    def __init__(self, url: str, own: Path) -> None:
-        super().__init__(url, own)
+    def __init__(self, url: str, local_folder: Path) -> None:
+        super().__init__(url, local_folder)
         self._folder = RemoteFolder(url)
         self._artifacts = RemoteArtifacts(url)
 
@@ -34,7 +34,7 @@ class RemoteFiles(StudyFiles):
         self._folder.probe()
 
     @override
-    def missing(self) -> bool:
+    def unreachable(self) -> bool:
         return False
 
     @override
@@ -51,7 +51,7 @@ class RemoteFiles(StudyFiles):
         with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
             copy = Path(scratch) / Path(name).name
             self._folder.fetch(name, copy)
-            with suppress(FileNotFoundError):  # only weights have one
+            with suppress(FileNotFoundError):  # only weights have a checksum
                 self._folder.fetch(name + CHECKSUM, copy.with_name(copy.name + CHECKSUM))
             yield copy
 

@@ -1,4 +1,4 @@
-"""Trains a trial whose files lie behind a URL: here, with everything put there epoch by epoch."""
+"""Trains a trial whose files are behind a URL: downloads the checkpoint, uploads one after each epoch."""
 
 import tempfile
 from collections.abc import Callable
@@ -16,72 +16,73 @@ from trials.training.epoch_result import EpochResult
 from trials.training.run_trial import CHECKPOINT, WEIGHTS, TrialConfig, run_trial
 
 T = TypeVar("T")
-_SAVED = (CHECKPOINT, WEIGHTS + CHECKSUM, WEIGHTS)  # weights last: whoever sees them can check them
+_SAVED = (CHECKPOINT, WEIGHTS + CHECKSUM, WEIGHTS)  # weights last: when they exist, so does their checksum
 
 
-def run_kept(config: TrialConfig, report: Callable[[EpochResult], None]) -> None:
-    """Run a trial wherever its folder lies; see `trials.training.run_trial.run_trial`.
+def run_with_uploads(config: TrialConfig, report: Callable[[EpochResult], None]) -> None:
+    """Run a trial whose folder may be a path or a URL, see `trials.training.run_trial.run_trial`.
 
-    In a folder that this machine sees, it trains there. With a URL it trains in a folder of its own, which
-    begins with the checkpoint from the URL and ends with the training; an epoch is reported once its
-    checkpoint, and after the last one the weights, are behind the URL. A URL that does not answer is
-    waited for, see `nas.storage.retry`.
+    With a path, it trains in that folder. With a URL, it trains in a temporary folder that starts with the
+    checkpoint from the URL. An epoch is reported after its checkpoint (and after the last epoch the weights)
+    was uploaded. If the URL is unreachable, uploads are retried, see `nas.storage.retry`.
 
     Args:
-        config: Description of the trial, in which the folder may be a URL.
+        config: Description of the trial, whose folder may be a URL.
         report: Called with each epoch's result, in order; may raise to stop the trial.
 
     Raises:
-        FilesError: if the URL stays away, or refuses what is put there.
-        TrainingError: if the training cannot go on.
-        SupersededError: if a later attempt trains this.
+        FilesError: if the URL stays unreachable or rejects an upload.
+        TrainingError: if the training cannot continue.
+        SupersededError: if a later attempt trains this trial.
     """
     url = config.folder
     if not is_url(url):
         run_trial(config, report)
         return
     with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
-        kept = _Kept(url, Path(scratch), config.attempt)
-        kept.bring()
+        synced = _SyncedFolder(url, Path(scratch), config.attempt)
+        synced.download()
 
-        def told(result: EpochResult) -> None:
-            kept.save()
+        def report_uploaded(result: EpochResult) -> None:
+            synced.upload()
             report(result)
 
-        run_trial(replace(config, folder=scratch, cache=str(image_cache(url))), told)
+        run_trial(replace(config, folder=scratch, cache=str(image_cache(url))), report_uploaded)
 
 
-class _Kept:
-    """The files of one attempt at a training, here and behind a URL."""
+class _SyncedFolder:
+    """Temporary folder of one attempt at a training, synchronised with a URL."""
 
     def __init__(self, url: str, scratch: Path, attempt: str | None) -> None:
         self._remote, self._scratch, self._attempt = RemoteFolder(url), scratch, attempt
-        self._patient = Retry(lambda _: None, lambda: False)  # it logs what it does
-        self._put: dict[str, tuple[int, int]] = {}
+        self._retry = Retry(lambda _: None, lambda: False)  # logs outages by itself
+        self._uploaded: dict[str, tuple[int, int]] = {}
 
-    def bring(self) -> None:
-        """Fetch the checkpoint that an earlier attempt left, if there is one."""
+    def download(self) -> None:
+        """Download the checkpoint of an earlier attempt, if there is one."""
         self._check()
         if self._fetched(CHECKPOINT):
-            self._put[CHECKPOINT] = self._version(CHECKPOINT)
+            self._uploaded[CHECKPOINT] = self._version(CHECKPOINT)
 
-    def save(self) -> None:
-        """Put what the training has written since the last time."""
-        changed = [n for n in _SAVED if (self._scratch / n).exists() and self._put.get(n) != self._version(n)]
+    def upload(self) -> None:
+        """Upload the files that changed since the last upload."""
+        changed = [
+            n for n in _SAVED if (self._scratch / n).exists() and self._uploaded.get(n) != self._version(n)
+        ]
         if changed:
             self._check()
         for name in changed:
-            self._patient(lambda name=name: self._remote.put(self._scratch / name, name))  # type: ignore[misc]
-            self._put[name] = self._version(name)
+            self._retry(lambda name=name: self._remote.put(self._scratch / name, name))  # type: ignore[misc]
+            self._uploaded[name] = self._version(name)
 
     def _check(self) -> None:
-        """Raise if a later attempt trains this."""
+        """Raise `SupersededError` if a later attempt trains this trial."""
         if self._attempt is not None:
             self._fetched(ATTEMPT)
             check_attempt(self._scratch, self._attempt)
 
     def _fetched(self, name: str) -> bool:
-        """Return whether there is a file of that name, which then is here too."""
+        """Download a file; return whether it exists."""
 
         def fetch() -> bool:
             try:
@@ -90,9 +91,9 @@ class _Kept:
                 return False
             return True
 
-        return self._patient(fetch)
+        return self._retry(fetch)
 
     def _version(self, name: str) -> tuple[int, int]:
-        """Return what changes when a file is written anew, by renaming another into its place."""
-        told = (self._scratch / name).stat()
-        return told.st_ino, told.st_mtime_ns
+        """Return inode and time of a file, which change when another file is renamed over it."""
+        status = (self._scratch / name).stat()
+        return status.st_ino, status.st_mtime_ns

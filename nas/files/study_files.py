@@ -1,4 +1,4 @@
-"""The files of one study, wherever they lie."""
+"""Interface to the files of one study: `LocalFiles` in a folder, `RemoteFiles` behind a URL."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -12,37 +12,37 @@ ARTIFACTS: Final = "artifacts"
 
 
 class StudyFiles(ABC):
-    """The checkpoints, weights and artifacts of one study, by names such as ``trials/00012/checkpoint.pt``.
+    """Checkpoints, weights and artifacts of one study, by names such as ``trials/00012/checkpoint.pt``.
 
     Attributes:
-        where: The folder or URL that the study keeps.
-        own: Folder of what this machine alone needs: log, lock, Ray's files.
+        location: Path or URL of the study's folder.
+        local_folder: Folder on this machine for the log, the lock and Ray files.
     """
 
-    def __init__(self, where: str, own: Path) -> None:
-        self.where: Final = where
-        self.own: Final = own
+    def __init__(self, location: str, local_folder: Path) -> None:
+        self.location: Final = location
+        self.local_folder: Final = local_folder
 
     @property
-    def shared(self) -> Path | None:
-        """Their folder where all machines of a search see it at this path; None where none is needed."""
-        return self.own if self.where == str(self.own) else None
+    def shared_folder(self) -> Path | None:
+        """Shared folder of the study; None if the files are behind a URL."""
+        return self.local_folder if self.location == str(self.local_folder) else None
 
     def place(self, name: str) -> str:
         """Return the path or URL of a file or folder."""
-        return f"{self.where}/{name}"
+        return f"{self.location}/{name}"
 
     @abstractmethod
     def check(self) -> None:
-        """Check that they can be reached.
+        """Check that the files can be reached.
 
         Raises:
-            FilesError: if not.
+            FilesError: if they cannot.
         """
 
     @abstractmethod
-    def missing(self) -> bool:
-        """Return whether they lie on another machine, where this one cannot see them."""
+    def unreachable(self) -> bool:
+        """Return whether the files are on another machine and invisible to this one."""
 
     @abstractmethod
     def exists(self, name: str) -> bool:
@@ -50,36 +50,36 @@ class StudyFiles(ABC):
 
     @abstractmethod
     def sizes(self, below: str = "") -> dict[str, int]:
-        """Return the files below a folder with their bytes, by name."""
+        """Return the sizes in bytes of the files below a folder, by name."""
 
     def disk_bytes(self) -> int:
-        """Return what they take where they lie; a file of two names counts once."""
+        """Return the disk space of all files in bytes; hard links count once."""
         return sum(self.sizes().values())
 
     @abstractmethod
     def fetched(self, name: str) -> AbstractContextManager[Path]:
-        """Return a file on this machine for as long as the block runs, its checksum beside it.
+        """Return a local copy of a file, with its checksum file beside it, while the block runs.
 
         Raises:
-            FileNotFoundError: if there is none.
+            FileNotFoundError: if there is no such file.
         """
 
     @abstractmethod
     def write(self, name: str, content: str) -> None:
-        """Keep a text under a name."""
+        """Write a text file."""
 
     @abstractmethod
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files, or folders with all that is in them, that are there."""
+        """Delete files, and folders with their content; missing ones are ignored."""
 
     @abstractmethod
     def begin_attempt(self, trial: int) -> str:
-        """Return the name of a new attempt at a trial, see `trials.training.attempt_fence`."""
+        """Begin a new attempt at a trial and return its name, see `trials.training.attempt_fence`."""
 
     @abstractmethod
     def artifact_id(self, trial: int, file: str) -> str | None:
-        """Return the id by which a trial's file is handed out from where it lies; None if it needs a link."""
+        """Return the artifact id of a trial's file that is served in place; None if it needs a hard link."""
 
     @abstractmethod
     def artifacts(self) -> ArtifactPlace:
-        """Return where its artifacts lie."""
+        """Return the artifact store of the study."""

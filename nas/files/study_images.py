@@ -1,4 +1,4 @@
-"""The images of a study, read again after the search."""
+"""Opens the images of a study again after the search, and checks that they have not changed."""
 
 from pathlib import Path
 
@@ -12,21 +12,21 @@ from trials.images.splits import Splits
 
 
 def images_for(study: optuna.Study) -> Splits:
-    """Return the images that a study was begun with, divided as they were.
+    """Return the images of a study, split as in the search.
 
     Raises:
-        DataError: if they have moved or changed since.
+        DataError: if they were moved or changed since the search.
     """
     settings = settings_of(study)
     splits = open_images(settings.data, seed=settings.seed, cache=image_cache_of(study))
     if splits.fingerprint != settings.data_fingerprint:
         raise DataError(
-            f"The images '{settings.data}' have changed since the search: expected those that "
-            f"'{study.study_name}' was begun with. Bring them back, and give the same command again."
+            f"The images '{settings.data}' have changed since the search: expected those that the study "
+            f"'{study.study_name}' was started with. Restore them, then run the same command again."
         )
     return splits
 
 
 def image_cache_of(study: optuna.Study) -> Path:
-    """Return the folder of decoded images that a study shares with its neighbours."""
+    """Return the folder of decoded images, which studies in the same folder share."""
     return image_cache(folder_of(study))

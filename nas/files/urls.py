@@ -1,4 +1,4 @@
-"""Tells a URL from a folder, and refuses one that would give a password away."""
+"""Checks storage URLs: known to fsspec, reachable by all machines, without a password."""
 
 import difflib
 from typing import Final
@@ -8,44 +8,44 @@ import fsspec
 from search_spaces.errors import InvalidValueError
 
 _LOCAL: Final = ("file", "local")
-_UNSHARED: Final = ("memory",)
+_NOT_SHARED: Final = ("memory",)
 
 
 def is_url(text: str) -> bool:
-    """Return whether a text is meant as a URL, not as the path of a folder."""
+    """Return whether a text is a URL and not the path of a folder."""
     return "://" in text
 
 
 def protocol_of(url: str) -> str:
-    """Return what stands before ``://``."""
+    """Return the part of a URL before ``://``."""
     return url.partition("://")[0]
 
 
 def checked_url(text: str) -> str:
-    """Return a URL of fsspec without a slash at its end; nothing is opened yet.
+    """Return a URL of fsspec without trailing slashes; nothing is opened yet.
 
     Raises:
-        InvalidValueError: if it holds a password, or is none that fsspec knows.
+        InvalidValueError: if it contains a password, or fsspec does not know it.
     """
     protocol, _, rest = text.partition("://")
     url = text.rstrip("/")
     secret = ":" in rest.rpartition("@")[0] or "%3a" in rest.rpartition("@")[0].lower() or "?" in rest
     if secret:
         raise InvalidValueError(
-            f"Cannot use --storage-path '{protocol[:20]}://...': it holds what may be a password, which "
-            f"would be kept with the study. Expected the place alone; give keys to the file system by its "
-            f"own configuration, for example environment variables or ~/.config/fsspec/*.json."
+            f"Cannot use --storage-path '{protocol[:20]}://...': it may contain a password, which would be "
+            f"stored with the study. Expected a URL without one; put keys into the file system's "
+            f"configuration, for example environment variables or ~/.config/fsspec/*.json."
         )
     known = fsspec.available_protocols()
     if protocol not in known:
         near = difflib.get_close_matches(protocol, known, n=1)
         hint = f" Did you mean '{near[0]}://'?" if near else ""
         raise InvalidValueError(
-            f"Cannot use --storage-path '{text[:80]}': no file system is called '{protocol[:20]}'.{hint} "
+            f"Cannot use --storage-path '{text[:80]}': there is no file system '{protocol[:20]}'.{hint} "
             f"Expected a folder, or a URL of fsspec such as s3://bucket/nas-runs or sftp://host/nas-runs."
         )
     relative = protocol in _LOCAL and not rest.startswith("/")
-    if relative or protocol in _UNSHARED or not rest.strip("/") or _odd(rest):
+    if relative or protocol in _NOT_SHARED or not rest.strip("/") or _is_ambiguous(rest):
         raise InvalidValueError(
             f"Cannot use --storage-path '{text[:80]}': expected a folder, or the whole URL of one that all "
             f"machines reach, for example s3://bucket/nas-runs, sftp://host/nas-runs or file:///shared/nas-runs."
@@ -53,6 +53,6 @@ def checked_url(text: str) -> str:
     return url
 
 
-def _odd(rest: str) -> bool:
-    """Return whether what follows the protocol names no place of its own."""
+def _is_ambiguous(rest: str) -> bool:
+    """Return whether the part after the protocol is no plain path."""
     return ".." in rest.split("/") or "::" in rest or "#" in rest or not rest.isprintable()

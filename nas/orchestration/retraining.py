@@ -12,9 +12,9 @@ import optuna
 import torch
 
 from dashboards.result import SearchResult, TrialResult
-from nas.coordination.driver_session import unused
+from nas.coordination.driver_session import without_drivers
 from nas.files.locating import files_of
-from nas.files.remote_training import run_kept
+from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of, images_for
 from nas.study.naming import trial_folder
 from nas.study.results import chosen_network
@@ -107,8 +107,8 @@ def retrain(
         DataError: if its images have changed.
         TrainingError: if no training reaches its end.
     """
-    files_of(study).own.mkdir(parents=True, exist_ok=True)  # the lock lies there
-    with unused(study):
+    files_of(study).local_folder.mkdir(parents=True, exist_ok=True)  # the lock lies there
+    with without_drivers(study):
         retrainer = _Retrainer(
             study, recipe, from_weights=from_weights, device=device, threads=threads, report_line=report_line
         )
@@ -195,7 +195,7 @@ class _Retrainer:
 
         with self._start(network) as start:
             config = self._config(network, joined=joined, start=start)
-            run_kept(config, report)
+            run_with_uploads(config, report)
         self._files.remove([f"{self._place(network, joined=joined)}/{CHECKPOINT}"])
         return results[-1], sum(result.seconds for result in results)
 

@@ -67,11 +67,11 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
             cache.setting(target)  # before anything is written: does it answer?
         opened = OpenedStudy(_begun(plan, storage), storage)
         files = files_of(opened.study)  # a study found again keeps its own
-        if files.where != plan.folder:
+        if files.location != plan.folder:
             files.check()
-        plan = replace(plan, folder=files.where)
-        ownership = stack.enter_context(driver_session(plan.url, opened.study, files.own))
-        stack.enter_context(_logging_to(files.own))
+        plan = replace(plan, folder=files.location)
+        ownership = stack.enter_context(driver_session(plan.url, opened.study, files.local_folder))
+        stack.enter_context(_logging_to(files.local_folder))
         _check_folder(opened.study, files)
         control = SearchControl(_criteria(plan), capacity)
         source = CandidateSource(
@@ -112,7 +112,7 @@ def _check_folder(study: optuna.Study, files: StudyFiles) -> None:
     """
     if not study.get_trials(deepcopy=False) and files.sizes("trials"):
         raise StudyError(
-            f"The folder '{files.where}' holds the trainings of another study: expected none, because "
+            f"The folder '{files.location}' holds the trainings of another study: expected none, because "
             f"'{study.study_name}' has no trials. Move the folder away, or begin under another name "
             f"with --study."
         )
@@ -169,7 +169,7 @@ class _Run:
             on_refused=(lambda _node, _reason: None) if admission is None else admission.refuse,
             after_end=retention.sweep,
         )
-        callbacks = [TensorBoard(self.files.own)] if plan.log_to == "tensorboard" else []
+        callbacks = [TensorBoard(self.files.local_folder)] if plan.log_to == "tensorboard" else []
         with ExitStack() as stack:
             if admission is not None:
                 stack.enter_context(admission)
@@ -179,7 +179,7 @@ class _Run:
                 searcher,
                 control,
                 plan.slots,
-                folder=self.files.own,
+                folder=self.files.local_folder,
                 cluster=self.cluster,
                 callbacks=callbacks,
             )
@@ -217,7 +217,7 @@ class _Run:
         return NodeAdmission(
             cluster,
             plan.slots,
-            self.files.shared,
+            self.files.shared_folder,
             plan.settings.data,
             report_line=self.progress.say,
             on_lost=lambda problem: self.control.stop(CutShortError(str(problem))),

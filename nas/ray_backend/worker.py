@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nas.files.remote_training import run_kept
+from nas.files.remote_training import run_with_uploads
 from nas.ray_backend.node_info import node_facts
 from nas.ray_backend.ray_cluster import Cluster, difference
 from nas.storage.retry import is_full
@@ -54,7 +54,7 @@ def train_on_worker(config: dict[str, Any]) -> None:
     trial = TrialConfig.from_json(config["trial"])
     try:
         with ExitStack() as stack:
-            run_kept(trial, _epoch_reporter(tune.report, trial.device, stack))
+            run_with_uploads(trial, _epoch_reporter(tune.report, trial.device, stack))
     except SupersededError as error:
         _log.warning("%s", error)
         tune.report({"superseded": True})

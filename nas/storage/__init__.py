@@ -1,1 +1,1 @@
-"""What Optuna's own tables have no place for: latency measurements and exports, in the same database."""
+"""The database: connection, Optuna's storage, our tables of latencies, exports, drivers and leases."""

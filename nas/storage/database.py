@@ -1,4 +1,4 @@
-"""Connects to the database that Optuna uses too, and says in one line what is wrong with it."""
+"""Connects to SQLite or PostgreSQL: checks the URL, prepares SQLite (WAL), hides passwords in errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +14,10 @@ _DIALECTS: Final = ("sqlite", "postgresql")
 
 
 def connect(url: str) -> Engine:
-    """Return an engine on the database at `url`; nothing is opened yet.
+    """Return an engine for the database at `url`; no connection is made yet.
 
     Raises:
-        StorageError: if it is no URL of SQLite or PostgreSQL.
+        StorageError: if it is not a URL of SQLite or PostgreSQL.
     """
     try:
         dialect = make_url(url).get_backend_name()
@@ -28,11 +28,12 @@ def connect(url: str) -> Engine:
         ) from error
     if dialect not in _DIALECTS:
         raise StorageError(
-            f"The storage '{without_password(url)}' is not used: expected {' or '.join(_DIALECTS)}."
+            f"Cannot use the storage '{without_password(url)}': expected a database of "
+            f"{' or '.join(_DIALECTS)}, for example sqlite:///nas.db."
         )
     if dialect == "sqlite" and make_url(url).database in {None, "", ":memory:"}:
         raise StorageError(
-            f"The storage '{without_password(url)}' is no file: expected one, for example sqlite:///nas.db."
+            f"The storage '{without_password(url)}' is no file: expected the path of one, for example sqlite:///nas.db."
         )
     with storage_errors(url):
         if dialect == "postgresql":
@@ -44,7 +45,7 @@ def connect(url: str) -> Engine:
 
 @contextmanager
 def storage_errors(url: str) -> Iterator[None]:
-    """Turn what the database complains about into one line without its password.
+    """Turn errors of the database into an error of one line without the password.
 
     Raises:
         StorageError: in place of every error of SQLAlchemy.
@@ -54,25 +55,25 @@ def storage_errors(url: str) -> Iterator[None]:
     except (SQLAlchemyError, ImportError) as error:
         first = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise StorageError(
-            f"The storage '{without_password(url)}' does not answer as expected: {first}. Check the URL, and "
-            f"that the database runs and can be written."
+            f"The storage '{without_password(url)}' does not answer as expected: {first}. Check the URL, "
+            f"that the database is running and that you may write to it."
         ) from error
 
 
 def without_password(url: str) -> str:
-    """Return a readable URL without its password."""
+    """Return a URL that `connect` accepts, with its password replaced by ``***``."""
     parsed = make_url(url)
     hidden = {k: "***" if "pass" in k.lower() else v for k, v in parsed.query.items()}
     return parsed.set(query=hidden).render_as_string(hide_password=True)
 
 
 def _without_credentials(url: str) -> str:
-    """Return a text that is no URL, or nothing of it where it may hold a password."""
+    """Return a text that is not a URL, or ``***`` if it may contain a password."""
     return "***" if "@" in url or "pass" in url.lower() else url
 
 
 def prepare_sqlite(connection: Any, record: Any) -> None:
-    """Let readers and one writer work side by side, and check references."""
+    """Prepare a new SQLite connection: write-ahead log for concurrent readers, foreign keys checked."""
     del record
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):

@@ -1,4 +1,4 @@
-"""Brings our tables in a database to this version's form."""
+"""Creates and migrates our tables; a database lock lets one process at a time run the migrations."""
 
 from pathlib import Path
 from typing import Final
@@ -13,14 +13,14 @@ from nas.storage.schema import VERSION_TABLE
 from search_spaces.errors import StorageError
 
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
-_ADVISORY_KEY: Final = 0x6E61735F  # "nas_": whoever migrates holds this lock of PostgreSQL
+_ADVISORY_KEY: Final = 0x6E61735F  # "nas_": key of the PostgreSQL advisory lock held while migrating
 
 
 def migrate(engine: Engine) -> None:
-    """Create our tables or bring them to this version; several processes may try at once.
+    """Create our tables or migrate them to this version; several processes may call it at once.
 
     Raises:
-        StorageError: if a later version of this project wrote them.
+        StorageError: if a later version of this package wrote them.
     """
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
@@ -29,12 +29,12 @@ def migrate(engine: Engine) -> None:
         if _revision(connection) == script.get_current_head():
             return
     with engine.begin() as connection:
-        _exclude_others(connection)
+        _lock_migrations(connection)
         found = _revision(connection)
         if found is not None and found not in {s.revision for s in script.walk_revisions()}:
             raise StorageError(
-                f"The storage holds tables of version '{found}', this is version "
-                f"'{script.get_current_head()}': expected that or an earlier one. Update this project."
+                f"The tables in the storage have version '{found}': expected at most "
+                f"'{script.get_current_head()}', the version of this installation. Update this package."
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -45,8 +45,8 @@ def _revision(connection: Connection) -> str | None:
     return context.get_current_revision()
 
 
-def _exclude_others(connection: Connection) -> None:
-    """Wait for and become the only process that changes tables, until the transaction ends."""
+def _lock_migrations(connection: Connection) -> None:
+    """Wait until no other process migrates, and keep others out until the transaction ends."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     elif connection.dialect.name == "postgresql":

@@ -1,4 +1,4 @@
-"""Opens the database in which Optuna keeps a search, and says in one line why it cannot."""
+"""Opens Optuna's storage in SQLite or PostgreSQL, and finds its URL (``--storage``, ``$NAS_STORAGE``)."""
 
 import os
 from typing import Final
@@ -14,31 +14,32 @@ DEFAULT_URL: Final = "sqlite:///nas.db"
 
 
 def storage_url(given: str | None) -> str:
-    """Return the URL given, else ``$NAS_STORAGE``, else a file in the working folder."""
+    """Return the given URL, else ``$NAS_STORAGE``, else that of an SQLite file in the working folder."""
     return given or os.environ.get("NAS_STORAGE") or DEFAULT_URL
 
 
 def open_storage(url: str) -> RDBStorage:
-    """Return the storage at a database URL, made ready for one writer beside many readers.
+    """Return Optuna's storage at a database URL, prepared for one writer and many readers.
 
     Args:
         url: ``sqlite:///file.db`` or ``postgresql://user:password@host/database``.
 
     Raises:
-        StorageError: if the URL cannot be read, or the database cannot be reached or is of another version.
+        StorageError: if the URL cannot be read, the database cannot be reached, or another version of Optuna
+            made it.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # the progress display speaks instead
-    engine = connect(url)  # says what is wrong with the URL
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # progress is shown by the console
+    engine = connect(url)  # checks the URL
     sqlite = engine.dialect.name == "sqlite"
     engine.dispose()
     options = {"connect_args": {"timeout": 60}} if sqlite else {"pool_pre_ping": True}
     try:
         with storage_errors(url):
             storage = RDBStorage(url, engine_kwargs=options)
-    except RuntimeError as error:  # Optuna's word for a schema of another version
+    except RuntimeError as error:  # raised by Optuna for a schema of another version
         reason = str(error).strip().partition("\n")[0]
-        raise StorageError(f"The storage '{without_password(url)}' is not used: {reason}") from error
+        raise StorageError(f"Cannot use the storage '{without_password(url)}': {reason}") from error
     if sqlite:
         event.listen(storage.engine, "connect", prepare_sqlite)
-        storage.engine.dispose()  # connections made before the listener lack its settings
+        storage.engine.dispose()  # connections made before the listener are not prepared
     return storage

@@ -1,4 +1,4 @@
-"""What our tables hold, as the rest of the project sees it."""
+"""Records of our tables as plain data: a latency measurement, an export."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,14 +9,14 @@ from trials.latency.latency import Latency
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One latency of one network.
+    """One latency measurement of one network.
 
     Attributes:
-        architecture: What was measured.
-        num_classes: Class scores of its head.
-        in_channels: Channels of its images.
-        latency: What was found.
-        measured_at: When; a moment with a time zone, given back in UTC.
+        architecture: Measured network.
+        num_classes: Number of classes of its head.
+        in_channels: Channels of its input images.
+        latency: Result of the measurement.
+        measured_at: Time of the measurement, with a time zone; read back in UTC.
     """
 
     architecture: Architecture
@@ -28,15 +28,15 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """One network written out for use elsewhere.
+    """One exported network.
 
     Attributes:
-        architecture: Of the network.
-        study: In which it was found.
-        trial: Its number there.
-        name: Of the exported network.
-        folder: Where it was written.
-        exported_at: When; a moment with a time zone, given back in UTC.
+        architecture: Exported network.
+        study: Name of the study that found it.
+        trial: Number of its trial in the study.
+        name: Name of the exported module.
+        folder: Folder of the exported files.
+        exported_at: Time of the export, with a time zone; read back in UTC.
     """
 
     architecture: Architecture

@@ -1,4 +1,4 @@
-"""Waits for a database or a place of files that has gone away, and tells that from a disk that is full."""
+"""Retries operations while the database or the checkpoint storage is unreachable; detects a full disk."""
 
 import errno
 import logging
@@ -12,13 +12,13 @@ from search_spaces.errors import FilesError, StorageError
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-PATIENCE_S: Final = 900.0
+TIMEOUT_S: Final = 900.0
 _PAUSE_S: Final = 1.0
 _FULL: Final = ("no space left on device", "disk is full", "disk quota exceeded")
 
 
 def is_full(error: BaseException) -> bool:
-    """Return whether a disk without space is what an error comes from."""
+    """Return whether a full disk caused an error."""
     return any(
         (isinstance(e, OSError) and e.errno in {errno.ENOSPC, errno.EDQUOT})
         or any(words in str(e).lower() for words in _FULL)
@@ -27,7 +27,7 @@ def is_full(error: BaseException) -> bool:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Return whether an error comes from a database, or a place of files, that may soon answer again."""
+    """Return whether an unreachable database or checkpoint storage caused an error."""
     return not is_full(error) and any(
         isinstance(e, OperationalError | InterfaceError)
         or (isinstance(e, DBAPIError) and e.connection_invalidated)
@@ -37,37 +37,37 @@ def is_outage(error: BaseException) -> bool:
 
 
 class Retry:
-    """Repeats what fails for want of the database, or of a place of files, until it answers.
+    """Repeats an operation while the database or the checkpoint storage is unreachable.
 
     Args:
-        say: Tells the user a line.
-        stopped: Whether nobody waits any longer.
-        patience_s: How long it waits.
-        sleep: Waits so many seconds.
-        clock: Returns seconds that only rise.
+        report_line: Called with a line when the outage begins and when it ends.
+        stopped: Returns whether waiting should end early.
+        timeout_s: Longest wait in seconds.
+        sleep: Waits for a number of seconds.
+        clock: Returns monotonic time in seconds.
     """
 
     def __init__(
         self,
-        say: Callable[[str], None],
+        report_line: Callable[[str], None],
         stopped: Callable[[], bool],
         *,
-        patience_s: float = PATIENCE_S,
+        timeout_s: float = TIMEOUT_S,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._tell, self._stopped = say, stopped
-        self._patience_s, self._sleep, self._clock = patience_s, sleep, clock
+        self._report_line, self._stopped = report_line, stopped
+        self._timeout_s, self._sleep, self._clock = timeout_s, sleep, clock
 
     def __call__(self, operation: Callable[[], T]) -> T:
-        """Return what `operation` returns; it is one that may be repeated.
+        """Return the result of `operation`, which must be safe to repeat.
 
         Raises:
-            StorageError: if the database stays away, a disk is full, or nobody waits any longer.
-            FilesError: if the place of files stays away, or nobody waits any longer.
+            StorageError: if the database stays unreachable, a disk is full, or waiting was ended early.
+            FilesError: if the checkpoint storage stays unreachable, or waiting was ended early.
         """
-        began: float | None = None
-        who = ""
+        began_s: float | None = None
+        service = ""
         while True:
             try:
                 result = operation()
@@ -75,30 +75,35 @@ class Retry:
                 if not (is_outage(error) or is_full(error)):
                     raise
                 if is_full(error):
-                    raise StorageError(
-                        f"A disk is full ({_reason(error)}). Nothing that was finished is "
-                        f"lost: make room, then give the same command again to go on."
-                    ) from error
-                if began is None:
-                    began, who = self._clock(), _who(error)
-                    minutes = self._patience_s / 60
-                    self._say(f"{who} does not answer; waiting up to {minutes:.3g} min for it")
-                if self._stopped() or self._clock() - began >= self._patience_s:
-                    kind = FilesError if isinstance(error, FilesError) else StorageError
-                    raise kind(
-                        f"{who} went away and did not come back within "
-                        f"{self._clock() - began:.0f} s ({_reason(error)}). Make it answer, then give the "
-                        f"same command again to go on."
-                    ) from error
-                self._sleep(_PAUSE_S)
+                    raise StorageError(_disk_full(error)) from error
+                if began_s is None:
+                    began_s, service = self._clock(), _service(error)
+                    minutes = self._timeout_s / 60
+                    self._report(f"{service} does not answer; retrying for up to {minutes:.3g} min")
+                self._pause(error, service, self._clock() - began_s)
             else:
-                if began is not None:
-                    self._say(f"{who} answers again after {self._clock() - began:.0f} s")
+                if began_s is not None:
+                    self._report(f"{service} answers again after {self._clock() - began_s:.0f} s")
                 return result
 
-    def _say(self, line: str) -> None:
-        self._tell(line)
-        _log.warning("%s.", line)  # a search that prints only its result says it here
+    def _pause(self, error: Exception, service: str, waited_s: float) -> None:
+        """Wait before the next attempt.
+
+        Raises:
+            StorageError: if the database was unreachable for too long, or waiting was ended early.
+            FilesError: the same of the checkpoint storage.
+        """
+        if self._stopped() or waited_s >= self._timeout_s:
+            kind = FilesError if isinstance(error, FilesError) else StorageError
+            raise kind(
+                f"{service} was unreachable for {waited_s:.0f} s ({_reason(error)}). Check that it is "
+                f"running and reachable, then run the same command again to resume."
+            ) from error
+        self._sleep(_PAUSE_S)
+
+    def _report(self, line: str) -> None:
+        self._report_line(line)
+        _log.warning("%s.", line)  # also seen with --json, which hides progress
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -107,12 +112,19 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _who(error: BaseException) -> str:
-    return "The place of the checkpoints" if isinstance(error, FilesError) else "The database"
+def _service(error: BaseException) -> str:
+    return "Checkpoint storage" if isinstance(error, FilesError) else "The database"
+
+
+def _disk_full(error: BaseException) -> str:
+    return (
+        f"A disk is full ({_reason(error)}). All finished trials are stored: free some space, then run the "
+        f"same command again to resume."
+    )
 
 
 def _reason(error: BaseException) -> str:
-    """Return what the database said first, which holds no password."""
+    """Return the first line of the database's message, which holds no password."""
     last = next((e for e in _chain(error) if isinstance(e, DBAPIError)), None)
-    said = str(last.orig if last is not None else error).strip()
-    return said.partition("\n")[0][:200]
+    message = str(last.orig if last is not None else error).strip()
+    return message.partition("\n")[0][:200]

@@ -1,4 +1,4 @@
-"""Our tables, beside Optuna's in one database; their names begin with ``nas_``.
+"""SQLAlchemy models of our tables (``nas_...``), which share the database with Optuna's tables.
 
 A change here needs a migration in nas/storage/migrations/versions; a test compares the two.
 """
@@ -14,28 +14,28 @@ VERSION_TABLE: Final = "nas_alembic_version"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; databases keep it without a zone, Python is given it with one."""
+    """A time in UTC, stored without a zone and read with one."""
 
     impl = DateTime
     cache_ok = True
 
     @override
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return what the database keeps."""
+        """Return the value to store."""
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
     @override
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return what was meant."""
+        """Return the stored value with its zone."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):
-    """All of our tables."""
+    """Base class of our tables."""
 
 
 class ArchitectureRow(Base):
-    """An architecture that something else here refers to."""
+    """An architecture that other tables refer to."""
 
     __tablename__ = "nas_architectures"
 
@@ -44,7 +44,7 @@ class ArchitectureRow(Base):
 
 
 class LatencyRow(Base):
-    """One measurement of one network on one target; never changed, never shared by two measurements."""
+    """One latency measurement of one network on one target; rows are never changed."""
 
     __tablename__ = "nas_latencies"
     __table_args__ = (
@@ -68,7 +68,7 @@ class LatencyRow(Base):
 
 
 class ExportRow(Base):
-    """One network written out for use elsewhere."""
+    """One exported network."""
 
     __tablename__ = "nas_exports"
     __table_args__ = (Index("nas_exports_study", "study"),)
@@ -83,7 +83,7 @@ class ExportRow(Base):
 
 
 class DriverRow(Base):
-    """A process that searches a study; it counts up for as long as it lives."""
+    """A driver: a process that searches a study and increments `beats` while it lives."""
 
     __tablename__ = "nas_drivers"
     __table_args__ = (Index("nas_drivers_study", "study_id"),)
@@ -98,7 +98,7 @@ class DriverRow(Base):
 
 
 class LeaseRow(Base):
-    """The driver that trains a running trial; no row once the trial or the driver has ended."""
+    """A lease: the driver that trains a running trial; deleted when the trial or the driver ends."""
 
     __tablename__ = "nas_leases"
     __table_args__ = (Index("nas_leases_driver", "driver"),)

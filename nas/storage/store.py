@@ -1,4 +1,4 @@
-"""Reads and writes our tables."""
+"""Reads and writes latency measurements and exports in our tables."""
 
 import hashlib
 import json
@@ -18,25 +18,26 @@ from nas.storage.schema import ArchitectureRow, ExportRow, LatencyRow
 from search_spaces.architecture import Architecture
 from trials.latency.latency import Condition, Latency, between_run_spread, setting_of
 
-_NOMINAL_QUANTILE: Final = 0.25  # of the reference's times: a quiet hour, and not a lucky one
+_NOMINAL_QUANTILE: Final = (
+    0.25  # of the reference network's times: robust against a busy host and against outliers
+)
 _INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class Store:
     """Latency measurements and exports, shared by all studies of one database.
 
-    What a storage promises, with Optuna's tables beside these: a finished trial is never lost nor trained
-    twice; one that was not finished continues from its last epoch; measurements and exports survive; a search
-    can be stopped and continued anywhere that reaches the storage and the checkpoints; a crash costs at most
-    one epoch of each running trial.
+    Guarantees of a storage, together with Optuna's tables: a finished trial is never lost and never trained
+    twice; an unfinished trial continues from its last epoch; measurements and exports are kept; a search can
+    be resumed from any machine that reaches the storage and the checkpoints; a crash costs at most one epoch
+    of each running trial.
 
-    Any number of processes may read and write at the same time. What was written is never changed: a
-    network that is measured again has two measurements. Each write is one transaction, so a killed
-    process leaves all of it or nothing. Optuna's tables are neither read nor written. It closes itself
-    at the end of a ``with`` block.
+    Any number of processes may read and write at the same time. Rows are never changed: a network that is
+    measured again has two measurements. Each write is one transaction, so a killed process leaves all of it
+    or nothing. Optuna's tables are neither read nor written. Use it in a ``with`` block, which closes it.
 
     Args:
-        url: Of the database, as Optuna takes it, for example ``sqlite:///nas.db``.
+        url: URL of the database in Optuna's form, for example ``sqlite:///nas.db``.
 
     Raises:
         StorageError: if the database cannot be reached or a later version wrote it.
@@ -59,11 +60,11 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back; the store is not used afterwards."""
+        """Close the connections; the store cannot be used afterwards."""
         self._engine.dispose()
 
     def add_measurement(self, measurement: Measurement) -> None:
-        """Keep a measurement, stable or not; it is on disk when this returns."""
+        """Store a measurement, stable or not; it is committed when this returns."""
         latency = measurement.latency
         row = LatencyRow(
             fingerprint=measurement.architecture.fingerprint,
@@ -80,14 +81,14 @@ class Store:
             measured_at=measurement.measured_at,
         )
         with self._writing() as session:
-            self._keep(session, measurement.architecture)
+            self._add_architecture(session, measurement.architecture)
             session.add(row)
 
     def measurements(self, conditions: Mapping[str, Condition]) -> list[Measurement]:
         """Return every measurement in a setting, oldest first, unstable ones included.
 
         Args:
-            conditions: Of a latency, or what a probe of the target found.
+            conditions: Conditions of a latency, or those that a probe of the target returned.
         """
         wanted = select(LatencyRow).where(LatencyRow.setting_key == setting_key(conditions))
         with self._reading() as session:
@@ -101,7 +102,7 @@ class Store:
         in_channels: int,
         conditions: Mapping[str, Condition],
     ) -> Latency | None:
-        """Return the newest stable measurement of a network in a setting, None if there is none."""
+        """Return the newest stable latency of a network in a setting, None if there is none."""
         wanted = (
             select(LatencyRow)
             .where(LatencyRow.fingerprint == architecture.fingerprint)
@@ -113,7 +114,7 @@ class Store:
         return found[0].latency if found else None
 
     def latest(self, architecture: Architecture, *, num_classes: int, in_channels: int) -> dict[str, Latency]:
-        """Return the newest stable measurement of a network on each target, by the target's name."""
+        """Return the newest stable latency of a network on each target, by the target's name."""
         wanted = (
             select(LatencyRow)
             .where(LatencyRow.fingerprint == architecture.fingerprint, LatencyRow.stable)
@@ -124,7 +125,7 @@ class Store:
             return {str(m.latency.conditions["target"]): m.latency for m in self._read(session, wanted)}
 
     def newest(self, *, num_classes: int, in_channels: int) -> dict[str, dict[str, Latency]]:
-        """Return, by fingerprint and then by target, what `latest` returns, for every network at once."""
+        """Return `latest` for all networks at once, by fingerprint and then by target."""
         newest = (
             select(func.max(LatencyRow.id))
             .where(LatencyRow.stable)
@@ -139,13 +140,13 @@ class Store:
         return found
 
     def nominal_ms(self, conditions: Mapping[str, Condition]) -> float | None:
-        """Return what the reference network takes in a quiet hour of a setting, None if never measured."""
-        storage_errors = [m.latency.conditions.get("reference_ms") for m in self.measurements(conditions)]
-        times_ms = sorted(t for t in storage_errors if isinstance(t, int | float))
+        """Return the reference network's time on an idle host in a setting, None if never measured."""
+        found = [m.latency.conditions.get("reference_ms") for m in self.measurements(conditions)]
+        times_ms = sorted(t for t in found if isinstance(t, int | float))
         return float(times_ms[int(_NOMINAL_QUANTILE * len(times_ms))]) if times_ms else None
 
     def spread(self, conditions: Mapping[str, Condition]) -> float:
-        """Return by what share repeated measurements in a setting differ; see `between_run_spread`."""
+        """Return the relative spread of repeated measurements in a setting, see `between_run_spread`."""
         repeats: dict[tuple[str, int, int], list[float]] = defaultdict(list)
         for m in self.measurements(conditions):
             if m.latency.stable:
@@ -154,7 +155,7 @@ class Store:
         return between_run_spread(repeats.values())
 
     def settings(self) -> list[dict[str, Condition]]:
-        """Return the settings in which anything was measured, the one with most networks first."""
+        """Return the settings that have measurements, the one with most measurements first."""
         newest = func.max(LatencyRow.id)
         wanted = select(newest).group_by(LatencyRow.setting_key).order_by(func.count().desc(), newest)
         with self._reading() as session:
@@ -162,7 +163,7 @@ class Store:
             return [setting_of(json.loads(session.get_one(LatencyRow, i).conditions)) for i in ids]
 
     def add_export(self, export: Export) -> None:
-        """Keep that a network was written out."""
+        """Store that a network was exported."""
         row = ExportRow(
             fingerprint=export.architecture.fingerprint,
             study=export.study,
@@ -172,11 +173,11 @@ class Store:
             exported_at=export.exported_at,
         )
         with self._writing() as session:
-            self._keep(session, export.architecture)
+            self._add_architecture(session, export.architecture)
             session.add(row)
 
     def exports(self, study: str) -> list[Export]:
-        """Return what was exported from a study, oldest first."""
+        """Return the exports of a study, oldest first."""
         wanted = (
             select(ExportRow, ArchitectureRow.json)
             .join(ArchitectureRow, ArchitectureRow.fingerprint == ExportRow.fingerprint)
@@ -196,8 +197,8 @@ class Store:
                 for row, described in session.execute(wanted)
             ]
 
-    def forget_exports(self, study: str) -> None:
-        """Forget what was exported from a study; the exported files stay."""
+    def delete_exports(self, study: str) -> None:
+        """Delete the exports of a study from the database; the exported files are kept."""
         with self._writing() as session:
             session.execute(delete(ExportRow).where(ExportRow.study == study))
 
@@ -211,7 +212,7 @@ class Store:
         with storage_errors(self._url), Session(self._engine) as session, session.begin():
             yield session
 
-    def _keep(self, session: Session, architecture: Architecture) -> None:
+    def _add_architecture(self, session: Session, architecture: Architecture) -> None:
         row = {"fingerprint": architecture.fingerprint, "json": architecture.to_json()}
         insert = _INSERTS[self._engine.dialect.name]
         session.execute(insert(ArchitectureRow).values(**row).on_conflict_do_nothing())
@@ -231,7 +232,7 @@ class Store:
 
 
 def setting_key(conditions: Mapping[str, Condition]) -> str:
-    """Return sixteen hexadecimal digits that conditions of one setting share."""
+    """Return a hash of the setting of some conditions, 16 hexadecimal digits."""
     return hashlib.sha256(json.dumps(setting_of(conditions), sort_keys=True).encode()).hexdigest()[:16]
 
 

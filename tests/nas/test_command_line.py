@@ -145,7 +145,7 @@ FITS = ("--budget", "30M-MACs")
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "told"),
+    ("words", "status", "expected"),
     [
         (("serch",), 2, "Did you mean 'search'"),
         (("search",), 2, "No budget was given"),
@@ -203,20 +203,20 @@ FITS = ("--budget", "30M-MACs")
     ],
 )
 def test_bad_input_gets_one_line_and_nothing_half_written(
-    words, status: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    words, status: int, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NAS_STORAGE", raising=False)
     assert run(list(words)) == status
     out, err = capsys.readouterr()
-    assert told in err
+    assert expected in err
     assert len(err.strip().splitlines()) == 1
     assert "secret" not in out + err
     assert not list(tmp_path.glob("nas-runs/*/search.log"))
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "expected"),
     [
         (lambda folder: folder.mkdir(), "is empty"),
         (lambda folder: (folder / "cat").mkdir(parents=True), "images"),
@@ -225,13 +225,13 @@ def test_bad_input_gets_one_line_and_nothing_half_written(
     ],
 )
 def test_images_that_cannot_be_used_get_one_line(
-    make, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    make, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
     make(tmp_path / "images")
     assert run(["search", "--budget", "30M-MACs", "--data", "images"]) == 2
     err = capsys.readouterr().err
-    assert told in err
+    assert expected in err
     assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "nas.db").exists()
 

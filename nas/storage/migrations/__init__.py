@@ -1,1 +1,1 @@
-"""How our tables came to be, version by version (alembic)."""
+"""Alembic migrations of our tables, one file for each version."""

@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `nas.storage.migrating` opened."""
+"""Alembic entry point: runs the migrations on the connection that `nas.storage.migrating` opened."""
 
 from alembic import context
 

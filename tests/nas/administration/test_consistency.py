@@ -46,9 +46,9 @@ def test_a_search_leaves_everything_consistent(url, capsys):
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "expected"),
     [
-        ("delete from trial_intermediate_values where step = 1", "hole"),
+        ("delete from trial_intermediate_values where step = 1", "gap"),
         ("update trial_values set value = 0.123", "not that of its last epoch"),
         ("update trial_user_attributes set value_json = '\"0123\"' where key = 'fingerprint'", "fingerprint"),
         (
@@ -61,12 +61,12 @@ def test_a_search_leaves_everything_consistent(url, capsys):
         ),
     ],
 )
-def test_what_was_changed_is_named(url, statement, told, capsys):
+def test_what_was_changed_is_named(url, statement, expected, capsys):
     change(url, statement)
     found = nas.check_studies("chaos", storage=url)
-    assert [f for f in found if told in f.problem] if told else not found
+    assert [f for f in found if expected in f.problem] if expected else not found
     status = run(["studies", "check", "--storage", url, "--json"])
-    assert status == (2 if told else 0)
+    assert status == (2 if expected else 0)
     assert len(json.loads(capsys.readouterr().out)["findings"]) == len(found)
 
 

@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from nas.administration import study_admin
-from nas.coordination.study_lock import only_driver
+from nas.coordination.study_lock import study_lock
 from nas.storage.store import Store
 from nas.study import study as studies
 from search_spaces.errors import StudyError
@@ -36,7 +36,7 @@ def kept(storage, tmp_path: Path):
 def test_each_study_is_listed_with_the_disk_it_uses(storage, kept):
     kept("mine")
     optuna.create_study(storage=storage, study_name="foreign")
-    (found,) = study_admin.kept_studies(storage)
+    (found,) = study_admin.study_summaries(storage)
     assert (found.study, found.budgets, found.trained, found.disk_bytes) == ("mine", ("1M-MACs",), 0, 5_000)
     assert found.accuracy is None
 
@@ -54,11 +54,15 @@ def test_a_renamed_study_keeps_its_trials_and_takes_its_folder_along(storage, ke
         studies.find(storage, "mine")
 
 
-@pytest.mark.parametrize(("new", "told"), [("yours", "is called 'yours' already"), ("../x", "Cannot call")])
-def test_a_name_that_is_taken_or_no_name_is_refused_and_nothing_changes(storage, kept, new: str, told: str):
+@pytest.mark.parametrize(
+    ("new", "expected"), [("yours", "is called 'yours' already"), ("../x", "Cannot call")]
+)
+def test_a_name_that_is_taken_or_no_name_is_refused_and_nothing_changes(
+    storage, kept, new: str, expected: str
+):
     folder = kept("mine")
     kept("yours")
-    with pytest.raises(StudyError, match=told):
+    with pytest.raises(StudyError, match=expected):
         study_admin.rename(storage, "mine", new)
     assert folder.exists()
     assert studies.folder_of(studies.find(storage, "mine")) == str(folder)
@@ -68,7 +72,7 @@ def test_a_deleted_study_leaves_other_studies_and_files_of_others_alone(storage,
     folder, other = kept("mine"), kept("yours")
     (folder / "notes.txt").write_text("not ours")
     study_admin.delete(storage, "mine")
-    assert [s.study for s in study_admin.kept_studies(storage)] == ["yours"]
+    assert [s.study for s in study_admin.study_summaries(storage)] == ["yours"]
     assert [f.name for f in folder.iterdir()] == ["notes.txt"]
     study_admin.delete(storage, "yours")
     assert not other.exists()
@@ -77,7 +81,7 @@ def test_a_deleted_study_leaves_other_studies_and_files_of_others_alone(storage,
 @pytest.mark.parametrize("change", [study_admin.delete, lambda s, name: study_admin.rename(s, name, "other")])
 def test_a_study_that_is_being_searched_is_left_alone(storage, kept, change):
     folder = kept("mine")
-    with only_driver(folder, "mine"), pytest.raises(StudyError, match="is being searched by process"):
+    with study_lock(folder, "mine"), pytest.raises(StudyError, match="is being searched by process"):
         change(storage, "mine")
     assert (folder / "trials" / "00000" / "checkpoint.pt").exists()
     assert studies.find(storage, "mine")

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from nas.coordination.leases import BEAT_S, Driver, Leases, living_driver
-from nas.coordination.processes import birth, is_gone, machine, this_process
+from nas.coordination.leases import BEAT_S, Driver, Leases, live_driver
+from nas.coordination.processes import has_ended, machine_id, start_time, this_process
 from nas.coordination.trial_ownership import NoTurnError
 from nas.storage.store import Store
 
@@ -42,8 +42,8 @@ def join(postgresql_database, clock):
     with Store(postgresql_database):
         pass  # the tables are there
 
-    def joining(name, process=1, whence="elsewhere 1"):
-        driver = Driver(id=name, host=name, process=process, machine=whence)
+    def joining(name, process=1, identity="elsewhere 1"):
+        driver = Driver(id=name, host=name, process=process, machine=identity)
         leases = Leases(postgresql_database, 1, driver, silence_s=60, clock=clock)
         leases.beat()
         joined.append(leases)
@@ -114,23 +114,23 @@ def test_a_driver_that_leaves_gives_its_leases_back(join):
 
 def test_a_driver_that_lives_is_found_by_its_beats(join, postgresql_database):
     first, silent = join("first"), join("silent")
-    found = living_driver(postgresql_database, 1, sleep=lambda _: first.beat())
+    found = live_driver(postgresql_database, 1, sleep=lambda _: first.beat())
     assert found is not None
     assert found.host == "first"
     first.__exit__()
-    assert living_driver(postgresql_database, 1, sleep=lambda _: None) is None
+    assert live_driver(postgresql_database, 1, sleep=lambda _: None) is None
     silent.__exit__()
-    assert living_driver(postgresql_database, 1) is None  # at once: nobody is left to watch
+    assert live_driver(postgresql_database, 1) is None  # at once: nobody is left to watch
 
 
 def test_a_driver_of_this_machine_whose_process_ended_is_buried_at_once(join):
-    number, whence = this_process()
-    if not machine():
+    number, identity = this_process()
+    if not machine_id():
         pytest.skip("this system does not say which processes live")
     killed = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     assert killed.stdin is not None
-    dead = join("dead", killed.pid, f"{machine()} {birth(killed.pid)}")
-    alive = join("alive", number, whence)
+    dead = join("dead", killed.pid, f"{machine_id()} {start_time(killed.pid)}")
+    alive = join("alive", number, identity)
     dead.take(0)
     with alive.turn(never) as others:
         assert others == {0}
@@ -160,11 +160,11 @@ def test_one_at_a_time_has_the_turn_and_waiting_can_be_given_up(join):
     assert order == ["first", "second"]
 
 
-def test_a_process_is_told_from_a_later_one_of_the_same_number():
-    number, whence = this_process()
-    if not whence:
+def test_a_process_is_distinguished_from_a_later_one_with_the_same_pid():
+    number, identity = this_process()
+    if not identity:
         pytest.skip("this system does not say which processes live")
-    assert not is_gone(number, whence)
-    assert is_gone(number, f"{machine()} 1")
-    assert not is_gone(number, "another machine 1")
+    assert not has_ended(number, identity)
+    assert has_ended(number, f"{machine_id()} 1")
+    assert not has_ended(number, "another machine 1")
     assert number == os.getpid()

@@ -1,4 +1,4 @@
-"""What goes wrong with a place behind a URL is told in one line, and half a file is never seen."""
+"""What goes wrong with a place behind a URL is reported in one line, and half a file is never seen."""
 
 import socket
 import sys
@@ -50,10 +50,10 @@ def test_a_host_that_does_not_answer_may_come_back():
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         closed = chosen.getsockname()[1]
-    with pytest.raises(FilesError, match="Cannot look at 'sftp://127") as told:
+    with pytest.raises(FilesError, match="Cannot look at 'sftp://127") as caught:
         RemoteFolder(f"sftp://127.0.0.1:{closed}/there").exists("checkpoint.pt")
-    assert told.value.passing
-    assert "\n" not in str(told.value)
+    assert caught.value.passing
+    assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_host_is_not_trusted(sftp: str, tmp_path: Path):
@@ -87,9 +87,9 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch):
     ],
 )
 def test_passwords_are_refused_and_not_repeated(url: str):
-    with pytest.raises(InvalidValueError, match="configuration") as told:
+    with pytest.raises(InvalidValueError, match="configuration") as caught:
         checked_url(url)
-    assert "SECRET" not in str(told.value)
+    assert "SECRET" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

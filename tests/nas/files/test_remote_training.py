@@ -9,7 +9,7 @@ import pytest
 
 import search_spaces
 from nas.files.remote_files import RemoteFiles
-from nas.files.remote_training import run_kept
+from nas.files.remote_training import run_with_uploads
 from tests.chaos import havoc
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import SupersededError
@@ -49,7 +49,7 @@ def files_in(url: str, tmp_path: Path) -> RemoteFiles:
 
 
 def test_a_training_goes_on_from_what_is_behind_the_url(config, tmp_path):
-    run_kept(config, lambda _: None)  # in a folder, undisturbed
+    run_with_uploads(config, lambda _: None)  # in a folder, undisturbed
     url = f"file://{tmp_path}/there/trials/00000"
     first: list[EpochResult] = []
 
@@ -59,10 +59,10 @@ def test_a_training_goes_on_from_what_is_behind_the_url(config, tmp_path):
             raise KilledError
 
     with pytest.raises(KilledError):
-        run_kept(replace(config, folder=url), die)
+        run_with_uploads(replace(config, folder=url), die)
     assert [path.name for path in (tmp_path / "there" / "trials" / "00000").iterdir()] == [CHECKPOINT]
     again: list[EpochResult] = []
-    run_kept(replace(config, folder=url), again.append)
+    run_with_uploads(replace(config, folder=url), again.append)
     assert again[:2] == first  # with the seconds that they took: they were not trained again
     assert [result.epoch for result in again] == [1, 2, 3]
     whole, there = tmp_path / "whole", tmp_path / "there" / "trials" / "00000"
@@ -75,7 +75,7 @@ def test_a_damaged_checkpoint_behind_the_url_begins_the_training_anew(config, tm
     there.mkdir()
     (there / CHECKPOINT).write_bytes(b"nas-ckp\x01 cut short")
     results: list[EpochResult] = []
-    run_kept(replace(config, folder=f"file://{there}"), results.append)
+    run_with_uploads(replace(config, folder=f"file://{there}"), results.append)
     assert [result.epoch for result in results] == [1, 2, 3]
     assert (there / WEIGHTS).exists()
 
@@ -91,7 +91,7 @@ def test_an_attempt_gives_way_to_a_later_one_and_writes_nothing_more(config, tmp
         kept.append((there / CHECKPOINT).read_bytes())
 
     with pytest.raises(SupersededError):
-        run_kept(replace(config, folder=study.place("trials/00000"), attempt=attempt), taken_over)
+        run_with_uploads(replace(config, folder=study.place("trials/00000"), attempt=attempt), taken_over)
     assert kept == [(there / CHECKPOINT).read_bytes()]
 
 
@@ -105,9 +105,9 @@ def test_a_server_that_goes_away_is_waited_for(config, tmp_path, sftp_of_its_own
             server.stop()
             threading.Timer(2.0, server.start).start()
 
-    run_kept(replace(config, folder=f"{url}/trials/00000"), outage)
+    run_with_uploads(replace(config, folder=f"{url}/trials/00000"), outage)
     assert [result.epoch for result in results] == [1, 2, 3]
-    assert "does not answer; waiting up to 15 min" in caplog.text
+    assert "does not answer; retrying for up to 15 min" in caplog.text
     assert "answers again" in caplog.text
     study = files_in(url, tmp_path)
     assert set(study.sizes()) == {f"trials/00000/{n}" for n in (CHECKPOINT, WEIGHTS, f"{WEIGHTS}.sha256")}

@@ -61,7 +61,7 @@ def test_artifacts_are_handed_out_from_where_they_lie_and_nothing_else_is(files,
     exported.write_text("text")
     files.artifacts().write("0a-1b", exported, linked=False)
     files.write(NAME, "{}")
-    handed = Artifacts(lambda: [artifacts_at(files.where)])
+    handed = Artifacts(lambda: [artifacts_at(files.location)])
     with handed.open_reader("0a-1b") as file:
         assert file.read() == b"text"
     direct = files.artifact_id(3, "architecture.json")
@@ -71,7 +71,7 @@ def test_artifacts_are_handed_out_from_where_they_lie_and_nothing_else_is(files,
     assert not handed.holds("../trials/00003/architecture.json")
     assert not handed.holds("0c-2d")
     handed.remove("0a-1b")
-    assert not Artifacts(lambda: [artifacts_at(files.where)]).holds("0a-1b")
+    assert not Artifacts(lambda: [artifacts_at(files.location)]).holds("0a-1b")
 
 
 def test_a_place_is_tried_and_left_as_it_was(place, files):

@@ -39,10 +39,10 @@ def test_a_trial_has_its_picture_its_architecture_and_its_weights(
         "weights.safetensors",
     ]
     store = Artifacts(lambda: [LocalFiles(tmp_path).artifacts()])
-    told = {m.filename: m.artifact_id for m in get_all_artifact_meta(trial)}
-    with store.open_reader(told["architecture.json"]) as file:
+    ids = {m.filename: m.artifact_id for m in get_all_artifact_meta(trial)}
+    with store.open_reader(ids["architecture.json"]) as file:
         assert json.load(file) == json.loads(architecture.to_json())
-    assert (tmp_path / "artifacts" / told["weights.safetensors"]).samefile(weights)
+    assert (tmp_path / "artifacts" / ids["weights.safetensors"]).samefile(weights)
 
 
 def test_an_export_is_attached_to_the_study_and_replaced_by_the_next(
@@ -51,7 +51,7 @@ def test_an_export_is_attached_to_the_study_and_replaced_by_the_next(
     exported = tmp_path / "my_net.py"
     for text in ("one", "two"):
         exported.write_text(text)
-        artifacts.deliver(study, (exported,))
+        artifacts.attach_export(study, (exported,))
     assert names(study) == ["my_net.py"]
     (meta,) = get_all_artifact_meta(study)
     kept = tmp_path / "artifacts" / meta.artifact_id

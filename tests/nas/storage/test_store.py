@@ -39,12 +39,12 @@ from nas.storage.store import Store
 from search_spaces.architecture import Architecture
 from trials.latency.latency import Latency
 url, *networks = sys.argv[1:]
-told = json.loads(networks.pop())
+stored = json.loads(networks.pop())
 with Store(url) as store:
     for json in networks:
         network = Architecture.from_json(json)
         store.add_measurement(
-            Measurement(architecture=network, num_classes=2, in_channels=1, latency=Latency.from_json(told),
+            Measurement(architecture=network, num_classes=2, in_channels=1, latency=Latency.from_json(stored),
                         measured_at=datetime.now(UTC)))
 """
 
@@ -108,10 +108,10 @@ def test_another_process_reads_what_was_kept(store, url):
         "print(len(Store(sys.argv[1]).measurements(json.loads(sys.argv[2]))))"
     )
 
-    told = subprocess.run(
+    counted = subprocess.run(
         [sys.executable, "-c", code, url, json.dumps(CONDITIONS)], capture_output=True, text=True, check=True
     )
-    assert told.stdout == "1\n"
+    assert counted.stdout == "1\n"
 
 
 def test_the_latency_of_a_network_is_its_newest_stable_one(store):
@@ -208,15 +208,15 @@ def test_the_migrations_make_the_tables_that_the_code_describes(connection):
 def test_a_database_of_a_later_version_is_an_error_that_says_so(connection, url):
     connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = 'v99'")
     connection.commit()
-    with pytest.raises(StorageError, match=r"tables of version 'v99'.*Update this project"):
+    with pytest.raises(StorageError, match=r"have version 'v99'.*Update this package"):
         Store(url)
 
 
 @pytest.mark.slow
 def test_three_processes_create_the_tables_and_write_at_the_same_time(url):
     networks = [architecture(seed).to_json() for seed in range(10)]
-    told = json.dumps(measurement().latency.to_json())
-    command = [sys.executable, "-c", WRITER, url, *networks, told]
+    stored = json.dumps(measurement().latency.to_json())
+    command = [sys.executable, "-c", WRITER, url, *networks, stored]
     writers = [subprocess.Popen(command) for _ in range(3)]
     assert [w.wait(120) for w in writers] == [0] * 3
     with Store(url) as store:
@@ -229,7 +229,7 @@ def test_three_processes_create_the_tables_and_write_at_the_same_time(url):
     ("url", "expected"),
     [
         ("nas.db", "Cannot read the storage 'nas.db': expected a URL"),
-        ("mysql://u@h/d", "is not used: expected sqlite or postgresql"),
+        ("mysql://u@h/d", "expected a database of sqlite or postgresql"),
         ("sqlite:////absent/folder/nas.db", "unable to open database file"),
         ("postgresql+psycopg://nas:hidden@127.0.0.1:1/nas", "does not answer as expected"),
         ("postgresql+absent://nas@127.0.0.1:1/nas", "does not answer as expected"),

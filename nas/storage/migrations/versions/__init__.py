@@ -1,1 +1,1 @@
-"""One file for each change of our tables; a released one is never edited."""
+"""Versions of our tables, one file for each migration; a released file is never edited."""

@@ -1,4 +1,4 @@
-"""Latency measurements and exports."""
+"""Adds tables for architectures, latency measurements and exports."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -47,6 +47,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the three tables."""
     for table in ("nas_exports", "nas_latencies", "nas_architectures"):
         op.drop_table(table)

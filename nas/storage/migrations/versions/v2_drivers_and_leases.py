@@ -1,4 +1,4 @@
-"""Drivers that share a study, and which of them trains what."""
+"""Adds tables for the drivers of a study and their leases on trials."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,6 +32,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
+    """Drop the two tables."""
     for table in ("nas_leases", "nas_drivers"):
         op.drop_table(table)
