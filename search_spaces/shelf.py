@@ -26,17 +26,6 @@ from search_spaces.errors import UnknownNameError
 T = TypeVar("T")
 
 
-def names_in(package: str) -> list[str]:
-    """Return the names of the alternatives in a package, those of entry points too, without importing any."""
-    return sorted({*_files_in(package), *(point.name for point in _installed().select(group=package))})
-
-
-def _files_in(package: str) -> list[str]:
-    spec = importlib.util.find_spec(package)  # the package itself may import torch
-    folders = [str(Path(p)) for p in (spec.submodule_search_locations if spec else None) or ()]
-    return [m.name for m in pkgutil.iter_modules(folders) if not m.name.startswith("_")]
-
-
 class Shelf(Mapping[str, T], Generic[T]):
     """The alternatives in one package and its group of entry points, by name.
 
@@ -82,10 +71,15 @@ class Shelf(Mapping[str, T], Generic[T]):
 
     def owns(self, name: str) -> bool:
         """Return whether the alternative is a file of ours."""
-        return name in _files_in(self.package)
+        return name in self._files()
 
     def _names(self) -> list[str]:
-        return names_in(self.package)
+        return sorted({*self._files(), *(point.name for point in self._entry_points())})
+
+    def _files(self) -> list[str]:
+        spec = importlib.util.find_spec(self.package)  # the package itself may import torch
+        folders = [str(Path(p)) for p in (spec.submodule_search_locations if spec else None) or ()]
+        return [m.name for m in pkgutil.iter_modules(folders) if not m.name.startswith("_")]
 
     def _entry_points(self) -> EntryPoints:
         return _installed().select(group=self.package)

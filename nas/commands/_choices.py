@@ -7,7 +7,7 @@ written here again; a test compares them.
 from collections.abc import Sequence
 from typing import Final
 
-from search_spaces.shelf import names_in
+from search_spaces.shelf import Shelf
 
 EMBEDDED_DATA: Final = ("digits",)
 METRICS: Final = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -21,8 +21,7 @@ def names_of(package: str, *, first: str | None = None) -> list[str]:
         package: Package of the registry, for example ``"nas.samplers"``.
         first: Name that comes before the others, usually the default.
     """
-    names = names_in(package)
-    return sorted(names, key=lambda name: name != first)
+    return sorted(Shelf[object](package, "", ""), key=lambda name: name != first)
 
 
 def any_of(names: Sequence[str]) -> str:
