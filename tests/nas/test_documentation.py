@@ -1,0 +1,64 @@
+"""README and docs: every command and Python block on them is valid, every link leads somewhere."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from nas.__main__ import _app
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+
+
+def commands() -> list[tuple[str, str]]:
+    lines = [(p.name, line) for p in PAGES for block in blocks(p, "sh") for line in block.splitlines()]
+    return [(name, line) for name, line in lines if line.startswith("nas ")]
+
+
+@pytest.mark.parametrize(("page", "line"), commands())
+def test_every_command_on_a_page_has_only_options_that_exist(page: str, line: str):
+    del page
+    words = shlex.split(line, comments=True)
+    command: Any = typer.main.get_command(_app())
+    while words[1:] and words[1] in getattr(command, "commands", {}):
+        words = words[1:]
+        command = command.commands[words[0]]
+    assert words[0] != "nas"
+    command.make_context(words[0], [word for word in words[1:] if word != "--help"])  # parses, runs nothing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_on_a_page_compiles(page: Path):
+    for block in blocks(page, "python"):
+        compile(block, str(page), "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_to_a_file(page: Path):
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_the_readme_is_short_and_links_every_page():
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 180
+    assert not [page.name for page in PAGES[1:] if f"docs/{page.name}" not in text]
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.name)
+def test_a_page_begins_with_what_it_answers(page: Path):
+    title, blank, first = page.read_text(encoding="utf-8").splitlines()[:3]
+    assert title.startswith("# ")
+    assert not blank
+    assert first.startswith("This page ")
