@@ -18,7 +18,7 @@ NETWORK_HELP = (
 )
 COUNTED_FORMS = "<number><k|M|G>-<MACs|params|activations> or <number><KiB|MiB|GiB>-<peak|weights>[@int8]"
 BUDGET_FORMS = f"{COUNTED_FORMS.replace(' or ', ', ')} or <number>ms@TARGET"
-PARETO_HELP = (
+PARETO_FRONT = (
     "the Pareto front: fully trained networks that fit and that no other beats in accuracy, MACs, parameters "
     "and latency together"
 )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nas.commands._options import PARETO_HELP, Json, Storage, StudyOrTrial
+from nas.commands._options import PARETO_FRONT, Json, Storage, StudyOrTrial
 
 
 def COMMAND(  # noqa: N802
@@ -27,7 +27,7 @@ def COMMAND(  # noqa: N802
         bool,
         typer.Option(
             "--pareto",
-            help=f"Write {PARETO_HELP}, one folder each.",
+            help=f"Write {PARETO_FRONT}, one folder each.",
             show_default=False,
         ),
     ] = False,

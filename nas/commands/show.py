@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.commands._options import BUDGET_FORMS, PARETO_HELP, Json, Storage
+from nas.commands._options import BUDGET_FORMS, PARETO_FRONT, Json, Storage
 
 if TYPE_CHECKING:
     from dashboards.result import SearchResult
@@ -21,7 +21,7 @@ def COMMAND(  # noqa: N802
     ] = None,
     storage: Storage = None,
     pareto: Annotated[
-        bool, typer.Option("--pareto", help=f"Show only {PARETO_HELP}.", show_default=False)
+        bool, typer.Option("--pareto", help=f"Show only {PARETO_FRONT}.", show_default=False)
     ] = False,
     fits: Annotated[
         list[str] | None,
