@@ -89,7 +89,7 @@ def scale(
     found, study = find_with_study(network, url)
     chosen = rule or ("front" if study is not None else "compound")
     if train and chosen != "x3d":
-        raise InvalidValueError(f"The rule {chosen} trains nothing: expected --rule x3d with --train.")
+        raise InvalidValueError(f"Cannot use --train with the rule {chosen}: expected --rule x3d.")
     evaluator = None
     if train:
         splits, device = open_images(data, seed=seed, cache=None), slots_here(1, None).device

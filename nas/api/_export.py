@@ -50,18 +50,15 @@ def export(
         StudyError: if there is no such study or network.
         ExportError: if the folder, the name or the weights cannot be used.
     """
-    if (to is None) == (into is None):
-        raise ExportError(
-            "Expected one folder to write to: a new one, for example --to my_net, or one of a repository, "
-            "for example --into src/models."
-        )
-    url = storage_url(storage)
+    _check_folder(to, into)
     chosen, number = split_network(study)
     trial = trial if trial is not None else number
     if pareto and (trial is not None or into is not None or force):
         raise ExportError(
-            "Cannot write a front with --trial, --into or --force: expected --pareto, --to and a new folder."
+            "Cannot use --pareto with --trial, --into or --force: expected --pareto and --to with a new "
+            "folder."
         )
+    url = storage_url(storage)
     options = ExportOptions(
         folder=Path(str(to if to is not None else into)),
         name=name,
@@ -86,3 +83,16 @@ def export(
         files = exporter.deliver(chosen_network(result, trial), options)
     TrialArtifacts.of(found).attach_export(found, files)
     return files
+
+
+def _check_folder(to: str | Path | None, into: str | Path | None) -> None:
+    """Check that one folder is given.
+
+    Raises:
+        ExportError: if none or two are given.
+    """
+    if (to is None) == (into is None):
+        raise ExportError(
+            f"{'No folder' if to is None else 'Two folders'} to write to: expected --to with a new folder, "
+            f"for example --to my_net, or --into with an existing one, for example --into src/models."
+        )

@@ -63,10 +63,11 @@ def COMMAND(  # noqa: N802
     names: list[str | None] = [*study] if study else [None]
     if follow and (json or csv or len(names) > 1):
         raise InvalidValueError(
-            "Cannot follow with --json, --csv or several studies: expected one study alone."
+            "Cannot use --follow with --json, --csv or several studies: expected one study. Leave out the "
+            "others."
         )
     if json and csv:
-        raise InvalidValueError("Cannot print --json and --csv at once: expected one of them.")
+        raise InvalidValueError("Cannot use --json and --csv together: expected one of them.")
     if follow:
         try:
             keep_printing(changes(lambda: load(names[0])), terminal())

@@ -58,14 +58,14 @@ def test_outside_it_gives_the_trained_networks_outputs(exported: Path, searched:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("mine",), "Expected one folder to write to"),
+        (("mine",), "No folder to write to: expected --to"),
         (("mine", "--to", "other", "--trial", "99"), "was not trained to the end"),
         (("nine", "--to", "other"), "Did you mean 'mine'"),
         (("mine", "--to", "other", "--name", "1net"), "1net"),
         (("mine", "--to", "."), "."),
         (("mine", "--to", "other", "--classes", "0"), "expected at least 1"),
-        (("mine", "--to", "other", "--pareto", "--trial", "0"), "expected --pareto, --to"),
-        (("mine", "--to", "other", "--into", "other"), "Expected one folder to write to"),
+        (("mine", "--to", "other", "--pareto", "--trial", "0"), "expected --pareto and --to"),
+        (("mine", "--to", "other", "--into", "other"), "Two folders to write to: expected --to"),
         (("mine", "--to", "other", "--name", "torch"), "would hide the installed package torch"),
     ],
 )
