@@ -20,9 +20,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.counting import count_parts
 from trials.training.run_trial import CHECKPOINT, WEIGHTS
 
-_ATTRIBUTE_PREFIX: Final = (
-    "artifacts:"  # followed by the id: attribute in which Optuna stores an artifact's metadata
-)
+_ATTRIBUTE_PREFIX: Final = "artifacts:"  # followed by an artifact's id: Optuna's key of its metadata
 _UNKNOWN: Final = "application/octet-stream"
 
 

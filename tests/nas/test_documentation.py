@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ import pytest
 import typer.main
 
 from nas.__main__ import _app
+from nas.tabular.table import load as load_table
+from search_spaces.loading import load as load_space
+from trials.recipes import load_recipe
+from trials.target_names import read_targets
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -48,6 +53,24 @@ def test_python_on_a_page_compiles(page: Path):
 def test_every_link_of_a_page_leads_to_a_file(page: Path):
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     assert not [link for link in links if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "load"),
+    [
+        ("spaces.md", "yaml", load_space),
+        ("recipes.md", "yaml", load_recipe),
+        ("latency.md", "yaml", lambda path: read_targets(Path(path))),
+        ("bench.md", "json", lambda path: load_table(Path(path))),
+    ],
+)
+def test_a_file_on_a_page_can_be_read(
+    name: str, language: str, load: Callable[[str], object], tmp_path: Path
+):
+    (text,) = blocks(ROOT / "docs" / name, language)
+    path = tmp_path / f"own.{language}"
+    path.write_text(text, encoding="utf-8")
+    assert load(str(path))
 
 
 def test_the_readme_is_short_and_links_every_page():
