@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from nas.bayesopt import pareto
 from nas.explanation.evidence import Evidence, Floats
 from nas.scaling.scaled_architecture import ScalingFactors
+from nas.surrogates.matern import matern
 from search_spaces.architecture import Architecture
 from search_spaces.errors import StudyError
 from search_spaces.options import kind_of
@@ -96,10 +98,9 @@ def _curve(x: Floats, y: Floats, slope: float) -> Callable[[float], float]:
     mean = float(rest.mean())
 
     def between(a: Floats, b: Floats, smooth: float, length: float) -> Floats:
-        r = np.sqrt(5.0) * np.abs(a[:, None] - b) / length
-        matern = (1 + r + r**2 / 3) * np.exp(-r)
+        columns = (torch.from_numpy(x[:, None] / length) for x in (a, b))
         line = _SLOPE**2 * np.outer(a - about, b - about)
-        return np.asarray(spread * (1.0 + smooth * matern) + line)
+        return np.asarray(spread * (1.0 + smooth * matern(*columns).numpy()) + line)
 
     def weighed(smooth: float, length: float) -> tuple[float, Floats]:
         covariance = between(x, x, smooth, length) + spread * (1.0 - smooth + 1e-6) * np.eye(len(x))

@@ -20,6 +20,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
+from nas.surrogates.matern import matern
+
 _PRIORS: Final = {  # of the logarithm: mean, standard deviation
     "log_weights": (0.0, 0.8),
     "log_main": (-0.7, 1.0),
@@ -81,18 +83,15 @@ class FactorKernel(gpytorch.kernels.Kernel):
         f = len(self.owners)
         weights = torch.softmax(self.log_weights, 0)[self.owners].sqrt() if f else torch.ones(0)
         a, b = x1[:, :f] * weights, x2[:, :f] * weights
-        if diag:
-            alike, apart = (a * b).sum(-1), ((a - b) ** 2).sum(-1)
-        else:
-            alike = a @ b.mT  # [a, b]
-            apart = (a**2).sum(-1)[:, None] + (b**2).sum(-1) - 2 * alike
+        alike = (a * b).sum(-1) if diag else a @ b.mT
+        length = self.log_rest_length.exp()
         k = self.log_main.exp() * alike + self.log_pairs.exp() * alike**2
-        k = k + self.log_rest.exp() * _matern(apart / (2 * self.log_rest_length).exp())
+        k = k + self.log_rest.exp() * matern(a / length, b / length, diag=diag)
         if len(self.lengths):
             scale = self.log_lengths.exp()[self.lengths]
             end = f + len(self.lengths)
             ga, gb = x1[:, f:end] / scale, x2[:, f:end] / scale
-            k = k + self.log_joint.exp() * _matern(_squared(ga, gb, diag))
+            k = k + self.log_joint.exp() * matern(ga, gb, diag=diag)
         if self.told:
             ta, tb = x1[:, -2:-1], x2[:, -2:-1]
             k = k + self.log_told.exp() * ((ta * tb).sum(-1) if diag else ta @ tb.mT)
@@ -102,21 +101,10 @@ class FactorKernel(gpytorch.kernels.Kernel):
 
     def _with_fidelity(self, k: Tensor, t1: Tensor, t2: Tensor, diag: bool) -> Tensor:
         """Return `k` weakened between unlike fidelities, plus the learning curve they all share."""
-        drift = torch.exp(-self.log_drift.exp() * _squared(t1, t2, diag).clamp_min(1e-12).sqrt())
+        squared = self.covar_dist(t1, t2, diag=diag, square_dist=True)
+        drift = torch.exp(-self.log_drift.exp() * squared.clamp_min(1e-12).sqrt())
         level = (t1 * t2).sum(-1) if diag else t1 @ t2.mT
         ends = torch.exp(-0.5 * t1**2)[:, 0], torch.exp(-0.5 * t2**2)[:, 0]
         pinned = ends[0] * ends[1] if diag else torch.outer(*ends)  # no offset at full fidelity
-        bend = torch.exp(-0.5 * _squared(t1, t2, diag)) - pinned
+        bend = torch.exp(-0.5 * squared) - pinned
         return k * drift + self.log_curve.exp() * (level + bend)
-
-
-def _squared(a: Tensor, b: Tensor, diag: bool) -> Tensor:
-    if diag:
-        return ((a - b) ** 2).sum(-1)
-    return (a**2).sum(-1)[:, None] + (b**2).sum(-1) - 2 * (a @ b.mT)
-
-
-def _matern(squared: Tensor) -> Tensor:
-    """Return the Matérn-5/2 correlation at a squared, scaled distance."""
-    r = (5.0 * squared.clamp_min(0.0) + 1e-12).sqrt()
-    return (1 + r + r**2 / 3) * torch.exp(-r)

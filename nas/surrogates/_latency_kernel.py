@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nas.surrogates.latency_operations import AMOUNTS, KINDS, SIZES, Part
+from nas.surrogates.matern import matern
 
 _PRIORS: Final = {  # of the logarithm of a standard deviation or length: mean, standard deviation
     "log_weights": (math.log(0.3), 1.5),
@@ -99,9 +100,8 @@ class LatencyKernel(gpytorch.Module):
         """Return the covariance of operations of one kind, [u, v]."""
         lengths = self.log_lengths.exp()
         za, zb = a.sizes / lengths, b.sizes / lengths
-        squared = (za**2).sum(-1)[:, None] + (zb**2).sum(-1) - 2 * za @ zb.mT
         scales = [((w**2).sum(-1) + 1e-12).sqrt() for w in (wa, wb)]
-        return wa @ wb.mT + self.log_bend.exp() ** 2 * torch.outer(*scales) * _matern(squared)
+        return wa @ wb.mT + self.log_bend.exp() ** 2 * torch.outer(*scales) * matern(za, zb)
 
     def _weighted(self, kind: str, part: Part) -> Tensor:
         """Return the amounts of operations, each times what it may add to the time, [u, amounts]."""
@@ -115,9 +115,8 @@ class LatencyKernel(gpytorch.Module):
         """Return what networks share, and what sets them apart beyond their operations, [n, m]."""
         length = self.log_whole_length.exp()
         ga, gb = a[:, :AMOUNTS].log() / length, b[:, :AMOUNTS].log() / length
-        squared = (ga**2).sum(-1)[:, None] + (gb**2).sum(-1) - 2 * ga @ gb.mT
         sizes = torch.outer(a[:, :3].mean(dim=1), b[:, :3].mean(dim=1))
-        shared = self.log_offset.exp() ** 2 + self.log_whole.exp() ** 2 * sizes * _matern(squared)
+        shared = self.log_offset.exp() ** 2 + self.log_whole.exp() ** 2 * sizes * matern(ga, gb)
         if self.source:
             shared = shared + self.log_source.exp() ** 2 * torch.outer(a[:, -1], b[:, -1])
         return shared
@@ -126,9 +125,3 @@ class LatencyKernel(gpytorch.Module):
 def _totals(parts: Mapping[str, Part]) -> Float[Tensor, "n a"]:
     """Return the amounts of whole networks."""
     return torch.stack([part.counts @ part.amounts for part in parts.values()]).sum(dim=0)
-
-
-def _matern(squared: Tensor) -> Tensor:
-    """Return the Matérn-5/2 correlation at a squared, scaled distance."""
-    r = (5.0 * squared.clamp_min(0.0) + 1e-12).sqrt()
-    return (1 + r + r**2 / 3) * torch.exp(-r)
