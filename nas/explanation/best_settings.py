@@ -17,7 +17,6 @@ from nas.bayesopt.acquisition_optimizer import best_point
 from nas.bayesopt.feasible_region import Region, distinct
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.scoring import inputs
-from nas.explanation.draws import draws
 from nas.explanation.evidence import Evidence, Floats
 from nas.explanation.factor_levels import FactorSetting
 from nas.surrogates.factor_gp import Posterior
@@ -80,7 +79,7 @@ def _drawn(evidence: Evidence, posterior: Posterior, rows: Rows, rng: np.random.
     points = inputs(evidence.region, rows)
     with torch.no_grad():
         _, _, mean, within, _ = posterior.of(points[:0], points)
-    return draws(rng, mean.numpy(), within.numpy(), _DRAWS)
+    return rng.multivariate_normal(mean.numpy(), within.numpy(), _DRAWS, check_valid="ignore", method="eigh")
 
 
 def _beyond_the_evidence(evidence: Evidence, rows: Rows) -> str | None:

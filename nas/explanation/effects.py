@@ -16,7 +16,6 @@ import torch
 from dashboards.explanation import Effect, JointEffect, Share
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.scoring import inputs
-from nas.explanation.draws import draws
 from nas.explanation.evidence import Evidence, Floats
 from nas.explanation.factor_levels import FactorSetting, kind_of, place_of
 from nas.surrogates.factor_gp import Posterior
@@ -150,7 +149,10 @@ class Effects:
         return self._posterior.predict(inputs(region, self._evidence.canonical(rows)))[0]
 
     def _share(self, centred: Means, weights: Floats) -> Share:
-        drawn = draws(self._rng, centred.mean, centred.covariance, _DRAWS) ** 2 @ weights / self.variance
+        means = self._rng.multivariate_normal(
+            centred.mean, centred.covariance, _DRAWS, check_valid="ignore", method="eigh"
+        )
+        drawn = means**2 @ weights / self.variance
         low, high = np.quantile(drawn, [0.025, 0.975])
         return Share(mean=float(drawn.mean()), low=float(low), high=float(high))
 
