@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from botorch.utils.multi_objective.hypervolume import Hypervolume
+from botorch.utils.multi_objective.pareto import is_non_dominated
 from jaxtyping import Bool, Float
 
 from dashboards.result import SearchResult, TrialResult
@@ -10,9 +11,9 @@ from dashboards.result import SearchResult, TrialResult
 
 def front(values: Float[np.ndarray, "n m"]) -> Bool[np.ndarray, " n"]:
     """Return which of `values` no other value beats in all objectives; equal ones both stay."""
-    no_worse = (values[:, None] >= values[None]).all(axis=2)
-    better = (values[:, None] > values[None]).any(axis=2)
-    return np.asarray(~(no_worse & better).any(axis=0), dtype=np.bool_)
+    rows = torch.from_numpy(values.astype(np.float64))
+    kept = is_non_dominated(rows, deduplicate=False)
+    return np.asarray(kept.numpy(), dtype=np.bool_)
 
 
 def hypervolume(values: Float[np.ndarray, "n m"], reference: Float[np.ndarray, " m"]) -> float:
