@@ -1,24 +1,40 @@
 """What a trial is worth before it is made, in logarithms, so that hopeless points still rank.
 
-Log-space improvement after Ament et al., 2023 (https://arxiv.org/abs/2310.20708), by BoTorch's
-helper; noisy expected improvement after Letham et al., 2019 (https://arxiv.org/abs/1706.07094).
+Log-space improvement after Ament et al., 2023 (https://arxiv.org/abs/2310.20708), from BoTorch's
+log-space functions; noisy expected improvement after Letham et al., 2019 (https://arxiv.org/abs/1706.07094).
 Every objective is maximised; constraints hold where they are <= 0.
 """
 
 import math
+from typing import Final
 
 import torch
-from botorch.acquisition.analytic import _log_ei_helper
 from botorch.utils.multi_objective.box_decompositions import FastNondominatedPartitioning
+from botorch.utils.probability.utils import log_phi, ndtr, phi
+from botorch.utils.safe_math import log1mexp
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+_ASYMPTOTIC: Final = 1e6  # standard deviations below the best from which 1 - |u| Phi(u) / phi(u) is u**-2
 
 
 def log_expected_improvement(
     mean: Float[Tensor, "*batch"], stddev: Float[Tensor, "*batch"], best: Float[Tensor, "*batch"]
 ) -> Float[Tensor, "*batch"]:
     """Return log E[max(0, f - best)] for f ~ N(mean, stddev**2), elementwise."""
-    return _log_ei_helper((mean - best) / stddev) + stddev.log()
+    return _log_improvement((mean - best) / stddev) + stddev.log()
+
+
+def _log_improvement(u: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """Return log(phi(u) + u Phi(u)), elementwise (Ament et al., equation 9).
+
+    `botorch.acquisition.LogExpectedImprovement` computes the same of a model, not of means and deviations.
+    """
+    above, below = u.clamp_min(-1.0), u.clamp(-_ASYMPTOTIC, -1.0)
+    # log(|u| Phi(u) / phi(u)), which goes to 0 from below: |u| stays inside for the sake of precision.
+    share = (torch.special.erfcx(-below / math.sqrt(2)) * below.abs()).log() + math.log(math.pi / 2) / 2
+    tail = torch.where(u > -_ASYMPTOTIC, log1mexp(share), -2 * u.clamp_max(-1.0).abs().log())
+    return torch.where(u > -1, (phi(above) + above * ndtr(above)).log(), log_phi(u) + tail)
 
 
 def conditioned(
