@@ -32,7 +32,7 @@ def time_onnx(
     """Return the time of one run of `model` at batch 1, on pinned threads.
 
     Args:
-        model: ONNX file with one input of a fixed shape.
+        model: ONNX file with one input, of a fixed shape but for the batch.
         reference: ONNX file of the reference network, whose times show the drift of the machine.
         threads: Number of threads that the runtime may use.
         provider: Execution provider of ONNX Runtime, for example ``CPUExecutionProvider``.
@@ -83,10 +83,11 @@ def onnx_run(model: bytes, *, threads: int, provider: str = CPU) -> Run:
 
 
 def random_images(session: onnxruntime.InferenceSession) -> dict[str, NDArray[Any]]:
-    """Return random values for the one input of a model, the same each time."""
+    """Return one random image for the one input of a model, the same each time."""
     (entry,) = session.get_inputs()
+    shape = [side if isinstance(side, int) else 1 for side in entry.shape]  # a file for any batch names it
     kind = np.float16 if entry.type == "tensor(float16)" else np.float32
-    return {entry.name: np.random.default_rng(0).standard_normal(entry.shape).astype(kind)}
+    return {entry.name: np.random.default_rng(0).standard_normal(shape).astype(kind)}
 
 
 def clock_of(threads: int, provider: str = CPU) -> str:

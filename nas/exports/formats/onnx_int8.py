@@ -16,8 +16,12 @@ from typing_extensions import override
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
 from nas.exports.formats._onnx_graph import write_graph
-from nas.exports.formats._onnx_session import latency_ms, scores_of, session
+from nas.exports.formats._onnx_session import scores_of, session
 from search_spaces.errors import ExportError
+from trials.device_lock import host_lock_path, measuring
+from trials.latency.onnx_model import reference_model
+from trials.latency.onnx_timing import time_onnx
+from trials.latency_measurement import SECONDS
 
 LEAST_COSINE: Final = 0.9
 """Between the scores of both forms; less means that quantisation broke the network."""
@@ -46,7 +50,7 @@ class OnnxInt8(Exporter):
                 _quantise(plain, ready, quantised, delivery.calibration)
             finally:
                 logging.disable(logging.NOTSET)
-            record = _measure(delivery, {"fp32": session(plain), "int8": session(quantised)})
+            record = _measure(delivery, {"fp32": plain, "int8": quantised})
         measured.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
@@ -75,9 +79,10 @@ class _Calibration(CalibrationDataReader):
         return None if image is None else {"images": image.numpy()}
 
 
-def _measure(delivery: ExportedNetwork, forms: dict[str, Any]) -> dict[str, Any]:
+def _measure(delivery: ExportedNetwork, files: dict[str, Path]) -> dict[str, Any]:
     """Return what both forms achieve, after checking that the scores of one are still those of the other."""
     assert delivery.calibration is not None
+    forms = {form: session(file) for form, file in files.items()}
     fp32, int8 = (scores_of(running, delivery.calibration) for running in forms.values())
     cosine = float(torch.cosine_similarity(fp32, int8, dim=1).mean())
     if not cosine >= LEAST_COSINE:
@@ -85,19 +90,24 @@ def _measure(delivery: ExportedNetwork, forms: dict[str, Any]) -> dict[str, Any]
             f"Cannot export '{delivery.name}' as int8: its scores keep a cosine of {cosine:.2f} to those of "
             f"fp32, expected at least {LEAST_COSINE}. Leave onnx_int8 out, or calibrate on other images."
         )
-    image = delivery.calibration[:1]
     record: dict[str, Any] = {
         "version": 1,
         "calibration_images": len(delivery.calibration),
         "cosine_to_fp32": cosine,
         "runtime": f"onnxruntime {onnxruntime.__version__}, CPU, 1 thread, batch 1",
-        "latency_ms": {form: latency_ms(running, image) for form, running in forms.items()},
+        "latency_ms": {form: _latency_ms(file) for form, file in files.items()},
     }
     if delivery.held_out is not None:
         images, labels = delivery.held_out
         record["images"] = len(labels)
         record["accuracy"] = {form: _accuracy(r, images, labels) for form, r in forms.items()}
     return record
+
+
+def _latency_ms(file: Path) -> float:
+    """Return the milliseconds of an ONNX file for one image on one thread, timed as a target times it."""
+    with measuring(host_lock_path()):
+        return time_onnx(file.read_bytes(), reference_model("fp32"), threads=1, seconds=SECONDS).median_ms
 
 
 def _accuracy(running: Any, images: Tensor, labels: Tensor) -> float:

@@ -100,6 +100,7 @@ def test_int8_loses_at_most_one_point_on_digits(int8):
     assert abs(record["accuracy"]["fp32"] - accuracy) < 0.002
     assert record["accuracy"]["int8"] >= accuracy - 0.01
     assert record["images"] == len(labels)
+    assert all(0 < record["latency_ms"][form] < 1000 for form in ("fp32", "int8"))
     running = session(folder / "my_net_int8.onnx")
     found = scores_of(running, images).argmax(dim=1)
     assert float((found == labels).float().mean()) == pytest.approx(record["accuracy"]["int8"])
