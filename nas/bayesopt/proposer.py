@@ -1,7 +1,6 @@
 """From a history to the next point: fit, score, search."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +16,7 @@ from nas.bayesopt.prior_mean import PriorMean
 from nas.bayesopt.scoring import AcquisitionState, inputs
 from nas.surrogates.factor_gp import FactorGP, Posterior
 from nas.surrogates.factors import Factor
+from trials.torch_threads import torch_threads
 
 _PARENTS: Final = 12  # best points that the search starts from
 _ALWAYS_FITTED: Final = 100  # up to so many values every proposal fits anew; then every tenth more
@@ -66,7 +66,7 @@ class Proposer:
 
         Where every point has been seen, the most promising of them is proposed again.
         """
-        with _one_thread(), torch.device("cpu"):
+        with torch_threads(1), torch.device("cpu"):
             beliefs, fit = self._learn(rng, history, earlier)
             limit = int(np.clip(_SCORED / max(len(history.rows), 1), 1_000, 20_000))
             parents = np.concatenate([beliefs.observed[beliefs.feasible[: len(beliefs.observed)]]])
@@ -127,14 +127,3 @@ def _scalarised(rng: np.random.Generator, values: NDArray[np.float64]) -> NDArra
     unit = (values - low) / np.where(spread > 0, spread, 1.0)
     weighted = unit * rng.dirichlet(np.ones(n_objectives))
     return np.asarray((weighted.min(axis=1) + 0.05 * weighted.sum(axis=1))[:, None])
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch to one thread: matrices this small are slower on more."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
-import torch
 
 from nas.bayesopt.feasible_region import Batch, Region
 from nas.bayesopt.grid import Grid
@@ -13,6 +12,7 @@ from nas.bayesopt.problem import Params, TransferSource
 from nas.bayesopt.proposer import Proposer
 from nas.bayesopt.scoring import inputs
 from nas.surrogates.factor_gp import FactorGP, Inputs
+from trials.torch_threads import torch_threads
 
 _FOLDS: Final = 8
 _SKILL: Final = 0.1  # share of the variance that the surrogate has to predict of networks left out
@@ -42,16 +42,12 @@ def transfer_prior_mean(
         return None
     region = Region(grid, constants, earlier.known_constraints_batch, factors, canonical, earlier.draw)
     rows = region.canonical(grid.encode(earlier.points))
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with torch_threads(1):
         surrogate = Proposer.of(region, seed).surrogate
         seen = inputs(region, rows, earlier.fidelity)
         if _skill(surrogate, seen, earlier) < _SKILL:
             return None
         posterior = surrogate.fitted(seen, earlier.values, None, _STEPS)
-    finally:
-        torch.set_num_threads(before)
     spread = float(earlier.values[earlier.fidelity == earlier.fidelity.max()].std())
     return PriorMean(lambda points: posterior.predict(inputs(region, points)), max(spread, 1e-12))
 

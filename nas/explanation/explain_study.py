@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 import optuna
-import torch
 
 from dashboards.explanation import Explanation, JointEffect
 from dashboards.figures import factor_effects, joint_effects
@@ -19,6 +18,7 @@ from nas.explanation.factor_levels import factor_settings, independent, kinds, t
 from nas.explanation.model_comparison import compared
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
+from trials.torch_threads import torch_threads
 
 _BASE: Final = 256  # networks over which variances are taken
 _LEVELS: Final = 17  # of one factor at most
@@ -51,12 +51,8 @@ def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: in
         budgets: Rules are found within each of these combinations.
         seed: Of what is drawn.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # matrices this small are slower on more
-    try:
+    with torch_threads(1):
         return _explained(evidence, budgets, np.random.default_rng(np.random.SeedSequence([seed])))
-    finally:
-        torch.set_num_threads(before)
 
 
 def write_figures(explanation: Explanation, folder: Path) -> None:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
 from search_spaces.counting import count
+from trials.torch_threads import torch_threads
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build
 
@@ -37,9 +38,7 @@ def seconds_per_mac(
         threads: CPU threads of one training.
         clock: Returns seconds.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with torch_threads(threads):
         network = seeded_build(
             lambda: build(architecture, num_classes=num_classes, in_channels=in_channels), 0
         ).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -58,8 +57,6 @@ def seconds_per_mac(
         if device == "cuda":
             del network, images, labels
             torch.cuda.empty_cache()  # the trainings need it
-    finally:
-        torch.set_num_threads(before)
     macs = count(architecture, num_classes=num_classes, in_channels=in_channels).macs
     return min(durations) / batch / macs
 

@@ -2,16 +2,15 @@
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
+
+from trials.torch_threads import torch_threads
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ import search_spaces
 from nas.surrogates.latency import learn
 from nas.surrogates.latency_operations import KINDS, operations, operations_on
 from search_spaces.tape import Tape
+from trials.torch_threads import torch_threads
 
 SPACE = search_spaces.load("hybrid_small")
 MS_PER = {"pointwise": 4e-8, "dense": 3e-8, "grouped": 4e-7, "dilated": 9e-7, "matmul": 6e-8}
@@ -17,10 +17,8 @@ MS_PER = {"pointwise": 4e-8, "dense": 3e-8, "grouped": 4e-7, "dilated": 9e-7, "m
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(1):
+        yield
 
 
 def drawn(count, seed=0):
