@@ -1,8 +1,7 @@
-"""Who is not beaten: Pareto fronts and the volume they dominate. Every objective is maximised."""
+"""Pareto fronts, and the reference point of hypervolumes. Every objective is maximised."""
 
 import numpy as np
 import torch
-from botorch.utils.multi_objective.hypervolume import Hypervolume
 from botorch.utils.multi_objective.pareto import is_non_dominated
 from jaxtyping import Bool, Float
 
@@ -14,15 +13,6 @@ def front(values: Float[np.ndarray, "n m"]) -> Bool[np.ndarray, " n"]:
     rows = torch.from_numpy(values.astype(np.float64))
     kept = is_non_dominated(rows, deduplicate=False)
     return np.asarray(kept.numpy(), dtype=np.bool_)
-
-
-def hypervolume(values: Float[np.ndarray, "n m"], reference: Float[np.ndarray, " m"]) -> float:
-    """Return the volume between `reference` and `values`, counting only what is above it."""
-    above = values[(values > reference).all(axis=1)]
-    if not len(above):
-        return 0.0
-    points = torch.from_numpy(above[front(above)].astype(np.float64))
-    return float(Hypervolume(torch.from_numpy(reference.astype(np.float64))).compute(points))
 
 
 def reference_point(values: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " m"]:

@@ -262,6 +262,3 @@ def _spread_out(values: NDArray[np.float64], n: int) -> NDArray[np.int64]:
     rest = order[n // 2 :]
     even = rest[np.linspace(0, len(rest) - 1, n - n // 2).round().astype(np.int64)]
     return np.sort(np.concatenate([order[: n // 2], even]))
-
-
-SURROGATE: Final = FactorGP

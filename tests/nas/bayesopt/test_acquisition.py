@@ -13,7 +13,7 @@ from nas.bayesopt.acquisition import (
     log_noisy_expected_improvement,
     log_probability_of_fitting,
 )
-from nas.bayesopt.pareto import hypervolume
+from tests.nas.bayesopt.volumes import hypervolume
 
 
 def tensor(values: object) -> torch.Tensor:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nas.bayesopt.pareto import front, hypervolume, reference_point
+from nas.bayesopt.pareto import front, reference_point
+from tests.nas.bayesopt.volumes import hypervolume
 
 values = arrays(
     np.float64, st.tuples(st.integers(1, 9), st.integers(2, 3)), elements=st.integers(0, 6).map(float)
