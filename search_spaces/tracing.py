@@ -7,6 +7,9 @@ somebody's own mixer can be held against the layers that it lists:
     assert trace(network, resolution=64).items() <= count(architecture, num_classes=10).items()
 
 It knows MACs, params, activations, peak and weights; a cost that another file adds is not traced.
+torch sees operations below autograd only through `torch.utils._python_dispatch`, which has no public
+name; `tests/search_spaces/test_tracing.py` fails when it goes.
+
 Memory follows the same rules as `search_spaces.tape`: norms, activation functions, element-wise
 operations and changes of layout are folded into the layer before and take no memory of their own.
 """
@@ -156,7 +159,8 @@ class _Recorder(TorchDispatchMode):
 
 
 def _key(x: Tensor) -> int:
-    return x.untyped_storage()._cdata  # noqa: SLF001 (torch gives a storage no other name)
+    """Return the identity of a tensor's storage, which views share; unique as long as the storage lives."""
+    return id(x.untyped_storage())
 
 
 def _tensors(values: Iterable[Any]) -> Iterable[Tensor]:

@@ -17,6 +17,7 @@ from nas.coordination.processes import has_ended
 from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
 from nas.storage.database import connect, storage_errors
+from nas.storage.optuna_internals import study_id_of
 from nas.storage.schema import DriverRow, LeaseRow
 from nas.study import trial_attributes
 from nas.study.naming import trial_folder
@@ -134,7 +135,7 @@ def _duplicates(trials: list[FrozenTrial]) -> list[tuple[int | None, str]]:
 
 def _leases(study: optuna.Study, trials: list[FrozenTrial], url: str) -> list[tuple[int | None, str]]:
     """Return the problems of drivers and leases."""
-    number = study._study_id  # noqa: SLF001 -- Optuna has no public way
+    number = study_id_of(study)
     engine = connect(url)
     try:
         with storage_errors(url), Session(engine) as session:

@@ -14,6 +14,7 @@ from nas.coordination.driver_session import without_drivers
 from nas.files.local_files import LocalFiles
 from nas.files.locating import files_of
 from nas.storage.database import storage_errors
+from nas.storage.optuna_internals import study_id_of
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.naming import checked_name
@@ -137,7 +138,7 @@ def _summary(storage: RDBStorage, name: str) -> StudySummary:
 
 def _write_name(connection: Connection, study: optuna.Study, new: str, folder: str) -> None:
     """Write name and folder in one transaction; Optuna cannot rename studies."""
-    key = study._study_id  # noqa: SLF001 -- Optuna has no public way
+    key = study_id_of(study)
     connection.execute(
         text("update studies set study_name = :new where study_id = :key"), {"new": new, "key": key}
     )

@@ -13,6 +13,7 @@ from dashboards.result import SearchResult
 from nas.latency.latest_results import latest_result
 from nas.reporting.background_explainer import BackgroundExplainer, insight
 from nas.reporting.study_findings import FindingsCollector
+from nas.storage.optuna_internals import study_id_of
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.storage.store import Store
 from nas.study.study import find
@@ -122,5 +123,5 @@ def dashboard(
     )
     shown = f"[{host}]" if ":" in host else host
     asking = f"?token={token}" if token else ""
-    page = f"/dashboard/studies/{found._study_id}{asking}"  # noqa: SLF001 -- what the page is called
+    page = f"/dashboard/studies/{study_id_of(found)}{asking}"
     return f"http://{shown}:{server.server_port}{page}", server

@@ -169,7 +169,7 @@ class Grid:
             if isinstance(ours, CategoricalDistribution):
                 if not any(_same(choice, value) for choice in ours.choices):
                     return False
-            elif not ours._contains(ours.to_internal_repr(value)):  # noqa: SLF001
+            elif not _contains(ours, ours.to_internal_repr(value)):
                 return False
         return True
 
@@ -236,6 +236,15 @@ def _natural(name: str) -> tuple[tuple[str, int], ...]:
     """Order ``layer2`` before ``layer10``, so that the slots of one kind stand in line."""
     parts = re.findall(r"(\D*)(\d*)", name)
     return tuple((text, int(digits or -1)) for text, digits in parts)
+
+
+def _contains(distribution: BaseDistribution, number: float) -> bool:
+    """Return whether a number lies in the range and on the steps of an int or float distribution."""
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    if not distribution.low <= number <= distribution.high:
+        return False
+    steps = 0.0 if distribution.step is None else (number - distribution.low) / distribution.step
+    return abs(steps - round(steps)) < 1e-8
 
 
 def _same(a: Any, b: Any) -> bool:

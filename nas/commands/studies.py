@@ -5,17 +5,26 @@ import sys
 from typing import Annotated, Final
 
 import typer
-from typer._click import Context  # what typer hands over; typer.Context is a subclass that it never makes
+from typer.core import TyperGroup
 
 from nas.commands._options import Json, Storage
 
-COMMAND: Final = typer.Typer(add_completion=False, rich_markup_mode=None, invoke_without_command=True)
+
+class _Group(TyperGroup):
+    """Hands its commands a context of typer's public class."""
+
+    context_class = typer.Context
+
+
+COMMAND: Final = typer.Typer(
+    cls=_Group, add_completion=False, rich_markup_mode=None, invoke_without_command=True
+)
 
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="Name of a study.", show_default=False)]
 
 
 @COMMAND.callback()
-def studies(context: Context, storage: Storage = None, json: Json = False) -> None:
+def studies(context: typer.Context, storage: Storage = None, json: Json = False) -> None:
     """List, rename or delete the searches of a storage.
 
     The list shows how much disk space each uses.

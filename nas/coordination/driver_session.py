@@ -14,6 +14,7 @@ from nas.coordination.leases import BEAT_S, Leases, live_driver, this_driver
 from nas.coordination.study_lock import study_in_use, study_lock
 from nas.coordination.trial_ownership import SoleDriver, TrialOwnership
 from nas.files.locating import files_of
+from nas.storage.optuna_internals import study_id_of
 from nas.storage.store import Store
 from nas.study.study import url_of
 from search_spaces.errors import StorageError
@@ -41,7 +42,7 @@ def driver_session(url: str, study: optuna.Study, folder: Path) -> Iterator[Tria
         if not shared:
             yield SoleDriver()
             return
-        number = study._study_id  # noqa: SLF001 -- Optuna has no public way
+        number = study_id_of(study)
         leases = stack.enter_context(Leases(url, number, this_driver(socket.gethostname())))
         stack.enter_context(_heartbeats(leases))
         yield leases
@@ -65,7 +66,7 @@ def without_drivers(study: optuna.Study) -> Iterator[None]:
         if url is not None and _is_shared(url):
             with Store(url):
                 pass  # creates our tables if they are missing
-            driver = live_driver(url, study._study_id)  # noqa: SLF001 -- Optuna has no public way
+            driver = live_driver(url, study_id_of(study))
             if driver is not None:
                 raise study_in_use(study.study_name, str(driver))
         yield

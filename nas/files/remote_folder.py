@@ -97,8 +97,9 @@ class RemoteFolder:
                 found = system.find(path, detail=True)
         except FileNotFoundError:
             return {}
-        start = len(self._at("")[1]) + 1
-        return {system._strip_protocol(name)[start:]: int(info["size"]) for name, info in found.items()}  # noqa: SLF001 -- as fsspec compares paths itself
+        url = system.unstrip_protocol  # some file systems find paths, others URLs
+        start = len(url(self._at("")[1])) + 1
+        return {url(name)[start:]: int(info["size"]) for name, info in found.items()}
 
     def remove(self, name: str) -> None:
         """Delete a file, or a folder with its content, if it exists."""

@@ -23,6 +23,7 @@ from nas.bayesopt.initial_design import next_start, prior_start
 from nas.bayesopt.problem import Params, Problem, TransferSource
 from nas.bayesopt.proposer import Fit, Proposer
 from nas.bayesopt.transfer_prior import transfer_prior_mean
+from nas.storage.optuna_internals import storage_of, trial_id_of
 from search_spaces.errors import InvalidValueError
 
 _STARTS: Final = 4  # trials before the surrogate decides
@@ -225,4 +226,4 @@ def _only(name: str, distribution: BaseDistribution) -> Any:
 
 def _tell(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
     """Store `value` with a trial that Optuna has handed out read-only."""
-    study._storage.set_trial_system_attr(trial._trial_id, key, value)  # noqa: SLF001
+    storage_of(study).set_trial_system_attr(trial_id_of(study, trial), key, value)

@@ -11,6 +11,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, RDBStorage
 
 from nas.storage.database import without_password
+from nas.storage.optuna_internals import database_url
 from nas.study.settings import Settings, space_digest
 from search_spaces.errors import StudyError, UserError
 from search_spaces.loading import load
@@ -163,6 +164,4 @@ def folder_of(study: Attributed) -> str:
 
 def url_of(study: optuna.Study) -> str | None:
     """Return the URL of a study's database, None for a study in memory."""
-    storage = study._storage  # noqa: SLF001 -- Optuna has no public way
-    backend = getattr(storage, "_backend", storage)
-    return str(backend.url) if isinstance(backend, RDBStorage) else None
+    return database_url(study)
