@@ -10,8 +10,8 @@ from ray._private import utils, worker
 
 
 def silence_worker_logs() -> None:
-    """Keep what Ray's processes print off standard output, also when the last of it arrives late."""
-    worker._worker_logs_enabled = False  # noqa: SLF001 -- `log_to_driver` would take it from the logs too
+    """Keep the end of Ray's processes off standard output, where `log_to_driver=False` lets it."""
+    worker._worker_logs_enabled = False  # noqa: SLF001 -- see above
 
 
 @contextmanager

@@ -39,6 +39,7 @@ from ray import tune
 from nas.ask_tell.stopping import CutShortError, SearchControl
 from nas.ray_backend.cluster_monitor import ClusterMonitor
 from nas.ray_backend.ray_cluster import Cluster, placed_on
+from nas.ray_backend.ray_internals import hidden_command_line, silence_worker_logs
 from nas.ray_backend.searcher import StudySearcher
 from nas.ray_backend.tune_memory import TuneMemoryTrimmer
 from nas.ray_backend.worker import train_on_worker
@@ -189,7 +190,7 @@ def _joined(address: str | None, **options: Any) -> Iterator[None]:
     # "local", or a cluster that RAY_ADDRESS or an earlier `ray start` names would be joined.
     options |= {"address": address or "local", "log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        with _own_signals(), _without_arguments():  # Ray would leave at once on a signal
+        with _own_signals(), hidden_command_line():  # Ray would leave at once on a signal
             ray.init(**options)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         where = f"the Ray cluster at '{address}'" if address else "Ray on this machine"
@@ -210,7 +211,7 @@ def _joined(address: str | None, **options: Any) -> Iterator[None]:
 
 def _quieten() -> None:
     """Leave standard output and error to the search: Ray's messages are in the study's log."""
-    ray._private.worker._worker_logs_enabled = False  # noqa: SLF001 -- the end of its processes, on stdout
+    silence_worker_logs()
     logger = logging.getLogger("ray")
     for handler in list(logger.handlers):
         if not isinstance(handler, logging.FileHandler):
@@ -231,14 +232,3 @@ def _own_signals() -> Iterator[tuple[signal.Signals, ...]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _without_arguments() -> Iterator[None]:
-    """Keep the command line out of Ray's files while the block runs: it may hold a password."""
-    known = ray._private.utils.get_entrypoint_name  # noqa: SLF001 -- Ray has no option for it
-    ray._private.utils.get_entrypoint_name = lambda: "nas search"  # noqa: SLF001
-    try:
-        yield
-    finally:
-        ray._private.utils.get_entrypoint_name = known  # noqa: SLF001
