@@ -19,31 +19,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from nas.ray_backend.daemon_threads import in_background
-from search_spaces.errors import UserError
-
-# Read by Ray when it is imported.
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
-os.environ.setdefault(
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING", "1"
-)  # a failed training reports its reason alone
-os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1e9")  # the study holds all state; Tune's is never read
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-
 import ray
 from ray import tune
 
 from nas.ask_tell.stopping import CutShortError, SearchControl
 from nas.ray_backend.cluster_monitor import ClusterMonitor
+from nas.ray_backend.daemon_threads import in_background
 from nas.ray_backend.ray_cluster import Cluster, placed_on
 from nas.ray_backend.ray_internals import hidden_command_line, silence_worker_logs
 from nas.ray_backend.searcher import StudySearcher
 from nas.ray_backend.tune_memory import TuneMemoryTrimmer
 from nas.ray_backend.worker import train_on_worker
 from nas.resources import Slots
+from search_spaces.errors import UserError
 
 _MOST: Final = 10_000  # trainings side by side, more than any cluster has room for
 _LEAVING_S: Final = 10.0  # for which Tune may take to stop the trainings
