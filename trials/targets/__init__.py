@@ -68,9 +68,6 @@ class Target(ABC):
     addressed: bool = False
     """Whether it needs an address, so that its name alone is no target."""
 
-    addressed: bool = False
-    """Whether it needs an address, so that its name alone is no target."""
-
     @abstractmethod
     def time(self, network: nn.Module, job: Job) -> Latency:
         """Return the latency of `network`, [1, c, r, r] -> [1, classes], in its inference form.
