@@ -10,7 +10,7 @@ import torch
 
 from dashboards.result import SearchResult, TrialResult
 from nas.bayesopt.pareto import networks_on_front
-from nas.study.reproduce_command import command
+from nas.study.reproduce_command import retrain_command, search_command
 from nas.study.retrained import Retrained, latest
 from nas.study.study import settings_of
 from search_spaces.units import format_accuracy, format_count
@@ -41,7 +41,6 @@ def provenance(
         latencies: Its newest measurement on each target.
     """
     settings, retrained = settings_of(study), latest(study, network.trial)
-    again = "" if retrained is None else f", then nas retrain {study.study_name} --trial {network.trial}"
     on_test = format_accuracy(tested["accuracy"], tested["standard_error"])
     told = {
         "budget": " and ".join(map(str, settings.budgets)),
@@ -53,11 +52,21 @@ def provenance(
         "study": f"{study.study_name}#{network.trial}",
         "seed": str(settings.seed),
         "versions": f"nas {version('nas')}, torch {version('torch')}",
-        "command": command(study, settings, trials=result.trained) + again,
+        "command": _commands(study, result, retrained),
     }
     if latencies:
         told["latency"] = "; ".join(_latency(target, latency) for target, latency in latencies.items())
     return told
+
+
+def _commands(study: optuna.Study, result: SearchResult, retrained: Retrained | None) -> str:
+    """Return the commands that give the same network again."""
+    search = search_command(study, trained=result.trained)
+    if retrained is None:
+        return search
+    recipe = str(retrained.recipe["name"])
+    again = retrain_command(study.study_name, retrained.trial, recipe, from_weights=retrained.from_weights)
+    return f"{search}, then {again}"
 
 
 def test_accuracy(

@@ -237,7 +237,14 @@ def plan_search(
         slots=slots,
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,
-        request=Request.of(space=space, recipe=recipe, seed_with=seed_with, learn_from=learn_from or ""),
+        request=Request.of(
+            space=space,
+            recipe=recipe,
+            seed_with=seed_with,
+            learn_from=learn_from or "",
+            trials=trials,
+            hours=hours,
+        ),
     )
     check_satisfiable(plan.prices, budgets)
     if learn_from is not None:

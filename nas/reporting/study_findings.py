@@ -1,6 +1,5 @@
 """Gathers what pages show of a search: its result, its latencies, its rivals and how to repeat it."""
 
-import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,12 +19,12 @@ from nas.latency.latest_results import latest_result
 from nas.reporting.background_explainer import Insight
 from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.reproduce_command import export_command, search_command
 from nas.study.results import result_of
 from nas.study.settings import Settings
 from nas.study.study import folder_of, images_of, is_ours, settings_of
 from search_spaces.counting import count
 from search_spaces.published import reference, references
-from trials.recipes import RECIPES
 
 _NEAR: Final = 3.0  # published networks within this factor of what the search allows
 _MOST_REFERENCES: Final = 12
@@ -90,7 +89,7 @@ class FindingsCollector:
             num_classes=classes,
             in_channels=channels,
             recipe=settings.recipe,
-            commands=commands(result, settings),
+            commands=(search_command(study, trained=result.trained), export_command(study.study_name)),
             versions={name: version(name) for name in _SHOWN_VERSIONS},
             made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             references=_near(result, classes, channels),
@@ -125,19 +124,6 @@ class FindingsCollector:
                     name=f"uniform sampling ({other.study_name})",
                     best=tuple([first] * begun + best[begun:]),
                 )
-
-
-def commands(result: SearchResult, settings: Settings) -> tuple[str, ...]:
-    """Return what to type for the same search and its winner."""
-    words = ["nas", "search"]
-    for budget in settings.budgets:
-        words += ["--budget", budget.text]
-    recipe = str(settings.recipe["name"])
-    words += ["--data", settings.data, "--space", settings.space]
-    words += ["--recipe", recipe if recipe in RECIPES else f"{recipe}.yaml"]
-    words += ["--sampler", settings.sampler, "--seed", str(settings.seed), "--trials", str(result.trained)]
-    words += ["--study", result.study]
-    return shlex.join(words), shlex.join(["nas", "export", result.study, "--to", "my_net"])
 
 
 def _near(result: SearchResult, classes: int, channels: int) -> tuple[Reference, ...]:

@@ -1,74 +1,162 @@
-"""What was typed to begin a study, so that its card can say how to do it again."""
+"""Writes the `nas search` command that does a search again, from what the study stores.
+
+Reports, export cards and dashboard notes all show the command of `search_command`.
+"""
 
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 import optuna
 
+from nas.study.network_lookup import is_there
 from nas.study.settings import Settings
+from nas.study.study import settings_of
+from search_spaces.catalog import SPACES
 from search_spaces.paths import expanded
+from search_spaces.published import references
+from trials.recipes import RECIPES
 
 _REQUEST: Final = "nas:request"
 _FILES: Final = (".yaml", ".yml", ".json")
 
+LEFT_OUT: Final = frozenset(
+    {"storage", "storage_path", "address", "gpus_per_trial", "keep_checkpoints", "log_to", "json"}
+)
+"""Options of `nas search` that say where it runs, what it keeps and what it prints, not what it finds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was typed, files with their whole path.
+    """The options of `nas search` that a study's settings do not hold, files with their absolute path.
 
     Attributes:
-        space: A name or a file; empty if it was left to the images.
-        recipe: A name or a file.
-        seed_with: Networks that were tried first.
-        learn_from: The study that it learnt from; empty without one.
+        space: Name or file of the search space; empty if it was chosen by the size of the images.
+        recipe: Name or file of the recipe.
+        seed_with: Networks that are tried first.
+        learn_from: Study whose results are prior knowledge; empty without one.
+        trials: Number of networks to train, at least 1; None in studies older than this field.
+        hours: Time limit in hours; None for no limit.
     """
 
     space: str
     recipe: str
     seed_with: tuple[str, ...]
     learn_from: str
+    trials: int | None = None
+    hours: float | None = None
 
     @classmethod
-    def of(cls, *, space: str | None, recipe: str, seed_with: Sequence[str], learn_from: str) -> "Request":
-        """Return what was typed in this folder."""
+    def of(
+        cls,
+        *,
+        space: str | None,
+        recipe: str,
+        seed_with: Sequence[str],
+        learn_from: str,
+        trials: int | None = None,
+        hours: float | None = None,
+    ) -> "Request":
+        """Return a request with relative paths resolved against the working folder."""
         return cls(
-            space=_whole(space or ""),
-            recipe=_whole(recipe),
-            seed_with=tuple(map(_whole, seed_with)),
+            space=_absolute(space or ""),
+            recipe=_absolute(recipe),
+            seed_with=tuple(map(_absolute_network, seed_with)),
             learn_from=learn_from,
+            trials=trials,
+            hours=hours,
         )
 
 
 def keep_request(study: optuna.Study, request: Request) -> None:
-    """Write down how a study was asked for the last time."""
-    told = {**asdict(request), "seed_with": list(request.seed_with)}
-    if study.user_attrs.get(_REQUEST) != told:
-        study.set_user_attr(_REQUEST, told)
+    """Store how a study was started, each time it is.
+
+    The latest start counts. Networks that an earlier start tried first stay listed, and so does a larger
+    number of trials, because both have shaped what the study holds.
+    """
+    stored: Mapping[str, Any] = study.user_attrs.get(_REQUEST, {})
+    record = {
+        **asdict(request),
+        "seed_with": list(dict.fromkeys([*stored.get("seed_with", ()), *request.seed_with])),
+        "trials": max(filter(None, [stored.get("trials"), request.trials]), default=None),
+    }
+    if stored != record:
+        study.set_user_attr(_REQUEST, record)
 
 
-def command(study: optuna.Study, settings: Settings, *, trials: int) -> str:
-    """Return the command that finds the same networks from the same images.
+def search_command(study: optuna.Study, *, trained: int) -> str:
+    """Return the command line that does a search again.
+
+    It holds every option that decides which networks are found: budgets, data, space, recipe, sampler, seed,
+    number of trials, hours, metric, `--learn-from`, `--seed-with`, and the study's name unless it is the
+    default one. It leaves out where the search runs and what it keeps (`LEFT_OUT`): whoever repeats it
+    has their own database, folders and machines. In the same database the command resumes the study.
 
     Args:
-        study: The search.
-        settings: What defines it.
-        trials: Networks that it trained.
+        study: The search, begun by `nas search`.
+        trained: Networks trained so far; stands for the number of trials in studies that do not store it,
+            and 0 leaves `--trials` out there.
     """
-    told: Mapping[str, str | list[str]] = study.user_attrs.get(_REQUEST, {})
-    options: list[tuple[str, str]] = [("budget", budget.text) for budget in settings.budgets]
-    options += [("data", settings.data), ("space", str(told.get("space") or settings.space))]
-    options += [("recipe", str(told.get("recipe") or settings.recipe["name"]))]
-    options += [("sampler", settings.sampler), ("seed", str(settings.seed)), ("trials", str(trials))]
-    if settings.metric != "accuracy":
-        options.append(("metric", settings.metric))
-    if told.get("learn_from"):
-        options.append(("learn-from", str(told["learn_from"])))
-    options += [("seed-with", network) for network in told.get("seed_with", ())]
-    return "nas search " + " ".join(f"--{name} {shlex.quote(value)}" for name, value in options)
+    settings = settings_of(study)
+    stored: Mapping[str, Any] = study.user_attrs.get(_REQUEST, {})
+    options = [*_settings_options(settings, stored), ("trials", stored.get("trials") or trained or None)]
+    options += [("hours", stored.get("hours"))]
+    options += [("metric", settings.metric if settings.metric != "accuracy" else None)]
+    options += [("learn-from", stored.get("learn_from") or settings.learn_from)]
+    options += [("seed-with", network) for network in stored.get("seed_with", ())]
+    options += [("study", study.study_name if study.study_name != settings.default_name() else None)]
+    given = [(name, value) for name, value in options if value is not None]
+    return "nas search " + " ".join(f"--{name} {_quoted(value)}" for name, value in given)
 
 
-def _whole(text: str) -> str:
-    """Return the whole path of a file, and any other text as it is."""
+def retrain_command(study: str, trial: int, recipe: str, *, from_weights: bool) -> str:
+    """Return the command line that trains a network of a study again.
+
+    Args:
+        study: Name of the study.
+        trial: Number of the network, at least 0.
+        recipe: Name of the recipe.
+        from_weights: Whether the training starts from the weights of the search.
+    """
+    start = " --from-weights" if from_weights else ""
+    return f"nas retrain {_quoted(study)} --trial {trial} --recipe {_quoted(_file_of_recipe(recipe))}{start}"
+
+
+def export_command(study: str) -> str:
+    """Return the command line that exports the best network of a study."""
+    return f"nas export {_quoted(study)} --to my_net"
+
+
+def _settings_options(settings: Settings, stored: Mapping[str, Any]) -> list[tuple[str, object]]:
+    """Return the options that every search has, as typed where the study stores that."""
+    recipe = stored.get("recipe") or _file_of_recipe(str(settings.recipe["name"]))
+    space = settings.space if stored or settings.space in SPACES else f"{settings.space}.yaml"
+    return [
+        *(("budget", budget) for budget in settings.budgets),
+        ("data", settings.data),
+        ("space", stored.get("space") or space),
+        ("recipe", recipe),
+        ("sampler", settings.sampler),
+        ("seed", settings.seed),
+    ]
+
+
+def _file_of_recipe(name: str) -> str:
+    """Return the name of a recipe of the product, or the file name that a user's own recipe has by custom."""
+    return name if name in RECIPES else f"{name}.yaml"
+
+
+def _quoted(value: object) -> str:
+    return shlex.quote(str(value))
+
+
+def _absolute(text: str) -> str:
+    """Return the absolute path of a file, and any other text unchanged."""
     return str(expanded(text).resolve()) if text.endswith(_FILES) else text
+
+
+def _absolute_network(text: str) -> str:
+    """Return the absolute path of an architecture file or export folder, and any other name unchanged."""
+    is_path = text not in references() and is_there(text)
+    return str(expanded(text).resolve()) if is_path else _absolute(text)

@@ -71,7 +71,7 @@ def bare(request, tmp_path_factory):
     python = bare_python(packages)
     for name, architecture in SETS[request.param].items():
         export_with_expectations(architecture, exports / name)
-    script = Path(__file__).parents[1] / "nas" / "exporters" / "bare_check.py"
+    script = Path(__file__).parents[1] / "nas" / "exports" / "bare_check.py"
     command = [*python, script, packages, exports]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=exports)
     assert done.returncode == 0, done.stderr

@@ -87,7 +87,7 @@ def trained_weights(searched: Desk, exported: Path) -> Path:
 def test_the_card_says_how_to_find_it_again_and_what_it_was_measured_by(exported: Path, searched: Desk):
     card = (exported / "README.md").read_text()
     recipe = searched.folder / "quick.yaml"
-    assert f"--recipe {recipe} --sampler factor_gp --seed 0 --trials 3 |" in card
+    assert f"--recipe {recipe} --sampler factor_gp --seed 0 --trials 3 --study mine |" in card
     for told in (
         "on validation images",
         "on test images",
