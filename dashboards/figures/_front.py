@@ -1,10 +1,11 @@
-"""Accuracy against one cost: who is not beaten, who is, who does not fit, what is published there."""
+"""Draws accuracy against one cost: the Pareto front, the other networks, and published ones on the axis."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from dashboards.figures._style import styled
 from dashboards.findings import Findings, Reference
+from dashboards.network_filters import Cost, unbeaten
 from dashboards.palette import ATTENTION, BEST, CONVOLUTION, FAINT, PLAIN
 from dashboards.result import TrialResult
 
@@ -12,17 +13,6 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _MOST: Final = 800  # points of one kind, so that pages with thousands of networks stay quick
-Cost = Callable[[TrialResult], float | None]
-
-
-def front(networks: Sequence[TrialResult], cost: Cost) -> list[TrialResult]:
-    """Return the networks that none beats in both accuracy and cost, cheapest first."""
-    priced = [(c, n) for n in networks if (c := cost(n)) is not None and n.accuracy is not None]
-    kept: list[TrialResult] = []
-    for _, network in sorted(priced, key=lambda pair: (pair[0], -(pair[1].accuracy or 0.0))):
-        if not kept or (network.accuracy or 0.0) > (kept[-1].accuracy or 0.0):
-            kept.append(network)
-    return kept
 
 
 def front_figure(
@@ -50,9 +40,9 @@ def front_figure(
     fitting = [n for n in finished if n.fits]
     if not finished:
         return None
-    ahead = front(fitting, cost)
-    unbeaten = {n.trial for n in ahead}
-    beaten = [n for n in fitting if n.trial not in unbeaten]
+    front = sorted(unbeaten(fitting, by=[cost]), key=lambda n: cost(n) or 0.0)
+    on_front = {n.trial for n in front}
+    beaten = [n for n in fitting if n.trial not in on_front]
     early = [n for n in findings.result.networks if n.state == "pruned" and n.epochs and cost(n) is not None]
     figure = Figure()
     for name, networks, colour, size in (
@@ -62,8 +52,8 @@ def front_figure(
     ):
         if networks:
             _add(figure, name, _thinned(networks), cost, shown, colour, size)
-    if ahead:
-        _add(figure, "not beaten", ahead, cost, shown, BEST, 10, line=True)
+    if front:
+        _add(figure, "not beaten", front, cost, shown, BEST, 10, line=True)
     if reference is not None:
         _mark(figure, findings.references, reference, shown)
     return styled(figure, title, x=axis, y="validation accuracy", yaxis_tickformat=".1%")

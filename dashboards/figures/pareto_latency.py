@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.figures._front import front_figure
 from dashboards.findings import Findings
-from dashboards.result import TrialResult
+from dashboards.network_filters import latency_on
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -17,13 +17,9 @@ def draw(findings: Findings) -> "Figure | None":
     if not measured:
         return None
     target = measured.most_common(1)[0][0]
-
-    def latency(network: TrialResult) -> float | None:
-        return (network.latency_ms or {}).get(target)
-
     return front_figure(
         findings,
-        latency,
+        latency_on(target),
         title=f"Accuracy and latency on {target}",
         axis=f"median milliseconds an image on {target}",
         shown=lambda ms: f"{ms:.3g} ms",

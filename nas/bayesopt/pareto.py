@@ -5,8 +5,6 @@ import torch
 from botorch.utils.multi_objective.pareto import is_non_dominated
 from jaxtyping import Bool, Float
 
-from dashboards.result import SearchResult, TrialResult
-
 
 def front(values: Float[np.ndarray, "n m"]) -> Bool[np.ndarray, " n"]:
     """Return which of `values` no other value beats in all objectives; equal ones both stay."""
@@ -21,12 +19,3 @@ def reference_point(values: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " m"]
     low, high = best.min(axis=0), best.max(axis=0)
     spread = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0) * 1e-3)
     return np.asarray(low - 0.1 * spread)
-
-
-def networks_on_front(result: SearchResult) -> list[TrialResult]:
-    """Return the fitting networks that no other beats in both accuracy and MACs, most accurate first."""
-    found = [n for n in result.networks if n.state == "complete" and n.fits and n.accuracy is not None]
-    if not found:
-        return []
-    kept = front(np.array([[n.accuracy or 0.0, -n.costs["macs"]] for n in found]))
-    return [network for network, stays in zip(found, kept, strict=True) if stays]

@@ -1,6 +1,6 @@
 """Options that several commands share, each with one wording."""
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -19,8 +19,7 @@ NETWORK_HELP = (
 COUNTED_FORMS = "<number><k|M|G>-<MACs|params|activations> or <number><KiB|MiB|GiB>-<peak|weights>[@int8]"
 BUDGET_FORMS = f"{COUNTED_FORMS.replace(' or ', ', ')} or <number>ms@TARGET"
 PARETO_FRONT = (
-    "the Pareto front: fully trained networks that fit and that no other beats in accuracy, MACs, parameters "
-    "and latency together"
+    "the Pareto front: networks that no other beats in accuracy, MACs, params and each latency that all have"
 )
 
 Storage: TypeAlias = Annotated[

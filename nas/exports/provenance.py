@@ -8,8 +8,8 @@ from typing import Any, Final
 import optuna
 import torch
 
+from dashboards.network_filters import unbeaten
 from dashboards.result import SearchResult, TrialResult
-from nas.bayesopt.pareto import networks_on_front
 from nas.study.reproduce_command import retrain_command, search_command
 from nas.study.retrained import Retrained, latest
 from nas.study.study import settings_of
@@ -99,8 +99,8 @@ def test_accuracy(
 
 
 def front_networks(result: SearchResult, network: TrialResult) -> list[dict[str, str]]:
-    """Return the other networks that none beats in accuracy and MACs, for the card."""
-    return [_front_row(other) for other in networks_on_front(result) if other.trial != network.trial]
+    """Return the other networks of the search's Pareto front, one by topic each, for the card."""
+    return [_front_row(other) for other in unbeaten(result.networks) if other.trial != network.trial]
 
 
 def _front_row(network: TrialResult) -> dict[str, str]:

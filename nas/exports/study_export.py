@@ -12,8 +12,8 @@ import optuna
 import torch
 from torch import Tensor
 
+from dashboards.network_filters import unbeaten
 from dashboards.result import SearchResult, TrialResult
-from nas.bayesopt.pareto import networks_on_front
 from nas.exports.export_folder import check_target, export_network, read_weights
 from nas.exports.formats import default_forms
 from nas.exports.new_head import budgets_then, with_new_head
@@ -100,13 +100,13 @@ class StudyExporter:
         return files
 
     def deliver_front(self, wish: ExportOptions) -> tuple[Path, ...]:
-        """Write every network that none beats in accuracy and MACs, a folder each, all or none.
+        """Write the search's Pareto front, a folder for each network, all of them or none.
 
         Raises:
             ExportError: if there is none, or the folder, the name or the weights cannot be used.
             DataError: if the images have moved or changed since the search.
         """
-        networks = networks_on_front(self.result)
+        networks = unbeaten(self.result.networks)
         if not networks:
             raise ExportError(
                 f"No network of '{self.study.study_name}' has been trained to the end and fits: expected a "

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dashboards.comparison_table import comparison_table
 from dashboards.live_table import changes, follow
-from dashboards.network_filters import selected, unbeaten
+from dashboards.network_filters import latency_on, selected, unbeaten
 from dashboards.result import TrialResult
 from search_spaces.budget import Budget
 from tests.dashboards.searches import COSTS, network, search
@@ -38,6 +38,25 @@ def test_what_is_left_is_beaten_by_none_and_beats_the_rest(values):
     for i, (a, m, p) in enumerate(values):
         beaten = any((b >= a and n <= m and q <= p) and (b, n, q) != (a, m, p) for b, n, q in values)
         assert (i in left) == (not beaten)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 5) | st.none()), max_size=12))
+def test_a_front_by_one_cost_leaves_out_networks_without_it_and_keeps_the_order(values):
+    networks = [priced(i, a / 5, 1, ms=cost and float(cost)) for i, (a, cost) in enumerate(values)]
+    front = [n.trial for n in unbeaten(networks, by=[latency_on("cpu")])]
+    assert front == [
+        i
+        for i, (a, ms) in enumerate(values)
+        if ms and not any((b >= a and other <= ms) and (b, other) != (a, ms) for b, other in values if other)
+    ]
+
+
+def test_a_latency_decides_only_where_all_networks_have_it():
+    slow = priced(1, 0.9, 300, ms=4.0)
+    fast = priced(2, 0.8, 300, ms=2.0)
+    assert unbeaten([slow, fast]) == [slow, fast]
+    unmeasured = priced(3, 0.9, 300)
+    assert unbeaten([slow, fast, unmeasured]) == [slow, unmeasured]
 
 
 def test_what_is_not_trained_to_the_end_or_misses_its_budget_is_never_on_the_front():

@@ -1,5 +1,6 @@
 """The exported network is the trained one, in an environment that lacks this project."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -118,6 +119,8 @@ def test_a_front_is_a_folder_for_each_network_that_none_beats(searched: Desk, ex
     folders = sorted(path.name for path in (searched.folder / "front").iterdir())
     best = trained_weights(searched, exported).parent.name
     assert f"front_{int(best)}" in folders
+    shown = json.loads(searched.nas("show", "mine", "--pareto", "--json").out)
+    assert folders == sorted(f"front_{network['trial']}" for network in shown["networks"])
     for name in folders:
         assert (searched.folder / "front" / name / f"{name}.py").exists()
     assert len(ended.out.splitlines()) == 8 * len(folders)

@@ -118,6 +118,14 @@ def test_a_command_and_its_python_call_have_the_same_defaults(name: str):
     assert not {k: v for k, v in differing.items() if v[0] != v[1] and v != (None, ())}
 
 
+def test_pareto_means_one_thing_in_all_helps(capsys):
+    from nas.commands._options import PARETO_FRONT
+
+    for name in ("show", "export"):
+        assert run([name, "--help"]) == 0
+        assert PARETO_FRONT in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize("words", [(), ("studies",)])
 def test_a_terminal_of_80_columns_shows_what_each_command_does_in_full(
     words: tuple[str, ...], capsys, monkeypatch
