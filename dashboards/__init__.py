@@ -1,1 +1,1 @@
-"""Shows: tables, figures and pages made of finished results."""
+"""Presents searches: terminal tables, plotly figures, reports, and notes for the Optuna dashboard."""

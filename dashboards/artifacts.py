@@ -1,4 +1,4 @@
-"""Where the artifacts of studies lie: for one of them in a folder, linked rather than copied."""
+"""Optuna artifact stores: one over several studies, and a folder that hard-links files instead of copying."""
 
 import os
 import shutil
@@ -12,37 +12,37 @@ from typing_extensions import override
 
 
 class ArtifactPlace(ABC):
-    """Where the artifacts of one study lie, by id."""
+    """Stores the artifacts of one study by id."""
 
     @abstractmethod
     def holds(self, artifact_id: str) -> bool:
-        """Return whether it is there."""
+        """Return whether the artifact exists."""
 
     @abstractmethod
     def read(self, artifact_id: str) -> BinaryIO:
-        """Return it, open for reading.
+        """Return the artifact, open for reading.
 
         Raises:
-            FileNotFoundError: if it is not there.
+            FileNotFoundError: if it does not exist.
         """
 
     @abstractmethod
     def write(self, artifact_id: str, source: Path, *, linked: bool) -> None:
-        """Keep a file, linked if nobody changes it and links can be had."""
+        """Store a file, as a link if `linked` and the file system supports it, else as a copy."""
 
     @abstractmethod
     def remove(self, artifact_id: str) -> None:
-        """Remove it, if it is there."""
+        """Remove the artifact if it exists."""
 
 
 class ArtifactFolder(ArtifactPlace):
-    """A folder of them.
+    """Stores artifacts as files of one folder.
 
-    A checkpoint that becomes an artifact takes no further room: it is a second name of the same file,
-    and only where the file system has no links a copy.
+    A checkpoint that becomes an artifact takes no extra disk space: it is a hard link to the same file, and a
+    copy only where the file system has no hard links.
 
     Args:
-        folder: Made when it is first written.
+        folder: Folder of the artifacts; created by the first write.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -80,8 +80,8 @@ class Artifacts:
     """An Optuna artifact store over the artifacts of several studies.
 
     Args:
-        places: Returns where artifacts lie; new ones go into the first of them.
-        linked: Whether files are linked, because nobody changes them, or copied.
+        places: Function that returns the stores of all studies; new artifacts go into the first.
+        linked: Whether files may be hard-linked, because nobody changes them, instead of copied.
     """
 
     def __init__(self, places: Callable[[], Sequence[ArtifactPlace]], *, linked: bool = True) -> None:
@@ -92,7 +92,7 @@ class Artifacts:
         """Return an artifact, open for reading.
 
         Raises:
-            ArtifactNotFound: if it lies nowhere.
+            ArtifactNotFound: if no study has it.
         """
         try:
             return self._find(artifact_id).read(artifact_id)
@@ -100,18 +100,18 @@ class Artifacts:
             raise ArtifactNotFound(f"the artifact '{artifact_id}' is gone") from error
 
     def holds(self, artifact_id: str) -> bool:
-        """Return whether an artifact is still there; weights of networks that fell behind are removed."""
+        """Return whether an artifact exists; weights of less accurate networks are removed in time."""
         return any(place.holds(artifact_id) for place in self._places())
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
-        """Keep a file under an id."""
+        """Store a file under an id."""
         self._places()[0].write(artifact_id, Path(content_body.name), linked=self._linked)
 
     def remove(self, artifact_id: str) -> None:
-        """Forget a file.
+        """Remove an artifact.
 
         Raises:
-            ArtifactNotFound: if it lies nowhere.
+            ArtifactNotFound: if no study has it.
         """
         self._find(artifact_id).remove(artifact_id)
 
@@ -119,4 +119,4 @@ class Artifacts:
         for place in self._places():
             if place.holds(artifact_id):
                 return place
-        raise ArtifactNotFound(f"the artifact '{artifact_id}' lies nowhere")
+        raise ArtifactNotFound(f"no study has the artifact '{artifact_id}'")

@@ -1,4 +1,4 @@
-"""Searches side by side."""
+"""Terminal table that compares searches side by side."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from search_spaces.units import format_accuracy, format_bytes, format_count, for
 
 
 def comparison_table(results: Sequence[SearchResult]) -> Table:
-    """Return a table with a column for each search; its last lines compare with the first one."""
+    """Return a table with one column per search; the last row compares each with the first search."""
     table = Table(title="Side by side", title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("")
     for result in results:
@@ -17,7 +17,7 @@ def comparison_table(results: Sequence[SearchResult]) -> Table:
     for name, cell in _LINES:
         table.add_row(name, *(cell(result) for result in results))
     first = results[0]
-    table.add_row("against the first", "", *(_against(result, first) for result in results[1:]))
+    table.add_row("vs. the first", "", *(_against(result, first) for result in results[1:]))
     return table
 
 
@@ -51,11 +51,11 @@ _LINES: tuple[tuple[str, Callable[[SearchResult], str]], ...] = (
 
 
 def _against(result: SearchResult, first: SearchResult) -> str:
-    """Return by how much the best of one search beats that of another, and whether chance explains it."""
+    """Return the accuracy difference between the best networks of two searches, and its significance."""
     if result.best is None or first.best is None:
         return "-"
     if (result.data, result.metric) != (first.data, first.metric):
-        return "other data"
+        return "not comparable: other data or metric"
     difference = (result.best.accuracy or 0.0) - (first.best.accuracy or 0.0)
-    chance = " (chance explains it)" if alike(result.best, first.best) else ""
+    chance = " (not significant)" if alike(result.best, first.best) else ""
     return f"{100 * difference:+.2f} points{chance}"

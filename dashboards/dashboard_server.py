@@ -1,6 +1,6 @@
-"""Serves the Optuna dashboard of a storage, for reading only, with what is known of its networks.
+"""Web server of the Optuna dashboard, read-only, with notes, figures and pictures of the networks added.
 
-The stock dashboard has no authentication and lets whoever reaches it delete a study; here every
+The Optuna dashboard itself has no authentication and lets everybody who reaches it delete a study. Here every
 request that could change something is refused, and other machines need a token.
 """
 
@@ -17,7 +17,7 @@ from optuna.storages import BaseStorage, get_storage
 from typing_extensions import override
 
 from dashboards.artifacts import ArtifactPlace, Artifacts
-from dashboards.dashboard_api import Weaver
+from dashboards.dashboard_api import DashboardExtension
 from dashboards.findings import Findings
 from dashboards.result import TrialResult
 from dashboards.web_access import Application, for_hosts, read_only, with_token
@@ -29,7 +29,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_.~-]{16,}")
 _SEARCHED_PORTS: Final = 100
 _STUDY: Final = re.compile(r"/api/studies/(\d+)/?")
 _PICTURE: Final = re.compile(r"/nas/studies/(\d+)/trials/(\d+)\.svg")
-# The stock page keeps two columns however narrow the window is, and sets tables in notes without gaps.
+# The Optuna dashboard keeps two columns however narrow the window is, and tables in notes have no gaps.
 _STYLE: Final = (
     b"<style>td, th { padding: 2px 12px 2px 0; text-align: left; } "
     b"@media (max-width: 900px) { [class*='grid-xs-6'] "
@@ -64,24 +64,24 @@ def dashboard_server(
     """Return a server of the dashboard, listening but not yet serving.
 
     Args:
-        storage: Whose studies are shown.
-        port: Where it listens; 0 for any free one.
-        host: Address of this machine; loopback unless asked otherwise.
-        token: What readers have to give; other machines are served with one only.
-        gather: A study's id to what is known of it, None for a study of somebody else's.
-        fetch: A study's id and a trial's number to that network as it is now.
-        places: Returns where artifacts lie.
+        storage: Storage of the studies that are shown.
+        port: TCP port, 0 for any free one.
+        host: Address to listen on; by default loopback only.
+        token: Secret that readers have to give; required unless `host` is a loopback address.
+        gather: Function from a study's id to its findings, None for studies of other programs.
+        fetch: Function from a study's id and a trial's number to the network as it is now.
+        places: Function that returns the artifact stores of all studies.
 
     Raises:
-        InvalidValueError: if others may reach it and there is no token that can be one.
-        UserError: if the port cannot be used; offers the next free one.
+        InvalidValueError: if other machines could reach it without a token, or the token is too weak.
+        UserError: if the port cannot be used; names the next free one.
     """
     _check_token(host, token)
     from optuna_dashboard import wsgi  # noqa: PLC0415 -- imports torch, two seconds
 
     artifacts = Artifacts(places)
-    stock = wsgi(get_storage(storage), artifact_store=artifacts)
-    application = read_only(_woven(stock, Weaver(gather, fetch, artifacts.holds)))
+    dashboard = wsgi(get_storage(storage), artifact_store=artifacts)
+    application = read_only(_extended(dashboard, DashboardExtension(gather, fetch, artifacts.holds)))
     application = with_token(application, token) if token else for_hosts(application, _LOOPBACK)
     kind = _ServerV6 if ":" in host else _Server
     try:
@@ -110,41 +110,47 @@ def _check_token(host: str, token: str | None) -> None:
         )
 
 
-def _woven(stock: Application, weaver: Weaver) -> Application:
-    """Return the stock dashboard with notes, figures, pictures and the best network that fits."""
-    best: dict[int, dict[int, dict[str, Any]]] = {}  # of each study
+def _extended(dashboard: Application, extension: DashboardExtension) -> Application:
+    """Return the Optuna dashboard with notes, figures, pictures and the best network that fits."""
+    best: dict[int, dict[int, dict[str, Any]]] = {}  # former best trials by study and number
 
-    def asked(environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
-        told: list[Any] = []
-        body = stock(environ, lambda status, headers, _=None: told.extend((status, headers)))
-        try:
-            return told[0], told[1], b"".join(body)
-        finally:
-            if hasattr(body, "close"):
-                body.close()
+    def study_answer(number: int, body: bytes, environ: dict[str, Any]) -> bytes:
+        answer = json.loads(body)
 
-    def woven(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def ask(query: dict[str, Any]) -> bytes:
+            return _answer(dashboard, {**environ, **query})[2]
+
+        _put_best_first(answer, extension.best(number), best.setdefault(number, {}), ask)
+        return json.dumps(extension.study(number, answer)).encode()
+
+    def extended(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        drawing = _PICTURE.fullmatch(path)
-        if drawing is not None:
-            return _drawing(weaver, int(drawing[1]), int(drawing[2]), start_response)
-        study = _STUDY.fullmatch(path)
+        svg, study = _PICTURE.fullmatch(path), _STUDY.fullmatch(path)
+        if svg is not None:
+            return _picture(extension, int(svg[1]), int(svg[2]), start_response)
         if study is None and not path.startswith("/dashboard"):
-            return stock(environ, start_response)
-        status, headers, body = asked(dict(environ))
+            return dashboard(environ, start_response)
+        status, headers, body = _answer(dashboard, dict(environ))
         if status.startswith("200") and study is None:
             body = body.replace(b"</head>", _STYLE + b"</head>", 1)
         elif status.startswith("200") and study is not None:
-            answer = json.loads(body)
-            number = int(study[1])
-            known = best.setdefault(number, {})
-            _put_best_first(answer, weaver.best(number), known, lambda query: asked({**environ, **query})[2])
-            body = json.dumps(weaver.study(number, answer)).encode()
+            body = study_answer(int(study[1]), body, environ)
         headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
         start_response(status, [*headers, ("Content-Length", str(len(body)))])
         return [body]
 
-    return woven
+    return extended
+
+
+def _answer(application: Application, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
+    """Return status, headers and body of an application's answer to a request."""
+    start: list[Any] = []
+    body = application(environ, lambda status, headers, _=None: start.extend((status, headers)))
+    try:
+        return start[0], start[1], b"".join(body)
+    finally:
+        if hasattr(body, "close"):
+            body.close()
 
 
 def _put_best_first(
@@ -153,13 +159,13 @@ def _put_best_first(
     known: dict[int, dict[str, Any]],
     ask: Callable[[dict[str, Any]], bytes],
 ) -> None:
-    """Show as best the network that is: the stock dashboard minds no constraint.
+    """Replace the best trial by the best one that fits: the Optuna dashboard ignores constraints.
 
     Args:
-        answer: On a study; changed in place.
-        best: Number of the best trial; None for none.
-        known: Trials of the study that were the best before, by number; an answer with another one is dear.
-        ask: A query of the stock dashboard to what it answers.
+        answer: Answer on a study; changed in place.
+        best: Number of the best trial that fits; None for none.
+        known: Trials of the study that were the best before, by number; asking for another one is slow.
+        ask: Function from a query to the Optuna dashboard's answer.
     """
     if best is None or [trial["number"] for trial in answer["best_trials"]] == [best]:
         return
@@ -170,12 +176,15 @@ def _put_best_first(
     answer["best_trials"] = [dict(known[best])]
 
 
-def _drawing(weaver: Weaver, study: int, trial: int, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    drawn = weaver.picture(study, trial)
-    if drawn is None:
+def _picture(
+    extension: DashboardExtension, study: int, trial: int, start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    """Answer with the SVG of a network, or 404."""
+    svg = extension.picture(study, trial)
+    if svg is None:
         start_response("404 Not Found", [("Content-Type", "text/plain")])
         return [b"no such network\n"]
-    body = drawn.encode()
+    body = svg.encode()
     start_response(
         "200 OK",
         [
@@ -188,7 +197,7 @@ def _drawing(weaver: Weaver, study: int, trial: int, start_response: Callable[..
 
 
 def _next_free(host: str, port: int) -> int:
-    """Return the next port above one in use on which nobody listens."""
+    """Return the next higher port on which nobody listens, 0 if none was found."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for candidate in range(port + 1, min(port + _SEARCHED_PORTS, 65_535)):
         with socket.socket(family) as probe:

@@ -1,7 +1,7 @@
-"""What views are handed of an explanation: effects, shares, rules and how well they predict, as plain data.
+"""Data classes of an explanation: factor effects, variance shares, rules, and how well they predict.
 
-Accuracies are in [0, 1]. An effect is relative to the mean over networks whose factors are drawn one by one,
-each as often as it occurs among the networks that fit.
+Accuracies are in [0, 1]. An effect is relative to the mean over networks whose factors are drawn
+independently, each value as often as it occurs among the networks that fit.
 """
 
 from dataclasses import asdict, dataclass
@@ -14,12 +14,12 @@ Value: TypeAlias = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """The part of the accuracies' variance that one factor, or a pair beyond its two factors, explains.
+    """Share of the accuracies' variance that a factor explains, or a pair beyond its two main effects.
 
     Attributes:
-        mean: In [0, 1].
-        low: Lower end of its 95 % interval.
-        high: Upper end.
+        mean: Expected share, in [0, 1].
+        low: Lower end of the 95 % interval.
+        high: Upper end of the 95 % interval.
     """
 
     mean: float
@@ -29,16 +29,16 @@ class Share:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What one factor does by itself.
+    """Main effect of one factor.
 
     Attributes:
         factor: A parameter of the space, for example ``stage2.mixer``.
         values: Its values, ascending where they are numbers.
         means: Expected accuracy at each value, relative to the mean.
         errors: Standard deviation of each of `means`.
-        macs: Typical (geometric mean) MACs of networks with each value.
-        trained: Trained networks with each value, or nearer to it than to another one.
-        share: Of the variance, first order.
+        macs: Geometric mean of the MACs of networks with each value.
+        trained: Number of trained networks with each value, or nearer to it than to another one.
+        share: First-order share of the variance.
     """
 
     factor: str
@@ -51,22 +51,22 @@ class Effect:
 
     @property
     def numeric(self) -> bool:
-        """Whether its values lie on a scale."""
+        """Whether all values are numbers."""
         return _numeric(self.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointEffect:
-    """What two factors do together: both main effects and what the pair adds.
+    """Joint effect of two factors: both main effects and their interaction.
 
     Attributes:
         factors: Two parameters, or two kinds of choices, for example ``kernel`` and ``dilation``, then set
             in every stage at once, or ``stage`` and a choice, then set in that stage alone.
-        values: Of the first, and of the second factor.
+        values: Values of the first and of the second factor.
         means: Expected accuracy relative to the mean, [first][second].
         errors: Standard deviation of each of `means`.
-        macs: Typical (geometric mean) MACs, [first][second].
-        share: Of the variance, second order: of what the two main effects leave; None for kinds of choices.
+        macs: Geometric mean of MACs, [first][second].
+        share: Second-order share of the variance, what the main effects leave; None for kinds of choices.
     """
 
     factors: tuple[str, str]
@@ -78,7 +78,7 @@ class JointEffect:
 
     @property
     def name(self) -> str:
-        """Both factors, as people write them."""
+        """Both factors, joined by a multiplication sign."""
         return " × ".join(self.factors)
 
 
@@ -89,13 +89,13 @@ class Rule:
     Attributes:
         budget: As written, several joined by ``and``.
         factor: A parameter of the space.
-        value: Of the network that most is expected of; the rules of a budget together are that network.
-        spread: Typical distance of the best network's value from it on a scale of numbers; None for a name or
-            one of a few numbers.
-        probability: That the best network has this value, in [0, 1].
-        trained: Trained networks with that value.
-        gain: Expected accuracy lost by a typical other value in the best network, in [-1, 1].
-        warning: Why the data do not support it, in words; None where they do.
+        value: Value in the network with the highest expected accuracy; a budget's rules together describe it.
+        spread: Typical distance of the best network's value from `value`; None for names and for factors with
+            few numbers.
+        probability: Probability that the best network has this value, in [0, 1].
+        trained: Number of trained networks with this value.
+        gain: Expected accuracy that a typical other value would cost the best network, in [-1, 1].
+        warning: Why the data do not support the rule, in words; None if they do.
     """
 
     budget: str
@@ -110,15 +110,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """How well each network is predicted from the others (leave one out), root mean square errors.
+    """Root mean square errors when each network is predicted from the others (leave-one-out).
 
     Attributes:
-        networks: Left out one by one.
+        networks: Number of networks, each left out once.
         factors: Error of the model of factors.
-        macs: Error of a model that knows MACs alone.
-        mean: Error of the mean of the others.
-        low: Lower end of the 95 % interval of 1 - `factors` / `macs`: what the factors save.
-        high: Upper end.
+        macs: Error of a model of MACs alone.
+        mean: Error of predicting the mean of the others.
+        low: Lower end of the 95 % interval of 1 - `factors` / `macs`, the error reduction.
+        high: Upper end of the 95 % interval.
     """
 
     networks: int
@@ -130,19 +130,19 @@ class Comparison:
 
     @property
     def saved(self) -> float:
-        """The part of the error of MACs alone that the factors save; below 0 they add to it."""
+        """Error reduction of the factors against MACs alone, as a share; negative if they predict worse."""
         return 1.0 - self.factors / self.macs if self.macs > 0 else 0.0
 
     @property
     def verdict(self) -> str:
-        """What it means for the reader, in words."""
+        """What the errors mean, in a sentence."""
         if self.factors >= self.mean:
-            return "The factors predict no better than the mean of all networks: this explains nothing."
+            return "The factors predict no better than the mean of all networks, so this explains nothing."
         if self.low > 0:
             return f"The factors predict {self.saved:.0%} better than MACs alone."
         if self.high < 0:
-            return "The factors predict worse than MACs alone: read the effect of MACs, and nothing else."
-        return "That the factors predict better than MACs alone cannot be told from these networks."
+            return "The factors predict worse than MACs alone: trust the effect of MACs only."
+        return "These networks do not show whether the factors predict better than MACs alone."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,15 +150,15 @@ class Explanation:
     """Why the networks of a study are as accurate as they are.
 
     Attributes:
-        study: Its name.
+        study: Name of the study.
         space: Name of the search space.
-        budgets: As written.
-        trained: Networks that it rests on.
-        accuracy: Expected accuracy over the networks whose factors are drawn one by one, in [0, 1].
-        comparison: Whether there is anything to explain beyond MACs.
-        effects: The factor that explains most first.
-        joint_effects: The pair that adds most first, then kinds of choices.
-        rules: By budget; the factor that explains most first.
+        budgets: Budgets of the search, as written.
+        trained: Number of trained networks that the explanation is based on.
+        accuracy: Expected accuracy over networks whose factors are drawn independently, in [0, 1].
+        comparison: How well factors predict, compared with MACs alone.
+        effects: Main effects, the largest share first.
+        joint_effects: Effects of pairs, the largest share first, then kinds of choices.
+        rules: Best settings by budget, the factor with the largest share first.
         rest: Share of the variance that no factor and no listed pair explains, at least 0.
     """
 
@@ -175,9 +175,9 @@ class Explanation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version, as ``--json`` prints them."""
-        told = asdict(self)
-        told["comparison"] |= {"saved": self.comparison.saved, "verdict": self.comparison.verdict}
-        return {"version": VERSION, **told}
+        record = asdict(self)
+        record["comparison"] |= {"saved": self.comparison.saved, "verdict": self.comparison.verdict}
+        return {"version": VERSION, **record}
 
 
 def _numeric(values: tuple[Value, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""An explanation for a terminal, and JSON for programs."""
+"""Prints an explanation as terminal tables or as JSON."""
 
 import json
 from itertools import groupby
@@ -14,12 +14,12 @@ _PAIRS = 6
 
 
 def print_explanation(explanation: Explanation, *, as_json: bool, console: Console | None = None) -> None:
-    """Print an explanation: whether it explains, what matters, and the rules that follow.
+    """Print an explanation: how well it predicts, effects of factors and pairs, and rules.
 
     Args:
-        explanation: What is printed.
-        as_json: Whether JSON is printed instead.
-        console: Where it is printed; by default standard output.
+        explanation: Explanation of a study.
+        as_json: Whether JSON is printed instead of tables.
+        console: Output console; by default standard output.
     """
     console = console or terminal()
     if as_json:
@@ -33,7 +33,7 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
     console.print(_effects_table(explanation))
     if explanation.joint_effects:
         console.print(_pairs_table(explanation))
-    console.print(f"What is left to all other combinations: {explanation.rest:.0%}\n")
+    console.print(f"Share of the variance left to all other combinations: {explanation.rest:.0%}\n")
     for budget, rules in groupby(explanation.rules, key=lambda rule: rule.budget):
         listed = list(rules)
         console.print(f"Within {budget}, the best network probably has", style="bold")
@@ -45,23 +45,23 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
 
 
 def rule_text(rule: Rule) -> str:
-    """Return what a rule says, for example ``resolution 200 ± 12``."""
+    """Return a rule in short, for example ``resolution 200 ± 12``."""
     if rule.spread is None:
         return f"{rule.factor} {rule.value} ({rule.probability:.0%})"
     return f"{rule.factor} {written(rule.value)} ± {written(rule.spread)}"
 
 
 def written(value: Value) -> str:
-    """Return a value as people write it: numbers with three digits."""
+    """Return a value as text, fractions with three significant digits."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _errors(compared: Comparison) -> str:
     interval = f"[{compared.low:.0%}, {compared.high:.0%}]"
     return (
-        f"Predicting each of {compared.networks} from the others misses by {100 * compared.factors:.2f} "
-        f"points from factors, {100 * compared.macs:.2f} from MACs, {100 * compared.mean:.2f} from their "
-        f"mean; saved {compared.saved:.0%} {interval}."
+        f"Predicting each of {compared.networks} networks from the others, the error is "
+        f"{100 * compared.factors:.2f} points with factors, {100 * compared.macs:.2f} with MACs, "
+        f"{100 * compared.mean:.2f} with the mean; error reduction {compared.saved:.0%} {interval}."
     )
 
 
@@ -107,7 +107,7 @@ def _rules_table(rules: list[Rule], *, warned: bool) -> Table:
         row = [rule_text(rule), f"{100 * rule.gain:+.2f}", str(rule.trained)]
         table.add_row(*row, *([rule.warning or ""] if warned else []))
     if not rules:
-        table.add_row("nothing that the data support", "", "")
+        table.add_row("none supported by the data", "", "")
     return table
 
 

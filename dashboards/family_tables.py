@@ -1,4 +1,4 @@
-"""A family of scaled networks for a terminal."""
+"""Prints a family of scaled networks as a terminal table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,15 +11,15 @@ from search_spaces.units import format_bytes, format_count
 
 
 def print_family(name: str, networks: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
-    """Print one line for each network of a family.
+    """Print one row for each network of a family.
 
     Args:
-        name: Of the network that was scaled.
-        networks: As ``nas scale --json`` lists them.
-        console: Where it is printed; by default standard output.
+        name: Name of the network that was scaled.
+        networks: Scaled networks as ``nas scale --json`` lists them.
+        console: Output console; by default standard output.
     """
     table = Table(title=f"{name}, scaled", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for heading in ("budget", "filled", "rule", "side", "channels", "depths", "MACs", "params", "peak"):
+    for heading in ("budget", "used", "rule", "side", "channels", "depths", "MACs", "params", "peak"):
         table.add_column(heading)
     for network in networks:
         stages, costs = network["architecture"]["stages"], network["costs"]

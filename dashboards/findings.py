@@ -1,4 +1,4 @@
-"""What pages are made of: a search with everything around it that a reader wants to know."""
+"""Data classes for pages: a search with its recipe, commands, references, baselines and explanation."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,8 +15,8 @@ class Reference:
     """A published network in the terms of the search, without weights.
 
     Attributes:
-        name: For example ``mobilenet_v2_1.0_224``.
-        costs: By name, with the head and stem that the search's images need.
+        name: Name of the network, for example ``mobilenet_v2_1.0_224``.
+        costs: Costs by name, with the stem and head that the search's images need.
     """
 
     name: str
@@ -25,13 +25,13 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """The best accuracy that uniform sampling has after 1, 2, ... trained networks.
+    """Best accuracy of uniform sampling after 1, 2, ... trained networks.
 
     Attributes:
-        name: Where it comes from, in words.
-        best: Expected, in [0, 1].
-        low: Lower end of its 95 % interval; None for one search that really ran.
-        high: Upper end.
+        name: Source of the baseline, for legends.
+        best: Expected best accuracy, in [0, 1].
+        low: Lower end of the 95 % interval; None for a single search that really ran.
+        high: Upper end of the 95 % interval.
     """
 
     name: str
@@ -42,19 +42,19 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """A search with everything that pages show of it.
+    """Search with everything that pages show of it.
 
     Attributes:
         result: The search so far.
-        num_classes: Classes of its images.
-        in_channels: Their channels.
-        recipe: How its networks are trained, by field.
-        commands: What gives the same search and its winner again.
-        versions: Of the libraries at hand, by name.
-        made: When this was gathered, as people read it.
-        references: Published networks near its budget.
-        baselines: What uniform sampling reaches.
-        explanation: Why its networks are as accurate as they are, None for too few of them.
+        num_classes: Number of classes of the images.
+        in_channels: Number of channels of the images.
+        recipe: Training recipe, by field name.
+        commands: Command lines that do the search again and export its best network.
+        versions: Versions of the installed libraries, by name.
+        made: Date and time of these findings, as text.
+        references: Published networks of similar cost.
+        baselines: Best accuracies of uniform sampling.
+        explanation: Effects of the factors on accuracy; None if there are too few networks.
     """
 
     result: SearchResult
@@ -69,7 +69,7 @@ class Findings:
     explanation: Explanation | None = None
 
     def parts(self, network: TrialResult) -> tuple[Part, ...]:
-        """Return the stem, stages and head of one of its networks with what each takes when deployed."""
+        """Return the stem, stages and head of a network with their costs in deployed form."""
         return _parts(network.architecture, self.num_classes, self.in_channels)
 
 

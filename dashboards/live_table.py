@@ -1,4 +1,4 @@
-"""A search that is shown again and again: a table in a terminal, new lines in a pipe."""
+"""Follows a running search: a table that refreshes in a terminal, new lines in a pipe."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,12 +15,12 @@ PAUSE_S = 5.0
 def changes(
     load: Callable[[], SearchResult], *, pause_s: float = PAUSE_S, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[SearchResult]:
-    """Yield a search now, and whenever it has changed since.
+    """Yield a search now, and again whenever it has changed.
 
     Args:
-        load: Returns it as it is now.
-        pause_s: Between two looks.
-        sleep: Waits so many seconds.
+        load: Function that returns the search as it is now.
+        pause_s: Seconds between two calls of `load`.
+        sleep: Function that waits for a number of seconds.
     """
     shown: SearchResult | None = None
     while True:
@@ -32,24 +32,26 @@ def changes(
 
 
 def follow(results: Iterator[SearchResult], console: Console) -> None:
-    """Print each of the results: the whole table in a terminal, what is new in a pipe.
+    """Print each result: the whole table in a terminal, only new lines in a pipe.
 
     Args:
-        results: From `changes`.
-        console: Where they are printed.
+        results: Search results as `changes` yields them.
+        console: Output console.
     """
-    told: set[tuple[int, str, int]] = set()
+    printed: set[tuple[int, str, int]] = set()
     for result in results:
         if console.is_terminal:
             console.clear()
             console.print(networks_table(result))
             running = [n for n in result.networks if n.state == "running"]
-            console.print(f"{result.trained} trained, {len(running)} running; Ctrl-C leaves", highlight=False)
+            console.print(
+                f"{result.trained} trained, {len(running)} running; Ctrl-C stops watching", highlight=False
+            )
             continue
         for network in sorted(result.networks, key=lambda n: n.trial):
             key = (network.trial, network.state, network.epochs)
-            if key not in told:
-                told.add(key)
+            if key not in printed:
+                printed.add(key)
                 console.print(_line(network), highlight=False, markup=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""What is written beside a trial and beside a study, as Markdown without HTML."""
+"""Writes the notes of trials and studies in the dashboard, as Markdown without HTML."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -22,63 +22,61 @@ _ENDINGS: Final = {
 
 
 def trial_note(findings: Findings, network: TrialResult, *, picture: str | None) -> str:
-    """Return what a network is, whether it fits, how it ended, and its stages as a table.
+    """Return the note of a trial: how it ended, its budgets, its costs, and its stages as a table.
 
     Args:
-        findings: Of the search that it belongs to.
-        network: What is described.
-        picture: Address of its picture; None for none.
+        findings: Findings of its search.
+        network: Network of the trial.
+        picture: URL of its picture; None for none.
     """
     best = " – **the best so far**" if network == findings.result.best else ""
-    lines = [f"**{_told(network)}**{best}", ""]
+    lines = [f"**{_outcome(network)}**{best}", ""]
     if picture is not None:
         lines += [f"![The network from left to right]({picture})", ""]
     return "\n".join([*lines, *budget_table(findings, network), "", *stage_table(findings, network)])
 
 
-def _told(network: TrialResult) -> str:
-    """Return how far a network came, and why no further."""
-    told = _ENDINGS.get(network.state, network.state)
-    if network.reason is not None:
-        told = network.reason
-    fits = "" if network.fits else "misses its budget; "
+def _outcome(network: TrialResult) -> str:
+    """Return the accuracy of a network and why its training ended, in words."""
+    ending = network.reason or _ENDINGS.get(network.state, network.state)
+    over = "" if network.fits else "over budget; "
     if network.accuracy is None:
-        return f"{fits}{told}"
+        return f"{over}{ending}"
     reached = format_accuracy(network.accuracy, network.standard_error)
-    return f"{fits}{reached} after {network.epochs} epochs; {told}"
+    return f"{over}{reached} after {network.epochs} epochs; {ending}"
 
 
-def taken(network: TrialResult, budget: Budget) -> float | None:
-    """Return how much of a budgeted resource a network takes; None where it was not measured."""
+def amount_used(network: TrialResult, budget: Budget) -> float | None:
+    """Return the amount of a budgeted resource that a network uses; None if it was not measured."""
     if not budget.counted:
         return (network.latency_ms or {}).get(str(budget.target))
     cost = network.costs.get(budget.resource)  # an older study has no costs that came later
     return None if cost is None else cost * budget.bytes_per_element / 4
 
 
-def amount(budget: Budget, value: float) -> str:
-    """Return an amount of a budgeted resource in its unit."""
+def format_amount(budget: Budget, value: float) -> str:
+    """Return an amount of a budgeted resource with its unit."""
     if not budget.counted:
         return f"{value:.3g} ms"
     return format_cost(budget.resource, value)
 
 
 def verdicts(network: TrialResult) -> Mapping[str, str]:
-    """Return for each budget whether a network kept it before it was trained, and by how much."""
+    """Return for each budget whether a network fits it, and by how much, as known before training."""
     return {
-        budget: f"fits, {-excess:.1%} to spare" if excess <= 0 else f"misses by {excess:.1%}"
+        budget: f"fits, {-excess:.1%} to spare" if excess <= 0 else f"over by {excess:.1%}"
         for budget, excess in (network.excess or {}).items()
     }
 
 
 def budget_table(findings: Findings, network: TrialResult) -> list[str]:
-    """Return one line for each budget, then what else the network takes."""
-    told = verdicts(network)
-    rows = ["| budget | takes | |", "| --- | ---: | --- |"]
+    """Return a table row for each budget, and a line with the other costs of a network."""
+    verdict = verdicts(network)
+    rows = ["| budget | used | |", "| --- | ---: | --- |"]
     for budget in findings.result.budgets:
-        value = taken(network, budget)
-        shown = "–" if value is None else amount(budget, value)
-        rows.append(f"| {budget} | {shown} | {told.get(budget.text, '–')} |")
+        value = amount_used(network, budget)
+        shown = "–" if value is None else format_amount(budget, value)
+        rows.append(f"| {budget} | {shown} | {verdict.get(budget.text, '–')} |")
     costs = network.costs
     others = [
         f"{format_count(costs['macs'])} MACs",
@@ -92,10 +90,10 @@ def budget_table(findings: Findings, network: TrialResult) -> list[str]:
 
 
 def stage_table(findings: Findings, network: TrialResult) -> list[str]:
-    """Return one line for each part with the share of its multiply-accumulates as a bar."""
+    """Return a table row for each part of a network, with its share of the MACs as a bar."""
     parts = findings.parts(network)
     total = sum(part.costs.macs for part in parts)
-    rows = ["| | what | map | MACs | params | peak |", "| --- | --- | --- | :--- | ---: | ---: |"]
+    rows = ["| | layers | output | MACs | params | peak |", "| --- | --- | --- | :--- | ---: | ---: |"]
     for name, part in zip(part_names(parts), parts, strict=True):
         rows.append(
             f"| {name} | {part_words(part, name)} | {part.channels} × {part.side}² "
@@ -106,23 +104,23 @@ def stage_table(findings: Findings, network: TrialResult) -> list[str]:
 
 
 def bar(share: float) -> str:
-    """Return a share in [0, 1] as a bar of characters, to an eighth of one."""
+    """Return a share in [0, 1] as a bar of block characters, rounded to an eighth of one."""
     eighths = round(8 * _BAR * min(max(share, 0.0), 1.0))
     full, rest = divmod(eighths, 8)
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(_BAR)
 
 
 def study_note(findings: Findings) -> str:
-    """Return where a search stands: its best network, its rivals, and how to go on."""
+    """Return the note of a study: its progress, its best networks, and the commands for what comes next."""
     result = findings.result
     budgets = " and ".join(map(str, result.budgets))
     lines = [
         f"`{result.space}` on `{result.data.rpartition('/')[2]}` within **{budgets}**, "
-        f"proposed by `{result.sampler}`, seed {result.seed}: **{result.trained} networks trained**.",
+        f"sampler `{result.sampler}`, seed {result.seed}: **{result.trained} networks trained**.",
         "",
     ]
     if not result.networks:
-        return "\n".join([*lines, "Nothing has been tried yet; this page follows the search as it runs."])
+        return "\n".join([*lines, "Nothing has been tried yet; this page updates while the search runs."])
     if result.best is None:
         lines += ["No network that fits has been trained to the end yet.", ""]
     lines += [
@@ -137,4 +135,5 @@ def study_note(findings: Findings) -> str:
             f"| #{network.trial} | {accuracy} | {format_count(network.costs['macs'])} "
             f"| {format_count(network.costs['params'])} | {latency or '–'} | {mark} |"
         )
-    return "\n".join([*lines, "", *(f"    {command}" for command in findings.commands)])
+    commands = [f"    {command}" for command in findings.commands]
+    return "\n".join([*lines, "", "To do this search again and export its best network:", "", *commands])

@@ -1,4 +1,4 @@
-"""The few colours of every view; told apart by colour-blind people too (Okabe and Ito, 2008)."""
+"""Colours of all figures and pages, distinct for colour-blind people too (Okabe and Ito, 2008)."""
 
 from typing import Final
 

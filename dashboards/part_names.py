@@ -1,4 +1,4 @@
-"""Words for the parts of a network."""
+"""Names and one-line descriptions of the parts of a network: stem, stages, head."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from search_spaces.counting import Part
 
 
 def part_names(parts: Sequence[Part]) -> list[str]:
-    """Return what the parts of one network are called: its stem, its stages by number, its head."""
+    """Return the names of a network's parts: stem, stage numbers from 1, head."""
     return ["stem", *(str(number) for number in range(1, len(parts) - 1)), "head"]
 
 
 def part_words(part: Part, name: str) -> str:
-    """Return what a part is made of."""
+    """Return the layers of a part in words, for example ``2 × metaformer of depthwise (kernel 7)``."""
     if part.stage is None:
         return {"stem": "convolution", "head": "classifier"}[name]
     stage = part.stage

@@ -1,4 +1,4 @@
-"""A picture of a network, as SVG: its stages from left to right, and where its multiplications go."""
+"""Draws a network as SVG: its stages from left to right, and each stage's share of the MACs."""
 
 from collections.abc import Sequence
 from html import escape
@@ -13,24 +13,24 @@ from search_spaces.options import kind_of
 from search_spaces.units import format_count
 
 _WIDTH: Final = 780
-_TOP: Final = 34  # of the tallest map
+_TOP: Final = 34  # y of the tallest map
 _MAP: Final = 150  # height of the tallest map
 _BASE: Final = _TOP + _MAP
 _BAR: Final = _BASE + 84  # top of the bar of shares
 _HEIGHT: Final = _BAR + 62
 _GAP: Final = 14
-_BLOCK: Final = 5  # between the blocks of a stage
+_BLOCK: Final = 5  # gap between the blocks of a stage
 
 
 def picture(architecture: Architecture, parts: Sequence[Part]) -> str:
     """Return an SVG of a network.
 
-    The height of a part is the side of its maps on a log scale, its blocks are its depth; the bar below
-    shows each part's share of the multiply-accumulates.
+    The height of a part is the side of its feature maps on a log scale, and it has one box for each block.
+    The bar below shows each part's share of the multiply-accumulates.
 
     Args:
-        architecture: What is drawn.
-        parts: From `search_spaces.counting.count_parts`.
+        architecture: Architecture of the network.
+        parts: Its parts from `search_spaces.counting.count_parts`.
     """
     boxes = _boxes(architecture, parts)
     title = f"{architecture.network} at {architecture.resolution} x {architecture.resolution} pixels"
@@ -58,7 +58,7 @@ def _colour(part: Part) -> str:
 
 
 def _boxes(architecture: Architecture, parts: Sequence[Part]) -> list[str]:
-    """Return the maps with what makes them, from left to right."""
+    """Return the boxes of all parts with their labels, from left to right."""
     column = (_WIDTH - _GAP * (len(parts) + 1)) / len(parts)
     full = log2(1 + architecture.resolution)
     drawn = []
@@ -84,10 +84,10 @@ def _boxes(architecture: Architecture, parts: Sequence[Part]) -> list[str]:
 
 
 def _words(part: Part, name: str, width: float) -> list[str]:
-    """Return what stands below a part, in lines that fit its width."""
+    """Return the lines below a part, cut to its width."""
     if part.stage is None:
         return [name, f"{part.channels} " + ("classes" if name == "head" else "channels")]
-    room = int(width / 5.7)
+    characters = int(width / 5.7)
     options = dict(part.stage.options)
     kernel = f" {options['kernel']}×{options['kernel']}" if "kernel" in options else ""
     mixer = part.stage.mixer or part.stage.block
@@ -95,14 +95,14 @@ def _words(part: Part, name: str, width: float) -> list[str]:
     return [
         *lines,
         *(
-            words[:room]
+            words[:characters]
             for words in (f"{mixer.replace('_', ' ')}{kernel}", part.stage.block.replace("_", " "))
         ),
     ]
 
 
 def _shares(parts: Sequence[Part]) -> list[str]:
-    """Return the bar of each part's share of the multiply-accumulates."""
+    """Return the bar of each part's share of the multiply-accumulates (MACs)."""
     total = sum(part.costs.macs for part in parts)
     drawn, left = [], float(_GAP)
     for part, name in zip(parts, part_names(parts), strict=True):

@@ -1,4 +1,4 @@
-"""What views are handed: a search and its networks, finished or not, in plain frozen data."""
+"""Data classes of results: `SearchResult`, its networks as `TrialResult`, and their epochs."""
 
 from dataclasses import asdict, dataclass, fields
 from math import hypot
@@ -9,20 +9,20 @@ from search_spaces.budget import Budget
 
 VERSION: Final = 1
 
-_SURE: Final = 1.96  # standard errors of a 95 % interval
+_Z: Final = 1.96  # standard errors of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """What one epoch of a training found and when.
+    """Result of one epoch of a training.
 
     Attributes:
-        epoch: How many epochs were done, from 1.
+        epoch: Number of epochs done, from 1.
         accuracy: Validation accuracy, in [0, 1].
-        standard_error: Of the accuracy, in [0, 0.5]; None where it is not known.
-        seconds: What it took, training and evaluation.
-        ended_s: When it ended, seconds since 1970; None where it is not known.
-        device_use: Share of the epoch in which its GPU computed, in [0, 1]; None without one.
+        standard_error: Standard error of the accuracy, in [0, 0.5]; None if unknown.
+        seconds: Time of training and evaluation in seconds.
+        ended_s: End of the epoch in seconds since 1970; None if unknown.
+        device_use: GPU utilisation during the epoch, in [0, 1]; None without a GPU.
     """
 
     epoch: int
@@ -35,29 +35,29 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialResult:
-    """One network that a search tried.
+    """Network that a search tried, with its accuracy, costs and learning curve.
 
     Attributes:
-        trial: Its number in the study, from 0.
+        trial: Number of the trial in the study, from 0.
         state: `complete`, `pruned` (stopped early), `running`, `fail` or `waiting`.
         accuracy: Validation accuracy after `epochs`, in [0, 1]; None before the first epoch.
-        standard_error: Of the accuracy, in [0, 0.5].
-        epochs: How many epochs it was trained.
-        costs: Exact costs by name, memory in bytes, of the form that is deployed.
+        standard_error: Standard error of the accuracy, in [0, 0.5].
+        epochs: Number of epochs trained.
+        costs: Exact costs of the deployed form by name, memory in bytes.
         fits: Whether it meets every budget.
         seconds: Training and evaluation time in seconds.
-        latency_ms: Target to measured milliseconds, None where nothing was measured.
-        reason: Why it ended early, in words.
-        architecture: What was trained.
-        curve: Its epochs so far.
-        excess: For each budget as written, by what share it is exceeded; 0 or less fits. Of a latency the
-            latest measurement counts, made before the training or later.
-        latency_bound_ms: Target to the upper bound of the latest stable measurement, which is what budgets
-            are compared with; see `trials.latency.latency.Latency.bound_ms`. None where there is none.
-        predicted_ms: Target to the mean and standard deviation that were predicted before measuring.
-        device: Where it trains or trained, for example a GPU's name.
-        retrained_accuracy: Validation accuracy after a longer training of the few best, in [0, 1].
-        retrained_error: Its standard error.
+        latency_ms: Measured latency in milliseconds by target; None if nothing was measured.
+        reason: Why training ended early or never began, in words; None otherwise.
+        architecture: Architecture of the network.
+        curve: Epochs so far.
+        excess: Share by which each budget, as written, is exceeded; 0 or less fits. For a latency, the latest
+            measurement counts.
+        latency_bound_ms: Upper bound of the latest stable measurement by target, which is compared with
+            budgets, see `trials.latency.latency.Latency.bound_ms`; None if there is none.
+        predicted_ms: Mean and standard deviation of the predicted latency by target, before measuring.
+        device: Device of the training, for example a GPU's name.
+        retrained_accuracy: Validation accuracy after the longer training of the best networks, in [0, 1].
+        retrained_error: Standard error of the retrained accuracy.
     """
 
     trial: int
@@ -87,22 +87,22 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """A search so far.
+    """Search with its networks so far.
 
     Attributes:
-        study: Its name.
+        study: Name of the study.
         storage: Database URL without its password.
-        folder: Where checkpoints, weights and the log lie.
-        budgets: The most that its networks may take.
+        folder: Folder or URL of checkpoints, weights and the log.
+        budgets: Budgets that its networks have to meet.
         space: Name of the search space.
-        data: The images.
-        sampler: Who proposes.
-        seed: Of every generator.
-        trained: Networks trained to the end or stopped early.
+        data: Name or path of the images.
+        sampler: Name of the sampler.
+        seed: Seed of every generator, at least 0.
+        trained: Number of networks trained to the end or stopped early.
         networks: Networks that were trained to the end and fit, best first, then all others.
         overhead: Share of the slots' time in which nothing trained, in the last run; None if none ran.
-        interrupted: Whether the last run was told to end before it was done.
-        metric: What the search raises and what `accuracy` of its networks is.
+        interrupted: Whether the last run was asked to stop before it was done.
+        metric: Validation metric that the search maximises and that `accuracy` holds.
     """
 
     study: str
@@ -137,21 +137,21 @@ def _by_name(record: TrialResult | SearchResult) -> dict[str, Any]:
 
 
 def best_first(networks: list[TrialResult]) -> tuple[TrialResult, ...]:
-    """Return networks in the order in which people want them.
+    """Return networks sorted best first.
 
-    Trained to the end and fitting first; of these, those that a longer training compared before the others;
-    then the more accurate first; equal ones with fewer MACs first.
+    Networks that were trained to the end and fit come before all others; of these, networks with a longer
+    training come first; then the more accurate ones; then those with fewer MACs.
     """
 
     def rank(network: TrialResult) -> tuple[bool, bool, float, int, int]:
-        delivered, longer = network.state == "complete" and network.fits, network.retrained_accuracy
+        usable, longer = network.state == "complete" and network.fits, network.retrained_accuracy
         accuracy = (network.accuracy or 0.0) if longer is None else longer
-        return (not delivered, longer is None, -accuracy, network.costs["macs"], network.trial)
+        return (not usable, longer is None, -accuracy, network.costs["macs"], network.trial)
 
     return tuple(sorted(networks, key=rank))
 
 
 def alike(one: TrialResult, other: TrialResult) -> bool:
-    """Return whether two accuracies differ by no more than chance explains, 95 %."""
-    spread = hypot(one.standard_error or 0.0, other.standard_error or 0.0)
-    return abs((one.accuracy or 0.0) - (other.accuracy or 0.0)) <= _SURE * spread
+    """Return whether two accuracies do not differ significantly, at the 95 % level."""
+    error = hypot(one.standard_error or 0.0, other.standard_error or 0.0)
+    return abs((one.accuracy or 0.0) - (other.accuracy or 0.0)) <= _Z * error

@@ -1,4 +1,4 @@
-"""Tables of a search for a terminal, and JSON for programs."""
+"""Prints searches and studies as terminal tables or as JSON."""
 
 import json
 import shlex
@@ -26,8 +26,8 @@ def print_search(
     Args:
         result: The search so far.
         as_json: Whether JSON is printed instead of a table.
-        finished: Whether it just ended, so that the next commands are shown.
-        console: Where it is printed; by default standard output.
+        finished: Whether the search just ended, so that the next commands are shown.
+        console: Output console; by default standard output.
     """
     console = console or terminal()
     if as_json:
@@ -42,18 +42,18 @@ def print_search(
         ("Files", result.folder),
     ]
     if result.overhead is not None:
-        lines.append(("Overhead", f"{result.overhead:.1%} of the slots' time went to anything but training"))
+        lines.append(("Overhead", f"{result.overhead:.1%} of the slots' time was not spent on training"))
     for name, text in lines:
         console.print(f"{name:<10}{text}", markup=False, soft_wrap=True)
     if finished and result.best is not None:
         study = shlex.quote(result.study)
-        console.print(f"\nWatch it:   nas dashboard {study}", markup=False, soft_wrap=True)
-        console.print(f"Take it:    nas export {study} --to my_net", markup=False, soft_wrap=True)
+        console.print(f"\nWatch:    nas dashboard {study}", markup=False, soft_wrap=True)
+        console.print(f"Export:   nas export {study} --to my_net", markup=False, soft_wrap=True)
 
 
-def print_json(told: Any, console: Console | None = None) -> None:
+def print_json(data: Any, console: Console | None = None) -> None:
     """Print plain data as JSON, for programs."""
-    (console or terminal()).print(json.dumps(told, indent=2), markup=False, soft_wrap=True)
+    (console or terminal()).print(json.dumps(data, indent=2), markup=False, soft_wrap=True)
 
 
 def networks_table(result: SearchResult, *, most: int = _SHOWN) -> Table:
@@ -61,7 +61,7 @@ def networks_table(result: SearchResult, *, most: int = _SHOWN) -> Table:
 
     Args:
         result: The search so far.
-        most: Rows at the most.
+        most: Maximum number of rows.
     """
     table = Table(
         title=f"{result.study}: best networks within {' and '.join(map(str, result.budgets))}",
@@ -82,8 +82,8 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | No
     """Print the searches of a storage.
 
     Args:
-        studies: Each by field name, see `nas.administration.study_admin.StudySummary`.
-        console: Where it is printed; by default standard output.
+        studies: Studies by field name, see `nas.administration.study_admin.StudySummary`.
+        console: Output console; by default standard output.
     """
     console = console or terminal()
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -123,17 +123,17 @@ def _row(network: TrialResult, costs: Sequence[str]) -> list[str]:
 
 
 def _ending(network: TrialResult) -> str:
-    """Return in words why a network was not delivered, or what a longer training said of it, if so."""
+    """Return why a network is not usable, or its accuracy after a longer training, in words."""
     if not network.epochs and network.state == "pruned":
         return network.reason or "not trained"
     state = _STATES.get(network.state, network.state)
     if network.retrained_accuracy is not None and network.fits:
         longer = format_accuracy(network.retrained_accuracy, network.retrained_error or 0.0)
         return f"{longer} retrained"
-    return state if network.fits else f"{state} misses its budget".strip()
+    return state if network.fits else f"{state} over budget".strip()
 
 
 def terminal() -> Console:
-    """Return standard output, wide enough for a table where it is a pipe or a file."""
+    """Return standard output as a console, wide enough for tables where it is a pipe or a file."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)

@@ -1,4 +1,4 @@
-"""Lets nobody but the reader in, and lets readers change nothing."""
+"""WSGI middleware: token authentication, host check, read-only access."""
 
 import hmac
 from collections.abc import Callable, Iterable
@@ -13,12 +13,12 @@ _COOKIE: Final = "nas_token"
 
 
 def read_only(application: Application) -> Application:
-    """Return a web application that refuses every request that could change something."""
+    """Return a web application that refuses every request but GET and HEAD."""
 
     def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] not in _READING:
             start_response("403 Forbidden", [("Content-Type", "application/json")])
-            return [b'{"reason": "This dashboard is for reading only."}']
+            return [b'{"reason": "This dashboard is read-only."}']
         environ.setdefault("HTTP_ACCEPT_ENCODING", "")  # the dashboard fails without it
         return application(environ, start_response)
 
@@ -26,9 +26,9 @@ def read_only(application: Application) -> Application:
 
 
 def for_hosts(application: Application, hosts: frozenset[str]) -> Application:
-    """Return a web application that answers only when asked by one of its own names.
+    """Return a web application that answers only requests whose Host header is one of `hosts`.
 
-    Otherwise a page from elsewhere could read it through a name that it lets point here.
+    This prevents DNS rebinding: a web page of another site that lets its own name point to this server.
     """
 
     def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -36,16 +36,16 @@ def for_hosts(application: Application, hosts: frozenset[str]) -> Application:
         host = host or environ.get("HTTP_HOST", "").partition(":")[0]
         if host.lower() not in hosts:
             start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
-            return [f"Ask for one of: {', '.join(sorted(hosts))}.\n".encode()]
+            return [f"This server answers only to the names {', '.join(sorted(hosts))}.\n".encode()]
         return application(environ, start_response)
 
     return guarded
 
 
 def with_token(application: Application, token: str) -> Application:
-    """Return a web application that asks for a token once and then knows the browser by a cookie.
+    """Return a web application that asks for a token once and remembers the browser by a cookie.
 
-    The token comes as ``?token=…`` or as ``Authorization: Bearer …``.
+    The token is given as ``?token=…`` or as ``Authorization: Bearer …``.
     """
 
     def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -53,14 +53,14 @@ def with_token(application: Application, token: str) -> Application:
         if _same(given, token):
             cookie = f"{_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict"
             target = environ.get("PATH_INFO") or "/"
-            target = "/" + target.lstrip("/\\")  # //elsewhere would lead away from here
+            target = "/" + target.lstrip("/\\")  # //elsewhere would redirect to another site
             start_response("302 Found", [("Location", target), ("Set-Cookie", cookie)])
             return [b""]
         bearer = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
         if _same(bearer, token) or _same(_cookie(environ), token):
             return application(environ, start_response)
         start_response("401 Unauthorized", [("Content-Type", "text/plain; charset=utf-8")])
-        return ["This dashboard asks for its token: open it as …/?token=TOKEN.\n".encode()]
+        return ["This dashboard needs its token: open it as …/?token=TOKEN.\n".encode()]
 
     return guarded
 
@@ -74,5 +74,5 @@ def _cookie(environ: dict[str, Any]) -> str:
 
 
 def _same(given: str, expected: str) -> bool:
-    """Return whether two texts are equal, in a time that does not tell where they differ."""
+    """Return whether two texts are equal, in a time that does not depend on where they differ."""
     return hmac.compare_digest(given.encode(), expected.encode())

@@ -1,10 +1,10 @@
-"""Figures: one question to a search and its answer, one file each.
+"""Registry of plotly figures, one file each, found by file name.
 
-A file binds ``draw``, which returns a plotly figure. The name of its first argument says what it is given:
-``findings`` (`dashboards.findings.Findings`) or ``explanation`` (`dashboards.explanation.Explanation`) for
-those on every page of a search, which take nothing else; ``times`` for the layers of one network. It returns
-None where there is nothing to show yet. The law of the
-room: every figure has a title and named axes, and stays small at 5,000 trials.
+A file binds ``draw``, which returns a plotly figure, or None if there is nothing to show yet. The name of
+its first parameter selects what it receives: ``findings`` (`dashboards.findings.Findings`) or
+``explanation`` (`dashboards.explanation.Explanation`) for the figures on every page of a search, which have no other
+parameter; ``times`` for figures of the layers of one network. The contract, which tests check for every
+file: a figure has a title and named axes, and its JSON stays small at thousands of trials.
 """
 
 import inspect
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 FIGURES: Final = Shelf[Callable[..., "Figure | None"]](__name__, "draw", "figure")
 
 ORDER: Final = ("pareto_macs", "convergence", "pareto_latency", "pareto_params", "factor_effects")
-"""What is shown first; the others follow by name."""
+"""Figures that are shown first; the others follow by name."""
 
 
 def drawn(findings: Findings, *, besides: tuple[str, ...] = ()) -> dict[str, "Figure"]:
-    """Return the figures that have something to show, by name, in the order in which they are read.
+    """Return the figures that have something to show, by name, in the order of pages.
 
     Args:
-        findings: What is drawn.
-        besides: Figures that are left out.
+        findings: Search with what pages show of it.
+        besides: Names of figures that are left out.
     """
     names = [name for name in ORDER if name in FIGURES] + [name for name in FIGURES if name not in ORDER]
     figures = {name: _drawn(FIGURES[name], findings) for name in names if name not in besides}

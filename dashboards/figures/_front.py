@@ -12,7 +12,7 @@ from dashboards.result import TrialResult
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_MOST: Final = 800  # points of one kind, so that pages with thousands of networks stay quick
+_MOST: Final = 800  # points of one kind, so that pages with thousands of networks stay fast
 
 
 def front_figure(
@@ -24,15 +24,15 @@ def front_figure(
     shown: Callable[[float], str],
     reference: Callable[[Reference], float] | None = None,
 ) -> "Figure | None":
-    """Return accuracy against a cost, None where no network has both.
+    """Return accuracy against a cost, None if no finished network has both.
 
     Args:
-        findings: What is drawn.
-        cost: Of a network, None where it is not known.
-        title: Of the figure.
+        findings: Search with what pages show of it.
+        cost: Function from a network to its cost, None where it is not known.
+        title: Title of the figure.
         axis: Name and unit of the cost.
-        shown: The cost in words.
-        reference: Cost of a published network, which is marked on the axis.
+        shown: Function from a cost to its text.
+        reference: Function from a published network to its cost, which is marked on the axis.
     """
     from plotly.graph_objects import Figure  # noqa: PLC0415 -- seconds of imports
 
@@ -47,20 +47,20 @@ def front_figure(
     figure = Figure()
     for name, networks, colour, size in (
         ("stopped early", early, FAINT, 5),
-        ("misses a budget", [n for n in finished if not n.fits], ATTENTION, 7),
+        ("over a budget", [n for n in finished if not n.fits], ATTENTION, 7),
         ("trained", beaten, CONVOLUTION, 7),
     ):
         if networks:
             _add(figure, name, _thinned(networks), cost, shown, colour, size)
     if front:
-        _add(figure, "not beaten", front, cost, shown, BEST, 10, line=True)
+        _add(figure, "Pareto front", front, cost, shown, BEST, 10, line=True)
     if reference is not None:
         _mark(figure, findings.references, reference, shown)
     return styled(figure, title, x=axis, y="validation accuracy", yaxis_tickformat=".1%")
 
 
 def _thinned(networks: Sequence[TrialResult]) -> Sequence[TrialResult]:
-    """Return at most so many of the networks, the most accurate ones and some of all others."""
+    """Return at most `_MOST` networks: the most accurate ones and a sample of the others."""
     if len(networks) <= _MOST:
         return networks
     by_accuracy = sorted(networks, key=lambda n: -(n.accuracy or 0.0))
@@ -89,7 +89,7 @@ def _add(
             name=name,
             mode="lines+markers" if line else "markers",
             line={"shape": "hv", "color": colour, "width": 2},
-            marker={"color": colour, "size": size, "symbol": "x" if name == "misses a budget" else "circle"},
+            marker={"color": colour, "size": size, "symbol": "x" if name == "over a budget" else "circle"},
             error_y={"type": "data", "array": [n.standard_error or 0.0 for n in networks], "thickness": 1}
             if line
             else None,
@@ -105,7 +105,7 @@ def _mark(
     cost: Callable[[Reference], float],
     shown: Callable[[float], str],
 ) -> None:
-    """Mark published networks along the lower edge; their accuracies are of other images."""
+    """Mark published networks along the lower edge, because their accuracies are of other images."""
     from plotly.graph_objects import Scatter  # noqa: PLC0415
 
     if not references:

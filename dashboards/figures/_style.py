@@ -1,4 +1,4 @@
-"""The look that all figures share."""
+"""Applies the common plotly style: template, fonts, margins, legend, axis titles."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +9,14 @@ if TYPE_CHECKING:
 
 
 def styled(figure: "Figure", title: str, *, x: str, y: str, **layout: Any) -> "Figure":
-    """Return the figure with a title, named axes and the look of the others.
+    """Return the figure with a title, named axes and the common style.
 
     Args:
-        figure: What is styled, in place.
-        title: What it shows.
+        figure: Figure, changed in place.
+        title: Title of the figure.
         x: Name and unit of the horizontal axis.
-        y: The same of the vertical one.
-        **layout: Whatever else the figure wants.
+        y: Name and unit of the vertical axis.
+        **layout: Further options of plotly's layout.
     """
     figure.update_layout(
         template="plotly_white",

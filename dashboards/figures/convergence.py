@@ -1,4 +1,4 @@
-"""How the best accuracy grew, and how it would have by uniform sampling."""
+"""Draws the best accuracy so far against trained networks, beside uniform sampling."""
 
 from collections.abc import Iterable
 from itertools import accumulate
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def best_so_far(networks: Iterable[TrialResult]) -> list[float]:
-    """Return the best accuracy of a fitting whole training after each trained network, by its number."""
+    """Return the best accuracy after each trained network, of those that fit and were trained to the end."""
     trained = [n for n in networks if n.state in {"complete", "pruned"} and n.epochs]
     counted = [
         (n.accuracy or 0.0) if n.state == "complete" and n.fits else 0.0
@@ -24,7 +24,7 @@ def best_so_far(networks: Iterable[TrialResult]) -> list[float]:
 
 
 def draw(findings: Findings) -> "Figure | None":
-    """Return the best accuracy after each trained network, beside uniform sampling's."""
+    """Return the best accuracy after each trained network, beside that of uniform sampling."""
     from plotly.graph_objects import Figure, Scatter  # noqa: PLC0415 -- seconds of imports
 
     best = best_so_far(findings.result.networks)
@@ -38,7 +38,7 @@ def draw(findings: Findings) -> "Figure | None":
     figure = Figure()
     for baseline in findings.baselines:
         _add_baseline(figure, baseline)
-    shown = whole[:1000]  # the best ones first
+    shown = whole[:1000]  # sorted best first
     figure.add_trace(
         Scatter(
             x=[place[n.trial] for n in shown],
@@ -73,7 +73,7 @@ def draw(findings: Findings) -> "Figure | None":
 
 
 def _range(figure: "Figure") -> list[float]:
-    """Return a range of accuracies around all that is drawn, never so narrow that noise looks large."""
+    """Return an axis range around all points, at least two points of accuracy wide."""
     values = [y for trace in figure.data for y in trace.y]
     margin = max(0.01, 0.05 * (max(values) - min(values)))
     return [min(values) - margin, max(values) + margin]

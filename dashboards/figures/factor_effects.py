@@ -1,4 +1,4 @@
-"""Effects of single factors, one panel each: expected accuracy against value, with 95 % bands."""
+"""Draws the main effects of factors, one panel each: expected accuracy against value, 95 % bands."""
 
 import math
 from typing import TYPE_CHECKING, Final
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 _PANELS: Final = 12
 _COLUMNS: Final = 3
-_LINE: Final = "rgb(0,114,178)"  # Okabe and Ito's blue, told apart by everyone
+_LINE: Final = "rgb(0,114,178)"  # Okabe and Ito's blue, visible to colour-blind people
 _BAND: Final = "rgba(0,114,178,0.18)"
-_Z: Final = 1.96  # of a 95 % interval
+_Z: Final = 1.96  # standard deviations of a 95 % interval
 
 
 def draw(explanation: Explanation) -> "Figure":
@@ -32,7 +32,7 @@ def draw(explanation: Explanation) -> "Figure":
     for row in range(1, rows + 1):
         figure.update_yaxes(title_text="accuracy, points", row=row, col=1)
     figure.update_layout(
-        title="What each factor does by itself (share of the variance)",
+        title="Main effect of each factor (share of the variance)",
         template="plotly_white",
         showlegend=False,
         height=120 + 230 * rows,
@@ -45,7 +45,7 @@ def _add(figure: "Figure", effect: Effect, row: int, column: int) -> None:
 
     means = [100 * mean for mean in effect.means]
     errors = [100 * _Z * error for error in effect.errors]
-    told = [
+    texts = [
         f"{effect.factor} = {value}<br>{mean:+.2f} ± {error:.2f} points<br>{trained} trained"
         for value, mean, error, trained in zip(effect.values, means, errors, effect.trained, strict=True)
     ]
@@ -63,7 +63,7 @@ def _add(figure: "Figure", effect: Effect, row: int, column: int) -> None:
             hoverinfo="skip",
         )
         figure.add_trace(band, row=row, col=column)
-        line = Scatter(x=x, y=means, mode="lines+markers", line_color=_LINE, text=told, hoverinfo="text")
+        line = Scatter(x=x, y=means, mode="lines+markers", line_color=_LINE, text=texts, hoverinfo="text")
         figure.add_trace(line, row=row, col=column)
         return
     bars = Scatter(
@@ -72,7 +72,7 @@ def _add(figure: "Figure", effect: Effect, row: int, column: int) -> None:
         mode="markers",
         marker={"color": _LINE, "size": 9},
         error_y={"type": "data", "array": errors, "color": _LINE},
-        text=told,
+        text=texts,
         hoverinfo="text",
     )
     figure.add_trace(bars, row=row, col=column)

@@ -1,4 +1,4 @@
-"""How busy the machines were while the search ran."""
+"""Draws concurrent trainings and GPU utilisation over the time of the search."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -11,11 +11,11 @@ from dashboards.result import Epoch
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_BINS: Final = 60  # of time; epochs are told a moment late, which shorter ones would show
+_BINS: Final = 60  # time bins; epochs are reported a moment late, which shorter bins would show
 
 
 def draw(findings: Findings) -> "Figure | None":
-    """Return trainings side by side and, where there are GPUs, how busy they were, over time."""
+    """Return the number of concurrent trainings and, if there are GPUs, their utilisation, over time."""
     from plotly.graph_objects import Figure, Scatter  # noqa: PLC0415 -- seconds of imports
 
     spans = [
@@ -40,26 +40,26 @@ def draw(findings: Findings) -> "Figure | None":
         Scatter(
             x=moments,
             y=[round(t, 3) for t in trainings],
-            name="trainings side by side",
+            name="concurrent trainings",
             mode="lines",
             line={"shape": "hvh", "color": CONVOLUTION, "width": 1},
             fill="tozeroy",
             fillcolor="rgba(0,114,178,0.18)",
         )
     )
-    for colour, (device, told) in zip(SERIES[1:], sorted(use.items()), strict=False):
+    for colour, (device, bins) in zip(SERIES[1:], sorted(use.items()), strict=False):
         figure.add_trace(
             Scatter(
                 x=moments,
-                y=[sum(bin_) / len(bin_) if bin_ else None for bin_ in told],
-                name=f"{device}, share busy",
+                y=[sum(bin_) / len(bin_) if bin_ else None for bin_ in bins],
+                name=f"{device}, utilisation",
                 mode="lines",
                 line={"color": colour},
                 yaxis="y2",
             )
         )
     layout = {"yaxis2": {"overlaying": "y", "side": "right", "range": [0, 1.02], "tickformat": ".0%"}}
-    title = "GPU use" if use else "Trainings side by side"
+    title = "GPU utilisation" if use else "Concurrent trainings"
     return styled(
         figure, title, x="time, UTC", y="trainings", yaxis_rangemode="tozero", **(layout if use else {})
     )

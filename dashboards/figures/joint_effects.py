@@ -1,4 +1,4 @@
-"""Effects of pairs of factors, one map each: expected accuracy as colour, equal MACs as lines."""
+"""Draws the effects of pairs of factors as heat maps of expected accuracy, with lines of equal MACs."""
 
 import math
 from typing import TYPE_CHECKING, Final
@@ -9,14 +9,14 @@ from search_spaces.units import format_count
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_PAIRS: Final = 5  # that add to the variance
+_PAIRS: Final = 5  # pairs with a share of the variance
 _KINDS: Final = 4  # maps of kinds of choices
 _COLUMNS: Final = 3
 _LINES: Final = 5  # of equal MACs on a map
 
 
 def draw(explanation: Explanation) -> "Figure":
-    """Return maps of the pairs that add most and of kinds of choices, on one scale of colour."""
+    """Return maps of the pairs with the largest shares and of kinds of choices, on one colour scale."""
     from plotly.subplots import make_subplots  # noqa: PLC0415  seconds of imports
 
     pairs = [effect for effect in explanation.joint_effects if effect.share is not None]
@@ -35,7 +35,7 @@ def draw(explanation: Explanation) -> "Figure":
         _add(figure, effect, 1 + i // columns, 1 + i % columns)
     most = max((abs(100 * mean) for effect in shown for line in effect.means for mean in line), default=1.0)
     figure.update_layout(
-        title="What pairs of factors do together (grey lines: equal MACs)",
+        title="Joint effects of pairs of factors (grey lines: equal MACs)",
         template="plotly_white",
         showlegend=False,
         height=120 + 300 * rows,
@@ -54,11 +54,11 @@ def _title(effect: JointEffect) -> str:
 
 
 def _add(figure: "Figure", effect: JointEffect, row: int, column: int) -> None:
-    """Add one map: the first factor to the right, the second upwards."""
+    """Add one map: the first factor on the horizontal axis, the second on the vertical axis."""
     from plotly.graph_objects import Contour, Heatmap  # noqa: PLC0415
 
     (x, x_labels), (y, y_labels) = (_axis(values) for values in effect.values)
-    told = [
+    texts = [
         [
             f"{effect.factors[0]} = {a}, {effect.factors[1]} = {b}<br>{100 * effect.means[i][j]:+.2f} ± "
             f"{196 * effect.errors[i][j]:.2f} points<br>{format_count(round(effect.macs[i][j]))} MACs"
@@ -67,7 +67,7 @@ def _add(figure: "Figure", effect: JointEffect, row: int, column: int) -> None:
         for j, b in enumerate(effect.values[1])
     ]
     points = [[100 * line[j] for line in effect.means] for j in range(len(y))]
-    heat = Heatmap(x=x, y=y, z=points, text=told, hoverinfo="text", coloraxis="coloraxis")
+    heat = Heatmap(x=x, y=y, z=points, text=texts, hoverinfo="text", coloraxis="coloraxis")
     figure.add_trace(heat, row=row, col=column)
     macs = [[math.log10(line[j]) for line in effect.macs] for j in range(len(y))]
     low, high = min(map(min, macs)), max(map(max, macs))
@@ -95,6 +95,6 @@ def _add(figure: "Figure", effect: JointEffect, row: int, column: int) -> None:
 
 
 def _axis(values: tuple[Value, ...]) -> tuple[list[float], list[str]]:
-    """Return where the values stand, evenly, and how they are written."""
+    """Return evenly spaced positions of the values, and their labels."""
     written = [f"{v:.3g}" if isinstance(v, float) else str(v).replace("_", "_<br>") for v in values]
     return [float(i) for i in range(len(values))], written

@@ -1,8 +1,8 @@
-"""Where the time of a network goes: the gap to the peak in every block, and the roofline of its layers.
+"""Draws where a network's latency goes: time of each block above its ideal, and a roofline of the layers.
 
-The gap is what a block's time exceeds the time of its multiply-accumulates at the peak rate (after Lavin,
-2024, https://arxiv.org/abs/2404.03617). The roofline bounds a layer's rate by the peak and by what memory
-brings at the layer's MACs per byte (Williams, Waterman, Patterson, 2009,
+The gap is the time of a block minus the time of its multiply-accumulates at the peak rate (after Lavin, 2024,
+https://arxiv.org/abs/2404.03617). The roofline bounds a layer's rate by the peak rate and by memory bandwidth
+times the layer's MACs per byte (Williams, Waterman, Patterson, 2009,
 https://doi.org/10.1145/1498765.1498785).
 """
 
@@ -23,11 +23,11 @@ _TO_GMACS: Final = 1e-6  # MACs per millisecond to billions per second
 
 
 def draw(times: LayerTimes, name: str) -> go.Figure:
-    """Return both views side by side.
+    """Return both charts side by side.
 
     Args:
-        times: Of the layers of a network.
-        name: What the network is called.
+        times: Measured times of a network's layers.
+        name: Name of the network.
     """
     titles = ("Time of each block", "Roofline")
     figure = make_subplots(rows=1, cols=2, column_widths=[0.5, 0.5], subplot_titles=titles)

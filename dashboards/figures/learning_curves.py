@@ -1,4 +1,4 @@
-"""Accuracy after each epoch of the networks that are worth a look."""
+"""Draws learning curves: accuracy after each epoch of the best, running and early-stopped networks."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ _EARLY: Final = 60
 
 
 def draw(findings: Findings) -> "Figure | None":
-    """Return the curves of the best networks, of those that run and of some that were stopped early."""
+    """Return the curves of the best networks, the running ones and a sample of those stopped early."""
     from plotly.graph_objects import Figure, Scatter  # noqa: PLC0415 -- seconds of imports
 
     seen = [n for n in findings.result.networks if n.curve]

@@ -1,4 +1,4 @@
-"""Accuracy against measured latency."""
+"""Draws accuracy against measured latency with the Pareto front."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def draw(findings: Findings) -> "Figure | None":
-    """Return accuracy against the latency on the target where most networks were measured."""
+    """Return accuracy against latency on the target with most measured networks, None without any."""
     measured = Counter(on for n in findings.result.networks if n.epochs for on in n.latency_ms or {})
     if not measured:
         return None
@@ -21,6 +21,6 @@ def draw(findings: Findings) -> "Figure | None":
         findings,
         latency_on(target),
         title=f"Accuracy and latency on {target}",
-        axis=f"median milliseconds an image on {target}",
+        axis=f"median latency per image on {target}, ms",
         shown=lambda ms: f"{ms:.3g} ms",
     )

@@ -1,4 +1,4 @@
-"""Accuracy against multiply-accumulates."""
+"""Draws accuracy against multiply-accumulates (MACs) with the Pareto front."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Accuracy against parameters."""
+"""Draws accuracy against parameters with the Pareto front."""
 
 from typing import TYPE_CHECKING
 

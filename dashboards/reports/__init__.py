@@ -1,8 +1,8 @@
-"""Reports: forms in which a search is written down for somebody else, one file each.
+"""Registry of report formats (html, md, csv, png), one file each, found by file name.
 
-A file binds ``REPORT``, a function of `dashboards.findings.Findings` and a path to the files it wrote. The
-law of the room: it needs no network, it says so where there is nothing yet, and writing 5,000 networks takes
-seconds.
+A file binds ``REPORT``, a function that writes `dashboards.findings.Findings` to a path and returns the files
+it wrote. The contract, which tests check for every file: a report needs no internet connection, it says so if
+there are no results yet, and it writes 5,000 networks within seconds.
 """
 
 from collections.abc import Callable

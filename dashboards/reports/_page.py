@@ -1,10 +1,10 @@
-"""The frame of an HTML page that needs nothing from elsewhere, reads on any width and prints well."""
+"""HTML page frame, tables and fact boxes of reports: self-contained, responsive, printable."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final
 
-# Nothing is fetched, whatever a page holds: the browser itself refuses.
+# Content security policy: the browser fetches nothing, whatever a page holds.
 _POLICY: Final = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 )
@@ -65,9 +65,9 @@ def page(title: str, sections: Iterable[str], *, script: str | None) -> str:
     """Return an HTML page.
 
     Args:
-        title: Of the window.
-        sections: HTML, one after another.
-        script: Plotly's own source, which is put in before them; None for a page without figures.
+        title: Title of the window, text.
+        sections: HTML of the sections, in order.
+        script: Source of plotly.js, which is inlined; None for a page without figures.
     """
     scripts = [] if script is None else [f"<script>{script}</script>", f"<script>{_SIZING}</script>"]
     return "\n".join(
@@ -93,13 +93,13 @@ def table(
     numbers: Sequence[int] = (),
     best: int | None = None,
 ) -> str:
-    """Return an HTML table that scrolls sideways where it is too wide.
+    """Return an HTML table that scrolls horizontally if it is too wide.
 
     Args:
         head: Names of the columns, text.
-        rows: HTML of the cells; whoever makes them escapes what needs it.
-        numbers: Columns that are set to the right.
-        best: Row that stands out.
+        rows: HTML of the cells, already escaped.
+        numbers: Indices of right-aligned columns.
+        best: Index of the highlighted row; None for none.
     """
 
     def line(kind: str, cells: Sequence[str]) -> str:
@@ -115,7 +115,7 @@ def table(
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def facts(told: Iterable[tuple[str, str]]) -> str:
-    """Return figures that catch the eye, each with its name."""
-    boxes = (f'<div class="fact"><b>{escape(v)}</b><span>{escape(k)}</span></div>' for k, v in told)
+def facts(values: Iterable[tuple[str, str]]) -> str:
+    """Return highlighted boxes, each with a name and a value."""
+    boxes = (f'<div class="fact"><b>{escape(v)}</b><span>{escape(k)}</span></div>' for k, v in values)
     return f'<div class="facts">{"".join(boxes)}</div>'

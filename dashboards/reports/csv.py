@@ -1,4 +1,4 @@
-"""All networks as a table for spreadsheets and programs."""
+"""Report format csv: all networks of a search as one table."""
 
 import csv
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ from search_spaces.costs import column_of, cost_names
 
 
 def write_csv(networks: Iterable[TrialResult], file: TextIO) -> None:
-    """Write one line for each network, best first, under a line of names.
+    """Write a header and one line for each network, in the given order.
 
     Args:
-        networks: What is written.
-        file: Open for writing text, with ``newline=""``.
+        networks: Networks to write.
+        file: Text file, opened for writing with ``newline=""``.
     """
     networks = list(networks)
     targets = sorted({target for n in networks for target in n.latency_ms or {}})
@@ -46,7 +46,7 @@ def _row(network: TrialResult, targets: list[str], budgets: list[str]) -> list[A
     ]
 
 
-def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 -- the shelf finds it by this name
+def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 -- found by this name
     """Write all networks to `path` and return it."""
     with path.open("w", encoding="utf-8", newline="") as file:
         write_csv(findings.result.networks, file)

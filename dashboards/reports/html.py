@@ -1,4 +1,4 @@
-"""The report as one page that works without a network: read, printed, sent to a colleague."""
+"""Report format html: one self-contained page with the best network, tables and figures."""
 
 from collections.abc import Iterator
 from html import escape
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from dashboards.figures import drawn
 from dashboards.findings import Findings
-from dashboards.markdown_notes import amount, taken, verdicts
+from dashboards.markdown_notes import amount_used, format_amount, verdicts
 from dashboards.part_names import part_names, part_words
 from dashboards.picture import picture
 from dashboards.reports._page import facts, page, table
@@ -17,11 +17,11 @@ from search_spaces.units import format_accuracy, format_bytes, format_count, for
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_RIVALS: Final = 12
+_MOST_SHOWN: Final = 12
 _WIDE: Final = ("factor_effects", "joint_effects")
 
 
-def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 -- the shelf finds it by this name
+def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 -- found by this name
     """Write the page to `path` and return it."""
     path.write_text(report_page(findings), encoding="utf-8")
     return (path,)
@@ -42,7 +42,7 @@ def _sections(findings: Findings, figures: dict[str, "Figure"]) -> Iterator[str]
     result, best = findings.result, findings.result.best
     yield f"<h1>{escape(' and '.join(map(str, result.budgets)))} on {escape(result.data)}</h1>"
     yield (
-        f'<p class="soft">Study {escape(result.study)} · space {escape(result.space)} · proposed by '
+        f'<p class="soft">Study {escape(result.study)} · space {escape(result.space)} · sampler '
         f"{escape(result.sampler)}, seed {result.seed} · {findings.made}</p>"
     )
     if best is None:
@@ -50,7 +50,7 @@ def _sections(findings: Findings, figures: dict[str, "Figure"]) -> Iterator[str]
     else:
         yield facts(_facts(findings, best))
         yield from _winner(findings, best)
-        yield from _rivals(findings, best)
+        yield from _best_networks(findings, best)
     if figures:
         yield "<h2>Figures</h2>"
         yield f'<div class="figures">{"".join(_figure(n, f) for n, f in figures.items())}</div>'
@@ -63,29 +63,30 @@ def _nothing_yet(findings: Findings) -> str:
     result = findings.result
     if not result.networks:
         return (
-            "<p><b>Nothing has been tried yet.</b> The search has begun; write this report again later.</p>"
+            "<p><b>Nothing has been tried yet.</b> The search has begun; create this report again later.</p>"
         )
     return (
-        f"<p><b>No network that fits has been trained to the end yet.</b> {len(result.networks)} were tried, "
-        f"{result.trained} trained.</p>"
+        "<p><b>No network that fits has been trained to the end yet.</b> "
+        f"{len(result.networks)} were proposed, {result.trained} trained.</p>"
     )
 
 
 def _facts(findings: Findings, best: TrialResult) -> list[tuple[str, str]]:
+    metric = findings.result.metric.replace("_", " ")
     return [
-        (f"accuracy of #{best.trial} ± standard error, validation", _accuracy(best)),
-        ("multiply-accumulates", format_count(best.costs["macs"])),
+        (f"validation {metric} of #{best.trial} ± standard error", _accuracy(best)),
+        ("multiply-accumulates (MACs)", format_count(best.costs["macs"])),
         ("parameters", format_count(best.costs["params"])),
-        ("peak of activations", format_bytes(best.costs["peak"])),
-        *((f"on {target}", f"{ms:.3g} ms") for target, ms in (best.latency_ms or {}).items()),
+        ("peak memory of activations", format_bytes(best.costs["peak"])),
+        *((f"latency on {target}", f"{ms:.3g} ms") for target, ms in (best.latency_ms or {}).items()),
         ("networks trained", str(findings.result.trained)),
-        ("of training in all", format_seconds(sum(n.seconds for n in findings.result.networks))),
+        ("total training time", format_seconds(sum(n.seconds for n in findings.result.networks))),
     ]
 
 
 def _winner(findings: Findings, best: TrialResult) -> Iterator[str]:
     parts = findings.parts(best)
-    yield f"<h2>The winner, #{best.trial}</h2>"
+    yield f"<h2>Best network: #{best.trial}</h2>"
     yield f'<div class="picture">{picture(best.architecture, parts)}</div>'
     total = sum(part.costs.macs for part in parts)
     rows = []
@@ -102,26 +103,26 @@ def _winner(findings: Findings, best: TrialResult) -> Iterator[str]:
                 format_bytes(part.costs.peak),
             ]
         )
-    head = ("", "what", "map", "MACs", "share", "params", "peak")
+    head = ("", "layers", "output", "MACs", "share", "params", "peak")
     yield table(head, rows, numbers=(2, 3, 5, 6))
     kept = verdicts(best)
     rows = []
     for budget in findings.result.budgets:
-        value = taken(best, budget)
-        shown = "–" if value is None else amount(budget, value)
+        value = amount_used(best, budget)
+        shown = "–" if value is None else format_amount(budget, value)
         rows.append([escape(budget.text), shown, escape(kept.get(budget.text, "–"))])
-    yield table(("budget", "takes", ""), rows, numbers=(1,))
+    yield table(("budget", "used", ""), rows, numbers=(1,))
 
 
-def _rivals(findings: Findings, best: TrialResult) -> Iterator[str]:
-    others = [n for n in findings.result.networks if n.state == "complete" and n.fits][:_RIVALS]
+def _best_networks(findings: Findings, best: TrialResult) -> Iterator[str]:
+    others = [n for n in findings.result.networks if n.state == "complete" and n.fits][:_MOST_SHOWN]
     if len(others) < 2:
         return
     rows = [
         [
             f"#{n.trial}",
             _accuracy(n),
-            "" if n == best else "as good" if alike(n, best) else "behind",
+            "best" if n == best else "similar" if alike(n, best) else "lower",
             format_count(n.costs["macs"]),
             format_count(n.costs["params"]),
             format_bytes(n.costs["peak"]),
@@ -131,10 +132,11 @@ def _rivals(findings: Findings, best: TrialResult) -> Iterator[str]:
         for n in others
     ]
     head = ("network", "accuracy", "", "MACs", "params", "peak", "latency", "epochs")
-    yield "<h2>Its rivals</h2>"
+    yield "<h2>Most accurate networks</h2>"
     yield (
-        '<p class="soft">“As good”: the difference to the winner is within what chance makes of this many '
-        "validation images, 95 %. A cheaper one of these may be the better choice.</p>"
+        '<p class="soft">“Similar”: the accuracy does not differ significantly from the best one (95 % '
+        "level, limited by the number of validation images). A cheaper network of these may be the better "
+        "choice.</p>"
     )
     yield table(head, rows, numbers=(1, 3, 4, 5, 7), best=0)
 
@@ -167,8 +169,8 @@ def _rules(findings: Findings) -> Iterator[str]:
         ]
         for rule in found.rules
     ]
-    yield "<h2>The rules found</h2>"
-    yield f'<p class="soft">{escape(found.comparison.verdict)} From {found.trained} networks.</p>'
+    yield "<h2>Best setting of each factor</h2>"
+    yield f'<p class="soft">{escape(found.comparison.verdict)} Based on {found.trained} networks.</p>'
     yield table(
         ("factor", "best value", "probability", "gain, points", "trained", ""), rows, numbers=(2, 3, 4)
     )
@@ -177,10 +179,11 @@ def _rules(findings: Findings) -> Iterator[str]:
 def _references(findings: Findings) -> Iterator[str]:
     if not findings.references:
         return
-    yield "<h2>Published networks near it</h2>"
+    yield "<h2>Published networks of similar cost</h2>"
     yield (
-        '<p class="soft">What they take with this search’s images and classes; their accuracies are of other '
-        "images. Any of them can be the start of a search (--seed-with) where the space holds it.</p>"
+        '<p class="soft">Costs are for the images and classes of this search. Published accuracies are not '
+        "shown, as they are for other images. A search can start from one of these networks with --seed-with "
+        "if its space contains it.</p>"
     )
     rows = [
         [
@@ -195,16 +198,16 @@ def _references(findings: Findings) -> Iterator[str]:
 
 
 def _recipe(findings: Findings) -> Iterator[str]:
-    yield "<h2>How to do it again</h2>"
+    yield "<h2>Commands to repeat the search and export the best network</h2>"
     yield f"<pre>{escape(chr(10).join(findings.commands))}</pre>"
-    yield "<h2>The recipe</h2>"
-    told = [[escape(name.replace("_", " ")), escape(str(value))] for name, value in findings.recipe.items()]
-    half = -(-len(told) // 2)
-    pairs = [[*a, *b] for a, b in zip(told, [*told[half:], ["", ""]], strict=False)]
+    yield "<h2>Training recipe</h2>"
+    cells = [[escape(name.replace("_", " ")), escape(str(value))] for name, value in findings.recipe.items()]
+    half = -(-len(cells) // 2)
+    pairs = [[*a, *b] for a, b in zip(cells, [*cells[half:], ["", ""]], strict=False)]
     yield table(("", "", "", ""), pairs[:half])
     versions = ", ".join(f"{name} {number}" for name, number in findings.versions.items())
     files = escape(findings.result.folder)
-    yield f'<p class="soft">Made {findings.made} with {escape(versions)}. Files: {files}</p>'
+    yield f'<p class="soft">Created {findings.made} with {escape(versions)}. Files: {files}</p>'
 
 
 def _accuracy(network: TrialResult) -> str:

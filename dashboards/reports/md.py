@@ -1,4 +1,4 @@
-"""The report as Markdown, for a repository or an issue: no figures, everything else."""
+"""Report format md: a Markdown file with everything of the HTML report but figures."""
 
 from pathlib import Path
 
@@ -7,16 +7,21 @@ from dashboards.markdown_notes import budget_table, stage_table, study_note
 from search_spaces.units import format_count
 
 
-def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 -- the shelf finds it by this name
+def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 -- found by this name
     """Write the report to `path` and return it."""
     result = findings.result
     lines = [f"# {result.study}", "", study_note(findings), ""]
     best = result.best
     if best is not None:
-        lines += [f"## The winner, #{best.trial}", "", *budget_table(findings, best), ""]
+        lines += [f"## Best network: #{best.trial}", "", *budget_table(findings, best), ""]
         lines += [*stage_table(findings, best), ""]
     if findings.references:
-        lines += ["## Published networks near it", "", "| network | MACs | params |", "| --- | ---: | ---: |"]
+        lines += [
+            "## Published networks of similar cost",
+            "",
+            "| network | MACs | params |",
+            "| --- | ---: | ---: |",
+        ]
         lines += [
             f"| {r.name} | {format_count(r.costs['macs'])} | {format_count(r.costs['params'])} |"
             for r in findings.references
@@ -25,6 +30,6 @@ def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 --
     lines += ["## Recipe", "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {value} |" for name, value in findings.recipe.items()]
     versions = ", ".join(f"{name} {number}" for name, number in findings.versions.items())
-    lines += ["", f"Made {findings.made} with {versions}."]
+    lines += ["", f"Created {findings.made} with {versions}."]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return (path,)

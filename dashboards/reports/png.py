@@ -1,4 +1,4 @@
-"""Every figure as a picture, for slides and papers."""
+"""Report format png: every figure as an image file."""
 
 from pathlib import Path
 from typing import Final
@@ -9,27 +9,27 @@ from search_spaces.errors import ExportError
 
 _WIDTH: Final = 900
 _HEIGHT: Final = 520
-_SCALE: Final = 2  # pixels for each of them
+_SCALE: Final = 2  # device pixels per pixel
 
 
-def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 -- the shelf finds it by this name
-    """Write a picture of each figure into the folder `path`, and return the files.
+def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 -- found by this name
+    """Write an image of each figure into the folder `path`, and return the files.
 
     Raises:
-        ExportError: if there is nothing to show yet, or no Chromium that draws it.
+        ExportError: if there is nothing to draw yet, or Chromium is not installed.
     """
     figures = drawn(findings)
     if not figures:
         raise ExportError(
-            f"There is nothing to draw of '{findings.result.study}' yet: expected at least one network that "
-            f"was trained. Wait for it, or write --format md."
+            f"There is nothing to draw of '{findings.result.study}' yet: expected at least one trained "
+            f"network. Wait for one, or use --format md."
         )
     import kaleido  # noqa: PLC0415 -- half a second to import
     from kaleido.errors import ChromeNotFoundError  # noqa: PLC0415
 
     path.mkdir(parents=True, exist_ok=True)
     files = tuple(path / f"{name}.png" for name in figures)
-    told = [
+    images = [
         {
             "fig": figure,
             "path": file,
@@ -38,10 +38,10 @@ def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 --
         for figure, file in zip(figures.values(), files, strict=True)
     ]
     try:
-        kaleido.write_fig_from_object_sync(told, cancel_on_error=True)
+        kaleido.write_fig_from_object_sync(images, cancel_on_error=True)
     except ChromeNotFoundError as error:
         raise ExportError(
-            "Pictures are drawn by Chromium, and none was found: expected it on the PATH or in "
-            "$BROWSER_PATH. Install it (apt-get install chromium), or write --format html."
+            "Chromium, which renders the images, was not found: expected it on the PATH or in $BROWSER_PATH. "
+            "Install it (apt-get install chromium), or use --format html."
         ) from error
     return files

@@ -18,7 +18,7 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 import search_spaces
-from dashboards.dashboard_api import Weaver
+from dashboards.dashboard_api import DashboardExtension
 from dashboards.dashboard_server import dashboard_server
 from dashboards.figures import drawn
 from dashboards.reports import REPORTS
@@ -156,9 +156,9 @@ def test_five_thousand_trials_stay_usable(tmp_path: Path):
             polled_s, _ = asked(f"{page}?after={TRIALS - 10}")
             server.shutdown()
             thread.join()
-        weaver = Weaver(live.by_id)
+        extension = DashboardExtension(live.by_id)
         began_s = time.process_time()
-        weaver.best(1)
+        extension.best(1)
         refreshed_s = time.process_time() - began_s
     assert len(answer["trials"]) == TRIALS
     assert all(trial["note"]["body"] for trial in answer["trials"])
@@ -207,13 +207,13 @@ def test_being_watched_costs_a_search_next_to_nothing(tmp_path: Path):
         study.tell(trial, 0.5)
     cached = optuna.storages.get_storage(storage)
     with Store(url) as store:
-        weaver = Weaver(FindingsCollector(cached, store).by_id)
-        weaver.best(1)  # imports plotly
+        extension = DashboardExtension(FindingsCollector(cached, store).by_id)
+        extension.best(1)  # imports plotly
         seconds = []
         for _ in range(10):
-            weaver._made.clear()
+            extension._cached.clear()
             began_s = time.process_time()
-            weaver.best(1)
+            extension.best(1)
             seconds.append(time.process_time() - began_s)
     storage.engine.dispose()
     shortest_s = 10.0  # of a whole training on digits (trained in `make search`)

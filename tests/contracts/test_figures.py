@@ -67,9 +67,9 @@ def test_the_front_is_of_networks_that_fit_and_none_beats():
     missing = network(4, accuracy=0.99, fits=False)
     figure = figure_of("pareto_macs", findings(cheap, dear, beaten, missing))
     traces = {trace.name: [point[0] for point in trace.customdata or []] for trace in figure.data[:-1]}
-    assert traces["not beaten"] == [1, 2]
+    assert traces["Pareto front"] == [1, 2]
     assert traces["trained"] == [3]
-    assert traces["misses a budget"] == [4]
+    assert traces["over a budget"] == [4]
 
 
 def test_convergence_is_a_stair_that_counts_only_what_fits():

@@ -34,8 +34,8 @@ def test_a_note_says_why_a_network_ended_and_what_it_misses():
         fits=False,
     )
     note = trial_note(findings(missing), missing, picture=None)
-    assert "misses its budget; misses 5ms@cpu: measured 7 ms" in note
-    assert "misses by 40.0%" in note
+    assert "over budget; misses 5ms@cpu: measured 7 ms" in note
+    assert "over by 40.0%" in note
 
 
 def test_the_study_note_leads_with_the_best_and_says_when_there_is_nothing():

@@ -103,7 +103,7 @@ def test_searches_stand_side_by_side_with_what_chance_explains():
         "near",
         "random, 0",
         "90.00% ± 0.80",
-        "+0.50 points (chance explains it)",
+        "+0.50 points (not significant)",
         "+9.00 points",
     ):
         assert cell in shown

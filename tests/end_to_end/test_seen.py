@@ -146,8 +146,8 @@ def _networks_are_seen(browser: Browser, address: str, missing: int) -> None:
     assert page.get_by_text("weights.safetensors").count() >= 1
     kept(page, "dashboard_network")
     page.goto(f"{address}/dashboard/studies/1/trials?numbers={missing}")
-    page.get_by_text("misses its budget; misses 4M-MACs").wait_for()
-    page.get_by_role("cell", name="misses by 25.0%").wait_for()
+    page.get_by_text("over budget; misses 4M-MACs").wait_for()
+    page.get_by_role("cell", name="over by 25.0%").wait_for()
     kept(page, "dashboard_misfit")
     page.close()
 
@@ -157,7 +157,7 @@ def _report_is_seen(browser: Browser, desk: Desk) -> None:
     assert written.status == 0, written.err
     page = browser.open((desk.folder / "report.html").as_uri())
     page.wait_for_function(f"{SIZES}.length >= 4 && {SIZES}.every((traces) => traces > 0)")
-    assert page.get_by_text("The winner, #").count() == 1
+    assert page.get_by_text("Best network: #").count() == 1
     page.wait_for_timeout(500)
     kept(page, "report")
     page.pdf(path=SCREENSHOTS / "report.pdf", format="A4")
