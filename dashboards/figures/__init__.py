@@ -2,9 +2,9 @@
 
 A file binds ``draw``, which returns a plotly figure, or None if there is nothing to show yet. The name of
 its first parameter selects what it receives: ``findings`` (`dashboards.findings.Findings`) or
-``explanation`` (`dashboards.explanation.Explanation`) for the figures on every page of a search, which have no other
-parameter; ``times`` for figures of the layers of one network. The contract, which tests check for every
-file: a figure has a title and named axes, and its JSON stays small at thousands of trials.
+``explanation`` (`dashboards.explanation.Explanation`) for the figures on every page of a search, which have
+no other parameter; ``times`` for figures of the layers of one network. The contract, which tests check for
+every file: a figure has a title and named axes, and its JSON stays small at thousands of trials.
 """
 
 import inspect

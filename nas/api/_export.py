@@ -76,11 +76,11 @@ def export(
             result=result,
             store=store,
             now=lambda: datetime.now(UTC),
-            told=report_line or (lambda _: None),
+            report_line=report_line or (lambda _: None),
         )
         if pareto:
-            return exporter.deliver_front(options)
-        files = exporter.deliver(chosen_network(result, trial), options)
+            return exporter.export_front(options)
+        files = exporter.export(chosen_network(result, trial), options)
     TrialArtifacts.of(found).attach_export(found, files)
     return files
 

@@ -1,6 +1,6 @@
 """Options that several commands share, each with one wording."""
 
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 

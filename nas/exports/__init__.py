@@ -1,1 +1,1 @@
-"""Writes a trained network out of the project: a folder of plain PyTorch, ONNX, timm and a card."""
+"""Exports trained networks as self-contained folders: plain PyTorch, ONNX, timm files, a model card."""

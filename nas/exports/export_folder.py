@@ -1,4 +1,4 @@
-"""Hands a trained network over: a folder that needs nothing of ours, whole or not at all."""
+"""Exports one trained network into a folder, after checking every written form against the network."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -42,42 +42,42 @@ def export_network(
 ) -> tuple[Path, ...]:
     """Write a trained network into a folder, and return the files.
 
-    Everything is written beside the folder and checked there, and then moved into place: a folder is
-    never half-written, and files of other people in it are never touched.
+    The files are written and checked in a temporary folder beside the target and then moved into place. So
+    the target is never half-written, and other files in it are never touched.
 
     Args:
-        architecture: What the network is.
-        folder: Where its files go; made if it is missing.
-        name: Of its files and of the function that builds it.
-        weights: Its parameters and buffers by name, or a safetensors file of them.
-        num_classes: Scores for each image.
-        mean: Of each channel, subtracted from pixels in [0, 1].
-        std: Of each channel, what they are divided by afterwards.
-        in_channels: Channels of an image.
-        classes: What the scores stand for, in order.
-        provenance: Where it comes from, by topic, for example budget, study, version, command.
-        sha256: What the weights file must hash to, hexadecimal.
-        front_networks: Other networks of its front, each by topic, for the card.
-        recipe: How it was trained, a `trials.training.recipe.Recipe` by field name; `training_script` needs
-            it.
-        deploy: Whether to deliver the form for inference only.
-        calibration: Some training images after preprocessing, [n, c, r, r]; `onnx_int8` needs them.
-        held_out: Other images after preprocessing, [n, c, r, r], and their labels, [n]; `onnx_int8` tells
-            its accuracy on them.
-        forms: What is written, files in nas/exports/formats; by default `torch_module` alone with `into`,
-            else all but `onnx_int8`, and `training_script` if there is a recipe.
-        into: Whether the folder may hold other files, as a repository does.
+        architecture: Architecture of the network.
+        folder: Target folder, created if missing.
+        name: Name of the files and of the function that builds the network.
+        weights: Parameters and buffers by name, or a safetensors file of them.
+        num_classes: Number of classes, at least 1.
+        mean: Mean of each channel, subtracted from pixels in [0, 1].
+        std: Standard deviation of each channel, by which pixels are then divided.
+        in_channels: Number of channels of an image.
+        classes: Class names, in the order of the scores.
+        provenance: Origin of the network by topic, for example budget, study, versions, command.
+        sha256: Expected SHA-256 of the weights file, hexadecimal; None skips the check.
+        front_networks: Other networks of the Pareto front, each by topic, for the card.
+        recipe: Training recipe, a `trials.training.recipe.Recipe` by field name; `training_script` needs it.
+        deploy: Whether the weights are written in the re-parameterised form for inference.
+        calibration: Preprocessed training images, [n, c, r, r]; `onnx_int8` needs them.
+        held_out: Preprocessed other images, [n, c, r, r], and their labels, [n]; `onnx_int8` measures its
+            accuracy on them.
+        forms: Names of exporters, files in nas/exports/formats; by default `torch_module` alone with `into`,
+            else all but `onnx_int8`, and `training_script` only if there is a recipe.
+        into: Whether the folder may hold other files, as in a repository.
         force: Whether files of the same names may be replaced.
 
     Raises:
-        ExportError: if the name, the folder or the weights cannot be used, or what was written differs.
-        UnknownNameError: if a form is on no shelf.
+        ExportError: if the name, the folder or the weights cannot be used, or a written form differs from
+            the network.
+        UnknownNameError: if there is no such exporter.
     """
     folder = expanded(folder).resolve()
     chosen = forms or _usual(into=into, scripted=recipe is not None)
     exporters = [EXPORTERS[form] for form in chosen]
     files = check_target(folder, name, chosen, into=into, force=force)
-    delivery = ExportedNetwork(
+    exported = ExportedNetwork(
         name=name,
         architecture=architecture,
         weights=weights if isinstance(weights, Mapping) else read_weights(weights, sha256),
@@ -95,7 +95,7 @@ def export_network(
     )
     with staged_folder(folder) as stage:
         for exporter in exporters:
-            exporter.write(delivery, stage)
+            exporter.write(exported, stage)
     for file in _stale(name, files):
         (folder / file).unlink(missing_ok=True)
     return tuple(folder / file for file in files)
@@ -104,7 +104,7 @@ def export_network(
 def check_target(
     folder: Path, name: str, forms: Sequence[str], *, into: bool, force: bool
 ) -> tuple[str, ...]:
-    """Return the names of the files that forms of a network called `name` would put into a folder.
+    """Return the names of the files that an export would write, after checking that it may.
 
     Raises:
         ExportError: if the name or the folder cannot be used.
@@ -117,14 +117,14 @@ def check_target(
 
 
 def _usual(*, into: bool, scripted: bool) -> list[str]:
-    """Return what is written unless asked otherwise."""
+    """Return the default exporters."""
     if into:
         return ["torch_module"]
     return [form for form in default_forms() if scripted or form != "training_script"]
 
 
 def _stale(name: str, files: Sequence[str]) -> list[str]:
-    """Return files of an earlier export that hold other weights now, if they bear its name."""
+    """Return files of an earlier export of the same name that this export does not replace."""
     known = [file for exporter in EXPORTERS.values() for file in exporter.files(name)]
     return [file for file in known if name in file and file not in files]
 
@@ -133,11 +133,11 @@ def read_weights(weights: Path, sha256: str | None) -> dict[str, Tensor]:
     """Return parameters and buffers by name.
 
     Args:
-        weights: A safetensors file of them.
-        sha256: What it must hash to, hexadecimal; None if that is not known.
+        weights: Safetensors file.
+        sha256: Expected SHA-256, hexadecimal; None if unknown.
 
     Raises:
-        ExportError: if it cannot be read, or is another one.
+        ExportError: if the file cannot be read, or its hash differs.
     """
     try:
         found = hashlib.sha256(weights.read_bytes()).hexdigest()

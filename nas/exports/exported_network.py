@@ -1,4 +1,4 @@
-"""A delivery: one trained network on its way out, with what is known about it."""
+"""Data class of a network to export: architecture, weights, preprocessing, provenance, and its checks."""
 
 import copy
 from collections.abc import Mapping
@@ -19,24 +19,23 @@ from search_spaces.errors import ExportError
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ExportedNetwork:
-    """One trained network, and what its files say about it.
+    """Trained network with everything that its exported files contain.
 
     Attributes:
-        name: Of its files and of the function that builds it.
-        architecture: What it is.
-        weights: Its parameters and buffers by name, as trained.
-        num_classes: Scores for each image.
-        in_channels: Channels of an image.
-        classes: What the scores stand for, in order; empty if unknown.
-        mean: Of each channel, subtracted from pixels in [0, 1].
-        std: Of each channel, what they are divided by afterwards.
-        provenance: Where it comes from, by topic, for example budget, study, version, command.
-        front_networks: Other networks of its front, each by topic, for example network, accuracy, MACs.
-        recipe: How it was trained, a `trials.training.recipe.Recipe` by field name; None if unknown.
-        deploy: Whether the weights are delivered in the form for inference only.
-        calibration: Some training images after preprocessing, [n, c, r, r], that int8 is fitted to.
-        held_out: Other images after preprocessing, [n, c, r, r], and their labels, [n], that int8 is
-            measured on.
+        name: Name of the files and of the function that builds the network.
+        architecture: Architecture of the network.
+        weights: Trained parameters and buffers by name.
+        num_classes: Number of classes, at least 1.
+        in_channels: Number of channels of an image.
+        classes: Class names, in the order of the scores; empty if unknown.
+        mean: Mean of each channel, subtracted from pixels in [0, 1].
+        std: Standard deviation of each channel, by which pixels are then divided.
+        provenance: Origin of the network by topic, for example budget, study, versions, command.
+        front_networks: Other networks of the Pareto front, each by topic, for example accuracy, MACs.
+        recipe: Training recipe, a `trials.training.recipe.Recipe` by field name; None if unknown.
+        deploy: Whether the weights are exported in the re-parameterised form for inference.
+        calibration: Preprocessed training images, [n, c, r, r], on which int8 is calibrated.
+        held_out: Preprocessed other images, [n, c, r, r], and their labels, [n], on which int8 is measured.
     """
 
     name: str
@@ -61,19 +60,19 @@ class ExportedNetwork:
 
     @property
     def num_features(self) -> int:
-        """Channels that its head reads."""
+        """Number of input channels of the head."""
         return self.network.get_submodule("head").get_parameter("weight").shape[1]
 
     @cached_property
     def costs(self) -> Costs:
-        """What it takes in the form that runs: re-parameterised, batch 1."""
+        """Costs of the re-parameterised form at batch 1."""
         return count(
             self.architecture, num_classes=self.num_classes, in_channels=self.in_channels, deploy=True
         )
 
     @cached_property
     def network(self) -> nn.Module:
-        """The network as trained, ready for inference; what is written is compared with it."""
+        """The trained network in evaluation mode; written forms are compared with it."""
         with torch.random.fork_rng(devices=[]):
             network = build(self.architecture, num_classes=self.num_classes, in_channels=self.in_channels)
         try:
@@ -87,12 +86,12 @@ class ExportedNetwork:
 
     @property
     def deploys(self) -> bool:
-        """Whether its form for inference differs from that for training."""
+        """Whether the form for inference differs from the one for training."""
         return any(hasattr(module, "switch_to_deploy") for module in self.network.modules())
 
     @cached_property
     def deployed(self) -> nn.Module:
-        """The network re-parameterised, ready for inference."""
+        """The re-parameterised network in evaluation mode."""
         network = copy.deepcopy(self.network)
         for module in list(network.modules()):
             switch = getattr(module, "switch_to_deploy", None)
@@ -101,25 +100,25 @@ class ExportedNetwork:
         return network
 
     def images(self, batch: int) -> Float[Tensor, "b c r r"]:
-        """Return random images, always the same ones, standard normal as after preprocessing."""
+        """Return preprocessed random images, standard normal, from a fixed seed."""
         return torch.randn(batch, *self.shape, generator=torch.Generator().manual_seed(batch))
 
     def scores(self, images: Float[Tensor, "b c r r"]) -> Float[Tensor, "b classes"]:
-        """Return what the trained network makes of images."""
+        """Return the class scores of the trained network."""
         with torch.inference_mode():
             return self.network(images)
 
     def compare(self, form: str, found: Tensor, expected: Tensor, tolerance: float) -> None:
-        """Check that a written form gives the scores of the trained network.
+        """Check that a written form reproduces the scores of the trained network.
 
         Args:
-            form: What is compared, for the message.
+            form: Name of the form, for the error message.
             found: Scores of the written form, [b, classes].
             expected: Scores of the trained network, [b, classes].
-            tolerance: Largest error accepted, as a share of the largest score, or of 1 if that is more.
+            tolerance: Largest accepted error, relative to the largest score or to 1, whichever is larger.
 
         Raises:
-            ExportError: if they differ by more, or are not numbers.
+            ExportError: if they differ by more or are not finite.
         """
         error = float((found - expected).abs().max()) if found.shape == expected.shape else float("nan")
         allowed = tolerance * max(1.0, float(expected.abs().max()))

@@ -1,4 +1,4 @@
-"""A trained network with a new head, for images with other classes, and what of its budgets still holds."""
+"""Replaces the head of a trained network for other classes, and checks its budgets again."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,13 +16,13 @@ _HEAD = "head."
 def with_new_head(
     weights: Mapping[str, Tensor], architecture: Architecture, *, num_classes: int, in_channels: int
 ) -> dict[str, Tensor]:
-    """Return weights whose head is fresh and always the same, and that are the trained ones otherwise.
+    """Return the trained weights with a head initialised from a fixed seed.
 
     Args:
-        weights: As trained, by name.
-        architecture: Of the network.
-        num_classes: Scores of the new head.
-        in_channels: Channels of an image.
+        weights: Trained weights by name.
+        architecture: Architecture of the network.
+        num_classes: Number of classes of the new head.
+        in_channels: Number of channels of an image.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -31,19 +31,21 @@ def with_new_head(
     return {**weights, **heads}
 
 
-def budgets_then(
+def budget_sentences(
     architecture: Architecture, budgets: Sequence[Budget], *, num_classes: int, in_channels: int
 ) -> list[str]:
-    """Return a sentence on each budget, whether the network keeps it with so many classes."""
+    """Return a sentence on each budget: whether the network meets it with another number of classes."""
     costs = count(architecture, num_classes=num_classes, in_channels=in_channels, deploy=True)
-    told = []
+    sentences = []
     for budget in budgets:
         if not budget.counted:
-            told.append(f"{budget} was measured with another head: time the new folder with nas measure")
+            sentences.append(
+                f"{budget} was measured with another head: measure the new folder with nas measure"
+            )
             continue
         excess = budget.excess(costs[budget.resource])
         if excess > 0:
-            told.append(f"{budget} no longer holds: {num_classes} classes exceed it by {excess:.2%}")
+            sentences.append(f"{budget} no longer holds: {num_classes} classes exceed it by {excess:.2%}")
         else:
-            told.append(f"{budget} holds with {num_classes} classes")
-    return told
+            sentences.append(f"{budget} holds with {num_classes} classes")
+    return sentences

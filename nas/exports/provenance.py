@@ -1,4 +1,4 @@
-"""Where a network comes from, in words for its card."""
+"""Provenance of an exported network: budget, accuracy, data, recipe, latency and commands, for its card."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -19,7 +19,7 @@ from trials.latency.latency import Latency
 from trials.training.final_test import final_scores
 from trials.training.recipe import Recipe
 
-_TESTED: Final = "nas:test:"  # and the number of the trial: looked at once, then remembered
+_TESTED: Final = "nas:test:"  # and the number of the trial: measured once, then stored
 _CONDITIONS: Final = ("device", "runtime", "version", "threads", "dtype", "batch")
 
 
@@ -31,18 +31,18 @@ def provenance(
     tested: Mapping[str, Any],
     latencies: Mapping[str, Latency],
 ) -> dict[str, str]:
-    """Return where a network comes from, by topic.
+    """Return the provenance of a network by topic.
 
     Args:
-        study: In which it was found.
-        result: The study as views are handed it.
-        network: One that was trained to the end.
-        tested: Its ``accuracy`` on the test images, and the ``standard_error`` of that.
-        latencies: Its newest measurement on each target.
+        study: Study of the network.
+        result: Result of the study.
+        network: Network of the study that was trained to the end.
+        tested: ``accuracy`` on the test images and its ``standard_error``.
+        latencies: Latest latency measurement by target.
     """
     settings, retrained = settings_of(study), latest(study, network.trial)
     on_test = format_accuracy(tested["accuracy"], tested["standard_error"])
-    told = {
+    topics = {
         "budget": " and ".join(map(str, settings.budgets)),
         "accuracy": f"{_accuracy(network)} on validation images, {on_test} on test images",
         "data": settings.data,
@@ -55,8 +55,8 @@ def provenance(
         "command": _commands(study, result, retrained),
     }
     if latencies:
-        told["latency"] = "; ".join(_latency(target, latency) for target, latency in latencies.items())
-    return told
+        topics["latency"] = "; ".join(_latency(target, latency) for target, latency in latencies.items())
+    return topics
 
 
 def _commands(study: optuna.Study, result: SearchResult, retrained: Retrained | None) -> str:
@@ -72,13 +72,13 @@ def _commands(study: optuna.Study, result: SearchResult, retrained: Retrained | 
 def test_accuracy(
     study: optuna.Study, network: TrialResult, weights: Path, splits: Splits | None
 ) -> dict[str, Any] | None:
-    """Return the accuracy on the test images and its standard error; they are looked at once a network.
+    """Return the accuracy on the test images and its standard error, measured once per network and stored.
 
     Args:
-        study: In which it was found.
-        network: One that was trained to the end.
-        weights: Its safetensors file.
-        splits: The images, None to return only what is known already.
+        study: Study of the network.
+        network: Network of the study that was trained to the end.
+        weights: Safetensors file of the network.
+        splits: Images of the study; None returns only what is already stored.
     """
     retrained = latest(study, network.trial)
     if retrained is not None and retrained.test_accuracy is not None:
@@ -104,22 +104,22 @@ def front_networks(result: SearchResult, network: TrialResult) -> list[dict[str,
 
 
 def _front_row(network: TrialResult) -> dict[str, str]:
-    told = {
+    row = {
         "network": f"#{network.trial}",
         "validation accuracy": _accuracy(network),
         "MACs": format_count(network.costs["macs"]),
         "params": format_count(network.costs["params"]),
     }
     for target, ms in (network.latency_ms or {}).items():
-        told[f"ms on {target}"] = f"{ms:.3g}"
-    return told
+        row[f"ms on {target}"] = f"{ms:.3g}"
+    return row
 
 
 def _retraining(retrained: Retrained, searched_with: str) -> str:
-    """Return in words how a network was trained again."""
-    learnt = "the training and validation images" if retrained.joined else "the training images"
-    begun = f"from the weights of {searched_with}" if retrained.from_weights else "from scratch"
-    return f"{retrained.recipe['name']}, {retrained.recipe['epochs']} epochs {begun} on {learnt}"
+    """Return the retraining of a network in words."""
+    images = "the training and validation images" if retrained.joined else "the training images"
+    start = f"from the weights of {searched_with}" if retrained.from_weights else "from scratch"
+    return f"{retrained.recipe['name']}, {retrained.recipe['epochs']} epochs {start} on {images}"
 
 
 def _accuracy(network: TrialResult) -> str:
@@ -129,8 +129,8 @@ def _accuracy(network: TrialResult) -> str:
 
 
 def _latency(target: str, latency: Latency) -> str:
-    """Return a latency with its interval and the conditions under which it was measured."""
-    told = {name: latency.conditions[name] for name in _CONDITIONS if latency.conditions.get(name)}
-    conditions = ", ".join(f"{name} {value}" for name, value in told.items())
+    """Return a latency with its interval and measurement conditions, as text."""
+    given = {name: latency.conditions[name] for name in _CONDITIONS if latency.conditions.get(name)}
+    conditions = ", ".join(f"{name} {value}" for name, value in given.items())
     interval = f"95 % interval {latency.low_ms:.3g} to {latency.high_ms:.3g} ms"
     return f"{latency.median_ms:.3g} ms on {target} ({interval}; {conditions})"

@@ -1,4 +1,4 @@
-"""Puts files into a folder all at once, after everything was written and checked beside it."""
+"""Writes an export atomically: into a temporary folder beside the target, then moved into place."""
 
 import shutil
 import uuid
@@ -15,13 +15,13 @@ def check_folder(folder: Path, files: Sequence[str], *, into: bool, force: bool)
     """Check that files may be put into a folder.
 
     Args:
-        folder: Where they go; it may be missing.
-        files: Their names.
-        into: Whether other files may be there.
-        force: Whether files of these names may be replaced.
+        folder: Target folder, which may be missing.
+        files: Names of the files.
+        into: Whether the folder may hold other files.
+        force: Whether files of the same names may be replaced.
 
     Raises:
-        ExportError: if it is no folder, or something is in the way.
+        ExportError: if the target is not a folder, or holds files that must stay.
     """
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     if not nearest.is_dir():
@@ -37,17 +37,17 @@ def check_folder(folder: Path, files: Sequence[str], *, into: bool, force: bool)
         more = f" and {len(in_the_way) - 1} more" if len(in_the_way) > 1 else ""
         expected = "none of the files to be written" if into else "an empty folder"
         raise ExportError(
-            f"Cannot export to '{folder}': it holds '{in_the_way[0]}'{more}, expected {expected}. Name "
+            f"Cannot export to '{folder}': it holds '{in_the_way[0]}'{more}, expected {expected}. Choose "
             f"another folder, or replace the files of an earlier export with --force."
         )
 
 
 @contextmanager
 def staged_folder(folder: Path) -> Iterator[Path]:
-    """Yield a new folder whose files are moved into `folder` at the end, if nothing fails.
+    """Yield a temporary folder whose files are moved into `folder` at the end, if nothing fails.
 
     Raises:
-        ExportError: if the disk is full or the folder cannot be written; nothing is left behind then.
+        ExportError: if the disk is full or the folder cannot be written; nothing is left behind.
     """
     occupied = folder.is_dir() and any(folder.iterdir())
     parent = folder if occupied else folder.parent
@@ -63,7 +63,8 @@ def staged_folder(folder: Path) -> Iterator[Path]:
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ExportError(
-            f"Cannot export to '{folder}': {reason}. Nothing was written; make room or name another folder."
+            f"Cannot export to '{folder}': {reason}. Nothing was written. Free disk space or choose "
+            f"another folder."
         ) from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Hands networks of a study over, with everything a stranger wants to know of them."""
+"""Exports networks of a study with weights, test accuracy, latencies and provenance from the study."""
 
 import shlex
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from dashboards.network_filters import unbeaten
 from dashboards.result import SearchResult, TrialResult
 from nas.exports.export_folder import check_target, export_network, read_weights
 from nas.exports.formats import default_forms
-from nas.exports.new_head import budgets_then, with_new_head
+from nas.exports.new_head import budget_sentences, with_new_head
 from nas.exports.provenance import front_networks, provenance, test_accuracy
 from nas.exports.staging import check_folder, staged_folder
 from nas.files.locating import files_of
@@ -32,20 +32,20 @@ from trials.images.splits import Images, Splits
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.checksum import read_checksum
 
-_CALIBRATION: Final = 64  # training images that int8 is fitted to and ONNX is compared on
+_CALIBRATION: Final = 64  # training images on which int8 is calibrated and ONNX is checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
-    """How networks are to be handed over.
+    """Options of an export.
 
     Attributes:
-        folder: Where the files go.
-        name: Of the module and the function in it; the folder's if None.
-        classes: Scores of a new head; None keeps the trained one.
-        deploy: Whether the form for inference only is written.
-        int8: Whether int8 ONNX is written too.
-        into: Whether the folder may hold other files, as a repository does.
+        folder: Target folder.
+        name: Name of the module and of its function; None takes the folder's name.
+        classes: Number of classes of a new head; None keeps the trained head.
+        deploy: Whether the weights are written in the re-parameterised form for inference.
+        int8: Whether quantised ONNX is written too.
+        into: Whether the folder may hold other files, as in a repository.
         force: Whether files of the same names may be replaced.
     """
 
@@ -58,13 +58,13 @@ class ExportOptions:
     force: bool = False
 
     @property
-    def called(self) -> str:
-        """The name of the module."""
+    def module_name(self) -> str:
+        """Name of the module."""
         return self.name or expanded(self.folder).resolve().name
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """What is written, files in nas/exports/formats."""
+        """Names of the exporters, files in nas/exports/formats."""
         if self.into:
             return ("torch_module", *(["onnx_int8"] if self.int8 else []))
         return (*default_forms(), "onnx_int8") if self.int8 else default_forms()
@@ -72,75 +72,77 @@ class ExportOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyExporter:
-    """Writes networks of one study into folders, and keeps in the store that it did.
+    """Exports networks of one study into folders, and records each export in the store.
 
     Attributes:
-        study: In which they were found.
-        result: The study as views are handed it.
-        store: Where exports are kept and latencies are looked up.
-        now: Returns the present moment, with its time zone.
-        told: Called with what the user should know.
+        study: Study of the networks.
+        result: Result of the study.
+        store: Store of exports and latencies.
+        now: Clock that returns the current time with its time zone.
+        report_line: Callback for lines that the user should read.
     """
 
     study: optuna.Study
     result: SearchResult
     store: Store
     now: Callable[[], datetime]
-    told: Callable[[str], None]
+    report_line: Callable[[str], None]
 
-    def deliver(self, network: TrialResult, wish: ExportOptions) -> tuple[Path, ...]:
+    def export(self, network: TrialResult, options: ExportOptions) -> tuple[Path, ...]:
         """Write a network into a folder, and return the files.
 
         Raises:
             ExportError: if the folder, the name or the weights cannot be used.
             DataError: if the images are needed, and have moved or changed since the search.
         """
-        files = self._write(network, wish)
-        self._keep(network, wish)
+        files = self._write(network, options)
+        self._record(network, options)
         return files
 
-    def deliver_front(self, wish: ExportOptions) -> tuple[Path, ...]:
+    def export_front(self, options: ExportOptions) -> tuple[Path, ...]:
         """Write the search's Pareto front, a folder for each network, all of them or none.
 
         Raises:
-            ExportError: if there is none, or the folder, the name or the weights cannot be used.
+            ExportError: if it is empty, or the folder, the name or the weights cannot be used.
             DataError: if the images have moved or changed since the search.
         """
         networks = unbeaten(self.result.networks)
         if not networks:
             raise ExportError(
-                f"No network of '{self.study.study_name}' has been trained to the end and fits: expected a "
-                f"front of one or more. Let the search go on by the command that began it."
+                f"No network of '{self.study.study_name}' has been trained to the end and fits: expected "
+                f"one or more on the Pareto front. Run the command of the search again to continue it."
             )
-        folder = expanded(wish.folder).resolve()
-        names = [f"{wish.called}_{network.trial}" for network in networks]
+        folder = expanded(options.folder).resolve()
+        names = [f"{options.module_name}_{network.trial}" for network in networks]
         check_folder(folder, names, into=False, force=False)
         written: list[Path] = []
         with staged_folder(folder) as stage:
             for network, name in zip(networks, names, strict=True):
-                self._write(network, replace(wish, folder=stage / name, name=name))
+                self._write(network, replace(options, folder=stage / name, name=name))
                 written += sorted((stage / name).iterdir())
         for network, name in zip(networks, names, strict=True):
-            self._keep(network, replace(wish, folder=folder / name, name=name))
+            self._record(network, replace(options, folder=folder / name, name=name))
         return tuple(folder / path.relative_to(stage) for path in written)
 
-    def _write(self, network: TrialResult, wish: ExportOptions) -> tuple[Path, ...]:
-        check_target(wish.folder, wish.called, wish.forms, into=wish.into, force=wish.force)
+    def _write(self, network: TrialResult, options: ExportOptions) -> tuple[Path, ...]:
+        check_target(
+            options.folder, options.module_name, options.forms, into=options.into, force=options.force
+        )
         images, retrained = images_of(self.study), latest(self.study, network.trial)
         architecture = network.architecture
         with self._weights(network) as weights:
             trained = read_weights(weights, read_checksum(weights))
-            splits = self._images(network, weights, needed=wish.int8)
+            splits = self._images(network, weights, needed=options.int8)
             facts = self._facts(network, weights, splits)
-        if (classes := self._other_classes(wish)) is not None:
+        if (classes := self._other_classes(options)) is not None:
             trained = with_new_head(
                 trained, architecture, num_classes=classes, in_channels=images["channels"]
             )
             facts["head"] = self._new_head(architecture, classes)
         return export_network(
             architecture,
-            folder=wish.folder,
-            name=wish.called,
+            folder=options.folder,
+            name=options.module_name,
             weights=trained,
             num_classes=classes or len(images["classes"]),
             in_channels=images["channels"],
@@ -150,19 +152,19 @@ class StudyExporter:
             provenance=facts,
             front_networks=front_networks(self.result, network),
             recipe=settings_of(self.study).recipe if retrained is None else retrained.recipe,
-            deploy=wish.deploy,
+            deploy=options.deploy,
             calibration=None if splits is None else _prepared(splits.train, splits, architecture)[0],
-            held_out=_prepared(splits.validation, splits, architecture, all_of_them=True)
-            if splits is not None and wish.int8 and classes is None
+            held_out=_prepared(splits.validation, splits, architecture, whole=True)
+            if splits is not None and options.int8 and classes is None
             else None,
-            forms=wish.forms,
-            into=wish.into,
-            force=wish.force,
+            forms=options.forms,
+            into=options.into,
+            force=options.force,
         )
 
     @contextmanager
     def _weights(self, network: TrialResult) -> Iterator[Path]:
-        """Return the weights on this machine for as long as the block runs."""
+        """Yield the weights file of a network, fetched to this machine while the block runs."""
         study, files = self.study.study_name, files_of(self.study)
         name = weights_of(self.study, network.trial)
         with ExitStack() as stack:
@@ -171,25 +173,25 @@ class StudyExporter:
             except FileNotFoundError as error:
                 raise ExportError(
                     f"Network #{network.trial} of '{study}' has no weights at '{files.place(name)}': "
-                    f"expected the file that its training wrote. Bring the folder back, or train it again: "
+                    f"expected the file that its training wrote. Restore the folder, or train it again: "
                     f"nas retrain {shlex.quote(study)} --trial {network.trial}"
                 ) from error
             yield weights
 
     def _images(self, network: TrialResult, weights: Path, *, needed: bool) -> Splits | None:
-        """Return the images of the study; None if they are gone and nothing is left to be measured."""
+        """Return the images of the study; None if they are missing and nothing has to be measured on them."""
         try:
             return images_for(self.study)
         except DataError as error:
             if needed or test_accuracy(self.study, network, weights, None) is None:
                 raise
-            self.told(f"{error} The written files are compared on random images alone.")
+            self.report_line(f"{error} The exported files are checked on random images only.")
             return None
 
     def _facts(self, network: TrialResult, weights: Path, splits: Splits | None) -> dict[str, str]:
         images = images_of(self.study)
         tested = test_accuracy(self.study, network, weights, splits)
-        assert tested is not None  # with the images it is measured, and without them it was
+        assert tested is not None  # measured on the images, or stored before they were removed
         latencies = self.store.latest(
             network.architecture,
             num_classes=len(images["classes"]),
@@ -197,47 +199,49 @@ class StudyExporter:
         )
         return provenance(self.study, self.result, network, tested=tested, latencies=latencies)
 
-    def _other_classes(self, wish: ExportOptions) -> int | None:
-        """Return for how many classes a new head is wanted, None if the trained one is."""
+    def _other_classes(self, options: ExportOptions) -> int | None:
+        """Return the number of classes of a new head, None if the trained head stays."""
         trained = len(images_of(self.study)["classes"])
-        if wish.classes is not None and wish.classes < 1:
+        if options.classes is not None and options.classes < 1:
             raise ExportError(
-                f"Cannot export a head for {wish.classes} classes: expected at least 1, for example 100."
+                f"Cannot export a head for {options.classes} classes: expected at least 1, for example 100."
             )
-        return None if wish.classes == trained else wish.classes
+        return None if options.classes == trained else options.classes
 
     def _new_head(self, architecture: Architecture, classes: int) -> str:
-        """Return what a new head means, and tell it."""
+        """Report what a new head means for the budgets, and return it in words for the card."""
         trained, channels = len(images_of(self.study)["classes"]), images_of(self.study)["channels"]
-        budgets = budgets_then(
+        budgets = budget_sentences(
             architecture, settings_of(self.study).budgets, num_classes=classes, in_channels=channels
         )
-        for told in budgets:
-            self.told(f"{told}.")
-        self.told(f"The head for {classes} classes is new and must be trained; all other weights are kept.")
+        for sentence in budgets:
+            self.report_line(f"{sentence}.")
+        self.report_line(
+            f"The head for {classes} classes is new and must be trained; all other weights are kept."
+        )
         return (
             f"new, for {classes} classes, not trained; accuracies are those with the head for {trained}; "
             f"{'; '.join(budgets)}"
         )
 
-    def _keep(self, network: TrialResult, wish: ExportOptions) -> None:
+    def _record(self, network: TrialResult, options: ExportOptions) -> None:
         export = Export(
             architecture=network.architecture,
             study=self.study.study_name,
             trial=network.trial,
-            name=wish.called,
-            folder=str(expanded(wish.folder).resolve()),
+            name=options.module_name,
+            folder=str(expanded(options.folder).resolve()),
             exported_at=self.now(),
         )
         self.store.add_export(export)
 
 
 def _prepared(
-    part: Images, splits: Splits, architecture: Architecture, *, all_of_them: bool = False
+    part: Images, splits: Splits, architecture: Architecture, *, whole: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Return images as the network takes them, [n, c, r, r], and their labels, [n]."""
+    """Return preprocessed images, [n, c, r, r], and their labels, [n]."""
     device = torch.device("cpu")
     prepare = Preprocessor(splits.mean, splits.std, architecture.resolution, device)
-    rows = torch.arange(len(part) if all_of_them else min(_CALIBRATION, len(part)))
+    rows = torch.arange(len(part) if whole else min(_CALIBRATION, len(part)))
     pixels, labels = BatchSource(part, device).batch(rows)
     return prepare(pixels).contiguous(), labels

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import optuna
 
-from dashboards.markdown_notes import amount
+from dashboards.markdown_notes import format_amount
 from nas.bayesopt.scoring import inputs
 from nas.explanation.evidence import Evidence, of_study
 from nas.scaling.front_trend import front_of
@@ -177,7 +177,8 @@ def _member(found: FoundNetwork, base: Base, budget: Budget, name: str, rule: Ru
         needs = _costs(found, least)[budget.resource] * (budget.bytes_per_element / 4)
         raise NothingFitsError(
             f"No network that the rule {name} makes of {base.name} fits {budget}: the narrowest needs "
-            f"{amount(budget, needs)} {budget.resource}. Raise the budget or begin with a smaller network."
+            f"{format_amount(budget, needs)} {budget.resource}. Raise the budget "
+            f"or begin with a smaller network."
         )
     network, taken, width = made
     return Scaled(

@@ -15,9 +15,9 @@ from nas.exports.export_folder import export_network
 from nas.exports.formats import EXPORTERS
 from tests.nas.exports.bare import bare_python
 from tests.nas.exports.networks import (
-    delivery,
     every_part,
     names_in,
+    network_to_export,
     of_all_parts,
     random_networks,
     trained,
@@ -42,7 +42,7 @@ each_network = pytest.mark.parametrize(("bare", "name"), EACH_NETWORK, indirect=
 def export_with_expectations(architecture, folder):
     """Export a network, and beside it what it gives and its gradient in one training step."""
     network = trained(architecture)
-    given = delivery(architecture, weights=network.state_dict())
+    given = network_to_export(architecture, weights=network.state_dict())
     export_network(
         architecture,
         folder=folder,
@@ -117,12 +117,12 @@ def test_the_file_of_a_catalog_network_can_be_read_in_one_sitting(bare, name):
 @pytest.mark.parametrize("form", EXPORTERS)
 def test_an_exporter_writes_the_files_that_it_names_and_no_other(form, tmp_path):
     exporter = EXPORTERS[form]
-    exporter.write(delivery(FEW["mixer-depthwise"]), tmp_path)
+    exporter.write(network_to_export(FEW["mixer-depthwise"]), tmp_path)
     assert names_in(tmp_path) == set(exporter.files("my_net"))
 
 
 @pytest.mark.parametrize("form", EXPORTERS)
 def test_an_exporter_leaves_the_generator_of_torch_alone(form, tmp_path):
     before = torch.get_rng_state()
-    EXPORTERS[form].write(delivery(FEW["mixer-depthwise"]), tmp_path)
+    EXPORTERS[form].write(network_to_export(FEW["mixer-depthwise"]), tmp_path)
     assert torch.equal(torch.get_rng_state(), before)

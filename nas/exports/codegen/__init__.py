@@ -1,5 +1,6 @@
-"""Writes one network as one file of plain PyTorch, by lifting the source of its parts.
+"""Generates one file of plain PyTorch for one network, from the source of its parts.
 
-A network's mixers, blocks and skeleton are lifted from their files (`lifting`), what its architecture
-decides is folded into them (`folding`), and they are put together (`merging`, `composing`, `factory`).
+The classes of a network's mixers, blocks and skeleton are extracted from their files (`extract`). The values
+that its architecture fixes are folded into them (`specialise`, `constant_folding`). The results are merged
+into one module (`merge`, `network_class`, `factory_function`, `module_source`).
 """

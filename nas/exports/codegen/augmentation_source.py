@@ -1,10 +1,10 @@
-"""Lifts the code that a recipe runs on images, with the recipe's numbers in it."""
+"""Generates the augmentation code of train.py: our functions with the recipe's values folded in."""
 
 import re
 from pathlib import Path
 from typing import Final
 
-from nas.exports.codegen.call_sites import called, positional, without_arguments, without_parameters
+from nas.exports.codegen.call_sites import callee, positional, without_arguments, without_parameters
 from nas.exports.codegen.constant_folding import folded
 from nas.exports.codegen.extract import definitions_in
 from nas.exports.codegen.names_used import closure, names_in
@@ -15,12 +15,12 @@ _SHAPED: Final = re.compile(r'(?:Float|Int64)\[Tensor, "[^"]*"\]')
 
 
 def augmentation_source(recipe: Recipe) -> str:
-    """Return the functions that `augment(images, generator)` needs to change images as a recipe does."""
+    """Return the source of `augment(images, generator)` for a recipe, with the functions it calls."""
     text = Path(str(augmentation.__file__)).read_text(encoding="utf-8")
     found = {d.name: _plain(d.text) for d in definitions_in(text)}
     known = {f"recipe.{name}": (getattr(recipe, name),) for name in type(recipe).model_fields}
     for name, definition in list(found.items()):
-        function = called(definition) if "def " in definition else None
+        function = callee(definition) if "def " in definition else None
         if function is None or "recipe" not in positional(function):
             continue
         for other, text_there in found.items():
@@ -31,5 +31,5 @@ def augmentation_source(recipe: Recipe) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a definition without the annotations and words that only make sense where it comes from."""
+    """Return a definition without annotations and words that make sense in this project only."""
     return _SHAPED.sub("Tensor", text).replace(": Final =", " =").replace(" as `recipe` asks", "")

@@ -1,4 +1,4 @@
-"""How classes and functions of a lifted file are called there, and calls without some arguments."""
+"""Finds arguments that are constant in all calls of a function, and removes arguments and parameters."""
 
 import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -8,8 +8,8 @@ from nas.exports.codegen.source_edits import Source
 from nas.exports.codegen.statement_span import span
 
 
-def called(text: str) -> ast.FunctionDef | None:
-    """Return what runs when a definition is called: the function itself, or the ``__init__`` of a class."""
+def callee(text: str) -> ast.FunctionDef | None:
+    """Return the function that a call of a definition runs: itself, or the ``__init__`` of a class."""
     node = ast.parse(text).body[0]
     if isinstance(node, ast.FunctionDef):
         return node
@@ -17,14 +17,14 @@ def called(text: str) -> ast.FunctionDef | None:
     return next((f for f in members if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
 
 
-def given(name: str, texts: Mapping[str, str]) -> dict[str, tuple[object, ...]]:
-    """Return the values of those parameters of `name` that are constants wherever it is called.
+def constant_arguments(name: str, texts: Mapping[str, str]) -> dict[str, tuple[object, ...]]:
+    """Return the values of the parameters of `name` that are constants in all its calls.
 
     Args:
-        name: Of a class or function.
-        texts: The definitions that may call it, by name, and its own.
+        name: Name of a class or function.
+        texts: Source of the definitions that may call it, and of its own, by name.
     """
-    function = called(texts[name])
+    function = callee(texts[name])
     trees = [ast.parse(text) for text in texts.values()]
     calls = [call for tree in trees for call in _calls(tree, name)]
     if function is None or not calls or _passed_on(name, trees, len(calls)):
@@ -40,18 +40,18 @@ def given(name: str, texts: Mapping[str, str]) -> dict[str, tuple[object, ...]]:
 
 
 def positional(function: ast.FunctionDef) -> list[str]:
-    """Return the parameters that need no name in a call, in order."""
+    """Return the positional parameters of a function, without self."""
     return [a.arg for a in function.args.args if a.arg != "self"]
 
 
 def without_arguments(text: str, name: str, order: Sequence[str], dropped: Collection[str]) -> str:
-    """Return a definition whose calls of `name` leave some arguments out.
+    """Return a definition with some arguments removed from its calls of `name`.
 
     Args:
-        text: The definition.
-        name: Whose calls.
-        order: Its positional parameters.
-        dropped: The parameters whose arguments are left out.
+        text: Source of the definition.
+        name: Name of the called class or function.
+        order: Positional parameters of `name`.
+        dropped: Parameters whose arguments are removed.
     """
     source = Source(text)
     edits = []
@@ -63,8 +63,8 @@ def without_arguments(text: str, name: str, order: Sequence[str], dropped: Colle
 
 
 def without_parameters(text: str, dropped: Collection[str]) -> str:
-    """Return a class or function that is called without some parameters."""
-    function = called(text)
+    """Return a class or function with some parameters removed from its signature."""
+    function = callee(text)
     if function is None or not dropped:
         return text
     arguments = function.args
@@ -96,7 +96,7 @@ def _calls(tree: ast.AST, name: str) -> Iterator[ast.Call]:
 
 
 def _passed_on(name: str, trees: Sequence[ast.AST], calls: int) -> bool:
-    """Return whether it is used otherwise than by calling it, or asking whether something is one."""
+    """Return whether a name is used other than in calls and isinstance, so that not all calls are known."""
     uses = sum(isinstance(n, ast.Name) and n.id == name for tree in trees for n in ast.walk(tree))
     asked = [a for tree in trees for call in _calls(tree, "isinstance") for a in call.args[1:]]
     outer = (call for tree in trees for call in _calls(tree, name))
@@ -112,7 +112,7 @@ def _defaults(function: ast.FunctionDef) -> dict[str, ast.expr]:
 
 
 def _argument(call: ast.Call, order: Sequence[str], name: str) -> ast.expr | None:
-    """Return what a call gives for a parameter."""
+    """Return the argument of a call for a parameter, None if it has none."""
     named = next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
     if named is None and name in order and order.index(name) < len(call.args):
         return call.args[order.index(name)]

@@ -1,6 +1,6 @@
-"""Folds what is known into a definition: constants, branches never taken, names that stand for one thing.
+"""Folds known values into source: constant expressions, dead branches, table look-ups and aliases.
 
-The result is what a person writes who needs this one network: nothing is chosen in it that has one value.
+The result reads as if written for this one network: it has no choice between values of which one is used.
 """
 
 import ast
@@ -17,12 +17,12 @@ _DEFAULTS: Final = {"stride": "1", "padding": "0", "dilation": "1", "groups": "1
 
 
 def folded(text: str, known: Mapping[str, Known], tables: Mapping[str, ast.Dict]) -> str:
-    """Return the source of a definition in which nothing is computed that is known.
+    """Return the source of a definition with everything folded that is known.
 
     Args:
-        text: A class, function or constant.
-        known: For each function in it by name, the values of its parameters.
-        tables: Dicts at the top of the file, by name.
+        text: Source of a class, function or constant.
+        known: Known values of parameters, by function name.
+        tables: Dicts at the top level of the file, by name.
     """
     for _ in range(_MOST_PASSES):
         source = Source(text)
@@ -40,21 +40,21 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef]:
 
 def _edits(source: Source, known: Mapping[str, Known], tables: Mapping[str, ast.Dict]) -> Iterator[Edit]:
     for function in functions(source.tree):
-        stood_for = _aliases(function)
-        if stood_for:
-            yield from _put_in(source, function, *stood_for)
+        alias = _alias(function)
+        if alias:
+            yield from _inlined(source, function, *alias)
         else:
             yield from _Folding(source, known.get(function.name, {}), tables).block(function.body)
 
 
 class _Folding:
-    """Finds what can be folded in one function; never two edits of which one lies inside the other."""
+    """Finds the edits that fold one function; they never overlap."""
 
     def __init__(self, source: Source, known: Known, tables: Mapping[str, ast.Dict]) -> None:
         self.source, self.known, self.tables = source, known, tables
 
     def block(self, statements: Sequence[ast.stmt]) -> Iterator[Edit]:
-        """Yield the edits to statements that follow one another."""
+        """Yield the edits to a block of statements; what follows a return or raise is removed."""
         for number, statement in enumerate(statements):
             yield from self.statement(statement)
             if isinstance(statement, ast.Return | ast.Raise) and statement is not statements[-1]:
@@ -76,7 +76,12 @@ class _Folding:
                         yield from self.expression(part)
 
     def expression(self, node: Any, outer: ast.AST | None = None) -> Iterator[Edit]:
-        """Yield the edits to an expression that stands in another one, or in none."""
+        """Yield the edits to an expression and its parts.
+
+        Args:
+            node: Expression or other node.
+            outer: Expression that contains it; None for none.
+        """
         if isinstance(node, ast.expr):
             text = self.simpler(node, outer)
             if text is not None:
@@ -92,7 +97,7 @@ class _Folding:
                 yield from self.expression(part, node)
 
     def simpler(self, node: ast.expr, outer: ast.AST | None) -> str | None:
-        """Return what an expression can be replaced by, None if it is simple already."""
+        """Return the source of a simpler expression of equal value, None if there is none."""
         if isinstance(getattr(node, "ctx", ast.Load()), ast.Store):
             return None
         if (known := literal(node, self.known)) is not None:
@@ -114,14 +119,14 @@ class _Folding:
         return None
 
     def within(self, node: ast.expr, outer: ast.AST | None) -> str:
-        """Return the source of an expression as it may stand in another one."""
+        """Return the source of an expression, in parentheses if its new place may need them."""
         text = self.source.of(node)
         plain = isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Constant | ast.Subscript)
         return text if plain or outer is None or isinstance(outer, ast.Call | ast.keyword) else f"({text})"
 
 
 def _without_keyword(source: Source, call: ast.Call, argument: ast.keyword) -> Edit:
-    """Return the edit that takes a keyword out of a call."""
+    """Return the edit that removes a keyword argument from a call."""
     start, end = source.place(argument)
     others: list[ast.expr | ast.keyword] = [*call.args, *(k for k in call.keywords if k is not argument)]
     kept = sorted(map(source.place, others))
@@ -132,7 +137,7 @@ def _without_keyword(source: Source, call: ast.Call, argument: ast.keyword) -> E
 
 
 def _entry(table: ast.Dict, value: object) -> str | None:
-    """Return the source of what a table holds for a value."""
+    """Return the source of the entry of a table for a key, None if it has none."""
     for key, held in zip(table.keys, table.values, strict=True):
         if isinstance(key, ast.Constant) and key.value == value:
             return ast.unparse(held)
@@ -140,7 +145,7 @@ def _entry(table: ast.Dict, value: object) -> str | None:
 
 
 def _branch(source: Source, node: ast.If, *, taken: bool) -> Edit:
-    """Return the edit that leaves of an ``if`` what is run, where that is known."""
+    """Return the edit that replaces an ``if`` with known condition by the branch that runs."""
     first, end = node.lineno - 1, node.end_lineno or node.lineno
     indent = len(source.lines[first]) - len(source.lines[first].lstrip())
     is_elif = source.lines[first].lstrip().startswith("elif")
@@ -166,8 +171,8 @@ def _dedented(source: Source, body: Sequence[ast.stmt], indent: int) -> str:
     return "\n".join(line[surplus:] if line.strip() else line for line in source.lines[start:end])
 
 
-def _aliases(function: ast.FunctionDef) -> tuple[ast.Assign, str] | None:
-    """Return an assignment that only gives another name to a constant or a class, and what it names."""
+def _alias(function: ast.FunctionDef) -> tuple[ast.Assign, str] | None:
+    """Return an assignment that only gives a constant or an imported class another name, and that name."""
     bound = Counter(n.id for n in ast.walk(function) if isinstance(n, ast.Name) and not _read(n))
     local = bound.keys() | {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)}
     for node in function.body:
@@ -183,7 +188,7 @@ def _read(node: ast.Name) -> bool:
 
 
 def _dotted(node: ast.expr, local: set[str]) -> bool:
-    """Return whether an expression is an attribute of what the file imports."""
+    """Return whether an expression is an attribute of a name that is not local to the function."""
     match node:
         case ast.Attribute(value=ast.Name(id=name)):
             return name not in local
@@ -192,8 +197,8 @@ def _dotted(node: ast.expr, local: set[str]) -> bool:
     return False
 
 
-def _put_in(source: Source, function: ast.FunctionDef, node: ast.Assign, name: str) -> Iterator[Edit]:
-    """Yield the edits that put what a name stands for where it is read."""
+def _inlined(source: Source, function: ast.FunctionDef, node: ast.Assign, name: str) -> Iterator[Edit]:
+    """Yield the edits that replace an alias by its value wherever it is read."""
     yield source.rows(*span(node, source.lines), "")
     for found in ast.walk(function):
         if isinstance(found, ast.Name) and found.id == name and _read(found):

@@ -1,11 +1,11 @@
-"""What is lifted from one file: the imports and definitions that a class needs."""
+"""Data classes of extracted source: imports, definitions, and a class with all it needs of its file."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """One imported name: ``from module import name as bound``, or ``import module`` without a name."""
+    """Imported name: ``from module import name as bound``, or ``import module`` without a name."""
 
     module: str
     name: str | None
@@ -14,12 +14,12 @@ class Import:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """A class, function or constant at the top of a file.
+    """Class, function or constant at the top level of a file.
 
     Attributes:
-        name: What it binds.
-        text: Its source, with the comment lines above it.
-        uses: Every name that occurs in it.
+        name: Name that it binds.
+        text: Source with the comment lines above it.
+        uses: Names that occur in it.
     """
 
     name: str
@@ -28,14 +28,14 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lifted:
-    """The part of one file that a class needs.
+class ExtractedClass:
+    """Class with the imports and definitions of its file that it needs.
 
     Attributes:
-        name: Of the class.
-        about: The docstring of the file, which names the paper.
-        imports: What its definitions import.
-        definitions: In the order of the file.
+        name: Name of the class.
+        about: Docstring of the file, which names the paper.
+        imports: Imports that the definitions use.
+        definitions: Definitions in the order of the file.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Keeps docstrings true when parameters have disappeared."""
+"""Updates docstrings after parameters were removed: their entries go, and numbers replace their names."""
 
 import ast
 import re
@@ -8,10 +8,10 @@ from nas.exports.codegen.source_edits import Source
 
 
 def described(text: str, values: Mapping[str, object]) -> str:
-    """Return a definition whose docstring names no parameter that has one value.
+    """Return a definition whose docstring does not name the parameters in `values`, which were removed.
 
-    A number stands in its place; a paragraph on one that is no number is left out, and so is its entry
-    under ``Args:``.
+    A number replaces the name of its parameter. Paragraphs on parameters with other values are removed, and
+    so are all entries of removed parameters under ``Args:``.
     """
     source = Source(text)
     node = source.tree.body[0]
@@ -21,8 +21,10 @@ def described(text: str, values: Mapping[str, object]) -> str:
         return text
     first = node.body[0]
     end = first.end_lineno or 0
-    told = "\n".join(source.lines[first.lineno - 1 : end]).strip().removeprefix('"""').removesuffix('"""')
-    head, *rest = told.split("\n\n")
+    docstring = (
+        "\n".join(source.lines[first.lineno - 1 : end]).strip().removeprefix('"""').removesuffix('"""')
+    )
+    head, *rest = docstring.split("\n\n")
     kept = [_without_entries(p, values) for p in rest if not _on_a_choice(p, values)]
     whole = "\n\n".join([head, *(p for p in kept if p.strip() not in {"", "Args:"})]).rstrip()
     indent = " " * first.col_offset
@@ -32,18 +34,18 @@ def described(text: str, values: Mapping[str, object]) -> str:
 
 
 def only_used(about: str, literals: Collection[str]) -> str:
-    """Return the docstring of a file without the items of a list, ``* ``value`` ...``, on other values."""
+    """Return a file's docstring without list items, ``* ``value`` ...``, on values that are not used."""
     paragraphs: list[str] = []
     for paragraph in about.split("\n\n"):
         items = re.split(r"^(?=\* ``)", paragraph, flags=re.MULTILINE)
         kept = [item for item in items[1:] if re.findall(r"``(\w+)``", item)[:1][0] in literals]
         if items[1:] and not kept and paragraphs:
-            paragraphs[-1] = _without_announcement(paragraphs[-1])
+            paragraphs[-1] = _without_introduction(paragraphs[-1])
         paragraphs.append("".join([items[0], *kept]).rstrip() if items[1:] else paragraph)
     return "\n\n".join(p for p in paragraphs if p).rstrip(";")
 
 
-def _without_announcement(paragraph: str) -> str:
+def _without_introduction(paragraph: str) -> str:
     """Return a paragraph without its last sentence, if that ends in a colon."""
     if not paragraph.endswith(":"):
         return paragraph
@@ -51,13 +53,13 @@ def _without_announcement(paragraph: str) -> str:
 
 
 def _on_a_choice(paragraph: str, values: Mapping[str, object]) -> bool:
-    """Return whether a paragraph tells of a parameter that is no number and is gone."""
-    told = re.findall(r"`(\w+)`", paragraph)
-    return any(name in values and not _number(values[name]) for name in told)
+    """Return whether a paragraph mentions a removed parameter whose value is not a number."""
+    mentioned = re.findall(r"`(\w+)`", paragraph)
+    return any(name in values and not _number(values[name]) for name in mentioned)
 
 
 def _without_entries(paragraph: str, values: Mapping[str, object]) -> str:
-    """Return a paragraph without the lines ``name: ...`` of parameters that are gone."""
+    """Return a paragraph without the entries ``name: ...`` of removed parameters."""
     kept, dropping = [], False
     for line in paragraph.split("\n"):
         entry = re.match(r" {8}(\w+): ", line)

@@ -1,7 +1,7 @@
-"""Lifts the source of a module into a file of its own: the class, and of its file only what it needs.
+"""Extracts the source of an nn.Module class with the imports and definitions of its file that it needs.
 
-What describes and prices a module stays behind: static methods that list layers, the attributes by which
-a space chooses, and the guards against choices that cannot be made.
+Members that only search spaces use are left out: static methods that list layers for counting costs,
+attributes with options, and checks of constructor arguments.
 """
 
 import ast
@@ -12,7 +12,7 @@ from typing import Final
 
 from torch import nn
 
-from nas.exports.codegen.definitions import Definition, Import, Lifted
+from nas.exports.codegen.definitions import Definition, ExtractedClass, Import
 from nas.exports.codegen.docstrings import only_used
 from nas.exports.codegen.known_values import Known
 from nas.exports.codegen.names_used import closure, names_in
@@ -23,18 +23,18 @@ from search_spaces.errors import ExportError
 LISTINGS: Final = frozenset({"layers", "stem_layers", "head_layers", "kind", "structural"})
 
 
-def lift(
+def extract_class(
     module: Callable[..., nn.Module], choices: Known | None = None, without: frozenset[str] = frozenset()
-) -> Lifted:
-    """Return what it takes to define `module` elsewhere.
+) -> ExtractedClass:
+    """Return the source that defines `module` in another file.
 
     Args:
-        module: A class that a file of its own defines.
-        choices: The values that its keywords take there; those that are left out may take any.
-        without: Members that stay behind with those that describe and price it.
+        module: Class at the top level of a file.
+        choices: Values that its keyword arguments take; those not listed may take any.
+        without: Members to leave out, besides `LISTINGS`.
 
     Raises:
-        ExportError: if its source cannot be read, or needs more than torch and Python.
+        ExportError: if its source cannot be read, or needs more than torch and the standard library.
     """
     name = module.__name__
     try:
@@ -54,20 +54,20 @@ def lift(
         if root != "torch" and root not in sys.stdlib_module_names:
             raise ExportError(
                 f"Cannot export '{name}': its file imports '{found.module}', expected torch and "
-                f"the standard library only. Move what it needs into its file."
+                f"the standard library only. Copy what it needs into its file."
             )
     used = {str(value) for values in (choices or {}).values() for value in values}
     about = only_used(ast.get_docstring(tree) or "", used)
-    return Lifted(name=name, about=about, imports=imports, definitions=kept)
+    return ExtractedClass(name=name, about=about, imports=imports, definitions=kept)
 
 
 def definitions_in(text: str) -> tuple[Definition, ...]:
-    """Return every class, function and constant at the top of a file."""
+    """Return every class, function and constant at the top level of a file."""
     return tuple(_definitions(ast.parse(text), text.splitlines(), {}))
 
 
 def _guards(node: ast.stmt) -> Iterator[ast.stmt]:
-    """Yield what refuses choices on construction: an export makes none but those of its table."""
+    """Yield checks of constructor arguments, which an export with fixed arguments does not need."""
     if isinstance(node, ast.FunctionDef) and node.name == "__init__":
         for child in node.body:
             if isinstance(child, ast.If) and not child.orelse and isinstance(child.body[0], ast.Raise):
@@ -105,7 +105,7 @@ def _bound_name(node: ast.stmt) -> str | None:
 
 
 def _source(node: ast.stmt, lines: Sequence[str], without: frozenset[str]) -> str:
-    """Return the lines of a definition, without some members of a class and without its guards."""
+    """Return the source of a definition without some members and argument checks of a class."""
     start, end = span(node, lines)
     dropped: set[int] = set()
     for child in node.body if isinstance(node, ast.ClassDef) else ():

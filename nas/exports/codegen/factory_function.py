@@ -1,4 +1,4 @@
-"""Writes the function that builds one network."""
+"""Generates the function of an exported module that builds the network."""
 
 from typing import Final
 
@@ -19,19 +19,19 @@ def {name}(
 '''
 
 
-def factory(delivery: ExportedNetwork, class_name: str) -> str:
+def factory(exported: ExportedNetwork, class_name: str) -> str:
     """Return the source of the function that builds the network.
 
     Args:
-        delivery: What it builds.
-        class_name: Of what it returns.
+        exported: Network to build.
+        class_name: Name of the class that it returns.
     """
-    deploy = f"    deploy: bool = {delivery.deploy},  # the form for inference only"
+    deploy = f"    deploy: bool = {exported.deploy},  # the form for inference only"
     return _FACTORY.format(
-        name=delivery.name,
+        name=exported.name,
         class_name=class_name,
-        num_classes=delivery.num_classes,
-        in_channels=delivery.in_channels,
-        deploy=deploy if delivery.deploys else "",
-        returned="network.switch_to_deploy() if deploy else network" if delivery.deploys else "network",
+        num_classes=exported.num_classes,
+        in_channels=exported.in_channels,
+        deploy=deploy if exported.deploys else "",
+        returned="network.switch_to_deploy() if deploy else network" if exported.deploys else "network",
     )

@@ -1,4 +1,4 @@
-"""What an expression comes to where some of its names are known."""
+"""Evaluates expressions over sets of known values (partial evaluation)."""
 
 import ast
 import copy
@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias
 from typing_extensions import override
 
 Known: TypeAlias = Mapping[str, tuple[Any, ...]]
-"""The values that a name, or an attribute such as ``recipe.flip``, takes in one file."""
+"""Values that a name, or an attribute such as ``recipe.flip``, takes in one file."""
 
-_MOST: Final = 256  # combinations of values that are tried
+_MOST: Final = 256  # combinations of values that are evaluated
 _COMPUTED: Final = (
     *(ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp),
     *(ast.Tuple, ast.List, ast.Set, ast.Subscript, ast.Starred),
@@ -20,18 +20,18 @@ _COMPUTED: Final = (
 
 
 def known_values(node: ast.expr, known: Known) -> tuple[Any, ...] | None:
-    """Return the different values that an expression may have, None if it depends on something else."""
-    naming = _Naming(known)
-    named: Any = naming.visit(copy.deepcopy(node))
+    """Return the distinct values of an expression, None if it depends on unknown names."""
+    collector = _NameCollector(known)
+    named: Any = collector.visit(copy.deepcopy(node))
     if not all(isinstance(part, (*_COMPUTED, ast.Name)) for part in ast.walk(named)):
         return None
-    if any(isinstance(part, ast.Name) and part.id not in naming.found for part in ast.walk(named)):
+    if any(isinstance(part, ast.Name) and part.id not in collector.found for part in ast.walk(named)):
         return None
     code = compile(ast.fix_missing_locations(ast.Expression(named)), "<known>", "eval")
     found: dict[str, Any] = {}
     try:
-        for values in islice(product(*naming.found.values()), _MOST + 1):
-            names = dict(zip(naming.found, values, strict=True))
+        for values in islice(product(*collector.found.values()), _MOST + 1):
+            names = dict(zip(collector.found, values, strict=True))
             value = eval(code, {"__builtins__": {}}, names)  # of constants and operators alone
             found[repr(value)] = value
     except (ArithmeticError, LookupError, TypeError, ValueError):
@@ -40,7 +40,7 @@ def known_values(node: ast.expr, known: Known) -> tuple[Any, ...] | None:
 
 
 def truth(node: ast.expr, known: Known) -> bool | None:
-    """Return whether a condition holds, None if that is open."""
+    """Return the truth value of a condition, None if it is not known."""
     values = known_values(node, known)
     if values is None or len({bool(value) for value in values}) != 1:
         return None
@@ -48,7 +48,7 @@ def truth(node: ast.expr, known: Known) -> bool | None:
 
 
 def literal(node: ast.expr, known: Known) -> str | None:
-    """Return the value of an expression as Python writes it; None if it is open or written so already."""
+    """Return the value of an expression as a Python literal, None if unknown or a literal already."""
     if not any(ast.unparse(n) in known for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)):
         return None
     values = known_values(node, known)
@@ -68,8 +68,8 @@ def _loaded(node: ast.expr) -> ast.expr:
     return ast.parse(ast.unparse(node), mode="eval").body
 
 
-class _Naming(ast.NodeTransformer):
-    """Gives every known name or attribute of an expression a name of its own."""
+class _NameCollector(ast.NodeTransformer):
+    """Replaces known names and attributes of an expression by plain variables, and collects their values."""
 
     def __init__(self, known: Known) -> None:
         self.known, self.found = known, dict[str, tuple[Any, ...]]()

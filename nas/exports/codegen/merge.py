@@ -1,18 +1,18 @@
-"""Merges what was lifted from several files into the body of one."""
+"""Merges imports and definitions that were extracted from several files into one file."""
 
 import ast
 from collections import defaultdict
 from collections.abc import Sequence
 
-from nas.exports.codegen.definitions import Definition, Import, Lifted
+from nas.exports.codegen.definitions import Definition, ExtractedClass, Import
 from search_spaces.errors import ExportError
 
 
 def import_lines(imports: Sequence[Import]) -> list[str]:
-    """Return import statements for names, one a module, the standard library before torch.
+    """Return import statements, one per module, the standard library before torch.
 
     Raises:
-        ExportError: if two files mean different things by one name.
+        ExportError: if two files import different things under one name.
     """
     meanings: dict[str, Import] = {}
     plain, froms = set(), defaultdict(set)
@@ -37,11 +37,11 @@ def import_lines(imports: Sequence[Import]) -> list[str]:
     ]
 
 
-def merge(sources: Sequence[Lifted]) -> tuple[list[str], list[str]]:
-    """Return the definitions of several files, and what the class of each file is called there.
+def merge(sources: Sequence[ExtractedClass]) -> tuple[list[str], list[str]]:
+    """Return the definitions of several files for one file, and the new name of each file's class.
 
-    Each class stands behind the docstring of its file as a comment. A name that two files define
-    differently is given another ending in the later one.
+    The docstring of a file becomes a comment above its class. A name that two files define differently gets a
+    number in the later one.
     """
     taken: dict[str, str] = {}
     parts, names = [], []
@@ -56,8 +56,8 @@ def merge(sources: Sequence[Lifted]) -> tuple[list[str], list[str]]:
     return parts, names
 
 
-def _fresh(source: Lifted, taken: dict[str, str]) -> list[Definition]:
-    """Return the definitions that are not there yet: others than those taken, or built on such."""
+def _fresh(source: ExtractedClass, taken: dict[str, str]) -> list[Definition]:
+    """Return the definitions of a file that are new: not written yet, or using one that is not."""
     fresh = {d.name for d in source.definitions if taken.get(d.name) != d.text}
     while grown := {d.name for d in source.definitions if d.uses & fresh} - fresh:
         fresh |= grown
@@ -65,7 +65,7 @@ def _fresh(source: Lifted, taken: dict[str, str]) -> list[Definition]:
 
 
 def renamed(definition: Definition, names: dict[str, str]) -> str:
-    """Return the source of a definition with some names exchanged."""
+    """Return the source of a definition with some names replaced."""
     lines = [line.encode() for line in definition.text.splitlines()]
     places = sorted(_places(definition.text, names), reverse=True)  # from the end, so that columns hold
     for row, column, name in places:

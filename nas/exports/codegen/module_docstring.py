@@ -1,4 +1,4 @@
-"""Writes the docstring of an exported file: what it is, what it takes, where it comes from."""
+"""Generates the docstring of an exported module: shapes, costs, provenance, usage."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from search_spaces.units import format_bytes, format_count
 _ON_THE_CARD: Final = frozenset({"data", "recipe", "seed", "versions"})
 _DOCSTRING: Final = '''"""{name}: an image classifier, [b, {channels}, {side}, {side}] -> [b, {classes}].
 
-{macs} multiply-accumulates, {params} parameters, {peak} of activations at most (fp32, batch 1).
+{macs} multiply-accumulates, {params} parameters, {peak} peak memory of activations (fp32, batch 1).
 {provenance}
 
     from safetensors.torch import load_file
@@ -20,24 +20,24 @@ Images are pixels in [0, 1], minus {mean}, divided by {std}.
 """'''
 
 
-def about(delivery: ExportedNetwork) -> str:
-    """Return the docstring of the file of a delivery, quotes included."""
-    channels, side, _ = delivery.shape
-    told = {topic: text for topic, text in delivery.provenance.items() if topic not in _ON_THE_CARD}
+def about(exported: ExportedNetwork) -> str:
+    """Return the docstring of an exported module, quotes included."""
+    channels, side, _ = exported.shape
+    topics = {topic: text for topic, text in exported.provenance.items() if topic not in _ON_THE_CARD}
     return _DOCSTRING.format(
-        name=delivery.name,
+        name=exported.name,
         channels=channels,
         side=side,
-        classes=delivery.num_classes,
-        macs=format_count(float(delivery.costs.macs)),
-        params=format_count(float(delivery.costs.params)),
-        peak=format_bytes(float(delivery.costs.peak)),
-        provenance="\n".join(f"{topic.capitalize()}: {_quoted(text)}" for topic, text in told.items()),
-        mean=", ".join(f"{x:.6g}" for x in delivery.mean),
-        std=", ".join(f"{x:.6g}" for x in delivery.std),
+        classes=exported.num_classes,
+        macs=format_count(float(exported.costs.macs)),
+        params=format_count(float(exported.costs.params)),
+        peak=format_bytes(float(exported.costs.peak)),
+        provenance="\n".join(f"{topic.capitalize()}: {_quoted(text)}" for topic, text in topics.items()),
+        mean=", ".join(f"{x:.6g}" for x in exported.mean),
+        std=", ".join(f"{x:.6g}" for x in exported.std),
     )
 
 
 def _quoted(text: str) -> str:
-    """Return text on one line that may stand in a docstring."""
+    """Return text on one line, escaped for a docstring."""
     return " ".join(text.split()).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')

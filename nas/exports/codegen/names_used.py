@@ -1,11 +1,11 @@
-"""Which names occur in a piece of code, and what a definition needs of the others in its file."""
+"""Finds the names that occur in code, and the definitions that a definition depends on."""
 
 import ast
 from collections.abc import Mapping
 
 
 def names_in(text: str) -> frozenset[str]:
-    """Return the names that occur in a piece of code, also those in quoted annotations."""
+    """Return the names that occur in code, including those in quoted annotations."""
     found = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Name):
@@ -16,11 +16,11 @@ def names_in(text: str) -> frozenset[str]:
 
 
 def closure(name: str, uses: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """Return the definitions that `name` needs, itself included.
+    """Return the definitions that `name` depends on, directly or not, and itself.
 
     Args:
-        name: Of a definition.
-        uses: The names that occur in each definition.
+        name: Name of a definition.
+        uses: Names that occur in each definition.
     """
     needed, waiting = {name}, [name]
     while waiting:

@@ -1,4 +1,4 @@
-"""Composes the class of an exported network from its skeleton and the members timm's users expect."""
+"""Generates the class of an exported network from its skeleton, its stages and the methods timm expects."""
 
 import ast
 from textwrap import indent
@@ -6,31 +6,37 @@ from typing import Final
 
 from nas.exports.codegen.call_sites import without_parameters
 from nas.exports.codegen.constant_folding import functions
-from nas.exports.codegen.definitions import Definition, Lifted
+from nas.exports.codegen.definitions import Definition, ExtractedClass
 from nas.exports.codegen.docstrings import described
 from nas.exports.codegen.names_used import names_in
 from nas.exports.codegen.source_edits import Source
 from nas.exports.codegen.statement_span import span
 
-_ON_THE_FUNCTION: Final = ("stages", "num_classes", "in_channels")  # what need not be told of the class
+_ON_THE_FUNCTION: Final = (
+    "stages",
+    "num_classes",
+    "in_channels",
+)  # documented on the function that builds the network
 
 
-def compose(network: Lifted, surface: Lifted, table: str, facts: dict[str, str], name: str) -> Lifted:
-    """Return the skeleton called `name`, with its stages, facts and the members of the surface in it.
+def compose(
+    network: ExtractedClass, timm_methods: ExtractedClass, table: str, facts: dict[str, str], name: str
+) -> ExtractedClass:
+    """Return the skeleton called `name`, with its stages, attributes and the members of `timm_methods`.
 
     Args:
-        network: The skeleton; what the surface has too must not be in it.
-        surface: Whose members it gains.
-        table: What binds its ``stages``, which it takes as an argument otherwise.
-        facts: Source of a value for each attribute that the surface declares of an architecture.
-        name: Of the class.
+        network: Skeleton class, without members that `timm_methods` has too.
+        timm_methods: Class whose members are added.
+        table: Source that assigns ``stages``, which the skeleton takes as an argument otherwise.
+        facts: Source of the value of each attribute that `timm_methods` declares.
+        name: Name of the class.
     """
     skeleton = next(d for d in network.definitions if d.name == network.name)
-    gained = next(d for d in surface.definitions if d.name == surface.name)
+    added = next(d for d in timm_methods.definitions if d.name == timm_methods.name)
     head, body = _parts(_with_stages(skeleton.text, table))
     attributes = [f"    {key} = {value}" for key, value in facts.items()]
     methods = []
-    for statement in _members(gained.text):
+    for statement in _members(added.text):
         if "def " in statement:
             methods += ["", statement]
         else:
@@ -38,18 +44,18 @@ def compose(network: Lifted, surface: Lifted, table: str, facts: dict[str, str],
     text = "\n".join([head, "", *attributes, "", body, *methods])
     text = text.replace(f"class {network.name}(", f"class {name}(", 1)
     composed = Definition(name=name, text=text, uses=names_in(text))
-    others = tuple(d for d in (*network.definitions, *surface.definitions) if d not in (skeleton, gained))
+    others = tuple(d for d in (*network.definitions, *timm_methods.definitions) if d not in (skeleton, added))
     used = composed.uses.union(*(d.uses for d in others))
-    return Lifted(
+    return ExtractedClass(
         name=name,
         about=network.about,
-        imports=tuple(i for i in (*network.imports, *surface.imports) if i.bound in used),
+        imports=tuple(i for i in (*network.imports, *timm_methods.imports) if i.bound in used),
         definitions=(*others, composed),
     )
 
 
 def _with_stages(text: str, table: str) -> str:
-    """Return a skeleton that builds the stages of a table and no others."""
+    """Return a skeleton that builds the stages of a table, without the parameter ``stages``."""
     source = Source(described(without_parameters(text, {"stages"}), dict.fromkeys(_ON_THE_FUNCTION)))
     made = next(f for f in functions(source.tree) if f.name == "__init__").body[0]
     above = "\n".join(source.lines[slice(*span(made, source.lines))])
@@ -57,7 +63,7 @@ def _with_stages(text: str, table: str) -> str:
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """Return a class up to its docstring, and what follows."""
+    """Return the head of a class, docstring included, and its body."""
     lines = text.splitlines()
     first = _class(text).body[0]
     documented = isinstance(first, ast.Expr)
@@ -66,7 +72,7 @@ def _parts(text: str) -> tuple[str, str]:
 
 
 def _members(text: str) -> list[str]:
-    """Return the source of each method of a class, and of each attribute that has a value."""
+    """Return the source of each method, and of each attribute that has a value."""
     lines = text.splitlines()
     members = [node for node in _class(text).body if not isinstance(node, ast.Expr)]
     valued = [node for node in members if not isinstance(node, ast.AnnAssign) or node.value is not None]

@@ -1,4 +1,4 @@
-"""Formats generated Python as ruff does by default, so that it passes where it is dropped in."""
+"""Formats generated Python with ruff's default rules and format, so that other repositories accept it."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ def formatted(source: str) -> str:
     """Return Python source that passes ruff's default rules, in its default format.
 
     Raises:
-        ExportError: if it is not Python, which is the fault of the source that was lifted.
+        ExportError: if it is not valid Python.
     """
     compact = ["format", "--config", "format.skip-magic-trailing-comma=true"]
     return _ruff(compact, _ruff(["check", "--fix-only", "--no-cache"], source))

@@ -1,10 +1,16 @@
-"""Rewrites what was lifted from a file for the values that its parameters take in one network."""
+"""Specialises extracted definitions for the parameter values of one network, removing what is constant."""
 
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from nas.exports.codegen.call_sites import called, given, positional, without_arguments, without_parameters
+from nas.exports.codegen.call_sites import (
+    callee,
+    constant_arguments,
+    positional,
+    without_arguments,
+    without_parameters,
+)
 from nas.exports.codegen.constant_folding import folded
 from nas.exports.codegen.definitions import Definition
 from nas.exports.codegen.docstrings import described
@@ -14,15 +20,15 @@ from nas.exports.codegen.source_edits import Source
 
 
 def specialised(definitions: Sequence[Definition], name: str, choices: Known) -> tuple[Definition, ...]:
-    """Return what of a file `name` needs, once its keywords have the values of `choices` and no others.
+    """Return the definitions that `name` needs if its keyword arguments only take the values of `choices`.
 
-    A parameter with one value disappears; of one with several, the branches for other values do. The same
-    holds for what the file defines besides, by the arguments that are given to it there.
+    Parameters with a single value are removed, and so are branches for values that do not occur. The other
+    definitions of the file are specialised too, for the arguments with which they are called.
     """
     texts = {d.name: d.text for d in definitions}
     tables = {key: table for key, text in texts.items() if (table := _table(text)) is not None}
     keys = _keys(texts[name], choices)
-    texts[name] = _of(texts[name], choices, tables)
+    texts[name] = _specialised(texts[name], choices, tables)
     for helper in sorted(_needed(texts, name) - tables.keys() - {name}):
         texts = _with_helper(texts, helper, name, tables)
     for key in tables.keys() & _needed(texts, name):
@@ -33,9 +39,9 @@ def specialised(definitions: Sequence[Definition], name: str, choices: Known) ->
     )
 
 
-def _of(text: str, values: Known, tables: Mapping[str, ast.Dict]) -> str:
-    """Return a class or function whose parameters have these values, without those that have one."""
-    function = called(text)
+def _specialised(text: str, values: Known, tables: Mapping[str, ast.Dict]) -> str:
+    """Return a class or function specialised for parameter values, without single-valued parameters."""
+    function = callee(text)
     if function is None:
         return text
     bound = {n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
@@ -48,14 +54,14 @@ def _of(text: str, values: Known, tables: Mapping[str, ast.Dict]) -> str:
 def _with_helper(
     texts: dict[str, str], helper: str, name: str, tables: Mapping[str, ast.Dict]
 ) -> dict[str, str]:
-    """Return all definitions after one of them took over the arguments that it is given everywhere."""
-    function = called(texts[helper])
-    values = given(helper, {key: texts[key] for key in _needed(texts, name)})
+    """Return all definitions with a helper specialised for the arguments that all its calls share."""
+    function = callee(texts[helper])
+    values = constant_arguments(helper, {key: texts[key] for key in _needed(texts, name)})
     if function is None or not values:
         return texts
     dropped = _single(values).keys()
     found = {key: without_arguments(t, helper, positional(function), dropped) for key, t in texts.items()}
-    return {**found, helper: _of(found[helper], values, tables)}
+    return {**found, helper: _specialised(found[helper], values, tables)}
 
 
 def _single(values: Known) -> dict[str, object]:
@@ -67,7 +73,7 @@ def _needed(texts: Mapping[str, str], name: str) -> frozenset[str]:
 
 
 def _table(text: str) -> ast.Dict | None:
-    """Return the dict that a definition binds, if it does."""
+    """Return the dict that a definition assigns, None if it is something else."""
     match ast.parse(text).body:
         case [ast.Assign(value=ast.Dict() as table)] | [ast.AnnAssign(value=ast.Dict() as table)]:
             return table
@@ -75,27 +81,27 @@ def _table(text: str) -> ast.Dict | None:
 
 
 def _keys(text: str, choices: Known) -> dict[str, frozenset[object] | None]:
-    """Return by which keys a class looks into each table; None for one whose keys are not known."""
+    """Return the keys by which a class indexes each table; None for a table with unknown keys."""
     tree = ast.parse(text)
     found: dict[str, frozenset[object] | None] = {}
-    looked_into = [
+    subscripts = [
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
     ]
-    for node in looked_into:
+    for node in subscripts:
         table, values = ast.unparse(node.value), known_values(node.slice, choices)
         before = found.get(table, frozenset())
         found[table] = None if values is None or before is None else before | frozenset(values)
     uses = [n.id for n in ast.walk(tree) if isinstance(n, ast.Name)]
     return {
-        table: keys if uses.count(table) == sum(ast.unparse(n.value) == table for n in looked_into) else None
+        table: keys if uses.count(table) == sum(ast.unparse(n.value) == table for n in subscripts) else None
         for table, keys in found.items()
     }
 
 
 def _without_entries(text: str, table: ast.Dict, keys: frozenset[object] | None) -> str:
-    """Return the definition of a table with these keys alone."""
+    """Return the definition of a table reduced to these keys."""
     if keys is None:
         return text
     source = Source(text)

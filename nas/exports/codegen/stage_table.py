@@ -1,4 +1,4 @@
-"""Writes the table of a network's stages, from which its class builds them."""
+"""Generates the table of stages from which the class of an exported network builds them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ stages = [
 
 
 def stage_table(stages: Sequence[Stage], names: Mapping[str, str], choices: Choices) -> str:
-    """Return the lines that bind ``stages``, not indented.
+    """Return the lines that assign ``stages``, not indented.
 
     Args:
-        stages: Of the network.
-        names: What each block and mixer is called in the file, by its kind and name on the shelf.
-        choices: The values that their keywords take; those with one value are no keywords in the file.
+        stages: Stages of the network.
+        names: Class name of each block and mixer in the file, by ``block NAME`` or ``mixer NAME``.
+        choices: Values of their keyword arguments; single-valued ones are not parameters in the file.
     """
     shared: dict[str, str] = {}
     blocks = [_block(stage, names, choices, shared) for stage in stages]
@@ -38,7 +38,7 @@ def stage_table(stages: Sequence[Stage], names: Mapping[str, str], choices: Choi
 
 
 def _block(stage: Stage, names: Mapping[str, str], choices: Choices, shared: dict[str, str]) -> str:
-    """Return the expression for the block of a stage; a mixer with choices gets a name in `shared`."""
+    """Return the expression for the block of a stage; a mixer with arguments gets a name in `shared`."""
     of_block, of_mixer = routed(stage)
     block = varying(choices[f"block {stage.block}"], of_block)
     arguments = {name: repr(value) for name, value in block.items()}
@@ -58,7 +58,7 @@ def _partial(name: str, arguments: Mapping[str, str]) -> str:
 
 
 def _short(option: tuple[str, Any]) -> str:
-    """Return a choice in few letters, for example ``k5`` for a kernel of 5."""
+    """Return an option in few letters, for example ``k5`` for a kernel of 5."""
     name, value = option
     if isinstance(value, bool):
         return name if value else f"not_{name}"
@@ -69,8 +69,8 @@ def _bare(name: str) -> str:
     return name.rpartition(":")[2].lower()
 
 
-def _unique(wish: str, shared: Mapping[str, str]) -> str:
-    """Return an identifier like `wish` that has no other meaning yet."""
-    base = re.sub(r"\W", "_", wish)
+def _unique(name: str, shared: Mapping[str, str]) -> str:
+    """Return an identifier like `name` that is not used yet."""
+    base = re.sub(r"\W", "_", name)
     names = (base if number == 1 else f"{base}_{number}" for number in count(1))
-    return next(name for name in names if name not in shared.values())
+    return next(free for free in names if free not in shared.values())

@@ -1,4 +1,4 @@
-"""Where a statement stands in its file, the comments above it included."""
+"""Finds the lines of a statement, including decorators and the comments above it."""
 
 import ast
 from collections.abc import Sequence

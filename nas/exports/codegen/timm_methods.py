@@ -1,4 +1,4 @@
-"""What timm's users expect of a network: its members go into the class of every exported file."""
+"""Methods that timm expects of a network; they are copied into the class of every exported module."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,13 +8,13 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 
-class Surface(nn.Module):
-    """Takes a network of stem, stages, neck and head apart as timm does.
+class TimmMethods(nn.Module):
+    """Offers the features, classifier and intermediate maps of a network by timm's interface.
 
     Attributes:
-        num_features: Channels of the map before the head.
-        channels: Of the map after each stage.
-        reductions: Pixels of the image to a position of that map.
+        num_features: Channels of the feature map before the head.
+        channels: Channels of the feature map after each stage.
+        reductions: Stride of each of these maps, in pixels of the image.
     """
 
     stem: nn.Module
@@ -66,7 +66,7 @@ class Surface(nn.Module):
         return self.head
 
     def reset_classifier(self, num_classes: int, global_pool: str = "avg") -> None:
-        """Put a fresh head in place, or none for 0 classes."""
+        """Replace the head by a fresh one, or by none for 0 classes."""
         if global_pool != "avg":
             raise ValueError(f"got global_pool={global_pool!r}, expected 'avg'")
         self.head = nn.Identity()
@@ -77,7 +77,7 @@ class Surface(nn.Module):
         self.grad_checkpointing = enable
 
     def switch_to_deploy(self) -> nn.Module:
-        """Replace what only training needs by equal convolutions; cannot be undone."""
+        """Re-parameterise blocks into equal convolutions for inference; cannot be undone."""
         modules: list[Any] = list(self.modules())[1:]
         for module in modules:
             if hasattr(module, "switch_to_deploy"):

@@ -1,8 +1,8 @@
-"""Exporters: forms in which a network leaves us, one file each.
+"""Registry of export formats (PyTorch module, ONNX, timm, card, train.py), one file each, found by file name.
 
-A file binds ``EXPORTER``. The law of the room: what is written needs nothing of ours, and `write` ends
-by running what can run and comparing it with the network itself, so that a form that differs is never
-delivered. Exporters know nothing of each other, and each names its files beforehand.
+A file binds ``EXPORTER``. The contract: what it writes needs nothing of this project, and `write` runs what
+can be run and compares it with the network, so that a form that differs is never exported. Exporters do not
+know each other, and each names its files beforehand.
 """
 
 from abc import ABC, abstractmethod
@@ -14,18 +14,18 @@ from search_spaces.shelf import Shelf
 
 
 class Exporter(ABC):
-    """Writes one form of a network."""
+    """Writes one format of a network."""
 
     @abstractmethod
     def files(self, name: str) -> tuple[str, ...]:
-        """Return the names of the files that it writes for a network called `name`."""
+        """Return the names of the files that `write` writes for a network called `name`."""
 
     @abstractmethod
-    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
+    def write(self, exported: ExportedNetwork, folder: Path) -> None:
         """Write the files into an existing folder and check them.
 
         Raises:
-            ExportError: if the form cannot hold this network, or what was written differs from it.
+            ExportError: if the format cannot represent the network, or the written form differs from it.
         """
 
 

@@ -1,4 +1,4 @@
-"""Writes the graph of a network as ONNX."""
+"""Exports a network to an ONNX file with torch.onnx."""
 
 import contextlib
 import io
@@ -11,14 +11,14 @@ import torch
 from nas.exports.exported_network import ExportedNetwork
 
 
-def write_graph(delivery: ExportedNetwork, path: Path) -> None:
-    """Write the re-parameterised network as one ONNX file, for any batch, weights inside."""
+def write_graph(exported: ExportedNetwork, path: Path) -> None:
+    """Write the re-parameterised network as one ONNX file with weights and a dynamic batch size."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        # torch 2.13 warns of what it does itself, and reports its progress on stdout.
+        # torch 2.13 warns about its own code, and prints its progress to stdout.
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
         torch.onnx.export(
-            delivery.deployed,
-            (delivery.images(2),),  # one image would fix the batch to one
+            exported.deployed,
+            (exported.images(2),),  # one image would fix the batch to one
             str(path),
             dynamo=True,
             external_data=False,

@@ -1,12 +1,12 @@
-"""The training script that is delivered with a network, before its numbers are filled in."""
+"""Templates of the exported training script train.py, filled in by `training_script`."""
 
 from typing import Final
 
 SCRIPT: Final = '''"""Trains {name} with the recipe that was used, '{recipe}': python train.py IMAGES.
 
-IMAGES is a folder with one folder of images a class, which takes Pillow to read, or a safetensors file
-with `images`, uint8 [n, c, h, w], and `labels`, int64 [n]. All are held in memory, and every tenth is
-kept from training to measure accuracy.{left_out}
+IMAGES is a folder with one subfolder of images for each class (needs Pillow), or a safetensors file with
+`images`, uint8 [n, c, h, w], and `labels`, int64 [n]. All images are held in memory, and a tenth of them is
+held out to measure accuracy.{left_out}
 """
 
 import argparse
@@ -32,9 +32,9 @@ EPOCHS = {epochs}
 BATCH_SIZE = {batch_size}
 LEARNING_RATE = {learning_rate}
 WEIGHT_DECAY = {weight_decay}
-WARMUP = {warmup}  # share of the training over which the rate rises
+WARMUP = {warmup}  # share of the training in which the learning rate rises
 DECAY_FROM = {decay_from}  # share of the training after which it falls
-FINAL_RATE = {final_rate}  # share of the rate that is left at the end
+FINAL_RATE = {final_rate}  # final learning rate, as a share of LEARNING_RATE
 LABEL_SMOOTHING = {label_smoothing}
 
 
@@ -58,7 +58,7 @@ def read(path: Path) -> tuple[Tensor, Tensor]:
 
 
 def prepared(images: Tensor) -> Tensor:
-    """Return images in [0, 1] as the network takes them, [b, c, r, r]."""
+    """Return images in [0, 1] preprocessed for the network, [b, c, r, r]."""
     images = (images - MEAN.to(images.device)) / STD.to(images.device)
     if images.shape[2:] != (SIDE, SIDE):
         shrinks = max(images.shape[2:]) > SIDE
@@ -67,13 +67,13 @@ def prepared(images: Tensor) -> Tensor:
 
 
 def batches(count: int{most_parameter}) -> Iterator[Tensor]:
-    """Yield indices in random order, batches of nearly one size."""
+    """Yield indices in random order, in batches of nearly equal size."""
     order = torch.randperm(count){most}
     yield from order.tensor_split(max(1, -(-len(order) // BATCH_SIZE)))
 
 {augmentation}{mixing}
 def rate_at(progress: float) -> float:
-    """Return the learning rate when a share `progress` of the training is done."""
+    """Return the learning rate after a share `progress` of the training, in [0, 1]."""
     if progress < WARMUP:
         return LEARNING_RATE * progress / WARMUP
     start = max(DECAY_FROM, WARMUP)
@@ -84,7 +84,7 @@ def rate_at(progress: float) -> float:
 
 
 def make_optimiser(network: nn.Module) -> torch.optim.Optimizer:
-    """Return the optimiser; norms and biases do not decay."""
+    """Return the optimiser, without weight decay for norms and biases."""
     parameters = list(network.parameters())
     groups = [
         {{"params": [p for p in parameters if p.ndim > 1], "weight_decay": WEIGHT_DECAY}},
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("images", type=Path)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--weights", type=Path, help="safetensors to start from")
+    parser.add_argument("--weights", type=Path, help="safetensors file to start from")
     parser.add_argument("--save", type=Path, default=Path("trained.pt"))
     given = parser.parse_args()
     torch.manual_seed(given.seed)
@@ -121,7 +121,7 @@ def main() -> None:
     network = {name}(num_classes=classes{build})
     if given.weights:
         weights = load_file(given.weights)
-        if len(weights["head.bias"]) != classes:  # a head for other classes is not taken over
+        if len(weights["head.bias"]) != classes:  # a head for other classes is not loaded
             weights = {{k: v for k, v in weights.items() if not k.startswith("head.")}}
         network.load_state_dict(weights, strict="head.bias" in weights)
     network.to(device, memory_format=torch.channels_last)
@@ -143,9 +143,9 @@ def main() -> None:
 {clip}            optimiser.step()
 {averaging}
 {recalibrating}
-        share = accuracy({judged}, images[held_out], labels[held_out], device)
+        share = accuracy({evaluated}, images[held_out], labels[held_out], device)
         sys.stdout.write(f"epoch {{epoch + 1}}: loss {{loss.item():.3f}}, accuracy {{share:.2%}}\\n")
-    torch.save({judged}.state_dict(), given.save)
+    torch.save({evaluated}.state_dict(), given.save)
 
 
 if __name__ == "__main__":
@@ -155,7 +155,7 @@ if __name__ == "__main__":
 RECALIBRATE: Final = '''
 @torch.no_grad()
 def recalibrate(network: nn.Module, images: Tensor, device: torch.device) -> None:
-    """Estimate the statistics of batch norms anew, as they lag behind the weights."""
+    """Recompute the running statistics of batch norms, which lag behind the weights."""
     network.eval()
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
@@ -171,7 +171,7 @@ def recalibrate(network: nn.Module, images: Tensor, device: torch.device) -> Non
 
 MIXING: Final = '''
 def mixed(images: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Return images mixed with the ones before them, and their targets, [b, classes]."""
+    """Return images mixed with their predecessors in the batch, and soft targets, [b, classes]."""
     partners, targets = images.roll(1, 0), F.one_hot(labels, classes).float()
 {mixing}
     return images, targets.roll(1, 0).lerp(targets, share)
@@ -216,7 +216,7 @@ DROPPING: Final = """    blocks = [block for stage in network.stages for block i
 AVERAGE: Final = '''
 @torch.no_grad()
 def follow(average: nn.Module, network: nn.Module, steps: int) -> None:
-    """Move the averaged weights towards those after so many steps; buffers are taken as they are."""
+    """Update the moving average of the weights after a number of steps; buffers are copied."""
     decay = min({ema_decay}, (1 + steps) / (10 + steps))
     for own, other in zip(average.parameters(), network.parameters(), strict=True):
         own.lerp_(other, 1 - decay)

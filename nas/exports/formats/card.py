@@ -1,4 +1,4 @@
-"""A model card: what the network is, what it takes, where it comes from, how to use it."""
+"""Export format card: a README.md with costs, provenance, architecture, usage and licence."""
 
 from pathlib import Path
 from typing import Final
@@ -23,14 +23,14 @@ license: apache-2.0
 An image classifier, [b, {channels}, {side}, {side}] -> [b, {num_classes}], found by neural architecture
 search.
 
-| what it takes | at batch 1 |
+| cost | at batch 1 |
 | --- | --- |
 {costs}
 
-Multiply-accumulates (MACs) are those of convolutions, linear layers and attention products. The peak is of
-activations alive at once in fp32, weights not counted.{forms}
+Multiply-accumulates (MACs) count convolutions, linear layers and attention products. Peak memory is the
+maximum size of the activations in memory at the same time, in fp32, without weights.{forms}
 
-## Where it comes from
+## Provenance
 
 | | |
 | --- | --- |
@@ -42,7 +42,7 @@ activations alive at once in fp32, weights not counted.{forms}
 | --- | --- | --- | --- | --- |
 {stages}
 
-Network `{network}` at {side} x {side} pixels{options}. `architecture.json` has it for machines.
+Skeleton `{network}` at {side} x {side} pixels{options}. `architecture.json` describes the network in full.
 
 ## Use
 
@@ -55,10 +55,10 @@ network.load_state_dict(load_file("{name}.safetensors"))
 network.eval()
 ```
 
-Images are pixels in [0, 1], minus {mean}, divided by {std}, bilinearly resized to {side} x {side}.
-`{name}(num_classes=..., in_channels=...)` builds it with fresh weights for other data, and
-`{name}(features_only=True)` returns the maps after all stages. timm builds it by its name once
-`timm_{name}.py` is imported.
+Preprocessing: scale pixels to [0, 1], subtract {mean}, divide by {std}, resize bilinearly to {side} x {side}.
+`{name}(num_classes=..., in_channels=...)` builds the network with fresh weights for other data, and
+`{name}(features_only=True)` returns the feature maps of all stages. After `import timm_{name}`, timm can
+create the network by its name.
 
 ## Train
 
@@ -67,12 +67,13 @@ python train.py path/to/images                                    # from scratch
 python train.py path/to/images --weights {name}.safetensors  # from these weights
 ```
 
-Images are a folder with one folder a class. Another number of classes than {num_classes} gets a new head.
+The folder has one subfolder of images for each class. With another number of classes than {num_classes}, the
+head is new.
 
 {classes}## Licence
 
-The code is Apache-2.0, as the blocks it is made of. The weights are the property of whoever trained them and
-are bound by the terms of the images they were trained on.
+The code is Apache-2.0, like the blocks it consists of. The weights belong to whoever trained them and are
+subject to the terms of the images they were trained on.
 """
 
 
@@ -85,31 +86,31 @@ class Card(Exporter):
         return ("README.md",)
 
     @override
-    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
-        architecture = delivery.architecture
-        channels, side, _ = delivery.shape
+    def write(self, exported: ExportedNetwork, folder: Path) -> None:
+        architecture = exported.architecture
+        channels, side, _ = exported.shape
         options = ", ".join(f"{name} {value}" for name, value in architecture.options)
         text = _CARD.format(
-            name=delivery.name,
+            name=exported.name,
             channels=channels,
             side=side,
-            num_classes=delivery.num_classes,
-            costs=_rows(_costs(delivery)),
-            forms=_forms(delivery),
-            provenance=_rows(dict(delivery.provenance)),
-            front_networks=_front_networks(delivery),
+            num_classes=exported.num_classes,
+            costs=_rows(_costs(exported)),
+            forms=_forms(exported),
+            provenance=_rows(dict(exported.provenance)),
+            front_networks=_front_networks(exported),
             stages="\n".join(_stage(number, stage) for number, stage in enumerate(architecture.stages, 1)),
             network=architecture.network,
             options=f" with {options}" if options else "",
-            mean=", ".join(f"{x:.6g}" for x in delivery.mean),
-            std=", ".join(f"{x:.6g}" for x in delivery.std),
-            classes=_classes(delivery),
+            mean=", ".join(f"{x:.6g}" for x in exported.mean),
+            std=", ".join(f"{x:.6g}" for x in exported.std),
+            classes=_classes(exported),
         )
         (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def _costs(delivery: ExportedNetwork) -> dict[str, str]:
-    costs = delivery.costs
+def _costs(exported: ExportedNetwork) -> dict[str, str]:
+    costs = exported.costs
     worded = {
         "macs": ("MACs", f"{format_count(float(costs.macs))} ({costs.macs:,})"),
         "params": ("parameters", f"{format_count(float(costs.params))} ({costs.params:,})"),
@@ -120,26 +121,26 @@ def _costs(delivery: ExportedNetwork) -> dict[str, str]:
     return dict(worded.get(name, (label_of(name), format_cost(name, cost))) for name, cost in costs.items())
 
 
-def _forms(delivery: ExportedNetwork) -> str:
-    """Return a paragraph on both forms of a network that has two."""
-    if not delivery.deploys:
+def _forms(exported: ExportedNetwork) -> str:
+    """Return sentences on the forms for inference and training, if they differ."""
+    if not exported.deploys:
         return ""
-    trained = count(delivery.architecture, num_classes=delivery.num_classes, in_channels=delivery.in_channels)
-    held = "for inference" if delivery.deploy else "for training; `switch_to_deploy()` returns the other"
+    trained = count(exported.architecture, num_classes=exported.num_classes, in_channels=exported.in_channels)
+    form = "for inference" if exported.deploy else "for training; `switch_to_deploy()` converts them"
     macs, params = format_count(float(trained.macs)), format_count(float(trained.params))
     return (
-        f" They are of the form for inference; in training it has {macs} MACs and {params} parameters. The "
-        f"weights are those {held}."
+        f" These are the costs of the re-parameterised form for inference; in training the network has "
+        f"{macs} MACs and {params} parameters. The weights are those {form}."
     )
 
 
-def _front_networks(delivery: ExportedNetwork) -> str:
-    if not delivery.front_networks:
+def _front_networks(exported: ExportedNetwork) -> str:
+    if not exported.front_networks:
         return ""
-    head = list(delivery.front_networks[0])
-    rows = [" | ".join(_cell(network.get(key, "")) for key in head) for network in delivery.front_networks]
+    head = list(exported.front_networks[0])
+    rows = [" | ".join(_cell(network.get(key, "")) for key in head) for network in exported.front_networks]
     table = [" | ".join(map(_cell, head)), " | ".join("---" for _ in head), *rows]
-    return "## Other networks of its front\n\n" + "\n".join(f"| {row} |" for row in table) + "\n\n"
+    return "## Other networks of the Pareto front\n\n" + "\n".join(f"| {row} |" for row in table) + "\n\n"
 
 
 def _stage(number: int, stage: Stage) -> str:
@@ -148,10 +149,10 @@ def _stage(number: int, stage: Stage) -> str:
     return f"| {number} | {_cell(block)} | {stage.channels} | {stage.depth} | {stage.stride} |"
 
 
-def _classes(delivery: ExportedNetwork) -> str:
-    if not delivery.classes:
+def _classes(exported: ExportedNetwork) -> str:
+    if not exported.classes:
         return ""
-    return f"## Classes\n\n{', '.join(map(_cell, delivery.classes))}\n\n"
+    return f"## Classes\n\n{', '.join(map(_cell, exported.classes))}\n\n"
 
 
 def _rows(facts: dict[str, str]) -> str:
@@ -159,7 +160,7 @@ def _rows(facts: dict[str, str]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return text on one line that may stand in a table."""
+    """Return text on one line, escaped for a Markdown table."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

@@ -1,4 +1,4 @@
-"""ONNX for any batch, compared with the network in onnxruntime."""
+"""Export format onnx: an ONNX file with dynamic batch, checked in onnxruntime against the network."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,18 +24,18 @@ class Onnx(Exporter):
         return (f"{name}.onnx",)
 
     @override
-    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
-        path = folder / f"{delivery.name}.onnx"
-        write_graph(delivery, path)
+    def write(self, exported: ExportedNetwork, folder: Path) -> None:
+        path = folder / f"{exported.name}.onnx"
+        write_graph(exported, path)
         running = session(path)
-        for images in (*map(delivery.images, _BATCHES), *_real(delivery)):
-            delivery.compare("ONNX form", scores_of(running, images), delivery.scores(images), TOLERANCE)
+        for images in (*map(exported.images, _BATCHES), *_real(exported)):
+            exported.compare("ONNX form", scores_of(running, images), exported.scores(images), TOLERANCE)
 
 
-def _real(delivery: ExportedNetwork) -> Iterator[Tensor]:
-    """Yield real images in batches of the same sizes, where there are any."""
-    if delivery.calibration is not None:
-        yield from (delivery.calibration[:batch] for batch in _BATCHES)
+def _real(exported: ExportedNetwork) -> Iterator[Tensor]:
+    """Yield the calibration images in batches of the same sizes, if there are any."""
+    if exported.calibration is not None:
+        yield from (exported.calibration[:batch] for batch in _BATCHES)
 
 
 EXPORTER = Onnx()

@@ -1,4 +1,4 @@
-"""int8 ONNX: static quantisation on calibration images, and what it costs and gains."""
+"""Export format onnx_int8: statically quantised ONNX, with its accuracy and latency beside fp32."""
 
 import json
 import logging
@@ -24,38 +24,38 @@ from trials.latency.onnx_timing import time_onnx
 from trials.latency_measurement import SECONDS
 
 LEAST_COSINE: Final = 0.9
-"""Between the scores of both forms; less means that quantisation broke the network."""
+"""Minimum cosine similarity of int8 and fp32 scores; less means that quantisation broke the network."""
 
 
 class OnnxInt8(Exporter):
-    """Writes ``<name>_int8.onnx``, and its accuracy and latency beside fp32's as ``<name>_int8.json``."""
+    """Writes ``<name>_int8.onnx``, and ``<name>_int8.json`` with accuracy and latency of int8 and fp32."""
 
     @override
     def files(self, name: str) -> tuple[str, ...]:
         return f"{name}_int8.onnx", f"{name}_int8.json"
 
     @override
-    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
-        if delivery.calibration is None:
+    def write(self, exported: ExportedNetwork, folder: Path) -> None:
+        if exported.calibration is None:
             raise ExportError(
-                f"Cannot export '{delivery.name}' as int8 without images to calibrate on. Give 32 or more "
-                f"training images, or leave onnx_int8 out."
+                f"Cannot export '{exported.name}' as int8 without calibration images: expected 32 or more "
+                f"training images. Give them, or leave onnx_int8 out."
             )
-        quantised, measured = (folder / file for file in self.files(delivery.name))
+        quantised, measured = (folder / file for file in self.files(exported.name))
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             plain, ready = Path(scratch, "plain.onnx"), Path(scratch, "ready.onnx")
-            write_graph(delivery, plain)
-            logging.disable(logging.WARNING)  # on biases, which have no channel to scale by
+            write_graph(exported, plain)
+            logging.disable(logging.WARNING)  # warnings about biases, which have no channel to scale
             try:
-                _quantise(plain, ready, quantised, delivery.calibration)
+                _quantise(plain, ready, quantised, exported.calibration)
             finally:
                 logging.disable(logging.NOTSET)
-            record = _measure(delivery, {"fp32": plain, "int8": quantised})
+            record = _measure(exported, {"fp32": plain, "int8": quantised})
         measured.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def _quantise(plain: Path, ready: Path, quantised: Path, images: Tensor) -> None:
-    """Write the int8 form of an ONNX file, fitted to images, [n, c, r, r]."""
+    """Write the int8 form of an ONNX file, calibrated on images, [n, c, r, r]."""
     quant_pre_process(str(plain), str(ready))
     quantize_static(
         str(ready),
@@ -69,36 +69,37 @@ def _quantise(plain: Path, ready: Path, quantised: Path, images: Tensor) -> None
 
 
 class _Calibration(CalibrationDataReader):
-    """Hands out images one at a time, [1, c, r, r]."""
+    """Calibration data reader that returns one image at a time, [1, c, r, r]."""
 
     def __init__(self, images: Tensor) -> None:
-        self.waiting = iter(images.split(1))
+        self.images = iter(images.split(1))
 
     def get_next(self) -> dict[str, Any] | None:
-        image = next(self.waiting, None)
+        image = next(self.images, None)
         return None if image is None else {"images": image.numpy()}
 
 
-def _measure(delivery: ExportedNetwork, files: dict[str, Path]) -> dict[str, Any]:
+def _measure(exported: ExportedNetwork, files: dict[str, Path]) -> dict[str, Any]:
     """Return what both forms achieve, after checking that the scores of one are still those of the other."""
-    assert delivery.calibration is not None
+    assert exported.calibration is not None
     forms = {form: session(file) for form, file in files.items()}
-    fp32, int8 = (scores_of(running, delivery.calibration) for running in forms.values())
+    fp32, int8 = (scores_of(running, exported.calibration) for running in forms.values())
     cosine = float(torch.cosine_similarity(fp32, int8, dim=1).mean())
     if not cosine >= LEAST_COSINE:
         raise ExportError(
-            f"Cannot export '{delivery.name}' as int8: its scores keep a cosine of {cosine:.2f} to those of "
-            f"fp32, expected at least {LEAST_COSINE}. Leave onnx_int8 out, or calibrate on other images."
+            f"Cannot export '{exported.name}' as int8: the cosine similarity of its scores to fp32 is "
+            f"{cosine:.2f}, expected at least {LEAST_COSINE}. Leave onnx_int8 out, or calibrate on other "
+            f"images."
         )
     record: dict[str, Any] = {
         "version": 1,
-        "calibration_images": len(delivery.calibration),
+        "calibration_images": len(exported.calibration),
         "cosine_to_fp32": cosine,
         "runtime": f"onnxruntime {onnxruntime.__version__}, CPU, 1 thread, batch 1",
         "latency_ms": {form: _latency_ms(file) for form, file in files.items()},
     }
-    if delivery.held_out is not None:
-        images, labels = delivery.held_out
+    if exported.held_out is not None:
+        images, labels = exported.held_out
         record["images"] = len(labels)
         record["accuracy"] = {form: _accuracy(r, images, labels) for form, r in forms.items()}
     return record

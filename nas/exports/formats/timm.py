@@ -1,4 +1,4 @@
-"""What timm and the Hugging Face Hub read: ``config.json`` and a file that registers the network."""
+"""Export format timm: registration of the network with timm, and ``config.json`` for the HF Hub."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from nas.exports.codegen.ruff_format import formatted
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
 
-_REGISTRATION: Final = '''"""Registers {name} with timm: once this file is imported, timm builds the network.
+_REGISTRATION: Final = '''"""Registers {name} with timm, which can create it once this file is imported.
 
 Example:
     timm.create_model("{name}", pretrained=True, num_classes=100)
@@ -68,51 +68,51 @@ class Timm(Exporter):
         return "config.json", f"timm_{name}.py"
 
     @override
-    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
-        config, registration = (folder / file for file in self.files(delivery.name))
-        config.write_text(json.dumps(_config(delivery), indent=2) + "\n", encoding="utf-8")
+    def write(self, exported: ExportedNetwork, folder: Path) -> None:
+        config, registration = (folder / file for file in self.files(exported.name))
+        config.write_text(json.dumps(_config(exported), indent=2) + "\n", encoding="utf-8")
         source = _REGISTRATION.format(
-            name=delivery.name,
-            cfg="".join(f"{key!r}: {value!r}," for key, value in _pretrained_cfg(delivery).items()),
-            num_classes=delivery.num_classes,
-            in_channels=delivery.in_channels,
-            side=delivery.architecture.resolution,
-            stages=len(delivery.architecture.stages),
+            name=exported.name,
+            cfg="".join(f"{key!r}: {value!r}," for key, value in _pretrained_cfg(exported).items()),
+            num_classes=exported.num_classes,
+            in_channels=exported.in_channels,
+            side=exported.architecture.resolution,
+            stages=len(exported.architecture.stages),
         )
         registration.write_text(formatted(source), encoding="utf-8")
 
 
-def _config(delivery: ExportedNetwork) -> dict[str, Any]:
-    """Return the description of a model as timm puts it on the Hugging Face Hub."""
+def _config(exported: ExportedNetwork) -> dict[str, Any]:
+    """Return the model configuration as timm stores it on the Hugging Face Hub."""
     return {
-        "architecture": delivery.name,
-        "num_classes": delivery.num_classes,
-        "num_features": delivery.num_features,
-        "pretrained_cfg": {**_pretrained_cfg(delivery), "num_classes": delivery.num_classes},
-        "label_names": list(delivery.classes),
+        "architecture": exported.name,
+        "num_classes": exported.num_classes,
+        "num_features": exported.num_features,
+        "pretrained_cfg": {**_pretrained_cfg(exported), "num_classes": exported.num_classes},
+        "label_names": list(exported.classes),
         "nas": {
             "version": 1,
-            "architecture": json.loads(delivery.architecture.to_json()),
-            "provenance": dict(delivery.provenance),
-            "deploy": delivery.deploy,
+            "architecture": json.loads(exported.architecture.to_json()),
+            "provenance": dict(exported.provenance),
+            "deploy": exported.deploy,
         },
     }
 
 
-def _pretrained_cfg(delivery: ExportedNetwork) -> dict[str, Any]:
-    """Return how images are prepared and where the first and last layer are, as timm calls it."""
+def _pretrained_cfg(exported: ExportedNetwork) -> dict[str, Any]:
+    """Return timm's pretrained_cfg: preprocessing, and the names of the first and last layer."""
     known = {
-        "input_size": delivery.shape,
+        "input_size": exported.shape,
         "fixed_input_size": False,
         "interpolation": "bilinear",
         "crop_pct": 1.0,
-        "mean": delivery.mean,
-        "std": delivery.std,
-        "num_classes": delivery.num_classes,
+        "mean": exported.mean,
+        "std": exported.std,
+        "num_classes": exported.num_classes,
         "classifier": "head",
     }
     # timm adapts the first layer only from and to three channels.
-    return {**known, "first_conv": "stem.0"} if delivery.in_channels == 3 else known
+    return {**known, "first_conv": "stem.0"} if exported.in_channels == 3 else known
 
 
 EXPORTER = Timm()

@@ -1,4 +1,4 @@
-"""One readable file of plain PyTorch, the weights as safetensors, and the architecture as JSON."""
+"""Export format torch_module: one readable file of plain PyTorch, safetensors weights, architecture JSON."""
 
 import json
 from pathlib import Path
@@ -24,42 +24,42 @@ class TorchModule(Exporter):
         return f"{name}.py", f"{name}.safetensors", "architecture.json"
 
     @override
-    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
-        code, weights, architecture = (folder / file for file in self.files(delivery.name))
-        code.write_text(source(delivery), encoding="utf-8")
-        architecture.write_text(delivery.architecture.to_json() + "\n", encoding="utf-8")
-        state = delivery.deployed.state_dict() if delivery.deploy else delivery.weights
+    def write(self, exported: ExportedNetwork, folder: Path) -> None:
+        code, weights, architecture = (folder / file for file in self.files(exported.name))
+        code.write_text(source(exported), encoding="utf-8")
+        architecture.write_text(exported.architecture.to_json() + "\n", encoding="utf-8")
+        state = exported.deployed.state_dict() if exported.deploy else exported.weights
         plain = {name: value.detach().contiguous().clone() for name, value in state.items()}
-        save_file(plain, weights, metadata=_metadata(delivery))
-        _check(delivery, code, weights)
+        save_file(plain, weights, metadata=_metadata(exported))
+        _check(exported, code, weights)
 
 
 def load_module(path: Path) -> ModuleType:
-    """Return the module in a file, run in a fresh namespace and known to nobody else."""
+    """Return a file executed as a module that is not registered in ``sys.modules``."""
     module = ModuleType(path.stem)
     module.__file__ = str(path)
     exec(compile(path.read_text(encoding="utf-8"), str(path), "exec"), module.__dict__)
     return module
 
 
-def _metadata(delivery: ExportedNetwork) -> dict[str, str]:
+def _metadata(exported: ExportedNetwork) -> dict[str, str]:
     return {
         "format": "pt",
-        "name": delivery.name,
-        "fingerprint": delivery.architecture.fingerprint,
-        "provenance": json.dumps(dict(delivery.provenance), sort_keys=True),
+        "name": exported.name,
+        "fingerprint": exported.architecture.fingerprint,
+        "provenance": json.dumps(dict(exported.provenance), sort_keys=True),
     }
 
 
-def _check(delivery: ExportedNetwork, code: Path, weights: Path) -> None:
-    """Compare the network that the written files give with the trained one."""
+def _check(exported: ExportedNetwork, code: Path, weights: Path) -> None:
+    """Check that the network built from the written files gives the scores of the trained one."""
     with torch.random.fork_rng(devices=[]):
-        network = getattr(load_module(code), delivery.name)()
+        network = getattr(load_module(code), exported.name)()
     network.load_state_dict(load_file(weights))
-    images = delivery.images(2)
+    images = exported.images(2)
     with torch.inference_mode():
         found = network.eval()(images)
-    delivery.compare("PyTorch file", found, delivery.scores(images), TOLERANCE)
+    exported.compare("PyTorch file", found, exported.scores(images), TOLERANCE)
 
 
 EXPORTER = TorchModule()

@@ -1,4 +1,4 @@
-"""A short training script of plain PyTorch, with the recipe that was used."""
+"""Export format training_script: a short train.py of plain PyTorch with the recipe that was used."""
 
 from pathlib import Path
 from textwrap import indent
@@ -41,27 +41,27 @@ class TrainingScript(Exporter):
         return ("train.py",)
 
     @override
-    def write(self, delivery: ExportedNetwork, folder: Path) -> None:
-        if delivery.recipe is None:
+    def write(self, exported: ExportedNetwork, folder: Path) -> None:
+        if exported.recipe is None:
             raise ExportError(
-                f"Cannot export a training script for '{delivery.name}': no recipe was given. Give the "
+                f"Cannot export a training script for '{exported.name}': no recipe was given. Give the "
                 f"one that trained it, or leave training_script out."
             )
-        recipe = Recipe.from_json(dict(delivery.recipe))
+        recipe = Recipe.from_json(dict(exported.recipe))
         script = SCRIPT.format(
-            **_of_network(delivery), **_numbers(recipe), **_steps(recipe), **_around(recipe)
+            **_of_network(exported), **_numbers(recipe), **_steps(recipe), **_around(recipe)
         )
         (folder / "train.py").write_text(formatted(script), encoding="utf-8")
 
 
-def _of_network(delivery: ExportedNetwork) -> dict[str, Any]:
+def _of_network(exported: ExportedNetwork) -> dict[str, Any]:
     return {
-        "name": delivery.name,
-        "side": delivery.architecture.resolution,
-        "channels": delivery.in_channels,
-        "mean": list(delivery.mean),
-        "std": list(delivery.std),
-        "build": ", deploy=False" if delivery.deploys else "",
+        "name": exported.name,
+        "side": exported.architecture.resolution,
+        "channels": exported.in_channels,
+        "mean": list(exported.mean),
+        "std": list(exported.std),
+        "build": ", deploy=False" if exported.deploys else "",
     }
 
 
@@ -80,7 +80,7 @@ def _numbers(recipe: Recipe) -> dict[str, Any]:
 
 
 def _steps(recipe: Recipe) -> dict[str, str]:
-    """Return the lines of a step that only some recipes need."""
+    """Return the template values for the training step, which differ between recipes."""
     augments = _augments(recipe)
     mixes = recipe.mixup > 0 or recipe.cutmix > 0
     changing = "            x = augment(x, draws)\n" if augments else ""
@@ -100,8 +100,8 @@ def _steps(recipe: Recipe) -> dict[str, str]:
 
 
 def _around(recipe: Recipe) -> dict[str, str]:
-    """Return the lines around the steps that only some recipes need."""
-    judged = "average" if recipe.ema_decay else "network"
+    """Return the template values outside the training step, which differ between recipes."""
+    evaluated = "average" if recipe.ema_decay else "network"
     draws = "    draws = torch.Generator(device).manual_seed(given.seed)\n"
     beginning = draws if _augments(recipe) else ""
     beginning += AVERAGED if recipe.ema_decay else ""
@@ -110,12 +110,12 @@ def _around(recipe: Recipe) -> dict[str, str]:
     return {
         "recipe": recipe.name,
         "beginning": beginning,
-        "judged": judged,
+        "evaluated": evaluated,
         "most_parameter": ", most: int | None = None" if most else "",
         "most": "[:most]" if most else "",
         "most_argument": f", {most}" if most else "",
         "recalibrate": RECALIBRATE.format(batches=count) if count else "",
-        "recalibrating": f"        recalibrate({judged}, images[kept], device)\n" if count else "",
+        "recalibrating": f"        recalibrate({evaluated}, images[kept], device)\n" if count else "",
         "drop_path": DROP_PATH if recipe.drop_path else "",
         "average": AVERAGE.format(ema_decay=recipe.ema_decay) if recipe.ema_decay else "",
         "left_out": _left_out(recipe),
@@ -127,7 +127,7 @@ def _augments(recipe: Recipe) -> bool:
 
 
 def _mixing(recipe: Recipe) -> str:
-    """Return the function that mixes images; with both ways, each batch draws one."""
+    """Return the source of mixup and CutMix; if a recipe has both, one is drawn for each batch."""
     mixup, cutmix = MIXUP.format(alpha=recipe.mixup), CUTMIX.format(alpha=recipe.cutmix)
     if recipe.mixup and recipe.cutmix:
         mixing = f"    if torch.rand(()) < 0.5:\n{indent(cutmix, ' ' * 4)}    else:\n{indent(mixup, ' ' * 4)}"
@@ -137,14 +137,18 @@ def _mixing(recipe: Recipe) -> str:
 
 
 def _left_out(recipe: Recipe) -> str:
-    """Return a sentence on what the recipe asks for and the script does not do."""
+    """Return a sentence on the parts of the recipe that the script leaves out."""
     fields = type(recipe).model_fields
     others = [
         f"{name} {getattr(recipe, name)}"
         for name, field in fields.items()
         if name in _LEFT_OUT and getattr(recipe, name) != field.default
     ]
-    return f"\n\nLeft out of the recipe '{recipe.name}': {', '.join(others)}." if others else ""
+    return (
+        f"\n\nNot part of this script, but of the recipe '{recipe.name}': {', '.join(others)}."
+        if others
+        else ""
+    )
 
 
 EXPORTER = TrainingScript()

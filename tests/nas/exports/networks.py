@@ -110,7 +110,7 @@ def trained(architecture: Architecture, *, num_classes: int = 10, in_channels: i
     return network.eval()
 
 
-def delivery(architecture: Architecture, *, name: str = "my_net", **known: Any) -> ExportedNetwork:
+def network_to_export(architecture: Architecture, *, name: str = "my_net", **known: Any) -> ExportedNetwork:
     """Return a network on its way out."""
     fields: dict[str, Any] = {
         "num_classes": 10,

@@ -1,4 +1,4 @@
-"""Lifted source loses what has one value in a network, and keeps its meaning and its comments."""
+"""ExtractedClass source loses what has one value in a network, and keeps its meaning and its comments."""
 
 import sys
 from types import ModuleType
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from nas.exports.codegen.extract import lift
+from nas.exports.codegen.extract import extract_class
 from tests.nas.exports.networks import every_part
 
 PART = '''"""A part.
@@ -95,7 +95,9 @@ def made(lifted, *arguments, **options):
 
 
 def test_what_has_one_value_is_no_keyword_and_no_branch(part):
-    lifted = lift(part, {"kernel": (5,), "normed": (True,), "gate": ("near",), "activation": ("relu",)})
+    lifted = extract_class(
+        part, {"kernel": (5,), "normed": (True,), "gate": ("near",), "activation": ("relu",)}
+    )
     text = text_of(lifted)
     for gone in ("_ACTIVATIONS", "_SIDES", "if ", "Identity", "Tanh", "kernel=", "normed", "1 *", "bias=not"):
         assert gone not in text, gone
@@ -116,7 +118,7 @@ def test_what_has_one_value_is_no_keyword_and_no_branch(part):
 
 def test_what_has_several_values_keeps_the_branches_for_them(part):
     values = {"kernel": (3, 5), "normed": (True, False), "gate": ("far", "none"), "activation": ("silu",)}
-    text = text_of(lift(part, values))
+    text = text_of(extract_class(part, values))
     assert "_SIDES = {3: ((1, 2),), 5: ((2, 2), (3, 1))}" in text
     assert 'if gate == "far":' in text
     assert '"near":' not in text
@@ -131,17 +133,17 @@ def test_a_folded_part_is_the_part_with_its_keywords(part, kernel, gate, normed)
     torch.manual_seed(0)
     whole = part(4, **values)
     images = torch.randn(2, 4, 6, 6)
-    one = made(lift(part, {k: (v,) for k, v in values.items()}), 4)
+    one = made(extract_class(part, {k: (v,) for k, v in values.items()}), 4)
     assert torch.equal(one(images), whole(images))
     several = {"kernel": (3, 5), "gate": ("near", "far", "none"), "normed": (True, False)}
     open_one = made(
-        lift(part, {**several, "activation": ("silu",)}), 4, kernel=kernel, gate=gate, normed=normed
+        extract_class(part, {**several, "activation": ("silu",)}), 4, kernel=kernel, gate=gate, normed=normed
     )
     assert torch.equal(open_one(images), whole(images))
 
 
 def test_without_choices_nothing_is_changed_but_guards(part):
-    text = text_of(lift(part))
+    text = text_of(extract_class(part))
     assert 'gate: str = "near"' in text
     assert 'elif gate == "far":' in text
 

@@ -6,7 +6,7 @@ import pytest
 from nas.exports.codegen.module_source import source
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.catalog import SPACES
-from tests.nas.exports.networks import delivery
+from tests.nas.exports.networks import network_to_export
 
 MOST_LINES = 300
 TOLD = {
@@ -53,7 +53,7 @@ LONGEST = {
 
 
 def lines(architecture):
-    return len(source(delivery(architecture, provenance=TOLD)).splitlines())
+    return len(source(network_to_export(architecture, provenance=TOLD)).splitlines())
 
 
 @pytest.mark.slow

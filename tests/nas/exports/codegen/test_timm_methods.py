@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import search_spaces
 from nas.exports.codegen.module_source import source
 from nas.exports.formats.torch_module import load_module
-from tests.nas.exports.networks import delivery, every_part, random_networks
+from tests.nas.exports.networks import every_part, network_to_export, random_networks
 
 PARTS = every_part() | {f"random-{i}": a for i, a in enumerate(random_networks(2))}
 SOME = ("mixer-attention", "mixer-dilated_reparam")
@@ -19,7 +19,7 @@ each_slowly = pytest.mark.parametrize("part", ALL, indirect=True, scope="module"
 @pytest.fixture(scope="module", params=PARTS)
 def part(request, tmp_path_factory):
     """Return a trained network on its way out, and the function of its file that builds it."""
-    given = delivery(PARTS[request.param])
+    given = network_to_export(PARTS[request.param])
     code = tmp_path_factory.mktemp("part") / "my_net.py"
     code.write_text(source(given))
     return given, load_module(code).my_net

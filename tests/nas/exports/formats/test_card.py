@@ -10,11 +10,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nas.exports.formats import EXPORTERS
 from nas.exports.formats.torch_module import load_module
-from tests.nas.exports.networks import PROVENANCE, around_mixer, delivery
+from tests.nas.exports.networks import PROVENANCE, around_mixer, network_to_export
 
 
 def written(folder, mixer="dilated_reparam", **known):
-    given = delivery(around_mixer(mixer), **known)
+    given = network_to_export(around_mixer(mixer), **known)
     for form in ("torch_module", "card"):
         EXPORTERS[form].write(given, folder)
     return (folder / "README.md").read_text(encoding="utf-8")
@@ -44,7 +44,7 @@ def test_it_tells_everything_that_is_known(tmp_path):
 
 def test_what_is_unknown_has_no_section(tmp_path):
     card = written(tmp_path, "attention")
-    assert "Other networks of its front" not in card
+    assert "Other networks of the Pareto front" not in card
     assert "## Classes" not in card
     assert "form for inference" not in card
 

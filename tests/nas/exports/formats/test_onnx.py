@@ -15,7 +15,7 @@ from nas.exports.formats._onnx_graph import write_graph
 from nas.exports.formats._onnx_session import scores_of, session
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import ExportError
-from tests.nas.exports.networks import delivery, every_part
+from tests.nas.exports.networks import every_part, network_to_export
 
 PARTS = every_part()
 SOME = ("mixer-attention", "mixer-dilated_reparam")
@@ -25,7 +25,7 @@ ALL = [pytest.param(name, marks=() if name in SOME else pytest.mark.long) for na
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_an_onnx_file_takes_any_batch_and_gives_the_scores_of_the_network(name, tmp_path):
-    given = delivery(PARTS[name])
+    given = network_to_export(PARTS[name])
     EXPORTERS["onnx"].write(given, tmp_path)
     running = session(tmp_path / "my_net.onnx")
     for batch in (1, 2, 7):
@@ -36,7 +36,7 @@ def test_an_onnx_file_takes_any_batch_and_gives_the_scores_of_the_network(name, 
 
 @pytest.mark.slow
 def test_an_onnx_file_holds_the_form_for_inference(tmp_path):
-    write_graph(delivery(PARTS["mixer-dilated_reparam"]), tmp_path / "my_net.onnx")
+    write_graph(network_to_export(PARTS["mixer-dilated_reparam"]), tmp_path / "my_net.onnx")
     graph = onnx.load(tmp_path / "my_net.onnx").graph
     kernels = [
         tuple(a.ints)
@@ -85,7 +85,7 @@ def int8(tmp_path_factory):
         network = trained_on_digits(architecture, images[:1200], labels[:1200])
     held_out = images[1200:], labels[1200:]
     known = {"in_channels": 1, "mean": (0.3,), "std": (0.35,), "calibration": images[:64]}
-    given = delivery(architecture, weights=network.state_dict(), held_out=held_out, **known)
+    given = network_to_export(architecture, weights=network.state_dict(), held_out=held_out, **known)
     folder = tmp_path_factory.mktemp("int8")
     EXPORTERS["onnx_int8"].write(given, folder)
     return given, held_out, folder
@@ -116,5 +116,5 @@ def test_int8_weights_are_bytes(int8):
 
 
 def test_int8_without_images_to_calibrate_on_is_refused(tmp_path):
-    with pytest.raises(ExportError, match="without images to calibrate on"):
-        EXPORTERS["onnx_int8"].write(delivery(PARTS["mixer-depthwise"], calibration=None), tmp_path)
+    with pytest.raises(ExportError, match="without calibration images"):
+        EXPORTERS["onnx_int8"].write(network_to_export(PARTS["mixer-depthwise"], calibration=None), tmp_path)

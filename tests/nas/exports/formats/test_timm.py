@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from nas.exports.formats import EXPORTERS
-from tests.nas.exports.networks import around_mixer, delivery
+from tests.nas.exports.networks import around_mixer, network_to_export
 
 TIMM = importlib.util.find_spec("timm")
 PACKAGES = None if TIMM is None or TIMM.origin is None else Path(TIMM.origin).parents[1]
 
 
 def written(folder, mixer="attention", **known):
-    given = delivery(around_mixer(mixer), **known)
+    given = network_to_export(around_mixer(mixer), **known)
     for form in ("torch_module", "timm"):
         EXPORTERS[form].write(given, folder)
     return given

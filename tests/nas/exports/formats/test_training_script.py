@@ -15,7 +15,7 @@ from nas.exports.formats import EXPORTERS
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import ExportError
 from tests.nas.exports.bare import link_packages
-from tests.nas.exports.networks import delivery
+from tests.nas.exports.networks import network_to_export
 from trials.training.augmentation import augment
 from trials.training.recipe import Recipe
 
@@ -65,7 +65,7 @@ def written(folder, recipe):
     options = options_of({"stem_stride": 1})
     architecture = Architecture(network="pyramid", resolution=8, stages=stages, options=options)
     known = {"in_channels": 1, "mean": (0.3,), "std": (0.35,), "recipe": recipe}
-    given = delivery(architecture, **known)
+    given = network_to_export(architecture, **known)
     for form in ("torch_module", "training_script"):
         EXPORTERS[form].write(given, folder)
     return folder / "train.py"
@@ -108,7 +108,9 @@ def test_the_script_passes_ruff_and_says_what_it_leaves_out(recipe, tmp_path):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
     assert f"EPOCHS = {RECIPES[recipe]['epochs']}" in text
-    assert ("Left out of the recipe 'full': teacher teacher.safetensors." in text) == (recipe == "full")
+    assert ("Not part of this script, but of the recipe 'full': teacher teacher.safetensors." in text) == (
+        recipe == "full"
+    )
 
 
 @pytest.mark.parametrize("changes", CHANGING)
