@@ -62,7 +62,7 @@ def format_amount(budget: Budget, value: float) -> str:
 
 
 def verdicts(network: TrialResult) -> Mapping[str, str]:
-    """Return for each budget whether a network fits it, and by how much, as known before training."""
+    """Return for each budget whether a network fits it, and by how much."""
     return {
         budget: f"fits, {-excess:.1%} to spare" if excess <= 0 else f"over by {excess:.1%}"
         for budget, excess in (network.excess or {}).items()

@@ -1,1 +1,1 @@
-"""What a report page shows of a study, gathered from its trials, and kept up to date."""
+"""Collects the findings that reports and the dashboard show of a study, explanations included."""

@@ -1,4 +1,4 @@
-"""Explains studies beside whoever looks at them: once in a while, and never while they wait."""
+"""Explains studies in a background thread, so that the dashboard never waits for an explanation."""
 
 import logging
 import threading
@@ -17,17 +17,17 @@ from search_spaces.errors import UserError
 
 _log = logging.getLogger(__name__)
 
-_MOST: Final = 500  # trained networks; more take minutes, which `nas explain` is the place for
-_GROWTH: Final = 1.5  # more trained networks before a study is explained again
+_MOST: Final = 500  # trained networks; more take minutes, for which there is `nas explain`
+_GROWTH: Final = 1.5  # factor of trained networks after which a study is explained again
 
 
 @dataclass(frozen=True, slots=True)
 class Insight:
-    """What a model makes of the networks of a study.
+    """Explanation and uniform-sampling baseline that a model of a study's networks gives.
 
     Attributes:
-        explanation: Why they are as accurate as they are; None where that cannot be told yet.
-        uniform: What uniform sampling would have reached; None likewise.
+        explanation: Effects of the factors on accuracy; None if there are too few or too many networks.
+        uniform: Expected best accuracies of uniform sampling; None likewise.
     """
 
     explanation: Explanation | None = None
@@ -35,11 +35,11 @@ class Insight:
 
 
 def insight(study: optuna.Study, result: SearchResult) -> Insight:
-    """Return what a model makes of a study, nothing where there are too few networks or far too many.
+    """Return the insight into a study, empty if it has too few networks or more than `_MOST`.
 
     Args:
-        study: One that nas search began.
-        result: The study as views are handed it.
+        study: Study that nas search began.
+        result: Result of the study.
     """
     if result.trained > _MOST:
         return Insight()
@@ -47,41 +47,40 @@ def insight(study: optuna.Study, result: SearchResult) -> Insight:
     noise = sum(errors) / max(1, len(errors))
     try:
         return Insight(explain_study(study), expected_uniform(study, trained=result.trained, noise=noise))
-    except UserError as error:  # too few networks, or a space that is not at hand: pages go without
+    except UserError as error:  # too few networks, or a space that is not available: pages show none
         _log.info("No explanation of %s: %s", study.study_name, error)
         return Insight()
 
 
 class BackgroundExplainer:
-    """Keeps the latest explanation of each study, made in the background.
+    """Keeps the latest insight into each study, made in a background thread.
 
-    All in all it costs a few explanations a study: the next one is made when half as many networks again have
-    been trained.
+    A study is explained again when half as many networks again have been trained, so only a few times in all.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[str, Insight] = {}
-        self._rests_on: dict[str, int] = {}
+        self._insights: dict[str, Insight] = {}
+        self._explained_at: dict[str, int] = {}
 
     def latest(self, study: optuna.Study, result: SearchResult) -> Insight:
-        """Return what is known now, and begin to explain the study anew where it has grown.
+        """Return the latest insight, and start a new explanation if the study has grown enough.
 
         Args:
-            study: One that nas search began.
-            result: The study as views are handed it.
+            study: Study that nas search began.
+            result: Result of the study.
         """
         trained = result.trained
         name = study.study_name
         with self._lock:
-            if trained >= max(LEAST, _GROWTH * self._rests_on.get(name, 0)):
-                self._rests_on[name] = trained
+            if trained >= max(LEAST, _GROWTH * self._explained_at.get(name, 0)):
+                self._explained_at[name] = trained
                 threading.Thread(
                     target=self._explain, args=(study, result), name="explain", daemon=True
                 ).start()
-            return self._known.get(name, Insight())
+            return self._insights.get(name, Insight())
 
     def _explain(self, study: optuna.Study, result: SearchResult) -> None:
         found = insight(study, result)
         with self._lock:
-            self._known[study.study_name] = found
+            self._insights[study.study_name] = found

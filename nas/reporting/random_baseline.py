@@ -1,4 +1,4 @@
-"""What uniform sampling would have reached, as the networks of a search make it probable."""
+"""Estimates what uniform random sampling would have reached, by the surrogate of a search."""
 
 from typing import Final
 
@@ -9,23 +9,23 @@ from dashboards.findings import Baseline
 from nas.bayesopt.scoring import inputs
 from nas.explanation.evidence import of_study
 
-_DRAWN: Final = 512  # networks that fit, drawn uniformly
-_SEARCHES: Final = 400  # imagined ones
-_MOST: Final = 500  # networks that each of them trains
+_DRAWN: Final = 512  # networks drawn uniformly from those that fit
+_SEARCHES: Final = 400  # simulated searches
+_MOST: Final = 500  # networks trained by a simulated search
 _INTERVAL: Final = (0.025, 0.975)
 
 
 def expected_uniform(study: optuna.Study, *, trained: int, noise: float, seed: int = 0) -> Baseline:
-    """Return the best accuracy that searches by uniform sampling are expected to have after each network.
+    """Return the expected best accuracy of uniform sampling after each trained network.
 
-    Accuracies of networks that nobody trained come from the surrogate of the search, each with its
-    uncertainty and with the noise of its measurement; all are taken to be trained to the end.
+    The accuracies are samples of the surrogate's prediction, with its uncertainty and with measurement noise.
+    All networks are assumed to be trained to the end.
 
     Args:
-        study: One that nas search began.
-        trained: Networks that each imagined search trains.
+        study: Study that nas search began.
+        trained: Number of networks that each simulated search trains.
         noise: Standard error of a measured accuracy, in [0, 0.5].
-        seed: Of what is drawn.
+        seed: Seed of all draws, at least 0.
 
     Raises:
         StudyError: if too few networks have been trained.
@@ -36,12 +36,12 @@ def expected_uniform(study: optuna.Study, *, trained: int, noise: float, seed: i
     mean, deviation = evidence.fitted().predict(inputs(evidence.region, rows))
     steps = min(trained, _MOST)
     chosen = rng.integers(len(rows), size=(_SEARCHES, steps))
-    spread = np.hypot(deviation, noise)[chosen]
-    values = np.clip(mean[chosen] + spread * rng.standard_normal(chosen.shape), 0.0, 1.0)
+    std = np.hypot(deviation, noise)[chosen]
+    values = np.clip(mean[chosen] + std * rng.standard_normal(chosen.shape), 0.0, 1.0)
     best = np.maximum.accumulate(values, axis=1)
     low, high = np.quantile(best, _INTERVAL, axis=0)
     return Baseline(
-        name="uniform sampling, as the surrogate expects it (95 %)",
+        name="uniform sampling, estimated by the surrogate (95 % interval)",
         best=tuple(best.mean(axis=0).round(5).tolist()),
         low=tuple(low.round(5).tolist()),
         high=tuple(high.round(5).tolist()),

@@ -1,4 +1,4 @@
-"""Gathers what pages show of a search: its result, its latencies, its rivals and how to repeat it."""
+"""Collects what pages show of a study: result, published networks, baselines, explanation, commands."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -26,25 +26,25 @@ from nas.study.study import folder_of, images_of, is_ours, settings_of
 from search_spaces.counting import count
 from search_spaces.published import reference, references
 
-_NEAR: Final = 3.0  # published networks within this factor of what the search allows
+_NEAR: Final = 3.0  # factor of MACs within which published networks are shown
 _MOST_REFERENCES: Final = 12
 _SHOWN_VERSIONS: Final = ("nas", "torch", "optuna", "ray")
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """What is written beside a study."""
+    """User attributes of a study, for functions that need no more of it."""
 
     user_attrs: dict[str, Any]
 
 
 class FindingsCollector:
-    """Gathers from one storage.
+    """Collects the findings of the studies in one storage.
 
     Args:
-        storage: Of the studies.
-        store: Of latencies and exports, in the same database.
-        explain: A study to what a model makes of it.
+        storage: Storage of the studies.
+        store: Store of latencies and exports in the same database.
+        explain: Function from a study and its result to the insight into it; by default none.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class FindingsCollector:
         self._places: dict[str, ArtifactPlace] = {}
 
     def by_id(self, study_id: int) -> Findings | None:
-        """Return what is known of a study, None if another program made it or it is gone."""
+        """Return the findings of a study, None if another program made it or it was deleted."""
         try:
             name = self._storage.get_study_name_from_id(study_id)
         except KeyError:
@@ -68,7 +68,7 @@ class FindingsCollector:
         return self.of(study) if is_ours(study.user_attrs) else None
 
     def network(self, study_id: int, number: int) -> TrialResult | None:
-        """Return a network of a search as it is now, None where nothing is known of it."""
+        """Return a network of a study as it is now, None if the trial has no network yet."""
         trials = self._storage.get_all_trials(study_id, deepcopy=False)
         if number >= len(trials) or not trial_attributes.described(trials[number]):
             return None
@@ -77,13 +77,13 @@ class FindingsCollector:
         return trial_attributes.network_of(trials[number], budgets)
 
     def of(self, study: optuna.Study) -> Findings:
-        """Return what is known of a search."""
+        """Return the findings of a study."""
         images, settings = images_of(study), settings_of(study)
         classes, channels = len(images["classes"]), int(images["channels"])
         result = latest_result(study, self._store)
-        seen = self._explain(study, result)
-        measured = tuple(self._uniform(study, settings))
-        expected = (seen.uniform,) if seen.uniform is not None and settings.sampler != "random" else ()
+        insight = self._explain(study, result)
+        measured = tuple(self._random_searches(study, settings))
+        expected = (insight.uniform,) if insight.uniform is not None and settings.sampler != "random" else ()
         return Findings(
             result=result,
             num_classes=classes,
@@ -94,18 +94,18 @@ class FindingsCollector:
             made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             references=_near(result, classes, channels),
             baselines=measured or expected,
-            explanation=seen.explanation,
+            explanation=insight.explanation,
         )
 
     def places(self) -> list[ArtifactPlace]:
-        """Return where the artifacts of all searches lie."""
+        """Return the artifact stores of all studies."""
         found = self._storage.get_all_studies()
         for folder in {folder_of(study) for study in found if is_ours(study.user_attrs)} - set(self._places):
-            self._places[folder] = artifacts_at(folder)  # kept, because those behind a URL remember
+            self._places[folder] = artifacts_at(folder)  # reused, because those behind a URL have caches
         return [self._places[folder_of(study)] for study in found if is_ours(study.user_attrs)]
 
-    def _uniform(self, study: optuna.Study, settings: Settings) -> Iterator[Baseline]:
-        """Yield the searches of the storage that differ only in sampling uniformly."""
+    def _random_searches(self, study: optuna.Study, settings: Settings) -> Iterator[Baseline]:
+        """Yield the studies of the storage that differ only in that they sample uniformly."""
         for other in self._storage.get_all_studies():
             if not is_ours(other.user_attrs) or other.study_name == study.study_name:
                 continue
@@ -113,21 +113,22 @@ class FindingsCollector:
             if theirs.sampler != "random" or settings.sampler == "random":
                 continue
             same_but_how = replace(theirs, sampler=settings.sampler, seed=settings.seed)
-            if settings.difference(same_but_how) is not None:
-                continue
-            loaded = optuna.load_study(study_name=other.study_name, storage=self._storage)
-            best = best_so_far(result_of(loaded).networks)
-            begun = next((i for i, accuracy in enumerate(best) if accuracy > 0), len(best))
-            if begun < len(best):
-                first = best[begun]
-                yield Baseline(
-                    name=f"uniform sampling ({other.study_name})",
-                    best=tuple([first] * begun + best[begun:]),
-                )
+            if settings.difference(same_but_how) is None:
+                loaded = optuna.load_study(study_name=other.study_name, storage=self._storage)
+                yield from _baseline(result_of(loaded))
+
+
+def _baseline(result: SearchResult) -> Iterator[Baseline]:
+    """Yield a uniform search as a baseline, nothing before a network was trained to the end."""
+    best = best_so_far(result.networks)
+    start = next((i for i, accuracy in enumerate(best) if accuracy > 0), len(best))
+    if start < len(best):
+        name = f"uniform sampling ({result.study})"
+        yield Baseline(name=name, best=tuple([best[start]] * start + best[start:]))
 
 
 def _near(result: SearchResult, classes: int, channels: int) -> tuple[Reference, ...]:
-    """Return the published networks that are nearest to what the search allows, or to its winner."""
+    """Return the published networks with MACs nearest to the best network, or to the budget without one."""
     limits = [b.limit for b in result.budgets if b.resource == "macs"]
     best = result.best
     around = float(best.costs["macs"]) if best is not None else limits[0] if limits else None
@@ -137,13 +138,13 @@ def _near(result: SearchResult, classes: int, channels: int) -> tuple[Reference,
         r.name: max(r.costs["macs"] / around, around / r.costs["macs"]) for r in _priced(classes, channels)
     }
     near = [r for r in _priced(classes, channels) if ratios[r.name] <= _NEAR]
-    return tuple(
-        sorted(sorted(near, key=lambda r: ratios[r.name])[:_MOST_REFERENCES], key=lambda r: r.costs["macs"])
-    )
+    nearest = sorted(near, key=lambda r: ratios[r.name])[:_MOST_REFERENCES]
+    return tuple(sorted(nearest, key=lambda r: r.costs["macs"]))
 
 
 @lru_cache(maxsize=64)
 def _priced(classes: int, channels: int) -> tuple[Reference, ...]:
+    """Return all published networks with their costs for some images."""
     found = []
     for name in references():
         costs = count(reference(name), num_classes=classes, in_channels=channels, deploy=True)
