@@ -11,9 +11,9 @@ from dashboards.findings import Findings
 from tests.dashboards.searches import findings, many, network
 
 
-def figure_of(name: str, told: Findings) -> Any:
+def figure_of(name: str, shown: Findings) -> Any:
     """Return a figure that has something to show."""
-    figure = FIGURES[name](told)
+    figure = FIGURES[name](shown)
     assert figure is not None
     return figure
 

@@ -32,8 +32,8 @@ def test_an_empty_search_says_so(name: str, tmp_path: Path):
 def test_a_report_names_the_winner_its_costs_and_how_to_repeat_it(name: str, tmp_path: Path):
     (path,) = REPORTS[name](findings(network(3), network(4, accuracy=0.9)), tmp_path / "report")
     text = path.read_text()
-    for told in ("#3", "299M", "nas search --budget 300M-MACs", "tinynet_e_106", "proxy"):
-        assert told in text
+    for expected in ("#3", "299M", "nas search --budget 300M-MACs", "tinynet_e_106", "proxy"):
+        assert expected in text
 
 
 def test_the_page_fetches_nothing_and_escapes_what_it_is_given(tmp_path: Path):

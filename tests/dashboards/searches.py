@@ -23,7 +23,7 @@ def architectures(n: int) -> tuple[search_spaces.Architecture, ...]:
 
 
 def network(trial: int = 7, **changes) -> TrialResult:
-    """Return a network that was trained to the end, unless told otherwise."""
+    """Return a network that was trained to the end, by default."""
     state = changes.get("state", "complete")
     epochs = changes.get("epochs", 6 if state == "complete" else 2)
     accuracy = changes.pop("accuracy", 0.975)

@@ -81,8 +81,8 @@ def listening(storage: RDBStorage, **options) -> Iterator[str]:
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[RDBStorage]:
-    opened = RDBStorage(f"sqlite:///{tmp_path / 'told.db'}")
-    study = optuna.create_study(storage=opened, study_name="told", direction="maximize")
+    opened = RDBStorage(f"sqlite:///{tmp_path / 'mine.db'}")
+    study = optuna.create_study(storage=opened, study_name="mine", direction="maximize")
     for number in range(3):
         trial = study.ask()
         trial.set_user_attr("standard_errors", {"1": 0.1})
@@ -91,16 +91,16 @@ def storage(tmp_path: Path) -> Iterator[RDBStorage]:
     opened.engine.dispose()
 
 
-TOLD = findings(network(0, accuracy=0.7), network(1, accuracy=0.99, fits=False), network(2, accuracy=0.8))
+FINDINGS = findings(network(0, accuracy=0.7), network(1, accuracy=0.99, fits=False), network(2, accuracy=0.8))
 
 
 @pytest.fixture
-def woven(storage: RDBStorage) -> Iterator[str]:
-    yield from listening(storage, gather=lambda study: TOLD if study == 1 else None)
+def extended(storage: RDBStorage) -> Iterator[str]:
+    yield from listening(storage, gather=lambda study: FINDINGS if study == 1 else None)
 
 
-def test_notes_figures_and_verdicts_are_woven_in(woven: str):
-    answer = json.loads(ask(f"{woven}/api/studies/1")[1])
+def test_notes_figures_and_verdicts_are_added(extended: str):
+    answer = json.loads(ask(f"{extended}/api/studies/1")[1])
     trial = answer["trials"][0]
     assert trial["note"]["body"].startswith("**70.00%")
     assert {"key": "300M-MACs", "value": "fits, 0.3% to spare"} in trial["user_attrs"]
@@ -112,12 +112,12 @@ def test_notes_figures_and_verdicts_are_woven_in(woven: str):
 
 
 @pytest.mark.parametrize("query", ["", "?after=3"])
-def test_the_best_is_one_that_fits(woven: str, query: str):
-    (best,) = json.loads(ask(f"{woven}/api/studies/1{query}")[1])["best_trials"]
+def test_the_best_is_one_that_fits(extended: str, query: str):
+    (best,) = json.loads(ask(f"{extended}/api/studies/1{query}")[1])["best_trials"]
     assert best["number"] == 2
 
 
-def test_a_trial_that_went_on_since_is_told_as_it_is_now(storage: RDBStorage):
+def test_a_trial_that_went_on_since_is_shown_as_it_is_now(storage: RDBStorage):
     ended = network(0, accuracy=0.71)
     stale = findings(network(0, state="running", accuracy=0.5))
     for address in listening(
@@ -128,10 +128,10 @@ def test_a_trial_that_went_on_since_is_told_as_it_is_now(storage: RDBStorage):
         assert second["note"]["body"] == ""  # nothing is known of it yet
 
 
-def test_the_picture_of_a_network_is_served(woven: str):
-    status, picture = ask(f"{woven}/nas/studies/1/trials/2.svg")
+def test_the_picture_of_a_network_is_served(extended: str):
+    status, picture = ask(f"{extended}/nas/studies/1/trials/2.svg")
     assert (status, picture[:4]) == (200, b"<svg")
-    assert ask(f"{woven}/nas/studies/1/trials/99.svg")[0] == 404
+    assert ask(f"{extended}/nas/studies/1/trials/99.svg")[0] == 404
 
 
 def test_a_study_of_somebody_else_is_shown_as_it_is(storage: RDBStorage):
@@ -143,8 +143,8 @@ def test_a_study_of_somebody_else_is_shown_as_it_is(storage: RDBStorage):
         assert answer["trials"][0]["note"]["body"] == ""
 
 
-def test_other_names_of_this_machine_are_not_answered(woven: str):
-    request = urllib.request.Request(f"{woven}/api/studies", headers={"Host": "elsewhere.example:80"})
+def test_other_names_of_this_machine_are_not_answered(extended: str):
+    request = urllib.request.Request(f"{extended}/api/studies", headers={"Host": "elsewhere.example:80"})
     with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request, timeout=20):
         pass
     refused.value.close()
@@ -154,7 +154,7 @@ def test_other_names_of_this_machine_are_not_answered(woven: str):
 TOKEN = "0123456789abcdef"
 
 
-def test_with_a_token_nothing_is_told_without_it(storage: RDBStorage):
+def test_with_a_token_nothing_is_shown_without_it(storage: RDBStorage):
     for address in listening(storage, token=TOKEN):
         assert ask(f"{address}/api/studies")[0] == 401
         assert ask(f"{address}/api/studies?token=0123456789abcdeX")[0] == 401
@@ -173,7 +173,7 @@ def test_with_a_token_nothing_is_told_without_it(storage: RDBStorage):
 
 
 @pytest.mark.parametrize(
-    ("host", "token", "told"),
+    ("host", "token", "message"),
     [
         ("0.0.0.0", None, "without a token"),
         ("example.org", None, "without a token"),
@@ -181,6 +181,8 @@ def test_with_a_token_nothing_is_told_without_it(storage: RDBStorage):
         ("127.0.0.1", "sixteen letters;", "at least 16"),
     ],
 )
-def test_other_machines_are_let_in_with_a_good_token_only(storage: RDBStorage, host: str, token, told: str):
-    with pytest.raises(UserError, match=told):
+def test_other_machines_are_let_in_with_a_good_token_only(
+    storage: RDBStorage, host: str, token, message: str
+):
+    with pytest.raises(UserError, match=message):
         dashboard_server(storage, port=0, host=host, token=token)

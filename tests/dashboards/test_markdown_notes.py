@@ -11,8 +11,8 @@ from tests.dashboards.searches import architectures, findings, network
 
 def test_a_note_has_the_picture_the_budgets_and_a_line_for_each_part():
     seen = network()
-    told = findings(seen)
-    note = trial_note(told, seen, picture="/nas/studies/1/trials/7.svg")
+    shown = findings(seen)
+    note = trial_note(shown, seen, picture="/nas/studies/1/trials/7.svg")
     assert "![The network from left to right](/nas/studies/1/trials/7.svg)" in note
     assert "| 300M-MACs | 299M | fits, 0.3% to spare |" in note
     stages = architectures(1)[0].stages

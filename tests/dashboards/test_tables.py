@@ -90,7 +90,7 @@ def test_the_next_commands_can_be_typed_as_they_are(name: str):
 
 
 def test_json_holds_every_field():
-    told = json.loads(printed(result_of(NETWORK), as_json=True))
-    assert told["version"] == 1
-    assert told["networks"][0]["costs"]["macs"] == 299_000_000
-    assert told["overhead"] == 0.082
+    printed_json = json.loads(printed(result_of(NETWORK), as_json=True))
+    assert printed_json["version"] == 1
+    assert printed_json["networks"][0]["costs"]["macs"] == 299_000_000
+    assert printed_json["overhead"] == 0.082

@@ -57,7 +57,7 @@ def test_outside_it_gives_the_trained_networks_outputs(exported: Path, searched:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("mine",), "No folder to write to: expected --to"),
         (("mine", "--to", "other", "--trial", "99"), "was not trained to the end"),
@@ -70,10 +70,12 @@ def test_outside_it_gives_the_trained_networks_outputs(exported: Path, searched:
         (("mine", "--to", "other", "--name", "torch"), "would hide the installed package torch"),
     ],
 )
-def test_what_cannot_be_exported_is_said_in_a_line_and_nothing_is_written(searched: Desk, words, told: str):
+def test_what_cannot_be_exported_is_said_in_a_line_and_nothing_is_written(
+    searched: Desk, words, message: str
+):
     ended = searched.nas("export", *words)
     assert ended.status == 2
-    assert told in ended.err
+    assert message in ended.err
     assert "Traceback" not in ended.err
     assert not (searched.folder / "other").exists()
 
@@ -89,14 +91,14 @@ def test_the_card_says_how_to_find_it_again_and_what_it_was_measured_by(exported
     card = (exported / "README.md").read_text()
     recipe = searched.folder / "quick.yaml"
     assert f"--recipe {recipe} --sampler factor_gp --seed 0 --trials 3 --study mine |" in card
-    for told in (
+    for expected in (
         "on validation images",
         "on test images",
         "95 % interval",
         "threads 1, dtype fp32, batch 1",
         "Licence",
     ):
-        assert told in card, told
+        assert expected in card, expected
 
 
 def test_a_head_for_other_classes_is_new_and_the_budget_is_checked_again(searched: Desk, exported: Path):

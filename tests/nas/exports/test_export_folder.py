@@ -1,4 +1,4 @@
-"""A delivered folder is whole or absent, and whoever asks for the impossible is told in one line."""
+"""An exported folder is complete or absent, and what cannot be exported is refused in one line."""
 
 import subprocess
 import sys

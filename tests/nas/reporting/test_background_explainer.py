@@ -21,17 +21,17 @@ def mixers_matter(params, _costs, rng):
 
 def test_uniform_sampling_is_foretold_as_it_comes_out(storage, tiny_prices):
     study = studied(storage, tiny_prices, mixers_matter, trials=40)
-    told = expected_uniform(study, trained=30, noise=0.001)
-    assert told == expected_uniform(study, trained=30, noise=0.001)
-    assert told.low is not None
-    assert told.high is not None
-    assert all(np.diff(told.best) >= -1e-9)
+    baseline = expected_uniform(study, trained=30, noise=0.001)
+    assert baseline == expected_uniform(study, trained=30, noise=0.001)
+    assert baseline.low is not None
+    assert baseline.high is not None
+    assert all(np.diff(baseline.best) >= -1e-9)
     # The networks of the study were drawn uniformly themselves: 200 orders of them are as many such searches.
     values = np.array([n.accuracy for n in result_of(study).networks])
     rng = np.random.default_rng(0)
     real = np.mean([np.maximum.accumulate(rng.permutation(values)[:30]) for _ in range(200)], axis=0)
-    assert np.abs(np.array(told.best) - real).max() < 0.004  # a fifth of what the mixer makes
-    assert told.low[0] < real[0] < told.high[0]
+    assert np.abs(np.array(baseline.best) - real).max() < 0.004  # a fifth of what the mixer makes
+    assert baseline.low[0] < real[0] < baseline.high[0]
 
 
 def test_too_few_networks_have_no_insight_and_say_so_when_asked(storage, tiny_prices):

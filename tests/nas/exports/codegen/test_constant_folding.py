@@ -83,22 +83,22 @@ def part(tmp_path, monkeypatch):
     return module.Part
 
 
-def text_of(lifted):
-    return "\n\n\n".join(d.text for d in lifted.definitions)
+def text_of(extracted):
+    return "\n\n\n".join(d.text for d in extracted.definitions)
 
 
-def made(lifted, *arguments, **options):
+def made(extracted, *arguments, **options):
     found: dict[str, Any] = {"nn": nn, "torch": torch, "Tensor": torch.Tensor}
-    exec(text_of(lifted), found)
+    exec(text_of(extracted), found)
     torch.manual_seed(0)
-    return found[lifted.name](*arguments, **options)
+    return found[extracted.name](*arguments, **options)
 
 
 def test_what_has_one_value_is_no_keyword_and_no_branch(part):
-    lifted = extract_class(
+    extracted = extract_class(
         part, {"kernel": (5,), "normed": (True,), "gate": ("near",), "activation": ("relu",)}
     )
-    text = text_of(lifted)
+    text = text_of(extracted)
     for gone in ("_ACTIVATIONS", "_SIDES", "if ", "Identity", "Tanh", "kernel=", "normed", "1 *", "bias=not"):
         assert gone not in text, gone
     for there in (
@@ -112,8 +112,8 @@ def test_what_has_one_value_is_no_keyword_and_no_branch(part):
     ):
         assert there in text, there
     assert "padding=2, bias=False" in text
-    assert "near" in lifted.about
-    assert "far" not in lifted.about
+    assert "near" in extracted.about
+    assert "far" not in extracted.about
 
 
 def test_what_has_several_values_keeps_the_branches_for_them(part):

@@ -9,7 +9,7 @@ from search_spaces.catalog import SPACES
 from tests.nas.exports.networks import network_to_export
 
 MOST_LINES = 300
-TOLD = {
+PROVENANCE = {
     "budget": "300M-MACs and 4M-params and 12ms@cpu",
     "accuracy": "98.33% ± 0.67 on validation images, 97.50% ± 0.82 on test images",
     "data": "digits",
@@ -53,7 +53,7 @@ LONGEST = {
 
 
 def lines(architecture):
-    return len(source(network_to_export(architecture, provenance=TOLD)).splitlines())
+    return len(source(network_to_export(architecture, provenance=PROVENANCE)).splitlines())
 
 
 @pytest.mark.slow

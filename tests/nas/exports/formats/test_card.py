@@ -32,7 +32,7 @@ def test_its_macs_and_params_are_those_of_the_written_network(deploy, tmp_path):
     assert ("The weights are those for inference." in card) == deploy
 
 
-def test_it_tells_everything_that_is_known(tmp_path):
+def test_it_shows_everything_that_is_known(tmp_path):
     others = [{"network": "a|b", "accuracy": "97 %"}, {"network": "c", "accuracy": "96 %"}]
     card = written(tmp_path, classes=("ant", "bee"), front_networks=tuple(others))
     for topic, value in PROVENANCE.items():
