@@ -1,4 +1,4 @@
-"""Describes architectures and prices them exactly, without training anything.
+"""Search spaces: describes, counts, samples and builds architectures, without training anything.
 
 From a space to a network:
 

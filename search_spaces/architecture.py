@@ -1,4 +1,4 @@
-"""An architecture: one network, described completely, in plain frozen data."""
+"""`Architecture` and `Stage`: frozen descriptions of one network, with JSON form and fingerprint."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ class Stage:
         block: A file in search_spaces/blocks, or ``module:NAME``.
         channels: Output channels of every block, at least 1.
         depth: Number of blocks, at least 1.
-        stride: Of the first block, at least 1.
+        stride: Stride of the first block, at least 1.
         options: Choices of the block and of its mixer; ``mixer`` names a file in
             search_spaces/mixers.
     """
@@ -60,7 +60,7 @@ class Architecture:
     Attributes:
         network: The skeleton, a file in search_spaces/networks, or ``module:NAME``.
         resolution: Side of the square input images in pixels, at least 1.
-        stages: From the stem to the head.
+        stages: The stages from the stem to the head.
         options: Choices of the skeleton, for example the channels of its stem.
     """
 

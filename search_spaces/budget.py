@@ -1,4 +1,4 @@
-"""A budget: the most that a network may take of one thing, as people write it."""
+"""`Budget`: parses texts such as ``300M-MACs`` or ``12ms@cpu``, and compares costs with the limit."""
 
 import math
 import re
@@ -24,9 +24,9 @@ class Budget:
     Attributes:
         resource: The name of a cost (`search_spaces.costs`), for example `macs`, or `latency_ms`.
         limit: In the unit of the resource; a network that takes exactly this much fits.
-        text: How it was written.
-        bytes_per_element: Of activations and weights, 4 (fp32) or 1 (int8).
-        target: Where the latency is measured; None for the other resources.
+        text: The budget as written.
+        bytes_per_element: Bytes of each activation or weight, 4 (fp32) or 1 (int8).
+        target: Device on which the latency is measured; None for costs.
     """
 
     resource: str

@@ -1,4 +1,4 @@
-"""Counts the networks that fit tight budgets, so that one can be drawn without trying many.
+"""Counts the networks that fit tight budgets by dynamic programming, and draws from them without rejection.
 
 For each choice of the global factors the cost of a network is a constant plus one number for each stage. With
 costs floored into bins of the slack that remains above the cheapest network, a dynamic programme counts how
@@ -109,12 +109,12 @@ def _tightest(prices: Prices, budgets: Sequence[Budget]) -> list[Budget]:
     Of several on params and weights, which are the same in other units, the tightest stands for all.
     """
 
-    def room(budget: Budget) -> float:
+    def left(budget: Budget) -> float:
         least, most = prices.extremes(budget.resource)
         return (budget.limit * 4 / budget.bytes_per_element - least) / max(1, most - least)
 
     kinds: dict[str, Budget] = {}
-    for budget in sorted((b for b in budgets if b.counted), key=room):
+    for budget in sorted((b for b in budgets if b.counted), key=left):
         kinds.setdefault("params" if budget.resource == "weights" else budget.resource, budget)
     return list(kinds.values())
 
@@ -126,14 +126,14 @@ def _counted(factors: Ints, allowed: list[NDArray[np.bool_]], axes: list[tuple[l
         [np.where(a, s, never).min(axis=1) for a, s in zip(allowed, stages, strict=True)]
         for stages, _ in axes
     ]  # axes x stages x [g]
-    slack = [room - sum(low) for low, (_, room) in zip(cheapest, axes, strict=True)]
+    slack = [most - sum(low) for low, (_, most) in zip(cheapest, axes, strict=True)]
     kept = np.logical_and.reduce([s >= 0 for s in slack])
     count = _bin_count(int(kept.sum()), len(allowed), len(axes))
     bins = []
     for stage, may in enumerate(allowed):
         columns = []
-        for (stages, _), low, room in zip(axes, cheapest, slack, strict=True):
-            extra, spare = stages[stage][kept] - low[stage][kept][:, None], room[kept][:, None]
+        for (stages, _), low, most in zip(axes, cheapest, slack, strict=True):
+            extra, spare = stages[stage][kept] - low[stage][kept][:, None], most[kept][:, None]
             fits = may[kept] & (extra <= spare)
             columns.append(np.where(fits, extra * count // np.maximum(spare, 1), -1))
         taken = np.stack(columns, axis=2)

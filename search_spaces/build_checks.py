@@ -1,4 +1,4 @@
-"""Says beforehand what of a space could not be built."""
+"""Checks before a search that every choice of a space can be built, on torch's meta device."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Builds the network that an architecture describes."""
+"""Builds the torch module that an architecture describes."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,4 @@
-"""Channels at a width factor."""
+"""Multiplies channels by a width factor and rounds them to multiples of a divisor."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -36,10 +36,10 @@ def check_widths(
     """Raise unless each width factor gives other channels.
 
     Args:
-        space: Its name, for the error.
-        widths: Its width factors.
+        space: Name of the space, for the error.
+        widths: Width factors of the space.
         stages: The channels of each stage at width 1.
-        options: Of its skeleton, as given.
+        options: Options of its skeleton, as given.
         divisor: Channels are rounded to multiples of it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A choice: one slot of a space, its name and the values it may take."""
+"""`Choice`: one slot of a search space, its name and its possible values."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Choice:
 
     Attributes:
         name: For example ``resolution`` or ``stage3.kernel``.
-        values: What it may be, distinct, numbers in rising order.
+        values: Its possible values, distinct, numbers in rising order.
     """
 
     name: str

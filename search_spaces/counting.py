@@ -1,4 +1,4 @@
-"""Exact costs of an architecture, counted without building it."""
+"""Counts the exact costs (MACs, parameters, memory) of an architecture without building it."""
 
 import inspect
 import math
@@ -24,10 +24,10 @@ def count(
     """Return the exact costs of an architecture.
 
     Args:
-        architecture: What is priced; it is not built.
+        architecture: The network, which is not built.
         num_classes: Class scores of its head.
         in_channels: Channels of an image.
-        deploy: Whether it is priced after re-parameterisation instead of as it is trained.
+        deploy: Whether the form after re-parameterisation is counted instead of the trained one.
 
     Raises:
         ArchitectureError: if a block or mixer does not take an option it is given, or nothing of the image
@@ -42,10 +42,10 @@ class Part:
     """A stem, a stage or a head with what it takes.
 
     Attributes:
-        stage: What it is; None for stem and head.
-        channels: Of the map that leaves it; the class scores of a head.
-        side: Height of that map, positions.
-        costs: What it takes at batch 1.
+        stage: The stage; None for stem and head.
+        channels: Channels of its output map; the class scores of a head.
+        side: Height of its output map, positions.
+        costs: Its costs at batch 1.
     """
 
     stage: Stage | None
@@ -62,10 +62,10 @@ def count_parts(
     MACs, parameters and activations add up to those of `count`; the largest peak is its peak.
 
     Args:
-        architecture: What is priced; it is not built.
+        architecture: The network, which is not built.
         num_classes: Class scores of its head.
         in_channels: Channels of an image.
-        deploy: Whether it is priced after re-parameterisation instead of as it is trained.
+        deploy: Whether the form after re-parameterisation is counted instead of the trained one.
 
     Raises:
         ArchitectureError: as `count` does.
@@ -203,7 +203,7 @@ def stage_layers(stage: Stage, *, deploy: bool, arrays: Sequence[tuple[str, Int]
     """Return the listing of a stage's block with every choice bound but its channels and stride.
 
     Args:
-        stage: Whose block it is.
+        stage: The stage that repeats the block.
         deploy: Whether the re-parameterised form is listed.
         arrays: Options that are replaced by one value for each of many architectures.
     """

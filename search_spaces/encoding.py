@@ -1,4 +1,4 @@
-"""How the networks of a space are numbered, so that each has one number and none is counted twice."""
+"""Numbers the networks of a space: depth tables, menu items, canonical codes, count of distinct ones."""
 
 from collections.abc import Sequence
 from typing import TypeAlias

@@ -1,7 +1,7 @@
-"""What a user can fix, in one line each.
+"""Errors that a user can fix, with messages of one line and exit statuses.
 
     UserError                     printed as one line, exit status 2
-    ├── UnknownNameError          a name that is on no shelf; offers the nearest (also a KeyError)
+    ├── UnknownNameError          a name that no registry has; offers the nearest (also a KeyError)
     ├── BudgetError               a budget that cannot be read or used (also a ValueError)
     │   └── NothingFitsError      a readable budget that no network meets; exit status 3
     ├── SpaceError                a search space that contradicts itself (also a ValueError)
@@ -26,7 +26,7 @@ class UserError(Exception):
     """Something the user can fix: says what was given, what was expected and what to do next.
 
     Attributes:
-        exit_status: What the command line exits with.
+        exit_status: Exit status of the command line.
     """
 
     exit_status: int = 2
@@ -37,7 +37,7 @@ class UserError(Exception):
 
 
 class UnknownNameError(UserError, KeyError):
-    """A name that is on no shelf."""
+    """A name that no registry has."""
 
     @classmethod
     def of(cls, kind: str, name: str, known: Iterable[str]) -> "UnknownNameError":

@@ -1,4 +1,4 @@
-"""Finds a search space by name, or reads the file of one."""
+"""Loads a search space by its catalog name, from a YAML file or from ``module:NAME``."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The networks of a space as rows of whole numbers: an index for each global factor and each stage.
+"""`NetworkCodes`: encodes the networks of a space as rows of integers, and decodes them.
 
 A network is a row of codes, [4 + stages]: the index of each global factor, then of an item on the menu of
 each stage, which lists every distinct block that the stage may repeat.
@@ -49,7 +49,7 @@ class NetworkCodes:
     """The encoding of a space: from slot values to codes to architectures, and back.
 
     Args:
-        space: What is encoded.
+        space: The space whose networks are encoded.
     """
 
     def __init__(self, space: Description) -> None:

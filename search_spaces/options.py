@@ -1,4 +1,4 @@
-"""Which options a block, a mixer or a skeleton takes, and how those of a stage are divided."""
+"""Divides the options of a stage between its block and its mixer, and lists which options each takes."""
 
 import inspect
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Paths as people type them."""
+"""Expands ``~`` and ``~user`` in paths that people type."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ def expanded(path: str | Path, what: str = "the path") -> Path:
     """Return a path with the home folder that a leading ``~`` or ``~user`` stands for.
 
     Args:
-        path: As it was typed.
-        what: What it is, for the error.
+        path: The typed path.
+        what: Words for the path in the error message.
 
     Raises:
         InvalidValueError: if there is no such user.

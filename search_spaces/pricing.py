@@ -1,4 +1,4 @@
-"""Prices any number of a space's networks at once, from one table of its blocks.
+"""`Prices`: computes the costs of many networks of a space at once, from one table of its blocks.
 
 Every network of a space is a stem, blocks from the menus of its stages and a head. Each distinct
 block is listed once for each width, with all resolutions and options as arrays; a network's cost is

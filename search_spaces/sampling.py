@@ -1,4 +1,4 @@
-"""Draws networks of a space, uniform over the distinct ones that fit the budgets."""
+"""Draws networks of a space uniformly from the distinct ones that fit the budgets."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -50,9 +50,9 @@ def fitting_codes(
     counted first (`search_spaces.budget_counting`).
 
     Args:
-        prices: Of the space and the kind of image.
-        rng: Where the randomness comes from.
-        n: How many.
+        prices: Prices of the space for one kind of image.
+        rng: Random generator.
+        n: Number of rows, at least 0.
         budgets: All hold at once; latencies are not known here.
         distinct: Whether no network may come twice; then fewer than `n` rows mean that no more fit.
 

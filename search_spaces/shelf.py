@@ -1,4 +1,4 @@
-"""`Shelf`: a registry by file name, with other people's alternatives as entry points or ``module:NAME``.
+"""`Shelf`: a registry by file name, extended by entry points of other packages and by ``module:NAME``.
 
 A file ``mixers/attention.py`` that binds ``MIXER`` is the mixer called ``attention``; there is no list to
 edit. An installed package adds an alternative by an entry point whose group is the name of our package:

@@ -1,4 +1,4 @@
-"""A search space: global factors and choices for each stage, as a fixed number of slots.
+"""`SearchSpace`: global factors and the choices of each stage, as a fixed number of slots.
 
 The slots are ``resolution``, ``width``, ``conv_depth``, ``attention_depth`` and, for each stage,
 ``stage1.mixer``, ``stage1.kernel`` and so on. A slot that a mixer does not take is inactive and holds
@@ -31,12 +31,12 @@ class SearchSpace:
     """A finite set of architectures with one encoding each.
 
     Attributes:
-        name: What it is called in studies and messages.
+        name: Its name in studies and messages.
         resolution: Sides of the square images in pixels.
         width: Factors on all channels.
         conv_depth: Factors on the depth of stages with a convolutional mixer.
         attention_depth: Factors on the depth of stages with an attention mixer.
-        stages: From the stem to the head.
+        stages: The stages from the stem to the head.
         network: The skeleton, a file in search_spaces/networks.
         options: Choices of the skeleton; its channels are given at width 1.
         divisor: Channels are rounded to multiples of it.
@@ -123,8 +123,8 @@ class SearchSpace:
         """Return a network drawn uniformly from the distinct ones that fit all known budgets.
 
         Args:
-            rng: Where the randomness comes from.
-            budgets: What it may take in its deploy form; latencies are not known here.
+            rng: Random generator.
+            budgets: Limits on the costs of its deploy form; those on latency are ignored.
             num_classes: Class scores of its head, which count.
             in_channels: Channels of an image, which count.
 

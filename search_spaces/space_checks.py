@@ -1,4 +1,4 @@
-"""What a space may offer."""
+"""Checks a search space for options, factors, strides and depths that cannot be used."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ def check_factors(space: str, factors: Mapping[str, Sequence[float]]) -> None:
     """Raise unless the values of the global factors can be chosen from.
 
     Args:
-        space: Its name, for the error.
+        space: Name of the space, for the error.
         factors: The values of each by its name.
 
     Raises:
@@ -56,10 +56,10 @@ def check_strides(
     """Raise unless something is left of the smallest image.
 
     Args:
-        space: Its name, for the error.
-        network: Its skeleton.
-        options: Of the skeleton.
-        stages: From the stem to the head.
+        space: Name of the space, for the error.
+        network: Name of the skeleton.
+        options: Options of the skeleton.
+        stages: The stages from the stem to the head.
         lowest: The lowest resolution in pixels.
 
     Raises:
@@ -82,8 +82,8 @@ def check_depths(
     """Raise unless each depth comes about in one way: chosen in a stage, or by a factor.
 
     Args:
-        space: Its name, for the error.
-        stages: From the stem to the head.
+        space: Name of the space, for the error.
+        stages: The stages from the stem to the head.
         menus: The blocks of each stage.
         factors: The depth factors of each kind of mixer.
 

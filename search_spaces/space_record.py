@@ -1,4 +1,4 @@
-"""A search space as a record that a study keeps, so that it can be read without the file it came from."""
+"""Stores a search space in a study as plain values, and reads it back without its YAML file."""
 
 from dataclasses import asdict
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""A stage of a space: what it may be, and the menu of distinct blocks that it may repeat."""
+"""`StageSpace`: what one stage of a space may be, and the menu of distinct blocks it may repeat."""
 
 import itertools
 import math
@@ -23,7 +23,7 @@ class StageSpace:
     Attributes:
         channels: Output channels at width 1, at least 1.
         depth: Number of blocks at depth factor 1; several values make it a choice.
-        stride: Of the first block.
+        stride: Stride of the first block.
         block: A file in search_spaces/blocks.
         options: Option name to its values. ``mixer`` lists files in search_spaces/mixers; an option
             may be given for one mixer alone as ``<mixer>.<option>``.

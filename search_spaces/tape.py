@@ -1,4 +1,4 @@
-"""The one account of cost: what a network does, layer by layer, written once and folded by costs.
+"""`Tape`: the layers that a network runs, in order, from which every cost is computed.
 
 A block or mixer lists its layers by writing on a `Tape`, in the order in which they run. Sizes may
 be plain ints or int64 arrays of one shape, so the same listing describes one architecture or
@@ -27,7 +27,7 @@ class Map:
         height: h, at least 1.
         width: w, at least 1.
         base: The map whose memory it is a view of; None for one with memory of its own.
-        copies: How many such maps lie in the batch for one image, for example windows of it.
+        copies: Number of such maps in the batch for one image, for example its windows.
     """
 
     channels: Int
@@ -105,7 +105,7 @@ class Tape:
         Args:
             x: The input map.
             channels: Output channels.
-            kernel: Its side, or its height and width.
+            kernel: Side of the kernel, or its height and width.
             stride: In both directions.
             groups: Divides input and output channels.
             bias: Whether each output channel has one.
@@ -146,7 +146,7 @@ class Tape:
         Args:
             qkv: The map that holds queries, keys and values.
             heads: Independent attentions.
-            keys: How many positions each query looks at.
+            keys: Positions that each query attends to.
             key: Width of a query or key of one head.
             value: Width of a value of one head.
         """
@@ -158,8 +158,8 @@ class Tape:
 
         Args:
             reads: The maps it needs.
-            channels: Of the product.
-            macs: Its multiply-accumulates.
+            channels: Channels of the product.
+            macs: Multiply-accumulates of the product.
             scratch: Elements of what lives only in between, for example scores.
         """
         out = Map(channels, reads[0].height, reads[0].width, copies=reads[0].copies)

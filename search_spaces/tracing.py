@@ -1,4 +1,4 @@
-"""Counts what really runs: the slow twin of the closed forms, for any module.
+"""Counts the costs of any module by running it on the meta device: the check on the closed forms.
 
 A network is run once on torch's meta device, where tensors have shapes but no numbers, and every
 operation is priced as it is dispatched. One that has no price is refused, never counted as zero. So
@@ -55,7 +55,7 @@ def trace(network: nn.Module, *, resolution: int, in_channels: int = 3) -> Costs
     Args:
         network: Any module [1, in_channels, r, r] -> tensor; it is not changed, and runs in evaluation mode.
         resolution: Side of the image in pixels.
-        in_channels: Its channels.
+        in_channels: Channels of the image.
 
     Raises:
         ArchitectureError: if it runs an operation that has no price here.

@@ -1,4 +1,4 @@
-"""Numbers with units, as people write and read them."""
+"""Formats counts, bytes, accuracies and durations for people, for example ``301M`` or ``1.5 MiB``."""
 
 from typing import Final
 

@@ -1,6 +1,6 @@
-"""Reads a YAML document into plain values that remember their lines, and refuses what no one writes by hand.
+"""Reads YAML safely into plain values that remember their lines; refuses aliases and huge files.
 
-Aliases are refused: they are what bombs and cycles are made of, and a space needs none.
+Aliases are refused because they allow cycles and files that explode when read; a space needs none.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ def read(path: Path, what: str = "search space", wrong: type[UserError] = SpaceE
     """Return the values of a YAML file, and the line of each.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         what: It describes, for messages.
         wrong: The error that is raised.
 

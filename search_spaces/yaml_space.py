@@ -1,4 +1,4 @@
-"""Reads a search space that somebody wrote.
+"""Reads a search space from a YAML file, with errors that name the line.
 
 It is a YAML file with the words of `search_spaces.space.SearchSpace`:
 

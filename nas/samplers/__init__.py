@@ -1,8 +1,9 @@
-"""Samplers: what to try next. One Optuna sampler a file, all told what is known before training.
+"""Samplers: Optuna samplers that choose which network to try next, one file each.
 
-A file binds ``SAMPLER``, a function from a `Problem` to an Optuna sampler. The law of the room,
-which the contract tests check on every file: no proposal breaks a constraint that is known before
-training, and the same problem and history give the same proposal, also in another process.
+A file binds ``SAMPLER``, a function from a `Problem` to an Optuna sampler; an entry point of the group
+``nas.samplers`` adds one from another package. The contract, which tests check on every file: no proposal
+breaks a constraint that is known before training, and the same problem and history give the same proposal,
+also in another process.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""MobileViT block: a convolution sees near, transformers see far, a convolution fuses both.
+"""MobileViT block: a convolution for near positions, transformers for far ones, and one that fuses both.
 
 Mehta & Rastegari, 2021, https://arxiv.org/abs/2110.02178. Positions attend to those at the same place of
 other `patch` x `patch` squares. A map that the patch does not divide is interpolated to one that it does,

@@ -5,8 +5,8 @@ https://arxiv.org/abs/2406.04820, who scale resolution, width and the depths of 
 apart. 11 billion networks of 28M to 8.7G MACs at 1000 classes, a quarter of them below 300M.
 
 Every mixer stands in the same MetaFormer block, so that mixers compare fairly. The first two stages see the
-most positions and convolve; from the third on a network may attend. Five mixers are offered; a space of
-one's own may offer every one on the shelf.
+most positions and convolve; from the third on a network may attend. Five mixers are offered; your
+own space may offer any other.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""Costs: what a network takes (MACs, parameters, memory ...), each a fold over its layers, one file each.
+"""Costs: what a network takes (MACs, parameters, memory), computed from its layers, one file each.
 
 A file binds ``COST``; an entry point of the group ``search_spaces.costs`` adds one from another package. A
 new cost is counted for every network, stored with every trial, shown in tables and usable in a budget

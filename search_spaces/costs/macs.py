@@ -1,4 +1,4 @@
-"""Multiply-accumulates of conv, linear and attention products; one MAC is two FLOPs."""
+"""MACs: multiply-accumulates of conv, linear and attention products; one MAC is two FLOPs."""
 
 from search_spaces.costs import Cost
 from search_spaces.tape import Int, Tape

@@ -1,4 +1,4 @@
-"""Trainable parameters; running statistics of norms are not trained and not counted."""
+"""Trainable parameters; running statistics of norms are not counted."""
 
 from search_spaces.costs import Cost
 from search_spaces.tape import Int, Tape

@@ -1,4 +1,4 @@
-"""Bytes of the activations alive at once in fp32 at batch 1, the most over the execution order.
+"""Peak memory: most bytes of activations alive at once, fp32, batch 1, over the execution order.
 
 Norms, activation functions and element-wise operations are folded into the layer before and take no
 memory of their own; weights are not counted.

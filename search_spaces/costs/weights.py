@@ -1,4 +1,4 @@
-"""Bytes of the trainable parameters in fp32."""
+"""Weights memory: bytes of the trainable parameters in fp32."""
 
 from search_spaces.costs import Cost
 from search_spaces.tape import Int, Tape

@@ -1,4 +1,4 @@
-"""Mixers: how positions of a feature map exchange information, one file each.
+"""Mixers: convolutions and attentions that mix the positions of a feature map, one file each.
 
 A file binds ``MIXER``, a class that satisfies `Mixer` and imports only torch, so that an export can take its
 source along; an entry point of the group ``search_spaces.mixers`` adds one from another package. The contract

@@ -1,4 +1,4 @@
-"""Dilated reparam block of UniRepLKNet: a large kernel trained beside small dilated ones.
+"""Dilated reparam block of UniRepLKNet: a large kernel trained beside small dilated ones, later merged.
 
 Ding et al., 2023, https://arxiv.org/abs/2311.15599. A k x k kernel with taps r apart is a kernel of side
 r (k - 1) + 1 that is zero in between, so that all branches merge into one large depthwise convolution.

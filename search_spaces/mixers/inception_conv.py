@@ -1,4 +1,4 @@
-"""Inception convolution: dilation chosen apart for each axis and group of channels (IC-Conv).
+"""Inception convolution (IC-Conv): a dilation of its own for each axis and group of channels.
 
 Liu et al., 2021, https://arxiv.org/abs/2012.13587.
 

@@ -1,4 +1,4 @@
-"""Separable self-attention, linear in the positions.
+"""Separable self-attention of MobileViTv2, linear in the positions.
 
 MobileViTv2 (Mehta & Rastegari, 2022, https://arxiv.org/abs/2206.02680).
 """

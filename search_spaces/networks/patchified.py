@@ -1,4 +1,4 @@
-"""A network that reads images in patches, as ConvNeXt, InceptionNeXt and FasterNet do.
+"""Patch skeleton: a stem that reads images in patches, as in ConvNeXt, InceptionNeXt and FasterNet.
 
 Liu et al., 2022, https://arxiv.org/abs/2201.03545; Yu et al., 2023, https://arxiv.org/abs/2303.16900; Chen et
 al., 2023, https://arxiv.org/abs/2303.03667. An image that the patch does not divide is padded with zeros.
@@ -37,7 +37,7 @@ class Patchified(nn.Module):
         num_classes: Scores for each image.
         in_channels: Channels of an image.
         stem_channels: Output channels of the patches.
-        patch: Their side in pixels.
+        patch: Side of a patch in pixels.
         norm: Behind the patches, layer or batch.
         bias: Whether the patches and the hidden layer of the head have one.
         head_hidden: Features of the layer after pooling; 0 for none.

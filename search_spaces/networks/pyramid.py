@@ -1,4 +1,4 @@
-"""A pyramid: a stem, stages that halve the resolution as they widen, a pooled linear head."""
+"""Pyramid skeleton: convolutional stem, stages that halve the resolution as they widen, linear head."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,10 +17,10 @@ class Pyramid(nn.Module):
         num_classes: Scores for each image.
         in_channels: Channels of an image.
         stem_channels: Output channels of the 3 x 3 convolution in front.
-        stem_stride: Its stride.
+        stem_stride: Stride of that convolution.
         head_channels: Output channels of the 1 x 1 convolution before pooling; 0 for none.
         head_hidden: Features of the layer after pooling (MobileNetV3); 0 for none.
-        activation: Of stem and head: silu, relu, relu6 or hard_swish.
+        activation: Activation of stem and head: silu, relu, relu6 or hard_swish.
     """
 
     def __init__(

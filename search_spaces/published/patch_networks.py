@@ -1,4 +1,4 @@
-"""The smallest networks that read images in patches: ConvNeXt-Atto, InceptionNeXt-Atto, FasterNet-T0.
+"""ConvNeXt-Atto, InceptionNeXt-Atto and FasterNet-T0: the smallest published networks that read patches.
 
 Liu et al., 2022, https://arxiv.org/abs/2201.03545, at the size of timm (Wightman,
 https://github.com/huggingface/pytorch-image-models); Yu et al., 2023, https://arxiv.org/abs/2303.16900; Chen

@@ -1,4 +1,4 @@
-"""What every sampler on the shelf owes."""
+"""What every sampler owes: proposals that fit, and the same ones for the same history."""
 
 import random
 from collections.abc import Sequence

@@ -32,7 +32,7 @@ def test_the_package_itself_imports_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_listing_a_shelf_imports_nothing_and_an_unknown_name_offers_the_nearest():
+def test_listing_a_registry_imports_nothing_and_an_unknown_name_offers_the_nearest():
     shelf: Shelf[object] = Shelf("search_spaces.mixers", "MIXER", "mixer")
     assert "attention" in shelf
     assert len(shelf) == len(list(shelf)) == 12
@@ -44,7 +44,7 @@ def test_listing_a_shelf_imports_nothing_and_an_unknown_name_offers_the_nearest(
 
 
 @pytest.mark.parametrize("shelf", [MIXERS, BLOCKS, NETWORKS], ids=["mixers", "blocks", "networks"])
-def test_what_export_lifts_imports_torch_and_the_standard_library_alone(shelf):
+def test_what_an_export_copies_imports_torch_and_the_standard_library_alone(shelf):
     for name in shelf:
         tree = ast.parse(Path(inspect.getfile(shelf[name])).read_text())
         for node in ast.walk(tree):

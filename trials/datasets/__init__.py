@@ -1,4 +1,6 @@
-"""Data formats, one file each; a format is recognised from its files, never named.
+"""Formats of image data sets, one file each; a format is recognised by its files, never named.
+
+A file binds ``DATASET``; an entry point of the group ``trials.datasets`` adds one from another package.
 
 A data set is given as a path, as the name of an embedded data set (``digits``), or as
 ``module:function``, a function without arguments that returns `(images, labels)`. A folder with the name

@@ -1,4 +1,7 @@
-"""Training recipes, one file each; a user's own is a YAML file with the same fields."""
+"""Training recipes, one file each that binds ``RECIPE``; users write their own as YAML with the same fields.
+
+An entry point of the group ``trials.recipes`` adds one from another package.
+"""
 
 from pathlib import Path
 from typing import Final

@@ -1,9 +1,9 @@
-"""Rules: how resolution, depth and width change when a network is scaled. One rule a file.
+"""Scaling rules: how resolution, depth and width change when a network is scaled, one file each.
 
 A file binds ``RULE``, a function from what is scaled (`Base`) and the budget's share of what the network
-takes now to a `ScalingFactors`. The width of the shape is a guess: it is solved for by counting. A rule that
-is not
-defined for a network raises `RuleError`.
+takes now to `ScalingFactors`; an entry point of the group ``nas.scaling.rules`` adds one from another
+package. The width is only a first guess: it is solved for by counting. A rule that is not defined for a
+network raises `RuleError`.
 """
 
 from collections.abc import Callable, Sequence
