@@ -37,7 +37,9 @@ class Arrays(Dataset):
         except DataError:
             raise
         except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(f"Cannot read the arrays in '{path}': {error}.") from error
+            raise DataError(
+                f"Cannot read the arrays in '{path}': {error}. Expected a complete .npz file without objects."
+            ) from error
         return numbered_table(parts)
 
 

@@ -98,7 +98,9 @@ def _read_binary(path: Path, classes: int) -> tuple[Any, Any]:
     try:
         content = np.frombuffer(path.read_bytes(), dtype=np.uint8)
     except OSError as error:
-        raise DataError(f"Cannot read '{path}': {error.strerror}.") from error
+        raise DataError(
+            f"Cannot read '{path}': {error.strerror}. Check the file and its permissions."
+        ) from error
     if content.size == 0 or content.size % (labels + PIXELS):
         raise DataError(
             f"'{path}' has {content.size} bytes: expected a multiple of {labels + PIXELS}. Download it again."

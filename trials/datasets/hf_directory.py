@@ -44,7 +44,10 @@ class HfDirectory(Dataset):
             sources = {name: _batches(found) for name, found in files.items()}
             return read_columns(sources, schema, info.get("features") or {}, path)
         except (OSError, KeyError, json.JSONDecodeError, pa.ArrowException) as error:
-            raise DataError(f"Cannot read the data set saved at '{path}': {error!r}.") from error
+            raise DataError(
+                f"Cannot read the data set saved at '{path}': {error!r}. Expected all files of "
+                f"save_to_disk. Save it again."
+            ) from error
 
 
 def _folders(path: Path) -> dict[str, Path]:

@@ -56,7 +56,7 @@ def _read(path: Path) -> Shaped[np.ndarray, "..."]:
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"Cannot unpack '{path}': {error}.") from error
+        raise DataError(f"Cannot unpack '{path}': {error}. Download it again.") from error
     header = np.frombuffer(content[:4].ljust(4, b"\0"), dtype=np.uint8)
     start = 4 + 4 * int(header[3])
     shape = tuple(np.frombuffer(content[4:start], dtype=">i4").tolist())

@@ -37,7 +37,10 @@ class Parquet(Dataset):
             folder = path if path.is_dir() else path.parent
             return read_columns(sources, schema, features_in(schema), folder)
         except (pa.ArrowException, OSError) as error:
-            raise DataError(f"Cannot read the Parquet files at '{path}': {error}.") from error
+            raise DataError(
+                f"Cannot read the Parquet files at '{path}': {error}. Expected complete files. Download them "
+                f"again."
+            ) from error
 
 
 def _files(path: Path) -> list[Path]:

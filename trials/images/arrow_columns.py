@@ -47,7 +47,10 @@ class ArrowPictures:
             for batch in self._batches(self._column):
                 yield from map(self._encoded, batch.column(0).to_pylist())
         except (pa.ArrowException, OSError) as error:
-            raise DataError(f"Cannot read the images in '{self._folder}': {error}.") from error
+            raise DataError(
+                f"Cannot read the images in '{self._folder}': {error}. Expected complete files. Download "
+                f"them again."
+            ) from error
 
     def _encoded(self, cell: Any) -> Encoded:
         image = cell if isinstance(cell, dict) else {"bytes": cell}

@@ -94,7 +94,10 @@ class Latency:
         try:
             return cls(**fields)
         except TypeError as error:
-            raise TargetError(f"Cannot read the latency {json.dumps(fields)[:80]}: {error}.") from error
+            raise TargetError(
+                f"Cannot read the latency {json.dumps(fields)[:80]}: {error}. Expected the fields of a "
+                f"measured latency."
+            ) from error
 
     @classmethod
     def of(cls, timing: Timing, conditions: Mapping[str, Condition]) -> "Latency":

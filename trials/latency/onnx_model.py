@@ -57,7 +57,10 @@ def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: 
                 output_names=["scores"],
             )
     except (RuntimeError, ValueError, TypeError) as error:
-        raise TargetError(f"Cannot export the network to ONNX for timing: {_line(error)}.") from error
+        raise TargetError(
+            f"Cannot export the network to ONNX for timing: {_line(error)}. Expected operations that "
+            f"opset {OPSET} has."
+        ) from error
     return file.getvalue() if dtype == "fp32" else _quantised(file.getvalue(), tuple(images.shape))
 
 

@@ -140,7 +140,7 @@ def _arguments(address: str, path: Path) -> list[str]:
     try:
         words = shlex.split(address)
     except ValueError as error:
-        raise TargetError(f"Cannot read the command '{address}': {error}.") from error
+        raise TargetError(f"Cannot read the command '{address}': {error}. Check its quotes.") from error
     if not words:
         raise TargetError("The target has no command: expected its 'address' to be a program to run.")
     if any("{model}" in word for word in words):

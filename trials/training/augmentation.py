@@ -54,8 +54,8 @@ def augment(
 
     Args:
         images: Values in [0, 1].
-        recipe: How strongly they change.
-        generator: Draws the changes, on the device of `images`.
+        recipe: Recipe with the strength of the changes.
+        generator: Generator of the changes, on the device of `images`.
     """
     maps = _shifts_and_flips(len(images), recipe, generator)
     for _ in range(recipe.randaugment_rounds):

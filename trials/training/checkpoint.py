@@ -38,9 +38,13 @@ def load_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
     try:
         state = torch.load(BytesIO(content), map_location=device, weights_only=True)
     except Exception as error:  # the checksum matches but it is no checkpoint; torch raises many types
-        raise DamagedCheckpointError(f"Cannot read the checkpoint '{path}': {error}") from error
+        raise DamagedCheckpointError(
+            f"Cannot read the checkpoint '{path}': {error}. Remove it to restart."
+        ) from error
     if not isinstance(state, dict):
-        raise DamagedCheckpointError(f"Cannot read the checkpoint '{path}': it holds no state.")
+        raise DamagedCheckpointError(
+            f"Cannot read the checkpoint '{path}': it holds no state. Remove it to restart."
+        )
     return state
 
 
