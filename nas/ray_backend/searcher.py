@@ -1,12 +1,10 @@
 """Feeds Ray Tune with candidates of an Optuna study, and writes into it what the trainings report.
 
-Tune calls a `StudySearcher` in its own event loop, as its search algorithm (what to train next) and as its
-stopper (every epoch, before anybody else sees it). The study is the only truth: Tune executes and forgets. A
-finished, stopped or failed training is reported to the study; one that is cut short by the end of the driver
-stays RUNNING there, and the next start of the same search continues it from its checkpoint. So does this one
-where a training's process or machine died: Tune itself retries nothing, so that every attempt is known by its
-own name (`trials.training.attempt_fence`). Nothing is written into a trial that another driver has taken
-over. What fails because the database is away is repeated until it answers.
+Tune calls a `StudySearcher` as its search algorithm (what to train next) and as its stopper (every epoch).
+The study holds all state: Tune executes and forgets. A training that is cut short by the end of the driver
+stays RUNNING there, and the next start of the search continues it from its checkpoint. So does this one
+where a training's process died: Tune itself retries nothing, so that every attempt has a name of its own
+(`trials.training.attempt_fence`). Nothing is written into a trial that another driver has taken over.
 """
 
 import concurrent.futures
@@ -157,6 +155,12 @@ class StudySearcher(Searcher, tune.Stopper):
         _log.info("Trial %d trains %s.", candidate.number, candidate.architecture.fingerprint)
         return config
 
+    def _begun(self, candidate: Candidate) -> tuple[FrozenTrial, dict[str, Any]]:
+        """Return the trial of a network that begins to train, as stored, and what its worker receives."""
+        if self._artifacts is not None:
+            self._artifacts.begin(self._opened, candidate.number, candidate.architecture)
+        return self._opened.stored_trial(candidate.number), self._worker_config(candidate)
+
     @override
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Write an epoch into the study and return whether the training is to be stopped."""
@@ -209,8 +213,7 @@ class StudySearcher(Searcher, tune.Stopper):
             self._artifacts.end(
                 self._opened, number
             )  # before the end is reported: a finished trial is read-only
-        problem = search_problem(result)
-        if problem is not None:
+        if (problem := search_problem(result)) is not None:
             control.stop(CutShortError(problem))
         elif "refused" in result:
             self._on_refused(str(result["node"]), str(result["refused"]))
@@ -226,7 +229,7 @@ class StudySearcher(Searcher, tune.Stopper):
         if "error" in result:
             self._fail(live.number, str(result["error"]))
         elif error and not self._control.cluster_gone:
-            self._died(live.number)
+            self._retry_or_fail(live.number)
         elif result.get("final"):
             self._reporter.completed(live.number, result)
         elif live.stopped_early:
@@ -234,23 +237,15 @@ class StudySearcher(Searcher, tune.Stopper):
 
     @override
     def save(self, checkpoint_path: str) -> None:
-        """Write nothing: the study holds all state."""
+        """Do nothing: the study holds all state."""
 
-    @override
-    def restore(self, checkpoint_path: str) -> None:
-        """Read nothing: the study holds all state."""
+    restore = save
 
     def __getstate__(self) -> dict[str, Any]:
         return {}  # Tune pickles its searcher; a URL with a password must not land in its files
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         del state
-
-    def _begun(self, candidate: Candidate) -> tuple[FrozenTrial, dict[str, Any]]:
-        """Return the trial of a network that begins to train, as stored, and what its worker receives."""
-        if self._artifacts is not None:
-            self._artifacts.begin(self._opened, candidate.number, candidate.architecture)
-        return self._opened.stored_trial(candidate.number), self._worker_config(candidate)
 
     def _idle(self) -> str | None:
         """Return that nothing is left, once nothing is trained."""
@@ -289,7 +284,7 @@ class StudySearcher(Searcher, tune.Stopper):
             self._control.stop(error)
             return otherwise
 
-    def _died(self, number: int) -> None:
+    def _retry_or_fail(self, number: int) -> None:
         """Retry a training whose process or machine died, unless it makes no progress."""
         if self._control.retries.died(self._opened.stored_trial(number)):
             _log.warning("What trained trial %d died; it goes on from its checkpoint.", number)
@@ -300,9 +295,5 @@ class StudySearcher(Searcher, tune.Stopper):
         self._reporter.failed(number, reason)
         self._failures += 1
         if self._failures >= self._control.criteria.failures:
-            self._control.drain(
-                UserError(
-                    f"{self._failures} trainings failed, the last because of: {reason} "
-                    f"Mend that, then give the same command again to go on."
-                )
-            )
+            last = f"{self._failures} trainings failed, the last because of: {reason}"
+            self._control.drain(UserError(f"{last} Mend that, then give the same command again to go on."))
