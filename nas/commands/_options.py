@@ -19,7 +19,8 @@ NETWORK_HELP = (
 COUNTED_FORMS = "<number><k|M|G>-<MACs|params|activations> or <number><KiB|MiB|GiB>-<peak|weights>[@int8]"
 BUDGET_FORMS = f"{COUNTED_FORMS.replace(' or ', ', ')} or <number>ms@TARGET"
 PARETO_FRONT = (
-    "the Pareto front: networks that no other beats in accuracy, MACs, params and each latency that all have"
+    "the Pareto front: fully trained networks that fit and that no other beats in accuracy, MACs, parameters "
+    "and each latency that all have"
 )
 
 Storage: TypeAlias = Annotated[

@@ -80,7 +80,7 @@ class _Calibration(CalibrationDataReader):
 
 
 def _measure(exported: ExportedNetwork, files: dict[str, Path]) -> dict[str, Any]:
-    """Return what both forms achieve, after checking that the scores of one are still those of the other."""
+    """Return accuracy and latency of both forms, after checking that their scores are similar."""
     assert exported.calibration is not None
     forms = {form: session(file) for form, file in files.items()}
     fp32, int8 = (scores_of(running, exported.calibration) for running in forms.values())
