@@ -33,5 +33,6 @@ def any_of(names: Sequence[str]) -> str:
 SAMPLERS: Final = any_of(names_of("nas.samplers", first="factor_gp"))
 SPACES: Final = any_of(names_of("search_spaces.catalog"))
 RECIPES: Final = any_of(names_of("trials.recipes", first="proxy"))
+COSTS: Final = names_of("search_spaces.costs")
 RULES: Final = any_of(names_of("nas.scaling.rules"))
 FORMATS: Final = any_of(names_of("dashboards.reports", first="html"))

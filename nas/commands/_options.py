@@ -16,8 +16,13 @@ NETWORK_HELP = (
     "A published network such as mobilenet_v2_1.0_224, an architecture file, an export folder, STUDY#12 "
     "(trial 12 of a study), or STUDY (its best network)."
 )
-COUNTED_FORMS = "<number><k|M|G>-<MACs|params|activations> or <number><KiB|MiB|GiB>-<peak|weights>[@int8]"
-BUDGET_FORMS = f"{COUNTED_FORMS.replace(' or ', ', ')} or <number>ms@TARGET"
+COUNTED_BUDGETS = (
+    f"for example 300M-MACs, 4M-params or 512KiB-peak@int8. Costs: {_choices.any_of(_choices.COSTS)}."
+)
+BUDGETS = (
+    "for example 300M-MACs, 512KiB-peak@int8 or 12ms@cpu. Costs: "
+    f"{_choices.any_of([*_choices.COSTS, 'ms@TARGET'])}."
+)
 PARETO_FRONT = (
     "the Pareto front: fully trained networks that fit and that no other beats in accuracy, MACs, parameters "
     "and each latency that all have"

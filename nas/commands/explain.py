@@ -14,8 +14,8 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--budget",
             metavar="BUDGET",
-            help="Budget for the best settings, for example 100M-MACs. Repeat it for several sets of "
-            "settings. Default: the budgets of the study.",
+            help="Budget for the best settings, for example 100M-MACs. Repeat it for several sets "
+            "of settings. Default: the budgets of the study.",
             show_default=False,
         ),
     ] = None,

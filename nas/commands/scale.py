@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nas.commands import _choices
-from nas.commands._options import COUNTED_FORMS, DATA_HELP, NETWORK_HELP, RECIPE_HELP, Json, Storage
+from nas.commands._options import COUNTED_BUDGETS, DATA_HELP, NETWORK_HELP, RECIPE_HELP, Json, Storage
 
 
 def COMMAND(  # noqa: N802
@@ -22,8 +22,7 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--budget",
             metavar="BUDGET",
-            help=f"Cost to scale to, for example 100M-MACs: {COUNTED_FORMS}. Repeat it; each gives one "
-            "network.",
+            help=f"Cost to scale to, {COUNTED_BUDGETS} Repeat it; each gives one network.",
             show_default=False,
         ),
     ] = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from nas.commands import _choices
-from nas.commands._options import BUDGET_FORMS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Address, Json, Storage
+from nas.commands._options import BUDGETS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Address, Json, Storage
 
 
 def COMMAND(  # noqa: N802 -- the name that the registry looks for
@@ -14,8 +14,8 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         typer.Option(
             "--budget",
             metavar="BUDGET",
-            help=f"Most that a network may take, for example 300M-MACs: {BUDGET_FORMS}. Repeat it for "
-            "several budgets; a network has to meet all of them.",
+            help=f"Most that a network may take, {BUDGETS} Repeat it for several budgets; a "
+            "network has to meet all of them.",
             show_default=False,
         ),
     ] = None,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.commands._options import BUDGET_FORMS, PARETO_FRONT, Json, Storage
+from nas.commands._options import BUDGETS, PARETO_FRONT, Json, Storage
 
 if TYPE_CHECKING:
     from dashboards.result import SearchResult
@@ -28,8 +28,7 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--fits",
             metavar="BUDGET",
-            help=f"Show only networks within this budget, for example 100M-MACs: {BUDGET_FORMS}. "
-            "Can be repeated.",
+            help=f"Show only networks within this budget, {BUDGETS} Can be repeated.",
             show_default=False,
         ),
     ] = None,
