@@ -1,8 +1,9 @@
-"""What a trial is worth before it is made, in logarithms, so that hopeless points still rank.
+"""Acquisition functions in logarithms: expected improvement, hypervolume improvement, feasibility.
 
 Log-space improvement after Ament et al., 2023 (https://arxiv.org/abs/2310.20708), from BoTorch's
 log-space functions; noisy expected improvement after Letham et al., 2019 (https://arxiv.org/abs/1706.07094).
-Every objective is maximised; constraints hold where they are <= 0.
+Objectives are maximised; constraints are feasible where <= 0. Logarithms still rank points that are far
+from improving.
 """
 
 import math
@@ -45,15 +46,15 @@ def conditioned(
     across: Float[Tensor, "n b"],
     draws: Float[Tensor, "s b"],
 ) -> tuple[Float[Tensor, "s n"], Float[Tensor, " n"], Float[Tensor, "s b"]]:
-    """Return mean and variance of candidates once the values at base points are known.
+    """Return mean and variance of candidates given the values at base points.
 
     Args:
-        mean: Of each candidate.
-        variance: Of each candidate.
-        base_mean: Of each base point: those observed with noise and those still running.
-        base_covariance: Between base points.
+        mean: Mean of each candidate.
+        variance: Variance of each candidate.
+        base_mean: Mean of each base point: those observed with noise and those still running.
+        base_covariance: Covariance of the base points.
         across: Covariance of candidates and base points.
-        draws: Standard normal numbers; zeros make the base points come out at their means.
+        draws: Standard normal numbers; zeros set the base points to their means.
 
     Returns:
         Means given each draw, the variance, which is the same for all, and the base values drawn.
@@ -77,10 +78,10 @@ def log_noisy_expected_improvement(
     """Return the log improvement on the best feasible base point, averaged over draws.
 
     Args:
-        mean: Of each candidate, given each draw of the base points.
-        variance: Of each candidate, given any draw.
+        mean: Mean of each candidate given each draw of the base points.
+        variance: Variance of each candidate given any draw.
         base: Values of the base points in each draw.
-        feasible: Which base points keep the constraints, at least one.
+        feasible: Whether each base point is feasible; at least one is.
     """
     best = base[:, feasible].amax(dim=1, keepdim=True)  # [s, 1]
     each = log_expected_improvement(mean, variance.sqrt().expand_as(mean), best.expand_as(mean))
@@ -93,17 +94,17 @@ def log_expected_hypervolume_improvement(
     front: Float[Tensor, "p m"],
     reference: Float[Tensor, " m"],
 ) -> Float[Tensor, " n"]:
-    """Return the log of the volume that each candidate is expected to add, exactly.
+    """Return the log of the exact expected hypervolume improvement of each candidate.
 
     The space above `front` is cut into boxes; in each, the expected volume is a product over
     objectives of two expected improvements' difference (Yang et al., 2019,
     https://arxiv.org/abs/1812.02232), here taken in logarithms.
 
     Args:
-        mean: Of independent objectives.
-        variance: Of the same.
-        front: Values that are not to be counted again.
-        reference: The corner from which volume is counted.
+        mean: Means of independent objectives.
+        variance: Variances of the objectives.
+        front: Values of the Pareto front to improve upon.
+        reference: Reference point of the hypervolume.
     """
     cells = FastNondominatedPartitioning(reference, front).get_hypercell_bounds()  # [2, cells, m]
     mu, sd = mean[:, None], variance.sqrt()[:, None]  # [n, 1, m]
@@ -117,7 +118,7 @@ def log_expected_hypervolume_improvement(
     return side.sum(dim=-1).logsumexp(dim=-1)
 
 
-def log_probability_of_fitting(
+def log_probability_of_feasibility(
     mean: Float[Tensor, "n k"], variance: Float[Tensor, "n k"]
 ) -> Float[Tensor, " n"]:
     """Return the log probability that all `k` independent constraints are <= 0."""

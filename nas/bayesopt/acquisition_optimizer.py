@@ -1,4 +1,4 @@
-"""Finding the point where an acquisition is highest, over a discrete space."""
+"""Maximises an acquisition over a discrete space: by enumeration, or mutation and local search."""
 
 from collections.abc import Callable
 from typing import Final
@@ -12,10 +12,10 @@ from nas.bayesopt.initial_design import unseen
 
 Score = Callable[[Rows], NDArray[np.float64]]
 
-_DRAWN: Final = 256  # points drawn anew for each proposal
+_DRAWN: Final = 256  # points drawn for each proposal
 _MUTANTS: Final = 400  # points made from the best ones known
-_CLIMBERS: Final = 3  # points from which the local search starts
-_ROUNDS: Final = 6  # steps of the local search at most
+_CLIMBERS: Final = 3  # starting points of the local search
+_ROUNDS: Final = 6  # maximum number of steps of the local search
 
 
 def best_point(
@@ -26,19 +26,19 @@ def best_point(
     seen: frozenset[bytes],
     limit: int,
 ) -> Rows:
-    """Return the unseen point that fits and scores highest, ``[1, d]``; no row if there is none.
+    """Return the feasible unseen point with the highest score, ``[1, d]``; no row if there is none.
 
-    A space that can be listed is scored whole. Otherwise the pool is drawn points and mutants of
-    `parents`, and the best of it climb to their best neighbour (one parameter changed) as long as
+    All points of an enumerable space are scored. Otherwise the pool is drawn points and mutants of
+    `parents`, and the best of it move to their best neighbour (one parameter changed) as long as
     that is better.
 
     Args:
-        rng: Decides what is drawn.
-        region: The points that fit.
-        score: Points to the acquisition; higher is better.
-        parents: The best points known, ``[p, d]``.
-        seen: Points that are not to be proposed.
-        limit: Points to score in one call at most.
+        rng: Generator of the drawn points and mutations.
+        region: Feasible points.
+        score: Function from points to the acquisition; higher is better.
+        parents: Best known points, ``[p, d]``.
+        seen: Points that must not be proposed.
+        limit: Maximum number of points to score in one call.
     """
     whole = region.whole()
     if whole is not None:

@@ -1,7 +1,7 @@
-"""Points of a search space as rows of numbers: a level for each parameter.
+"""Encodes points of a search space as rows of numbers, draws them and lists their neighbours.
 
-A discrete parameter's level is the index of its value, ``0 .. levels - 1``; that of a continuous
-parameter is its place between its ends, in [0, 1], on the scale of its distribution.
+The level of a discrete parameter is the index of its value, ``0 .. levels - 1``; that of a continuous
+parameter is its position between its bounds, in [0, 1], on the scale of its distribution.
 """
 
 import math
@@ -28,13 +28,13 @@ Rows = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Column:
-    """One parameter.
+    """One parameter of a grid.
 
     Attributes:
-        name: Its name.
-        distribution: Its Optuna distribution.
-        levels: How many values it has; 0 where it is continuous.
-        ordered: False where its values are names and not numbers.
+        name: Name of the parameter.
+        distribution: Optuna distribution of the parameter.
+        levels: Number of values; 0 for a continuous parameter.
+        ordered: Whether its values are numbers rather than categories.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Column:
         """Return the column of one parameter.
 
         Raises:
-            SpaceError: if Optuna has invented a distribution that this file does not know.
+            SpaceError: if the distribution is of an unknown class.
         """
         match distribution:
             case CategoricalDistribution():
@@ -70,11 +70,11 @@ class Column:
         )
 
     def value(self, level: float) -> Any:
-        """Return the value at `level`, as the objective will be given it."""
+        """Return the parameter value at `level`."""
         return self.values(np.array([level]))[0]
 
     def values(self, levels: NDArray[np.float64]) -> list[Any]:
-        """Return the values at `levels`, as the objective will be given them."""
+        """Return the parameter values at `levels`."""
         match self.distribution:
             case CategoricalDistribution(choices=choices):
                 return [choices[i] for i in np.rint(levels).astype(np.int64).tolist()]
@@ -109,8 +109,8 @@ class Column:
                 return (float(value) - low) / (high - low)
         raise AssertionError(self.distribution)
 
-    def places(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return where ordered `levels` lie between the ends of the scale, in [0, 1]."""
+    def positions(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the positions of ordered `levels` on the scale of the distribution, in [0, 1]."""
         match self.distribution:
             case CategoricalDistribution(choices=choices):
                 ranks = np.argsort(np.argsort(np.asarray(choices, dtype=np.float64)))
@@ -131,10 +131,10 @@ class Column:
 
 
 class Grid:
-    """All points of a search space.
+    """All points of a search space, feasible or not.
 
     Args:
-        distributions: Parameter name to distribution, in any order.
+        distributions: Distribution of each parameter by name, in any order.
     """
 
     def __init__(self, distributions: Mapping[str, BaseDistribution]) -> None:
@@ -143,7 +143,7 @@ class Grid:
 
     @property
     def size(self) -> float:
-        """How many points there are; infinite where a parameter is continuous."""
+        """Number of points; infinite if a parameter is continuous."""
         return math.prod(float(c.levels) if c.levels else math.inf for c in self.columns)
 
     def encode(self, points: Sequence[Params]) -> Rows:
@@ -158,7 +158,7 @@ class Grid:
         return [dict(zip(names, point, strict=True)) for point in zip(*values, strict=True)]
 
     def holds(self, distributions: Mapping[str, BaseDistribution], point: Params) -> bool:
-        """Return whether a trial's `point`, drawn from `distributions`, is one of the space."""
+        """Return whether a trial's `point`, drawn from `distributions`, lies in the space."""
         for column in self.columns:
             if column.name not in point:
                 return False
@@ -174,7 +174,7 @@ class Grid:
         return True
 
     def draw(self, rng: np.random.Generator, n: int) -> Rows:
-        """Return `n` points, each drawn by itself, ``[n, d]``."""
+        """Return `n` points drawn independently, ``[n, d]``."""
         return np.stack([column.draw(rng, n) for column in self.columns], axis=1)
 
     def everything(self) -> Rows:
@@ -183,20 +183,20 @@ class Grid:
         return levels.reshape(len(self.columns), -1).T.astype(np.float64)
 
     def changed(self, rng: np.random.Generator, rows: Rows, rate: float) -> Rows:
-        """Return `rows` with each parameter drawn anew at `rate`, and at least one of them."""
+        """Return mutants of `rows`: each parameter is redrawn at `rate`, and at least one is."""
         rows = rows.copy()
         n, d = rows.shape
-        hits = rng.random((n, d)) < rate
-        hits[np.arange(n), rng.integers(0, d, n)] = True
+        redrawn = rng.random((n, d)) < rate
+        redrawn[np.arange(n), rng.integers(0, d, n)] = True
         for j, column in enumerate(self.columns):
-            chosen = np.flatnonzero(hits[:, j])
+            chosen = np.flatnonzero(redrawn[:, j])
             rows[chosen, j] = self._moved(rng, column, rows[chosen, j])
         return rows
 
     def neighbours(self, rng: np.random.Generator, row: NDArray[np.float64]) -> Rows:
         """Return the points that differ from `row` in one parameter.
 
-        All other values of a parameter of up to 9 levels; else both next levels and 6 drawn ones.
+        All other values of a parameter of up to 9 levels; else both adjacent levels and 6 drawn ones.
         """
         found = []
         for j, column in enumerate(self.columns):
@@ -216,7 +216,7 @@ class Grid:
 
     @staticmethod
     def _moved(rng: np.random.Generator, column: Column, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return other levels: near ones half of the time where there are many to choose from."""
+        """Return other levels than `levels`; half of them near, if there are many."""
         n = len(levels)
         drawn = column.draw(rng, n)
         if column.levels == 0:
@@ -233,7 +233,7 @@ class Grid:
 
 
 def _natural(name: str) -> tuple[tuple[str, int], ...]:
-    """Order ``layer2`` before ``layer10``, so that the slots of one kind stand in line."""
+    """Return a sort key that orders ``layer2`` before ``layer10``."""
     parts = re.findall(r"(\D*)(\d*)", name)
     return tuple((text, int(digits or -1)) for text, digits in parts)
 

@@ -1,4 +1,4 @@
-"""What a study knows, as arrays: who was trained, what came out, what is still running."""
+"""Reads the trials of a study into arrays: points, values, fidelities, constraints, running trials."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Grid, Rows
 
 POINT: Final = "factor_gp:point"
-"""System attribute of a trial: the levels proposed for it, told to other workers at once."""
+"""System attribute of a trial: its proposed levels, announced to other workers at once."""
 
-_NEVER_FINAL: Final = 0.99  # the fidelity of a stopped training, however late it was stopped
-_CURVE_POINTS: Final = 3  # values read from one trial's learning curve at most, its last and earlier
+_NEVER_FINAL: Final = 0.99  # maximum fidelity of a training that was stopped early
+_CURVE_POINTS: Final = 3  # maximum number of values read from a trial's learning curve, the last ones
 
 
 @dataclass(frozen=True)
 class History:
-    """The trials of a study that lie in the space, all objectives to be maximised.
+    """Trials of a study that lie in the space, with all objectives to be maximised.
 
     Attributes:
-        rows: Points with a value, ``[n, d]``; a trial with a learning curve takes several rows.
-        values: What was observed there, ``[n, m]``, finite; minimised objectives are negated.
-        fidelity: The share of a whole training that each value was seen after, ``[n]``, in (0, 1].
+        rows: Points with a value, ``[n, d]``; a trial with a learning curve has several rows.
+        values: Observed values, ``[n, m]``, finite; minimised objectives are negated.
+        fidelity: Share of a full training after which each value was observed, ``[n]``, in (0, 1].
         trials: Number of the trial of each row, ``[n]``.
-        measured_rows: Points with measured constraints, ``[c, d]``, running ones included.
-        measured: Those constraints, ``[c, k]``, not a number where a trial lacks one.
-        pending: Points that are being trained, ``[p, d]``.
+        measured_rows: Points with measured constraints, ``[c, d]``, including running trials.
+        measured: Measured constraints, ``[c, k]``; NaN where a trial lacks one.
+        pending: Points in training, ``[p, d]``.
         seen: Points of every trial that has not failed, as bytes of their canonical rows.
-        finished: Numbers of the trials that had ended, in the space or not.
-        n_finished: How many distinct finished trials tell something of a value or constraint.
+        finished: Numbers of the finished trials, in the space or not.
+        n_finished: Number of finished trials in the space with a value or a constraint.
     """
 
     rows: Rows
@@ -49,18 +49,18 @@ class History:
 
 
 class Histories:
-    """Reads studies of one space; what an ended trial tells is worked out once.
+    """Reads studies of one space; data of finished trials is cached.
 
     Args:
-        region: Of the space.
+        region: Feasible region of the space.
     """
 
     def __init__(self, region: Region) -> None:
         self._region: Final = region
-        self._known: dict[int, tuple[FrozenTrial, _Told | None]] = {}
+        self._known: dict[int, tuple[FrozenTrial, _TrialData | None]] = {}
 
     def read(self, study: Study, me: FrozenTrial) -> History:
-        """Return the history of `study` as the trial `me` finds it."""
+        """Return the history of `study`, without the trial `me`."""
         grid = self._region.grid
         signs = np.array([1.0 if d == StudyDirection.MAXIMIZE else -1.0 for d in study.directions])
         trials = [
@@ -68,37 +68,37 @@ class Histories:
             for trial in study.get_trials(deepcopy=False)
             if trial.number != me.number and trial.state != TrialState.FAIL
         ]
-        placed = self._placed(trials)
-        longest = max((t.last_step for t in placed if t.trial.state == TrialState.COMPLETE), default=0)
-        if not longest:  # nothing has been trained to the end: the furthest value stands for it
-            longest = max((t.last_step for t in placed), default=0)
-        stops = frozenset(t.last_step for t in placed if t.trial.state == TrialState.PRUNED and t.last_step)
-        observed = [(told, told.observations(signs, longest, stops)) for told in placed]
+        in_space = self._in_space(trials)
+        longest = max((t.last_step for t in in_space if t.trial.state == TrialState.COMPLETE), default=0)
+        if not longest:  # no training is complete: the longest one counts as full
+            longest = max((t.last_step for t in in_space), default=0)
+        stops = frozenset(t.last_step for t in in_space if t.trial.state == TrialState.PRUNED and t.last_step)
+        observed = [(data, data.observations(signs, longest, stops)) for data in in_space]
         seen_values = [
-            (told.row, value, fidelity, told.trial.number)
-            for told, observations in observed
+            (data.row, value, fidelity, data.trial.number)
+            for data, observations in observed
             for value, fidelity in observations
         ]
         values = np.array([v for _, v, _, _ in seen_values]).reshape(len(seen_values), len(signs))
-        measured = [told for told in placed if len(told.measured)]
+        measured = [data for data in in_space if len(data.measured)]
         table = np.full((len(measured), max((len(t.measured) for t in measured), default=0)), np.nan)
-        for line, told in zip(table, measured, strict=True):
-            line[: len(told.measured)] = told.measured
+        for line, data in zip(table, measured, strict=True):
+            line[: len(data.measured)] = data.measured
         return History(
             rows=_stack([row for row, _, _, _ in seen_values], grid),
             values=_finite(values),
             fidelity=np.array([f for _, _, f, _ in seen_values], dtype=np.float64),
             trials=np.array([number for *_, number in seen_values], dtype=np.int64),
-            measured_rows=_stack([told.row for told in measured], grid),
+            measured_rows=_stack([data.row for data in measured], grid),
             measured=_finite(table),
-            pending=_stack([told.row for told in placed if not told.ended], grid),
-            seen=frozenset(told.key for told in placed),
+            pending=_stack([data.row for data in in_space if not data.ended], grid),
+            seen=frozenset(data.key for data in in_space),
             finished=frozenset(trial.number for trial in trials if trial.state.is_finished()),
-            n_finished=sum(told.ended and told.tells for told in placed),
+            n_finished=sum(data.ended and data.informative for data in in_space),
         )
 
     def announced(self, study: Study, me: FrozenTrial, earlier: History) -> frozenset[bytes]:
-        """Return the points of other trials that had not ended when `earlier` was read."""
+        """Return the points of other trials that were not finished when `earlier` was read."""
         rows = [
             row
             for trial in study.get_trials(deepcopy=False)
@@ -111,33 +111,33 @@ class Histories:
             return frozenset()
         return frozenset(row.tobytes() for row in self._region.canonical(np.stack(rows)))
 
-    def _placed(self, trials: Sequence[FrozenTrial]) -> list["_Told"]:
-        """Return what those of the trials tell that lie in the space."""
-        # By identity: a storage hands out an ended trial as the same object again, and it never changes.
+    def _in_space(self, trials: Sequence[FrozenTrial]) -> list["_TrialData"]:
+        """Return the data of those trials that lie in the space."""
+        # By identity: a storage returns a finished trial as the same object each time, and it never changes.
         known = {id(t): k for t in trials if (k := self._known.get(id(t))) is not None and k[0] is t}
         fresh = [trial for trial in trials if id(trial) not in known]
         rows = [_row(self._region.grid, trial) for trial in fresh]
         inside = [(t, row) for t, row in zip(fresh, rows, strict=True) if row is not None]
         canonical = self._region.canonical(_stack([row for _, row in inside], self._region.grid))
-        new = {id(t): _Told(t, row) for (t, _), row in zip(inside, canonical, strict=True)}
+        new = {id(t): _TrialData(t, row) for (t, _), row in zip(inside, canonical, strict=True)}
         known |= {id(t): (t, new.get(id(t))) for t in fresh}
         self._known = {id(t): known[id(t)] for t in trials if t.state.is_finished()}
-        return [told for t in trials if (told := known[id(t)][1]) is not None]
+        return [data for t in trials if (data := known[id(t)][1]) is not None]
 
 
-class _Told:
-    """What one trial tells.
+class _TrialData:
+    """Data of one trial.
 
     Args:
-        trial: Which lies in the space.
-        row: Where, canonical.
+        trial: Trial that lies in the space.
+        row: Canonical row of its point.
 
     Attributes:
-        key: The row as bytes.
-        ended: Whether it was finished.
-        last_step: The last step that it reported, 0 where there is none.
-        measured: Its measured constraints, ``[k]``.
-        tells: Whether anything of a value or constraint is known.
+        key: Row as bytes.
+        ended: Whether it is finished.
+        last_step: Last reported step; 0 without one.
+        measured: Measured constraints, ``[k]``.
+        informative: Whether it has a value or a constraint.
     """
 
     def __init__(self, trial: FrozenTrial, row: NDArray[np.float64]) -> None:
@@ -145,18 +145,18 @@ class _Told:
         self.ended = trial.state.is_finished()
         self.last_step = trial.last_step or 0
         self.measured = np.array([float(c) for c in trial.constraints.values()])
-        told = bool(trial.intermediate_values) or bool(len(self.measured))
-        self.tells = told or trial.state == TrialState.COMPLETE
+        reported = bool(trial.intermediate_values) or bool(len(self.measured))
+        self.informative = reported or trial.state == TrialState.COMPLETE
         self._observed: tuple[tuple[int, frozenset[int]], list[_Observation]] | None = None
 
     def observations(
         self, signs: NDArray[np.float64], longest: int, stops: frozenset[int]
     ) -> list["_Observation"]:
-        """Return its values, to be maximised, each with its share of a whole training."""
+        """Return its values, to be maximised, each with its fidelity."""
         key = (longest, stops)
         if self._observed is None or self._observed[0] != key:
-            told = _observations(self.trial, len(signs), longest, stops)
-            self._observed = (key, [(signs * np.asarray(value), fidelity) for value, fidelity in told])
+            found = _observations(self.trial, len(signs), longest, stops)
+            self._observed = (key, [(signs * np.asarray(value), fidelity) for value, fidelity in found])
         return self._observed[1]
 
 
@@ -164,30 +164,30 @@ _Observation: TypeAlias = tuple[NDArray[np.float64], float]
 
 
 def _row(grid: Grid, trial: FrozenTrial) -> NDArray[np.float64] | None:
-    """Return where a trial lies; None where it lacks a parameter or is out of the space."""
+    """Return the row of a trial; None if it lacks a parameter or lies outside the space."""
     if trial.state == TrialState.WAITING:
         fixed: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
         names = {c.name: c.distribution for c in grid.columns}
         return grid.encode([fixed])[0] if grid.holds(names, fixed) else None
     if grid.holds(trial.distributions, trial.params):
         return grid.encode([trial.params])[0]
-    told = trial.system_attrs.get(POINT)
-    if not trial.state.is_finished() and told is not None and len(told) == len(grid.columns):
-        return np.array(told, dtype=np.float64)
+    levels = trial.system_attrs.get(POINT)
+    if not trial.state.is_finished() and levels is not None and len(levels) == len(grid.columns):
+        return np.array(levels, dtype=np.float64)
     return None
 
 
 def _observations(
     trial: FrozenTrial, n_objectives: int, longest: int, stops: frozenset[int]
 ) -> list[tuple[Sequence[float], float]]:
-    """Return the values of a trial, each with its share of a whole training."""
+    """Return the values of a trial, each with its fidelity."""
     found: list[tuple[Sequence[float], float]] = []
     if trial.state == TrialState.COMPLETE and trial.values is not None:
         found.append((trial.values, 1.0))
     if n_objectives > 1 or not trial.state.is_finished() or not longest:
         return found
     curve = {s: v for s, v in trial.intermediate_values.items() if np.isfinite(v) and s >= 0}
-    if trial.state == TrialState.COMPLETE:  # what it had where others were stopped
+    if trial.state == TrialState.COMPLETE:  # its values at the steps where others were stopped
         curve = {s: v for s, v in curve.items() if s in stops and s < longest}
     early = [
         ([curve[step]], min((step + 1) / (longest + 1), _NEVER_FINAL))
@@ -201,7 +201,7 @@ def _stack(rows: list[NDArray[np.float64]], grid: Grid) -> Rows:
 
 
 def _finite(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `table` with infinities at the ends of what is finite in their column."""
+    """Return `table` with infinities replaced by values just beyond the finite ones of their column."""
     table = table.copy()
     for column in table.T:
         finite = column[np.isfinite(column)]

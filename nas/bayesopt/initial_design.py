@@ -1,4 +1,4 @@
-"""Where to begin, before there is anything to learn from."""
+"""Start-up design: the first points of a study, near the budget and unlike each other."""
 
 from typing import Final
 
@@ -9,15 +9,15 @@ from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.prior_mean import PriorMean
 
-_POOL: Final = 512  # points among which the next one is chosen
+_POOL: Final = 512  # points drawn to choose one from
 
 
 def next_start(rng: np.random.Generator, region: Region, taken: Rows, seen: frozenset[bytes]) -> Rows:
-    """Return one point, ``[1, d]``, that fits: near the budget, and unlike those `taken`.
+    """Return a feasible point, ``[1, d]``, near the budget and far from those `taken`.
 
-    Half of the points that fit lie below every budget by more than the other half, and are left
-    out: the best networks are found near the budget, and the start-up trials are few. Without
-    known constraints all points take part. Returns no row where every point has been seen.
+    The half of the feasible points farthest below the budgets is left out, because the best networks
+    are found near the budget and start-up trials are few. Without known constraints no point is left
+    out. Returns no row if every point has been seen.
     """
     pool = _near_the_budget(rng, region, seen, _POOL)
     if not len(taken) or not len(pool):
@@ -25,17 +25,19 @@ def next_start(rng: np.random.Generator, region: Region, taken: Rows, seen: froz
     return pool[[_distances(region, pool, taken).min(axis=1).argmax()]]
 
 
-def prior_start(rng: np.random.Generator, region: Region, learnt: PriorMean, seen: frozenset[bytes]) -> Rows:
-    """Return the point near the budget, ``[1, d]``, of which an earlier study expects most, or no row.
+def prior_start(
+    rng: np.random.Generator, region: Region, prior_mean: PriorMean, seen: frozenset[bytes]
+) -> Rows:
+    """Return the point near the budget with the highest lower bound of the prior, ``[1, d]``, or no row.
 
-    Near the budget as in `next_start`: what the earlier study tells of far smaller networks is a guess.
+    Near the budget as in `next_start`: the prior is least reliable for far smaller networks.
     """
     pool = _near_the_budget(rng, region, seen, 4 * _POOL)
-    return pool[[learnt.vouches_for(pool).argmax()]] if len(pool) else pool
+    return pool[[prior_mean.lower_bound(pool).argmax()]] if len(pool) else pool
 
 
 def _near_the_budget(rng: np.random.Generator, region: Region, seen: frozenset[bytes], n: int) -> Rows:
-    """Return up to `n` unseen points that fit, without the half that lies below every budget by more."""
+    """Return up to `n` unseen feasible points, without the half farthest below the budgets."""
     pool = unseen(region.draw(rng, n), seen)
     if not len(pool):
         whole = region.whole()
@@ -45,12 +47,12 @@ def _near_the_budget(rng: np.random.Generator, region: Region, seen: frozenset[b
 
 
 def unseen(rows: Rows, seen: frozenset[bytes]) -> Rows:
-    """Return the `rows` that no trial has tried."""
+    """Return the `rows` that are not in `seen`."""
     return rows[[row.tobytes() not in seen for row in rows]] if len(rows) else rows
 
 
 def _rank(excess: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how near its tightest budget each point is among the others, in [0, 1]; 1 is nearest."""
+    """Return the rank of each point by closeness to its tightest budget, in [0, 1]; 1 is closest."""
     if not excess.shape[1] or len(excess) < 2:
         return np.ones(len(excess))
     finite = np.where(np.isfinite(excess), excess, np.nan)
@@ -66,11 +68,11 @@ def _rank(excess: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _distances(region: Region, a: Rows, b: Rows) -> NDArray[np.float64]:
-    """Return how unlike points are, ``[a, b]``: shares of parameters, and how far numbers differ."""
+    """Return distances of points, ``[a, b]``: different categories plus differences of numbers."""
     total = np.zeros((len(a), len(b)))
     for j, column in enumerate(region.grid.columns):
         if column.ordered:
-            x, y = column.places(a[:, j]), column.places(b[:, j])
+            x, y = column.positions(a[:, j]), column.positions(b[:, j])
             total += np.abs(np.subtract.outer(x, y))
         else:
             total += np.not_equal.outer(a[:, j], b[:, j])

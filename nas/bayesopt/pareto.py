@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 
 
 def front(values: Float[np.ndarray, "n m"]) -> Bool[np.ndarray, " n"]:
-    """Return which of `values` no other value beats in all objectives; equal ones both stay."""
+    """Return whether each of `values` is on the Pareto front; equal values are all kept."""
     rows = torch.from_numpy(values.astype(np.float64))
     kept = is_non_dominated(rows, deduplicate=False)
     return np.asarray(kept.numpy(), dtype=np.bool_)

@@ -1,4 +1,4 @@
-"""What is left of an earlier study once its surrogate has been fitted."""
+"""Prior mean of the surrogate, predicted by an earlier study."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from nas.bayesopt.grid import Rows
 
 @dataclass(frozen=True, eq=False)
 class PriorMean:
-    """Expectations of an earlier study.
+    """Predictions of an earlier study.
 
     Attributes:
-        predict: Rows to the mean and the standard deviation that it expects there at whole trainings, in the
-            unit of its values, ``[n]`` each.
-        spread: Standard deviation of its values.
+        predict: Function from rows to the predicted mean and standard deviation after a full training, in the
+            unit of the study's values, ``[n]`` each.
+        prior_std: Standard deviation of the study's values.
     """
 
     predict: Callable[[Rows], tuple[NDArray[np.float64], NDArray[np.float64]]]
-    spread: float
+    prior_std: float
 
-    def expects(self, rows: Rows) -> NDArray[np.float64]:
-        """Return what it expects of each row, ``[n]``."""
+    def mean(self, rows: Rows) -> NDArray[np.float64]:
+        """Return the predicted mean of each row, ``[n]``."""
         return self.predict(rows)[0]
 
-    def vouches_for(self, rows: Rows) -> NDArray[np.float64]:
-        """Return what each row will at least reach, as far as it can tell, ``[n]``: one deviation below."""
+    def lower_bound(self, rows: Rows) -> NDArray[np.float64]:
+        """Return the lower confidence bound of each row, mean minus one standard deviation, ``[n]``."""
         mean, deviation = self.predict(rows)
         return mean - deviation

@@ -1,4 +1,4 @@
-"""What an algorithm may know of a search problem before the first trial."""
+"""Search problem as samplers see it: distributions, known constraints, features, earlier study."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 
 Params: TypeAlias = Mapping[str, Any]
-"""One point of a search space: a value for every parameter name."""
+"""Point of a search space: parameter name to value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TransferSource:
-    """What an earlier study of the same parameters saw, under other constraints or on other images.
+    """Observations of an earlier study of the same parameters, under other constraints or on other images.
 
     Attributes:
-        points: Where, ``n`` of them; one with a learning curve comes several times.
-        values: What was observed there, higher is better, ``[n]``.
-        fidelity: The share of a whole training after which, ``[n]``, in (0, 1].
-        networks: The number of the network of each point, ``[n]``.
-        known_constraints_batch: As of a `Problem`; of the earlier study.
-        draw: The same.
+        points: Observed points, ``n`` of them; one with a learning curve occurs several times.
+        values: Observed values, higher is better, ``[n]``.
+        fidelity: Share of a full training after which each value was observed, ``[n]``, in (0, 1].
+        networks: Number of the network of each point, ``[n]``.
+        known_constraints_batch: Known constraints of the earlier study; see `Problem`.
+        draw: Sampler of feasible points of the earlier study; see `Problem`.
     """
 
     points: Sequence[Params]
@@ -35,20 +35,20 @@ class TransferSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """What a sampler may know before the first trial.
+    """What a sampler knows before the first trial.
 
     Attributes:
-        distributions: Parameter name to Optuna distribution; fixed for the whole study.
-        seed: Seed of every generator, at least 0.
-        known_constraints_batch: `n` points to values ``[n, k]``; a point fits where all are <= 0.
-            Free to call, also for many thousands of points. None where nothing is constrained.
-        factors_batch: `n` points to real features ``[n, f]`` that a surrogate may learn from, for
-            example log MACs, log params and realised depths. None where there are none.
-        canonical: A point to the one point that stands for all that build the same network (inactive
-            parameters at a fixed value). None where every point is its own network.
-        draw: A generator and a number `n` to `n` distinct canonical points, uniform over what fits.
-            None where a sampler has to draw from the distributions and reject.
-        earlier: What another study saw; samplers that cannot learn from it leave it.
+        distributions: Optuna distribution of each parameter by name; fixed for the whole study.
+        seed: Seed of all generators, at least 0.
+        known_constraints_batch: Function from `n` points to values ``[n, k]``; a point is feasible where all
+            are <= 0. Cheap to call, also with many thousands of points. None without constraints.
+        factors_batch: Function from `n` points to real features ``[n, f]`` of the surrogate, for example
+            log MACs, log params and realised depths. None without features.
+        canonical: Function from a point to the representative of all points that build the same network
+            (inactive parameters at a fixed value). None if every point is its own network.
+        draw: Function from a generator and a number `n` to `n` distinct canonical points, uniform over the
+            feasible ones. None if a sampler has to draw from the distributions and reject.
+        transfer_source: Observations of an earlier study; None without one. Not every sampler uses them.
     """
 
     distributions: Mapping[str, BaseDistribution]
@@ -57,4 +57,4 @@ class Problem:
     factors_batch: Callable[[Sequence[Params]], NDArray[np.float64]] | None = None
     canonical: Callable[[Params], dict[str, Any]] | None = None
     draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None
-    earlier: TransferSource | None = None
+    transfer_source: TransferSource | None = None

@@ -1,4 +1,4 @@
-"""From a history to the next point: fit, score, search."""
+"""Proposes the next point of a study: fits the surrogates to its history and maximises the acquisition."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
 from nas.bayesopt.prior_mean import PriorMean
 from nas.bayesopt.scoring import AcquisitionState, inputs
+from nas.surrogates.factor_features import Factor
 from nas.surrogates.factor_gp import FactorGP, Posterior
-from nas.surrogates.factors import Factor
 from trials.torch_threads import torch_threads
 
-_PARENTS: Final = 12  # best points that the search starts from
-_ALWAYS_FITTED: Final = 100  # up to so many values every proposal fits anew; then every tenth more
-_STEPS: Final = 40  # of a fit at most
-_SCORED: Final = 4e6  # candidates x values of one scoring at most: about 0.1 s
-_REFERENCE: Final = 512  # points drawn to learn what a typical cost is
-_VOLUMES: Final = 3  # objectives at most for which volumes are counted
+_PARENTS: Final = 12  # best points, from which mutants are made
+_ALWAYS_FITTED: Final = 100  # values up to which each proposal refits; later each 10 % more values do
+_STEPS: Final = 40  # maximum number of iterations of a fit
+_SCORED: Final = 4e6  # maximum number of candidates x values scored at once, about 0.1 s
+_REFERENCE: Final = 512  # points drawn to standardise features
+_VOLUMES: Final = 3  # maximum number of objectives for expected hypervolume improvement
 
 Fit = Mapping[str, list[float]]
-"""Hyper-parameters of each surrogate by its name, and under ``n`` how many values they saw."""
+"""Hyper-parameters of each surrogate by its name, and under ``n`` the number of fitted values."""
 
 
 @dataclass(frozen=True)
@@ -34,55 +34,55 @@ class Proposer:
     """Chooses the next point of a region.
 
     Attributes:
-        region: The points that fit.
-        surrogate: Of the region's space.
-        learnt: What is left of an earlier study; None without one.
+        region: Feasible region.
+        surrogate: Surrogate of the region's space.
+        prior_mean: Prior mean from an earlier study; None without one.
     """
 
     region: Region
     surrogate: FactorGP
-    learnt: PriorMean | None = None
+    prior_mean: PriorMean | None = None
 
     @classmethod
-    def of(cls, region: Region, seed: int, learnt: PriorMean | None = None) -> "Proposer":
-        """Return the proposer of `region`; `seed` decides which points show typical costs."""
+    def of(cls, region: Region, seed: int, prior_mean: PriorMean | None = None) -> "Proposer":
+        """Return the proposer of `region`; `seed` draws the points that features are standardised by."""
         rng = np.random.default_rng(np.random.SeedSequence([seed]))
         factors = [
             Factor(
                 group=repr(column.distribution),
                 levels=column.levels,
-                places=column.places(np.arange(column.levels, dtype=np.float64))
+                positions=column.positions(np.arange(column.levels, dtype=np.float64))
                 if column.ordered and column.levels
                 else None,
             )
             for column in region.grid.columns
         ]
-        return cls(region, FactorGP(factors, region.prices(region.draw(rng, _REFERENCE))), learnt)
+        return cls(region, FactorGP(factors, region.features(region.draw(rng, _REFERENCE))), prior_mean)
 
     def propose(
-        self, rng: np.random.Generator, history: History, earlier: Fit
+        self, rng: np.random.Generator, history: History, previous: Fit
     ) -> tuple[Rows, dict[str, list[float]]]:
-        """Return the next point, ``[1, d]``, and what was fitted for it, empty if nothing was.
+        """Return the next point, ``[1, d]``, and the new fit for it, empty if nothing was refitted.
 
-        Where every point has been seen, the most promising of them is proposed again.
+        If every point has been seen, the one with the highest acquisition is proposed again.
         """
         with torch_threads(1), torch.device("cpu"):
-            beliefs, fit = self._learn(rng, history, earlier)
+            state, fit = self._fit_surrogates(rng, history, previous)
             limit = int(np.clip(_SCORED / max(len(history.rows), 1), 1_000, 20_000))
-            parents = np.concatenate([beliefs.observed[beliefs.feasible[: len(beliefs.observed)]]])
+            parents = np.concatenate([state.observed[state.feasible[: len(state.observed)]]])
             row = parents[:0]
             with torch.no_grad():
                 for seen in (history.seen, frozenset[bytes]()):
-                    row = best_point(rng, self.region, beliefs.score, parents[:_PARENTS], seen, limit)
+                    row = best_point(rng, self.region, state.score, parents[:_PARENTS], seen, limit)
                     if len(row):
                         break
             return row, fit
 
-    def _learn(
-        self, rng: np.random.Generator, history: History, earlier: Fit
+    def _fit_surrogates(
+        self, rng: np.random.Generator, history: History, previous: Fit
     ) -> tuple[AcquisitionState, dict[str, list[float]]]:
         n = len(history.rows) + len(history.measured_rows)
-        due = n <= _ALWAYS_FITTED or n >= 1.1 * earlier.get("n", [0])[0]
+        due = n <= _ALWAYS_FITTED or n >= 1.1 * previous.get("n", [0])[0]
         fit: dict[str, list[float]] = {}
 
         def posterior(
@@ -90,34 +90,34 @@ class Proposer:
             rows: Rows,
             y: NDArray[np.float64],
             fidelity: NDArray[np.float64] | None,
-            spread: float | None,
+            prior_std: float | None,
         ) -> Posterior:
-            start = np.array(earlier[name]) if name in earlier else None
+            start = np.array(previous[name]) if name in previous else None
             points = inputs(self.region, rows, fidelity)
-            found = self.surrogate.fitted(points, y, start, _STEPS if due else 0, spread)
+            found = self.surrogate.fitted(points, y, start, _STEPS if due else 0, prior_std)
             fit[name] = found.hyper_parameters.tolist()
             return found
 
         values = _scalarised(rng, history.values) if len(history.rows) else history.values[:, :0]
-        told = self.learnt if values.shape[1] == 1 else None  # of one objective alone
-        spread = None if told is None else told.spread
+        prior = self.prior_mean if values.shape[1] == 1 else None  # it predicts a single objective
+        prior_std = None if prior is None else prior.prior_std
         objectives = [
-            posterior(f"objective{j}", history.rows, y, history.fidelity, spread)
+            posterior(f"objective{j}", history.rows, y, history.fidelity, prior_std)
             for j, y in enumerate(values.T)
         ]
         constraints = []
         for j, column in enumerate(history.measured.T):
-            told = np.isfinite(column)
-            rows = history.measured_rows[told]
-            constraints.append(posterior(f"constraint{j}", rows, column[told], None, None))
-        beliefs = AcquisitionState.of(rng, self.region, history, objectives, constraints)
-        return beliefs, {**fit, "n": [float(n)]} if due else {}
+            measured = np.isfinite(column)
+            rows = history.measured_rows[measured]
+            constraints.append(posterior(f"constraint{j}", rows, column[measured], None, None))
+        state = AcquisitionState.of(rng, self.region, history, objectives, constraints)
+        return state, {**fit, "n": [float(n)]} if due else {}
 
 
 def _scalarised(rng: np.random.Generator, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return up to three objectives as they are, and more as one, weighted at random.
+    """Return up to three objectives unchanged, and more as one randomly weighted objective.
 
-    The one is an augmented Chebyshev function (ParEGO: Knowles, 2006,
+    That objective is an augmented Chebyshev function (ParEGO: Knowles, 2006,
     https://doi.org/10.1109/TEVC.2005.851274), with new weights at each proposal.
     """
     n_objectives = values.shape[1]

@@ -1,4 +1,4 @@
-"""What the surrogates believe of the points of a space, and what trying one would be worth."""
+"""Scores candidates: log expected improvement of the objectives times the probability of feasibility."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,17 +14,17 @@ from nas.bayesopt.acquisition import (
     conditioned,
     log_expected_hypervolume_improvement,
     log_noisy_expected_improvement,
-    log_probability_of_fitting,
+    log_probability_of_feasibility,
 )
 from nas.bayesopt.feasible_region import Region, distinct
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
 from nas.surrogates.factor_gp import Inputs, Posterior
 
-_DRAWS: Final = 24  # of what was observed with noise or is still running
-_BASE: Final = 48  # observed points that the next one has to improve upon
-_CONTENDERS: Final = 300  # highest values among which those points are looked for
-_PENDING: Final = 32  # running points that are fantasised
+_DRAWS: Final = 24  # draws of the values of noisy and running points
+_BASE: Final = 48  # observed points that a candidate has to improve upon
+_CONTENDERS: Final = 300  # points with the highest values, from which those are chosen
+_PENDING: Final = 32  # maximum number of running points whose values are drawn
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,12 @@ class AcquisitionState:
     """Posteriors of objectives and measured constraints, and the points to improve upon.
 
     Attributes:
-        region: The points that fit.
-        objectives: One posterior each, of values to be maximised; none before the first value.
-        constraints: One posterior each, of values that must be <= 0.
+        region: Feasible region by known constraints.
+        objectives: Posteriors of values to be maximised; empty before the first value.
+        constraints: Posteriors of values that must be <= 0.
         observed: Points with a value, best first, ``[o, d]``.
-        pending: Points that are being trained, ``[p, d]``.
-        feasible: Whether each observed, then each pending point is taken to fit, ``[o + p]``.
+        pending: Points in training, ``[p, d]``.
+        feasible: Whether each observed, then each pending point counts as feasible, ``[o + p]``.
         normals: Standard normal numbers, ``[draws, o + p]``.
     """
 
@@ -58,9 +58,9 @@ class AcquisitionState:
         objectives: list[Posterior],
         constraints: list[Posterior],
     ) -> "AcquisitionState":
-        """Return the beliefs that rest on `history`."""
+        """Return the state after `history`."""
         observed = history.rows
-        if len(objectives) == 1:  # only the best can be improved upon; all need not be predicted
+        if len(objectives) == 1:  # only the best are improved upon: others need no prediction
             observed = observed[np.argsort(-history.values.sum(axis=1), kind="stable")[:_CONTENDERS]]
         observed = distinct(observed)
         if objectives:
@@ -85,9 +85,9 @@ class AcquisitionState:
         total = torch.zeros(len(rows), dtype=torch.float64)
         if self.constraints:
             none = candidates[:0]
-            parts = [posterior.of(candidates, none)[:2] for posterior in self.constraints]
-            means, variances = (torch.stack(part, dim=1) for part in zip(*parts, strict=True))
-            total = total + log_probability_of_fitting(means, variances)
+            moments = [posterior.of(candidates, none)[:2] for posterior in self.constraints]
+            means, variances = (torch.stack(moment, dim=1) for moment in zip(*moments, strict=True))
+            total = total + log_probability_of_feasibility(means, variances)
         if len(self.objectives) == 1:
             total = total + self._improvement(candidates)
         elif self.objectives:
@@ -99,12 +99,12 @@ class AcquisitionState:
         normals = torch.from_numpy(self.normals)
         mean, variance, values = conditioned(*self.objectives[0].of(candidates, base), normals)
         feasible = torch.from_numpy(self.feasible)
-        if not self.feasible.any():  # then any value counts, and fitting decides
+        if not self.feasible.any():  # then any value is an improvement, and feasibility decides
             values, feasible = values.amin(dim=1, keepdim=True), torch.ones(1, dtype=torch.bool)
         return log_noisy_expected_improvement(mean, variance, values, feasible)
 
     def _volume(self, candidates: Inputs) -> Float[Tensor, " n"]:
-        """Return the log volume gained, running points taken to come out as expected."""
+        """Return the log expected hypervolume improvement, with running points at their means."""
         base = inputs(self.region, self.pending)
         zeros = torch.zeros((1, len(self.pending)), dtype=torch.float64)
         means, variances, reached = [], [], []
@@ -114,26 +114,26 @@ class AcquisitionState:
             reached.append(np.concatenate([seen, values[0].numpy()]))
             means.append(mean[0])
             variances.append(variance)
-        everyone = np.stack(reached, axis=1)
-        chosen = everyone[self.feasible] if self.feasible.any() else everyone.min(0, keepdims=True)
+        all_values = np.stack(reached, axis=1)
+        chosen = all_values[self.feasible] if self.feasible.any() else all_values.min(0, keepdims=True)
         return log_expected_hypervolume_improvement(
             torch.stack(means, dim=1),
             torch.stack(variances, dim=1),
             torch.from_numpy(chosen[pareto.front(chosen)]),
-            torch.from_numpy(pareto.reference_point(everyone)),
+            torch.from_numpy(pareto.reference_point(all_values)),
         )
 
 
 def inputs(region: Region, rows: Rows, fidelity: NDArray[np.float64] | None = None) -> Inputs:
-    """Return what a surrogate reads of `rows`, whole trainings unless said."""
+    """Return the surrogate's inputs of `rows`, at full trainings unless `fidelity` is given."""
     fidelity = np.ones(len(rows)) if fidelity is None else fidelity
-    return Inputs(rows, region.prices(rows), fidelity, region.told(rows))
+    return Inputs(rows, region.features(rows), fidelity, region.prior_mean(rows))
 
 
 def _feasible(
     region: Region, history: History, constraints: list[Posterior], rows: Rows
 ) -> NDArray[np.bool_]:
-    """Return which `rows` fit: as measured, else as expected."""
+    """Return whether each row is feasible: by its measurement, else by its predicted mean."""
     fits = region.fits(rows)
     for j, posterior in enumerate(constraints):
         measured = dict(
@@ -144,6 +144,6 @@ def _feasible(
             )
         )
         expected = posterior.predict(inputs(region, rows))[0]
-        told = np.array([measured.get(row.tobytes(), np.nan) for row in rows])
-        fits &= np.where(np.isnan(told), expected, told) <= 0
+        known = np.array([measured.get(row.tobytes(), np.nan) for row in rows])
+        fits &= np.where(np.isnan(known), expected, known) <= 0
     return fits

@@ -1,4 +1,4 @@
-"""What samplers are told of a search space before the first trial."""
+"""Turns a priced search space and budgets into the problem that samplers solve."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -25,9 +25,9 @@ def problem_of(prices: Prices, budgets: Sequence[Budget], *, seed: int) -> Probl
     """Return the sampling problem of a priced space under budgets.
 
     Args:
-        prices: The space with the costs of its networks.
-        budgets: What networks may take; those on latency are left to the search.
-        seed: Of every generator, at least 0.
+        prices: Space with the costs of its networks.
+        budgets: Budgets of the search; those on latency are not known constraints and are left out.
+        seed: Seed of all generators, at least 0.
     """
     space = prices.codes
     known = [budget for budget in budgets if budget.counted]
@@ -39,7 +39,7 @@ def problem_of(prices: Prices, budgets: Sequence[Budget], *, seed: int) -> Probl
         return prices.excess(space.of(points), known)
 
     def factors(points: Sequence[Params]) -> NDArray[np.float64]:
-        """Log costs, then the realised depth of convolution and of attention."""
+        """Return log costs, then the realised depths of convolution and attention, ``[n, 4]``."""
         codes = space.of(points)
         columns = [np.log(prices.of(codes, name).astype(np.float64)) for name in _FACTOR_COSTS]
         return np.stack([*columns, *_realised_depths(prices, codes)], axis=1)
@@ -55,7 +55,7 @@ def problem_of(prices: Prices, budgets: Sequence[Budget], *, seed: int) -> Probl
 
 
 def distribution_of(choice: Choice) -> BaseDistribution:
-    """Return the Optuna distribution of a slot: a range where its numbers are evenly spaced."""
+    """Return the Optuna distribution of a choice: a range for evenly spaced numbers, else categories."""
     values = choice.values
     numbers = [v for v in values if isinstance(v, int | float) and type(v) is not bool]
     if len(numbers) == len(values) and len(values) > 1:
@@ -69,7 +69,7 @@ def distribution_of(choice: Choice) -> BaseDistribution:
 
 
 def _realised_depths(prices: Prices, codes: NDArray[np.int64]) -> list[NDArray[np.float64]]:
-    """Return the number of blocks with a convolutional and with an attention mixer, [n] each."""
+    """Return the numbers of blocks with a convolutional and with an attention mixer, [n] each."""
     space = prices.codes
     totals = {"conv": np.zeros(len(codes)), "attention": np.zeros(len(codes))}
     for s, (menu, depths) in enumerate(zip(space.menus, space.depths, strict=True)):

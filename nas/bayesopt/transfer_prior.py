@@ -1,4 +1,4 @@
-"""What an earlier study expects of points: its surrogate, if that predicts its own networks."""
+"""Fits the prior mean to an earlier study; leaves it out if it does not predict left-out networks."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,53 +14,53 @@ from nas.bayesopt.scoring import inputs
 from nas.surrogates.factor_gp import FactorGP, Inputs
 from trials.torch_threads import torch_threads
 
-_FOLDS: Final = 8
-_SKILL: Final = 0.1  # share of the variance that the surrogate has to predict of networks left out
-_LEAST: Final = 5  # networks below which there is nothing to learn
-_STEPS: Final = 40
+_FOLDS: Final = 8  # of the cross-validation
+_SKILL: Final = 0.1  # least share of the variance of left-out networks that the surrogate has to explain
+_LEAST: Final = 5  # least number of networks of an earlier study
+_STEPS: Final = 40  # maximum number of iterations of a fit
 
 
 def transfer_prior_mean(
     grid: Grid,
     constants: Params,
-    earlier: TransferSource | None,
+    source: TransferSource | None,
     factors: Batch | None,
     canonical: Callable[[Params], dict[str, Any]] | None,
     seed: int,
 ) -> PriorMean | None:
-    """Return what an earlier study expects, or None where it does not predict its own networks.
+    """Return the prior mean of an earlier study; None if it does not predict its own left-out networks.
 
     Args:
-        grid: Of the space, which the earlier study shares.
-        constants: Parameters that have one value only.
-        earlier: What it saw.
-        factors: Features that the surrogate learns from.
-        canonical: A point to the one that stands for all that build the same network.
-        seed: Decides which points show typical costs.
+        grid: Grid of the space, which the earlier study shares.
+        constants: Parameters of a single value.
+        source: Observations of the earlier study; None without one.
+        factors: Function from points to features of the surrogate.
+        canonical: Function from a point to the representative of all points that build the same network.
+        seed: Seed of the points that features are standardised by.
     """
-    if earlier is None or len(np.unique(earlier.networks)) < _LEAST:
+    if source is None or len(np.unique(source.networks)) < _LEAST:
         return None
-    region = Region(grid, constants, earlier.known_constraints_batch, factors, canonical, earlier.draw)
-    rows = region.canonical(grid.encode(earlier.points))
+    region = Region(grid, constants, source.known_constraints_batch, factors, canonical, source.draw)
+    rows = region.canonical(grid.encode(source.points))
     with torch_threads(1):
         surrogate = Proposer.of(region, seed).surrogate
-        seen = inputs(region, rows, earlier.fidelity)
-        if _skill(surrogate, seen, earlier) < _SKILL:
+        seen = inputs(region, rows, source.fidelity)
+        if _skill(surrogate, seen, source) < _SKILL:
             return None
-        posterior = surrogate.fitted(seen, earlier.values, None, _STEPS)
-    spread = float(earlier.values[earlier.fidelity == earlier.fidelity.max()].std())
-    return PriorMean(lambda points: posterior.predict(inputs(region, points)), max(spread, 1e-12))
+        posterior = surrogate.fitted(seen, source.values, None, _STEPS)
+    prior_std = float(source.values[source.fidelity == source.fidelity.max()].std())
+    return PriorMean(lambda points: posterior.predict(inputs(region, points)), max(prior_std, 1e-12))
 
 
-def _skill(surrogate: FactorGP, seen: Inputs, earlier: TransferSource) -> float:
-    """Return the share of the variance at each fidelity that is predicted of networks left out."""
-    names, fold = np.unique(earlier.networks, return_inverse=True)
+def _skill(surrogate: FactorGP, seen: Inputs, source: TransferSource) -> float:
+    """Return the share of the variance of full trainings that is predicted for left-out networks."""
+    names, fold = np.unique(source.networks, return_inverse=True)
     fold = fold % min(_FOLDS, len(names))
-    missed = np.zeros(len(fold))
+    errors = np.zeros(len(fold))
     for k in range(fold.max() + 1):
-        here = fold == k
-        posterior = surrogate.fitted(seen[~here], earlier.values[~here], None, _STEPS // 2)
-        missed[here] = posterior.predict(seen[here])[0] - earlier.values[here]
-    whole = earlier.fidelity == earlier.fidelity.max()
-    about = earlier.values[whole] - earlier.values[whole].mean()
-    return 1.0 - float((missed[whole] ** 2).mean()) / max(float((about**2).mean()), 1e-18)
+        left_out = fold == k
+        posterior = surrogate.fitted(seen[~left_out], source.values[~left_out], None, _STEPS // 2)
+        errors[left_out] = posterior.predict(seen[left_out])[0] - source.values[left_out]
+    whole = source.fidelity == source.fidelity.max()
+    centred = source.values[whole] - source.values[whole].mean()
+    return 1.0 - float((errors[whole] ** 2).mean()) / max(float((centred**2).mean()), 1e-18)

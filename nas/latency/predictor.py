@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nas.storage.records import Measurement
 from nas.storage.store import Store, setting_key
-from nas.surrogates.latency import LatencyModel, learn
+from nas.surrogates.latency_model import LatencyModel, learn
 from nas.surrogates.latency_operations import operations
 from search_spaces.architecture import Architecture
 from trials.latency.latency import Condition

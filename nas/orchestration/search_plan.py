@@ -122,7 +122,7 @@ class SearchPlan:
         """Return the sampler that proposes networks."""
         problem = problem_of(self.prices, self.budgets, seed=self.settings.seed)
         if self.earlier is not None:
-            problem = replace(problem, earlier=transfer_source(self.earlier, self.prices))
+            problem = replace(problem, transfer_source=transfer_source(self.earlier, self.prices))
         return SAMPLERS[self.settings.sampler](problem)
 
     def pruner(self) -> BasePruner:

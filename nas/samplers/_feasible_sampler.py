@@ -1,4 +1,4 @@
-"""Samplers that choose one whole point at a time, among those that fit and are new."""
+"""Base class of samplers that replaces infeasible or repeated proposals by the most similar feasible point."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Final
@@ -17,14 +17,14 @@ from nas.bayesopt.initial_design import unseen
 from nas.bayesopt.problem import Problem
 
 
-class FittingSampler(BaseSampler, ABC):
-    """An Optuna sampler that has only to say which point it would like next.
+class FeasibleSampler(BaseSampler, ABC):
+    """Optuna sampler whose subclasses only list the points that they prefer.
 
-    What is liked is not proposed if it breaks a known constraint or was tried before: then others
-    are asked for, and at last the most similar point that may be.
+    The first preferred point that is feasible and new is proposed; if there is none, the most similar
+    feasible new point.
 
     Args:
-        problem: What is known before the first trial.
+        problem: Search problem.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -43,8 +43,8 @@ class FittingSampler(BaseSampler, ABC):
         self._histories: Final = Histories(self.region)
 
     @abstractmethod
-    def liked(self, rng: np.random.Generator, study: Study, trial: FrozenTrial, history: History) -> Rows:
-        """Return points in the order in which they are liked, ``[>= 1, d]``, fitting or not."""
+    def preferred(self, rng: np.random.Generator, study: Study, trial: FrozenTrial, history: History) -> Rows:
+        """Return points in order of preference, ``[>= 1, d]``, feasible or not."""
 
     @override
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -58,9 +58,9 @@ class FittingSampler(BaseSampler, ABC):
             return {}
         rng = self._generator(trial)
         history = self._histories.read(study, trial)
-        liked = self.region.canonical(self.liked(rng, study, trial, history))
-        fitting = unseen(liked[self.region.fits(liked)], history.seen)
-        row = fitting[:1] if len(fitting) else self._nearest(rng, liked[:1], history)
+        preferred = self.region.canonical(self.preferred(rng, study, trial, history))
+        feasible = unseen(preferred[self.region.fits(preferred)], history.seen)
+        row = feasible[:1] if len(feasible) else self._nearest(rng, preferred[:1], history)
         return self.region.grid.decode(row)[0]
 
     @override
@@ -74,17 +74,17 @@ class FittingSampler(BaseSampler, ABC):
         column = Column.of(param_name, param_distribution)
         return column.value(float(column.draw(self._generator(trial), 1)[0]))
 
-    def _nearest(self, rng: np.random.Generator, liked: Rows, history: History) -> Rows:
-        """Return the point most like `liked` that fits and is new, or else only fits."""
+    def _nearest(self, rng: np.random.Generator, preferred: Rows, history: History) -> Rows:
+        """Return the feasible point most similar to `preferred`, new if there is a new one."""
         drawn = self.region.draw(rng, 2_000)
-        near = self.region.canonical(self.region.grid.neighbours(rng, liked[0]))
+        near = self.region.canonical(self.region.grid.neighbours(rng, preferred[0]))
         drawn = np.concatenate([near[self.region.fits(near)], drawn])
         new = unseen(drawn, history.seen)
         if not len(new):
             whole = self.region.whole()
             new = drawn if whole is None else unseen(whole, history.seen)
         pool = new if len(new) else drawn
-        return pool[[(pool != liked).sum(axis=1).argmin()]]
+        return pool[[(pool != preferred).sum(axis=1).argmin()]]
 
     def _generator(self, trial: FrozenTrial) -> np.random.Generator:
         entropy = [self._problem.seed, trial.number]

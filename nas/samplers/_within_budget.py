@@ -1,4 +1,4 @@
-"""Keeps a foreign Optuna sampler within what is known to fit."""
+"""Wraps any Optuna sampler so that its proposals keep all known constraints."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,24 +14,24 @@ from typing_extensions import override
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
 from nas.bayesopt.problem import Problem
-from nas.samplers._feasible_sampler import FittingSampler
+from nas.samplers._feasible_sampler import FeasibleSampler
 
-_TRIES: Final = 20  # proposals asked of the foreign sampler before one is mended
+_TRIES: Final = 20  # proposals of the wrapped sampler before one is repaired
 
 
 @final
-class WithinBudget(FittingSampler):
-    """Asks a foreign sampler until it proposes a point that fits and is new.
+class WithinBudget(FeasibleSampler):
+    """Asks another sampler until it proposes a point that is feasible and new.
 
-    The foreign sampler is made anew for each trial with a seed of its own, so that a proposal
-    depends on nothing but the seed and the history. While it would draw at random, points that fit
-    are drawn instead: no sampler is held back by start-up trials outside the budget.
+    The wrapped sampler is constructed for each trial with a seed of its own, so that a proposal
+    depends only on the seed and the history. During its random start-up trials, feasible points are
+    drawn instead, so that none of them is wasted outside the budget.
 
     Args:
-        problem: What is known before the first trial.
-        make: A seed to the foreign sampler.
-        n_random: Trials that the foreign sampler draws at random, before it begins to learn.
-        tries: Proposals asked of it; 1 where asking again gives the same.
+        problem: Search problem.
+        make: Function from a seed to the wrapped sampler.
+        n_random: Number of random start-up trials of the wrapped sampler.
+        tries: Maximum number of its proposals per trial; 1 if asking again returns the same.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class WithinBudget(FittingSampler):
         self._tries: Final = tries
 
     @override
-    def liked(self, rng: np.random.Generator, study: Study, trial: FrozenTrial, history: History) -> Rows:
+    def preferred(self, rng: np.random.Generator, study: Study, trial: FrozenTrial, history: History) -> Rows:
         if history.n_finished < self._n_random:
             return self.region.draw(rng, 64)
         inner = self._inner(trial)
@@ -55,8 +55,8 @@ class WithinBudget(FittingSampler):
         for _ in range(self._tries):
             row = self.region.grid.encode([self._ask(inner, study, trial)])
             rows.append(row)
-            mine = self.region.canonical(row)
-            if self.region.fits(mine).all() and mine[0].tobytes() not in history.seen:
+            canonical = self.region.canonical(row)
+            if self.region.fits(canonical).all() and canonical[0].tobytes() not in history.seen:
                 break
         return np.concatenate(rows)
 
@@ -89,5 +89,5 @@ class WithinBudget(FittingSampler):
     def _inner(self, trial: FrozenTrial) -> BaseSampler:
         entropy = np.random.SeedSequence([self._problem.seed, trial.number])
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)  # TPE's options are, since 2.0
+            warnings.simplefilter("ignore", ExperimentalWarning)  # options of TPE
             return self._make(int(entropy.generate_state(1)[0]))

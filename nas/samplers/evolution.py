@@ -1,7 +1,7 @@
-"""Regularised evolution (Real et al., 2019, https://arxiv.org/abs/1802.01548).
+"""Search algorithm `evolution`: regularised evolution (Real et al., 2019, https://arxiv.org/abs/1802.01548).
 
-The population is the last trials that were trained to the end; the best of a few drawn from it has
-one parameter changed. The oldest leave, good or bad: that is the regularisation.
+The population is the last complete trials; one parameter of the best of a few drawn from it is changed.
+The oldest leave the population, good or bad: that is the regularisation.
 """
 
 from typing import Final, final
@@ -15,19 +15,19 @@ from typing_extensions import override
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
 from nas.bayesopt.problem import Problem
-from nas.samplers._feasible_sampler import FittingSampler
+from nas.samplers._feasible_sampler import FeasibleSampler
 
 _POPULATION: Final = 20
 _TOURNAMENT: Final = 5
-_OFFSPRING: Final = 64  # children made in turn until one fits and is new
+_OFFSPRING: Final = 64  # children made per trial, of which the first feasible new one is proposed
 
 
 @final
-class RegularizedEvolution(FittingSampler):
-    """Likes children of the best of a few recent trials, as soon as there are enough of them."""
+class RegularizedEvolution(FeasibleSampler):
+    """Prefers children of the best of a few recent trials, once there are enough trials."""
 
     @override
-    def liked(self, rng: np.random.Generator, study: Study, trial: FrozenTrial, history: History) -> Rows:
+    def preferred(self, rng: np.random.Generator, study: Study, trial: FrozenTrial, history: History) -> Rows:
         whole = np.flatnonzero(history.fidelity == 1)
         if len(whole) + len(history.pending) < _POPULATION or not len(whole):
             return self.region.draw(rng, _OFFSPRING)
@@ -39,16 +39,16 @@ class RegularizedEvolution(FittingSampler):
 
 
 def _winner(history: History, members: np.ndarray) -> int:
-    """Return the first of the `members` that the fewest others beat in every objective."""
+    """Return the first of the `members` that the fewest others dominate."""
     values = history.values[members]
-    fits = _feasible(history, members)
-    beats = (values[:, None] >= values).all(axis=2) & (values[:, None] > values).any(axis=2)
-    beats = (fits[:, None] & ~fits) | (beats & (fits[:, None] == fits))
-    return int(members[beats.sum(axis=0).argmin()])
+    feasible = _feasible(history, members)
+    dominates = (values[:, None] >= values).all(axis=2) & (values[:, None] > values).any(axis=2)
+    dominates = (feasible[:, None] & ~feasible) | (dominates & (feasible[:, None] == feasible))
+    return int(members[dominates.sum(axis=0).argmin()])
 
 
 def _feasible(history: History, members: np.ndarray) -> np.ndarray:
-    """Return which `members` keep the constraints measured on them."""
+    """Return whether each of the `members` keeps its measured constraints."""
     broken = {
         row.tobytes()
         for row, values in zip(history.measured_rows, history.measured, strict=True)

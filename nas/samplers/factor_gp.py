@@ -1,7 +1,7 @@
-"""Proposes what a Gaussian process over architecture factors expects to gain most from.
+"""Search algorithm `factor_gp`: Bayesian optimisation with a Gaussian process on architecture factors.
 
-`FactorGPSampler` is a plain Optuna sampler. Nothing about a search lives in it: each proposal is a
-function of its arguments, the study's history and the number of the trial.
+`FactorGPSampler` is a plain Optuna sampler without state of its own: each proposal is a function of
+its arguments, the study's history and the number of the trial.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,33 +26,33 @@ from nas.bayesopt.transfer_prior import transfer_prior_mean
 from nas.storage.optuna_internals import storage_of, trial_id_of
 from search_spaces.errors import InvalidValueError
 
-_STARTS: Final = 4  # trials before the surrogate decides
-_RETRIES: Final = 8  # proposals made anew because another worker announced the same point
-_FIT: Final = "factor_gp:fit"  # system attribute of a trial: what was fitted to propose it
-_RECENT: Final = 10  # finished trials that tell what the search space is, where nobody says so
+_STARTS: Final = 4  # start-up trials before the surrogate proposes
+_RETRIES: Final = 8  # maximum number of new proposals if another worker announced the same point
+_FIT: Final = "factor_gp:fit"  # system attribute of a trial: hyper-parameters fitted for its proposal
+_RECENT: Final = 10  # finished trials from which the search space is read if none is given
 
 
 class FactorGPSampler(BaseSampler):
-    """Optuna sampler on a surrogate of architecture factors.
+    """Optuna sampler with a surrogate on architecture factors.
 
-    No proposal breaks a known constraint or repeats a point that a trial holds that has not failed,
-    as long as there is another. Constraints known only after a trial are read from
-    ``trial.constraints``. Values of pruned trials inform it as what they are: early ones.
+    No proposal breaks a known constraint or repeats the point of a trial that has not failed, as long
+    as there is another point. Constraints that are measured during a trial are read from
+    ``trial.constraints``. Values of pruned trials enter the surrogate at their fidelity.
 
     Args:
-        search_space: Parameter name to distribution. Without it, it is read from the study: the
-            first trial takes the first choices and lowest numbers, and what is promised above holds
-            from the second trial on.
-        seed: Seed of every generator, at least 0.
-        known_constraints_func: A point to numbers; the point fits where all are <= 0. Free to call.
-        known_constraints_batch: The same for `n` points, ``[n, k]``; used where given.
-        n_startup_trials: How many trials are spread over what fits before the surrogate decides;
+        search_space: Distribution of each parameter by name. Without it, it is read from the study: the
+            first trial takes the first choices and lowest numbers, and the guarantee above holds from
+            the second trial on.
+        seed: Seed of all generators, at least 0.
+        known_constraints_func: Function from a point to numbers; the point is feasible where all are <= 0.
+        known_constraints_batch: The same for `n` points, ``[n, k]``; takes precedence.
+        n_startup_trials: Number of start-up trials spread over the feasible points;
             4 by default, or 8 for more than 20 parameters.
-        factors_batch: `n` points to features ``[n, f]`` that the surrogate learns from.
-        canonical: A point to the one that stands for all that build the same network.
-        draw: A generator and `n` to `n` distinct canonical points that fit, uniform over them.
-        earlier: What another study saw: a prior of the surrogate of one objective, that is maximised. It is
-            left out where it does not predict its own networks, and how far it is trusted is learnt.
+        factors_batch: Function from `n` points to features ``[n, f]`` of the surrogate.
+        canonical: Function from a point to the representative of all points that build the same network.
+        draw: Function from a generator and `n` to `n` distinct canonical feasible points, uniform over them.
+        transfer_source: Observations of an earlier study, the prior mean for a single maximised objective.
+            It is dropped if it does not predict its own left-out networks; its weight is fitted.
 
     Raises:
         InvalidValueError: if `seed` or `n_startup_trials` is negative.
@@ -69,7 +69,7 @@ class FactorGPSampler(BaseSampler):
         factors_batch: Batch | None = None,
         canonical: Callable[[Params], dict[str, Any]] | None = None,
         draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None,
-        earlier: TransferSource | None = None,
+        transfer_source: TransferSource | None = None,
     ) -> None:
         for name, value in {"seed": seed, "n_startup_trials": n_startup_trials or 0}.items():
             if value < 0:
@@ -79,7 +79,7 @@ class FactorGPSampler(BaseSampler):
         self._constraints: Final = known_constraints_batch or _batched(known_constraints_func)
         self._n_startup_trials: Final = n_startup_trials
         self._factors, self._canonical, self._draw = factors_batch, canonical, draw
-        self._earlier: Final = earlier
+        self._transfer_source: Final = transfer_source
         self._latest: tuple[dict[str, BaseDistribution], Params, Proposer, Histories] | None = None
 
     @override
@@ -99,12 +99,12 @@ class FactorGPSampler(BaseSampler):
         history = histories.read(study, trial)
         row = self._next(rng, proposer, history, study, trial, fit)
         for _ in range(_RETRIES):
-            _tell(study, trial, POINT, row[0].tolist())
+            _store(study, trial, POINT, row[0].tolist())
             if row[0].tobytes() in history.seen:
                 break  # there is no other point left
             if row[0].tobytes() not in histories.announced(study, trial, history):
                 break
-            # Another worker announced the same point: both choose again, each by its own generator.
+            # Another worker announced the same point: both propose again, each with its own generator.
             history = histories.read(study, trial)
             row = self._next(rng, proposer, history, study, trial, fit)
         return proposer.region.grid.decode(row)[0]
@@ -131,14 +131,14 @@ class FactorGPSampler(BaseSampler):
         history: History,
         study: Study,
         trial: FrozenTrial,
-        earlier: Fit,
+        previous: Fit,
     ) -> Rows:
-        """Return the next point, ``[1, d]``: of the start-up design, or the surrogate's."""
-        if not history.n_finished and proposer.learnt is not None:
-            row = prior_start(rng, proposer.region, proposer.learnt, history.seen)
+        """Return the next point, ``[1, d]``, from the start-up design or the surrogate."""
+        if not history.n_finished and proposer.prior_mean is not None:
+            row = prior_start(rng, proposer.region, proposer.prior_mean, history.seen)
             if len(row):
                 return row
-        n_starts = 1 if proposer.learnt is not None else self._n_startup_trials
+        n_starts = 1 if proposer.prior_mean is not None else self._n_startup_trials
         if n_starts is None:
             n_starts = _STARTS if len(proposer.region.grid.columns) <= 20 else 2 * _STARTS
         if not history.n_finished or history.n_finished + len(history.pending) < n_starts:
@@ -148,21 +148,21 @@ class FactorGPSampler(BaseSampler):
                 return row
             if not history.n_finished:
                 return proposer.region.draw(rng, 1)
-        row, fit = proposer.propose(rng, history, earlier)
+        row, fit = proposer.propose(rng, history, previous)
         if fit:
-            _tell(study, trial, _FIT, fit)
+            _store(study, trial, _FIT, fit)
         return row
 
     def _proposer(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> tuple[Proposer, Histories]:
-        """Return what chooses the next point of a search space, and what reads its studies."""
+        """Return the proposer of a search space and the reader of its studies, cached for the same space."""
         space = self._space if self._space is not None else _recent_space(study, trial)
         constants = {n: _only(n, d) for n, d in space.items() if d.single()}
         if self._latest is None or self._latest[:2] != (search_space, constants):
             grid = Grid(search_space)
-            told = transfer_prior_mean(
-                grid, constants, self._earlier, self._factors, self._canonical, self._seed
+            prior = transfer_prior_mean(
+                grid, constants, self._transfer_source, self._factors, self._canonical, self._seed
             )
             region = Region(
                 grid,
@@ -171,9 +171,9 @@ class FactorGPSampler(BaseSampler):
                 self._factors,
                 self._canonical,
                 self._draw,
-                None if told is None else told.expects,
+                None if prior is None else prior.mean,
             )
-            proposer = Proposer.of(region, self._seed, told)
+            proposer = Proposer.of(region, self._seed, prior)
             self._latest = (dict(search_space), constants, proposer, Histories(region))
         return self._latest[2:]
 
@@ -187,7 +187,7 @@ def SAMPLER(problem: Problem) -> BaseSampler:  # noqa: N802
         factors_batch=problem.factors_batch,
         canonical=problem.canonical,
         draw=problem.draw,
-        earlier=problem.earlier,
+        transfer_source=problem.transfer_source,
     )
 
 
@@ -202,7 +202,7 @@ def _batched(function: Callable[[dict[str, Any]], Sequence[float]] | None) -> Ba
 
 
 def _recent_space(study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-    """Return the parameters that all recent trials have, as the last of them was given them."""
+    """Return the parameters that all recent trials have, with the distributions of the last one."""
     others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number and t.distributions]
     recent = [t for t in others if t.state.is_finished()][-_RECENT:] or others[:1]
     if not recent:
@@ -212,7 +212,7 @@ def _recent_space(study: Study, trial: FrozenTrial) -> dict[str, BaseDistributio
 
 
 def _latest_fit(study: Study, trial: FrozenTrial) -> Fit:
-    """Return the hyper-parameters stored last before `trial`; empty where there are none."""
+    """Return the hyper-parameters last stored before `trial`; empty without any."""
     for other in reversed(study.get_trials(deepcopy=False)):
         if other.number < trial.number and _FIT in other.system_attrs:
             stored: Fit = other.system_attrs[_FIT]
@@ -224,6 +224,6 @@ def _only(name: str, distribution: BaseDistribution) -> Any:
     return Column.of(name, distribution).value(0.0)
 
 
-def _tell(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
-    """Store `value` with a trial that Optuna has handed out read-only."""
+def _store(study: Study, trial: FrozenTrial, key: str, value: Any) -> None:
+    """Store `value` as a system attribute of a trial that Optuna passes to samplers read-only."""
     storage_of(study).set_trial_system_attr(trial_id_of(study, trial), key, value)

@@ -1,4 +1,4 @@
-"""Optuna's own Gaussian process: Matérn-5/2 over all parameters, one length scale each."""
+"""Search algorithm `gp`: Optuna's Gaussian process, Matérn-5/2 over all parameters, a length scale each."""
 
 from optuna.samplers import BaseSampler, GPSampler
 

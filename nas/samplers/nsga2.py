@@ -1,4 +1,4 @@
-"""Optuna's NSGA-II (Deb et al., 2002, https://doi.org/10.1109/4235.996017)."""
+"""Search algorithm `nsga2`: Optuna's NSGA-II (Deb et al., 2002, https://doi.org/10.1109/4235.996017)."""
 
 from optuna.samplers import BaseSampler, NSGAIISampler
 

@@ -1,4 +1,4 @@
-"""Draws uniformly among the networks that fit and were not tried: what every other must beat."""
+"""Search algorithm `random`: draws uniformly among the feasible networks that were not tried."""
 
 from typing import final
 
@@ -11,15 +11,15 @@ from typing_extensions import override
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
 from nas.bayesopt.problem import Problem
-from nas.samplers._feasible_sampler import FittingSampler
+from nas.samplers._feasible_sampler import FeasibleSampler
 
 
 @final
-class UniformSampler(FittingSampler):
-    """Likes every point that fits equally well."""
+class UniformSampler(FeasibleSampler):
+    """Prefers all feasible points equally."""
 
     @override
-    def liked(self, rng: np.random.Generator, study: Study, trial: FrozenTrial, history: History) -> Rows:
+    def preferred(self, rng: np.random.Generator, study: Study, trial: FrozenTrial, history: History) -> Rows:
         return self.region.draw(rng, 64)
 
 

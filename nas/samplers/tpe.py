@@ -1,4 +1,4 @@
-"""Optuna's tree-structured Parzen estimator, multivariate (Watanabe, 2023, arXiv 2304.11127)."""
+"""Search algorithm `tpe`: Optuna's multivariate Parzen estimator (Watanabe, 2023, arXiv 2304.11127)."""
 
 from optuna.samplers import BaseSampler, TPESampler
 

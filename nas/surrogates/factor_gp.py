@@ -1,9 +1,9 @@
-"""A Gaussian process on architecture factors: what a network will reach, and how sure that is.
+"""Gaussian process on architecture factors: predicts accuracies of networks with their uncertainty.
 
 After "Navigating Efficiency in MobileViT through Gaussian Process on Global Architecture Factors"
 (Meng and Chen, 2024, https://arxiv.org/abs/2406.04820), whose abstract gives the idea: a Matérn
 process on global factors and the joint effects of pairs of them. Its formulas are not public; the
-kernel here is ours (`nas.surrogates._kernel`).
+kernel here is the project's own (`nas.surrogates.factor_kernel`).
 """
 
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nas.surrogates._fit import JITTER, fit, load
-from nas.surrogates._kernel import FactorKernel
-from nas.surrogates.factors import Factor, Features
+from nas.surrogates.factor_features import Factor, Features
+from nas.surrogates.factor_kernel import FactorKernel
+from nas.surrogates.hyperparameter_fit import JITTER, fit, load
 
-_FITTED: Final = 256  # values that hyper-parameters are fitted to at most
-_KEPT: Final = 1_500  # values that predictions rest on at most
+_FITTED: Final = 256  # maximum number of values that hyper-parameters are fitted to
+_KEPT: Final = 1_500  # maximum number of values that predictions are conditioned on
 _NOISE: Final = (-3.0, 1.0)  # prior of the logarithm of the noise variance: mean, sd
 _LEVEL: Final = 0.3  # variance of the constant mean, integrated out
-_EARLIER: Final = 4  # values that the spread of an earlier study stands for
+_PRIOR_WEIGHT: Final = 4  # number of values that the standard deviation of an earlier study counts as
 
 
 class _Process(gpytorch.Module):
-    """A kernel with noise and an unknown constant mean."""
+    """Kernel with noise and an unknown constant mean."""
 
     def __init__(self, kernel: FactorKernel) -> None:
         super().__init__()
@@ -50,52 +50,52 @@ class _Process(gpytorch.Module):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Points as a surrogate reads them.
+    """Inputs of the surrogate.
 
     Attributes:
         rows: Levels of the parameters, ``[n, d]``.
-        prices: Known costs and factors, ``[n, p]``.
-        fidelity: Share of a whole training, ``[n]``, in (0, 1].
-        told: What an earlier study expects there, in the unit of the values, ``[n]``; None without one.
+        features: Known costs and factors, ``[n, f]``.
+        fidelity: Share of a full training, ``[n]``, in (0, 1].
+        prior_mean: Predictions of an earlier study in the unit of the values, ``[n]``; None without one.
     """
 
     rows: NDArray[np.float64]
-    prices: NDArray[np.float64]
+    features: NDArray[np.float64]
     fidelity: NDArray[np.float64]
-    told: NDArray[np.float64] | None = None
+    prior_mean: NDArray[np.float64] | None = None
 
     def __getitem__(self, index: Any) -> "Inputs":
-        """Return some of the points."""
-        told = None if self.told is None else self.told[index]
-        return Inputs(self.rows[index], self.prices[index], self.fidelity[index], told)
+        """Return a subset of the points."""
+        prior_mean = None if self.prior_mean is None else self.prior_mean[index]
+        return Inputs(self.rows[index], self.features[index], self.fidelity[index], prior_mean)
 
 
 class FactorGP:
-    """The surrogate of one search space; `fitted` gives its posterior.
+    """Surrogate of one search space; `fitted` returns its posterior.
 
     Args:
-        factors: The parameters.
-        reference: Prices of points drawn at random, ``[m, p]``: what a typical price is.
+        factors: Parameters of the space.
+        reference: Features of points drawn at random, ``[m, f]``, by which features are standardised.
     """
 
     def __init__(self, factors: Sequence[Factor], reference: NDArray[np.float64]) -> None:
-        self._features: Final = Features(factors)
+        self._local_and_global: Final = Features(factors)
         finite = np.where(np.isfinite(reference), reference, np.nan)
         known = np.isfinite(finite).any(axis=0)
         finite[:, ~known] = 0.0
         self._mean: Final = np.nanmean(finite, axis=0)
-        spread = np.nanstd(finite, axis=0)
-        self._used: Final = np.flatnonzero(spread > 1e-12 * (1 + abs(self._mean)))
-        self._spread: Final = np.where(spread > 0, spread, 1.0)
+        std = np.nanstd(finite, axis=0)
+        self._used: Final = np.flatnonzero(std > 1e-12 * (1 + abs(self._mean)))
+        self._std: Final = np.where(std > 0, std, 1.0)
 
     def tensor(self, inputs: Inputs, units: "_Units | None" = None) -> Float[Tensor, "n d"]:
-        """Return `inputs` as ``[local | prices | global | prices | told | log fidelity]``."""
-        local, shared = self._features.of(inputs.rows)
-        prices = (inputs.prices - self._mean) / self._spread
-        prices = np.clip(np.nan_to_num(prices, posinf=6.0, neginf=-6.0), -6.0, 6.0)[:, self._used]
+        """Return `inputs` as ``[local | features | global | features | prior mean | log fidelity]``."""
+        local, shared = self._local_and_global.of(inputs.rows)
+        features = (inputs.features - self._mean) / self._std
+        features = np.clip(np.nan_to_num(features, posinf=6.0, neginf=-6.0), -6.0, 6.0)[:, self._used]
         fidelity = np.log(inputs.fidelity)[:, None]
-        told = np.zeros((len(inputs.rows), 0)) if units is None else units.told(inputs)
-        return torch.from_numpy(np.concatenate([local, prices, shared, prices, told, fidelity], axis=1))
+        prior = np.zeros((len(inputs.rows), 0)) if units is None else units.prior_column(inputs)
+        return torch.from_numpy(np.concatenate([local, features, shared, features, prior, fidelity], axis=1))
 
     def fitted(
         self,
@@ -103,51 +103,54 @@ class FactorGP:
         values: NDArray[np.float64],
         start: NDArray[np.float64] | None = None,
         steps: int = 40,
-        spread: float | None = None,
+        prior_std: float | None = None,
     ) -> "Posterior":
         """Return the posterior given `values` ``[n]`` at `inputs`.
 
         Args:
-            inputs: Where values were observed, at least one.
-            values: The values, finite.
-            start: Hyper-parameters of an earlier fit, to begin from.
-            steps: Iterations of fitting at most; 0 takes `start` as it is.
-            spread: Standard deviation of an earlier study's values, whose expectations `inputs` then tell:
-                they are the prior mean, and how far it is trusted is a hyper-parameter.
+            inputs: Observed points, at least one.
+            values: Observed values, finite.
+            start: Hyper-parameters of an earlier fit, as a starting point.
+            steps: Maximum number of iterations of the fit; 0 uses `start` unchanged.
+            prior_std: Standard deviation of an earlier study's values, whose predictions are the prior mean
+                of `inputs`; the weight of that mean is a hyper-parameter. None without one.
         """
-        values = _tamed(values)
-        kept = _spread_out(values, _KEPT)
+        values = _clipped(values)
+        kept = _subset(values, _KEPT)
         inputs, values = inputs[kept], values[kept]
-        told = inputs.told if spread is not None and inputs.told is not None else None
-        units = _Units.of(values, told, spread)
+        prior = inputs.prior_mean if prior_std is not None else None
+        units = _Units.of(values, prior, prior_std)
         x = self.tensor(inputs, units)
-        y = torch.from_numpy((values - units.expected(inputs)) / units.scale)
-        process = self._process(fidelities=bool((inputs.fidelity < 1).any()), told=told is not None)
+        y = torch.from_numpy((values - units.prior_mean(inputs)) / units.scale)
+        process = self._process(fidelities=bool((inputs.fidelity < 1).any()), prior_mean=prior is not None)
         n_parameters = sum(p.numel() for p in process.parameters())
         if start is not None and len(start) != n_parameters:
             start = None
         if steps or start is None:
-            some = _spread_out(values, _FITTED)
+            some = _subset(values, _FITTED)
             start = fit(process, x[some], y[some], start, steps or 40)
         load(process, start)
         return Posterior(self, process, x, y, units, start)
 
-    def _process(self, *, fidelities: bool, told: bool) -> _Process:
-        features, extra = self._features, np.arange(len(self._used))
+    def _process(self, *, fidelities: bool, prior_mean: bool) -> _Process:
+        features, extra = self._local_and_global, np.arange(len(self._used))
         owners = np.concatenate([features.owners, features.n_weights + extra])
         lengths = np.concatenate([features.global_owners, features.n_lengths + extra])
         return _Process(
             FactorKernel(
-                torch.from_numpy(owners), torch.from_numpy(lengths), fidelities=fidelities, told=told
+                torch.from_numpy(owners),
+                torch.from_numpy(lengths),
+                fidelities=fidelities,
+                prior_mean=prior_mean,
             )
         )
 
 
 class Posterior:
-    """What is believed of every network after some were seen; noiseless, at whole trainings.
+    """Posterior of the noiseless values of all networks after a full training.
 
     Attributes:
-        hyper_parameters: What was fitted, to begin the next fit from.
+        hyper_parameters: Fitted hyper-parameters, the starting point of the next fit.
     """
 
     def __init__(
@@ -178,8 +181,8 @@ class Posterior:
     ]:
         """Return mean and variance at `inputs`, mean and covariance at `base`, and between both."""
         a, b = (self._surrogate.tensor(points, self._units) for points in (inputs, base))
-        mean_a, root_a = self._towards(a, inputs)
-        mean_b, root_b = self._towards(b, base)
+        mean_a, root_a = self._conditional(a, inputs)
+        mean_b, root_b = self._conditional(b, base)
         own = self._process.kernel.forward(a, a, diag=True) + _LEVEL
         variance = (own - (root_a**2).sum(0)).clamp_min(1e-9) * self._scale**2
         within = (self._process.between(b, b) - root_b.mT @ root_b) * self._scale**2
@@ -191,23 +194,23 @@ class Posterior:
         mean, variance, *_ = self.of(inputs, inputs[:0])
         return mean.numpy(), variance.sqrt().numpy()
 
-    def _towards(
+    def _conditional(
         self, x: Float[Tensor, "m d"], inputs: Inputs
     ) -> tuple[Float[Tensor, " m"], Float[Tensor, "n m"]]:
         across = self._process.between(x, self._x)
         root = torch.linalg.solve_triangular(self._chol, across.mT, upper=False)
-        expected = torch.from_numpy(self._units.expected(inputs))
-        return across @ self._weights * self._scale + expected, root
+        prior = torch.from_numpy(self._units.prior_mean(inputs))
+        return across @ self._weights * self._scale + prior, root
 
 
 @dataclass(frozen=True)
 class _Units:
-    """How values are centred and scaled for the process, and what is expected of them beforehand.
+    """Centres and scales values for the process; holds their prior mean.
 
     Attributes:
-        mean: Of the values, or of what they exceed the expectations of an earlier study by.
-        scale: What the process counts as 1.
-        centre: Of those expectations; None without them.
+        mean: Mean of the values, or of their differences from the predictions of an earlier study.
+        scale: Value that the process counts as 1.
+        centre: Mean of those predictions; None without them.
     """
 
     mean: float
@@ -216,46 +219,46 @@ class _Units:
 
     @classmethod
     def of(
-        cls, values: NDArray[np.float64], told: NDArray[np.float64] | None, spread: float | None
+        cls, values: NDArray[np.float64], prior_mean: NDArray[np.float64] | None, prior_std: float | None
     ) -> "_Units":
-        if told is None or spread is None:
+        if prior_mean is None or prior_std is None:
             mean, scale = float(values.mean()), float(values.std())
             return cls(mean, scale if scale > 1e-12 * (1 + abs(mean)) else 1.0, None)
-        # A few values say little of their spread: the earlier study's counts as four more of them.
-        squares = float(((values - values.mean()) ** 2).sum()) + _EARLIER * spread**2
-        scale = max((squares / (len(values) + _EARLIER)) ** 0.5, 1e-12)
-        return cls(float((values - told).mean()), scale, float(told.mean()))
+        # Few values give a poor estimate of their deviation: the earlier study's counts as four more values.
+        squares = float(((values - values.mean()) ** 2).sum()) + _PRIOR_WEIGHT * prior_std**2
+        scale = max((squares / (len(values) + _PRIOR_WEIGHT)) ** 0.5, 1e-12)
+        return cls(float((values - prior_mean).mean()), scale, float(prior_mean.mean()))
 
-    def expected(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Return the mean before the process is asked, in the unit of the values, ``[n]``."""
-        if self.centre is None or inputs.told is None:
+    def prior_mean(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Return the prior mean in the unit of the values, ``[n]``."""
+        if self.centre is None or inputs.prior_mean is None:
             return np.full(len(inputs.rows), self.mean)
-        return inputs.told + self.mean
+        return inputs.prior_mean + self.mean
 
-    def told(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Return what the kernel reads of an earlier study's expectations, ``[n, 0 or 1]``."""
-        if self.centre is None or inputs.told is None:
+    def prior_column(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Return an earlier study's predictions as an input of the kernel, ``[n, 0 or 1]``."""
+        if self.centre is None or inputs.prior_mean is None:
             return np.zeros((len(inputs.rows), 0))
-        return ((inputs.told - self.centre) / self.scale)[:, None]
+        return ((inputs.prior_mean - self.centre) / self.scale)[:, None]
 
 
-def _tamed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `values` with those that no scale fits, such as a diverged training's, drawn nearer.
+def _clipped(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `values` with outliers clipped, such as those of diverged trainings.
 
-    At most 16 median deviations below the median and 100 above: a surprise downwards says little
-    of the good networks, one upwards is what is looked for.
+    The limits are 16 median deviations below the median and 100 above: low outliers say little about
+    good networks, high ones are what a search looks for.
     """
     values = np.clip(values, -1e100, 1e100)  # whose squares are finite
     median = float(np.median(values))
-    away = np.abs(values - median)
-    spread = float(np.median(away))
-    if spread == 0 and away.any():
-        spread = float(np.median(away[away > 0]))
+    distances = np.abs(values - median)
+    spread = float(np.median(distances))
+    if spread == 0 and distances.any():
+        spread = float(np.median(distances[distances > 0]))
     return np.clip(values, median - 16 * spread, median + 100 * spread) if spread else values
 
 
-def _spread_out(values: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-    """Return the indices of `n` values in order: the best half of `n`, and an even spread of the rest."""
+def _subset(values: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """Return ascending indices of `n` values: the highest n / 2, and others at even ranks."""
     if len(values) <= n:
         return np.arange(len(values))
     order = np.argsort(-values, kind="stable")

@@ -1,7 +1,7 @@
-"""What a runtime executes for a network, as the latency model sees it: operations and their numbers.
+"""Lists the operations that a runtime executes for a network, with the sizes that the latency model uses.
 
-Only sizes count, so equal operations in different networks are one operation, and what is learnt of it
-in one network is known in all others.
+Operations are distinguished by their sizes alone, so equal operations of different networks are one
+operation, and a measurement of one network informs the predictions of all others.
 """
 
 import math
@@ -33,10 +33,10 @@ KINDS: Final = (
     "resize",
 )
 AMOUNTS: Final = 5
-"""What the time of an operation may be proportional to: MACs, elements read, written, params, and one."""
+"""Number of quantities that an operation's time may be proportional to: MACs, reads, writes, params, 1."""
 
 SIZES: Final = 6
-"""Logarithms of sizes, by which operations of one kind resemble each other."""
+"""Number of log sizes by which operations of one kind are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class Operation:
     """One operation at batch 1.
 
     Attributes:
-        kind: One of `KINDS`: a `search_spaces.tape.Layer`, convolutions told apart.
-        macs: Multiply-accumulates.
-        reads: Elements of the maps it reads.
-        writes: Elements of the map it makes, or works on in place.
-        params: Trainable parameters.
-        channels: In and out.
-        positions: In and out.
+        kind: One of `KINDS`: that of a `search_spaces.tape.Layer`, with four kinds of convolutions.
+        macs: Number of multiply-accumulates.
+        reads: Number of elements read.
+        writes: Number of elements written, or changed in place.
+        params: Number of trainable parameters.
+        channels: Numbers of input and output channels.
+        positions: Numbers of input and output positions.
         dilation: Distance between the taps of a convolution.
     """
 
@@ -65,23 +65,23 @@ class Operation:
 
     @property
     def amounts(self) -> tuple[float, ...]:
-        """What its time may be proportional to, [AMOUNTS]."""
+        """Quantities that its time may be proportional to, [AMOUNTS]."""
         return (self.macs, self.reads, self.writes, self.params, 1.0)
 
     @property
     def sizes(self) -> tuple[float, ...]:
-        """By what it resembles others of its kind, [SIZES]."""
+        """Log sizes by which it is compared with others of its kind, [SIZES]."""
         (c_in, c_out), (n_in, n_out) = self.channels, self.positions
         taps = max(1.0, self.macs / max(1, self.writes))
         return tuple(math.log(max(1.0, s)) for s in (c_in, c_out, n_in, n_out, taps, self.dilation))
 
 
 Operations = Counter[Operation]
-"""The operations of a network and how often each runs."""
+"""Operations of a network and how often each runs."""
 
 
 def operations(architecture: Architecture, *, num_classes: int, in_channels: int) -> Operations:
-    """Return what runs for one image, in the network's inference form."""
+    """Return the operations that run for one image, in the network's inference form."""
     side = architecture.resolution
     stem, x = stem_tape(architecture, Map(in_channels, side, side))
     found = operations_on(stem)
@@ -98,11 +98,11 @@ def operations(architecture: Architecture, *, num_classes: int, in_channels: int
 
 
 def operations_on(tape: Tape, *, dilation: int = 1) -> Operations:
-    """Return the operations that a tape lists; norms that follow a convolution are folded into it.
+    """Return the operations of a tape, with norms folded into the convolutions before them.
 
     Args:
-        tape: Of a network or a part of one.
-        dilation: Of its grouped convolutions, which a tape does not know.
+        tape: Tape of a network or of a part of one.
+        dilation: Dilation of its grouped convolutions, which a tape does not hold.
     """
     return Counter(_operation(layer, dilation) for layer in _executed(tape.layers))
 
@@ -143,13 +143,13 @@ def _operation(layer: Layer, dilation: int) -> Operation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """The operations of one kind in some networks.
+    """Operations of one kind in some networks.
 
     Attributes:
-        counts: How often each network runs each, [n, u].
+        counts: How often each network runs each operation, [n, u].
         amounts: See `Operation.amounts`, [u, AMOUNTS].
         sizes: See `Operation.sizes`, [u, SIZES].
-        distinct: The operations, in the order of the columns.
+        distinct: Operations in the order of the columns.
     """
 
     counts: Float[Tensor, "n u"]
@@ -159,7 +159,7 @@ class Part:
 
 
 def parts_of(networks: Sequence[Operations]) -> dict[str, Part]:
-    """Return the operations of some networks by kind; kinds that none of them runs are left out."""
+    """Return the operations of some networks by kind, without kinds that none of them runs."""
     found: dict[str, Part] = {}
     for kind in KINDS:
         distinct = sorted({o for net in networks for o in net if o.kind == kind}, key=lambda o: o.sizes)

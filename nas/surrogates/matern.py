@@ -13,16 +13,16 @@ def matern(
     """Return the correlations of points that were divided by their length scales.
 
     Args:
-        a: Points.
-        b: Points; as many as `a` for the diagonal.
-        diag: Whether only the diagonal is wanted.
+        a: Scaled points.
+        b: Scaled points, as many as `a` for the diagonal.
+        diag: Whether to return the diagonal alone.
     """
     return _unit_kernel().forward(a, b, diag=diag)
 
 
 @cache
 def _unit_kernel() -> MaternKernel:
-    """Return the kernel; its own length scale stays 1 and is no hyper-parameter of any surrogate."""
+    """Return the kernel; its length scale stays 1 and is not a hyper-parameter of any surrogate."""
     kernel = MaternKernel(nu=2.5).double().requires_grad_(requires_grad=False)
     kernel.lengthscale = 1.0
     return kernel

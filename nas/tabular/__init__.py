@@ -1,1 +1,1 @@
-"""Tables that replay a search: samplers compared without training anything."""
+"""Compares samplers by replaying searches on tables of trained networks, for `nas bench`."""

@@ -1,4 +1,4 @@
-"""Regret against trials, one line with its 95 % band a sampler."""
+"""Plots regret against trials with a 95 % band for each sampler."""
 
 from typing import TYPE_CHECKING
 

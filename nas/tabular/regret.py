@@ -1,4 +1,4 @@
-"""Regret of samplers over tasks, with intervals: who finds good networks with fewer trainings."""
+"""Summarises the regret of samplers over tasks with confidence intervals, as data and as a table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ def per_seed(runs: Mapping[str, Runs]) -> NDArray[np.float64]:
 
 
 def interval(samples: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return mean, lower and upper end of the 95 % interval of Student's t over ``[n]`` samples."""
+    """Return mean, lower and upper bound of the 95 % interval of Student's t over ``[n]`` samples."""
     mean = float(samples.mean())
     if len(samples) < 2:
         return mean, float("nan"), float("nan")
@@ -31,9 +31,9 @@ def summary(results: Results, ours: str, after: Sequence[int]) -> dict[str, Any]
     """Return regrets and paired differences as plain data, for a report or a JSON file.
 
     Args:
-        results: From `compare`; every sampler with the same tasks and seeds.
-        ours: The sampler that the others are compared with.
-        after: Numbers of trials to report, from 1.
+        results: Results of `compare`, with the same tasks and seeds for every sampler.
+        ours: Sampler that the others are compared with.
+        after: Numbers of trials to report, at least 1.
     """
     report: dict[str, Any] = {"after": list(after), "samplers": {}}
     reference = per_seed(results[ours])
@@ -53,7 +53,7 @@ def summary(results: Results, ours: str, after: Sequence[int]) -> dict[str, Any]
 
 
 def markdown(report: Mapping[str, Any], ours: str) -> str:
-    """Return a summary as a table for people: mean regret, and what the others have more of it."""
+    """Return a summary as a Markdown table: mean regret, and the paired differences from `ours`."""
     after = report["after"]
     head = ["sampler", *[f"after {k}" for k in after], *[f"more than {ours} @{k}" for k in after]]
     lines = ["| " + " | ".join([*head, "s a proposal"]) + " |", "| --- " * (len(head) + 1) + "|"]

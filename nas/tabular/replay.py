@@ -1,4 +1,4 @@
-"""Replays searches from a table: the same question to every sampler, seed by seed."""
+"""Replays searches on tabular tasks: runs every sampler on the same tasks and seeds, without training."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ Maker = Callable[[Problem], BaseSampler]
 
 @dataclass(frozen=True)
 class Runs:
-    """What one sampler reached on one task.
+    """Results of one sampler on one task.
 
     Attributes:
-        regret: Best true value that fits minus the best found, ``[seeds, trials]``, never rising.
-        over_budget: How many proposals broke a known constraint.
-        repeated: How many proposals repeated a point.
+        regret: Best feasible true value minus the best found so far, ``[seeds, trials]``.
+        over_budget: Number of proposals that broke a known constraint.
+        repeated: Number of proposals that repeated a point.
         seconds: Mean time of one proposal.
     """
 
@@ -39,19 +39,19 @@ def replay(
     seeds: Iterable[int],
     trials: int,
     workers: int = 1,
-    earlier: Callable[[int], TransferSource] | None = None,
+    transfer_source: Callable[[int], TransferSource] | None = None,
 ) -> Runs:
-    """Return what the sampler reaches in `trials` trainings, for each seed.
+    """Return the results of a sampler after `trials` trials, for each seed.
 
     With several workers, that many trials run at once; the one that was asked first ends first.
 
     Args:
-        task: What to solve.
-        make: A problem to the sampler.
-        seeds: Of the sampler; what a training shows is drawn from a generator of the same seed.
-        trials: How many networks are trained.
-        workers: How many of them at the same time.
-        earlier: A seed to the study that the search with it learns from; None without one.
+        task: Task to solve.
+        make: Function from a problem to the sampler.
+        seeds: Seeds of the sampler and of the noise of its trainings.
+        trials: Number of trials.
+        workers: Number of trials that run at the same time.
+        transfer_source: Function from a seed to the earlier study to learn from; None without one.
     """
     curves, over, repeated, seconds = [], 0, 0, 0.0
     for seed in seeds:
@@ -59,7 +59,7 @@ def replay(
             distributions=task.distributions,
             seed=seed,
             known_constraints_batch=task.known_constraints_batch,
-            earlier=None if earlier is None else earlier(seed),
+            transfer_source=None if transfer_source is None else transfer_source(seed),
         )
         study = optuna.create_study(direction="maximize", sampler=make(problem))
         rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
@@ -90,15 +90,15 @@ def compare(
     workers: int = 1,
     done: Callable[[str, str, Runs], None] | None = None,
 ) -> dict[str, dict[str, Runs]]:
-    """Return what each sampler reached on each task: sampler name to task name to runs.
+    """Return the results of each sampler on each task: sampler name to task name to runs.
 
     Args:
-        tasks: What to solve.
-        samplers: Names on the shelf, or ``module:NAME``.
-        seeds: Of every sampler on every task, so that differences are paired.
-        trials: How many networks each search trains.
-        workers: How many at the same time.
-        done: Called with the names and the runs after each pair.
+        tasks: Tasks to solve.
+        samplers: Names of samplers, or ``module:NAME``.
+        seeds: Seeds, the same for every sampler and task, so that differences are paired.
+        trials: Number of trials of each search.
+        workers: Number of trials that run at the same time.
+        done: Callback with task name, sampler name and runs after each pair.
     """
     seeds = list(seeds)
     results: dict[str, dict[str, Runs]] = {name: {} for name in samplers}

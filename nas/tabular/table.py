@@ -1,4 +1,4 @@
-"""A table of trained networks, and the file it is read from.
+"""Reads tables of trained networks (``nas-table``, NAS-Bench-Macro) and makes search tasks of them.
 
 The format, ``nas-table`` version 1, is one JSON object::
 
@@ -30,15 +30,15 @@ from search_spaces.errors import DataError, NothingFitsError
 
 @dataclass(frozen=True)
 class Table:
-    """Every network of a space, trained.
+    """Every network of a space with its values after training.
 
     Attributes:
-        name: What it is called in reports.
-        parameters: Parameter name to its values.
+        name: Name in reports.
+        parameters: Values of each parameter by name.
         points: Index of the value of each parameter, ``[n, d]``.
-        values: What each training of a network gave, ``[n, trainings]``, higher is better; not a
-            number where a network was trained fewer times.
-        costs: Cost name to what each network costs, ``[n]``.
+        values: Value of each training of a network, ``[n, trainings]``, higher is better; NaN where a
+            network was trained fewer times.
+        costs: Costs of all networks by name, ``[n]``.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Table:
 
     @cached_property
     def means(self) -> NDArray[np.float64]:
-        """The mean value of each network, ``[n]``."""
+        """Mean value of each network, ``[n]``."""
         return np.asarray(np.nanmean(self.values, axis=1))
 
     @cached_property
@@ -68,25 +68,25 @@ class Table:
         """Return the search for the best network of at most `budget` of `cost`.
 
         Raises:
-            DataError: if the table does not know the cost.
+            DataError: if the table has no such cost.
             NothingFitsError: if no network is that cheap.
         """
         distributions: dict[str, BaseDistribution] = {
             name: CategoricalDistribution(values) for name, values in self.parameters.items()
         }
         if budget is None:
-            fits, known = np.ones(len(self.means), dtype=np.bool_), None
+            feasible, known = np.ones(len(self.means), dtype=np.bool_), None
         else:
             if cost not in self.costs:
                 names = ", ".join(sorted(self.costs)) or "none"
-                raise DataError(f"Table '{self.name}' knows no cost '{cost}': expected {names}.")
+                raise DataError(f"Table '{self.name}' has no cost '{cost}': expected {names}.")
             costs = self.costs[cost]
-            fits = costs <= budget
+            feasible = costs <= budget
 
             def known(points: Sequence[Params]) -> NDArray[np.float64]:
                 return np.array([[costs[self.row(p)] - budget] for p in points])
 
-            if not fits.any():
+            if not feasible.any():
                 raise NothingFitsError(
                     f"No network of '{self.name}' fits {budget:g} {cost}: "
                     f"the smallest needs {costs.min():g}. Raise the budget."
@@ -101,13 +101,13 @@ class Table:
             distributions=distributions,
             truth=lambda point: float(self.means[self.row(point)]),
             observe=observe,
-            best=float(self.means[fits].max()),
+            best=float(self.means[feasible].max()),
             known_constraints_batch=known,
         )
 
 
 def load(path: Path) -> Table:
-    """Return the table in a file, in our format or as NAS-Bench-Macro's authors published it.
+    """Return the table in a file, a ``nas-table`` or the file of NAS-Bench-Macro.
 
     Raises:
         DataError: if the file cannot be read as either.

@@ -1,4 +1,4 @@
-"""A problem whose answer is known: what a replayed search is asked to solve."""
+"""Search task with known true values, for replayed searches."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from nas.bayesopt.problem import Params
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One search, replayed.
+    """One search task.
 
     Attributes:
-        name: What it is called in reports.
-        distributions: Parameter name to distribution.
-        truth: A point to its true value, for example the mean accuracy over seeds, in per cent.
-        observe: A point and a generator to what one training would show.
-        best: The highest true value among points that fit.
-        known_constraints_batch: `n` points to ``[n, k]``; a point fits where all are <= 0.
+        name: Name in reports.
+        distributions: Distribution of each parameter by name.
+        truth: Function from a point to its true value, for example the mean accuracy over seeds, in per cent.
+        observe: Function from a point and a generator to the noisy value of one training.
+        best: Highest true value among feasible points.
+        known_constraints_batch: Function from `n` points to ``[n, k]``; feasible where all are <= 0.
     """
 
     name: str

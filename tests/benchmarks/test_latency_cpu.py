@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 import search_spaces
 from nas.storage.records import Measurement
 from nas.storage.store import Store
-from nas.surrogates.latency import learn
+from nas.surrogates.latency_model import learn
 from nas.surrogates.latency_operations import operations
 from search_spaces.architecture import Architecture
 from tests.benchmarks.filing import file_result

@@ -13,7 +13,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from nas.surrogates.latency import learn
+from nas.surrogates.latency_model import learn
 from nas.surrogates.latency_operations import operations_on
 from search_spaces.tape import Tape
 from tests.benchmarks.filing import file_result

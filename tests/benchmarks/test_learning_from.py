@@ -89,7 +89,7 @@ def test_an_earlier_study_saves_regret_and_a_misleading_one_costs_little():
         ),
     }
     regrets = {
-        name: replay(task, make, range(SEEDS), TRIALS, earlier=earlier).regret.mean(axis=1)
+        name: replay(task, make, range(SEEDS), TRIALS, transfer_source=earlier).regret.mean(axis=1)
         for name, earlier in sources.items()
     }
     alone = regrets["nothing"]

@@ -11,7 +11,7 @@ from nas.bayesopt.acquisition import (
     log_expected_hypervolume_improvement,
     log_expected_improvement,
     log_noisy_expected_improvement,
-    log_probability_of_fitting,
+    log_probability_of_feasibility,
 )
 from tests.nas.bayesopt.volumes import hypervolume
 
@@ -85,5 +85,5 @@ def test_a_hopeless_volume_still_ranks() -> None:
 
 
 def test_fitting_multiplies_over_constraints() -> None:
-    both = log_probability_of_fitting(tensor([[0.0, -1.0]]), tensor([[1.0, 1.0]]))
+    both = log_probability_of_feasibility(tensor([[0.0, -1.0]]), tensor([[1.0, 1.0]]))
     assert float(both.exp()) == pytest.approx(0.5 * 0.841345, rel=1e-5)

@@ -38,7 +38,7 @@ def first_points(prices, taken, n):
     """Return the first proposals for a small budget, each told what it is worth."""
     problem = problem_of(prices, SMALL, seed=0)
     if taken is not None:
-        problem = replace(problem, earlier=transfer_source(taken, prices))
+        problem = replace(problem, transfer_source=transfer_source(taken, prices))
     study = optuna.create_study(direction="maximize", sampler=SAMPLERS["factor_gp"](problem))
     points = []
     for _ in range(n):

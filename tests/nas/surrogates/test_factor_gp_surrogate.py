@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
+from nas.surrogates.factor_features import Factor, Features
 from nas.surrogates.factor_gp import FactorGP, Inputs
-from nas.surrogates.factors import Factor, Features
 from nas.tabular.table import load
 
 MACRO = Path(__file__).parents[4] / "shared/data/nas-bench-macro/nas-bench-macro_cifar10.json"
@@ -47,7 +47,7 @@ def test_the_kernel_is_a_covariance() -> None:
     gp = FactorGP(MIXED, rows_of(rng, 50).sum(axis=1, keepdims=True))
     points = inputs(rows_of(rng, 40))
     fidelity = rng.uniform(0.1, 1.0, 40)
-    points = Inputs(points.rows, points.prices, fidelity)
+    points = Inputs(points.rows, points.features, fidelity)
     posterior = gp.fitted(points, rng.normal(size=40), steps=3)
     x = gp.tensor(points)
     k = posterior._process.between(x, x).detach()
@@ -56,7 +56,7 @@ def test_the_kernel_is_a_covariance() -> None:
     torch.testing.assert_close(k.diagonal(), diagonal)
 
 
-def test_the_posterior_knows_what_it_was_told_and_doubts_the_rest() -> None:
+def test_the_posterior_is_sure_of_observed_values_and_unsure_of_others() -> None:
     rng = np.random.default_rng(1)
     seen = rows_of(rng, 25)
     gp = FactorGP(MIXED, seen.sum(axis=1, keepdims=True))

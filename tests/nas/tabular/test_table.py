@@ -62,7 +62,7 @@ def test_a_task_keeps_its_budget(table: Table) -> None:
     assert not task.fits({"depth": 3, "mixer": "conv"})
     with pytest.raises(NothingFitsError, match="smallest needs 10"):
         table.task(5.0)
-    with pytest.raises(DataError, match="knows no cost 'params'"):
+    with pytest.raises(DataError, match="has no cost 'params'"):
         table.task(5.0, "params")
 
 

@@ -1,12 +1,12 @@
-"""The kernel over architecture factors.
+"""Kernel of the accuracy surrogate: compares architectures by their factors.
 
-    k = main * S + pairs * S**2 + rest * matern(|x - x'|) + joint * matern(|g - g'| / lengths) + told * T
+    k = main * S + pairs * S**2 + rest * matern(|x - x'|) + joint * matern(|g - g'| / lengths) + prior * T
 
 `S` is the weighted product of local features: a Gaussian process on main effects, its square one on
 all pairs of factors (the additive kernels of Duvenaud et al., 2011, https://arxiv.org/abs/1112.4394,
 to second order). `g` are the global factors: group means and slopes, realised factors, known costs.
-`T` is the product of what an earlier study expects of both points: how far to trust it is learnt.
-Priors are log-normal and narrow enough that ten observations cannot bend them far; length scales
+`T` is the product of the prior means that an earlier study gives both points; its weight is fitted.
+Priors are log-normal and narrow enough that ten observations cannot curve them far; length scales
 grow with the square root of their number (Hvarfner et al., 2024, https://arxiv.org/abs/2402.02229).
 """
 
@@ -32,35 +32,35 @@ _PRIORS: Final = {  # of the logarithm: mean, standard deviation
     "log_lengths": (0.5, 0.5),
     "log_curve": (0.0, 1.0),
     "log_drift": (-1.5, 1.0),
-    "log_told": (-1.4, 1.5),
+    "log_prior_mean": (-1.4, 1.5),
 }
 
 
 class FactorKernel(gpytorch.kernels.Kernel):
-    """Compares points by their factors.
+    """Covariance of architectures given their factors.
 
-    An input is ``[local features | global features | told | log fidelity]``.
+    An input is ``[local features | global features | prior mean | log fidelity]``.
 
     Args:
-        owners: Weight of each local feature, ``[f]``.
-        lengths: Length scale of each global feature, ``[g]``.
+        owners: Index of the weight of each local feature, ``[f]``.
+        lengths: Index of the length scale of each global feature, ``[g]``.
         fidelities: Whether some values come from shorter trainings.
-        told: Whether an earlier study tells what it expects; else its column is absent.
+        prior_mean: Whether inputs hold the prior mean of an earlier study; without one its column is absent.
     """
 
     def __init__(
-        self, owners: Tensor, lengths: Tensor, *, fidelities: bool, told: bool = False, **options: Any
+        self, owners: Tensor, lengths: Tensor, *, fidelities: bool, prior_mean: bool = False, **options: Any
     ) -> None:
         super().__init__(**options)
         self.owners, self.lengths, self.fidelities = owners, lengths, fidelities
-        self.told = told
+        self.prior_mean = prior_mean
         n_weights = int(owners.max()) + 1 if len(owners) else 1
         n_lengths = int(lengths.max()) + 1 if len(lengths) else 0
         sizes = {"log_weights": n_weights, "log_lengths": n_lengths}
         for name, (mean, sd) in _PRIORS.items():
             if name in {"log_curve", "log_drift"} and not fidelities:
                 continue
-            if name == "log_told" and not told:
+            if name == "log_prior_mean" and not prior_mean:
                 continue
             if name in {"log_lengths", "log_joint"} and not n_lengths:
                 continue
@@ -83,28 +83,30 @@ class FactorKernel(gpytorch.kernels.Kernel):
         f = len(self.owners)
         weights = torch.softmax(self.log_weights, 0)[self.owners].sqrt() if f else torch.ones(0)
         a, b = x1[:, :f] * weights, x2[:, :f] * weights
-        alike = (a * b).sum(-1) if diag else a @ b.mT
+        product = (a * b).sum(-1) if diag else a @ b.mT
         length = self.log_rest_length.exp()
-        k = self.log_main.exp() * alike + self.log_pairs.exp() * alike**2
+        k = self.log_main.exp() * product + self.log_pairs.exp() * product**2
         k = k + self.log_rest.exp() * matern(a / length, b / length, diag=diag)
         if len(self.lengths):
             scale = self.log_lengths.exp()[self.lengths]
             end = f + len(self.lengths)
             ga, gb = x1[:, f:end] / scale, x2[:, f:end] / scale
             k = k + self.log_joint.exp() * matern(ga, gb, diag=diag)
-        if self.told:
-            ta, tb = x1[:, -2:-1], x2[:, -2:-1]
-            k = k + self.log_told.exp() * ((ta * tb).sum(-1) if diag else ta @ tb.mT)
+        if self.prior_mean:
+            prior_a, prior_b = x1[:, -2:-1], x2[:, -2:-1]
+            k = k + self.log_prior_mean.exp() * (
+                (prior_a * prior_b).sum(-1) if diag else prior_a @ prior_b.mT
+            )
         if self.fidelities:
             k = self._with_fidelity(k, x1[:, -1:], x2[:, -1:], diag)
         return k
 
     def _with_fidelity(self, k: Tensor, t1: Tensor, t2: Tensor, diag: bool) -> Tensor:
-        """Return `k` weakened between unlike fidelities, plus the learning curve they all share."""
+        """Return `k` damped between different fidelities, plus a learning curve shared by all points."""
         squared = self.covar_dist(t1, t2, diag=diag, square_dist=True)
         drift = torch.exp(-self.log_drift.exp() * squared.clamp_min(1e-12).sqrt())
-        level = (t1 * t2).sum(-1) if diag else t1 @ t2.mT
+        line = (t1 * t2).sum(-1) if diag else t1 @ t2.mT
         ends = torch.exp(-0.5 * t1**2)[:, 0], torch.exp(-0.5 * t2**2)[:, 0]
         pinned = ends[0] * ends[1] if diag else torch.outer(*ends)  # no offset at full fidelity
-        bend = torch.exp(-0.5 * squared) - pinned
-        return k * drift + self.log_curve.exp() * (level + bend)
+        curve = torch.exp(-0.5 * squared) - pinned
+        return k * drift + self.log_curve.exp() * (line + curve)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import search_spaces
-from nas.surrogates.latency import learn
+from nas.surrogates.latency_model import learn
 from nas.surrogates.latency_operations import KINDS, operations, operations_on
 from search_spaces.tape import Tape
 from trials.torch_threads import torch_threads
@@ -48,7 +48,7 @@ def test_the_macs_of_its_operations_are_the_macs_of_the_network(seed):
     assert {o.kind for o in found} <= set(KINDS)
 
 
-def test_convolutions_are_told_apart():
+def test_convolutions_have_four_kinds():
     tape = Tape()
     x = tape.norm(tape.conv(tape.input(3, 8, 8), 16, 3))
     x = tape.conv(x, 32, 1)

@@ -1,4 +1,4 @@
-"""Fitting a surrogate's hyper-parameters: the most probable ones given the data and the priors."""
+"""Fits the hyper-parameters of a Gaussian process: maximum a posteriori by L-BFGS-B."""
 
 from typing import Final
 
@@ -11,9 +11,9 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 JITTER: Final = 1e-5
-"""Noise variance that is always there, where the values have variance 1."""
+"""Noise variance added to every observation, for values of variance 1."""
 
-_REACH: Final = 4.0  # standard deviations of its prior that a hyper-parameter may move
+_REACH: Final = 4.0  # bound on each hyper-parameter, in standard deviations of its prior
 
 
 def fit(
@@ -23,16 +23,16 @@ def fit(
     start: NDArray[np.float64] | None,
     steps: int,
 ) -> NDArray[np.float64]:
-    """Return the most probable hyper-parameters of `process`, which is left holding them.
+    """Return the most probable hyper-parameters of `process`, and set them.
 
     Maximises log p(y | x, hyper-parameters) + log p(hyper-parameters) by L-BFGS-B.
 
     Args:
-        process: Gives `covariance(x)` with noise; every parameter has one registered normal prior.
+        process: Module with `covariance(x)`, noise included; each parameter has one registered normal prior.
         x: Inputs.
-        y: Values, standardised.
-        start: Where to begin, or None for the priors' means.
-        steps: Iterations of the optimiser at most.
+        y: Standardised values.
+        start: Starting point; None for the means of the priors.
+        steps: Maximum number of iterations.
     """
     parameters = list(process.parameters())
     loc, scale = _priors(process)
@@ -43,19 +43,19 @@ def fit(
         value = -log_likelihood(process.covariance(x), y)
         value.backward()
         grads = np.concatenate([_gradient(p) for p in parameters])
-        off = (flat - loc) / scale
-        return float(value.detach()) + 0.5 * float(off @ off), grads + off / scale
+        offset = (flat - loc) / scale
+        return float(value.detach()) + 0.5 * float(offset @ offset), grads + offset / scale
 
-    begin = loc if start is None or len(start) != len(loc) else start
+    initial = loc if start is None or len(start) != len(loc) else start
     bounds = list(zip(loc - _REACH * scale, loc + _REACH * scale, strict=True))
-    found = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps})
-    best: NDArray[np.float64] = np.asarray(found.x, dtype=np.float64)
-    load(process, best)
-    return best
+    found = minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps})
+    optimum: NDArray[np.float64] = np.asarray(found.x, dtype=np.float64)
+    load(process, optimum)
+    return optimum
 
 
 def _gradient(parameter: torch.nn.Parameter) -> NDArray[np.float64]:
-    """Return the gradient of a parameter, 0 where nothing depends on it: a space without factors."""
+    """Return the gradient of a parameter; 0 where no value depends on it, as in a space without factors."""
     grad = parameter.grad
     return np.zeros(parameter.numel()) if grad is None else np.asarray(grad).ravel()
 
@@ -68,7 +68,7 @@ def log_likelihood(covariance: Float[Tensor, "n n"], y: Float[Tensor, " n"]) -> 
 
 
 def load(process: Module, flat: NDArray[np.float64]) -> None:
-    """Give `process` the hyper-parameters `flat`, in the order of its parameters."""
+    """Set the hyper-parameters of `process` to `flat`, in the order of its parameters."""
     at = 0
     with torch.no_grad():
         for p in process.parameters():

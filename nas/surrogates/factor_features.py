@@ -1,9 +1,9 @@
-"""Architecture factors: from levels of parameters to the features that a kernel compares.
+"""Encodes the levels of parameters as the local and global features that the factor kernel compares.
 
 Parameters that offer the same values, such as the mixers of eight stages, are the *slots* of one
-group. A network is then described by three kinds of features: each slot by itself, the mean over a
-group (how deep, how many of each mixer: a global factor), and its slope along the group (early or
-late). Sharing of this kind is what lets ten observations say something about 6,561 networks.
+group. A network is described by three kinds of features: each slot by itself, the mean over a group
+(the depth, the number of each mixer: a global factor), and its slope along the group (early or late
+stages). Because slots share features, ten observations are informative about 6,561 networks.
 """
 
 from collections.abc import Sequence
@@ -13,37 +13,37 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_GRID: Final = 33  # places at which the features of a continuous parameter are tabulated
+_GRID: Final = 33  # points at which the features of a continuous parameter are tabulated
 _RANK: Final = 5  # features kept of one ordered parameter
 _SINGLES: Final = 8  # ordered parameters without a group that may be global factors
 
 
 @dataclass(frozen=True)
 class Factor:
-    """One parameter, as a surrogate sees it.
+    """One parameter of the surrogate.
 
     Attributes:
-        group: Parameters with equal `group` offer the same values.
-        levels: How many values it has; 0 where it is continuous and levels are places in [0, 1].
-        places: Where each level lies on its scale, in [0, 1], ``[levels]``; None for names.
+        group: Name that is equal for parameters that offer the same values.
+        levels: Number of values; 0 for a continuous parameter, whose levels are numbers in [0, 1].
+        positions: Position of each level on its scale, in [0, 1], ``[levels]``; None for categories.
     """
 
     group: str
     levels: int
-    places: NDArray[np.float64] | None
+    positions: NDArray[np.float64] | None
 
 
 class Features:
-    """Features of points, for one search space.
+    """Computes the features of points of one search space.
 
     Args:
-        factors: The parameters, slots of a group in their natural order.
+        factors: Parameters, the slots of a group in their natural order.
 
     Attributes:
-        owners: The weight that each local feature belongs to, ``[f]``.
-        n_weights: How many weights there are.
-        global_owners: The length scale that each global feature belongs to, ``[g]``.
-        n_lengths: How many length scales there are.
+        owners: Index of the weight of each local feature, ``[f]``.
+        n_weights: Number of weights.
+        global_owners: Index of the length scale of each global feature, ``[g]``.
+        n_lengths: Number of length scales.
     """
 
     def __init__(self, factors: Sequence[Factor]) -> None:
@@ -54,7 +54,9 @@ class Features:
             groups.setdefault(factor.group, []).append(j)
         self._groups: Final = [slots for slots in groups.values() if len(slots) > 1]
         singles = [
-            slots[0] for slots in groups.values() if len(slots) == 1 and factors[slots[0]].places is not None
+            slots[0]
+            for slots in groups.values()
+            if len(slots) == 1 and factors[slots[0]].positions is not None
         ]
         self._singles: Final = singles if len(singles) <= _SINGLES else []
         widths = [table.shape[1] for table in self._tables]
@@ -83,40 +85,40 @@ class Features:
             mean = block.sum(axis=0) / np.sqrt(count)
             slope = np.tensordot(ramp / np.linalg.norm(ramp), block, axes=1)
             shared += [mean, slope]
-        places = [(self._place(j, rows[:, j])[:, None] - 0.5) * np.sqrt(12.0) for j in self._singles]
+        positions = [(self._position(j, rows[:, j])[:, None] - 0.5) * np.sqrt(12.0) for j in self._singles]
         empty = np.zeros((len(rows), 0))
         return (
             np.concatenate([*slots, *shared, empty], axis=1),
-            np.concatenate([*shared, *places, empty], axis=1),
+            np.concatenate([*shared, *positions, empty], axis=1),
         )
 
-    def _place(self, j: int, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _position(self, j: int, levels: NDArray[np.float64]) -> NDArray[np.float64]:
         factor = self._factors[j]
-        if not factor.levels or factor.places is None:
+        if not factor.levels or factor.positions is None:
             return levels
-        return factor.places[np.rint(levels).astype(np.int64)]
+        return factor.positions[np.rint(levels).astype(np.int64)]
 
 
 def _table(factor: Factor) -> NDArray[np.float64]:
     """Return features of each level, ``[levels, width]``, whose products are the kernel of a slot.
 
-    Names are equally unlike each other. Numbers are alike as a line (half), a smooth curve (a third)
-    and names are (the rest), so that both a trend and an odd one out can be learnt.
+    Categories are equally dissimilar. The kernel of numbers is a sum of a linear kernel (half), a smooth
+    one (a third) and that of categories (the rest), so that trends and single levels can be learnt.
     """
     count = factor.levels or _GRID
-    names = (count * np.eye(count) - 1.0) / max(count - 1, 1)
+    categories = (count * np.eye(count) - 1.0) / max(count - 1, 1)
     if count == 1:
         return np.zeros((1, 1))
-    if factor.places is None and factor.levels:
-        gram = names
+    if factor.positions is None and factor.levels:
+        gram = categories
     else:
-        grid = factor.places if factor.places is not None else np.linspace(0.0, 1.0, count)
+        grid = factor.positions if factor.positions is not None else np.linspace(0.0, 1.0, count)
         line = np.outer(grid - grid.mean(), grid - grid.mean())
         curve = np.exp(-0.5 * (np.subtract.outer(grid, grid) / 0.3) ** 2)
-        odd = 1 / 6 if factor.levels else 0.0
-        gram = _centred(line) / 2 + _centred(curve) * (1 / 2 - odd) + names * odd
+        single = 1 / 6 if factor.levels else 0.0
+        gram = _centred(line) / 2 + _centred(curve) * (1 / 2 - single) + categories * single
     values, vectors = np.linalg.eigh(_centred(gram))
-    kept = np.argsort(values)[::-1][: count if factor.places is None and factor.levels else _RANK]
+    kept = np.argsort(values)[::-1][: count if factor.positions is None and factor.levels else _RANK]
     table = vectors[:, kept] * np.sqrt(np.maximum(values[kept], 0.0))
     table = table[:, (table**2).mean(axis=0) > 1e-6]
     signs = np.sign(table[np.abs(table).argmax(axis=0), np.arange(table.shape[1])])
@@ -125,7 +127,7 @@ def _table(factor: Factor) -> NDArray[np.float64]:
 
 
 def _centred(gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return `gram` of functions with mean 0 over the levels, with mean variance 1."""
+    """Return a Gram matrix centred over the levels and scaled to mean variance 1."""
     mean = gram.mean(axis=0)
     gram = gram - mean - mean[:, None] + mean.mean()
     return np.asarray(gram / max(np.trace(gram) / len(gram), 1e-12))
