@@ -100,7 +100,7 @@ def scale(
             load_recipe(recipe),
             seed=seed,
             device=torch.device(device),
-            told=report_line or (lambda _: None),
+            report_line=report_line or (lambda _: None),
         )
     needs_study = chosen == "front" or (chosen == "x3d" and not train)
     members = family(found, base_of(found, study if needs_study else None, evaluator), budgets, chosen)

@@ -94,5 +94,5 @@ def profile_proxy(
         seed=seed,
         slots=slots_here(2 * networks, gpus_per_trial),
         home=home,
-        told=report_line or (lambda _: None),
+        report_line=report_line or (lambda _: None),
     )

@@ -1,1 +1,1 @@
-"""Factors: what a study's surrogate has learnt of them, in numbers a person can act on."""
+"""Explains studies by factors: effects, variance shares and best settings under the surrogate."""

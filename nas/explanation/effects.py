@@ -1,7 +1,7 @@
-"""Main and joint effects of factors, and the shares of the variance that they explain (Sobol's).
+"""Main and joint effects of factors, and the shares of the variance that they explain (Sobol indices).
 
-An effect is the surrogate's mean over networks whose other factors are drawn one by one (a partial
-dependence), a linear function of a Gaussian process and so Gaussian itself: its error is exact. With
+An effect is the surrogate's mean over networks whose other factors are drawn independently (a partial
+dependence). It is a linear function of a Gaussian process, so its error is exact. With
 independent factors these means are the first terms of Sobol's decomposition (Sobol, 2001,
 https://doi.org/10.1016/S0378-4754(00)00270-6); their variances, drawn from the posterior, are the shares.
 """
@@ -20,9 +20,9 @@ from nas.explanation.evidence import Evidence, Floats
 from nas.explanation.factor_levels import FactorSetting, kind_of, place_of
 from nas.surrogates.factor_gp import Posterior
 
-_ALONE: Final = 64  # networks over which a main effect is a mean
-_PAIRED: Final = 32  # and a joint effect
-_DRAWS: Final = 256  # of the posterior, for intervals
+_ALONE: Final = 64  # networks averaged for a main effect
+_PAIRED: Final = 32  # networks averaged for a joint effect
+_DRAWS: Final = 256  # draws of the posterior for intervals
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +30,8 @@ class Means:
     """Means of the true accuracy over groups of networks, jointly Gaussian.
 
     Attributes:
-        mean: Expected, ``[k]``.
-        covariance: ``[k, k]``.
+        mean: Posterior means, ``[k]``.
+        covariance: Posterior covariance, ``[k, k]``.
         macs: Geometric mean MACs of each group, ``[k]``.
     """
 
@@ -40,23 +40,23 @@ class Means:
     macs: Floats
 
     def projected(self, matrix: Floats) -> "Means":
-        """Return linear functions of them, ``[j, k]``; MACs are left as they are."""
+        """Return linear functions of the means by a matrix ``[j, k]``; MACs are unchanged."""
         return Means(matrix @ self.mean, matrix @ self.covariance @ matrix.T, self.macs)
 
     @property
     def errors(self) -> Floats:
-        """Their standard deviations, ``[k]``."""
+        """Standard deviations of the means, ``[k]``."""
         return np.sqrt(np.maximum(np.diag(self.covariance), 0.0))
 
 
 class Effects:
-    """Effects of levers under one posterior.
+    """Computes the effects of factors under one posterior.
 
     Args:
-        evidence: What is explained.
-        posterior: What is believed, given it.
-        base: Points with each factor drawn by itself, ``[n, d]``, at least 64.
-        rng: Draws from the posterior.
+        evidence: Trained networks.
+        posterior: Posterior of the surrogate.
+        base: Points with independently drawn factors, ``[n, d]``, at least 64.
+        rng: Generator of the draws from the posterior.
     """
 
     def __init__(
@@ -70,27 +70,29 @@ class Effects:
         self.variance: Final = max(float(spread), 1e-18)
         """Expected variance of the true accuracy over the networks."""
 
-    def alone(self, lever: FactorSetting) -> Effect:
-        """Return the main effect of a lever."""
-        means = self._joint(lever.set(self._base[:_ALONE]))
-        centred = means.projected(_centring(lever.weights))
+    def main_effect(self, factor: FactorSetting) -> Effect:
+        """Return the main effect of a factor."""
+        means = self._joint(factor.set(self._base[:_ALONE]))
+        centred = means.projected(_centring(factor.weights))
         return Effect(
-            factor=lever.name,
-            values=lever.values,
+            factor=factor.name,
+            values=factor.values,
             means=tuple(centred.mean.tolist()),
             errors=tuple(centred.errors.tolist()),
             macs=tuple(means.macs.tolist()),
-            trained=tuple(self._trained(lever)),
-            share=self._share(centred, lever.weights),
+            trained=tuple(self._trained(factor)),
+            share=self._share(centred, factor.weights),
         )
 
-    def joint(self, first: FactorSetting, second: FactorSetting, *, shared: bool = True) -> JointEffect:
-        """Return what two levers do together.
+    def joint_effect(
+        self, first: FactorSetting, second: FactorSetting, *, shared: bool = True
+    ) -> JointEffect:
+        """Return the joint effect of two factors.
 
         Args:
-            first: One of them.
-            second: Another, of other parameters.
-            shared: Whether its share of the variance means anything: not for levers of many parameters.
+            first: One factor.
+            second: Another factor, of other parameters.
+            shared: Whether to compute its share of the variance, which factors of many parameters have not.
         """
         shape = (len(first.levels), len(second.levels))
         rows = first.set(self._base[:_PAIRED]).reshape(-1, self._base.shape[1])
@@ -109,32 +111,32 @@ class Effects:
             share=self._share(beyond, weights) if shared else None,
         )
 
-    def interacting(
+    def strongest_pairs(
         self, pairs: list[tuple[FactorSetting, FactorSetting]], most: int
     ) -> list[tuple[FactorSetting, FactorSetting]]:
-        """Return the pairs that may add most.
+        """Return the pairs that may have the largest interactions.
 
-        A pair adds no more than either of its factors does beyond its main effect, in whatever company:
-        Jansen's total effect less the first-order one bounds it (Jansen, 1999,
+        The interaction of a pair is bounded by the total effect minus the first-order effect of either
+        factor, by Jansen's estimator (Jansen, 1999,
         https://doi.org/10.1016/S0010-4655(98)00154-4).
         """
         if len(pairs) <= most:
             return pairs
         here = self._expected(self._base)
-        alone = {lever.name: lever for pair in pairs for lever in pair}
+        factors = {factor.name: factor for pair in pairs for factor in pair}
         beyond: dict[str, float] = {}
-        for name, lever in alone.items():
+        for name, factor in factors.items():
             moved = self._base.copy()
-            moved[:, lever.columns] = self._rng.permutation(moved[:, lever.columns])
+            moved[:, factor.columns] = self._rng.permutation(moved[:, factor.columns])
             total = float(((self._expected(moved) - here) ** 2).mean() / 2)
-            first = self._expected(lever.set(self._base[:_PAIRED]).reshape(-1, self._base.shape[1]))
-            means = first.reshape(len(lever.levels), -1).mean(axis=1)
-            beyond[name] = total - float(lever.weights @ (means - lever.weights @ means) ** 2)
+            first = self._expected(factor.set(self._base[:_PAIRED]).reshape(-1, self._base.shape[1]))
+            means = first.reshape(len(factor.levels), -1).mean(axis=1)
+            beyond[name] = total - float(factor.weights @ (means - factor.weights @ means) ** 2)
         ranked = sorted(pairs, key=lambda p: -min(beyond[p[0].name], beyond[p[1].name]))
         return ranked[:most]
 
     def _joint(self, groups: Floats) -> Means:
-        """Return the means over groups of points, ``[k, m, d]``."""
+        """Return the means over groups of points ``[k, m, d]``."""
         k, m, d = groups.shape
         rows = self._evidence.canonical(groups.reshape(k * m, d))
         points = inputs(self._evidence.region, rows)
@@ -156,14 +158,14 @@ class Effects:
         low, high = np.quantile(drawn, [0.025, 0.975])
         return Share(mean=float(drawn.mean()), low=float(low), high=float(high))
 
-    def _trained(self, lever: FactorSetting) -> list[int]:
+    def _trained(self, factor: FactorSetting) -> list[int]:
         rows = self._evidence.rows[self._evidence.last]
-        counts: list[int] = np.bincount(lever.nearest(rows), minlength=len(lever.levels)).tolist()
+        counts: list[int] = np.bincount(factor.nearest(rows), minlength=len(factor.levels)).tolist()
         return counts
 
 
 def by_place(effects: list[Effect]) -> JointEffect:
-    """Return the main effects of one kind of choice, one in each stage, as one map."""
+    """Return the main effects of one kind of choice, one per stage, as one map."""
     names = [effect.factor for effect in effects]
     return JointEffect(
         factors=(place_of(names[0]), kind_of(names[0])),
@@ -176,7 +178,7 @@ def by_place(effects: list[Effect]) -> JointEffect:
 
 
 def _centring(weights: Floats) -> Floats:
-    """Return the matrix that takes the weighted mean off, ``[k, k]``."""
+    """Return the matrix that subtracts the weighted mean, ``[k, k]``."""
     return np.asarray(np.eye(len(weights)) - np.outer(np.ones(len(weights)), weights))
 
 

@@ -1,4 +1,4 @@
-"""What an explanation rests on: trained networks, the surrogate fitted to them, and what networks cost."""
+"""Evidence of an explanation: trained networks of a study, its surrogate and the costs of networks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ from search_spaces.pricing import prices
 from search_spaces.sampling import check_satisfiable
 
 LEAST: Final = 10
-"""Trained networks from which there may be something to explain."""
+"""Least number of trained networks of an explanation."""
 
-_STEPS: Final = 40  # of the fit at most
+_STEPS: Final = 40  # maximum number of iterations of the fit
 
 Floats = NDArray[np.float64]
 
@@ -35,18 +35,18 @@ class Evidence:
     """Trained networks of one space.
 
     Attributes:
-        study: Its name.
+        study: Name of the study.
         space: Name of the space.
-        budgets: Within which its networks were chosen.
-        region: The networks that fit them.
-        surrogate: Of the space.
-        rows: Points with a value, ``[n, d]``; one with a learning curve takes several rows.
-        values: What was observed there, higher is better, ``[n]``.
-        fidelity: The share of a whole training after which, ``[n]``.
-        trials: The number of the network of each row, ``[n]``.
-        canonical: Points to those that stand for the same networks, ``[n, d]``.
-        macs: Points to the MACs of their networks, ``[n, d]`` to ``[n]``.
-        within: Budgets to the networks that fit them; raises NothingFitsError where none does.
+        budgets: Budgets of the study.
+        region: Networks within the budgets.
+        surrogate: Surrogate of the space.
+        rows: Points with a value, ``[n, d]``; one with a learning curve has several rows.
+        values: Observed values, higher is better, ``[n]``.
+        fidelity: Share of a full training after which each value was observed, ``[n]``.
+        trials: Number of the trial of each row, ``[n]``.
+        canonical: Function from points to canonical points, ``[n, d]``.
+        macs: Function from points to the MACs of their networks, ``[n, d]`` to ``[n]``.
+        within: Function from budgets to the feasible region; raises NothingFitsError if it is empty.
     """
 
     study: str
@@ -64,28 +64,28 @@ class Evidence:
 
     @property
     def trained(self) -> int:
-        """How many networks were trained."""
+        """Number of trained networks."""
         return len(np.unique(self.trials))
 
     @property
     def inputs(self) -> Inputs:
-        """The points as the surrogate reads them."""
+        """Inputs of the surrogate."""
         return inputs(self.region, self.rows, self.fidelity)
 
     @property
     def last(self) -> NDArray[np.int64]:
-        """The row of each network's longest training, ``[networks]``."""
+        """Index of the row of each network's longest training, ``[networks]``."""
         order = np.lexsort((self.fidelity, self.trials))
         ends = np.append(np.diff(self.trials[order]) != 0, True)
         return np.asarray(order[ends], dtype=np.int64)
 
     def fitted(self) -> Posterior:
-        """Return what the surrogate believes, given all of it."""
+        """Return the posterior of the surrogate given all values."""
         return self.surrogate.fitted(self.inputs, self.values, None, _STEPS)
 
 
 def of_study(study: optuna.Study) -> Evidence:
-    """Return what a search has learnt so far.
+    """Return the evidence of a study of nas search.
 
     Raises:
         StudyError: if too few networks have been trained; says how many are needed.
@@ -124,7 +124,7 @@ def of_trials(
     budgets: tuple[Budget, ...],
     space: str,
 ) -> Evidence:
-    """Return what the trials of any study with one objective tell of a region."""
+    """Return the evidence of the trials of any study with one objective."""
     nobody = optuna.trial.create_trial(state=TrialState.RUNNING)
     history = Histories(region).read(study, nobody)
     return Evidence(

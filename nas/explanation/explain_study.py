@@ -1,4 +1,4 @@
-"""Explains a study: which factors matter, which settings are best within a budget, and how sure that is."""
+"""Explains a study: which factors matter, and which settings are best within a budget, with uncertainty."""
 
 import itertools
 import json
@@ -20,24 +20,24 @@ from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
 from trials.torch_threads import torch_threads
 
-_BASE: Final = 256  # networks over which variances are taken
-_LEVELS: Final = 17  # of one factor at most
-_PAIR_LEVELS: Final = 7  # of one factor of a pair
-_PAIRS: Final = 12  # that are looked into, besides those of global factors
-_KINDS: Final = 3  # maps of kinds of choices
+_BASE: Final = 256  # networks over which variances are computed
+_LEVELS: Final = 17  # maximum number of levels of one factor
+_PAIR_LEVELS: Final = 7  # maximum number of levels of each factor of a pair
+_PAIRS: Final = 12  # maximum number of computed pairs besides those of global factors
+_KINDS: Final = 3  # maximum number of maps of kinds of choices
 
 
 def explain_study(study: optuna.Study, budgets: Sequence[Budget] = (), *, seed: int = 0) -> Explanation:
-    """Return why the networks of a study are as accurate as they are.
+    """Return the explanation of the accuracies of a study's networks.
 
     Args:
-        study: One that nas search began.
-        budgets: Rules are found within each of these alone; within all of the study's if there are none.
-        seed: Of what is drawn.
+        study: Study of nas search.
+        budgets: Budgets within each of which rules are found; if empty, within all budgets of the study.
+        seed: Seed of all generators, at least 0.
 
     Raises:
         StudyError: if too few networks have been trained; says how many are needed.
-        NothingFitsError: if no network of the space fits a budget.
+        NothingFitsError: if no network of the space is within a budget.
     """
     evidence = of_study(study)
     return explain(evidence, [[budget] for budget in budgets] or [evidence.budgets], seed=seed)
@@ -47,9 +47,9 @@ def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: in
     """Return the explanation of trained networks; see `explain_study`.
 
     Args:
-        evidence: The trained networks.
-        budgets: Rules are found within each of these combinations.
-        seed: Of what is drawn.
+        evidence: Trained networks.
+        budgets: Combinations of budgets within each of which rules are found.
+        seed: Seed of all generators, at least 0.
     """
     with torch_threads(1):
         return _explained(evidence, budgets, np.random.default_rng(np.random.SeedSequence([seed])))
@@ -77,16 +77,16 @@ def _explained(
     evidence: Evidence, budgets: Sequence[Sequence[Budget]], rng: np.random.Generator
 ) -> Explanation:
     for within in budgets:
-        evidence.within(within)  # before anything slow: does anything fit?
+        evidence.within(within)  # raises before anything slow if nothing fits
     posterior = evidence.fitted()
     base = independent(rng, evidence.region, _BASE)
     effects = Effects(evidence, posterior, base, rng)
-    all_levers = factor_settings(evidence.region, base, _LEVELS)
-    alone = sorted((effects.alone(lever) for lever in all_levers), key=lambda e: -e.share.mean)
-    order = {effect.factor: i for i, effect in enumerate(alone)}
-    ranked = sorted(all_levers, key=lambda lever: order[lever.name])
+    factors = factor_settings(evidence.region, base, _LEVELS)
+    main = sorted((effects.main_effect(factor) for factor in factors), key=lambda e: -e.share.mean)
+    order = {effect.factor: i for i, effect in enumerate(main)}
+    ranked = sorted(factors, key=lambda factor: order[factor.name])
     pairs = _pairs(evidence, effects, base)
-    told = sum(e.share.mean for e in alone) + sum(p.share.mean for p in pairs if p.share is not None)
+    explained = sum(e.share.mean for e in main) + sum(p.share.mean for p in pairs if p.share is not None)
     return Explanation(
         study=evidence.study,
         space=evidence.space,
@@ -94,30 +94,32 @@ def _explained(
         trained=evidence.trained,
         accuracy=effects.mean,
         comparison=compared(evidence, rng),
-        effects=tuple(alone),
+        effects=tuple(main),
         joint_effects=(*pairs, *_maps(evidence, effects, base)),
         rules=tuple(rule for b in budgets for rule in best_settings(evidence, posterior, b, ranked, rng)),
-        rest=max(0.0, 1.0 - told),
+        rest=max(0.0, 1.0 - explained),
     )
 
 
 def _pairs(evidence: Evidence, effects: Effects, base: np.ndarray) -> list[JointEffect]:
-    """Return the pairs of global factors and those other pairs that may add most, the strongest first."""
+    """Return the joint effects of global factors and of the other strongest pairs, strongest first."""
     coarse = factor_settings(evidence.region, base, _PAIR_LEVELS)
     every = list(itertools.combinations(coarse, 2))
-    in_stages = {lever.name for members in kinds(evidence.region, base, 1).values() for lever in members}
-    shared = [pair for pair in every if not {lever.name for lever in pair} & in_stages]
-    others = effects.interacting([pair for pair in every if pair not in shared], _PAIRS)
-    found = [effects.joint(*pair) for pair in (*shared, *others)]
+    in_stages = {factor.name for members in kinds(evidence.region, base, 1).values() for factor in members}
+    shared = [pair for pair in every if not {factor.name for factor in pair} & in_stages]
+    others = effects.strongest_pairs([pair for pair in every if pair not in shared], _PAIRS)
+    found = [effects.joint_effect(*pair) for pair in (*shared, *others)]
     return sorted(found, key=lambda joint: -(joint.share.mean if joint.share is not None else 0.0))
 
 
 def _maps(evidence: Evidence, effects: Effects, base: np.ndarray) -> list[JointEffect]:
-    """Return the maps of kinds of choices: two kinds in every stage, and each kind stage by stage."""
+    """Return the maps of kinds of choices: each kind by stage, then two kinds in all stages."""
     found = kinds(evidence.region, base, _PAIR_LEVELS)
     everywhere = [together(kind, members) for kind, members in found.items()]
     pairs = list(itertools.combinations(everywhere, 2))
     pairs.sort(key=lambda pair: {pair[0].name, pair[1].name} != {"kernel", "dilation"})
-    both = [effects.joint(*pair, shared=False) for pair in pairs[:_KINDS]]
-    single = [by_place([effects.alone(m) for m in members]) for members in list(found.values())[:_KINDS]]
+    both = [effects.joint_effect(*pair, shared=False) for pair in pairs[:_KINDS]]
+    single = [
+        by_place([effects.main_effect(m) for m in members]) for members in list(found.values())[:_KINDS]
+    ]
     return [*single, *both]

@@ -1,4 +1,4 @@
-"""Levers: one factor, or one kind of choice in every stage, set to a value with all else as it was."""
+"""Sets one factor, or one kind of choice in all stages, to each of its levels, with the rest unchanged."""
 
 import re
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Column, Rows
 from nas.explanation.evidence import Floats
 
-_DRAWN: Final = 1024  # networks that fit, from which each factor is drawn by itself
+_DRAWN: Final = 1024  # feasible networks from which each factor is drawn
 
 
 @dataclass(frozen=True, eq=False)
 class FactorSetting:
-    """What is set.
+    """One factor and the levels that it can be set to.
 
     Attributes:
-        name: What people call it.
-        columns: Parameters that are set together.
-        levels: What they are set to, ``[k]``.
-        values: The same as people write it.
-        weights: How often each level, or one nearer to it than to the others, occurs, ``[k]``.
+        name: Name of the factor.
+        columns: Indices of the parameters that are set together.
+        levels: Levels of the parameters, ``[k]``.
+        values: Values at the levels.
+        weights: Frequency of each level, or of those nearest to it, ``[k]``.
     """
 
     name: str
@@ -38,30 +38,33 @@ class FactorSetting:
         return found
 
     def nearest(self, rows: Rows) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Return which of the levels each row is at or nearest to, ``[n]``."""
-        away = np.abs(rows[:, self.columns[0], None] - self.levels)
-        return np.asarray(away.argmin(axis=1), dtype=np.int64)
+        """Return the index of the level nearest to each row, ``[n]``."""
+        distances = np.abs(rows[:, self.columns[0], None] - self.levels)
+        return np.asarray(distances.argmin(axis=1), dtype=np.int64)
 
 
 def independent(rng: np.random.Generator, region: Region, n: int) -> Rows:
-    """Return points with each factor drawn by itself, as often as it occurs in what fits, ``[n, d]``."""
+    """Return points with each factor drawn independently from the feasible points, ``[n, d]``."""
     fitting = region.draw(rng, _DRAWN)
     return np.stack([rng.choice(column, n) for column in fitting.T], axis=1)
 
 
 def factor_settings(region: Region, drawn: Rows, most: int) -> list[FactorSetting]:
-    """Return a lever for every parameter, with at most so many levels.
+    """Return a factor for every parameter.
 
     Args:
-        region: Whose parameters.
-        drawn: Points that show how often each level occurs, ``[n, d]``.
-        most: Levels of a lever; those of a longer scale are spread evenly.
+        region: Feasible region with the parameters.
+        drawn: Points that give the frequencies of levels, ``[n, d]``.
+        most: Maximum number of levels of a factor; a longer scale is thinned evenly.
     """
-    return [_lever(column.name, (j,), column, drawn, most) for j, column in enumerate(region.grid.columns)]
+    return [
+        _factor_setting(column.name, (j,), column, drawn, most)
+        for j, column in enumerate(region.grid.columns)
+    ]
 
 
 def kinds(region: Region, drawn: Rows, most: int) -> dict[str, list[FactorSetting]]:
-    """Return the levers of each kind of choice that several stages have, names before numbers.
+    """Return the factors of each kind of choice that several stages have, categories before numbers.
 
     ``stage1.kernel`` and ``stage2.kernel`` are of the kind ``kernel``.
     """
@@ -71,31 +74,33 @@ def kinds(region: Region, drawn: Rows, most: int) -> dict[str, list[FactorSettin
         if re.search(r"\d", columns[j].name):
             found.setdefault((kind_of(columns[j].name), repr(columns[j].distribution)), []).append(j)
     return {
-        kind: [_lever(columns[j].name, (j,), columns[j], drawn, most) for j in slots]
+        kind: [_factor_setting(columns[j].name, (j,), columns[j], drawn, most) for j in slots]
         for (kind, _), slots in found.items()
         if len(slots) > 1
     }
 
 
 def together(kind: str, members: list[FactorSetting]) -> FactorSetting:
-    """Return the lever that sets one kind of choice in every stage at once."""
+    """Return the factor that sets one kind of choice in all stages at once."""
     first = members[0]
-    weights = np.mean([lever.weights for lever in members], axis=0)
-    columns = tuple(column for lever in members for column in lever.columns)
+    weights = np.mean([member.weights for member in members], axis=0)
+    columns = tuple(column for member in members for column in member.columns)
     return FactorSetting(kind, columns, first.levels, first.values, weights)
 
 
 def kind_of(name: str) -> str:
-    """Return what a parameter is, wherever it stands: ``kernel`` for ``stage2.kernel``."""
+    """Return the kind of a parameter: ``kernel`` for ``stage2.kernel``."""
     return name.rpartition(".")[2] if "." in name else "choice"
 
 
 def place_of(name: str) -> str:
-    """Return what is numbered in a parameter's name: ``stage`` for ``stage2.kernel``."""
+    """Return the numbered part of a parameter's name: ``stage`` for ``stage2.kernel``."""
     return re.sub(r"\d+", "", name.partition(".")[0]) or "place"
 
 
-def _lever(name: str, columns: tuple[int, ...], column: Column, drawn: Rows, most: int) -> FactorSetting:
+def _factor_setting(
+    name: str, columns: tuple[int, ...], column: Column, drawn: Rows, most: int
+) -> FactorSetting:
     if column.levels == 0:
         levels = np.linspace(0.0, 1.0, most)
     elif column.ordered and column.levels > most:

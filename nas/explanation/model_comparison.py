@@ -1,4 +1,4 @@
-"""How well each network is predicted from the others: by its factors, by its MACs alone, by neither."""
+"""Compares models by leave-one-out errors: the surrogate on factors, on MACs alone, and the mean."""
 
 from typing import Final
 
@@ -9,21 +9,20 @@ from dashboards.explanation import Comparison
 from nas.explanation.evidence import Evidence, Floats
 from nas.surrogates.factor_gp import FactorGP, Inputs
 
-_MOST: Final = 64  # networks left out, each for a fit of its own
-_STEPS: Final = 25  # of each fit
+_MOST: Final = 64  # maximum number of left-out networks, with a fit each
+_STEPS: Final = 25  # maximum number of iterations of each fit
 _RESAMPLES: Final = 2000
 
 
 def compared(evidence: Evidence, rng: np.random.Generator) -> Comparison:
-    """Return the errors of the three models, every hyper-parameter fitted without the network left out.
+    """Return the errors of the three models, with all hyper-parameters fitted without the left-out network.
 
-    All three are the surrogate: with everything it is told, with log MACs alone, and with nothing. A network
-    is left out with all its learning curve and predicted at its last epoch, so that none is predicted from
-    itself.
+    All three are the surrogate: with all inputs, with log MACs alone, and without inputs. A network is left
+    out with its whole learning curve and predicted at its last epoch.
 
     Args:
-        evidence: The trained networks.
-        rng: Chooses up to 64 of them, and resamples for the interval.
+        evidence: Trained networks.
+        rng: Generator that chooses up to 64 networks and resamples for the interval.
     """
     chosen = evidence.last
     if len(chosen) > _MOST:
@@ -32,8 +31,8 @@ def compared(evidence: Evidence, rng: np.random.Generator) -> Comparison:
     nothing = np.zeros((len(macs), 0))
     everything = _errors(evidence.surrogate, evidence.inputs, evidence, chosen)
     size, none = (
-        _errors(FactorGP([], prices), Inputs(nothing, prices, evidence.fidelity), evidence, chosen)
-        for prices in (macs, nothing)
+        _errors(FactorGP([], features), Inputs(nothing, features, evidence.fidelity), evidence, chosen)
+        for features in (macs, nothing)
     )
     picks = rng.integers(len(chosen), size=(_RESAMPLES, len(chosen)))
     saved = 1 - _rms(everything[picks]) / np.maximum(_rms(size[picks]), 1e-12)
@@ -49,7 +48,7 @@ def compared(evidence: Evidence, rng: np.random.Generator) -> Comparison:
 
 
 def _errors(surrogate: FactorGP, points: Inputs, evidence: Evidence, chosen: NDArray[np.int64]) -> Floats:
-    """Return what is predicted of each network without it, less what was observed, ``[chosen]``."""
+    """Return the prediction errors of left-out networks, ``[chosen]``."""
     found = []
     for row in chosen:
         others = evidence.trials != evidence.trials[row]

@@ -1,1 +1,1 @@
-"""What a space offers under budgets, and how well short trainings rank its networks."""
+"""Profiles a search space under budgets, and the rank agreement of short and full trainings."""

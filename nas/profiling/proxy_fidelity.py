@@ -1,4 +1,4 @@
-"""How well a search's short training ranks networks: a sample of them trained by it, and to convergence."""
+"""Measures how well a proxy recipe ranks networks: trains a sample with it and to convergence."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ from trials.training.run_trial import TrialConfig, run_trial
 
 VERSION: Final = 1
 FOLDER: Final = "proxy"
-_LEAST: Final = 3  # below, no rank correlation has a standard error
+_LEAST: Final = 3  # least number of networks for the standard error of a rank correlation
 
 Agreement = tuple[float, float]
 """Kendall's tau-b and its standard error."""
@@ -34,24 +34,23 @@ Agreement = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyProfile:
-    """What a proxy's values are worth.
+    """Rank agreement of a proxy recipe with a full training.
 
     Attributes:
-        space: Its name.
-        budgets: What the sampled networks fit, as written.
-        data: The images.
-        recipe: The proxy's name.
-        full: The name of the recipe it is compared with.
-        networks: How many were trained by both.
-        failed: How many did not get to the end of both.
-        rungs: For each epoch of the proxy in which early stopping decides, how its values agree with those of
-            the proxy's last epoch.
-        converged: The same epochs and the last one, and how they agree with the values after `full`.
-        proxy_accuracy: Lowest, median and highest after the proxy, in [0, 1].
-        full_accuracy: The same after the full training.
+        space: Name of the space.
+        budgets: Texts of the budgets of the sampled networks.
+        data: Name of the images.
+        recipe: Name of the proxy recipe.
+        full: Name of the recipe it is compared with.
+        networks: Number of networks trained with both.
+        failed: Number of networks that did not complete both.
+        rungs: Agreement with the accuracies of the proxy's last epoch, for each rung of early stopping.
+        converged: Agreement with the accuracies after `full`, for each rung and the last epoch.
+        proxy_accuracy: Lowest, median and highest accuracy after the proxy, in [0, 1].
+        full_accuracy: Lowest, median and highest accuracy after the full training, in [0, 1].
         standard_error: Median standard error of an accuracy after the full training.
-        proxy_seconds: Training time of a network by the proxy, in the median.
-        full_seconds: The same for the full training.
+        proxy_seconds: Median training time of a network with the proxy.
+        full_seconds: Median training time of a network with the full training.
     """
 
     space: str
@@ -76,12 +75,12 @@ class ProxyProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """One training.
+    """Learning curve of one training.
 
     Attributes:
-        accuracy: After each epoch, in [0, 1].
-        standard_error: Of the last one.
-        seconds: Of the whole training.
+        accuracy: Accuracy after each epoch, in [0, 1].
+        standard_error: Standard error of the last accuracy.
+        seconds: Duration of the training.
     """
 
     accuracy: tuple[float, ...]
@@ -101,25 +100,25 @@ def profile_proxy(
     seed: int,
     slots: Slots,
     home: Path,
-    told: Callable[[str], None],
+    report_line: Callable[[str], None],
 ) -> ProxyProfile:
-    """Return how well a proxy ranks networks drawn uniformly from what fits; goes on after a kill.
+    """Return how well a proxy ranks networks drawn uniformly within budgets; resumes after a kill.
 
     Args:
-        prices: The space with the costs of its networks.
-        budgets: What the networks fit.
-        splits: The images.
-        data: What they are called.
-        proxy: The short training.
-        full: The long one.
-        networks: How many are drawn.
-        seed: Of the draws and trainings.
-        slots: What trains side by side.
+        prices: Space with the costs of its networks.
+        budgets: Budgets of the networks.
+        splits: Images for training and validation.
+        data: Name of the images.
+        proxy: Recipe of the short training.
+        full: Recipe of the full training.
+        networks: Number of networks, at least 3.
+        seed: Seed of the draws and trainings.
+        slots: Slots for parallel trainings.
         home: Folder of all studies' files.
-        told: Called with what happens, in words.
+        report_line: Callback with a line of text after each training.
 
     Raises:
-        InvalidValueError: if too few networks are asked for, or too few trainings reach their end.
+        InvalidValueError: if `networks` is too small, or too few trainings complete.
         NothingFitsError: if nothing fits.
     """
     if networks < _LEAST:
@@ -138,12 +137,12 @@ def profile_proxy(
         for number, architecture in enumerate(drawn)
         for recipe in (proxy, full)
     }
-    curves = _trained(configs, slots, told)
+    curves = _trained(configs, slots, report_line)
     whole = [n for n in range(networks) if all((n, recipe.name) in curves for recipe in (proxy, full))]
     if len(whole) < _LEAST:
         raise InvalidValueError(
             f"Only {len(whole)} of {networks} networks were trained to the end: expected at least {_LEAST}. "
-            f"Mend what was said of the failures, or choose another recipe."
+            f"Fix the reported failures, or choose another recipe."
         )
     short = [curves[n, proxy.name] for n in whole]
     long = [curves[n, full.name] for n in whole]
@@ -163,15 +162,15 @@ def profile_proxy(
 
 
 def agreements(short: Sequence[Curve], long: Sequence[Curve], proxy: Recipe) -> dict[str, Any]:
-    """Return how a proxy's epochs agree with its last one and with a full training, and the accuracies."""
+    """Return the accuracies, and how a proxy's epochs agree with its last one and with a full training."""
     values = np.array([curve.accuracy for curve in short])  # [networks, epochs]
     ends = np.array([curve.accuracy[-1] for curve in long])
     decided = proxy.rungs or (proxy.epochs,)
     return {
         "rungs": {epoch: kendall(values[:, epoch - 1], values[:, -1]) for epoch in decided[:-1]},
         "converged": {epoch: kendall(values[:, epoch - 1], ends) for epoch in decided},
-        "proxy_accuracy": _spread(values[:, -1]),
-        "full_accuracy": _spread(ends),
+        "proxy_accuracy": _range(values[:, -1]),
+        "full_accuracy": _range(ends),
     }
 
 
@@ -187,9 +186,9 @@ def train_one(config: TrialConfig) -> Curve:
 
 
 def _trained(
-    configs: dict[tuple[int, str], TrialConfig], slots: Slots, told: Callable[[str], None]
+    configs: dict[tuple[int, str], TrialConfig], slots: Slots, report_line: Callable[[str], None]
 ) -> dict[tuple[int, str], Curve]:
-    """Return the curves of the trainings that reached their end."""
+    """Return the curves of the completed trainings."""
     curves: dict[tuple[int, str], Curve] = {}
     context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     with ProcessPoolExecutor(slots.count, mp_context=context) as pool:
@@ -203,7 +202,7 @@ def _trained(
                 words = format_accuracy(last.accuracy[-1], last.standard_error)
             else:
                 words = f"failed: {failure}"
-            told(f"{done}/{len(configs)}  network {number} by {recipe}  {words}")
+            report_line(f"{done}/{len(configs)}  network {number} by {recipe}  {words}")
     return curves
 
 
@@ -218,8 +217,8 @@ def _config(
     slots: Slots,
     home: Path,
 ) -> TrialConfig:
-    told = [architecture.fingerprint, recipe.to_json(), splits.fingerprint, seed, number]
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    identity = [architecture.fingerprint, recipe.to_json(), splits.fingerprint, seed, number]
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     return TrialConfig(
         architecture=architecture,
         num_classes=len(splits.classes),
@@ -237,5 +236,5 @@ def _config(
     )
 
 
-def _spread(values: Any) -> tuple[float, float, float]:
+def _range(values: Any) -> tuple[float, float, float]:
     return float(values.min()), float(np.median(values)), float(values.max())

@@ -1,4 +1,4 @@
-"""How well one list of values ranks as another does."""
+"""Kendall's rank correlation with a jackknife standard error."""
 
 import numpy as np
 from jaxtyping import Float
@@ -8,7 +8,7 @@ from scipy.stats import kendalltau
 def kendall(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> tuple[float, float]:
     """Return Kendall's tau-b of paired values and its standard error by the jackknife over the pairs.
 
-    Both are not a number where fewer than three pairs are given or one list is constant.
+    Both are NaN with fewer than three pairs or a constant list.
     """
     if len(one) < 3:
         return float("nan"), float("nan")

@@ -1,4 +1,4 @@
-"""What fits a budget, before anything is trained."""
+"""Profiles a search space under budgets without training: size, feasible share, costs, factors."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,10 +23,10 @@ class CostProfile:
     """One cost over a space.
 
     Attributes:
-        smallest: What the network that takes least takes; memory in bytes.
-        largest: What the network that takes most takes.
-        everywhere: Its 10 %, 50 % and 90 % quantiles over the space.
-        fitting: The same over what fits.
+        smallest: Lowest cost of a network; memory in bytes.
+        largest: Highest cost of a network.
+        everywhere: 10 %, 50 % and 90 % quantiles over the space.
+        fitting: 10 %, 50 % and 90 % quantiles over the feasible networks.
     """
 
     smallest: int
@@ -37,15 +37,15 @@ class CostProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceProfile:
-    """What a space offers under budgets.
+    """Search space under budgets.
 
     Attributes:
-        space: Its name.
-        size: Distinct networks.
-        budgets: As written.
-        share: Of the networks, those that fit, in [0, 1], estimated from uniform draws.
-        costs: By name.
-        factors: For each global factor and value, the share of its networks that fit.
+        space: Name of the space.
+        size: Number of distinct networks.
+        budgets: Texts of the budgets.
+        share: Feasible share of the networks, in [0, 1], estimated from uniform draws.
+        costs: Profile of each cost by name.
+        factors: Feasible share of the networks with each value of each global factor.
     """
 
     space: str
@@ -61,10 +61,10 @@ class SpaceProfile:
 
 
 def profile_space(prices: Prices, budgets: Sequence[Budget], rng: np.random.Generator) -> SpaceProfile:
-    """Return what a priced space offers under budgets; those on latency are not known here.
+    """Return the profile of a priced space under budgets; budgets on latency are ignored.
 
     Raises:
-        NothingFitsError: if nothing fits; says what the smallest network needs.
+        NothingFitsError: if no network fits; gives the cost of the smallest network.
     """
     check_satisfiable(prices, budgets)
     space = prices.codes.space

@@ -1,4 +1,4 @@
-"""Base class of samplers that replaces infeasible or repeated proposals by the most similar feasible point."""
+"""Base class of samplers: replaces infeasible or repeated proposals by the most similar feasible point."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Final

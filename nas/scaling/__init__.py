@@ -1,1 +1,1 @@
-"""Makes a family of one network: larger and smaller ones for a list of budgets, by a rule."""
+"""Scales a network to larger and smaller budgets by a rule, for `nas scale`."""

@@ -1,7 +1,7 @@
-"""A family of networks by a rule: one for each budget, each as wide as fits."""
+"""Scales a network by a rule to a family of networks, one for each budget, as wide as the budget allows."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from dashboards.markdown_notes import format_amount
 from nas.bayesopt.scoring import inputs
 from nas.explanation.evidence import Evidence, of_study
 from nas.scaling.front_trend import front_of
-from nas.scaling.rules import RULES, Base, Rule
+from nas.scaling.rules import RULES, Base, Evaluator, Rule
 from nas.scaling.scaled_architecture import ScalingFactors, fit_to_budget, scaled
 from nas.storage.optuna_storage import open_storage
 from nas.study import trial_attributes
@@ -29,7 +29,7 @@ from search_spaces.published import references
 
 VERSION: Final = 1
 
-_FURTHER: Final = 20  # halvings of the cost that a rule aims at, for a family whose narrowest does not fit
+_FURTHER: Final = 20  # maximum number of halvings of the target MACs if the narrowest network does not fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,25 +38,25 @@ class Scaled:
 
     Attributes:
         budget: That it fits, as written.
-        rule: That made it.
-        share: What it takes of the budget, in (0, 1].
-        shape: The factors on the network that was scaled; the width as solved for, before single stages
+        rule: Name of the scaling rule.
+        share: Share of the budget that it uses, in (0, 1].
+        factors: Factors relative to the base network; the width is the solved one, before single stages
             were widened.
-        costs: Exact costs of the form that is deployed.
-        architecture: What it is.
+        costs: Exact costs of the deployed form.
+        architecture: Architecture of the network.
     """
 
     budget: str
     rule: str
     share: float
-    shape: ScalingFactors
+    factors: ScalingFactors
     costs: Costs
     architecture: Architecture
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain values with a format version."""
+        """Return plain values with a format version."""
         names = ("width", "conv_depth", "attention_depth", "expansion")
-        factors = {name: getattr(self.shape, name) for name in names}
+        factors = {name: getattr(self.factors, name) for name in names}
         return {
             "version": VERSION,
             "budget": self.budget,
@@ -73,13 +73,13 @@ def family(found: FoundNetwork, base: Base, budgets: Sequence[Budget], rule: str
     """Return a network for each budget.
 
     Args:
-        found: What is scaled, with its classes and channels.
-        base: The same with what is known of it.
-        budgets: Each is met by a network of its own.
-        rule: A file in nas/rules.
+        found: Base network with its classes and channels.
+        base: Base network as rules take it.
+        budgets: Budgets, each for one network.
+        rule: Name of the scaling rule.
 
     Raises:
-        BudgetError: if there is no budget, or one on latency, which is not counted.
+        BudgetError: if there is no budget, or one on latency, which cannot be counted.
         NothingFitsError: if not even the narrowest network of the rule fits.
         RuleError: if the rule is not defined for the network.
     """
@@ -91,7 +91,7 @@ def check_budgets(budgets: Sequence[Budget]) -> None:
     """Raise unless networks can be scaled to each budget.
 
     Raises:
-        BudgetError: if there is none, or one on latency, which is not counted.
+        BudgetError: if there is no budget, or one on latency, which cannot be counted.
     """
     if not budgets:
         raise BudgetError("No budget was given: expected at least one, for example --budget 100M-MACs.")
@@ -104,10 +104,10 @@ def check_budgets(budgets: Sequence[Budget]) -> None:
 
 
 def find_with_study(text: str, url: str) -> tuple[FoundNetwork, optuna.Study | None]:
-    """Return the network that `text` names, and the study that it is of, if it is.
+    """Return the network that `text` names, and its study if it comes from one.
 
     Raises:
-        UserError: if nothing is called so.
+        UserError: if there is no such network.
     """
     found = find_network(text, url)
     if text in references() or is_there(text):
@@ -118,17 +118,17 @@ def find_with_study(text: str, url: str) -> tuple[FoundNetwork, optuna.Study | N
 def base_of(
     found: FoundNetwork,
     study: optuna.Study | None,
-    judge: Callable[[Sequence[ScalingFactors]], list[float]] | None = None,
+    evaluator: Evaluator | None = None,
 ) -> Base:
-    """Return what is scaled with what its study knows of it.
+    """Return the base of a family, with the Pareto front and surrogate of its study.
 
     Args:
-        found: The network.
-        study: That it comes from, if any.
-        judge: Who judges shapes instead of the study's surrogate, if anyone.
+        found: Base network.
+        study: Study of the network; None without one.
+        evaluator: Evaluator of scaling factors instead of the study's surrogate; None for the surrogate.
     """
     macs = _costs(found, found.architecture).macs
-    base = Base(name=found.name, architecture=found.architecture, macs=float(macs), judge=judge)
+    base = Base(name=found.name, architecture=found.architecture, macs=float(macs), evaluator=evaluator)
     if study is None:
         return base
     evidence = of_study(study)
@@ -136,7 +136,7 @@ def base_of(
     return replace(
         base,
         front=front_of(evidence, networks, found.architecture),
-        judge=judge or _surrogate(evidence, found, networks),
+        evaluator=evaluator or _surrogate(evidence, found, networks),
     )
 
 
@@ -144,7 +144,7 @@ def write(members: Sequence[Scaled], folder: Path) -> list[Path]:
     """Write each network as architecture JSON, which every command takes as a NETWORK, and return the files.
 
     Raises:
-        InvalidValueError: if the folder cannot be made or written.
+        InvalidValueError: if the folder cannot be created or written.
     """
     files = []
     try:
@@ -166,14 +166,14 @@ def _member(found: FoundNetwork, base: Base, budget: Budget, name: str, rule: Ru
 
     ratio, halvings = 1.0 / share(found.architecture), 0
     while True:
-        shape = rule(base, ratio)
-        made = fit_to_budget(base.architecture, shape, share)
+        factors = rule(base, ratio)
+        made = fit_to_budget(base.architecture, factors, share)
         if made is not None or halvings == _FURTHER:
             break
-        ratio /= 2  # even the narrowest is too large there: further down the same rule it is not
+        ratio /= 2  # even the narrowest is too large: aim at fewer MACs by the same rule
         halvings += 1
     if made is None:
-        least = scaled(base.architecture, replace(shape, width=1e-3))
+        least = scaled(base.architecture, replace(factors, width=1e-3))
         needs = _costs(found, least)[budget.resource] * (budget.bytes_per_element / 4)
         raise NothingFitsError(
             f"No network that the rule {name} makes of {base.name} fits {budget}: the narrowest needs "
@@ -185,7 +185,7 @@ def _member(found: FoundNetwork, base: Base, budget: Budget, name: str, rule: Ru
         budget=budget.text,
         rule=name,
         share=taken,
-        shape=replace(shape, width=width),
+        factors=replace(factors, width=width),
         costs=_costs(found, network),
         architecture=network,
     )
@@ -196,42 +196,40 @@ def _costs(found: FoundNetwork, network: Architecture) -> Costs:
 
 
 def _networks(study: optuna.Study, evidence: Evidence) -> list[Architecture]:
-    """Return the architecture of each network of the evidence, in the order of its `last`."""
+    """Return the architectures of the evidence's networks, in the order of its `last`."""
     trials = study.get_trials(deepcopy=False)
-    told = {
+    architectures = {
         t.number: t.user_attrs[trial_attributes.ARCHITECTURE] for t in trials if trial_attributes.described(t)
     }
-    return [Architecture.from_json(told[int(n)]) for n in evidence.trials[evidence.last]]
+    return [Architecture.from_json(architectures[int(n)]) for n in evidence.trials[evidence.last]]
 
 
-def _surrogate(
-    evidence: Evidence, found: FoundNetwork, networks: Sequence[Architecture]
-) -> Callable[[Sequence[ScalingFactors]], list[float]]:
-    """Return a judge of shapes: what the surrogate expects of the most similar network of its space."""
+def _surrogate(evidence: Evidence, found: FoundNetwork, networks: Sequence[Architecture]) -> Evaluator:
+    """Return the evaluator that predicts the most similar network of the space by the surrogate."""
     posterior = evidence.fitted()
     grid = evidence.region.grid
     rows = evidence.rows[evidence.last]
-    alike = [network == found.architecture for network in networks]
-    if not any(alike):
+    equal = [network == found.architecture for network in networks]
+    if not any(equal):
         raise ArchitectureError(
             f"The study '{evidence.study}' did not train {found.name}: expected one of its networks."
         )
-    here = grid.decode(rows[[alike.index(True)]])[0]
+    here = grid.decode(rows[[equal.index(True)]])[0]
 
-    def judge(shapes: Sequence[ScalingFactors]) -> list[float]:
-        points = [_nearest(evidence, here, shape) for shape in shapes]
+    def evaluate(candidates: Sequence[ScalingFactors]) -> list[float]:
+        points = [_nearest(evidence, here, factors) for factors in candidates]
         wanted = evidence.canonical(grid.encode(points))
         return [float(mean) for mean in posterior.predict(inputs(evidence.region, wanted))[0]]
 
-    return judge
+    return evaluate
 
 
-def _nearest(evidence: Evidence, here: dict[str, Any], shape: ScalingFactors) -> dict[str, Any]:
-    """Return the point of the space that is `here` times a shape, as near as its values allow."""
+def _nearest(evidence: Evidence, here: dict[str, Any], factors: ScalingFactors) -> dict[str, Any]:
+    """Return the point of the space nearest to `here` times the scaling factors."""
     point = dict(here)
     for column in evidence.region.grid.columns:
         axis = column.name.rpartition(".")[2]
-        factor = getattr(shape, axis, None) if axis in ScalingFactors.__slots__ else None
+        factor = getattr(factors, axis, None) if axis in ScalingFactors.__slots__ else None
         if factor is None or not column.ordered or not column.levels:
             continue
         values = column.values(np.arange(column.levels, dtype=np.float64))

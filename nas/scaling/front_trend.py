@@ -1,4 +1,4 @@
-"""The shapes of the best networks of a study as functions of their cost: Gaussian processes on its front."""
+"""Fits resolution and depths of a study's Pareto front as functions of MACs by Gaussian processes."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -17,33 +17,32 @@ from search_spaces.errors import StudyError
 from search_spaces.options import kind_of
 
 LEAST: Final = 3
-"""Networks on a front from which a trend can be told."""
+"""Least number of networks on a front to fit a trend."""
 
 _GROWTH: Final = np.log(1.2 * 1.1**2 * 1.15**2)
 _SLOPES: Final = (np.log(1.15) / _GROWTH, np.log(1.2) / _GROWTH, np.log(1.2) / _GROWTH)
 """How log side and log depths grow with log MACs in compound scaling (see `nas.scaling.rules.compound`)."""
 
-_SLOPE: Final = 0.1  # standard deviation of those slopes beforehand
-_SMOOTH: Final = (0.1, 0.5, 0.9)  # shares of the spread that are no noise
-_LENGTHS: Final = (0.5, 1.0, 2.0)  # log MACs
+_SLOPE: Final = 0.1  # prior standard deviation of those slopes
+_SMOOTH: Final = (0.1, 0.5, 0.9)  # candidate shares of the variance that are signal
+_LENGTHS: Final = (0.5, 1.0, 2.0)  # candidate length scales in log MACs
 
 
 def front_of(
     evidence: Evidence, networks: Sequence[Architecture], base: Architecture
 ) -> Callable[[float], ScalingFactors]:
-    """Return log MACs to the factors on `base` of the study's best networks of that cost.
+    """Return the function from log MACs to the factors on `base` of the study's best networks of that cost.
 
-    Resolution and the two depths are modelled in logs, each a Gaussian process with a straight line inside,
-    on the log MACs of the networks that no other beats in both accuracy and MACs; those that are a little
-    worse count too where fewer than three are left.
+    Logs of resolution and of the two depths are modelled by Gaussian processes with a linear term on the
+    log MACs of the Pareto front of accuracy and MACs; further fronts are added while there are few networks.
 
     Args:
-        evidence: The trained networks.
-        networks: The architecture of each row of the evidence's `last`.
-        base: The network that is scaled.
+        evidence: Trained networks.
+        networks: Architecture of each row of the evidence's `last`.
+        base: Base network.
 
     Raises:
-        StudyError: if too few networks were trained to tell a trend.
+        StudyError: if too few networks were trained to fit a trend.
     """
     rows = evidence.last
     whole = evidence.fidelity[rows] == evidence.fidelity[rows].max()
@@ -53,23 +52,23 @@ def front_of(
     if len(kept) < LEAST:
         raise StudyError(
             f"The front of '{evidence.study}' has {len(kept)} networks: expected at least {LEAST}. "
-            f"Go on with the command that began it and more --trials."
+            f"Continue the search with more --trials."
         )
     traits = np.log([_traits(networks[int(i)]) for i in kept])
     curves = [_curve(costs[kept], y, slope) for y, slope in zip(traits.T, _SLOPES, strict=True)]
     own = np.log(_traits(base))
 
-    def shape(log_macs: float) -> ScalingFactors:
+    def factors_at(log_macs: float) -> ScalingFactors:
         factors = [float(np.exp(curve(log_macs) - at)) for curve, at in zip(curves, own, strict=True)]
         return ScalingFactors(
             resolution=factors[0], conv_depth=factors[1], attention_depth=factors[2], multiple=2
         )
 
-    return shape
+    return factors_at
 
 
 def _best(points: Floats) -> NDArray[np.bool_]:
-    """Return which points no other beats, layer by layer until a trend can be told."""
+    """Return whether each point is kept: the Pareto front, and the next fronts while there are few."""
     kept = pareto.front(points)
     while kept.sum() < 2 * LEAST and not kept.all():
         rest = np.flatnonzero(~kept)
@@ -78,7 +77,7 @@ def _best(points: Floats) -> NDArray[np.bool_]:
 
 
 def _traits(network: Architecture) -> list[float]:
-    """Return side, and blocks that convolve and that attend, each at least a half."""
+    """Return resolution and numbers of convolution and attention blocks, the latter at least 0.5."""
     blocks = {"conv": 0.0, "attention": 0.0}
     for stage in network.stages:
         blocks[kind_of(stage.mixer)] += stage.depth
@@ -86,33 +85,33 @@ def _traits(network: Architecture) -> list[float]:
 
 
 def _curve(x: Floats, y: Floats, slope: float) -> Callable[[float], float]:
-    """Return the posterior mean of `y` at a log cost: a line near compound scaling's, and departures from it.
+    """Return the posterior mean of `y` at a log cost: a line near compound scaling's plus a Matérn process.
 
-    A front is short and noisy, and a family reaches far beyond it: the slope has a narrow prior, and the
-    departures, a Matérn process, fade to nothing away from the front. How much of the spread is noise and
-    how far departures reach are those of a few settings that make the front most probable.
+    A front is short and noisy, and a family extends far beyond it: the slope has a narrow prior, and the
+    Matérn process returns to 0 away from the front. The share of noise and the length scale are those of a
+    few candidates that maximise the likelihood of the front.
     """
-    about = float(x.mean())
-    rest = y - slope * (x - about)
-    spread = max(float(rest.var()), 1e-4)
+    centre = float(x.mean())
+    rest = y - slope * (x - centre)
+    variance = max(float(rest.var()), 1e-4)
     mean = float(rest.mean())
 
     def between(a: Floats, b: Floats, smooth: float, length: float) -> Floats:
         columns = (torch.from_numpy(x[:, None] / length) for x in (a, b))
-        line = _SLOPE**2 * np.outer(a - about, b - about)
-        return np.asarray(spread * (1.0 + smooth * matern(*columns).numpy()) + line)
+        line = _SLOPE**2 * np.outer(a - centre, b - centre)
+        return np.asarray(variance * (1.0 + smooth * matern(*columns).numpy()) + line)
 
-    def weighed(smooth: float, length: float) -> tuple[float, Floats]:
-        covariance = between(x, x, smooth, length) + spread * (1.0 - smooth + 1e-6) * np.eye(len(x))
+    def fitted(smooth: float, length: float) -> tuple[float, Floats]:
+        covariance = between(x, x, smooth, length) + variance * (1.0 - smooth + 1e-6) * np.eye(len(x))
         weights = np.linalg.solve(covariance, rest - mean)
         evidence = -0.5 * float((rest - mean) @ weights) - 0.5 * float(np.linalg.slogdet(covariance)[1])
         return evidence, np.asarray(weights, dtype=np.float64)
 
-    smooth, length = max(itertools.product(_SMOOTH, _LENGTHS), key=lambda s: weighed(*s)[0])
-    weights = weighed(smooth, length)[1]
+    smooth, length = max(itertools.product(_SMOOTH, _LENGTHS), key=lambda s: fitted(*s)[0])
+    weights = fitted(smooth, length)[1]
 
     def at(log_macs: float) -> float:
         towards = between(np.array([log_macs]), x, smooth, length)[0]
-        return float(towards @ weights) + mean + slope * (log_macs - about)
+        return float(towards @ weights) + mean + slope * (log_macs - centre)
 
     return at

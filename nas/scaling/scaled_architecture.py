@@ -1,4 +1,4 @@
-"""Stretches a network: its resolution, depths, widths and expansions, and the width that fills a budget."""
+"""Scales a network by factors on resolution, depth, width and expansion; finds the width for a budget."""
 
 import math
 from collections.abc import Callable
@@ -10,25 +10,25 @@ from search_spaces.counting import total_stride
 from search_spaces.options import kind_of, routed
 
 _DIVISOR: Final = 8  # of channels, as published networks round them
-_FINER: Final = (8, 4, 2, 1)  # steps in which single stages are widened at last
-_NARROWEST, _WIDEST = 1e-3, 64.0  # factors on the width
-_HALVINGS: Final = 24
-_FILLED: Final = 0.98
+_FINER: Final = (8, 4, 2, 1)  # channels added to single stages at the end
+_NARROWEST, _WIDEST = 1e-3, 64.0  # range of the width factor
+_HALVINGS: Final = 24  # steps of the bisection for the width
+_FULL: Final = 0.98  # share of the budget from which no stage is widened further
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalingFactors:
-    """Factors on a network, each 1 where it stays as it is.
+    """Factors on a network, each 1 for no change.
 
     Attributes:
-        resolution: On the side of the images.
-        width: On all channels; where it is solved for, a guess.
-        conv_depth: On the blocks of stages that convolve.
-        attention_depth: On the blocks of stages that attend.
-        expansion: On the expansion inside the blocks.
-        multiple: Sides are multiples of it, in pixels.
-        up: Whether depths are rounded up, as EfficientNet does; else to the nearest.
-        ends: Whether stem and head are widened too; TinyNet keeps them.
+        resolution: Factor on the side of the images.
+        width: Factor on all channels; a starting value where the width is solved for.
+        conv_depth: Factor on the numbers of blocks of convolution stages.
+        attention_depth: Factor on the numbers of blocks of attention stages.
+        expansion: Factor on the expansion inside the blocks.
+        multiple: Divisor of the resolution, in pixels.
+        up: Whether depths are rounded up, as EfficientNet does, instead of to the nearest.
+        ends: Whether stem and head are widened too, which TinyNet does not do.
     """
 
     resolution: float = 1.0
@@ -41,44 +41,44 @@ class ScalingFactors:
     ends: bool = True
 
 
-def scaled(base: Architecture, shape: ScalingFactors) -> Architecture:
-    """Return a network with the factors of `shape` applied, channels in multiples of 8."""
-    side = max(round(base.resolution * shape.resolution / shape.multiple), 1) * shape.multiple
+def scaled(base: Architecture, factors: ScalingFactors) -> Architecture:
+    """Return a network with `factors` applied and channels in multiples of 8."""
+    side = max(round(base.resolution * factors.resolution / factors.multiple), 1) * factors.multiple
     least = total_stride(base.network, base.options, tuple(stage.stride for stage in base.stages))
     options = dict(base.options)
-    if shape.ends:
+    if factors.ends:
         for name in ("stem_channels", "head_channels", "head_hidden"):
             if options.get(name):
-                options[name] = _channels(options[name], shape.width, 1)
+                options[name] = _channels(options[name], factors.width, 1)
     return replace(
         base,
         resolution=max(side, least),
-        stages=tuple(_stage(stage, shape) for stage in base.stages),
+        stages=tuple(_stage(stage, factors) for stage in base.stages),
         options=options_of(options),
     )
 
 
 def fit_to_budget(
-    base: Architecture, shape: ScalingFactors, share: Callable[[Architecture], float]
+    base: Architecture, factors: ScalingFactors, share: Callable[[Architecture], float]
 ) -> tuple[Architecture, float, float] | None:
-    """Return the widest network that fits, its share of the budget and its width; None if none fits.
+    """Return the widest network within the budget, its share of it and its width; None if none fits.
 
-    The width is found by counting, not by a formula: the largest factor that fits. Where rounding leaves
-    more than 2 % of the budget, single stages are widened by 8 channels, then by 4, 2 and 1.
+    The width is the largest factor whose counted cost fits, found by bisection. If rounding leaves more
+    than 2 % of the budget unused, single stages are widened by 8 channels, then by 4, 2 and 1.
 
     Args:
-        base: The network that is scaled.
-        shape: Its factors; the width is replaced.
-        share: A network to its cost as a share of the budget; at most 1 fits.
+        base: Base network.
+        factors: Scaling factors; the width is replaced.
+        share: Function from a network to its cost as a share of the budget; at most 1 fits.
     """
 
     def at(width: float) -> Architecture:
-        return scaled(base, replace(shape, width=width))
+        return scaled(base, replace(factors, width=width))
 
     low, high = _NARROWEST, _WIDEST
     if share(at(low)) > 1:
         return None
-    guess = min(max(shape.width, low), high)
+    guess = min(max(factors.width, low), high)
     if share(at(guess)) <= 1:
         low = guess
         while low < high and share(at(2 * low)) <= 1:
@@ -89,13 +89,15 @@ def fit_to_budget(
     for _ in range(_HALVINGS):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if share(at(middle)) <= 1 else (low, middle)
-    return (*_topped_up(at(low), share), low)
+    return (*_widen_single_stages(at(low), share), low)
 
 
-def _topped_up(network: Architecture, share: Callable[[Architecture], float]) -> tuple[Architecture, float]:
+def _widen_single_stages(
+    network: Architecture, share: Callable[[Architecture], float]
+) -> tuple[Architecture, float]:
     taken = share(network)
     for step in _FINER:
-        while taken < _FILLED:
+        while taken < _FULL:
             wider = [
                 (share(other), other)
                 for i, stage in enumerate(network.stages)
@@ -119,24 +121,24 @@ def _widened(network: Architecture, i: int, step: int) -> Architecture:
     return replace(network, stages=(*network.stages[:i], stage, *network.stages[i + 1 :]))
 
 
-def _stage(stage: Stage, shape: ScalingFactors) -> Stage:
-    factor = shape.attention_depth if kind_of(stage.mixer) == "attention" else shape.conv_depth
+def _stage(stage: Stage, factors: ScalingFactors) -> Stage:
+    factor = factors.attention_depth if kind_of(stage.mixer) == "attention" else factors.conv_depth
     options: dict[str, Option] = dict(stage.options)
     depth = stage.depth
-    if "transformers" in options:  # a block that holds its depth inside
-        options["transformers"] = _times(int(options["transformers"] or 1), factor, up=shape.up)
+    if "transformers" in options:  # a block with its depth inside
+        options["transformers"] = _times(int(options["transformers"] or 1), factor, up=factors.up)
     else:
-        depth = _times(stage.depth, factor, up=shape.up)
-    if options.get("expansion") and shape.expansion != 1.0:
-        options["expansion"] = max(1, round(float(options["expansion"] or 1) * shape.expansion))
+        depth = _times(stage.depth, factor, up=factors.up)
+    if options.get("expansion") and factors.expansion != 1.0:
+        options["expansion"] = max(1, round(float(options["expansion"] or 1) * factors.expansion))
     if options.get("inner_channels"):
-        _widen_inside(options, shape.width)
-    channels = _channels(stage.channels, shape.width, _unit(stage))
+        _widen_inside(options, factors.width)
+    channels = _channels(stage.channels, factors.width, _unit(stage))
     return replace(stage, channels=channels, depth=depth, options=options_of(options))
 
 
 def _widen_inside(options: dict[str, Option], width: float) -> None:
-    """Widen what a block's mixer sees, with as many heads as before."""
+    """Widen the inner channels of a block's mixer, with the same number of heads."""
     inner = int(options["inner_channels"] or 0)
     heads = inner // int(options["head_channels"] or 1) if "head_channels" in options else 1
     wide = _channels(inner, width, heads)
@@ -146,7 +148,7 @@ def _widen_inside(options: dict[str, Option], width: float) -> None:
 
 
 def _unit(stage: Stage) -> int:
-    """Return the number of which a stage's channels have to be multiples: what its mixer divides them by."""
+    """Return the divisor of a stage's channels that its mixer requires."""
     if stage.mixer is None or dict(stage.options).get("inner_channels"):
         return 1
     _, mixer = routed(stage)

@@ -1,10 +1,11 @@
-"""Judges shapes by training: one real network for each axis of a step."""
+"""Evaluates scaling factors by training the scaled networks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 
-from nas.scaling.scaled_architecture import ScalingFactors, scaled
+from nas.scaling.rules import Evaluator
+from nas.scaling.scaled_architecture import scaled
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
 from search_spaces.units import format_count
@@ -21,31 +22,33 @@ def training_evaluator(
     *,
     seed: int,
     device: torch.device,
-    told: Callable[[str], None],
-) -> Callable[[Sequence[ScalingFactors]], list[float]]:
-    """Return a judge that trains each shape's network and returns its validation accuracy, in [0, 1].
+    report_line: Callable[[str], None],
+) -> Evaluator:
+    """Return the evaluator that trains each scaled network and returns its validation accuracy, in [0, 1].
 
     Args:
-        base: The network whose shapes are judged.
-        splits: What they are trained and evaluated on.
-        recipe: How they are trained.
-        seed: Of weights and order, the same for all.
-        device: Where they are trained.
-        told: Called with a line after each training.
+        base: Base network.
+        splits: Images for training and validation.
+        recipe: Training recipe.
+        seed: Seed of weights and order, the same for all networks.
+        device: Device of the trainings.
+        report_line: Callback with a line of text after each training.
     """
-    known: dict[str, float] = {}
+    accuracies: dict[str, float] = {}
 
     def accuracy(network: Architecture) -> float:
-        if network.fingerprint not in known:
+        if network.fingerprint not in accuracies:
             module = seeded_build(
                 lambda: build(network, num_classes=len(splits.classes), in_channels=splits.channels), seed
             )
             epochs = train(module, splits, recipe, resolution=network.resolution, seed=seed, device=device)
             *_, last = epochs
-            known[network.fingerprint] = last.accuracy
+            accuracies[network.fingerprint] = last.accuracy
             channels = [stage.channels for stage in network.stages]
             blocks = format_count(sum(stage.depth for stage in network.stages))
-            told(f"{last.accuracy:.2%} at {network.resolution} px, channels {channels}, {blocks} blocks")
-        return known[network.fingerprint]
+            report_line(
+                f"{last.accuracy:.2%} at {network.resolution} px, channels {channels}, {blocks} blocks"
+            )
+        return accuracies[network.fingerprint]
 
-    return lambda shapes: [accuracy(scaled(base, shape)) for shape in shapes]
+    return lambda candidates: [accuracy(scaled(base, factors)) for factors in candidates]

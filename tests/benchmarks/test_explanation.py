@@ -260,8 +260,8 @@ def main_effects(evidence, seed):
     base = independent(rng, evidence.region, 256)
     effects = Effects(evidence, evidence.fitted(), base, rng)
     found = {}
-    for lever in factor_settings(evidence.region, base, 9):
-        effect = effects.alone(lever)
+    for factor in factor_settings(evidence.region, base, 9):
+        effect = effects.main_effect(factor)
         for value, mean, error in zip(effect.values, effect.means, effect.errors, strict=True):
-            found[lever.name, value] = (mean, error)
+            found[factor.name, value] = (mean, error)
     return found

@@ -1,7 +1,7 @@
 """Scaling rules: how resolution, depth and width change when a network is scaled, one file each.
 
-A file binds ``RULE``, a function from what is scaled (`Base`) and the budget's share of what the network
-takes now to `ScalingFactors`; an entry point of the group ``nas.scaling.rules`` adds one from another
+A file binds ``RULE``, a function from the base network (`Base`) and the ratio of target to present MACs
+to `ScalingFactors`; an entry point of the group ``nas.scaling.rules`` adds one from another
 package. The width is only a first guess: it is solved for by counting. A rule that is not defined for a
 network raises `RuleError`.
 """
@@ -17,27 +17,30 @@ from search_spaces.shelf import Shelf
 
 
 class RuleError(UserError, ValueError):
-    """A rule that is not defined for what it is applied to."""
+    """A scaling rule is not defined for the network that it is applied to."""
+
+
+Evaluator: TypeAlias = Callable[[Sequence[ScalingFactors]], list[float]]
+"""Predicts or measures the accuracy of the base network scaled by each of some factors, in [0, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Base:
-    """What is scaled, and what is known of it.
+    """Base network of a family.
 
     Attributes:
-        name: What it is called.
-        architecture: The network.
-        macs: What it takes.
-        front: Log MACs to the factors on the network that the best ones of a study have; None without one.
-        judge: Shapes to the accuracy that each is expected to reach, or reached; None without a study or
-            training.
+        name: Name of the network.
+        architecture: Architecture of the network.
+        macs: MACs of the network.
+        front: Function from log MACs to the scaling factors of a study's best networks; None without a study.
+        evaluator: Evaluator of scaling factors; None without a study or training.
     """
 
     name: str
     architecture: Architecture
     macs: float
     front: Callable[[float], ScalingFactors] | None = None
-    judge: Callable[[Sequence[ScalingFactors]], list[float]] | None = None
+    evaluator: Evaluator | None = None
 
 
 Rule: TypeAlias = Callable[[Base, float], ScalingFactors]

@@ -1,4 +1,4 @@
-"""Fast compound scaling, mostly of the width (Dollár et al., 2021, https://arxiv.org/abs/2103.06877).
+"""Scaling rule `fast_compound`: mostly of the width (Dollár et al., 2021, https://arxiv.org/abs/2103.06877).
 
 With shares of 0.1, 0.8 and 0.1 of the growth s: depth s^0.1, width s^0.4, resolution s^0.05, so that
 d w^2 r^2 = s while activations grow as s^0.6 only (https://github.com/facebookresearch/pycls,
@@ -12,7 +12,7 @@ DEPTH, WIDTH, RESOLUTION = 0.1, 0.8, 0.1  # shares of the growth of the MACs
 
 
 def RULE(base: Base, ratio: float) -> ScalingFactors:  # noqa: ARG001, N802
-    """Return the shape at a share of the MACs of the network."""
+    """Return the scaling factors for a ratio of MACs."""
     return ScalingFactors(
         resolution=ratio ** (RESOLUTION / 2),
         width=ratio ** (WIDTH / 2),

@@ -1,9 +1,9 @@
-"""Our rule: the shapes that a study's best networks have at each cost, and the width that fills the budget.
+"""Scaling rule `front`: resolution and depths of a study's best networks at each cost.
 
 TinyNet's recipe (Han et al., 2020, https://arxiv.org/abs/2010.14819) carried to hybrids of convolution and
 attention: r(c), d_conv(c) and d_attention(c) are Gaussian processes on the study's Pareto front of accuracy
-and MACs (`nas.scaling.front_trend`); the published closed forms of the width miss by up to a quarter, so it
-is counted.
+and MACs (`nas.scaling.front_trend`); the published closed forms of the width are off by up to a quarter, so
+it is solved for by counting.
 """
 
 from math import log
@@ -13,10 +13,10 @@ from nas.scaling.scaled_architecture import ScalingFactors
 
 
 def RULE(base: Base, ratio: float) -> ScalingFactors:  # noqa: N802
-    """Return the shape at a share of the MACs of the network.
+    """Return the scaling factors for a ratio of MACs.
 
     Raises:
-        RuleError: if nothing is known of a front.
+        RuleError: if the base has no Pareto front.
     """
     if base.front is None:
         raise RuleError(

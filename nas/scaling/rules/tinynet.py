@@ -1,9 +1,9 @@
-"""TinyNet's shrinking (Han et al., 2020, https://arxiv.org/abs/2010.14819): keep depth, give up width.
+"""Scaling rule `tinynet`: shrinks width more than depth (Han et al., 2020, https://arxiv.org/abs/2010.14819).
 
 The paper fits resolution and depth against the share c of the base network's MACs with Gaussian processes on
 its best networks, whose hyper-parameters are not public. What is public are five points of the curves
 (https://github.com/huawei-noah/Efficient-AI-Backbones, tinynet_pytorch); between them the curves are
-interpolated monotonously in log c. Stem and head keep their channels, depths are rounded to the nearest.
+interpolated monotonically in log c. Stem and head keep their channels, depths are rounded to the nearest.
 """
 
 from typing import Final
@@ -26,12 +26,12 @@ PUBLISHED: Final = {
 
 
 def RULE(base: Base, ratio: float) -> ScalingFactors:  # noqa: N802
-    """Return the shape at a share of the MACs of the network, below 1.
+    """Return the scaling factors for a ratio of MACs of at most 1.
 
-    Below the smallest published point both curves go on as straight lines in log c.
+    Below the smallest published point both curves are extrapolated as straight lines in log c.
 
     Raises:
-        RuleError: if the network is to grow.
+        RuleError: if the ratio is above 1.
     """
     if ratio > 1:
         raise RuleError(
@@ -53,7 +53,7 @@ def RULE(base: Base, ratio: float) -> ScalingFactors:  # noqa: N802
 
 
 def _curve(x: np.ndarray, y: np.ndarray, at: float) -> float:
-    """Return the curve through logs of both, in logs, at `at`; straight beyond its ends."""
+    """Return the monotone curve through log `y` at `at`, extrapolated as a straight line."""
     curve = PchipInterpolator(x, np.log(y))
     inside = min(max(at, x[0]), x[-1])
     slope = float(curve.derivative()(inside)) if at < x[0] else 0.0

@@ -25,7 +25,7 @@ def noise(_params, _costs, rng):
 def explained(tmp_path_factory, tiny_prices):
     from nas.storage.optuna_storage import open_storage
 
-    storage = open_storage(f"sqlite:///{tmp_path_factory.mktemp('told') / 'nas.db'}")
+    storage = open_storage(f"sqlite:///{tmp_path_factory.mktemp('study') / 'nas.db'}")
     return explain_study(studied(storage, tiny_prices, mixers_matter, trials=40))
 
 
@@ -44,9 +44,9 @@ def test_the_factors_that_made_the_accuracies_are_found_with_their_effects(expla
 
 @pytest.mark.slow
 def test_shares_are_of_one_whole(explained):
-    told = sum(e.share.mean for e in explained.effects)
-    told += sum(j.share.mean for j in explained.joint_effects if j.share is not None)
-    assert told + explained.rest == pytest.approx(1.0, abs=0.15)
+    total = sum(e.share.mean for e in explained.effects)
+    total += sum(j.share.mean for j in explained.joint_effects if j.share is not None)
+    assert total + explained.rest == pytest.approx(1.0, abs=0.15)
 
 
 @pytest.mark.slow
@@ -78,13 +78,13 @@ def test_an_explanation_of_noise_says_that_it_explains_nothing(storage, tiny_pri
 @pytest.mark.slow
 def test_it_is_written_as_json_and_figures(explained, tmp_path, capsys):
     write_figures(explained, tmp_path / "why")
-    told = json.loads((tmp_path / "why" / "explanation.json").read_text())
-    assert told["version"] == 1
-    assert told["effects"][0]["factor"] == "stage2.mixer"
+    written = json.loads((tmp_path / "why" / "explanation.json").read_text())
+    assert written["version"] == 1
+    assert written["effects"][0]["factor"] == "stage2.mixer"
     for name in ("factor_effects", "joint_effects"):
         assert "Plotly.newPlot" in (tmp_path / "why" / f"{name}.html").read_text()
     print_explanation(explained, as_json=True)
-    assert json.loads(capsys.readouterr().out) == told
+    assert json.loads(capsys.readouterr().out) == written
     print_explanation(explained, as_json=False)
     printed = capsys.readouterr().out
     assert "stage2.mixer attention (" in printed

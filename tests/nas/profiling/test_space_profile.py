@@ -41,9 +41,9 @@ def test_the_command_prints_tables_and_json(capsys):
     assert "fit 300M-MACs" in out
     assert "share that fits, by factor" in out
     assert run(["profile", "--budget", "300M-MACs", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["version"] == 1
-    assert told["share"] < 0.8  # the budget bites: a fifth of hybrid_small exceeds it
+    profile = json.loads(capsys.readouterr().out)
+    assert profile["version"] == 1
+    assert profile["share"] < 0.8  # the budget bites: a fifth of hybrid_small exceeds it
 
 
 @pytest.mark.parametrize("words", [("--classes", "1"), ("--channels", "0"), ("--seed", "-1")])

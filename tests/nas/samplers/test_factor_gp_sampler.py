@@ -263,5 +263,5 @@ def test_an_option_out_of_range_is_said_so(options: dict[str, Any]) -> None:
 
 def test_a_constraint_function_of_the_wrong_shape_is_said_so() -> None:
     sampler = FactorGPSampler(SPACE, known_constraints_batch=lambda points: np.zeros(len(points)))
-    with pytest.raises(InvalidValueError, match="one row a point"):
+    with pytest.raises(InvalidValueError, match="one row per point"):
         study_of(sampler).ask(SPACE)
