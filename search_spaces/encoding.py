@@ -80,7 +80,7 @@ def count_networks(
 
 
 def _distinct(depths: frozenset[int], factors: Sequence[float]) -> int:
-    """Return how many of the factors can be told apart."""
+    """Return how many of the factors can be distinguished."""
     return len({tuple(realised_depth(depth, factor) for depth in depths) for factor in factors})
 
 

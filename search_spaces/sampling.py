@@ -143,7 +143,7 @@ def share_that_fits(
     """Return the estimated share of a space's networks that fit all budgets.
 
     From uniform draws; where hardly any of them fits, from a count of those that do, so that a share of one
-    in a million is told from none.
+    in a million is distinguished from none.
     """
     known = tuple(budget for budget in budgets if budget.counted)
     fitting = len(_kept(prices, uniform_codes(prices.codes, rng, draws), known))

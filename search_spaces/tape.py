@@ -223,7 +223,7 @@ def peak_elements(tape: Tape) -> Int:
     A map is alive from the layer that writes it, or from the start if it entered, to its last
     reader; the last map written stays alive to the end.
     """
-    last_reader: dict[Map, int] = {}  # maps are told apart by identity, not by size
+    last_reader: dict[Map, int] = {}  # maps are distinguished by identity, not by size
     entered: dict[Map, None] = {}
     written: set[Map] = set()
     for step, (_, reads, writes, *_) in enumerate(tape.layers):

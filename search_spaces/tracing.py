@@ -97,7 +97,7 @@ class _Event:
 
 
 class _Recorder(TorchDispatchMode):
-    """Prices every operation; memories are told apart by the storage of their tensors."""
+    """Prices every operation; memories are distinguished by the storage of their tensors."""
 
     def __init__(self, weights: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -100,10 +100,10 @@ def read_space(path: Path) -> SearchSpace:
         written = _Space.model_validate(values)
     except ValidationError as error:
         raise SpaceError(_first(path, error, lines)) from error
-    with _told(path, lines, "network"):
+    with _located_errors(path, lines, "network"):
         NETWORKS[written.network]
     stages = tuple(_stage(path, lines, number, stage) for number, stage in enumerate(written.stages))
-    with _told(path, lines):
+    with _located_errors(path, lines):
         space = SearchSpace(
             name=written.name,
             resolution=tuple(sorted(written.resolution)),
@@ -116,9 +116,9 @@ def read_space(path: Path) -> SearchSpace:
             stages=stages,
         )
     for number in range(len(stages)):
-        with _told(path, lines, "stages", number):
+        with _located_errors(path, lines, "stages", number):
             check_stage(space, number)
-    with _told(path, lines, "options"):
+    with _located_errors(path, lines, "options"):
         check_network(space)
     return space
 
@@ -126,10 +126,10 @@ def read_space(path: Path) -> SearchSpace:
 def _stage(path: Path, lines: Lines, number: int, written: _Stage) -> StageSpace:
     """Return one stage, whose block, mixers and options are known."""
     at = ("stages", number)
-    with _told(path, lines, *at, "block"):
+    with _located_errors(path, lines, *at, "block"):
         BLOCKS[written.block]
     for index, name in enumerate(written.options.get("mixer", [])):
-        with _told(path, lines, *at, "options", "mixer", index):
+        with _located_errors(path, lines, *at, "options", "mixer", index):
             MIXERS[str(name)]
     stage = StageSpace(
         channels=written.channels,
@@ -138,7 +138,7 @@ def _stage(path: Path, lines: Lines, number: int, written: _Stage) -> StageSpace
         block=written.block,
         options={name: _sorted(tuple(values)) for name, values in written.options.items()},
     )
-    with _told(path, lines, *at):
+    with _located_errors(path, lines, *at):
         menu_of(stage)
     return stage
 
@@ -150,7 +150,7 @@ def _sorted(values: tuple[Option, ...]) -> tuple[Option, ...]:
 
 
 @contextmanager
-def _told(path: Path, lines: Lines, *at: str | int) -> Iterator[None]:
+def _located_errors(path: Path, lines: Lines, *at: str | int) -> Iterator[None]:
     """Name the file and the line in whatever is wrong inside."""
     try:
         yield

@@ -224,7 +224,7 @@ class CandidateSource:
 
     def _goes_on(self, left: FrozenTrial) -> bool:
         """Return whether a trial left running is to be continued; end it in the study if not."""
-        state = trial_attributes.decided(left)  # the driver may have died between deciding and telling
+        state = trial_attributes.decided(left)  # the driver may have died before it wrote the end
         if state is None and not trial_attributes.described(left):
             state = TrialState.FAIL
             self._decide(left.number, state, "interrupted before its training began")
