@@ -6,6 +6,7 @@ from typing import Final
 
 from nas.exports.codegen.call_sites import callee, positional, without_arguments, without_parameters
 from nas.exports.codegen.constant_folding import folded
+from nas.exports.codegen.docstrings import described
 from nas.exports.codegen.extract import definitions_in
 from nas.exports.codegen.names_used import closure, names_in
 from trials.training import augmentation
@@ -25,7 +26,8 @@ def augmentation_source(recipe: Recipe) -> str:
             continue
         for other, text_there in found.items():
             found[other] = without_arguments(text_there, name, positional(function), {"recipe"})
-        found[name] = without_parameters(folded(found[name], {name: known}, {}), {"recipe"})
+        specialised = without_parameters(folded(found[name], {name: known}, {}), {"recipe"})
+        found[name] = described(specialised, {"recipe": None})
     needed = closure("augment", {name: names_in(text) for name, text in found.items()})
     return "\n".join(text for name, text in found.items() if name in needed)
 

@@ -104,7 +104,7 @@ def test_a_name_that_hides_a_module_is_refused(name, weights, tmp_path):
 
 @pytest.mark.parametrize("name", ["nn", "Tensor", "Depthwise", "MetaFormer", "partial"])
 def test_a_name_that_the_file_needs_is_refused(name, weights, tmp_path):
-    refused("needs that name itself", tmp_path / "out", weights, name=name)
+    refused("uses that name itself", tmp_path / "out", weights, name=name)
     assert names_in(tmp_path) == set()
 
 

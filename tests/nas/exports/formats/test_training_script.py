@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 
+from nas.exports.codegen.augmentation_source import augmentation_source
 from nas.exports.formats import EXPORTERS
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import ExportError
@@ -98,6 +99,13 @@ def test_it_learns_digits_where_only_torch_is_installed(recipe, epochs, packages
     assert accuracy > 30  # chance is 10; mixed images take more epochs than one
     weights = torch.load(tmp_path / "trained.pt", weights_only=True)
     assert weights.keys() == load_file(tmp_path / "my_net.safetensors").keys()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_augmentation_documents_no_recipe_parameter_since_it_holds_the_values(recipe):
+    text = augmentation_source(Recipe.from_json(RECIPES[recipe]))
+    assert "`recipe`" not in text
+    assert "recipe:" not in text
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
