@@ -1,6 +1,7 @@
 """The structure of the code: rooms, sizes and references; import-linter holds the floors."""
 
 import ast
+import graphlib
 import re
 import statistics
 from collections.abc import Iterator
@@ -58,6 +59,22 @@ def test_no_module_imports_a_private_module_of_another_folder():
         if rest and not rest.startswith("_") and folder != module(path.parent / "__init__.py")
     ]
     assert strangers == []
+
+
+def test_no_files_import_each_other_in_a_circle():
+    known = {module(path) for path in FILES}
+    graph = {
+        module(path): {
+            found
+            for node in ast.walk(tree(path))
+            for target in imported(node)
+            for found in (target, target.rpartition(".")[0])
+            if found in known and found != module(path)
+        }
+        for path in FILES
+    }
+    sorter = graphlib.TopologicalSorter(graph)
+    sorter.prepare()  # raises CycleError, which names the circle
 
 
 def test_modules_of_ours_are_imported_at_the_top():
