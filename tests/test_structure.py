@@ -1,4 +1,4 @@
-"""The structure of the code: rooms, sizes and references; import-linter holds the floors."""
+"""The structure of the code: packages, sizes and references; import-linter checks the layers."""
 
 import ast
 import graphlib
@@ -41,7 +41,7 @@ def imported(node: ast.AST) -> Iterator[str]:
         yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_nas_has_no_files_outside_its_rooms():
+def test_nas_has_no_files_outside_its_packages():
     assert {path.name for path in (ROOT / "nas").glob("*.py")} == {
         "__init__.py",
         "__main__.py",

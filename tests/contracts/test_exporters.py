@@ -1,4 +1,4 @@
-"""What every exporter owes, and that every mixer and block on the shelves survives the way out."""
+"""What every exporter owes, and that every mixer and block in the registries survives the way out."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Networks to export: one around every mixer and every block on the shelves, and random ones."""
+"""Networks to export: one around every mixer and every block in the registries, and random ones."""
 
 import inspect
 from collections.abc import Callable, Iterator
