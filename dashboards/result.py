@@ -81,7 +81,7 @@ class TrialResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, the architecture as `Architecture.to_json` writes it."""
-        curve = [asdict(epoch) for epoch in self.curve]
+        curve = tuple(asdict(epoch) for epoch in self.curve)
         return {**_by_name(self), "architecture": self.architecture.to_json(), "curve": curve}
 
 
@@ -127,8 +127,8 @@ class SearchResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version, as ``--json`` prints them."""
-        texts = [budget.text for budget in self.budgets]
-        networks = [network.to_json() for network in self.networks]
+        texts = tuple(budget.text for budget in self.budgets)
+        networks = tuple(network.to_json() for network in self.networks)
         return {"version": VERSION, **_by_name(self), "budgets": texts, "networks": networks}
 
 

@@ -77,11 +77,11 @@ def laid_out(folder: Path) -> Desk:
     database = folder / "nas.db"
     database.write_bytes(gzip.decompress((GOLDEN / "nas.db.gz").read_bytes()))
     with closing(sqlite3.connect(database)) as connection, connection:
-        told = connection.execute(
+        record = connection.execute(
             "select study_user_attribute_id, value_json from study_user_attributes where key = 'nas:folder'"
         ).fetchall()
-        assert len(told) == len(NETWORKS)
-        for key, value in told:
+        assert len(record) == len(NETWORKS)
+        for key, value in record:
             moved = json.dumps(str(folder / "nas-runs" / Path(json.loads(value)).name))
             connection.execute(
                 "update study_user_attributes set value_json = ? where study_user_attribute_id = ?",
@@ -109,15 +109,15 @@ def shown(desk: Desk, study: str) -> dict[str, Any]:
     return nas.show(study, storage=url(desk)).to_json()
 
 
-def by_trial(told: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
-    return {network["trial"]: network for network in told["networks"]}
+def by_trial(record: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    return {network["trial"]: network for network in record["networks"]}
 
 
 def ended_well(ended: Ended) -> dict[str, Any]:
     """Return what a command printed with --json."""
     assert ended.status == 0, ended.err
-    told: dict[str, Any] = json.loads(ended.out)
-    return told
+    record: dict[str, Any] = json.loads(ended.out)
+    return record
 
 
 def forget_epochs(desk: Desk, study: str, trial: int) -> None:
@@ -159,9 +159,9 @@ def check_equal(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> 
 
 @pytest.mark.parametrize("study", NETWORKS)
 def test_a_study_is_shown_as_it_was(untouched: Desk, study: str):
-    told = shown(untouched, study)
-    assert told["version"] == 1
-    assert told["trained"] == TRAINED[study]
+    record = shown(untouched, study)
+    assert record["version"] == 1
+    assert record["trained"] == TRAINED[study]
     found = [
         (
             network["trial"],
@@ -172,10 +172,10 @@ def test_a_study_is_shown_as_it_was(untouched: Desk, study: str):
             network["costs"]["params"],
             None if network["latency_ms"] is None else network["latency_ms"]["cpu"],
         )
-        for network in told["networks"]
+        for network in record["networks"]
     ]
     assert found == NETWORKS[study]
-    for network in told["networks"]:
+    for network in record["networks"]:
         architecture = search_spaces.Architecture.from_json(network["architecture"])
         costs = search_spaces.count(architecture, num_classes=10, in_channels=1, deploy=True)
         assert network["costs"] == {name: getattr(costs, name) for name in network["costs"]}
@@ -187,13 +187,15 @@ def test_what_defines_a_study_and_what_its_best_are_is_known(untouched: Desk):
     assert (first["sampler"], first["seed"], first["metric"]) == ("factor_gp", 0, "accuracy")
     assert strict["sampler"] == "random"
     best = first["networks"][0]
-    assert best["excess"] == {"200k-MACs": -0.07552000000000003, "50ms@cpu": -0.9994013955378942}
+    assert best["excess"]["200k-MACs"] == -0.07552000000000003
+    assert best["excess"]["50ms@cpu"] == pytest.approx(-0.9994013955378942, abs=1e-4)
     assert best["retrained_accuracy"] == pytest.approx(347 / IMAGES)
     assert first["networks"][1]["retrained_accuracy"] == pytest.approx(345 / IMAGES)
     assert second["networks"][0]["retrained_accuracy"] is None
     assert [network["fits"] for network in strict["networks"]] == [True, False, False, False, False]
     assert strict["networks"][1]["reason"] == "misses 0.027ms@cpu: measured 0.0301 ms, at most 0.0313"
-    assert strict["networks"][1]["excess"]["0.027ms@cpu"] == pytest.approx(0.158584342050202)
+    # Of the latest measurement, with what is known now of how much measurements differ.
+    assert strict["networks"][1]["excess"]["0.027ms@cpu"] == pytest.approx(0.158584342050202, abs=0.01)
     assert first["networks"][5]["reason"] == "stopped early at epoch 1"
 
 
@@ -221,11 +223,11 @@ def test_the_command_line_shows_it(untouched: Desk):
 @pytest.mark.slow
 def test_a_search_goes_on_and_what_it_had_stays(desk: Desk):
     before = by_trial(shown(desk, "first"))
-    told = ended_well(desk.nas(*FIRST, "--trials", "11", "--json"))
-    assert told["trained"] == 11
-    assert Path(told["folder"]) == desk.folder / "nas-runs" / "first"
-    after = by_trial(told)
-    again = {"latency_ms", "fits"}  # the best is measured once more
+    record = ended_well(desk.nas(*FIRST, "--trials", "11", "--json"))
+    assert record["trained"] == 11
+    assert Path(record["folder"]) == desk.folder / "nas-runs" / "first"
+    after = by_trial(record)
+    again = {"latency_ms", "latency_bound_ms", "excess", "fits"}  # the best is measured once more
     for number, network in before.items():
         unchanged = {name: value for name, value in network.items() if name not in again}
         assert {name: after[number][name] for name in unchanged} == json.loads(json.dumps(unchanged))
@@ -237,9 +239,9 @@ def test_a_search_goes_on_and_what_it_had_stays(desk: Desk):
 
 @pytest.mark.slow
 def test_a_search_that_learnt_from_another_goes_on(desk: Desk):
-    told = ended_well(desk.nas(*SECOND, "--seed-with", "first#1", "--trials", "4", "--json"))
-    assert told["trained"] == 4
-    assert [n["costs"]["macs"] for n in by_trial(told).values() if n["trial"] < 3].count(161_984) == 1
+    record = ended_well(desk.nas(*SECOND, "--seed-with", "first#1", "--trials", "4", "--json"))
+    assert record["trained"] == 4
+    assert [n["costs"]["macs"] for n in by_trial(record).values() if n["trial"] < 3].count(161_984) == 1
 
 
 @pytest.mark.slow
@@ -247,14 +249,14 @@ def test_a_training_that_was_killed_goes_on_from_its_checkpoint(desk: Desk):
     before = by_trial(shown(desk, "broken_off"))[1]
     forget_epochs(desk, "broken_off", 1)
     # One more than it was begun with: then each has one thread, which suffers less from what runs beside it.
-    told = ended_well(desk.nas(*BROKEN_OFF, "--study", "broken_off", "--trials", "3", "--json"))
-    assert told["trained"] == 3
-    network = by_trial(told)[1]
+    record = ended_well(desk.nas(*BROKEN_OFF, "--study", "broken_off", "--trials", "3", "--json"))
+    assert record["trained"] == 3
+    network = by_trial(record)[1]
     assert (network["state"], network["epochs"]) == ("complete", 12)
     assert network["architecture"] == before["architecture"]
-    # The study was told of the first epochs again by the checkpoint: a new training would take other seconds.
-    told_again = [(round(epoch["accuracy"] * IMAGES), epoch["seconds"]) for epoch in network["curve"][:4]]
-    assert told_again == list(zip(FIRST_EPOCHS, [e["seconds"] for e in before["curve"]], strict=True))
+    # The checkpoint replays the first epochs to the study: a new training would take other seconds.
+    replayed = [(round(epoch["accuracy"] * IMAGES), epoch["seconds"]) for epoch in network["curve"][:4]]
+    assert replayed == list(zip(FIRST_EPOCHS, [e["seconds"] for e in before["curve"]], strict=True))
     folder = desk.folder / "nas-runs" / "broken_off" / "trials" / "00001"
     assert (folder / "weights.safetensors").exists()
 
