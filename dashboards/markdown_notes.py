@@ -46,12 +46,17 @@ def _outcome(network: TrialResult) -> str:
     return f"{over}{reached} after {network.epochs} epochs; {ending}"
 
 
-def amount_used(network: TrialResult, budget: Budget) -> float | None:
-    """Return the amount of a budgeted resource that a network uses; None if it was not measured."""
-    if not budget.counted:
-        return (network.latency_ms or {}).get(str(budget.target))
-    cost = network.costs.get(budget.resource)  # an older study has no costs that came later
-    return None if cost is None else cost * budget.bytes_per_element / 4
+def amount_used(network: TrialResult, budget: Budget) -> str:
+    """Return how much of a budgeted resource a network uses; a latency with the upper bound that counts."""
+    if budget.counted:
+        cost = network.costs.get(budget.resource)  # an older study has no costs that came later
+        return "–" if cost is None else format_amount(budget, cost * budget.bytes_per_element / 4)
+    median_ms = (network.latency_ms or {}).get(str(budget.target))
+    bound_ms = (network.latency_bound_ms or {}).get(str(budget.target))
+    if median_ms is None:
+        return "–"
+    bound = "" if bound_ms is None else f" (upper bound {format_amount(budget, bound_ms)})"
+    return format_amount(budget, median_ms) + bound
 
 
 def format_amount(budget: Budget, value: float) -> str:
@@ -74,9 +79,7 @@ def budget_table(findings: Findings, network: TrialResult) -> list[str]:
     verdict = verdicts(network)
     rows = ["| budget | used | |", "| --- | ---: | --- |"]
     for budget in findings.result.budgets:
-        value = amount_used(network, budget)
-        shown = "–" if value is None else format_amount(budget, value)
-        rows.append(f"| {budget} | {shown} | {verdict.get(budget.text, '–')} |")
+        rows.append(f"| {budget} | {amount_used(network, budget)} | {verdict.get(budget.text, '–')} |")
     costs = network.costs
     others = [
         f"{format_count(costs['macs'])} MACs",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from dashboards.figures import drawn
 from dashboards.findings import Findings
-from dashboards.markdown_notes import amount_used, format_amount, verdicts
+from dashboards.markdown_notes import amount_used, verdicts
 from dashboards.part_names import part_names, part_words
 from dashboards.picture import picture
 from dashboards.reports._page import facts, page, table
@@ -106,11 +106,10 @@ def _winner(findings: Findings, best: TrialResult) -> Iterator[str]:
     head = ("", "layers", "output", "MACs", "share", "params", "peak")
     yield table(head, rows, numbers=(2, 3, 5, 6))
     kept = verdicts(best)
-    rows = []
-    for budget in findings.result.budgets:
-        value = amount_used(best, budget)
-        shown = "–" if value is None else format_amount(budget, value)
-        rows.append([escape(budget.text), shown, escape(kept.get(budget.text, "–"))])
+    rows = [
+        [escape(budget.text), amount_used(best, budget), escape(kept.get(budget.text, "–"))]
+        for budget in findings.result.budgets
+    ]
     yield table(("budget", "used", ""), rows, numbers=(1,))
 
 

@@ -5,8 +5,9 @@ import xml.etree.ElementTree as ET
 import search_spaces
 from dashboards.markdown_notes import bar, study_note, trial_note
 from dashboards.picture import picture
+from search_spaces.budget import Budget
 from search_spaces.counting import count_parts
-from tests.dashboards.searches import architectures, findings, network
+from tests.dashboards.searches import architectures, findings, network, search
 
 
 def test_a_note_has_the_picture_the_budgets_and_a_line_for_each_part():
@@ -22,6 +23,13 @@ def test_a_note_has_the_picture_the_budgets_and_a_line_for_each_part():
         assert "`" in line
     assert note.count("█") > 0
     assert "<" not in note  # the dashboard shows no HTML
+
+
+def test_a_latency_budget_shows_the_upper_bound_that_it_is_compared_with():
+    fast, budget = Budget.parse("12ms@cpu"), {"12ms@cpu": 0.01}
+    seen = network(latency_ms={"cpu": 11.9}, latency_bound_ms={"cpu": 12.12}, excess=budget)
+    note = trial_note(findings(result=search(seen, budgets=(fast,))), seen, picture=None)
+    assert "| 12ms@cpu | 11.9 ms (upper bound 12.1 ms) | over by 1.0% |" in note
 
 
 def test_a_note_says_why_a_network_ended_and_what_it_misses():

@@ -16,7 +16,7 @@ _DOCSTRING: Final = '''"""{name}: an image classifier, [b, {channels}, {side}, {
     network = {name}()
     network.load_state_dict(load_file("{name}.safetensors"))
 
-Images are pixels in [0, 1], minus {mean}, divided by {std}.
+Preprocessing: pixels in [0, 1], minus {mean}, divided by {std}.
 """'''
 
 
