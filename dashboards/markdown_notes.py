@@ -77,9 +77,14 @@ def verdicts(network: TrialResult) -> Mapping[str, str]:
 def budget_table(findings: Findings, network: TrialResult) -> list[str]:
     """Return a table row for each budget, and a line with the other costs of a network."""
     verdict = verdicts(network)
-    rows = ["| budget | used | |", "| --- | ---: | --- |"]
-    for budget in findings.result.budgets:
-        rows.append(f"| {budget} | {amount_used(network, budget)} | {verdict.get(budget.text, '–')} |")
+    rows = [
+        "| budget | used | |",
+        "| --- | ---: | --- |",
+        *(
+            f"| {budget} | {amount_used(network, budget)} | {verdict.get(budget.text, '–')} |"
+            for budget in findings.result.budgets
+        ),
+    ]
     costs = network.costs
     others = [
         f"{format_count(costs['macs'])} MACs",

@@ -83,7 +83,7 @@ def test_the_winner_learns_from_all_but_the_test_images_and_is_tested_once(searc
     weights = folder / found.weights
     assert load_file(weights)
     assert not (weights.parent / CHECKPOINT).exists()
-    assert sum("test images" in line for line in lines) == 1
+    assert sum("test accuracy" in line for line in lines) == 1
     assert not any("%" in line for line in lines if "epoch 1/2" in line)  # of images it learns from
 
     repeated: list[str] = []

@@ -30,7 +30,7 @@ def written(folder, mixer="attention", **known):
 @pytest.mark.parametrize(("mixer", "deploy"), [("attention", False), ("dilated_reparam", True)])
 def test_timm_creates_the_network_in_all_its_forms(mixer, deploy, tmp_path):
     written(tmp_path, mixer, deploy=deploy)
-    script = Path(__file__).with_name("timm_check.py")
+    script = Path(__file__).parents[1] / "timm_check.py"
     command = [sys.executable, script, tmp_path, str(PACKAGES)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
