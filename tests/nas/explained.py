@@ -15,7 +15,7 @@ from search_spaces.sampling import fitting_codes
 from tests.nas.opened import opened
 
 
-def studied(storage, prices: Prices, accuracy, *, trials, budget="100M-MACs", name="told", seed=0):
+def studied(storage, prices: Prices, accuracy, *, trials, budget="100M-MACs", name="trained", seed=0):
     """Return a study of `trials` networks that fit, drawn uniformly, each as accurate as `accuracy` says."""
     space: Any = prices.codes.space
     budgets = [Budget.parse(budget)]

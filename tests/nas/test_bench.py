@@ -51,7 +51,7 @@ def test_regret_is_reported_for_each_sampler_and_drawn(table: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ((), "No table was given"),
         (("--table", "none.json"), "Cannot read the table none.json"),
@@ -60,8 +60,8 @@ def test_regret_is_reported_for_each_sampler_and_drawn(table: Path, tmp_path: Pa
         (("--table", "TABLE", "--seeds", "0"), "Cannot use --seeds 0"),
     ],
 )
-def test_what_cannot_be_compared_is_said_in_a_line(words, told: str, table: Path, capsys):
+def test_what_cannot_be_compared_is_said_in_a_line(words, message: str, table: Path, capsys):
     assert run(["bench", *(str(table) if word == "TABLE" else word for word in words)]) == 2
     err = capsys.readouterr().err
-    assert told in err
+    assert message in err
     assert len(err.splitlines()) == 1

@@ -1,4 +1,4 @@
-"""What samplers are told of a space agrees with the space."""
+"""The problem that samplers solve agrees with the space."""
 
 import numpy as np
 import pytest

@@ -35,7 +35,7 @@ def url_of(study):
 
 
 def first_points(prices, taken, n):
-    """Return the first proposals for a small budget, each told what it is worth."""
+    """Return the first proposals for a small budget, each with the result of a formula."""
     problem = problem_of(prices, SMALL, seed=0)
     if taken is not None:
         problem = replace(problem, transfer_source=transfer_source(taken, prices))
@@ -53,7 +53,7 @@ def first_points(prices, taken, n):
 @pytest.mark.slow
 def test_the_first_proposal_is_what_the_earlier_study_found_good(storage, tiny_prices):
     old = studied(storage, tiny_prices, attends, trials=40)
-    taken = json.loads(json.dumps(read_transfer(url_of(old), "new", "told", tiny_prices)))
+    taken = json.loads(json.dumps(read_transfer(url_of(old), "new", "trained", tiny_prices)))
     (first,) = first_points(tiny_prices, taken, 1)
     assert (first["stage1.mixer"], first["stage2.mixer"]) == ("attention", "attention")
 
@@ -61,28 +61,28 @@ def test_the_first_proposal_is_what_the_earlier_study_found_good(storage, tiny_p
 @pytest.mark.slow
 def test_a_study_that_predicts_none_of_its_own_networks_changes_nothing(storage, tiny_prices):
     old = studied(storage, tiny_prices, noise, trials=40)
-    taken = read_transfer(url_of(old), "new", "told", tiny_prices)
+    taken = read_transfer(url_of(old), "new", "trained", tiny_prices)
     assert first_points(tiny_prices, taken, 6) == first_points(tiny_prices, None, 6)
 
 
 def test_what_was_taken_is_kept_though_the_earlier_study_goes_on(storage, tiny_prices):
     old = studied(storage, tiny_prices, attends, trials=10)
     new = studied(storage, tiny_prices, attends, trials=1, name="new")
-    taken = read_transfer(url_of(old), "new", "told", tiny_prices)
+    taken = read_transfer(url_of(old), "new", "trained", tiny_prices)
     store_transfer(new, taken)
     trial = old.ask()
     old.tell(trial, state=optuna.trial.TrialState.FAIL)
-    optuna.delete_study(study_name="told", storage=storage)
-    assert read_transfer(url_of(new), "new", "told", tiny_prices) == taken
+    optuna.delete_study(study_name="trained", storage=storage)
+    assert read_transfer(url_of(new), "new", "trained", tiny_prices) == taken
     assert len(set(taken["networks"])) == 10
 
 
 def test_too_few_networks_are_refused(storage, tiny_prices):
     old = studied(storage, tiny_prices, noise, trials=4)
     with pytest.raises(StudyError, match=r"4 of its trained networks .* expected at least 10"):
-        read_transfer(url_of(old), "new", "told", tiny_prices)
+        read_transfer(url_of(old), "new", "trained", tiny_prices)
     with pytest.raises(StudyError, match="cannot learn from itself"):
-        read_transfer(url_of(old), "told", "told", tiny_prices)
+        read_transfer(url_of(old), "trained", "trained", tiny_prices)
 
 
 def test_learning_from_another_study_is_another_search(storage, tiny_prices):

@@ -57,8 +57,8 @@ def test_it_learns() -> None:
 def test_infinite_and_enormous_values_are_survived(value: float) -> None:
     study = study_of()
     run(study, 5)
-    for told in (value, value):
-        study.tell(study.ask(SPACE), told)
+    for extreme in (value, value):
+        study.tell(study.ask(SPACE), extreme)
     assert len({str(point) for point in run(study, 2)}) == 9
 
 

@@ -138,7 +138,7 @@ def grows(params, costs, rng):
 @pytest.mark.parametrize("budget", ["3M-MACs", "300k-MACs"])
 def test_a_study_is_scaled_by_its_own_knowledge(storage, tiny_prices, rule, budget):
     study = studied(storage, tiny_prices, grows, trials=30)
-    found = find_network("told", study._storage._backend.url)
+    found = find_network("trained", study._storage._backend.url)
     made = member(found, budget, rule, study)
     assert 0.98 <= made.share <= 1
     assert made.architecture.resolution >= 8
@@ -147,7 +147,7 @@ def test_a_study_is_scaled_by_its_own_knowledge(storage, tiny_prices, rule, budg
 @pytest.mark.slow
 def test_far_from_its_front_a_study_is_scaled_about_as_compound_scaling_would(storage, tiny_prices):
     study = studied(storage, tiny_prices, grows, trials=30)
-    base = base_of(find_network("told", study._storage._backend.url), study)
+    base = base_of(find_network("trained", study._storage._backend.url), study)
     assert base.front is not None
     small, large = (base.front(float(np.log(base.macs * ratio))) for ratio in (1e-3, 1e3))
     slope = np.log(large.resolution / small.resolution) / np.log(1e6)
@@ -175,7 +175,7 @@ def test_budgets_that_cannot_be_met_get_one_line():
 
 def test_a_study_with_too_few_networks_is_not_followed(storage, tiny_prices):
     study = studied(storage, tiny_prices, grows, trials=3)
-    found = find_network("told", study._storage._backend.url)
+    found = find_network("trained", study._storage._backend.url)
     with pytest.raises(StudyError, match="expected at least 10"):
         base_of(found, study)
 
