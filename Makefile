@@ -12,7 +12,7 @@ search: $(VENV)/.installed
 	$(BIN)/nas search --budget 300M-MACs $(ARGS)
 
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not long and not benchmark and not chaos and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not benchmark and not chaos and not gpu"
 
 lint: $(VENV)/.developer
 	$(BIN)/ruff check .
