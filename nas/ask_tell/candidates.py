@@ -200,8 +200,8 @@ class CandidateSource:
         if running + sum(map(trial_attributes.trained, trials)) >= wanted:
             raise EnoughError(running)
 
-    def _begin_trial(self) -> tuple[int, NDArray[np.int64]] | None:
-        """Return a new trial with the codes of its network, or None if another trial holds the network."""
+    def _begin_trial(self) -> tuple[int, Architecture, NDArray[np.int64]] | None:
+        """Return a new trial with its network and codes, or None if another trial holds the network."""
         trial = self._ask()
         codes = self._prices.codes.of([trial.params])[0]
         architecture = self._prices.codes.at(codes)
@@ -211,7 +211,7 @@ class CandidateSource:
             return None
         trial_attributes.claim(self._opened, trial.number, architecture)
         self._ownership.take(trial.number)
-        return trial.number, codes
+        return trial.number, architecture, codes
 
     def _ask(self) -> Trial:
         """Return a trial with the next seed that no trial holds, or with what the sampler proposes."""
@@ -234,21 +234,24 @@ class CandidateSource:
         self._ownership.drop(left.number)
         return False
 
-    def _described(self, number: int, codes: NDArray[np.int64]) -> tuple[Candidate, str | None]:
+    def _described(
+        self, number: int, architecture: Architecture, codes: NDArray[np.int64]
+    ) -> tuple[Candidate, str | None]:
         """Write what is known of a network, and return it with the latency that it misses, if any.
 
         A trial whose network cannot be measured any more fails, so that another may take it up.
         """
         try:
-            return self._describe(number, codes)
+            return self._describe(number, architecture, codes)
         except (TargetError, StoppedError) as error:
             self._decide(number, TrialState.FAIL, str(error) or "the search ended")
             self._study.tell(number, state=TrialState.FAIL)
             self._ownership.drop(number)
             raise
 
-    def _describe(self, number: int, codes: NDArray[np.int64]) -> tuple[Candidate, str | None]:
-        architecture = self._prices.codes.at(codes)
+    def _describe(
+        self, number: int, architecture: Architecture, codes: NDArray[np.int64]
+    ) -> tuple[Candidate, str | None]:
         costs = self._prices.costs(codes[None])[0]
         excess, missed = [], None
         for budget in self._budgets:

@@ -14,9 +14,8 @@ from nas.coordination.leases import BEAT_S, Leases, live_driver, this_driver
 from nas.coordination.study_lock import study_in_use, study_lock
 from nas.coordination.trial_ownership import SoleDriver, TrialOwnership
 from nas.files.locating import files_of
-from nas.storage.optuna_internals import study_id_of
+from nas.storage.optuna_internals import database_url, study_id_of
 from nas.storage.store import Store
-from nas.study.study import url_of
 from search_spaces.errors import StorageError
 
 _log = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ def without_drivers(study: optuna.Study) -> Iterator[None]:
     Raises:
         StudyError: if the study is in use; the message names the process.
     """
-    folder, url = files_of(study).local_folder, url_of(study)
+    folder, url = files_of(study).local_folder, database_url(study)
     with study_lock(folder, study.study_name) if folder.exists() else nullcontext():
         if url is not None and _is_shared(url):
             with Store(url):

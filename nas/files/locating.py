@@ -13,13 +13,14 @@ from nas.files.remote_files import RemoteFiles
 from nas.files.remote_folder import RemoteFolder
 from nas.files.study_files import StudyFiles
 from nas.files.urls import checked_url, is_url
-from nas.study.study import folder_of, url_of
+from nas.storage.optuna_internals import database_url
+from nas.study.study import folder_of
 from search_spaces.errors import InvalidValueError
 
 
 def files_of(study: optuna.Study) -> StudyFiles:
     """Return the files of a study of ``nas search``."""
-    return files_at(folder_of(study), study.study_name, url_of(study) or "sqlite://")
+    return files_at(folder_of(study), study.study_name, database_url(study) or "sqlite://")
 
 
 def files_at(folder: str, study: str, storage: str) -> StudyFiles:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import FrozenTrial
 
 
 class OpenedStudy:
@@ -34,10 +34,6 @@ class OpenedStudy:
     def stored_trial(self, number: int) -> FrozenTrial:
         """Return a trial as it is stored now."""
         return self.storage.get_trial(self.trial_id(number))
-
-    def running_trial(self, number: int) -> Trial:
-        """Return a trial that another process began, to be continued here."""
-        return Trial(self.study, self.trial_id(number))
 
     def set_user_attribute(self, number: int, name: str, value: Any) -> None:
         """Write a user attribute of a running trial, which views show."""

@@ -8,9 +8,10 @@ from optuna.trial import FrozenTrial
 
 from dashboards.result import SearchResult, TrialResult, best_first
 from nas.storage.database import without_password
+from nas.storage.optuna_internals import database_url
 from nas.study import trial_attributes
 from nas.study.retrained import Retrained, ranked
-from nas.study.study import folder_of, settings_of, url_of
+from nas.study.study import folder_of, settings_of
 from search_spaces.errors import StudyError
 
 
@@ -20,7 +21,7 @@ def result_of(
     """Return the search so far, as views show it."""
     settings = settings_of(study)
     trials = [t for t in study.get_trials(deepcopy=False) if trial_attributes.described(t)]
-    url = url_of(study)
+    url = database_url(study)
     return SearchResult(
         study=study.study_name,
         storage="in memory" if url is None else without_password(url),

@@ -11,7 +11,6 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, RDBStorage
 
 from nas.storage.database import without_password
-from nas.storage.optuna_internals import database_url
 from nas.study.settings import Settings, space_digest
 from search_spaces.errors import StudyError, UserError
 from search_spaces.loading import load
@@ -160,8 +159,3 @@ def images_of(study: optuna.Study) -> dict[str, Any]:
 def folder_of(study: Attributed) -> str:
     """Return the folder or URL of the study's checkpoints, weights and log."""
     return str(study.user_attrs[FOLDER])
-
-
-def url_of(study: optuna.Study) -> str | None:
-    """Return the URL of a study's database, None for a study in memory."""
-    return database_url(study)
