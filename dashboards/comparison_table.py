@@ -2,18 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-from rich.table import Table
-
+from dashboards.fitted_table import Column, FittedTable
 from dashboards.result import SearchResult, TrialResult, alike
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 
-def comparison_table(results: Sequence[SearchResult]) -> Table:
+def comparison_table(results: Sequence[SearchResult]) -> FittedTable:
     """Return a table with one column per search; the last row compares each with the first search."""
-    table = Table(title="Side by side", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    table.add_column("")
-    for result in results:
-        table.add_column(result.study, justify="right", overflow="fold")
+    names = [Column(result.study, breaks=True) for result in results]
+    table = FittedTable([Column("", left=True), *names], title="Side by side")
     for name, cell in _LINES:
         table.add_row(name, *(cell(result) for result in results))
     first = results[0]

@@ -4,9 +4,9 @@ import json
 from itertools import groupby
 
 from rich.console import Console
-from rich.table import Table
 
 from dashboards.explanation import Comparison, Effect, Explanation, JointEffect, Rule, Share, Value
+from dashboards.fitted_table import Column, FittedTable
 from dashboards.tables import terminal
 
 _EFFECTS = 12
@@ -30,18 +30,20 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
         f"{explanation.study}: {explanation.trained} trained networks of {explanation.space}", style="bold"
     )
     console.print(f"{compared.verdict} {_errors(compared)}\n", markup=False, soft_wrap=True)
-    console.print(_effects_table(explanation))
+    console.print(_effects_table(explanation), soft_wrap=True)
     if explanation.joint_effects:
-        console.print(_pairs_table(explanation))
+        console.print(_pairs_table(explanation), soft_wrap=True)
     console.print(f"Share of the variance left to all other combinations: {explanation.rest:.0%}\n")
     for budget, rules in groupby(explanation.rules, key=lambda rule: rule.budget):
         listed = list(rules)
         console.print(f"Within {budget}, the best network probably has", style="bold")
-        console.print(_rules_table([rule for rule in listed if rule.warning is None], warned=False))
+        console.print(
+            _rules_table([rule for rule in listed if rule.warning is None], warned=False), soft_wrap=True
+        )
         doubted = [rule for rule in listed if rule.warning is not None]
         if doubted:
             console.print("Not supported by the data:")
-            console.print(_rules_table(doubted, warned=True))
+            console.print(_rules_table(doubted, warned=True), soft_wrap=True)
 
 
 def rule_text(rule: Rule) -> str:
@@ -65,14 +67,15 @@ def _errors(compared: Comparison) -> str:
     )
 
 
-def _effects_table(explanation: Explanation) -> Table:
-    table = _table("factor", "share of variance", "effect on accuracy, points ± error (networks trained)")
+def _effects_table(explanation: Explanation) -> FittedTable:
+    effects = Column("effect on accuracy, points ± error (networks trained)", left=True)
+    table = FittedTable([Column("factor", left=True), Column("share of variance", left=True), effects])
     for effect in explanation.effects[:_EFFECTS]:
         table.add_row(effect.factor, _share(effect.share), _steps(effect))
     return table
 
 
-def _steps(effect: Effect) -> str:
+def _steps(effect: Effect) -> list[str]:
     parts = [
         f"{written(value)}: {100 * mean:+.2f} ± {100 * error:.2f} ({trained})"
         for value, mean, error, trained in zip(
@@ -81,11 +84,12 @@ def _steps(effect: Effect) -> str:
     ]
     if len(parts) > 5:
         parts = [parts[0], "...", parts[len(parts) // 2], "...", parts[-1]]
-    return ", ".join(parts)
+    return [*(f"{part}," for part in parts[:-1]), *parts[-1:]]
 
 
-def _pairs_table(explanation: Explanation) -> Table:
-    table = _table("pair", "adds to variance", "best together")
+def _pairs_table(explanation: Explanation) -> FittedTable:
+    headings = ("pair", "adds to variance", "best together")
+    table = FittedTable([Column(heading, left=True) for heading in headings])
     for pair in [p for p in explanation.joint_effects if p.share is not None][:_PAIRS]:
         table.add_row(pair.name, _share(pair.share), _best(pair))
     return table
@@ -101,18 +105,14 @@ def _share(share: Share | None) -> str:
     return "" if share is None else f"{share.mean:.1%} [{share.low:.1%}, {share.high:.1%}]"
 
 
-def _rules_table(rules: list[Rule], *, warned: bool) -> Table:
-    table = _table("setting", "gain, points", "trained", *(["why not"] if warned else []))
+def _rules_table(rules: list[Rule], *, warned: bool) -> FittedTable:
+    columns = [Column("setting", left=True), Column("gain, points"), Column("trained", rank=1)]
+    if warned:
+        columns.append(Column("why not", left=True, breaks=True))
+    table = FittedTable(columns)
     for rule in rules:
         row = [rule_text(rule), f"{100 * rule.gain:+.2f}", str(rule.trained)]
         table.add_row(*row, *([rule.warning or ""] if warned else []))
     if not rules:
         table.add_row("none supported by the data", "", "")
-    return table
-
-
-def _table(*headings: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading)
     return table

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from dashboards.fitted_table import Column, FittedTable
 from dashboards.tables import terminal
 from search_spaces.units import format_bytes, format_count
 
@@ -18,9 +18,20 @@ def print_family(name: str, networks: Sequence[Mapping[str, Any]], console: Cons
         networks: Scaled networks as ``nas scale --json`` lists them.
         console: Output console; by default standard output.
     """
-    table = Table(title=f"{name}, scaled", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for heading in ("budget", "used", "rule", "side", "channels", "depths", "MACs", "params", "peak"):
-        table.add_column(heading)
+    table = FittedTable(
+        [
+            Column("budget", left=True),
+            Column("used", rank=2),
+            Column("rule", rank=5, left=True),
+            Column("side", rank=1),
+            Column("channels", rank=3, left=True, breaks=True),
+            Column("depths", rank=4, left=True, breaks=True),
+            Column("MACs"),
+            Column("params", rank=6),
+            Column("peak", rank=7),
+        ],
+        title=f"{name}, scaled",
+    )
     for network in networks:
         stages, costs = network["architecture"]["stages"], network["costs"]
         table.add_row(
@@ -34,4 +45,4 @@ def print_family(name: str, networks: Sequence[Mapping[str, Any]], console: Cons
             format_count(costs["params"]),
             format_bytes(costs["peak"]),
         )
-    (console or terminal()).print(table)
+    (console or terminal()).print(table, soft_wrap=True)

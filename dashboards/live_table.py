@@ -42,7 +42,7 @@ def follow(results: Iterator[SearchResult], console: Console) -> None:
     for result in results:
         if console.is_terminal:
             console.clear()
-            console.print(networks_table(result))
+            console.print(networks_table(result), soft_wrap=True)
             running = [n for n in result.networks if n.state == "running"]
             console.print(
                 f"{result.trained} trained, {len(running)} running; Ctrl-C stops watching", highlight=False

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from dashboards.fitted_table import Cell, Column, FittedTable
 from dashboards.result import SearchResult, TrialResult
 from search_spaces.costs import format_cost, label_of
 from search_spaces.units import format_accuracy, format_bytes
@@ -33,7 +33,7 @@ def print_search(
     if as_json:
         print_json(result.to_json(), console)
         return
-    console.print(networks_table(result))
+    console.print(networks_table(result), soft_wrap=True)
     if result.best is None:
         console.print("No network that fits has been trained to the end yet.")
     lines = [
@@ -56,23 +56,27 @@ def print_json(data: Any, console: Console | None = None) -> None:
     (console or terminal()).print(json.dumps(data, indent=2), markup=False, soft_wrap=True)
 
 
-def networks_table(result: SearchResult, *, most: int = _SHOWN) -> Table:
+def networks_table(result: SearchResult, *, most: int = _SHOWN) -> FittedTable:
     """Return a table of the best networks of a search.
 
     Args:
         result: The search so far.
         most: Maximum number of rows.
     """
-    table = Table(
-        title=f"{result.study}: best networks within {' and '.join(map(str, result.budgets))}",
-        title_justify="left",
-        box=None,
-        padding=(0, 1, 0, 0),
-    )
-    metric = result.metric.replace("_", " ")
     costs = _shown_costs(result)
-    for heading in ("network", metric, "epochs", *map(label_of, costs), "latency", ""):
-        table.add_column(heading, justify="left" if heading in {"network", ""} else "right", no_wrap=True)
+    budgeted = {budget.resource for budget in result.budgets}
+    timed = any(not budget.counted for budget in result.budgets)
+    table = FittedTable(
+        [
+            Column("network", left=True),
+            Column(result.metric.replace("_", " ")),
+            Column("epochs", rank=4),
+            *(Column(label_of(name), rank=1 if name in budgeted else 5) for name in costs),
+            Column("latency", rank=1 if timed else 6),
+            Column("", rank=2, left=True, breaks=True),
+        ],
+        title=f"{result.study}: best networks within {' and '.join(map(str, result.budgets))}",
+    )
     for network in result.networks[:most]:
         table.add_row(*_row(network, costs), style="bold" if network is result.best else None)
     return table
@@ -86,19 +90,26 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | No
         console: Output console; by default standard output.
     """
     console = console or terminal()
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("study", "budget", "trained", "best", "begun", "disk"):
-        table.add_column(heading, justify="left" if heading in {"study", "budget"} else "right")
+    table = FittedTable(
+        [
+            Column("study", left=True),
+            Column("budget", rank=2, left=True),
+            Column("trained", rank=3),
+            Column("best", rank=1),
+            Column("begun", rank=4),
+            Column("disk", rank=5),
+        ]
+    )
     for study in studies:
         table.add_row(
             study["study"],
-            " ".join(study["budgets"]),
+            study["budgets"],
             f"{study['trained']}" + (f" + {study['running']}" if study["running"] else ""),
             "-" if study["accuracy"] is None else f"{study['accuracy']:.2%}",
             (study["begun"] or "-").replace("T", " "),
             format_bytes(study["disk_bytes"]),
         )
-    console.print(table)
+    console.print(table, soft_wrap=True)
 
 
 def _shown_costs(result: SearchResult) -> list[str]:
@@ -107,7 +118,7 @@ def _shown_costs(result: SearchResult) -> list[str]:
     return list(dict.fromkeys([*_COSTS, *budgeted]))
 
 
-def _row(network: TrialResult, costs: Sequence[str]) -> list[str]:
+def _row(network: TrialResult, costs: Sequence[str]) -> list[Cell]:
     accuracy = "-"
     if network.accuracy is not None:
         accuracy = format_accuracy(network.accuracy, network.standard_error)
@@ -117,7 +128,7 @@ def _row(network: TrialResult, costs: Sequence[str]) -> list[str]:
         accuracy,
         str(network.epochs),
         *(format_cost(name, network.costs[name]) if name in network.costs else "-" for name in costs),
-        ", ".join(latencies) or "-",
+        [*(f"{latency}," for latency in latencies[:-1]), *latencies[-1:]] or "-",
         _ending(network),
     ]
 

@@ -3,14 +3,15 @@
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final, Protocol, runtime_checkable
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from search_spaces.architecture import Stage
 from search_spaces.blocks import BLOCKS, Block
 from search_spaces.errors import ArchitectureError
 from search_spaces.mixers import MIXERS, Mixer
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # Bound by what surrounds a module, never chosen among its options.
 _GIVEN: Final = frozenset({"stride", "mixer", "num_classes", "in_channels"})
@@ -64,12 +65,12 @@ def structural_of(module: Mixer | Block) -> tuple[str, ...]:
     return module.structural if isinstance(module, Structural) else ()
 
 
-def keywords(module: Callable[..., nn.Module]) -> dict[str, Any]:
+def keywords(module: Callable[..., "nn.Module"]) -> dict[str, Any]:
     """Return what can be chosen of a block, mixer or skeleton: its keywords with their defaults."""
     return dict(_keywords(module))
 
 
 @cache
-def _keywords(module: Callable[..., nn.Module]) -> dict[str, Any]:
+def _keywords(module: Callable[..., "nn.Module"]) -> dict[str, Any]:
     parameters = inspect.signature(module).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in _GIVEN}

@@ -25,7 +25,7 @@ from nas.study.study import settings_of
 from search_spaces.errors import FilesError, UserError
 from trials.training.checkpoint import check_checkpoint
 from trials.training.errors import DamagedCheckpointError
-from trials.training.run_trial import CHECKPOINT, WEIGHTS
+from trials.training.file_names import CHECKPOINT, WEIGHTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,20 +1,57 @@
 """The commands as Python functions with the same names and options: ``nas.search``, ``nas.export``, ..."""
 
-from nas.api._bench import bench as bench
-from nas.api._explain import explain as explain
-from nas.api._explain import scale as scale
-from nas.api._export import export as export
-from nas.api._measure import measure as measure
-from nas.api._measure import measure_layers as measure_layers
-from nas.api._measure import targets as targets
-from nas.api._profile import profile as profile
-from nas.api._profile import profile_proxy as profile_proxy
-from nas.api._search import retrain as retrain
-from nas.api._search import search as search
-from nas.api._studies import check_studies as check_studies
-from nas.api._studies import delete_study as delete_study
-from nas.api._studies import rename_study as rename_study
-from nas.api._studies import studies as studies
-from nas.api._views import dashboard as dashboard
-from nas.api._views import report as report
-from nas.api._views import show as show
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from nas.api._bench import bench as bench
+    from nas.api._dashboard import dashboard as dashboard
+    from nas.api._explain import explain as explain
+    from nas.api._explain import scale as scale
+    from nas.api._export import export as export
+    from nas.api._measure import measure as measure
+    from nas.api._measure import measure_layers as measure_layers
+    from nas.api._measure import targets as targets
+    from nas.api._profile import profile as profile
+    from nas.api._profile import profile_proxy as profile_proxy
+    from nas.api._report import report as report
+    from nas.api._search import retrain as retrain
+    from nas.api._search import search as search
+    from nas.api._show import show as show
+    from nas.api._studies import check_studies as check_studies
+    from nas.api._studies import delete_study as delete_study
+    from nas.api._studies import rename_study as rename_study
+    from nas.api._studies import studies as studies
+
+# Imported on first use: a command that only reads a study answers before torch and Ray are imported.
+_MODULES: Final = {
+    "bench": "_bench",
+    "check_studies": "_studies",
+    "dashboard": "_dashboard",
+    "delete_study": "_studies",
+    "explain": "_explain",
+    "export": "_export",
+    "measure": "_measure",
+    "measure_layers": "_measure",
+    "profile": "_profile",
+    "profile_proxy": "_profile",
+    "rename_study": "_studies",
+    "report": "_report",
+    "retrain": "_search",
+    "scale": "_explain",
+    "search": "_search",
+    "show": "_show",
+    "studies": "_studies",
+    "targets": "_measure",
+}
+__all__: Final = list(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'nas.api' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"nas.api.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

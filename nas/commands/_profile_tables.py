@@ -2,8 +2,7 @@
 
 import math
 
-from rich.table import Table
-
+from dashboards.fitted_table import Column, FittedTable
 from dashboards.tables import terminal
 from nas.profiling.proxy_fidelity import ProxyProfile
 from nas.profiling.space_profile import QUANTILES, SpaceProfile
@@ -19,25 +18,24 @@ def print_profile(profile: SpaceProfile) -> None:
         f"{profile.space}: {format_count(profile.size)} networks, {profile.share:.2%} fit {budgets}",
         markup=False,
     )
-    console.print(_costs(profile))
+    console.print(_costs(profile), soft_wrap=True)
     if profile.budgets:
-        console.print(_factors(profile))
+        console.print(_factors(profile), soft_wrap=True)
 
 
 def print_proxy(profile: ProxyProfile) -> None:
     """Print Kendall's tau of a short training, and the accuracies and times of both trainings."""
     console = terminal()
-    table = Table(
-        box=None, padding=(0, 2, 0, 0), title="Kendall's tau ± standard error", title_justify="left"
+    last, converged_by = f"its last epoch, {profile.recipe}", f"converged, {profile.full}"
+    table = FittedTable(
+        [Column("", left=True), Column(last), Column(converged_by)], title="Kendall's tau ± standard error"
     )
-    for heading in ("", f"its last epoch, {profile.recipe}", f"converged, {profile.full}"):
-        table.add_column(heading, justify="right" if heading else "left")
     for epoch, converged in profile.converged.items():
         within = profile.rungs.get(epoch)
         table.add_row(
             f"{profile.recipe}, epoch {epoch}", "" if within is None else _tau(within), _tau(converged)
         )
-    console.print(table)
+    console.print(table, soft_wrap=True)
     for name, (low, middle, high), seconds in (
         (profile.recipe, profile.proxy_accuracy, profile.proxy_seconds),
         (profile.full, profile.full_accuracy, profile.full_seconds),
@@ -61,21 +59,28 @@ def _tau(agreement: tuple[float, float]) -> str:
     return "-" if math.isnan(value) else f"{value:.2f} ± {error:.2f}"
 
 
-def _costs(profile: SpaceProfile) -> Table:
+def _costs(profile: SpaceProfile) -> FittedTable:
     marks = [f"{q:.0%}" for q in QUANTILES]
-    table = Table(box=None, padding=(0, 2, 0, 0), title="costs of networks", title_justify="left")
-    for heading in ("", "smallest", *marks, "largest", *(f"{mark} of those that fit" for mark in marks)):
-        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    table = FittedTable(
+        [
+            Column("", left=True),
+            Column("smallest", rank=2),
+            *(Column(mark, rank=4) for mark in marks),
+            Column("largest", rank=3),
+            *(Column(f"{mark} of those that fit", rank=1) for mark in marks),
+        ],
+        title="costs of networks",
+    )
     for name, cost in profile.costs.items():
         values = (cost.smallest, *cost.everywhere, cost.largest, *cost.fitting)
         table.add_row(label_of(name), *(format_cost(name, value) for value in values))
     return table
 
 
-def _factors(profile: SpaceProfile) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), title="share that fits, by factor", title_justify="left")
-    table.add_column("", no_wrap=True)
-    table.add_column("value: share", overflow="fold")
+def _factors(profile: SpaceProfile) -> FittedTable:
+    table = FittedTable(
+        [Column("", left=True), Column("value: share", left=True)], title="share that fits, by factor"
+    )
     for factor, shares in profile.factors.items():
-        table.add_row(factor, "  ".join(f"{value}: {share:.0%}" for value, share in shares.items()))
+        table.add_row(factor, [f"{value}: {share:.0%}" for value, share in shares.items()])
     return table

@@ -85,4 +85,4 @@ def _layers(
     if as_json:
         typer.echo(json.dumps({"version": 1, "network": name, **times.to_json()}, indent=2))
     else:
-        terminal().print(layer_table(times, name))
+        terminal().print(layer_table(times, name), soft_wrap=True)

@@ -80,4 +80,4 @@ def COMMAND(  # noqa: N802
     elif json:
         print_json([result.to_json() for result in results])
     else:
-        terminal().print(comparison_table(results))
+        terminal().print(comparison_table(results), soft_wrap=True)

@@ -11,7 +11,7 @@ from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
 from nas.study.results import networks_of
 from search_spaces.errors import FilesError
-from trials.training.run_trial import CHECKPOINT, WEIGHTS
+from trials.training.file_names import CHECKPOINT, WEIGHTS
 
 _log = logging.getLogger(__name__)
 _ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)

@@ -15,7 +15,7 @@ from nas.files.remote_folder import RemoteFolder
 from nas.files.study_files import ARTIFACTS
 from nas.study.naming import trial_folder
 from search_spaces.errors import FilesError
-from trials.training.run_trial import CHECKPOINT, WEIGHTS
+from trials.training.file_names import CHECKPOINT, WEIGHTS
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from nas.storage.retry import Retry
 from trials.training.attempt_fence import ATTEMPT, check_attempt
 from trials.training.checksum import CHECKSUM
 from trials.training.epoch_result import EpochResult
-from trials.training.run_trial import CHECKPOINT, WEIGHTS, TrialConfig, run_trial
+from trials.training.file_names import CHECKPOINT, WEIGHTS
+from trials.training.run_trial import TrialConfig, run_trial
 
 T = TypeVar("T")
 _SAVED = (CHECKPOINT, WEIGHTS + CHECKSUM, WEIGHTS)  # weights last: when they exist, so does their checksum

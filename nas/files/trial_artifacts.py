@@ -18,7 +18,7 @@ from nas.study.opened_study import OpenedStudy
 from nas.study.study import images_of
 from search_spaces.architecture import Architecture
 from search_spaces.counting import count_parts
-from trials.training.run_trial import CHECKPOINT, WEIGHTS
+from trials.training.file_names import CHECKPOINT, WEIGHTS
 
 _ATTRIBUTE_PREFIX: Final = "artifacts:"  # followed by an artifact's id: Optuna's key of its metadata
 _UNKNOWN: Final = "application/octet-stream"

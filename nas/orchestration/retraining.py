@@ -25,9 +25,10 @@ from search_spaces.units import format_accuracy, format_seconds
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import TrainingError
 from trials.training.evaluation import Scores
+from trials.training.file_names import CHECKPOINT, WEIGHTS
 from trials.training.final_test import final_scores
 from trials.training.recipe import Recipe
-from trials.training.run_trial import CHECKPOINT, WEIGHTS, TrialConfig
+from trials.training.run_trial import TrialConfig
 
 VERSION: Final = 1
 FOLDER: Final = "retrained"

@@ -6,7 +6,7 @@ from typing import Any, Final
 import optuna
 
 from nas.study.naming import trial_folder
-from trials.training.run_trial import WEIGHTS
+from trials.training.file_names import WEIGHTS
 
 _RANKED: Final = "nas:ranked:"  # and the number of the trial: trained on train, compared on validation
 _FINAL: Final = "nas:retrained:"  # trained on train and validation, tested once

@@ -6,12 +6,13 @@ tests check every file.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol, runtime_checkable
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from search_spaces.shelf import Shelf
 from search_spaces.tape import Map
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @runtime_checkable
@@ -23,7 +24,7 @@ class Block(Protocol):
 
     def __call__(
         self, in_channels: int, out_channels: int, *args: Any, stride: int, **options: Any
-    ) -> nn.Module:
+    ) -> "nn.Module":
         """Return a module; what can be chosen is keyword-only, with a default.
 
         An option that is named ``mixer`` is a factory ``channels -> module``.

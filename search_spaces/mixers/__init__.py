@@ -6,12 +6,13 @@ tests check every file.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol, runtime_checkable
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from search_spaces.shelf import Shelf
 from search_spaces.tape import Map
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @runtime_checkable
@@ -21,7 +22,7 @@ class Mixer(Protocol):
     A module whose training and inference forms differ has a method ``switch_to_deploy()``.
     """
 
-    def __call__(self, channels: int, *args: Any, **options: Any) -> nn.Module:
+    def __call__(self, channels: int, *args: Any, **options: Any) -> "nn.Module":
         """Return a module; what can be chosen is keyword-only, with a default."""
 
     @property

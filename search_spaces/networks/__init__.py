@@ -8,14 +8,15 @@ points, d features of an encoding, m objectives.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from search_spaces.shelf import Shelf
 from search_spaces.tape import Map
 
-StageSpec: TypeAlias = tuple[Callable[..., nn.Module], int, int, int]
+if TYPE_CHECKING:
+    from torch import nn
+
+StageSpec: TypeAlias = tuple[Callable[..., "nn.Module"], int, int, int]
 """A factory ``(in_channels, out_channels, stride=...) -> module``, channels, depth and stride of a stage."""
 
 
@@ -25,7 +26,7 @@ class Skeleton(Protocol):
 
     def __call__(
         self, stages: Sequence[StageSpec], *args: Any, num_classes: int, in_channels: int, **options: Any
-    ) -> nn.Module:
+    ) -> "nn.Module":
         """Return a module; further choices are keyword-only, with a default."""
 
     @property

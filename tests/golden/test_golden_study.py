@@ -5,9 +5,12 @@ What they are and how they were made stands in f9056bc/README.md.
 
 import gzip
 import importlib.util
+import io
 import json
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -15,11 +18,13 @@ from typing import Any, Final
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 from torch import Tensor
 
 import nas
 import search_spaces
+from dashboards.tables import print_search
 from tests.end_to_end.conftest import Desk, Ended
 
 GOLDEN: Final = Path(__file__).parent / "f9056bc"
@@ -118,6 +123,26 @@ def ended_well(ended: Ended) -> dict[str, Any]:
     assert ended.status == 0, ended.err
     record: dict[str, Any] = json.loads(ended.out)
     return record
+
+
+@pytest.mark.parametrize("arguments", [("show", "first"), ("show", "first", "second")])
+def test_showing_studies_imports_neither_torch_nor_ray(arguments: tuple[str, ...], untouched: Desk):
+    script = (
+        "import sys; from nas.__main__ import run; assert run(sys.argv[1:]) == 0;"
+        "slow = {'torch', 'ray', 'pandas', 'scipy', 'plotly'} & set(sys.modules); assert not slow, slow"
+    )
+    command = [sys.executable, "-c", script, *arguments, "--storage", url(untouched)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+def test_a_narrow_terminal_cuts_neither_figures_nor_names(untouched: Desk):
+    printed = io.StringIO()
+    narrow = Console(file=printed, width=40, highlight=False)
+    print_search(nas.show("first", storage=url(untouched)), as_json=False, finished=False, console=narrow)
+    text = printed.getvalue()
+    assert "…" not in text
+    assert "96.11% ± 1.02" in text
+    assert "Not shown in this narrow terminal" in text
 
 
 def forget_epochs(desk: Desk, study: str, trial: int) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import search_spaces
+from trials.training.file_names import CHECKPOINT, WEIGHTS
 from trials.training.recipe import Recipe
-from trials.training.run_trial import CHECKPOINT, WEIGHTS
 
 KILLS = 6
 RUN = (

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
@@ -24,12 +24,10 @@ from trials.training.checkpoint import write_atomically
 from trials.training.checksum import write_checksum
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import DamagedCheckpointError
+from trials.training.file_names import CHECKPOINT, WEIGHTS
 from trials.training.loop import train
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build, trial_seed
-
-CHECKPOINT: Final = "checkpoint.pt"
-WEIGHTS: Final = "weights.safetensors"
 
 _log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from nas.study import trial_attributes
 from search_spaces.sampling import fitting_codes
 from tests.nas.opened import opened
 from tests.nas.study.test_study import SETTINGS
-from trials.training.run_trial import CHECKPOINT, WEIGHTS
+from trials.training.file_names import CHECKPOINT, WEIGHTS
 
 COMPLETE, PRUNED, FAIL, RUNNING = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING
 ENDS = [(COMPLETE, 0.7), (COMPLETE, 0.9), (PRUNED, 0.5), (COMPLETE, 0.8), (FAIL, 0.1), (RUNNING, 0.2)]

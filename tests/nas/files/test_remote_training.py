@@ -13,8 +13,9 @@ from nas.files.remote_training import run_with_uploads
 from tests.chaos import havoc
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import SupersededError
+from trials.training.file_names import CHECKPOINT, WEIGHTS
 from trials.training.recipe import Recipe
-from trials.training.run_trial import CHECKPOINT, WEIGHTS, TrialConfig
+from trials.training.run_trial import TrialConfig
 
 pytestmark = pytest.mark.slow
 

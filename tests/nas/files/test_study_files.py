@@ -6,7 +6,7 @@ from dashboards.artifacts import Artifacts
 from nas.files.locating import artifacts_at, usable_location
 from trials.training.attempt_fence import ATTEMPT
 from trials.training.checksum import CHECKSUM
-from trials.training.run_trial import WEIGHTS
+from trials.training.file_names import WEIGHTS
 
 NAME = "trials/00003/architecture.json"
 

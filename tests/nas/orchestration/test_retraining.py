@@ -19,8 +19,8 @@ from search_spaces.errors import DataError, InvalidValueError, StudyError
 from search_spaces.sampling import fitting_codes
 from tests.nas.opened import opened
 from trials.datasets import open_images
+from trials.training.file_names import CHECKPOINT
 from trials.training.recipe import Recipe
-from trials.training.run_trial import CHECKPOINT
 
 pytestmark = pytest.mark.slow
 RECIPE = Recipe(name="longer", epochs=2, batch_size=256, precision="fp32", recalibration_batches=1)

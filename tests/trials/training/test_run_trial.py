@@ -12,8 +12,9 @@ from search_spaces.errors import DataError, RecipeError
 from trials.training.attempt_fence import begin_attempt
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import CheckpointError, SupersededError
+from trials.training.file_names import CHECKPOINT, WEIGHTS
 from trials.training.recipe import Recipe
-from trials.training.run_trial import CHECKPOINT, WEIGHTS, TrialConfig, run_trial
+from trials.training.run_trial import TrialConfig, run_trial
 
 RECIPE = Recipe(name="short", epochs=2, batch_size=64)
 
