@@ -20,7 +20,8 @@ def selected(result: SearchResult, *, pareto: bool = False, fits: Sequence[Budge
         fits: Budgets that the networks left meet; what was not counted or measured meets none.
     """
     networks = [n for n in result.networks if all(keeps(n, budget) for budget in fits)]
-    return replace(result, networks=best_first(unbeaten(networks) if pareto else networks))
+    left = best_first(unbeaten(networks) if pareto else networks)
+    return replace(result, networks=left, fits=tuple(fits), pareto=pareto)
 
 
 def keeps(network: TrialResult, budget: Budget) -> bool:

@@ -1,5 +1,6 @@
 """Data classes of results: `SearchResult`, its networks as `TrialResult`, and their epochs."""
 
+import json
 from dataclasses import asdict, dataclass, fields
 from math import hypot
 from typing import Any, Final
@@ -7,7 +8,8 @@ from typing import Any, Final
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""Format of `SearchResult.to_json`; in format 1 an architecture was JSON in a text."""
 
 _Z: Final = 1.96  # standard errors of a 95 % interval
 
@@ -80,9 +82,10 @@ class TrialResult:
     retrained_error: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields by name, the architecture as `Architecture.to_json` writes it."""
+        """Return the fields by name, the architecture as the object that `Architecture.from_json` takes."""
+        architecture = json.loads(self.architecture.to_json())
         curve = tuple(asdict(epoch) for epoch in self.curve)
-        return {**_by_name(self), "architecture": self.architecture.to_json(), "curve": curve}
+        return {**_by_name(self), "architecture": architecture, "curve": curve}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,8 @@ class SearchResult:
         overhead: Share of the slots' time in which nothing trained, in the last run; None if none ran.
         interrupted: Whether the last run was asked to stop before it was done.
         metric: Validation metric that the search maximises and that `accuracy` holds.
+        fits: Budgets that all `networks` meet because others were left out; empty for no such filter.
+        pareto: Whether `networks` holds the Pareto front alone.
     """
 
     study: str
@@ -118,6 +123,8 @@ class SearchResult:
     overhead: float | None = None
     interrupted: bool = False
     metric: str = "accuracy"
+    fits: tuple[Budget, ...] = ()
+    pareto: bool = False
 
     @property
     def best(self) -> TrialResult | None:
@@ -127,9 +134,9 @@ class SearchResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version, as ``--json`` prints them."""
-        texts = tuple(budget.text for budget in self.budgets)
+        texts = {name: tuple(b.text for b in getattr(self, name)) for name in ("budgets", "fits")}
         networks = tuple(network.to_json() for network in self.networks)
-        return {"version": VERSION, **_by_name(self), "budgets": texts, "networks": networks}
+        return {"version": VERSION, **_by_name(self), **texts, "networks": networks}
 
 
 def _by_name(record: TrialResult | SearchResult) -> dict[str, Any]:

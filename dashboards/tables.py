@@ -35,7 +35,7 @@ def print_search(
         return
     console.print(networks_table(result), soft_wrap=True)
     if result.best is None:
-        console.print("No network that fits has been trained to the end yet.")
+        console.print(_no_best(result))
     lines = [
         ("Trained", f"{result.trained} networks of {result.space} on {result.data}, seed {result.seed}"),
         ("Study", f"{result.study} in {result.storage}"),
@@ -75,11 +75,24 @@ def networks_table(result: SearchResult, *, most: int = _SHOWN) -> FittedTable:
             Column("latency", rank=1 if timed else 6),
             Column("", rank=2, left=True, breaks=True),
         ],
-        title=f"{result.study}: best networks within {' and '.join(map(str, result.budgets))}",
+        title=_title(result),
     )
     for network in result.networks[:most]:
         table.add_row(*_row(network, costs), style="bold" if network is result.best else None)
     return table
+
+
+def _title(result: SearchResult) -> str:
+    """Return which networks a table shows: those of the budgets of the search, or of a filter."""
+    budgets = " and ".join(map(str, result.fits or result.budgets))
+    return f"{result.study}: {'Pareto front' if result.pareto else 'best networks'} within {budgets}"
+
+
+def _no_best(result: SearchResult) -> str:
+    """Return in words that no network is the best one."""
+    if result.fits and not result.networks:
+        return f"No network of this search is known to be within {' and '.join(map(str, result.fits))}."
+    return "No network that fits has been trained to the end yet."
 
 
 def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | None = None) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nas.api import export as export
     from nas.api import measure as measure
     from nas.api import measure_layers as measure_layers
+    from nas.api import networks as networks
     from nas.api import profile as profile
     from nas.api import profile_proxy as profile_proxy
     from nas.api import rename_study as rename_study
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from nas.api import scale as scale
     from nas.api import search as search
     from nas.api import show as show
+    from nas.api import spaces as spaces
     from nas.api import studies as studies
     from nas.api import targets as targets
 
@@ -40,6 +42,7 @@ __all__: Final = [
     "export",
     "measure",
     "measure_layers",
+    "networks",
     "profile",
     "profile_proxy",
     "rename_study",
@@ -48,6 +51,7 @@ __all__: Final = [
     "scale",
     "search",
     "show",
+    "spaces",
     "studies",
     "targets",
 ]

@@ -105,14 +105,17 @@ class Architecture:
         return json.dumps(record, sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> "Architecture":
+    def from_json(cls, written: str | Mapping[str, Any]) -> "Architecture":
         """Return the architecture that `to_json` wrote.
 
+        Args:
+            written: The text, or the object that it is the JSON of, as ``--json`` prints it.
+
         Raises:
-            ArchitectureError: if the text is not the JSON of an architecture of this version.
+            ArchitectureError: if this is not an architecture of this version.
         """
         try:
-            record = json.loads(text)
+            record = json.loads(written) if isinstance(written, str) else dict(written)
         except (ValueError, RecursionError) as error:
             raise ArchitectureError(
                 f"Cannot read an architecture: not JSON ({error}). "

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from nas.api._bench import bench as bench
+    from nas.api._catalog import networks as networks
+    from nas.api._catalog import spaces as spaces
     from nas.api._dashboard import dashboard as dashboard
     from nas.api._explain import explain as explain
     from nas.api._explain import scale as scale
@@ -33,6 +35,7 @@ _MODULES: Final = {
     "export": "_export",
     "measure": "_measure",
     "measure_layers": "_measure",
+    "networks": "_catalog",
     "profile": "_profile",
     "profile_proxy": "_profile",
     "rename_study": "_studies",
@@ -41,6 +44,7 @@ _MODULES: Final = {
     "scale": "_explain",
     "search": "_search",
     "show": "_show",
+    "spaces": "_catalog",
     "studies": "_studies",
     "targets": "_measure",
 }

@@ -14,6 +14,7 @@ from nas.scaling.family import write as write_family
 from nas.scaling.rules import RULES
 from nas.scaling.trained_evaluator import training_evaluator
 from nas.storage.optuna_storage import open_storage, storage_url
+from nas.study.network_lookup import FoundNetwork
 from nas.study.study import find
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
@@ -57,6 +58,8 @@ def scale(
     budget: str | Sequence[str] = (),
     rule: str | None = None,
     to: str | Path | None = None,
+    classes: int | None = None,
+    channels: int | None = None,
     train: bool = False,
     data: str = "digits",
     recipe: str = "proxy",
@@ -71,6 +74,9 @@ def scale(
         budget: One or several budgets of counted costs; each gives one network.
         rule: Name of a rule; by default ``front`` for a study and its networks, else ``compound``.
         to: Folder for the networks as architecture JSON; nothing is written without it.
+        classes: Number of classes, at least 2; by default those of the study or export, else 1000.
+        channels: Image channels, 1 for greyscale or 3 for colour; by default those of the study or export,
+            else 3.
         train: Whether steps of ``x3d`` are chosen by trainings instead of the study's surrogate.
         data: Images for these trainings.
         recipe: Recipe of these trainings.
@@ -87,6 +93,7 @@ def scale(
     if rule is not None:
         RULES[rule]  # an unknown name is an error before anything slow
     found, study = find_with_study(network, url)
+    found = _with_images(found, classes, channels, train=train)
     chosen = rule or ("front" if study is not None else "compound")
     if train and chosen != "x3d":
         raise InvalidValueError(f"Cannot use --train with the rule {chosen}: expected --rule x3d.")
@@ -107,3 +114,23 @@ def scale(
     if to is not None:
         write_family(members, Path(to))
     return members
+
+
+def _with_images(
+    found: FoundNetwork, classes: int | None, channels: int | None, *, train: bool
+) -> FoundNetwork:
+    """Return a network for another number of classes or image channels, where one is given.
+
+    Raises:
+        InvalidValueError: if a number is too small, or the images of ``--train`` decide it.
+    """
+    for name, value, least in (("classes", classes, 2), ("channels", channels, 1)):
+        if value is not None and train:
+            raise InvalidValueError(f"Cannot use --{name} with --train: its images decide. Leave it out.")
+        if value is not None and value < least:
+            raise InvalidValueError(f"Cannot use --{name} {value}: expected at least {least}.")
+    return replace(
+        found,
+        num_classes=found.num_classes if classes is None else classes,
+        in_channels=found.in_channels if channels is None else channels,
+    )

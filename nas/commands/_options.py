@@ -61,3 +61,6 @@ StudyOrTrial: TypeAlias = Annotated[
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON.", show_default=False)
 ]
+Channels: TypeAlias = Annotated[
+    int, typer.Option("--channels", metavar="N", help="Image channels: 1 for greyscale, 3 for colour.")
+]

@@ -68,8 +68,9 @@ def COMMAND(  # noqa: N802
 
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+    from dashboards.tables import terminal
     from nas import api
-    from nas.tabular.regret import markdown
+    from nas.commands._bench_table import bench_table
 
     def report_line(line: str) -> None:
         if not json:
@@ -86,4 +87,7 @@ def COMMAND(  # noqa: N802
         report_line=report_line,
     )
     first = next(iter(report["samplers"]))
-    typer.echo(json_format.dumps(report, indent=2) if json else markdown(report, first))
+    if json:
+        typer.echo(json_format.dumps(report, indent=2))
+    else:
+        terminal().print(bench_table(report, first), soft_wrap=True)

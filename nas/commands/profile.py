@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from nas.commands._options import BUDGETS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Json
+from nas.commands._options import BUDGETS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Channels, Json
 
 
 def COMMAND(  # noqa: N802
@@ -21,9 +21,7 @@ def COMMAND(  # noqa: N802
         str, typer.Option("--space", metavar="SPACE", help=f"Search space: {SPACE_HELP}")
     ] = "hybrid_small",
     classes: Annotated[int, typer.Option("--classes", metavar="N", help="Number of classes.")] = 10,
-    channels: Annotated[
-        int, typer.Option("--channels", metavar="N", help="Image channels: 1 for greyscale, 3 for colour.")
-    ] = 3,
+    channels: Channels = 3,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Random seed.")] = 0,
     proxy: Annotated[
         bool,

@@ -44,6 +44,25 @@ def COMMAND(  # noqa: N802
             show_default=False,
         ),
     ] = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(
+            "--classes",
+            metavar="N",
+            help="Number of classes. Default: those of the study or export, else 1000.",
+            show_default=False,
+        ),
+    ] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            "--channels",
+            metavar="N",
+            help="Image channels: 1 for greyscale, 3 for colour. Default: those of the study or export, "
+            "else 3.",
+            show_default=False,
+        ),
+    ] = None,
     train: Annotated[
         bool,
         typer.Option("--train", help="With --rule x3d: choose each step by training one network per axis."),
@@ -74,6 +93,8 @@ def COMMAND(  # noqa: N802
         budget=budget or [],
         rule=rule,
         to=to,
+        classes=classes,
+        channels=channels,
         train=train,
         data=data,
         recipe=recipe,

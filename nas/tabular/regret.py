@@ -1,5 +1,6 @@
 """Summarises the regret of samplers over tasks with confidence intervals, as data and as a table."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,10 @@ from nas.tabular.replay import Runs
 
 Results = Mapping[str, Mapping[str, Runs]]
 """Sampler name to task name to runs, as `nas.tabular.replay.compare` returns them."""
+
+
+Interval = tuple[float, float | None, float | None]
+"""A mean and the bounds of its 95 % interval, None where one seed gives none."""
 
 
 def per_seed(runs: Mapping[str, Runs]) -> NDArray[np.float64]:
@@ -40,8 +45,8 @@ def summary(results: Results, ours: str, after: Sequence[int]) -> dict[str, Any]
     for name, runs in results.items():
         regret = per_seed(runs)
         report["samplers"][name] = {
-            "regret": [interval(regret[:, k - 1]) for k in after],
-            "more_than_" + ours: [interval((regret - reference)[:, k - 1]) for k in after],
+            "regret": [_plain(interval(regret[:, k - 1]), least=0.0) for k in after],
+            "more_than_" + ours: [_plain(interval((regret - reference)[:, k - 1])) for k in after],
             "by_task": {
                 task: [float(one.regret[:, k - 1].mean()) for k in after] for task, one in runs.items()
             },
@@ -52,16 +57,27 @@ def summary(results: Results, ours: str, after: Sequence[int]) -> dict[str, Any]
     return report
 
 
+def _plain(found: tuple[float, float, float], least: float = -math.inf) -> Interval:
+    """Return a mean and its interval, which begins at `least` or above; None for an unknown bound."""
+    mean, low, high = found
+    return (mean, None, None) if math.isnan(low) else (mean, max(least, low), high)
+
+
+def written(found: Interval, sign: str = "") -> str:
+    """Return a mean with its interval where there is one, for example ``0.131 [0.040, 0.222]``."""
+    mean, low, high = found
+    if low is None or high is None:
+        return f"{mean:{sign}.3f}"
+    return f"{mean:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"
+
+
 def markdown(report: Mapping[str, Any], ours: str) -> str:
     """Return a summary as a Markdown table: mean regret, and the paired differences from `ours`."""
     after = report["after"]
     head = ["sampler", *[f"after {k}" for k in after], *[f"more than {ours} @{k}" for k in after]]
     lines = ["| " + " | ".join([*head, "s a proposal"]) + " |", "| --- " * (len(head) + 1) + "|"]
     for name, row in report["samplers"].items():
-        cells = [f"{mean:.3f} [{low:.3f}, {high:.3f}]" for mean, low, high in row["regret"]]
-        more = [
-            "" if name == ours else f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
-            for mean, low, high in row["more_than_" + ours]
-        ]
+        cells = [written(found) for found in row["regret"]]
+        more = ["" if name == ours else written(found, sign="+") for found in row["more_than_" + ours]]
         lines.append("| " + " | ".join([name, *cells, *more, f"{row['seconds_a_proposal']:.3f}"]) + " |")
     return "\n".join(lines) + "\n"

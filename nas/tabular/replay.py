@@ -21,7 +21,7 @@ class Runs:
     """Results of one sampler on one task.
 
     Attributes:
-        regret: Best feasible true value minus the best found so far, ``[seeds, trials]``.
+        regret: Best feasible true value minus the best found so far, at least 0, ``[seeds, trials]``.
         over_budget: Number of proposals that broke a known constraint.
         repeated: Number of proposals that repeated a point.
         seconds: Mean time of one proposal.
@@ -76,7 +76,7 @@ def replay(
             if len(running) == workers or number >= trials:
                 trial = running.pop(0)
                 study.tell(trial, task.observe(trial.params, rng))
-                found.append(task.truth(trial.params))
+                found.append(task.truth(trial.params) if task.fits(trial.params) else task.worst)
         repeated += len(points) - len(set(points))
         curves.append(task.best - np.maximum.accumulate(found))
     return Runs(np.array(curves), over, repeated, seconds / max(len(curves) * trials, 1))

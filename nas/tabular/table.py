@@ -102,6 +102,7 @@ class Table:
             truth=lambda point: float(self.means[self.row(point)]),
             observe=observe,
             best=float(self.means[feasible].max()),
+            worst=float(self.means[feasible].min()),
             known_constraints_batch=known,
         )
 

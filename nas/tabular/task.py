@@ -20,6 +20,7 @@ class Task:
         truth: Function from a point to its true value, for example the mean accuracy over seeds, in per cent.
         observe: Function from a point and a generator to the noisy value of one training.
         best: Highest true value among feasible points.
+        worst: Value that counts for a proposal that breaks a known constraint, for example the lowest of all.
         known_constraints_batch: Function from `n` points to ``[n, k]``; feasible where all are <= 0.
     """
 
@@ -28,6 +29,7 @@ class Task:
     truth: Callable[[Params], float]
     observe: Callable[[Params, np.random.Generator], float]
     best: float
+    worst: float
     known_constraints_batch: Callable[[Sequence[Params]], NDArray[np.float64]] | None = None
 
     def fits(self, point: Params) -> bool:

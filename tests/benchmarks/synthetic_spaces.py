@@ -149,5 +149,6 @@ def _task(
         truth=truth,
         observe=lambda p, rng: truth(p) + float(rng.normal(0.0, _NOISE)),
         best=0.0,
+        worst=-math.inf,
         known_constraints_batch=known,
     )

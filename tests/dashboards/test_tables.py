@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 import search_spaces
+from dashboards.network_filters import selected
 from dashboards.result import SearchResult, TrialResult, best_first
 from dashboards.tables import print_search
 from search_spaces.budget import Budget
@@ -91,6 +92,24 @@ def test_the_next_commands_can_be_typed_as_they_are(name: str):
 
 def test_json_holds_every_field():
     printed_json = json.loads(printed(result_of(NETWORK), as_json=True))
-    assert printed_json["version"] == 1
+    assert printed_json["version"] == 2
     assert printed_json["networks"][0]["costs"]["macs"] == 299_000_000
     assert printed_json["overhead"] == 0.082
+
+
+def test_json_holds_an_architecture_as_an_object_that_is_read_back():
+    (network,) = json.loads(printed(result_of(NETWORK), as_json=True))["networks"]
+    assert network["architecture"]["stages"][0]["block"] == "inverted_residual"
+    assert search_spaces.Architecture.from_json(network["architecture"]) == NETWORK.architecture
+
+
+def test_the_title_of_a_selection_names_what_it_was_selected_by():
+    small = (Budget.parse("1M-MACs"),)
+    assert "mine: best networks within 300M-MACs" in printed(result_of(NETWORK))
+    assert "mine: best networks within 400M-MACs" in printed(
+        selected(result_of(NETWORK), fits=[Budget.parse("400M-MACs")])
+    )
+    assert "mine: Pareto front within 300M-MACs" in printed(selected(result_of(NETWORK), pareto=True))
+    nothing = printed(selected(result_of(NETWORK), fits=small))
+    assert "best networks within 1M-MACs" in nothing
+    assert "No network of this search is known to be within 1M-MACs." in nothing

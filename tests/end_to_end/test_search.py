@@ -58,7 +58,7 @@ def test_every_trained_network_has_its_epochs_written_for_tensorboard_and_in_the
 
 def test_show_prints_the_same_networks_and_json(searched: Desk):
     told = json.loads(searched.nas("show", "mine", "--json").out)
-    assert told["version"] == 1
+    assert told["version"] == 2
     assert told["study"] == "mine"
     assert {n["trial"] for n in told["networks"]} >= {0, 1, 2}
     assert "best networks within 4M-MACs" in searched.nas("show").out

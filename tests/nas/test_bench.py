@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from nas.__main__ import run
+from nas.bayesopt.problem import Problem
 
 TOY: dict[str, Any] = {
     "format": "nas-table",
@@ -65,3 +67,36 @@ def test_what_cannot_be_compared_is_said_in_a_line(words, message: str, table: P
     err = capsys.readouterr().err
     assert message in err
     assert len(err.splitlines()) == 1
+
+
+def test_no_regret_is_negative_and_people_get_a_table(table: Path, capsys):
+    words = ["bench", "--table", str(table), "--sampler", "evolution", "--sampler", "random"]
+    assert run([*words, "--trials", "10", "--seeds", "3", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert all(low >= 0 for row in report["samplers"].values() for _, low, _ in row["regret"])
+    assert run([*words, "--trials", "10", "--seeds", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "|" not in printed
+    assert "more than evolution after 10" in printed
+
+
+def test_one_seed_gives_no_interval(table: Path, capsys):
+    words = ["--sampler", "random", "--trials", "10", "--seeds", "1"]
+    assert run(["bench", "--table", str(table), *words, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["samplers"].values()
+    assert row["regret"][0][1:] == [None, None]
+    assert run(["bench", "--table", str(table), *words]) == 0
+    assert "nan" not in capsys.readouterr().out
+
+
+def over_budget(problem: Problem) -> optuna.samplers.BaseSampler:
+    """Return a sampler that knows no budget."""
+    return optuna.samplers.RandomSampler(seed=problem.seed)
+
+
+def test_a_sampler_that_breaks_the_budget_gains_nothing_by_it(table: Path, capsys):
+    words = ["--budget", "8k-MACs", "--sampler", f"{__name__}:over_budget", "--trials", "10", "--seeds", "3"]
+    assert run(["bench", "--table", str(table), *words, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["samplers"].values()
+    assert row["over_budget"] > 0
+    assert all(mean >= 0 for mean, _, _ in row["regret"])

@@ -13,7 +13,8 @@ from nas.scaling.rules import RULES, RuleError, compound, fast_compound
 from nas.scaling.scaled_architecture import ScalingFactors, scaled
 from nas.study.network_lookup import FoundNetwork, find_network
 from search_spaces.budget import Budget
-from search_spaces.errors import BudgetError, NothingFitsError, StudyError
+from search_spaces.counting import count
+from search_spaces.errors import BudgetError, InvalidValueError, NothingFitsError, StudyError
 from tests.nas.explained import studied
 
 TINY = ("a_192", "b_188", "c_184", "d_152", "e_106")
@@ -178,6 +179,17 @@ def test_a_study_with_too_few_networks_is_not_followed(storage, tiny_prices):
     found = find_network("trained", study._storage._backend.url)
     with pytest.raises(StudyError, match="expected at least 10"):
         base_of(found, study)
+
+
+def test_a_family_is_for_the_classes_and_channels_that_are_asked_for():
+    import nas
+
+    (made,) = nas.scale("mobilenet_v2_0.35_96", budget="8M-MACs", classes=10, channels=1)
+    assert made.costs == count(made.architecture, num_classes=10, in_channels=1, deploy=True)
+    with pytest.raises(InvalidValueError, match="Cannot use --classes 1: expected at least 2"):
+        nas.scale("mobilenet_v2_0.35_96", budget="8M-MACs", classes=1)
+    with pytest.raises(InvalidValueError, match="Cannot use --channels with --train"):
+        nas.scale("mobilenet_v2_0.35_96", budget="8M-MACs", rule="x3d", train=True, channels=3)
 
 
 @pytest.mark.slow

@@ -1,0 +1,46 @@
+"""Implements ``nas.networks`` and ``nas.spaces``: published networks and search spaces of this package."""
+
+from collections.abc import Sequence
+
+from nas.profiling.catalog import CatalogSpace, PublishedNetwork, catalog_spaces, published_networks
+from search_spaces.budget import Budget
+from search_spaces.errors import InvalidValueError
+
+
+def networks(
+    *, fits: str | Sequence[str] = (), classes: int = 1000, channels: int = 3
+) -> tuple[PublishedNetwork, ...]:
+    """Return the published networks with their costs, by family, those with fewer MACs first.
+
+    Args:
+        fits: Budgets of counted costs that the returned networks meet, for example ``"300M-MACs"``.
+        classes: Number of classes, at least 2.
+        channels: Image channels, 1 for greyscale or 3 for colour.
+
+    Raises:
+        BudgetError: if a budget cannot be read, or is one on latency.
+        InvalidValueError: if `classes` or `channels` is too small.
+    """
+    _check(classes, channels)
+    budgets = [Budget.parse(text) for text in ([fits] if isinstance(fits, str) else fits)]
+    return published_networks(budgets, num_classes=classes, in_channels=channels)
+
+
+def spaces(*, classes: int = 10, channels: int = 3) -> tuple[CatalogSpace, ...]:
+    """Return the search spaces of the catalog, those with the smallest networks first.
+
+    Args:
+        classes: Number of classes, at least 2.
+        channels: Image channels, 1 for greyscale or 3 for colour.
+
+    Raises:
+        InvalidValueError: if `classes` or `channels` is too small.
+    """
+    _check(classes, channels)
+    return catalog_spaces(num_classes=classes, in_channels=channels)
+
+
+def _check(classes: int, channels: int) -> None:
+    for name, value, least in (("classes", classes, 2), ("channels", channels, 1)):
+        if value < least:
+            raise InvalidValueError(f"Cannot use {name} {value}: expected at least {least}.")
