@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from dashboards.artifacts import ArtifactPlace, Artifacts
 from dashboards.dashboard_api import DashboardExtension
+from dashboards.dashboard_style import STYLE
 from dashboards.findings import Findings
 from dashboards.result import TrialResult
 from dashboards.web_access import Application, for_hosts, read_only, with_token
@@ -29,12 +30,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_.~-]{16,}")
 _SEARCHED_PORTS: Final = 100
 _STUDY: Final = re.compile(r"/api/studies/(\d+)/?")
 _PICTURE: Final = re.compile(r"/nas/studies/(\d+)/trials/(\d+)\.svg")
-# The Optuna dashboard keeps two columns however narrow the window is, and tables in notes have no gaps.
-_STYLE: Final = (
-    b"<style>td, th { padding: 2px 12px 2px 0; text-align: left; } "
-    b"@media (max-width: 900px) { [class*='grid-xs-6'] "
-    b"{ flex-basis: 100% !important; width: 100% !important; max-width: 100% !important; } }</style>"
-)
+_HEAD: Final = f"<style>{STYLE}</style></head>".encode()
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -132,7 +128,7 @@ def _extended(dashboard: Application, extension: DashboardExtension) -> Applicat
             return dashboard(environ, start_response)
         status, headers, body = _answer(dashboard, dict(environ))
         if status.startswith("200") and study is None:
-            body = body.replace(b"</head>", _STYLE + b"</head>", 1)
+            body = body.replace(b"</head>", _HEAD, 1)
         elif status.startswith("200") and study is not None:
             body = study_answer(int(study[1]), body, environ)
         headers = [(name, value) for name, value in headers if name.lower() != "content-length"]

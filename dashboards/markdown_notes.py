@@ -1,5 +1,6 @@
 """Writes the notes of trials and studies in the dashboard, as Markdown without HTML."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,8 +11,8 @@ from search_spaces.budget import Budget
 from search_spaces.costs import format_cost
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
-_BAR: Final = 12  # characters of a full bar
-_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_LINE: Final = 76  # characters of a command on one line
+_WORD: Final = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""")
 _ENDINGS: Final = {
     "complete": "trained to the end",
     "pruned": "not trained to the end",
@@ -98,24 +99,20 @@ def budget_table(findings: Findings, network: TrialResult) -> list[str]:
 
 
 def stage_table(findings: Findings, network: TrialResult) -> list[str]:
-    """Return a table row for each part of a network, with its share of the MACs as a bar."""
+    """Return a table row for each part of a network, with its share of the MACs."""
     parts = findings.parts(network)
     total = sum(part.costs.macs for part in parts)
-    rows = ["| | layers | output | MACs | params | peak |", "| --- | --- | --- | :--- | ---: | ---: |"]
+    rows = [
+        "| | layers | output | MACs | share | params | peak |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: |",
+    ]
     for name, part in zip(part_names(parts), parts, strict=True):
         rows.append(
             f"| {name} | {part_words(part, name)} | {part.channels} × {part.side}² "
-            f"| `{bar(part.costs.macs / total)}` {format_count(part.costs.macs)} "
+            f"| {format_count(part.costs.macs)} | {part.costs.macs / total:.0%} "
             f"| {format_count(part.costs.params)} | {format_bytes(part.costs.peak)} |"
         )
     return rows
-
-
-def bar(share: float) -> str:
-    """Return a share in [0, 1] as a bar of block characters, rounded to an eighth of one."""
-    eighths = round(8 * _BAR * min(max(share, 0.0), 1.0))
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(_BAR)
 
 
 def study_note(findings: Findings) -> str:
@@ -143,5 +140,17 @@ def study_note(findings: Findings) -> str:
             f"| #{network.trial} | {accuracy} | {format_count(network.costs['macs'])} "
             f"| {format_count(network.costs['params'])} | {latency or '–'} | {mark} |"
         )
-    commands = [f"    {command}" for command in findings.commands]
+    commands = [f"    {line}" for command in findings.commands for line in command_lines(command)]
     return "\n".join([*lines, "", "To do this search again and export its best network:", "", *commands])
+
+
+def command_lines(command: str) -> list[str]:
+    """Return a command on lines of few characters that a shell reads as one, broken before words."""
+    lines = [""]
+    for word in _WORD.findall(command):
+        if lines[-1].strip() and len(lines[-1]) + len(word) + 3 > _LINE:
+            lines[-1] += " \\"
+            lines.append(f"    {word}")
+        else:
+            lines[-1] += f" {word}" if lines[-1] else word
+    return lines

@@ -1,8 +1,10 @@
 """Draws a network as SVG: its stages from left to right, and each stage's share of the MACs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from math import log2
+from textwrap import wrap
 from typing import Final
 
 from dashboards.palette import ATTENTION, CONVOLUTION, FAINT, INK, PLAIN
@@ -12,14 +14,14 @@ from search_spaces.counting import Part
 from search_spaces.options import kind_of
 from search_spaces.units import format_count
 
-_WIDTH: Final = 780
+_WIDTH: Final = 780  # at least
 _TOP: Final = 34  # y of the tallest map
 _MAP: Final = 150  # height of the tallest map
 _BASE: Final = _TOP + _MAP
-_BAR: Final = _BASE + 84  # top of the bar of shares
-_HEIGHT: Final = _BAR + 62
 _GAP: Final = 14
 _BLOCK: Final = 5  # gap between the blocks of a stage
+_LINE: Final = 16  # height of a line of a label
+_CHARACTER: Final = 6.4  # width of a character of a label, generously
 
 
 def picture(architecture: Architecture, parts: Sequence[Part]) -> str:
@@ -32,21 +34,61 @@ def picture(architecture: Architecture, parts: Sequence[Part]) -> str:
         architecture: Architecture of the network.
         parts: Its parts from `search_spaces.counting.count_parts`.
     """
-    boxes = _boxes(architecture, parts)
+    layout = _layout(parts)
     title = f"{architecture.network} at {architecture.resolution} x {architecture.resolution} pixels"
     return "".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
-            f'viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{layout.width}" height="{layout.height}" '
+            f'viewBox="0 0 {layout.width} {layout.height}" role="img" '
             f'font-family="system-ui, sans-serif" font-size="13" fill="{INK}">',
             f"<title>{escape(title)}</title>",
-            f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-            *boxes,
-            *_shares(parts),
-            *_legend(architecture, parts),
+            f'<rect class="paper" width="{layout.width}" height="{layout.height}" fill="#ffffff"/>',
+            *_boxes(architecture, parts, layout),
+            *_shares(parts, layout),
+            *_legend(architecture, parts, layout),
             "</svg>",
         ]
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Sizes that depend on the names of a network's parts, which are never cut.
+
+    Attributes:
+        width: Width of the picture.
+        bar: Top of the bar of shares.
+        labels: Lines below each part.
+    """
+
+    width: int
+    bar: int
+    labels: tuple[tuple[str, ...], ...]
+
+    @property
+    def height(self) -> int:
+        """Height of the picture."""
+        return self.bar + 62
+
+    @property
+    def column(self) -> float:
+        """Width of a part."""
+        return (self.width - _GAP * (len(self.labels) + 1)) / len(self.labels)
+
+
+def _layout(parts: Sequence[Part]) -> _Layout:
+    """Return a layout in which each word of a label fits below its part."""
+    labels = [_words(part, name) for part, name in zip(parts, part_names(parts), strict=True)]
+    longest = max(len(word) for first, *rest in labels for word in (first, *" ".join(rest).split()))
+    column = max(_CHARACTER * longest, (_WIDTH - _GAP * (len(parts) + 1)) / len(parts))
+    width = round(_GAP + (column + _GAP) * len(parts))
+    lines = [_wrapped(label, int(column / _CHARACTER)) for label in labels]
+    return _Layout(width, _BASE + 36 + _LINE * max(map(len, lines)), tuple(lines))
+
+
+def _wrapped(label: Sequence[str], characters: int) -> tuple[str, ...]:
+    """Return the lines of a label, broken between words where they are longer than some characters."""
+    return tuple(line for text in label for line in wrap(text, characters, break_long_words=False))
 
 
 def _colour(part: Part) -> str:
@@ -57,9 +99,9 @@ def _colour(part: Part) -> str:
     return ATTENTION if kind == "attention" else CONVOLUTION
 
 
-def _boxes(architecture: Architecture, parts: Sequence[Part]) -> list[str]:
+def _boxes(architecture: Architecture, parts: Sequence[Part], layout: _Layout) -> list[str]:
     """Return the boxes of all parts with their labels, from left to right."""
-    column = (_WIDTH - _GAP * (len(parts) + 1)) / len(parts)
+    column = layout.column
     full = log2(1 + architecture.resolution)
     drawn = []
     for index, (part, name) in enumerate(zip(parts, part_names(parts), strict=True)):
@@ -77,60 +119,53 @@ def _boxes(architecture: Architecture, parts: Sequence[Part]) -> list[str]:
         side = f"{part.side}×{part.side}" if name != "head" else "pooled"
         drawn.append(_text(middle, _BASE - height - 7, side, size=12))
         drawn.extend(
-            _text(middle, _BASE + 18 + 16 * line, words, bold=line == 0, size=13 if line == 0 else 11.5)
-            for line, words in enumerate(_words(part, name, column))
+            _text(middle, _BASE + 18 + _LINE * line, words, bold=line == 0, size=13 if line == 0 else 11.5)
+            for line, words in enumerate(layout.labels[index])
         )
     return drawn
 
 
-def _words(part: Part, name: str, width: float) -> list[str]:
-    """Return the lines below a part, cut to its width."""
+def _words(part: Part, name: str) -> list[str]:
+    """Return the lines below a part: its name, what it is made of."""
     if part.stage is None:
         return [name, f"{part.channels} " + ("classes" if name == "head" else "channels")]
-    characters = int(width / 5.7)
     options = dict(part.stage.options)
     kernel = f" {options['kernel']}×{options['kernel']}" if "kernel" in options else ""
-    mixer = part.stage.mixer or part.stage.block
-    lines = [f"{name}: {part.stage.depth} × {part.channels}"]
-    return [
-        *lines,
-        *(
-            words[:characters]
-            for words in (f"{mixer.replace('_', ' ')}{kernel}", part.stage.block.replace("_", " "))
-        ),
-    ]
+    block, mixer = (name.replace("_", " ") for name in (part.stage.block, part.stage.mixer or ""))
+    made = [f"{mixer}{kernel}", block] if mixer else [f"{block}{kernel}"]
+    return [f"{name}: {part.stage.depth} × {part.channels}", *made]
 
 
-def _shares(parts: Sequence[Part]) -> list[str]:
+def _shares(parts: Sequence[Part], layout: _Layout) -> list[str]:
     """Return the bar of each part's share of the multiply-accumulates (MACs)."""
     total = sum(part.costs.macs for part in parts)
     drawn, left = [], float(_GAP)
     for part, name in zip(parts, part_names(parts), strict=True):
-        width = (_WIDTH - 2 * _GAP) * part.costs.macs / total
+        width = (layout.width - 2 * _GAP) * part.costs.macs / total
         drawn.append(
-            f'<rect x="{left:.1f}" y="{_BAR}" width="{max(width - 1.5, 0.5):.1f}" height="22" '
+            f'<rect x="{left:.1f}" y="{layout.bar}" width="{max(width - 1.5, 0.5):.1f}" height="22" '
             f'fill="{_colour(part)}" fill-opacity="0.55"/>'
         )
         if width > 64:
             share = f"{name} {part.costs.macs / total:.0%}"
-            drawn.append(_text(left + width / 2, _BAR + 15.5, share, size=12))
+            drawn.append(_text(left + width / 2, layout.bar + 15.5, share, size=12))
         left += width
     return drawn
 
 
-def _legend(architecture: Architecture, parts: Sequence[Part]) -> list[str]:
+def _legend(architecture: Architecture, parts: Sequence[Part], layout: _Layout) -> list[str]:
     total = format_count(sum(part.costs.macs for part in parts))
-    y = _BAR + 45
+    y = layout.bar + 45
     words = f"{total} multiply-accumulates, image {architecture.resolution}×{architecture.resolution}"
     marks = []
     for x, colour, kind in (
-        (440, CONVOLUTION, "convolution"),
-        (555, ATTENTION, "attention"),
-        (660, PLAIN, "stem, head"),
+        (layout.width - 340, CONVOLUTION, "convolution"),
+        (layout.width - 225, ATTENTION, "attention"),
+        (layout.width - 120, PLAIN, "stem, head"),
     ):
         marks.append(f'<rect x="{x}" y="{y - 10}" width="12" height="12" rx="2" fill="{colour}"/>')
         marks.append(_text(x + 18, y, kind, size=12, anchor="start"))
-    line = f'<line x1="{_GAP}" y1="{_BASE}" x2="{_WIDTH - _GAP}" y2="{_BASE}" stroke="{FAINT}"/>'
+    line = f'<line x1="{_GAP}" y1="{_BASE}" x2="{layout.width - _GAP}" y2="{_BASE}" stroke="{FAINT}"/>'
     return [line, _text(_GAP, y, words, size=12, anchor="start"), *marks]
 
 

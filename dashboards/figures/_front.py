@@ -12,6 +12,7 @@ from dashboards.result import TrialResult
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
+_EARLY: Final = "stopped early (click to show)"
 _MOST: Final = 800  # points of one kind, so that pages with thousands of networks stay fast
 
 
@@ -46,7 +47,7 @@ def front_figure(
     early = [n for n in findings.result.networks if n.state == "pruned" and n.epochs and cost(n) is not None]
     figure = Figure()
     for name, networks, colour, size in (
-        ("stopped early", early, FAINT, 5),
+        (_EARLY, early, FAINT, 5),
         ("over a budget", [n for n in finished if not n.fits], ATTENTION, 7),
         ("trained", beaten, CONVOLUTION, 7),
     ):
@@ -87,6 +88,8 @@ def _add(
             x=costs,
             y=[n.accuracy for n in networks],
             name=name,
+            # Their accuracies are of few epochs: on one axis they would crush those of the others.
+            visible="legendonly" if name == _EARLY else True,
             mode="lines+markers" if line else "markers",
             line={"shape": "hv", "color": colour, "width": 2},
             marker={"color": colour, "size": size, "symbol": "x" if name == "over a budget" else "circle"},
@@ -110,7 +113,7 @@ def _mark(
 
     if not references:
         return
-    lowest = min(min(trace.y) for trace in figure.data)
+    lowest = min(min(trace.y) for trace in figure.data if trace.visible is True)
     figure.add_trace(
         Scatter(
             x=[cost(r) for r in references],

@@ -10,10 +10,13 @@ _POLICY: Final = (
 )
 
 _STYLE: Final = """
-:root { color-scheme: light; --ink: #1f2933; --soft: #56697a; --line: #dde3e9; --tint: #f5f7f9; }
+:root { color-scheme: light dark; --paper: #fff; --ink: #1f2933; --soft: #56697a; --line: #dde3e9;
+  --tint: #f5f7f9; }
+@media screen and (prefers-color-scheme: dark) { :root { --paper: #14181c; --ink: #e6eaee; --soft: #9fb0bf;
+  --line: #333c45; --tint: #1d2329; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 76rem; color: var(--ink); background: #fff;
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
+body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 76rem; color: var(--ink);
+  background: var(--paper); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
 h1 { font-size: 1.6rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; padding-top: .75rem; border-top: 1px solid var(--line); }
 p { margin: .4rem 0; max-width: 60rem; }
@@ -28,6 +31,12 @@ p { margin: .4rem 0; max-width: 60rem; }
 .figures > div, .wide { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem; min-width: 0; }
 .figures > .wide { grid-column: 1 / -1; }
 .picture svg { display: block; width: 100%; height: auto; max-width: 56rem; margin: 0 auto; }
+.picture svg { fill: var(--ink); }
+.picture .paper { fill: transparent; }
+.js-plotly-plot .main-svg { background: transparent !important; }
+.js-plotly-plot :is(.bglayer, .legend) .bg { fill: transparent !important; }
+.js-plotly-plot text { fill: var(--ink) !important; }
+.js-plotly-plot :is(.xgrid, .ygrid, .zl) { stroke: var(--line) !important; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; margin: .5rem 0; }
 th, td { text-align: left; padding: .3rem 1.1rem .3rem 0; border-bottom: 1px solid var(--line);

@@ -1,6 +1,6 @@
 """Report format html: one self-contained page with the best network, tables and figures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -53,7 +53,7 @@ def _sections(findings: Findings, figures: dict[str, "Figure"]) -> Iterator[str]
         yield from _best_networks(findings, best)
     if figures:
         yield "<h2>Figures</h2>"
-        yield f'<div class="figures">{"".join(_figure(n, f) for n, f in figures.items())}</div>'
+        yield f'<div class="figures">{"".join(_arranged(figures))}</div>'
     yield from _rules(findings)
     yield from _references(findings)
     yield from _recipe(findings)
@@ -140,7 +140,28 @@ def _best_networks(findings: Findings, best: TrialResult) -> Iterator[str]:
     yield table(head, rows, numbers=(1, 3, 4, 5, 7), best=0)
 
 
-def _figure(name: str, figure: "Figure") -> str:
+def _arranged(figures: Mapping[str, "Figure"]) -> Iterator[str]:
+    """Yield the figures such that two columns have no hole, as far as possible in their order.
+
+    A figure over both columns comes once those before it fill their rows; the last one of an odd number is as
+    wide as both columns.
+    """
+    narrow = [name for name in figures if name not in _WIDE]
+    last = narrow[-1] if len(narrow) % 2 else None
+    waiting: list[str] = []
+    columns = 0
+    for name in figures:
+        if name in _WIDE:
+            waiting.append(name)
+        else:
+            yield _figure(name, figures[name], wide=name == last)
+            columns += 1
+        if columns % 2 == 0 or columns == len(narrow):
+            yield from (_figure(wide, figures[wide], wide=True) for wide in waiting)
+            waiting.clear()
+
+
+def _figure(name: str, figure: "Figure", *, wide: bool) -> str:
     height = figure.layout.height or 420
     figure.update_layout(height=height, autosize=True)
     drawn_html = figure.to_html(
@@ -149,7 +170,7 @@ def _figure(name: str, figure: "Figure") -> str:
         config={"responsive": True, "displaylogo": False},
         div_id=f"figure-{name}",
     )
-    kind = ' class="wide"' if name in _WIDE else ""
+    kind = ' class="wide"' if wide else ""
     return f"<div{kind}>{drawn_html}</div>"
 
 

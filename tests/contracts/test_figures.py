@@ -85,3 +85,14 @@ def test_convergence_is_a_stair_that_counts_only_what_fits():
     stair = figure.data[-1]
     assert json.loads(json.dumps(list(stair.x))) == [1, 4]
     assert list(stair.y) == [0.5, 0.7]
+
+
+@pytest.mark.parametrize("name", ["pareto_macs", "pareto_params", "pareto_latency"])
+def test_early_stopped_networks_are_shown_on_a_click_alone(name: str):
+    """Accuracies after few epochs would crush those of networks trained to the end."""
+    figure = figure_of(name, findings(*many(40)))
+    (early,) = [trace for trace in figure.data if trace.name.startswith("stopped early")]
+    assert early.visible == "legendonly"
+    others = [trace for trace in figure.data if trace is not early]
+    assert others
+    assert all(trace.visible in {None, True} for trace in others)

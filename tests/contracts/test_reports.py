@@ -36,6 +36,19 @@ def test_a_report_names_the_winner_its_costs_and_how_to_repeat_it(name: str, tmp
         assert expected in text
 
 
+@pytest.mark.parametrize("latency_ms", [None, {"cpu": 2.0}])
+def test_two_columns_of_figures_have_no_hole(latency_ms: dict[str, float] | None, tmp_path: Path):
+    shown = findings(*(network(n, latency_ms=latency_ms) for n in range(3)))
+    (path,) = REPORTS["html"](shown, tmp_path / "report.html")
+    found = re.findall(r'<div( class="wide")?>\s*<div[^>]*>\s*<div id="figure-(\w+)"', path.read_text())
+    assert len(found) >= 4
+    filled = 0
+    for wide, _ in found:
+        assert not wide or filled % 2 == 0
+        filled += 0 if wide else 1
+    assert filled % 2 == 0
+
+
 def test_the_page_fetches_nothing_and_escapes_what_it_is_given(tmp_path: Path):
     odd = findings(network(), result=search(network(), study="<script>alert(1)</script>"))
     (path,) = REPORTS["html"](odd, tmp_path / "report.html")

@@ -22,6 +22,13 @@ WIDE, NARROW = {"width": 1400, "height": 1000}, {"width": 420, "height": 900}
 POINTS = (
     "(document.getElementById('graph-intermediate-values')?.data ?? []).reduce((n, t) => n + t.x.length, 0)"
 )
+PAGE_WIDTH = "document.documentElement.scrollWidth"
+# Horizontal pixels between each card of the dashboard and the card to its left.
+CARDS = """(() => {
+  const cards = [...document.querySelectorAll('.MuiCard-root')].map((card) => card.getBoundingClientRect());
+  const beside = (a, b) => b.left > a.left && b.top < a.bottom && a.top < b.bottom;
+  return cards.flatMap((a) => cards.filter((b) => beside(a, b)).map((b) => b.left - a.right));
+})()"""
 SIZES = "[...document.querySelectorAll('.js-plotly-plot')].map((d) => d.querySelectorAll('.trace').length)"
 
 
@@ -128,11 +135,18 @@ def _study_is_seen(browser: Browser, address: str) -> None:
     page.get_by_text("Best accuracy so far").wait_for()
     page.wait_for_timeout(1500)
     kept(page, "dashboard_study")
+    assert page.evaluate(PAGE_WIDTH) <= WIDE["width"]
+    frames = page.evaluate(CARDS)
+    assert all(apart >= 8 for apart in frames)  # no card touches the one before it
+    page.goto(f"{address}/dashboard/studies/1/note")
+    page.get_by_text("To do this search again").wait_for()
+    assert page.evaluate(PAGE_WIDTH) <= WIDE["width"]
     page.close()
     page = browser.open(f"{address}/dashboard/studies/1", NARROW)
     page.get_by_text("Best accuracy so far").wait_for()
     page.wait_for_timeout(1500)
     kept(page, "dashboard_study_narrow")
+    assert page.evaluate(PAGE_WIDTH) <= NARROW["width"] + 20
     page.close()
 
 
