@@ -11,7 +11,8 @@ STYLE: Final = """
 [id^='user-defined-plot'] .main-svg { background: transparent !important; }
 [id^='user-defined-plot'] :is(.bglayer, .legend) .bg { fill: transparent !important; }
 [id^='user-defined-plot'] text { fill: currentColor !important; }
-[id^='user-defined-plot'] :is(.xgrid, .ygrid, .zl) { stroke: currentColor !important; stroke-opacity: .15 !important; }
+[id^='user-defined-plot'] :is(.xgrid, .ygrid, .zl) {
+  stroke: currentColor !important; stroke-opacity: .15 !important; }
 main, main div { min-width: 0; }
 main table:not([class*='MuiTable']) { display: block; max-width: 100%; overflow-x: auto; }
 main table:not([class*='MuiTable']) :is(td, th) { padding: 2px 12px 2px 0; text-align: left; }
