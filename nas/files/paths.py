@@ -5,15 +5,23 @@ from pathlib import Path
 from search_spaces.errors import InvalidValueError
 from search_spaces.paths import expanded
 from trials.datasets import DATASETS
+from trials.images.data_location import DataLocation
 
 
 def location_of(data: str) -> str:
     """Return a text by which a worker in any folder finds the images: an absolute path, or the given name.
 
+    A choice of columns stays behind the path.
+
     Raises:
+        DataError: if the columns are chosen in another way than `DataLocation.parse` reads.
         InvalidValueError: if the text cannot be a path.
     """
-    return data if data in DATASETS or ":" in data else str(absolute_path(data, "--data"))
+    location = DataLocation.parse(data)
+    is_module = ":" in location.place and "://" not in location.place and not location.is_there
+    if location.place in DATASETS or is_module:
+        return data
+    return f"{absolute_path(location.place, '--data')}{location.query}"
 
 
 def absolute_path(text: str, option: str) -> Path:

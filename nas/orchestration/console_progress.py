@@ -100,8 +100,8 @@ class ConsoleProgress:
             f"Images   {plan.settings.data}: {len(splits.train):,} to train on, "
             f"{len(splits.validation):,} to compare by, {len(splits.classes)} classes, {side} {colours}"
         )
-        if splits.unreadable:
-            self.say(f"         {len(splits.unreadable)} images could not be read and are left out")
+        for note in splits.notes:
+            self.say(f"         {note}")
         self.say(f"Space    {plan.space.name}: {format_count(plan.space.size)} networks, {_ranges(plan)}")
         self.say(
             f"Budget   {' and '.join(map(str, plan.budgets))}: {plan.share_that_fits:.1%} of the space fits"

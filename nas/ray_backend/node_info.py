@@ -69,9 +69,12 @@ def _sees(token: Path, sign: str) -> bool:
 
 
 def _has(images: str) -> bool:
-    """Return whether there is a path, or a module for ``module:function``; other names come with us."""
+    """Return whether there is a path, or a module for ``module:function``; other names come with us.
+
+    A path may end with a choice of columns after a ``?``.
+    """
     if images.startswith(("/", "\\")) or Path(images).is_absolute():
-        return Path(images).exists()
+        return Path(images).exists() or Path(images.rpartition("?")[0] or images).exists()
     module, colon, _ = images.partition(":")
     return not colon or importlib.util.find_spec(module) is not None
 

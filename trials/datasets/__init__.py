@@ -4,20 +4,28 @@ A file binds ``DATASET``; an entry point of the group ``trials.datasets`` adds o
 
 A data set is given as a path, as the name of an embedded data set (``digits``), or as
 ``module:function``, a function without arguments that returns `(images, labels)`. A folder with the name
-of an embedded data set is given as ``./digits``.
+of an embedded data set is given as ``./digits``. A path may end with a choice of columns,
+``PATH?image=COLUMN&label=COLUMN``.
 """
 
+import logging
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from search_spaces.errors import DataError
-from search_spaces.paths import expanded
+from search_spaces.errors import DataError, UserError
 from search_spaces.shelf import Shelf
+from trials.images.data_location import DataLocation
 from trials.images.dataset_loading import open_table, signature
 from trials.images.function_dataset import returned_table, table_key
 from trials.images.image_table import Table
+from trials.images.notes import listed
 from trials.images.splits import Splits
+
+
+_log = logging.getLogger(__name__)
 
 
 class Dataset(ABC):
@@ -25,6 +33,10 @@ class Dataset(ABC):
 
     embedded: bool = False
     """Whether the images are part of an installed library, so that no path is given."""
+    version: int = 1
+    """Version of its rules; images decoded by the rules of another version are decoded again."""
+    loose: bool = False
+    """Whether files of another format may lie among what it recognises."""
 
     @abstractmethod
     def recognises(self, path: Path) -> bool:
@@ -38,6 +50,17 @@ class Dataset(ABC):
             DataError: if the files contradict the format; names the file and what was expected.
         """
 
+    def with_columns(self, columns: Mapping[str, str]) -> "Dataset":
+        """Return the format with a choice of columns, of ``image`` and ``label``.
+
+        Raises:
+            DataError: if the format has no columns.
+        """
+        raise DataError(
+            f"Cannot choose the columns {listed(list(columns.values()))}: expected Parquet files or a folder "
+            f"of save_to_disk, which have columns. Leave out what follows the '?'."
+        )
+
 
 DATASETS: Final = Shelf[Dataset](__name__, "DATASET", "data set")
 
@@ -46,7 +69,8 @@ def open_images(data: str, *, seed: int, cache: Path | None) -> Splits:
     """Return the images of a data set, decoded and split.
 
     Args:
-        data: Path, ``module:function``, or name of an embedded data set.
+        data: Path, perhaps with ``?image=COLUMN&label=COLUMN``, ``module:function``, or name of an embedded
+            data set.
         seed: Seed of the split into train, validation and test, at least 0.
         cache: Folder of decoded images, shared by all workers; None to keep them in memory.
 
@@ -54,19 +78,52 @@ def open_images(data: str, *, seed: int, cache: Path | None) -> Splits:
         DataError: if the images are missing, of no known format, unreadable or too few.
         UnknownNameError: if a module or function cannot be found.
     """
-    if data in DATASETS and DATASETS[data].embedded:
-        dataset = DATASETS[data]
-        return open_table(lambda: dataset.read(Path(data)), key=data, seed=seed, cache=cache)
-    path = expanded(data)
+    location = DataLocation.parse(data)
+    if location.place in DATASETS and DATASETS[location.place].embedded:
+        dataset = _chosen(DATASETS[location.place], location)
+        return open_table(lambda: dataset.read(Path(data)), key=location.place, seed=seed, cache=cache)
+    path = location.path
     if ":" in data and not path.exists():
         table = returned_table(data, DATASETS[data])
         return open_table(lambda: table, key=table_key(table), seed=seed, cache=cache)
-    dataset = _recognised(data, path)
+    try:
+        return _open_files(location, path, seed=seed, cache=cache)
+    except (OSError, MemoryError) as error:
+        raise DataError(
+            f"Cannot read '{location.place}': {error}. Expected files that can be read. Check them and their "
+            f"permissions."
+        ) from error
+
+
+def _open_files(location: DataLocation, path: Path, *, seed: int, cache: Path | None) -> Splits:
+    found, notes = _recognised(location.place, path)
+    dataset = _chosen(found, location)
     key = f"{path.resolve()} {signature(path)}"
-    return open_table(lambda: dataset.read(path), key=key, seed=seed, cache=cache)
+    if location.columns or dataset.version > 1:  # the key of earlier versions stays what it was
+        key = f"{key} {dataset.version} {location.query}"
+
+    def read() -> Table:
+        try:
+            table = dataset.read(path)
+        except UserError:
+            raise
+        except Exception as error:  # the parsers of damaged files raise anything
+            _log.debug("Reading '%s' failed", path, exc_info=True)
+            raise DataError(
+                f"Cannot read '{location.place}': {error or type(error).__name__}. Expected complete files. "
+                f"Download or write them again."
+            ) from error
+        return replace(table, notes=(*notes, *table.notes))
+
+    return open_table(read, key=key, seed=seed, cache=cache)
 
 
-def _recognised(data: str, path: Path) -> Dataset:
+def _chosen(dataset: Dataset, location: DataLocation) -> Dataset:
+    return dataset.with_columns(location.columns) if location.columns else dataset
+
+
+def _recognised(data: str, path: Path) -> tuple[Dataset, tuple[str, ...]]:
+    """Return the format of files, with a line on files of other formats beside them."""
     embedded = ", ".join(name for name in DATASETS if DATASETS[name].embedded)
     if not path.exists():
         raise DataError(
@@ -75,10 +132,25 @@ def _recognised(data: str, path: Path) -> Dataset:
         )
     if path.is_dir() and not any(path.iterdir()):
         raise DataError(f"The folder '{data}' is empty: expected images in one folder per class.")
-    for name in DATASETS:
-        if DATASETS[name].recognises(path):
-            return DATASETS[name]
-    raise DataError(
-        f"Cannot recognise the format of '{data}': expected one folder per class with image files, "
-        f"or one of {', '.join(name for name in DATASETS if not DATASETS[name].embedded)}."
-    )
+    names = [name for name in DATASETS if DATASETS[name].recognises(path)]
+    if not names:
+        raise DataError(
+            f"Cannot recognise the format of '{data}': expected one folder per class with image files, "
+            f"or one of {', '.join(name for name in DATASETS if not DATASETS[name].embedded)}."
+        )
+    taken = names[0] if len(names) == 1 else _most_fitting(names, path)
+    others = [name for name in names if name != taken]
+    return DATASETS[taken], tuple(f"Read '{data}' as {taken}; left out its {o} files." for o in others)
+
+
+def _most_fitting(names: list[str], path: Path) -> str:
+    """Return a format that lies nowhere by accident, unless class folders can be read as such."""
+    strict = [name for name in names if not DATASETS[name].loose]
+    for name in names:
+        if DATASETS[name].loose and strict:
+            try:
+                DATASETS[name].read(path)
+            except DataError:
+                continue
+            return name
+    return (strict or names)[0]

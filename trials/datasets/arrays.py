@@ -4,8 +4,8 @@ The arrays are ``images`` (or ``x``) and ``labels`` (or ``y``), alone or with th
 or after it: ``x_train``, ``train_images`` (as in MedMNIST, https://medmnist.com), ``test_labels``.
 """
 
-import zipfile
-import zlib
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +14,11 @@ from typing_extensions import override
 
 from search_spaces.errors import DataError
 from trials.datasets import Dataset
-from trials.images.array_conversion import as_labels, as_pixels
+from trials.images.array_conversion import all_as_pixels, as_labels
+from trials.images.folder_rules import splits_among
 from trials.images.image_table import Part, Table, numbered_table
+from trials.images.notes import listed
 
-PARTS: Final = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
 IMAGES: Final = ("images", "x")
 LABELS: Final = ("labels", "y")
 
@@ -27,31 +28,39 @@ class Arrays(Dataset):
 
     @override
     def recognises(self, path: Path) -> bool:
-        return path.is_file() and path.suffix == ".npz"
+        return path.is_file() and path.suffix.lower() == ".npz"
 
     @override
     def read(self, path: Path) -> Table:
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                parts = _parts(arrays, path)
+                return _table(arrays, path)
         except DataError:
             raise
-        except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds on damaged files
             raise DataError(
                 f"Cannot read the arrays in '{path}': {error}. Expected a complete .npz file without objects."
             ) from error
-        return numbered_table(parts)
 
 
-def _parts(arrays: Any, path: Path) -> dict[str, Part]:
-    found = {}
-    for written, name in PARTS.items():
-        images, labels = _named(arrays, IMAGES, written), _named(arrays, LABELS, written)
-        if images and labels:
-            found[name] = _part(arrays, images, labels, path)
-    images, labels = _named(arrays, IMAGES, ""), _named(arrays, LABELS, "")
-    if not found and images and labels:
-        found["train"] = _part(arrays, images, labels, path)
+def _table(arrays: Any, path: Path) -> Table:
+    names = _named_pairs(arrays, path)
+    where = {part: f"'{images}' in '{path}'" for part, (images, _) in names.items()}
+    pixels = all_as_pixels({where[part]: arrays[images] for part, (images, _) in names.items()})
+    parts = {
+        part: Part(pictures=pixels[where[part]], labels=as_labels(arrays[labels], f"'{labels}' in '{path}'"))
+        for part, (_, labels) in names.items()
+    }
+    found = numbered_table(parts, f"'{path}'")
+    others = sorted(set(arrays.files) - {name for pair in names.values() for name in pair})
+    notes = (f"Left out the arrays {listed(others)} of '{path}'.",) if others else ()
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def _named_pairs(arrays: Any, path: Path) -> dict[str, tuple[str, str]]:
+    """Return the names of the arrays of images and of labels of each split."""
+    images, labels = _by_split(arrays, IMAGES, path), _by_split(arrays, LABELS, path)
+    found = {split or "train": (images[split], labels[split]) for split in sorted(images) if split in labels}
     if "train" not in found:
         raise DataError(
             f"No images and labels among the arrays of '{path}' ({', '.join(arrays.files)}): expected "
@@ -60,16 +69,23 @@ def _parts(arrays: Any, path: Path) -> dict[str, Part]:
     return found
 
 
-def _named(arrays: Any, kinds: tuple[str, ...], part: str) -> str | None:
-    names = [name for kind in kinds for name in (f"{kind}_{part}", f"{part}_{kind}")] if part else kinds
-    return next((name for name in names if name in arrays.files), None)
-
-
-def _part(arrays: Any, images: str, labels: str, path: Path) -> Part:
-    return Part(
-        pictures=as_pixels(arrays[images], f"'{images}' in '{path}'"),
-        labels=as_labels(arrays[labels], f"'{labels}' in '{path}'"),
-    )
+def _by_split(arrays: Any, kinds: tuple[str, ...], path: Path) -> dict[str, str]:
+    """Return the name of the array of one of some kinds for each split, "" where no split is named."""
+    found: dict[str, str] = {}
+    for name in arrays.files:
+        words = re.split(r"[_. -]+", name)
+        others = [word for word in words if word.lower() not in kinds]
+        if len(others) == len(words):
+            continue
+        split = splits_among(["_".join(others)]).get("_".join(others)) if others else ""
+        if split in found:
+            raise DataError(
+                f"'{path}' has two arrays for the same, '{found[split]}' and '{name}': expected one. Remove "
+                f"one."
+            )
+        if split is not None:
+            found[split] = name
+    return found
 
 
 DATASET: Final = Arrays()

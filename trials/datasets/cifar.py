@@ -45,13 +45,16 @@ class Cifar(Dataset):
 
     @override
     def recognises(self, path: Path) -> bool:
-        return _found(path) is not None
+        return bool(_found(path))
 
     @override
     def read(self, path: Path) -> Table:
-        found = _found(path)
-        assert found is not None
-        folder, layout = found
+        (folder, layout), *others = _found(path)
+        if others:
+            raise DataError(
+                f"'{path}' holds {layout} and {others[0][1]}: expected one data set. Give the path of one, "
+                f"such as --data '{folder}'."
+            )
         train, test = LAYOUTS[layout]
         read = _read_binary if layout.endswith("binary") else _read_python
         classes = _classes(folder)
@@ -61,14 +64,16 @@ class Cifar(Dataset):
         return Table(parts=parts, classes=classes)
 
 
-def _found(path: Path) -> tuple[Path, str] | None:
-    for name in FOLDERS:
-        for layout, (train, _) in LAYOUTS.items():
-            folder = path / name
-            named = any((folder / names).is_file() for names in NAMES)
-            if named and (folder / train[0]).is_file():
-                return folder, layout
-    return None
+def _found(path: Path) -> list[tuple[Path, str]]:
+    """Return the folders and layouts of the data sets at a path."""
+    folders = [path / name for name in FOLDERS]
+    return [
+        (folder, layout)
+        for folder in folders
+        if any((folder / names).is_file() for names in NAMES)
+        for layout, (train, _) in LAYOUTS.items()
+        if (folder / train[0]).is_file()
+    ]
 
 
 def _classes(folder: Path) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from search_spaces.errors import DataError
 from trials.datasets import Dataset
 from trials.images.array_conversion import as_labels, as_pixels
 from trials.images.image_table import Part, Table, numbered_table
+from trials.images.notes import listed
 
 PARTS: Final = {"train": "train", "t10k": "test", "test": "test"}
 UNSIGNED_BYTES: Final = 8
@@ -27,12 +28,12 @@ class Idx(Dataset):
 
     @override
     def recognises(self, path: Path) -> bool:
-        return path.is_dir() and _file(path, "train", "images") is not None
+        return path.is_dir() and any(path.glob("*train[-_.]images[-.]idx[13]-ubyte*"))
 
     @override
     def read(self, path: Path) -> Table:
         parts = {name: _part(path, written) for written, name in PARTS.items() if _holds(path, written)}
-        return numbered_table(parts)
+        return numbered_table(parts, f"'{path}'")
 
 
 def _holds(path: Path, part: str) -> bool:
@@ -49,6 +50,11 @@ def _part(path: Path, part: str) -> Part:
 
 def _file(path: Path, part: str, kind: str) -> Path | None:
     found = sorted(path.glob(f"*{part}[-_.]{kind}[-.]idx[13]-ubyte*"))
+    if len({file.name.removesuffix(".gz") for file in found}) > 1:
+        raise DataError(
+            f"'{path}' has several files of {part} {kind}, {listed([file.name for file in found])}: expected "
+            f"one data set. Move the others elsewhere."
+        )
     return found[0] if found else None
 
 

@@ -1,7 +1,8 @@
-"""Reads image files from one folder per class, with or without train, validation and test folders above."""
+"""Reads image files from one folder per class, with or without folders for splits above them.
 
-import os
-from collections.abc import Iterator
+Which names are hidden, which files are images and which folders are splits: `trials.images.folder_rules`.
+"""
+
 from pathlib import Path
 from typing import Final
 
@@ -10,75 +11,84 @@ from typing_extensions import override
 
 from search_spaces.errors import DataError
 from trials.datasets import Dataset
+from trials.images.class_labels import composed
+from trials.images.folder_notes import notes_on
+from trials.images.folder_rules import SUFFIXES
+from trials.images.folder_splits import find_splits
+from trials.images.folder_tree import Folder, has_images_in_folders, read_tree
 from trials.images.image_table import Part, Table
-
-PARTS: Final = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-SUFFIXES: Final = frozenset(
-    {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
-)
+from trials.images.notes import counted, listed
 
 
 class ImageFolder(Dataset):
     """One folder per class, named after it; images may be in subfolders."""
 
+    version = 2
+    loose = True
+
     @override
     def recognises(self, path: Path) -> bool:
-        return path.is_dir() and any(next(_images(folder), None) is not None for folder in _folders(path))
+        return path.is_dir() and has_images_in_folders(path)
 
     @override
     def read(self, path: Path) -> Table:
-        parts = _parts(path)
-        classes = tuple(folder.name for folder in _folders(parts["train"]))
-        if len(classes) < 2:
-            found = f"one class folder, '{classes[0]}'" if classes else "no class folder"
-            raise DataError(f"'{parts['train']}' has {found}: expected two or more.")
-        return Table(
-            parts={name: _read_part(folder, classes) for name, folder in parts.items()},
-            classes=classes,
-        )
+        tree = read_tree(path)
+        found = find_splits(tree)
+        classes = _classes(found.splits["train"])
+        parts = {}
+        notes = list(found.notes)
+        for name, folder in found.splits.items():
+            if name != "train" and _is_unlabelled(folder, classes):
+                notes.append(
+                    f"Left out {counted(folder.count, 'image')} in '{folder.path}': in no class folder."
+                )
+                continue
+            parts[name] = _read_part(folder, classes)
+            if folder.images and folder is not found.top:
+                notes.append(
+                    f"Left out {counted(len(folder.images), 'image')} beside the class folders of "
+                    f"'{folder.path}'."
+                )
+        return Table(parts=parts, classes=classes, notes=(*notes, *notes_on(tree)))
 
 
-def _parts(path: Path) -> dict[str, Path]:
-    named = {PARTS[f.name.lower()]: f for f in _folders(path) if f.name.lower() in PARTS}
-    return named if "train" in named else {"train": path}
+def _classes(train: Folder) -> tuple[str, ...]:
+    """Return the names of the class folders, without those that differ in the form of Unicode only."""
+    names = [folder.name for folder in train.folders]
+    first = {composed(name): name for name in reversed(names)}
+    classes = tuple(name for name in names if first[composed(name)] == name)
+    if len(classes) < 2:
+        what = f"one class folder, '{classes[0]}'" if classes else "no class folder"
+        raise DataError(f"'{train.path}' has {what}: expected two or more.")
+    return classes
 
 
-def _read_part(path: Path, classes: tuple[str, ...]) -> Part:
+def _is_unlabelled(folder: Folder, classes: tuple[str, ...]) -> bool:
+    """Return whether images lie in a split without class folders, or in a single one that is no class."""
+    if not folder.folders:
+        return bool(folder.images)
+    known = {composed(name) for name in classes}
+    return len(folder.filled) == 1 and composed(folder.filled[0].name) not in known
+
+
+def _read_part(split: Folder, classes: tuple[str, ...]) -> Part:
     pictures: list[Path] = []
     labels: list[int] = []
-    for folder in _folders(path):
-        if folder.name not in classes:
+    place = {composed(name): index for index, name in enumerate(classes)}
+    for folder in split.folders:
+        if composed(folder.name) not in place:
             raise DataError(
-                f"The class folder '{folder}' is not among the training classes: "
-                f"expected one of {', '.join(classes[:10])}."
+                f"The class folder '{folder.path}' is not among the training classes: expected one of "
+                f"{listed(classes)}. Rename or remove it."
             )
-        found = sorted(_images(folder))
-        if not found:
+        if not folder.count:
             raise DataError(
-                f"The class folder '{folder}' has no images: expected files with the endings "
+                f"The class folder '{folder.path}' has no images: expected files with the endings "
                 f"{', '.join(sorted(SUFFIXES))}. Add images or remove the folder."
             )
-        pictures += found
-        labels += [classes.index(folder.name)] * len(found)
+        pictures += folder.all_images()
+        labels += [place[composed(folder.name)]] * folder.count
     return Part(pictures=pictures, labels=np.array(labels, dtype=np.int64))
-
-
-def _folders(path: Path) -> list[Path]:
-    return sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith((".", "__")))
-
-
-def _images(path: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(path, followlinks=True):
-        for name in names:
-            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
-                yield Path(folder, name)
 
 
 DATASET: Final = ImageFolder()

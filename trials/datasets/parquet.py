@@ -1,10 +1,12 @@
 """Reads Parquet files in the Hugging Face layout: one file, or a folder with files for each split.
 
-A file belongs to the split that its name starts with, as in ``train.parquet`` or
-``data/test-00000-of-00002.parquet``; a single file holds the training images.
+A file belongs to the split that its name or its folder says, as in ``train.parquet``,
+``data/test-00000-of-00002.parquet`` or ``train/0000.parquet``; files without such names hold training images.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,61 +16,69 @@ from typing_extensions import override
 
 from search_spaces.errors import DataError
 from trials.datasets import Dataset
-from trials.images.arrow_columns import Batches, features_in, read_columns
+from trials.images.arrow_columns import ArrowSource, Batches, features_in, read_columns
+from trials.images.file_splits import split_files
+from trials.images.folder_tree import files_below
 from trials.images.image_table import Table
 
-PARTS: Final = {"train": "train", "val": "validation", "test": "test"}
+SUFFIXES: Final = (".parquet", ".parq", ".pq")
 ROWS: Final = 1_024
 
 
+@dataclass(frozen=True)
 class Parquet(Dataset):
-    """Parquet files with an image and a label column."""
+    """Parquet files with an image and a label column.
+
+    Attributes:
+        columns: Columns that the user chose for ``image`` and ``label``.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    version = 2
 
     @override
     def recognises(self, path: Path) -> bool:
         return bool(_files(path))
 
     @override
+    def with_columns(self, columns: Mapping[str, str]) -> "Parquet":
+        return replaced(self, columns=columns)
+
+    @override
     def read(self, path: Path) -> Table:
-        files = _by_part(_files(path), path)
+        found = split_files(_files(path), path)
         try:
-            schema = pq.read_schema(files["train"][0])
-            sources = {name: _batches(found) for name, found in files.items()}
+            sources = {name: [_source(file) for file in files] for name, files in found.splits.items()}
             folder = path if path.is_dir() else path.parent
-            return read_columns(sources, schema, features_in(schema), folder)
+            table = read_columns(sources, folder, self.columns)
         except (pa.ArrowException, OSError) as error:
             raise DataError(
                 f"Cannot read the Parquet files at '{path}': {error}. Expected complete files. Download them "
                 f"again."
             ) from error
+        return replaced(table, notes=(*found.notes, *table.notes))
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_file():
-        return [path] if path.suffix == ".parquet" else []
-    return sorted([*path.glob("*.parquet"), *path.glob("data/*.parquet")])
+        return [path] if path.suffix.lower() in SUFFIXES else []
+    return files_below(path, SUFFIXES) if path.is_dir() else []
 
 
-def _by_part(files: list[Path], path: Path) -> dict[str, list[Path]]:
-    if len(files) == 1:
-        return {"train": files}
-    parts: dict[str, list[Path]] = {}
-    for file in files:
-        for prefix, part in PARTS.items():
-            if file.name.startswith(prefix):
-                parts.setdefault(part, []).append(file)
-    if "train" not in parts:
-        raise DataError(
-            f"No training file among the Parquet files in '{path}' "
-            f"({', '.join(file.name for file in files[:5])}): expected train*.parquet."
-        )
-    return parts
+def _source(file: Path) -> ArrowSource:
+    opened = pq.ParquetFile(file)
+    return ArrowSource(
+        name=str(file),
+        schema=opened.schema_arrow,
+        features=features_in(opened.schema_arrow),
+        batches=_batches(file),
+        rows=opened.metadata.num_rows,
+    )
 
 
-def _batches(files: list[Path]) -> Batches:
+def _batches(file: Path) -> Batches:
     def batches(column: str) -> Iterator[Any]:
-        for file in files:
-            yield from pq.ParquetFile(file).iter_batches(ROWS, columns=[column])
+        yield from pq.ParquetFile(file).iter_batches(ROWS, columns=[column])
 
     return batches
 

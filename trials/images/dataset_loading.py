@@ -13,8 +13,10 @@ from jaxtyping import Int64, UInt8
 
 from search_spaces.errors import DataError
 from trials.images import image_cache
-from trials.images.decoding import Allocate, decode
+from trials.images.decoding import Allocate, Decoded, decode, named
 from trials.images.image_table import Table
+from trials.images.notes import counted
+from trials.images.repeated_images import repeated_images
 from trials.images.splits import Images, Splits
 from trials.images.stratified_split import stratified_split
 
@@ -81,20 +83,44 @@ def _files(path: Path) -> Iterator[tuple[str, int, int]]:
     if path.is_file():
         yield path.name, path.stat().st_size, path.stat().st_mtime_ns
         return
-    for folder, _, names in os.walk(path, followlinks=True):
+    seen = {_place(path)}
+    for folder, inner, names in os.walk(path, followlinks=True):
+        inner[:] = [name for name in sorted(inner) if _is_new(Path(folder, name), seen)]
         for name in names:
-            stat = Path(folder, name).stat()
+            stat = _stat(Path(folder, name))
             yield str(Path(folder, name).relative_to(path)), stat.st_size, stat.st_mtime_ns
+
+
+def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
+    """Return whether a folder is a real one, or a link to one that was not seen before."""
+    is_new = _place(folder) not in seen or not folder.is_symlink()
+    seen.add(_place(folder))
+    return is_new
+
+
+def _place(folder: Path) -> tuple[int, int]:
+    stat = _stat(folder)
+    return stat.st_dev, stat.st_ino
+
+
+def _stat(path: Path) -> os.stat_result:
+    """Return the facts of a file or folder, or of a link that leads nowhere."""
+    try:
+        return path.stat()
+    except OSError:
+        return path.lstat()
 
 
 def _build(table: Table, seed: int, allocate: Allocate) -> Splits:
     _check_labels(table)
-    decoded, unreadable = decode(table, lambda name, shape: allocate(DECODED + name, shape))
-    if unreadable:
-        _log.warning("Skipped %d images that cannot be read: %s.", len(unreadable), ", ".join(unreadable))
-    rows = stratified_split({name: part.labels for name, part in decoded.items()}, table.classes, seed)
+    found = decode(table, lambda name, shape: allocate(DECODED + name, shape))
+    rows = stratified_split({name: part.labels for name, part in found.parts.items()}, table.classes, seed)
+    notes = [*table.notes, *found.notes, *_unreadable(found), *repeated_images(found, rows)]
+    for note in notes:
+        _log.warning("%s", note)
     parts = {
-        name: _gathered(name, decoded[source], chosen, allocate) for name, (source, chosen) in rows.items()
+        name: _gathered(name, found.parts[source], chosen, allocate)
+        for name, (source, chosen) in rows.items()
     }
     mean, std = _channel_statistics(parts["train"].images)
     return Splits(
@@ -102,9 +128,17 @@ def _build(table: Table, seed: int, allocate: Allocate) -> Splits:
         classes=table.classes,
         mean=mean,
         std=std,
-        fingerprint=fingerprint(decoded, table.classes),
-        unreadable=unreadable,
+        fingerprint=fingerprint(found.parts, table.classes),
+        unreadable=tuple(image.name for image in found.unreadable),
+        notes=tuple(notes),
     )
+
+
+def _unreadable(found: Decoded) -> list[str]:
+    if not found.unreadable:
+        return []
+    count = counted(len(found.unreadable), "image")
+    return [f"Skipped {count} that cannot be read: {named(found.unreadable)}."]
 
 
 def _check_labels(table: Table) -> None:

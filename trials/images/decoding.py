@@ -2,27 +2,30 @@
 
 Images of one size keep it. Images of mixed sizes are resized to a square whose side is the median of their
 shorter sides, without cropping (as in VTAB, https://arxiv.org/abs/1910.04867). No side exceeds
-`LARGEST_SIDE`. The result is grey if every image is, otherwise RGB; transparent pixels become white; 16-bit
-values are scaled by the largest in the data set; the EXIF orientation is applied.
+`LARGEST_SIDE`. The result is grey if every image is, otherwise RGB; transparent pixels become white; wider
+values are scaled as `trials.images.pixel_values` says; the EXIF orientation is applied; of several frames
+the first is taken.
 """
 
 import os
 import statistics
-import struct
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
-from PIL import Image, ImageOps
+from jaxtyping import Int64, UInt8
+from PIL import Image
 
 from search_spaces.errors import DataError
+from trials.images.image_files import ImageInfo, UnreadableImageError, deep_values, image_info, upright_image
 from trials.images.image_table import Encoded, Part, Table
+from trials.images.notes import counted
+from trials.images.pixel_values import as_bytes, brightest, darkened, outliers
 from trials.images.splits import Images
 
 LARGEST_SIDE: Final = 256
@@ -30,19 +33,16 @@ LARGEST_SIDE: Final = 256
 UNREADABLE_SHARE: Final = 0.01
 NAMED: Final = 10
 CHUNK: Final = 1_024
+_FEWEST_LEVELS: Final = 64
+"""16-bit colours are cut to 8 bits; when none reaches this, they were written with 14 bits or fewer."""
 
 S = TypeVar("S")
 R = TypeVar("R")
 
 Allocate = Callable[[str, tuple[int, int, int, int]], UInt8[np.ndarray, "n h w c"]]
 """Allocates the array of a split's images by name and shape, in memory or in a file."""
-
-_BROKEN: Final = (OSError, SyntaxError, ValueError, EOFError, struct.error, OverflowError)
-"""Errors that Pillow raises on damaged files, depending on the format."""
-_DEEP: Final = {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
-_GREY: Final = {"1", "L", "LA", "La"} | _DEEP
-_TRANSPOSING: Final = {5, 6, 7, 8}
-_ORIENTATION: Final = 0x0112  # the EXIF tag
+Infos = dict[str, list[ImageInfo | str]]
+"""What is known of each image of each split, or why it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,25 +53,49 @@ class PixelFormat:
         height: Height in pixels.
         width: Width in pixels.
         channels: 1 or 3.
-        ceiling: Value of 16-bit and floating-point images that becomes 255.
+        brightest: Value of wider integers that becomes 255.
+        brightest_float: Value of floats that becomes 255.
     """
 
     height: int
     width: int
     channels: int
-    ceiling: float = 255.0
+    brightest: float = 255.0
+    brightest_float: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _ImageInfo:
-    height: int
-    width: int
-    grey: bool
-    ceiling: float
+class Unreadable:
+    """An image that was left out.
+
+    Attributes:
+        name: Its path, or its split and number.
+        reason: Why it cannot be read.
+    """
+
+    name: str
+    reason: str
 
 
-def decode(table: Table, allocate: Allocate) -> tuple[dict[str, Images], tuple[str, ...]]:
-    """Return the decoded images of each split of `table`, and the names of those that cannot be read.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """Decoded images of each split.
+
+    Attributes:
+        parts: The images that could be read.
+        rows: Number of each of them among those of the table.
+        unreadable: The others.
+        notes: What was chosen in images, one line each.
+    """
+
+    parts: dict[str, Images]
+    rows: dict[str, Int64[np.ndarray, " n"]]
+    unreadable: tuple[Unreadable, ...]
+    notes: tuple[str, ...]
+
+
+def decode(table: Table, allocate: Allocate) -> Decoded:
+    """Return the decoded images of each split of `table`, and those that cannot be read.
 
     Args:
         table: Encoded images.
@@ -80,70 +104,83 @@ def decode(table: Table, allocate: Allocate) -> tuple[dict[str, Images], tuple[s
     Raises:
         DataError: if more than 1 % of the images are unreadable; lists them.
     """
-    infos = {name: list(_mapped(image_info, part.pictures)) for name, part in table.parts.items()}
-    readable = [info for part in infos.values() for info in part if info is not None]
-    total = sum(len(part) for part in infos.values())
-    if not readable:
-        _check_readable([_name_of(n, i, e) for n, i, e in _pictures(table)], total)
-    pixel_format = _common_format(readable)
-    decoded: dict[str, Images] = {}
-    unreadable: list[str] = []
+    Image.init()  # before threads do
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Pillow, on fields beside the pixels
+        return _decode(table, allocate)
+
+
+def _decode(table: Table, allocate: Allocate) -> Decoded:
+    shared: dict[ImageInfo | str, ImageInfo | str] = {}  # of a million images most are alike
+    found: Infos = {
+        name: [shared.setdefault(info, info) for info in _mapped(_tried(image_info), part.pictures)]
+        for name, part in table.parts.items()
+    }
+    _refuse_outliers(found)
+    infos = [info for part in found.values() for info in part if isinstance(info, ImageInfo)]
+    if not infos:
+        _check_readable(_named(table, found), table)
+    pixel_format = _common_format(infos)
+    parts, rows = {}, {}
     for name, part in table.parts.items():
-        decoded[name], failed = _decode_part(name, part, pixel_format, allocate)
-        unreadable += failed
-    _check_readable(unreadable, total)
-    return decoded, tuple(unreadable)
+        parts[name], rows[name] = _decode_part(name, part, pixel_format, allocate, found[name])
+    unreadable = _named(table, found)
+    _check_readable(unreadable, table)
+    return Decoded(parts=parts, rows=rows, unreadable=unreadable, notes=_notes(infos))
 
 
-def image_info(encoded: Encoded) -> _ImageInfo | None:
-    """Return the size and mode of an image without decoding it; None if it is unreadable."""
-    if isinstance(encoded, np.ndarray):
-        grey = encoded.ndim == 2 or encoded.shape[2] == 1
-        return _ImageInfo(height=encoded.shape[0], width=encoded.shape[1], grey=grey, ceiling=255.0)
+def decode_image(encoded: Encoded, pixel_format: PixelFormat) -> UInt8[np.ndarray, "h w c"]:
+    """Return an image in the given format.
+
+    Raises:
+        UnreadableImageError: if it cannot be read.
+    """
+    upright = upright_image(encoded)
     try:
-        with _opened(encoded) as image:
-            turned = image.getexif().get(_ORIENTATION) in _TRANSPOSING
-            width, height = image.size[::-1] if turned else image.size
-            ceiling = float(np.asarray(image).max()) if image.mode in _DEEP else 255.0
-            grey = image.mode in _GREY
-    except (*_BROKEN, Image.DecompressionBombError):
-        return None
-    return _ImageInfo(height=height, width=width, grey=grey, ceiling=ceiling)
+        return _converted(upright, pixel_format)
+    except (OSError, ValueError, MemoryError) as error:  # modes that Pillow does not convert
+        raise UnreadableImageError(f"{upright.mode}: {error}") from error
 
 
-def decode_image(encoded: Encoded, pixel_format: PixelFormat) -> UInt8[np.ndarray, "h w c"] | None:
-    """Return an image in the given format; None if it is unreadable."""
-    try:
-        if isinstance(encoded, np.ndarray):
-            return _converted(
-                Image.fromarray(encoded.squeeze(2) if _is_flat(encoded) else encoded), pixel_format
-            )
-        with _opened(encoded) as image:
-            return _converted(image, pixel_format)
-    except (*_BROKEN, Image.DecompressionBombError):
-        return None
+def _tried(function: Callable[[S], R]) -> Callable[[S], R | str]:
+    """Return a function that returns the reason where `function` cannot read an image."""
+
+    def tried(item: S) -> R | str:
+        try:
+            return function(item)
+        except UnreadableImageError as error:
+            return str(error)
+
+    return tried
 
 
-def _is_flat(pixels: Shaped[np.ndarray, "..."]) -> bool:
-    return pixels.ndim == 3 and pixels.shape[2] == 1
-
-
-def _opened(encoded: bytes | Path) -> Image.Image:
-    return Image.open(BytesIO(encoded) if isinstance(encoded, bytes) else encoded)
+def _refuse_outliers(found: Infos) -> None:
+    """Refuse images whose values would make all others black."""
+    for is_float in (True, False):
+        deep = [
+            (part, index, info.values)
+            for part in found.values()
+            for index, info in enumerate(part)
+            if isinstance(info, ImageInfo) and info.values and info.values.is_float == is_float
+        ]
+        for number in outliers([values for _, _, values in deep]):
+            part, index, values = deep[number]
+            part[index] = f"values up to {values.high:g}, far above those of the other images"
 
 
 def _converted(image: Image.Image, pixel_format: PixelFormat) -> UInt8[np.ndarray, "h w c"]:
-    upright = ImageOps.exif_transpose(image)
-    plain = _in_mode(upright, "L" if pixel_format.channels == 1 else "RGB", pixel_format.ceiling)
+    plain = _in_mode(image, "L" if pixel_format.channels == 1 else "RGB", pixel_format)
     size = (pixel_format.width, pixel_format.height)
     resized = plain if plain.size == size else plain.resize(size, Image.Resampling.BILINEAR)
     return np.asarray(resized, dtype=np.uint8).reshape(*size[::-1], pixel_format.channels)
 
 
-def _in_mode(image: Image.Image, mode: str, ceiling: float) -> Image.Image:
-    if image.mode in _DEEP:
-        values = np.asarray(image, dtype=np.float64) * (255.0 / ceiling if ceiling > 0 else 0.0)
-        return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8)).convert(mode)
+def _in_mode(image: Image.Image, mode: str, pixel_format: PixelFormat) -> Image.Image:
+    values = deep_values(image)
+    if values is not None:
+        is_float = np.issubdtype(values.dtype, np.floating)
+        ceiling = pixel_format.brightest_float if is_float else pixel_format.brightest
+        return Image.fromarray(as_bytes(values.astype(np.float64), ceiling)).convert(mode)
     if image.has_transparency_data:
         clear = image.convert("RGBA")
         white = Image.new("RGBA", clear.size, (255, 255, 255, 255))
@@ -151,36 +188,56 @@ def _in_mode(image: Image.Image, mode: str, ceiling: float) -> Image.Image:
     return image.convert(mode)
 
 
-def _common_format(infos: Sequence[_ImageInfo]) -> PixelFormat:
+def _common_format(infos: Sequence[ImageInfo]) -> PixelFormat:
     sizes = {(info.height, info.width) for info in infos}
     height, width = next(iter(sizes))
     if len(sizes) > 1:
         height = width = int(statistics.median(min(info.height, info.width) for info in infos))
+    narrow = [info.narrow for info in infos if info.narrow is not None]
+    if narrow and max(narrow) < _FEWEST_LEVELS:
+        raise DataError(
+            f"The 16-bit colours reach only {(max(narrow) + 1) / 256:.1%} of white: expected all 16 bits in "
+            f"use. Scale them to white, or convert the images to 8 bits."
+        )
     return PixelFormat(
         height=min(height, LARGEST_SIDE),
         width=min(width, LARGEST_SIDE),
         channels=1 if all(info.grey for info in infos) else 3,
-        ceiling=max((info.ceiling for info in infos if info.ceiling != 255.0), default=255.0),
+        brightest=_brightest(infos, is_float=False),
+        brightest_float=_brightest(infos, is_float=True),
     )
 
 
+def _brightest(infos: Sequence[ImageInfo], *, is_float: bool) -> float:
+    ranges = [info.values for info in infos if info.values and info.values.is_float == is_float]
+    ceiling = brightest(ranges) if ranges else 255.0
+    if ranges and darkened(ranges, ceiling):
+        raise DataError(
+            f"The values of the images reach {ceiling:g}, which makes a typical pixel black: expected no "
+            f"marks for missing values among them. Replace these."
+        )
+    return ceiling
+
+
 def _decode_part(
-    name: str, part: Part, pixel_format: PixelFormat, allocate: Allocate
-) -> tuple[Images, list[str]]:
+    name: str, part: Part, pixel_format: PixelFormat, allocate: Allocate, infos: list[ImageInfo | str]
+) -> tuple[Images, Int64[np.ndarray, " n"]]:
+    """Return the images of one split with their numbers; notes in `infos` which cannot be read."""
     shape = (len(part.pictures), pixel_format.height, pixel_format.width, pixel_format.channels)
     if _is_decoded(part.pictures, shape):
-        return Images(images=np.asarray(part.pictures), labels=part.labels), []
+        return Images(images=np.asarray(part.pictures), labels=part.labels), np.arange(shape[0])
     images = allocate(name, shape)
     kept: list[int] = []
-    failed: list[str] = []
-    decoded = _mapped(lambda encoded: (encoded, decode_image(encoded, pixel_format)), part.pictures)
-    for index, (encoded, pixels) in enumerate(decoded):
-        if pixels is None:
-            failed.append(_name_of(name, index, encoded))
+    decoded = _mapped(_tried(lambda encoded: decode_image(encoded, pixel_format)), part.pictures)
+    for index, pixels in enumerate(decoded):
+        if isinstance(infos[index], str):
+            continue
+        if isinstance(pixels, str):
+            infos[index] = pixels
         else:
             images[len(kept)] = pixels
             kept.append(index)
-    return Images(images=images[: len(kept)], labels=part.labels[kept]), failed
+    return Images(images=images[: len(kept)], labels=part.labels[kept]), np.array(kept, dtype=np.int64)
 
 
 def _is_decoded(pictures: object, shape: tuple[int, int, int, int]) -> bool:
@@ -195,22 +252,44 @@ def _mapped(function: Callable[[S], R], items: Iterable[S]) -> Iterator[R]:
             yield from pool.map(function, chunk)
 
 
-def _pictures(table: Table) -> Iterator[tuple[str, int, Encoded]]:
+def _named(table: Table, found: Infos) -> tuple[Unreadable, ...]:
+    """Return images that cannot be read with their names, in the order of the table."""
+    failed: list[Unreadable] = []
     for name, part in table.parts.items():
-        for index, encoded in enumerate(part.pictures):
-            yield name, index, encoded
+        if any(isinstance(info, str) for info in found[name]):
+            for index, (info, encoded) in enumerate(zip(found[name], part.pictures, strict=True)):
+                if isinstance(info, str):
+                    failed.append(Unreadable(name=_name_of(name, part, index, encoded), reason=info))
+    return tuple(failed)
 
 
-def _name_of(part: str, index: int, encoded: Encoded) -> str:
-    return str(encoded) if isinstance(encoded, Path) else f"{part} image {index}"
+def _name_of(split: str, part: Part, index: int, encoded: Encoded) -> str:
+    if isinstance(encoded, Path):
+        return str(encoded)
+    return f"{split} image {index if part.numbers is None else part.numbers[index]}"
 
 
-def _check_readable(unreadable: Sequence[str], total: int) -> None:
+def _notes(infos: Sequence[ImageInfo]) -> tuple[str, ...]:
+    several = sum(info.frames for info in infos)
+    if not several:
+        return ()
+    return (f"Took the first frame of {counted(several, 'image')} with several frames or pages.",)
+
+
+def _check_readable(unreadable: Sequence[Unreadable], table: Table) -> None:
+    total = sum(len(part.pictures) for part in table.parts.values())
     if len(unreadable) <= UNREADABLE_SHARE * total:
         return
-    listed = ", ".join(unreadable[:NAMED])
-    more = f" and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
     raise DataError(
-        f"Cannot read {len(unreadable)} of {total} images, more than 1 %: {listed}{more}. "
+        f"Cannot read {len(unreadable)} of {total} images, more than 1 %: {named(unreadable)}. "
         f"Repair or remove them."
     )
+
+
+def named(unreadable: Sequence[Unreadable]) -> str:
+    """Return the names of the first images that cannot be read, by reason, and how many more there are."""
+    by_reason: dict[str, list[str]] = {}
+    for image in unreadable[:NAMED]:
+        by_reason.setdefault(image.reason, []).append(image.name)
+    listed = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in by_reason.items())
+    return listed + (f" and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else "")

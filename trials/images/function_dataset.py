@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from search_spaces.errors import DataError
-from trials.images.array_conversion import as_labels, as_pixels
+from trials.images.array_conversion import all_as_pixels, as_labels
 from trials.images.image_table import Part, Table, numbered_table
 
 _PARTS = ("train", "validation", "test")
@@ -34,8 +34,15 @@ def returned_table(name: str, function: Any) -> Table:
     pairs = returned if isinstance(returned, dict) else {"train": returned}
     if "train" not in pairs or not set(pairs) <= set(_PARTS):
         raise DataError(f"'{name}' returned {sorted(map(str, pairs))}: {_EXPECTED}.")
-    parts = {part: _part(f"{part} of '{name}'", pair) for part, pair in pairs.items()}
-    return numbered_table(parts)
+    where = {part: f"{part} of '{name}'" for part in pairs}
+    for part, pair in pairs.items():
+        _check_pair(where[part], pair)
+    pixels = all_as_pixels({where[part]: pair[0] for part, pair in pairs.items()})
+    parts = {
+        part: Part(pictures=pixels[where[part]], labels=as_labels(pair[1], where[part]))
+        for part, pair in pairs.items()
+    }
+    return numbered_table(parts, f"'{name}'")
 
 
 def table_key(table: Table) -> str:
@@ -49,7 +56,6 @@ def table_key(table: Table) -> str:
     return digest.hexdigest()
 
 
-def _part(where: str, pair: Any) -> Part:
+def _check_pair(where: str, pair: Any) -> None:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise DataError(f"The {where} is a {type(pair).__name__}: {_EXPECTED}.")
-    return Part(pictures=as_pixels(pair[0], where), labels=as_labels(pair[1], where))

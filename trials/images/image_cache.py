@@ -41,6 +41,7 @@ def load(folder: Path) -> Splits | None:
         std=tuple(stored["std"]),
         fingerprint=stored["fingerprint"],
         unreadable=tuple(stored["unreadable"]),
+        notes=tuple(stored.get("notes", ())),
     )
 
 
@@ -58,6 +59,7 @@ def store(folder: Path, splits: Splits) -> None:
         "std": splits.std,
         "fingerprint": splits.fingerprint,
         "unreadable": splits.unreadable,
+        "notes": splits.notes,
     }
     (folder / "splits.json").write_text(json.dumps(fields), encoding="utf-8")
 

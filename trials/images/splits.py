@@ -35,6 +35,7 @@ class Splits:
         std: Standard deviation of each channel over `train`, in (0, 1].
         fingerprint: SHA-256 of the decoded images, labels and class names, before splitting.
         unreadable: Names of the images that were skipped because they could not be decoded.
+        notes: What was left out or chosen when the images were read, one line each.
     """
 
     train: Images
@@ -45,6 +46,7 @@ class Splits:
     std: tuple[float, ...]
     fingerprint: str
     unreadable: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:

@@ -104,16 +104,9 @@ def test_class_folders_without_parts_are_divided(tmp_path):
     assert [len(part) for part in (splits.train, splits.validation, splits.test)] == [18, 6, 6]
 
 
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        ([0, 1, -5] * 10, "out of range, the first -5"),
-        ([0, 1, 7 * 10**9] * 10, "range from 0 to 7000000000"),
-    ],
-)
-def test_labels_out_of_range_are_errors(tmp_path, labels, expected):
-    np.savez(tmp_path / "a.npz", images=pictures(10)[0], labels=np.array(labels))
-    with pytest.raises(DataError, match=expected):
+def test_labels_below_minus_one_are_errors(tmp_path):
+    np.savez(tmp_path / "a.npz", images=pictures(10)[0], labels=np.array([0, 1, -5] * 10))
+    with pytest.raises(DataError, match="out of range, the first -5"):
         opened(tmp_path / "a.npz")
 
 
@@ -129,7 +122,7 @@ def test_labels_from_one_start_at_zero(tmp_path):
     ("images", "expected"),
     [
         (np.zeros((30, 64), np.uint8), "have shape"),
-        (np.full((30, 8, 8), 3.5), "floats in"),
+        (np.full((30, 8, 8), -3.5), "floats from 0"),
         (np.zeros((30, 8, 8), np.uint8), "channel is constant"),
         (np.zeros((29, 8, 8), np.uint8), "29 images and 30 labels"),
     ],
@@ -253,7 +246,7 @@ def test_unreadable_images_are_reported(tmp_path, caplog):
     splits = opened(tmp_path)
     assert len(splits.unreadable) == 1
     assert splits.unreadable[0].endswith("7.png")
-    assert "Skipped 1 images" in caplog.text
+    assert "Skipped 1 image that cannot be read: " in caplog.text
 
 
 def test_a_failed_decoding_leaves_nothing_behind(tmp_path):

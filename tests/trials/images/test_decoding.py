@@ -23,10 +23,9 @@ def in_memory(_, shape):
 
 def decoded(pictures):
     labels = np.zeros(len(pictures), dtype=np.int64)
-    parts, unreadable = decode(
-        Table(parts={"train": Part(pictures=pictures, labels=labels)}, classes=("a",)), in_memory
-    )
-    return parts["train"].images, unreadable
+    table = Table(parts={"train": Part(pictures=pictures, labels=labels)}, classes=("a",))
+    found = decode(table, in_memory)
+    return found.parts["train"].images, tuple(image.name for image in found.unreadable)
 
 
 def noise(height, width, channels=3, seed=0):
