@@ -24,7 +24,6 @@ from trials.images.image_table import Table
 from trials.images.notes import listed
 from trials.images.splits import Splits
 
-
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +48,10 @@ class Dataset(ABC):
         Raises:
             DataError: if the files contradict the format; names the file and what was expected.
         """
+
+    def extent(self, path: Path) -> str:
+        """Return in words what the format would read at `path`, where another one is taken."""
+        return f"what {type(self).__name__} reads in '{path}'"
 
     def with_columns(self, columns: Mapping[str, str]) -> "Dataset":
         """Return the format with a choice of columns, of ``image`` and ``label``.
@@ -140,7 +143,9 @@ def _recognised(data: str, path: Path) -> tuple[Dataset, tuple[str, ...]]:
         )
     taken = names[0] if len(names) == 1 else _most_fitting(names, path)
     others = [name for name in names if name != taken]
-    return DATASETS[taken], tuple(f"Read '{data}' as {taken}; left out its {o} files." for o in others)
+    return DATASETS[taken], tuple(
+        f"Left out {DATASETS[name].extent(path)}, because '{data}' is read as {taken}." for name in others
+    )
 
 
 def _most_fitting(names: list[str], path: Path) -> str:

@@ -31,6 +31,10 @@ class ImageFolder(Dataset):
         return path.is_dir() and has_images_in_folders(path)
 
     @override
+    def extent(self, path: Path) -> str:
+        return f"{counted(read_tree(path).count, 'image')} in folders"
+
+    @override
     def read(self, path: Path) -> Table:
         tree = read_tree(path)
         found = find_splits(tree)

@@ -20,6 +20,7 @@ from trials.images.arrow_columns import ArrowSource, Batches, features_in, read_
 from trials.images.file_splits import split_files
 from trials.images.folder_tree import files_below
 from trials.images.image_table import Table
+from trials.images.notes import counted
 
 SUFFIXES: Final = (".parquet", ".parq", ".pq")
 ROWS: Final = 1_024
@@ -39,6 +40,10 @@ class Parquet(Dataset):
     @override
     def recognises(self, path: Path) -> bool:
         return bool(_files(path))
+
+    @override
+    def extent(self, path: Path) -> str:
+        return counted(len(_files(path)), "Parquet file")
 
     @override
     def with_columns(self, columns: Mapping[str, str]) -> "Parquet":

@@ -153,11 +153,15 @@ class _Reader:
             if count:
                 found.hidden.append((path, count))
         elif is_folder:
-            (found.repeated if entry.is_symlink() and self._is_repeated(path) else found.folders).append(path)
+            is_repeated = self._is_repeated(path) if entry.is_symlink() else self._was_linked(path)
+            (found.repeated if is_repeated else found.folders).append(path)
         elif path.suffix.lower() in suffixes if suffixes else is_image(path):
             found.images.append(path)
         elif is_foreign_image(path):
             found.foreign.append(path)
+
+    def _was_linked(self, folder: Path) -> bool:
+        return bool(self.linked) and folder.resolve() in self.linked
 
     def _is_repeated(self, link: Path) -> bool:
         target = link.resolve()
