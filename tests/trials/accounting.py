@@ -18,9 +18,15 @@ def accounted(data, made):
     try:
         splits = open_images(str(data), seed=0, cache=None)
     except UserError as error:
-        assert len(str(error).splitlines()) == 1
-        assert len(str(error)) < 4_000
-        return error
+        complaint = error
+    else:
+        return _checked(splits, made)
+    assert len(str(complaint).splitlines()) == 1
+    assert len(str(complaint)) < 4_000
+    return complaint
+
+
+def _checked(splits, made):
     used = sum(map(len, (splits.train, splits.validation, splits.test)))
     left_out = [LEFT_OUT.match(note) for note in splits.notes]
     counted = sum(int(found[1].replace(",", "")) for found in left_out if found)

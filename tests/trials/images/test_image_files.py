@@ -86,8 +86,9 @@ def outcome(content):
         image_info(content)
         return decode_image(content, WANTED)
     except UnreadableImageError as error:
-        assert len(str(error).splitlines()) == 1
-        return str(error)
+        reason = str(error)
+    assert len(reason.splitlines()) == 1
+    return reason
 
 
 def check_exif(count):
