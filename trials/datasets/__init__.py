@@ -101,9 +101,9 @@ def open_images(data: str, *, seed: int, cache: Path | None) -> Splits:
 def _open_files(location: DataLocation, path: Path, *, seed: int, cache: Path | None) -> Splits:
     found, notes = _recognised(location.place, path)
     dataset = _chosen(found, location)
-    key = f"{path.resolve()} {signature(path)}"
-    if location.columns or dataset.version > 1:  # the key of earlier versions stays what it was
-        key = f"{key} {dataset.version} {location.query}"
+    former = f"{path.resolve()} {signature(path)}"
+    is_former = dataset.version == 1 and not location.columns
+    key = former if is_former else f"{former} {dataset.version} {location.query}"
 
     def read() -> Table:
         try:
@@ -118,7 +118,8 @@ def _open_files(location: DataLocation, path: Path, *, seed: int, cache: Path | 
             ) from error
         return replace(table, notes=(*notes, *table.notes))
 
-    return open_table(read, key=key, seed=seed, cache=cache)
+    former_key = None if is_former or location.columns else former
+    return open_table(read, key=key, seed=seed, cache=cache, former_key=former_key)
 
 
 def _chosen(dataset: Dataset, location: DataLocation) -> Dataset:

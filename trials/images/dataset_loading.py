@@ -13,6 +13,7 @@ from jaxtyping import Int64, UInt8
 
 from search_spaces.errors import DataError
 from trials.images import image_cache
+from trials.images.cached_before import is_read_as_before
 from trials.images.decoding import Allocate, Decoded, decode, named
 from trials.images.image_table import Table
 from trials.images.notes import counted
@@ -26,7 +27,9 @@ CHUNK: Final = 4_096
 DECODED: Final = "decoded-"
 
 
-def open_table(read: Callable[[], Table], *, key: str, seed: int, cache: Path | None) -> Splits:
+def open_table(
+    read: Callable[[], Table], *, key: str, seed: int, cache: Path | None, former_key: str | None = None
+) -> Splits:
     """Return the splits of a data set, decoded in memory or from the cache.
 
     Args:
@@ -34,6 +37,8 @@ def open_table(read: Callable[[], Table], *, key: str, seed: int, cache: Path | 
         key: Cache key of the data set's files, see `signature`.
         seed: Seed of the splits, at least 0.
         cache: Folder of decoded data sets; None to keep everything in memory.
+        former_key: Key by which an earlier version cached the data set; that is taken over where the images
+            are read as they were.
 
     Raises:
         DataError: if the images cannot be used.
@@ -48,13 +53,22 @@ def open_table(read: Callable[[], Table], *, key: str, seed: int, cache: Path | 
         found = image_cache.load(folder)
         if found is not None:
             return found
-        with image_cache.atomic_folder(folder) as draft:
-            image_cache.store(draft, _build(read(), seed, _in_files(draft)))
-            for left in draft.glob(f"{DECODED}*"):
-                left.unlink()
+        table = read()
+        former = None if former_key is None else cache / _folder_name(former_key, seed)
+        if former is not None and is_read_as_before(table, image_cache.load(former)):
+            former.rename(folder)
+        else:
+            _store(folder, table, seed)
         found = image_cache.load(folder)
         assert found is not None
         return found
+
+
+def _store(folder: Path, table: Table, seed: int) -> None:
+    with image_cache.atomic_folder(folder) as draft:
+        image_cache.store(draft, _build(table, seed, _in_files(draft)))
+        for left in draft.glob(f"{DECODED}*"):
+            left.unlink()
 
 
 def signature(path: Path) -> str:

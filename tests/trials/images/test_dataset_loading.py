@@ -1,3 +1,4 @@
+import hashlib
 import json
 import pickle
 from concurrent.futures import ProcessPoolExecutor
@@ -6,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from search_spaces.errors import DataError, UnknownNameError
 from tests.trials.formats import CLASSES, image_folder, pictures, png
@@ -255,3 +257,21 @@ def test_a_failed_decoding_leaves_nothing_behind(tmp_path):
     with pytest.raises(DataError):
         open_images(str(tmp_path / "images"), seed=0, cache=tmp_path / "cache")
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+def test_images_that_an_earlier_version_cached_are_taken_over_where_they_are_read_as_before(tmp_path, kind):
+    for name in CLASSES:
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number, image in enumerate(pictures(4, seed=len(name))[0]):
+            Image.fromarray(image).save(tmp_path / "images" / name / f"{number}.{kind}")
+    cache = tmp_path / "cache"
+    now = open_images(str(tmp_path / "images"), seed=0, cache=cache)
+    (folder,) = (path for path in cache.iterdir() if path.is_dir())
+    former = f"{(tmp_path / 'images').resolve()} {signature(tmp_path / 'images')}"
+    name = hashlib.sha256(json.dumps([1, former, 0]).encode()).hexdigest()[:24]
+    folder.rename(cache / name)
+    inode = (cache / name / "train_images.npy").stat().st_ino
+    again = open_images(str(tmp_path / "images"), seed=0, cache=cache)
+    assert again.fingerprint == now.fingerprint
+    assert ((folder / "train_images.npy").stat().st_ino == inode) == (kind == "jpg")

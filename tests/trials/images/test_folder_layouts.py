@@ -142,9 +142,9 @@ def test_no_image_of_any_layout_is_lost_in_silence(tmp_path):
 
 
 @pytest.mark.long
-def test_no_image_of_1000_layouts_is_lost_in_silence(tmp_path, record_property):
+def test_no_image_of_1000_layouts_is_lost_in_silence(tmp_path):
     read = check_layouts(tmp_path, range(1_000))
-    record_property("read", read)  # the others were refused in one line
+    # the others were refused in one line
     assert read > 300
 
 

@@ -149,9 +149,9 @@ def test_no_image_of_any_schema_is_lost_in_silence(tmp_path):
 
 
 @pytest.mark.long
-def test_no_image_of_1500_schemas_is_lost_in_silence(tmp_path, record_property):
+def test_no_image_of_1500_schemas_is_lost_in_silence(tmp_path):
     read = check_schemas(tmp_path, range(1_500))
-    record_property("read", read)  # the others were refused in one line
+    # the others were refused in one line
     assert read > 75
 
 
