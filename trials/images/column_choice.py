@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -81,7 +82,7 @@ def _image(
     if possible:
         raise DataError(
             f"Several columns of {where} could hold the images, {listed(possible)}: expected one. Choose it "
-            f"with --data 'PATH?image={possible[0]}'."
+            f"with --data 'PATH?image={quote(possible[0])}'."
         )
     raise DataError(
         f"No image column in {where}: expected struct{{bytes, path}} or bytes among the columns "
@@ -104,7 +105,7 @@ def _label(
     if possible:
         raise DataError(
             f"Several columns of {where} could hold the labels, {listed(possible)}: expected one. Choose it "
-            f"with --data 'PATH?label={possible[0]}'."
+            f"with --data 'PATH?label={quote(possible[0])}'."
         )
     return None, ()
 
@@ -129,7 +130,7 @@ def _said(role: str, taken: str, possible: Sequence[str]) -> tuple[str, ...]:
         return ()
     return (
         f"Took the {role}s from the column '{taken}', not from {listed(others)}; --data "
-        f"'PATH?{role}={others[0]}' would take that.",
+        f"'PATH?{role}={quote(others[0])}' would take that.",
     )
 
 

@@ -16,7 +16,7 @@ from trials.images import image_cache
 from trials.images.cached_before import is_read_as_before
 from trials.images.decoding import Allocate, Decoded, decode, named
 from trials.images.image_table import Table
-from trials.images.notes import counted
+from trials.images.notes import counted, on_one_line
 from trials.images.repeated_images import repeated_images
 from trials.images.splits import Images, Splits
 from trials.images.stratified_split import stratified_split
@@ -129,7 +129,10 @@ def _build(table: Table, seed: int, allocate: Allocate) -> Splits:
     _check_labels(table)
     found = decode(table, lambda name, shape: allocate(DECODED + name, shape))
     rows = stratified_split({name: part.labels for name, part in found.parts.items()}, table.classes, seed)
-    notes = [*table.notes, *found.notes, *_unreadable(found), *repeated_images(found, rows)]
+    notes = [
+        on_one_line(n)
+        for n in (*table.notes, *found.notes, *_unreadable(found), *repeated_images(found, rows))
+    ]
     for note in notes:
         _log.warning("%s", note)
     parts = {

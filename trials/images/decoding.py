@@ -180,7 +180,7 @@ def _in_mode(image: Image.Image, mode: str, pixel_format: PixelFormat) -> Image.
     if values is not None:
         is_float = np.issubdtype(values.dtype, np.floating)
         ceiling = pixel_format.brightest_float if is_float else pixel_format.brightest
-        return Image.fromarray(as_bytes(values.astype(np.float64), ceiling)).convert(mode)
+        return Image.fromarray(as_bytes(values, ceiling)).convert(mode)
     if image.has_transparency_data:
         clear = image.convert("RGBA")
         white = Image.new("RGBA", clear.size, (255, 255, 255, 255))

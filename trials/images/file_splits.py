@@ -1,5 +1,6 @@
 """Divides files into splits by their names or folders, or refuses where several readings are possible."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ def split_files(files: Sequence[Path], root: Path) -> FileSplits:
         DataError: if there are no training files, files of several data sets, or files of no split beside
         others.
     """
+    if root.is_dir():
+        _check_complete(files)
     if len(files) == 1:
         return FileSplits(splits={"train": list(files)}, notes=_only(files[0]))
     _check_one_set(files, root)
@@ -58,6 +61,22 @@ def split_files(files: Sequence[Path], root: Path) -> FileSplits:
     for file, split in found.items():
         splits.setdefault(str(split), []).append(file)
     return FileSplits(splits=splits)
+
+
+def _check_complete(files: Sequence[Path]) -> None:
+    """Refuse files such as ``train-00000-of-00002`` of which one is missing."""
+    found: dict[tuple[Path, str], set[int]] = {}
+    for file in files:
+        if numbers := re.fullmatch(r"(.*)-(\d+)-of-(\d+)", file.stem):
+            found.setdefault((file.parent, f"{numbers[1]}-of-{numbers[3]}"), set()).add(int(numbers[2]))
+    for (folder, name), numbers in found.items():
+        wanted = int(name.rpartition("-of-")[2])
+        if len(numbers) < wanted:
+            missing = next(number for number in range(wanted) if number not in numbers)
+            raise DataError(
+                f"'{folder}' has {len(numbers)} of the {wanted} files of {name.rpartition('-of-')[0]}: "
+                f"expected all. Download number {missing} too."
+            )
 
 
 def _only(file: Path) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ _SAMPLE_FORMAT, _WHITE_IS_ZERO, _SIGNED = (
     0,
     2,
 )  # TIFF 6.0, https://www.itu.int/itudoc/itu-t/com16/tiff-fx
+_POINTER: Final = b"version https://git-lfs"
+_POINTER_LENGTH: Final = len(_POINTER)
 _UPRIGHT: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -126,10 +128,11 @@ def _check_meaning(image: Image.Image) -> None:
 
 
 def _info(image: Image.Image) -> ImageInfo:
+    grey, deep = image.mode in _GREY, image.mode in _DEEP
+    tiles = getattr(image, "tile", ())  # gone after loading, which looking for EXIF in a PNG does
+    cut = not deep and any(";16" in str(tile[3]) for tile in tiles)
     turned = image.format != "TIFF" and _orientation(image) > 4  # the size of a TIFF is that when upright
     width, height = image.size[::-1] if turned else image.size
-    grey, deep = image.mode in _GREY, image.mode in _DEEP
-    cut = not deep and any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
     values = ValueRange.of(np.asarray(image)) if deep else None
     if values is not None and values.problem is not None:
         raise UnreadableImageError(f"{values.problem}, expected {EXPECTED}")
@@ -158,8 +161,7 @@ def _has_more_frames(image: Image.Image) -> bool:
 
 def _reason(error: Exception, encoded: Encoded) -> str:
     if isinstance(error, UnidentifiedImageError):
-        size = len(encoded) if isinstance(encoded, bytes) else Path(str(encoded)).stat().st_size
-        return "not an image" if size else "empty"
+        return _kind_of(encoded)
     if isinstance(error, Image.DecompressionBombError):
         limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
         return f"more than {limit / 1e6:.0f} megapixels, the most that is read"
@@ -167,3 +169,15 @@ def _reason(error: Exception, encoded: Encoded) -> str:
         return "a text field longer than Pillow reads"
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.split())[:120] or type(error).__name__
+
+
+def _kind_of(encoded: Encoded) -> str:
+    """Return what a file is that Pillow does not know, in words."""
+    if isinstance(encoded, Path):
+        with encoded.open("rb") as file:
+            start = file.read(_POINTER_LENGTH)
+    else:
+        start = bytes(encoded[:_POINTER_LENGTH])
+    if start == _POINTER:
+        return "a pointer of Git LFS, whose image was not fetched"
+    return "not an image" if start else "empty"

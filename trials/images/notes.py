@@ -15,3 +15,8 @@ def listed(names: Sequence[str]) -> str:
     """Return the first few names in quotes, and how many more there are."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(f"'{name}'" for name in names[:NAMED]) + more
+
+
+def on_one_line(text: str) -> str:
+    """Return a text without line breaks and with bytes of names that are no UTF-8 escaped."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode("utf-8").split())

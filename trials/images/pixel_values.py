@@ -77,5 +77,6 @@ def outliers(ranges: Sequence[ValueRange]) -> list[int]:
 
 def as_bytes(values: Shaped[np.ndarray, "..."], ceiling: float) -> UInt8[np.ndarray, "..."]:
     """Return values from 0 as bytes, such that `ceiling` becomes 255."""
-    scaled: Any = np.rint(values * (255.0 / ceiling))
+    wide = values if ceiling == 1 else values.astype(np.float64)
+    scaled: Any = np.rint(wide * (255.0 / ceiling))
     return np.clip(scaled, 0, 255).astype(np.uint8)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from search_spaces.errors import DataError, UnknownNameError
-from tests.trials.formats import CLASSES, image_folder, pictures, png
+from tests.trials.formats import CLASSES, idx, image_folder, pictures, png
 from trials.datasets import open_images
 from trials.images.dataset_loading import signature
 
@@ -275,3 +275,76 @@ def test_images_that_an_earlier_version_cached_are_taken_over_where_they_are_rea
     again = open_images(str(tmp_path / "images"), seed=0, cache=cache)
     assert again.fingerprint == now.fingerprint
     assert ((folder / "train_images.npy").stat().st_ino == inode) == (kind == "jpg")
+
+
+def saved_part(folder, columns, features=None):
+    folder.mkdir(parents=True)
+    table = pa.table(columns)
+    with pa.ipc.new_stream(folder / "data.arrow", table.schema) as stream:
+        stream.write_table(table)
+    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data.arrow"}]}))
+    (folder / "dataset_info.json").write_text(json.dumps({"features": features or {}}))
+
+
+def test_parts_of_saved_data_sets_are_read_left_out_or_refused(tmp_path):
+    images = [png(image) for image in pictures(10)[0]]
+    labelled = {"image": images, "label": [n % 3 for n in range(30)]}
+    for name, columns in (("train", labelled), ("dev", labelled), ("unsupervised", {"image": images})):
+        saved_part(tmp_path / name, columns)
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "dev", "unsupervised"]}))
+    splits = opened(tmp_path)
+    assert len(splits.validation) == 30
+    assert splits.notes[0] == "Left out 30 images in 'unsupervised', which have no labels."
+    saved_part(tmp_path / "more", labelled)
+    (tmp_path / "dataset_dict.json").write_text(json.dumps({"splits": ["train", "more"]}))
+    with pytest.raises(DataError, match=r"The part 'more' of .* has labels but is no split"):
+        opened(tmp_path)
+
+
+def test_columns_of_saved_data_sets_can_be_chosen(tmp_path):
+    images = [png(image) for image in pictures(10)[0]]
+    saved_part(tmp_path / "all", {"image": images, "label": [0] * 30, "kind": ["a", "b", "c"] * 10})
+    assert opened(f"{tmp_path / 'all'}?label=kind").classes == ("a", "b", "c")
+
+
+def test_arrays_of_every_split_are_read_and_others_named(tmp_path):
+    pixels, labels = pictures(10)
+    held = {
+        f"{kind}_{part}": value for part in ("train", "dev") for kind, value in (("X", pixels), ("y", labels))
+    }
+    np.savez(tmp_path / "a.npz", **held, X_extra=pixels)
+    splits = opened(tmp_path / "a.npz")
+    assert len(splits.validation) == 30
+    assert splits.notes[0] == f"Left out the arrays 'X_extra' of '{tmp_path / 'a.npz'}'."
+
+
+def test_classes_of_arrays_are_the_numbers_that_have_images(tmp_path):
+    pixels, labels = pictures(10)
+    np.savez(tmp_path / "a.npz", images=pixels, labels=np.array([-1, 10, 2**40])[labels])
+    splits = opened(tmp_path / "a.npz")
+    assert splits.classes == ("10", str(2**40))
+    assert splits.notes == ("Left out 10 images of the 30 in 'train', which have no label.",)
+
+
+def test_several_data_sets_in_one_folder_are_asked_for(tmp_path):
+    idx(tmp_path)
+    for file in [*tmp_path.iterdir()]:
+        file.rename(tmp_path / f"emnist-letters-{file.name}")
+    idx(tmp_path)
+    with pytest.raises(DataError, match="several files of train images"):
+        opened(tmp_path)
+
+
+def test_a_download_that_is_not_complete_is_named(tmp_path):
+    table = pa.table({"image": [png(image) for image in pictures(10)[0]], "label": [0, 1, 2] * 10})
+    pq.write_table(table, tmp_path / "train-00001-of-00002.parquet")
+    with pytest.raises(DataError, match=r"1 of the 2 files of train: .* number 0"):
+        opened(tmp_path)
+
+
+def test_an_image_that_was_not_fetched_is_told_from_others(tmp_path):
+    image_folder(tmp_path)
+    for file in (tmp_path / "train" / "ant").iterdir():
+        file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(DataError, match="a pointer of Git LFS"):
+        opened(tmp_path)
