@@ -8,8 +8,8 @@ from nas.commands import _choices
 
 DATA_HELP = (
     f"Images: {_choices.any_of(_choices.EMBEDDED_DATA)} (installed with scikit-learn), the path of a folder "
-    "with one sub-folder per class, of Parquet (PATH?image=COLUMN&label=COLUMN to choose columns), .npz, CIFAR or "
-    "MNIST files, or module:function."
+    "with one sub-folder per class, of Parquet (PATH?image=COLUMN&label=COLUMN chooses columns), .npz, CIFAR "
+    "or MNIST files, or module:function."
 )
 SPACE_HELP = f"{_choices.SPACES}, or a YAML file of your own."
 RECIPE_HELP = f"{_choices.RECIPES}, or a YAML file of your own."

@@ -1,5 +1,6 @@
 """Shows a search while it runs: a live table in a terminal, plain lines in a pipe."""
 
+import logging
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from nas.resources import Capacity
 from search_spaces.costs import format_cost, label_of
 from search_spaces.units import format_accuracy, format_count, format_seconds
 
+_log = logging.getLogger(__name__)
 _ENOUGH_TRAINED = 3  # trained networks whose own times predict the time left
 
 
@@ -102,6 +104,8 @@ class ConsoleProgress:
         )
         for note in splits.notes:
             self.say(f"         {note}")
+            if self._console.quiet:
+                _log.warning("%s", note)
         self.say(f"Space    {plan.space.name}: {format_count(plan.space.size)} networks, {_ranges(plan)}")
         self.say(
             f"Budget   {' and '.join(map(str, plan.budgets))}: {plan.share_that_fits:.1%} of the space fits"

@@ -207,7 +207,9 @@ def plan_search(
     named = load(space) if space is not None else None
     home = usable_location(storage_path)
     location = location_of(data)
-    splits = open_images(location, seed=seed, cache=image_cache(f"{home}/study"))
+    splits = open_images(
+        location, seed=seed, cache=image_cache(f"{home}/study"), report_line=lambda _: None
+    )  # the progress shows the notes, also those of images that were decoded before
     load_teacher(training, splits, torch.device("cpu"))  # before any training: does it fit the images?
     chosen = named or load(_fitting_space(splits))
     settings = Settings(

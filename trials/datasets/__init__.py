@@ -10,15 +10,15 @@ of an embedded data set is given as ``./digits``. A path may end with a choice o
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from search_spaces.errors import DataError, UserError
 from search_spaces.shelf import Shelf
 from trials.images.data_location import DataLocation
-from trials.images.dataset_loading import open_table, signature
+from trials.images.dataset_loading import log_note, open_table, signature
 from trials.images.function_dataset import returned_table, table_key
 from trials.images.image_table import Table
 from trials.images.notes import listed
@@ -68,7 +68,9 @@ class Dataset(ABC):
 DATASETS: Final = Shelf[Dataset](__name__, "DATASET", "data set")
 
 
-def open_images(data: str, *, seed: int, cache: Path | None) -> Splits:
+def open_images(
+    data: str, *, seed: int, cache: Path | None, report_line: Callable[[str], None] = log_note
+) -> Splits:
     """Return the images of a data set, decoded and split.
 
     Args:
@@ -76,21 +78,24 @@ def open_images(data: str, *, seed: int, cache: Path | None) -> Splits:
             data set.
         seed: Seed of the split into train, validation and test, at least 0.
         cache: Folder of decoded images, shared by all workers; None to keep them in memory.
+        report_line: Called with each note on what was left out or chosen, when images are decoded; by default
+            they are logged. `Splits.notes` holds them always.
 
     Raises:
         DataError: if the images are missing, of no known format, unreadable or too few.
         UnknownNameError: if a module or function cannot be found.
     """
     location = DataLocation.parse(data)
+    options: dict[str, Any] = {"seed": seed, "cache": cache, "report_line": report_line}
     if location.place in DATASETS and DATASETS[location.place].embedded:
         dataset = _chosen(DATASETS[location.place], location)
-        return open_table(lambda: dataset.read(Path(data)), key=location.place, seed=seed, cache=cache)
+        return open_table(lambda: dataset.read(Path(data)), key=location.place, **options)
     path = location.path
     if ":" in data and not path.exists():
         table = returned_table(data, DATASETS[data])
-        return open_table(lambda: table, key=table_key(table), seed=seed, cache=cache)
+        return open_table(lambda: table, key=table_key(table), **options)
     try:
-        return _open_files(location, path, seed=seed, cache=cache)
+        return _open_files(location, path, options)
     except (OSError, MemoryError) as error:
         raise DataError(
             f"Cannot read '{location.place}': {error}. Expected files that can be read. Check them and their "
@@ -98,7 +103,7 @@ def open_images(data: str, *, seed: int, cache: Path | None) -> Splits:
         ) from error
 
 
-def _open_files(location: DataLocation, path: Path, *, seed: int, cache: Path | None) -> Splits:
+def _open_files(location: DataLocation, path: Path, options: dict[str, Any]) -> Splits:
     found, notes = _recognised(location.place, path)
     dataset = _chosen(found, location)
     former = f"{path.resolve()} {signature(path)}"
@@ -119,7 +124,7 @@ def _open_files(location: DataLocation, path: Path, *, seed: int, cache: Path | 
         return replace(table, notes=(*notes, *table.notes))
 
     former_key = None if is_former or location.columns else former
-    return open_table(read, key=key, seed=seed, cache=cache, former_key=former_key)
+    return open_table(read, key=key, former_key=former_key, **options)
 
 
 def _chosen(dataset: Dataset, location: DataLocation) -> Dataset:

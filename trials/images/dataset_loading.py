@@ -27,8 +27,19 @@ CHUNK: Final = 4_096
 DECODED: Final = "decoded-"
 
 
+def log_note(note: str) -> None:
+    """Log a note on what was left out of a data set or chosen in it."""
+    _log.warning("%s", note)
+
+
 def open_table(
-    read: Callable[[], Table], *, key: str, seed: int, cache: Path | None, former_key: str | None = None
+    read: Callable[[], Table],
+    *,
+    key: str,
+    seed: int,
+    cache: Path | None,
+    former_key: str | None = None,
+    report_line: Callable[[str], None] = log_note,
 ) -> Splits:
     """Return the splits of a data set, decoded in memory or from the cache.
 
@@ -39,12 +50,13 @@ def open_table(
         cache: Folder of decoded data sets; None to keep everything in memory.
         former_key: Key by which an earlier version cached the data set; that is taken over where the images
             are read as they were.
+        report_line: Called with each of the notes when images are decoded; by default they are logged.
 
     Raises:
         DataError: if the images cannot be used.
     """
     if cache is None:
-        return _build(read(), seed, _in_memory)
+        return _build(read(), seed, _in_memory, report_line)
     folder = cache / _folder_name(key, seed)
     found = image_cache.load(folder)
     if found is not None:
@@ -58,15 +70,15 @@ def open_table(
         if former is not None and is_read_as_before(table, image_cache.load(former)):
             former.rename(folder)
         else:
-            _store(folder, table, seed)
+            _store(folder, table, seed, report_line)
         found = image_cache.load(folder)
         assert found is not None
         return found
 
 
-def _store(folder: Path, table: Table, seed: int) -> None:
+def _store(folder: Path, table: Table, seed: int, report_line: Callable[[str], None]) -> None:
     with image_cache.atomic_folder(folder) as draft:
-        image_cache.store(draft, _build(table, seed, _in_files(draft)))
+        image_cache.store(draft, _build(table, seed, _in_files(draft), report_line))
         for left in draft.glob(f"{DECODED}*"):
             left.unlink()
 
@@ -125,7 +137,7 @@ def _stat(path: Path) -> os.stat_result:
         return path.lstat()
 
 
-def _build(table: Table, seed: int, allocate: Allocate) -> Splits:
+def _build(table: Table, seed: int, allocate: Allocate, report_line: Callable[[str], None]) -> Splits:
     _check_labels(table)
     found = decode(table, lambda name, shape: allocate(DECODED + name, shape))
     rows = stratified_split({name: part.labels for name, part in found.parts.items()}, table.classes, seed)
@@ -134,7 +146,7 @@ def _build(table: Table, seed: int, allocate: Allocate) -> Splits:
         for n in (*table.notes, *found.notes, *_unreadable(found), *repeated_images(found, rows))
     ]
     for note in notes:
-        _log.warning("%s", note)
+        report_line(note)
     parts = {
         name: _gathered(name, found.parts[source], chosen, allocate)
         for name, (source, chosen) in rows.items()

@@ -67,8 +67,8 @@ def _check_complete(files: Sequence[Path]) -> None:
     """Refuse files such as ``train-00000-of-00002`` of which one is missing."""
     found: dict[tuple[Path, str], set[int]] = {}
     for file in files:
-        if numbers := re.fullmatch(r"(.*)-(\d+)-of-(\d+)", file.stem):
-            found.setdefault((file.parent, f"{numbers[1]}-of-{numbers[3]}"), set()).add(int(numbers[2]))
+        if written := re.fullmatch(r"(.*)-(\d+)-of-(\d+)", file.stem):
+            found.setdefault((file.parent, f"{written[1]}-of-{written[3]}"), set()).add(int(written[2]))
     for (folder, name), numbers in found.items():
         wanted = int(name.rpartition("-of-")[2])
         if len(numbers) < wanted:

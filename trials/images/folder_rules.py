@@ -170,9 +170,9 @@ def _words(name: str) -> list[str]:
 def _pieces(word: str) -> list[str]:
     if word in _KEYWORDS or word in _SHORT or word in _FILLERS:
         return [word]
-    for keyword in _KEYWORDS:
+    for keyword in (*_KEYWORDS, *_SHORT):
         for start, end in ((keyword, word.removeprefix(keyword)), (word.removesuffix(keyword), keyword)):
-            if start + end == word and {start, end} <= {*_KEYWORDS, *_FILLERS}:
+            if start + end == word and {start, end} <= {*_KEYWORDS, *_SHORT, *_FILLERS} - {"v"}:
                 return [start, end]
     return [word]
 

@@ -119,7 +119,7 @@ def test_signed_bytes_and_white_as_zero_are_refused_in_tiff(tmp_path):
                 image.save(tmp_path / name / kind / f"{index}.tif", tiffinfo=tags)
         content = (tmp_path / name / "ant" / "0.tif").read_bytes()
         with Image.open(io.BytesIO(content)) as saved:
-            if saved.tag_v2.get(tag) != tags[tag]:
+            if getattr(saved, "tag_v2", {}).get(tag) != tags[tag]:
                 pytest.skip("this Pillow does not write the tag")
         with pytest.raises(DataError, match=r"signed 8-bit|white is zero"):
             open_images(str(tmp_path / name), seed=0, cache=None)
