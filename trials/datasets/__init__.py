@@ -19,6 +19,7 @@ from search_spaces.errors import DataError, UserError
 from search_spaces.shelf import Shelf
 from trials.images.data_location import DataLocation
 from trials.images.dataset_loading import log_note, open_table, signature
+from trials.images.folder_rules import is_image
 from trials.images.function_dataset import returned_table, table_key
 from trials.images.image_table import Table
 from trials.images.notes import listed
@@ -142,6 +143,10 @@ def _recognised(data: str, path: Path) -> tuple[Dataset, tuple[str, ...]]:
     if path.is_dir() and not any(path.iterdir()):
         raise DataError(f"The folder '{data}' is empty: expected images in one folder per class.")
     names = [name for name in DATASETS if DATASETS[name].recognises(path)]
+    if not names and path.is_dir() and any(map(is_image, path.iterdir())):
+        raise DataError(
+            f"The images in '{data}' have no classes: expected one folder per class. Sort them into such."
+        )
     if not names:
         raise DataError(
             f"Cannot recognise the format of '{data}': expected one folder per class with image files, "

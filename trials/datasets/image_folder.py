@@ -13,7 +13,6 @@ from search_spaces.errors import DataError
 from trials.datasets import Dataset
 from trials.images.class_labels import composed
 from trials.images.folder_notes import notes_on
-from trials.images.folder_rules import SUFFIXES
 from trials.images.folder_splits import find_splits
 from trials.images.folder_tree import Folder, has_images_in_folders, read_tree
 from trials.images.image_table import Part, Table
@@ -86,9 +85,11 @@ def _read_part(split: Folder, classes: tuple[str, ...]) -> Part:
                 f"{listed(classes)}. Rename or remove it."
             )
         if not folder.count:
+            others = sum(len(inner.foreign) for inner in folder.walk())
+            what = f" but {counted(others, 'file')} of kinds that are not read" if others else ""
             raise DataError(
-                f"The class folder '{folder.path}' has no images: expected files with the endings "
-                f"{', '.join(sorted(SUFFIXES))}. Add images or remove the folder."
+                f"The class folder '{folder.path}' has no images{what}: expected PNG, JPEG or other image "
+                f"files. Add images or remove the folder."
             )
         pictures += folder.all_images()
         labels += [place[composed(folder.name)]] * folder.count

@@ -297,3 +297,22 @@ def test_the_same_image_in_two_splits_or_classes_is_reported(tmp_path):
         "1 of the 25 test images are also training images, pixel by pixel",
         "1 image in two classes or more, pixel by pixel",
     ]
+
+
+def test_images_without_folders_have_no_classes(tmp_path):
+    made = folder(tmp_path, ".")
+    assert "have no classes" in str(accounted(tmp_path, made))
+
+
+def test_a_class_of_other_kinds_of_files_says_so(tmp_path):
+    folder(tmp_path, "ant", "bee")
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "1.heic").write_bytes(b"?")
+    assert "no images but 1 file of kinds that are not read" in str(accounted(tmp_path, 25))
+
+
+def test_names_that_are_no_utf8_are_escaped_on_one_line(tmp_path):
+    made = folder(tmp_path, "ant", "bee", count=60)
+    (tmp_path / "ant" / os.fsdecode(b"\xe9\n.png")).symlink_to("/no/such/disk")
+    (note,) = accounted(tmp_path, made + 1).notes
+    assert "\\udce9 .png (a broken link)" in note
