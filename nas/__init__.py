@@ -62,3 +62,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'nas' has no attribute '{name}'")
     return getattr(importlib.import_module("nas.api"), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

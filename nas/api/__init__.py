@@ -3,6 +3,8 @@
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
+from nas.api._process_state import imports_left_as_found
+
 if TYPE_CHECKING:
     from nas.api._bench import bench as bench
     from nas.api._catalog import networks as networks
@@ -54,7 +56,8 @@ __all__: Final = list(_MODULES)
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'nas.api' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"nas.api.{_MODULES[name]}"), name)
+    with imports_left_as_found():
+        return getattr(importlib.import_module(f"nas.api.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import optuna
 
+from nas.api._process_state import process_left_as_found
 from nas.samplers import SAMPLERS
 from nas.tabular.plot import regret_figure
 from nas.tabular.regret import summary
@@ -15,6 +16,7 @@ from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
 
 
+@process_left_as_found()
 def bench(
     table: str | Path | None,
     *,

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from nas.api._process_state import process_left_as_found
 from nas.profiling.catalog import CatalogSpace, PublishedNetwork, catalog_spaces, published_networks
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
 
 
+@process_left_as_found()
 def networks(
     *, fits: str | Sequence[str] = (), classes: int = 1000, channels: int = 3
 ) -> tuple[PublishedNetwork, ...]:
@@ -26,6 +28,7 @@ def networks(
     return published_networks(budgets, num_classes=classes, in_channels=channels)
 
 
+@process_left_as_found()
 def spaces(*, classes: int = 10, channels: int = 3) -> tuple[CatalogSpace, ...]:
     """Return the search spaces of the catalog, those with the smallest networks first.
 

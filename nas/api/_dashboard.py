@@ -5,6 +5,7 @@ from wsgiref.simple_server import WSGIServer
 from optuna.storages import get_storage
 
 from dashboards.dashboard_server import dashboard_server
+from nas.api._process_state import process_left_as_found
 from nas.reporting.background_explainer import BackgroundExplainer
 from nas.reporting.study_findings import FindingsCollector
 from nas.storage.optuna_internals import study_id_of
@@ -13,6 +14,7 @@ from nas.storage.store import Store
 from nas.study.study import find
 
 
+@process_left_as_found()
 def dashboard(
     study: str | None = None,
     *,

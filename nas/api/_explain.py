@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from dashboards.explanation import Explanation
+from nas.api._process_state import process_left_as_found
 from nas.explanation.explain_study import explain_study, write_figures
 from nas.resources import slots_here
 from nas.scaling.family import Scaled, base_of, check_budgets, family, find_with_study
@@ -22,6 +23,7 @@ from trials.datasets import open_images
 from trials.recipes import load_recipe
 
 
+@process_left_as_found()
 def explain(
     study: str | None = None,
     *,
@@ -52,6 +54,7 @@ def explain(
     return found
 
 
+@process_left_as_found()
 def scale(
     network: str,
     *,

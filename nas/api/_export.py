@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from nas.api._process_state import process_left_as_found
 from nas.exports.study_export import ExportOptions, StudyExporter
 from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.latest_results import latest_result
@@ -14,6 +15,7 @@ from nas.study.study import find
 from search_spaces.errors import ExportError
 
 
+@process_left_as_found()
 def export(
     study: str | None = None,
     *,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nas.api._process_state import process_left_as_found
 from nas.latency.measurement_cache import LatencyCache
 from nas.storage.optuna_storage import storage_url
 from nas.storage.store import Store
@@ -17,6 +18,7 @@ from trials.target_names import TARGETS_FILE, find_target, read_targets
 from trials.targets import TARGETS
 
 
+@process_left_as_found()
 def measure(
     network: str, *, on: str = "cpu", address: str | None = None, storage: str | None = None
 ) -> tuple[str, Latency]:
@@ -39,6 +41,7 @@ def measure(
         return found.name, cache.time(found.architecture, on, again=True)
 
 
+@process_left_as_found()
 def measure_layers(
     network: str, *, on: str = "cpu", address: str | None = None, storage: str | None = None
 ) -> tuple[str, LayerTimes]:
@@ -63,6 +66,7 @@ def measure_layers(
     return found.name, times
 
 
+@process_left_as_found()
 def targets(*, address: str | None = None) -> dict[str, dict[str, Condition] | str]:
     """Return the conditions of each target of this host and of targets.yaml, or why it cannot be used.
 
@@ -90,7 +94,7 @@ def _joined(address: str | None) -> Iterator[None]:
     if address is None:
         yield
         return
-    from nas.ray_backend.runner import cluster_at  # noqa: PLC0415 -- Ray takes a second, and other targets need none
+    from nas.ray_backend.connection import cluster_for  # noqa: PLC0415 -- Ray takes a second, and other targets need none
 
-    with cluster_at(address):
+    with cluster_for(address):
         yield

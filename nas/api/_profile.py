@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from nas.api._process_state import process_left_as_found
 from nas.files.paths import absolute_path, location_of
 from nas.profiling.proxy_fidelity import ProxyProfile
 from nas.profiling.proxy_fidelity import profile_proxy as measure_proxy
@@ -18,6 +19,7 @@ from trials.datasets import open_images
 from trials.recipes import load_recipe
 
 
+@process_left_as_found()
 def profile(
     budget: str | Sequence[str],
     *,
@@ -46,6 +48,7 @@ def profile(
     return profile_space(table, [Budget.parse(text) for text in texts], np.random.default_rng(seed))
 
 
+@process_left_as_found()
 def profile_proxy(
     budget: str | Sequence[str] = (),
     *,

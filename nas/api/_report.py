@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dashboards.reports import REPORTS
+from nas.api._process_state import process_left_as_found
 from nas.reporting.background_explainer import insight
 from nas.reporting.study_findings import FindingsCollector
 from nas.storage.optuna_storage import open_storage, storage_url
@@ -12,6 +13,7 @@ from search_spaces.errors import ExportError
 from search_spaces.paths import expanded
 
 
+@process_left_as_found()
 def report(
     study: str | None = None,
     *,

@@ -6,11 +6,12 @@ from contextlib import ExitStack
 import torch
 
 from dashboards.result import SearchResult
+from nas.api._process_state import process_left_as_found
 from nas.orchestration import retraining
 from nas.orchestration.retraining import RetrainResult
 from nas.orchestration.search_plan import plan_search
 from nas.orchestration.search_run import run_search
-from nas.ray_backend.runner import cluster_at
+from nas.ray_backend.connection import cluster_for
 from nas.resources import slots_here
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.study.results import result_of, split_network
@@ -18,6 +19,7 @@ from nas.study.study import find
 from trials.recipes import load_recipe
 
 
+@process_left_as_found()
 def search(
     budget: str | Sequence[str],
     *,
@@ -54,7 +56,8 @@ def search(
         recipe: Name of a training recipe, or a YAML file.
         seed: Seed of all random generators, at least 0.
         gpus_per_trial: GPUs for each training, such as 0.5 or 1; by default 1 if there are GPUs.
-        address: Address of a running Ray cluster, on whose nodes the networks are trained.
+        address: Address of a running Ray cluster, on whose nodes the networks are trained; by default the
+            one that this process is connected to, else this machine.
         storage_path: Folder for checkpoints, weights and logs. Or a URL for checkpoints and weights; logs are
             then written to ``nas-runs`` in the working folder, or beside the SQLite file.
         seed_with: Networks of the space that are trained first, each as a text that
@@ -75,7 +78,7 @@ def search(
     """
     torch.set_num_threads(1)  # proposals run beside the trainings and must not crowd them out
     with ExitStack() as stack:
-        cluster = None if address is None else stack.enter_context(cluster_at(address))
+        cluster = stack.enter_context(cluster_for(address))
         plan = plan_search(
             budget=[budget] if isinstance(budget, str) else budget,
             space=space,
@@ -100,6 +103,7 @@ def search(
         return run_search(plan, quiet=quiet, cluster=cluster)
 
 
+@process_left_as_found()
 def retrain(
     study: str | None = None,
     *,

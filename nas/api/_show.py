@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dashboards.network_filters import selected
 from dashboards.result import SearchResult
+from nas.api._process_state import process_left_as_found
 from nas.latency.latest_results import latest_result
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.storage.store import Store
@@ -11,6 +12,7 @@ from nas.study.study import find
 from search_spaces.budget import Budget
 
 
+@process_left_as_found()
 def show(
     study: str | None = None,
     *,

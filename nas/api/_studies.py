@@ -3,11 +3,13 @@
 from nas.administration import study_admin
 from nas.administration.consistency import Finding, findings
 from nas.administration.study_admin import StudySummary
+from nas.api._process_state import process_left_as_found
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.storage.store import Store
 from nas.study.study import find
 
 
+@process_left_as_found()
 def studies(*, storage: str | None = None) -> tuple[StudySummary, ...]:
     """Return the searches in a storage with the disk space of each, oldest first.
 
@@ -17,6 +19,7 @@ def studies(*, storage: str | None = None) -> tuple[StudySummary, ...]:
     return study_admin.study_summaries(open_storage(storage_url(storage)))
 
 
+@process_left_as_found()
 def check_studies(study: str | None = None, *, storage: str | None = None) -> tuple[Finding, ...]:
     """Return the inconsistencies of a study in the database and its folder; nothing is changed.
 
@@ -35,6 +38,7 @@ def check_studies(study: str | None = None, *, storage: str | None = None) -> tu
     return tuple(finding for name in names for finding in findings(find(opened, name), url))
 
 
+@process_left_as_found()
 def rename_study(study: str, new: str, *, storage: str | None = None) -> None:
     """Rename a study and its folder.
 
@@ -49,6 +53,7 @@ def rename_study(study: str, new: str, *, storage: str | None = None) -> None:
     study_admin.rename(open_storage(storage_url(storage)), study, new)
 
 
+@process_left_as_found()
 def delete_study(study: str, *, storage: str | None = None) -> None:
     """Delete a study with its checkpoints, weights and log; its latency measurements are kept.
 

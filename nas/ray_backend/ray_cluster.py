@@ -56,15 +56,15 @@ class Cluster:
     """The cluster that this process has joined.
 
     Args:
-        address: As it was typed.
+        name: What it is called in messages.
 
     Attributes:
-        name: What it is called in messages.
+        name: The same.
         expected: What `node_facts` says here, which every node has to say too.
     """
 
-    def __init__(self, address: str) -> None:
-        self.name = f"the Ray cluster at '{address}'"
+    def __init__(self, name: str) -> None:
+        self.name: Final = name
         self.expected: Final = node_info.node_facts()
         self._refused: dict[str, str] = {}
         cloudpickle.register_pickle_by_value(node_info)  # a node without our package can run it too

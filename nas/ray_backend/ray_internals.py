@@ -3,23 +3,54 @@
 `tests/nas/ray_backend/test_ray_internals.py` fails when they go.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ray._private import utils, worker
+from ray._private import ray_constants, utils, worker
+from ray.job_config import JobConfig
 
 
-def silence_worker_logs() -> None:
-    """Keep the end of Ray's processes off standard output, where `log_to_driver=False` lets it."""
-    worker._worker_logs_enabled = False  # noqa: SLF001 -- see above
+class ImportPath(JobConfig):
+    """Lets workers look for modules in the given folders first, and not in the working folder.
+
+    Ray itself puts the working folder and that of the script before the standard library of each worker: a
+    file ``optuna.py`` there would be imported for the package, by workers alone.
+
+    Args:
+        folders: Absolute paths, in the order of `sys.path`.
+    """
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        super().__init__(_py_driver_sys_path=list(reversed(folders)))  # workers insert one after the other
+
+    def _runtime_env_has_working_dir(self) -> bool:
+        """Return True, for which Ray adds no folder."""
+        return True
 
 
 @contextmanager
-def hidden_command_line() -> Iterator[None]:
-    """Keep the command line out of what Ray writes down while the block runs: it may hold a password."""
-    original = utils.get_entrypoint_name
-    utils.get_entrypoint_name = lambda: "nas search"
+def worker_logs_silenced() -> Iterator[None]:
+    """Keep the end of Ray's processes off standard output, where `log_to_driver=False` lets it."""
+    before = worker._worker_logs_enabled  # noqa: SLF001 -- see above
+    worker._worker_logs_enabled = False  # noqa: SLF001
     try:
         yield
     finally:
-        utils.get_entrypoint_name = original
+        worker._worker_logs_enabled = before  # noqa: SLF001
+
+
+@contextmanager
+def plain_start() -> Iterator[None]:
+    """Let Ray start as it is while the block runs.
+
+    The command line, which may hold a password, is kept out of what Ray writes down. And where it began with
+    ``uv run``, Ray would upload the working folder with all images in it, and start each worker by ``uv run``
+    there, in another environment than this one.
+    """
+    named, by_uv = utils.get_entrypoint_name, ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV
+    utils.get_entrypoint_name = lambda: "nas search"
+    ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = False
+    try:
+        yield
+    finally:
+        utils.get_entrypoint_name, ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV = named, by_uv
