@@ -2,6 +2,11 @@
 
 import os
 import sys
+from pathlib import Path
+
+if __name__ == "__main__" and not sys.flags.safe_path and Path(sys.path[0]) != Path(__file__).parents[1]:
+    del sys.path[0]  # the working folder, where a file may be called like a package; `Shelf` looks there last
+
 from importlib.metadata import version
 from typing import Annotated
 
@@ -10,12 +15,15 @@ import typer
 from nas.commands import COMMANDS
 from nas.ray_backend.daemon_threads import left_behind
 from search_spaces.errors import UserError
+from trials.usable_cores import cpu_quota, usable_cores
 
 _INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 user error, 3 nothing fits, 130 interrupted, 1 a bug."""
+    if cpu_quota() is not None:  # torch would take all cores of the machine
+        os.environ.setdefault("OMP_NUM_THREADS", str(len(usable_cores())))
     status = run(sys.argv[1:])
     if left_behind():  # threads stuck in a lost Ray cluster: a normal exit would hang or crash
         for stream in (sys.stdout, sys.stderr):

@@ -1,6 +1,5 @@
 """Divides CPUs and GPUs of machines into slots for trainings that run side by side."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from search_spaces.errors import InvalidValueError
+from trials.usable_cores import usable_cores
 
 _TRAININGS_A_SLOT = 2  # fewer would leave the sampler too little to learn from between rounds
 
@@ -63,8 +63,7 @@ def slots_here(trials: int, gpus_per_trial: float | None) -> Slots:
     Raises:
         InvalidValueError: if there are fewer GPUs than one training asks for.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    here = Machine(cpus=cores, gpus=torch.cuda.device_count())
+    here = Machine(cpus=len(usable_cores()), gpus=torch.cuda.device_count())
     return slots_on([here], trials, gpus_per_trial, whose="this machine")
 
 

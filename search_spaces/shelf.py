@@ -7,16 +7,19 @@ edit. An installed package adds an alternative by an entry point whose group is 
     shift = "their_package.shift:MIXER"
 
 A file of ours wins over an entry point of the same name. Anything that Python can import is taken by
-``module:NAME``. Listing a registry imports nothing; taking an alternative imports its module and no other.
+``module:NAME``, and so is a module in the working folder whose name no other has. Listing a registry imports
+nothing; taking an alternative imports its module and no other.
 """
 
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final, Generic, TypeVar, cast
 
 from typing_extensions import get_protocol_members, is_protocol, override
@@ -24,6 +27,8 @@ from typing_extensions import get_protocol_members, is_protocol, override
 from search_spaces.errors import UnknownNameError
 
 T = TypeVar("T")
+
+_EXPECTED: Final = "Expected module:NAME with a module that Python can import, or one in the working folder."
 
 
 class Shelf(Mapping[str, T], Generic[T]):
@@ -86,7 +91,11 @@ class Shelf(Mapping[str, T], Generic[T]):
 
     def _load(self, name: str) -> T:
         if ":" in name:
-            return self._foreign(name, name, "Expected module:NAME with a module that Python can import.")
+            return self._foreign(
+                name,
+                name,
+                "Expected module:NAME with a module that Python can import, or one in the working folder.",
+            )
         if self.owns(name):
             return cast("T", getattr(importlib.import_module(f"{self.package}.{name}"), self.binds))
         points = list(self._entry_points().select(name=name))
@@ -104,14 +113,31 @@ class Shelf(Mapping[str, T], Generic[T]):
         """Return what is bound at `place`, ``module:NAME``, checked against the contract."""
         module_name, _, attribute = place.partition(":")
         try:
-            found: object = getattr(importlib.import_module(module_name), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise UnknownNameError(f"Cannot take the {self.kind} '{name}': {error}. {hint}") from error
+            found: object = getattr(_imported(module_name), attribute)
+        except (Exception, SystemExit) as error:  # the module may raise whatever it likes
+            reason = (
+                str(error) if isinstance(error, ImportError | AttributeError | ValueError) else repr(error)
+            )
+            raise UnknownNameError(f"Cannot take the {self.kind} '{name}': {reason}. {hint}") from error
         if self.contract is not None and not isinstance(found, self.contract):
             raise UnknownNameError(
                 f"Cannot take the {self.kind} '{name}': expected {_described(self.contract, found)}. {hint}"
             )
         return cast("T", found)
+
+
+def _imported(name: str) -> ModuleType:
+    """Return a module; one in the working folder only where no other has its name.
+
+    The working folder comes last in `sys.path`, and only once it is needed: what lies there by chance
+    hides no package, nor is it taken for one that a library would use if it were installed.
+    """
+    top = name.partition(".")[0]
+    here = Path.cwd()
+    own = (here / f"{top}.py").exists() or (here / top).is_dir()
+    if top and own and top not in sys.modules and importlib.util.find_spec(top) is None:
+        sys.path.append(str(here))
+    return importlib.import_module(name)
 
 
 @cache

@@ -7,6 +7,7 @@ the measurement. The kernel frees both locks when a process dies.
 Standard library only: it also runs on machines that are reached by ssh.
 """
 
+import contextlib
 import fcntl
 import os
 import tempfile
@@ -16,13 +17,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+_SHARED: Final = Path("/tmp")
+_NAME: Final = "nas-device.lock"
+
 TURN_SECONDS: Final = 1.0
 """Seconds of training after which a waiting measurement may run."""
 
 
 def host_lock_path() -> Path:
-    """Return the path of the lock file that all processes of this host share."""
-    return Path(tempfile.gettempdir()) / "nas-device.lock"
+    """Return the path of the lock file that all processes of this host share, whatever their ``$TMPDIR``."""
+    shared = _SHARED / _NAME
+    if shared.exists() or os.access(_SHARED, os.W_OK | os.X_OK):
+        return shared
+    return Path(tempfile.gettempdir()) / _NAME
+
+
+def check(path: Path) -> None:
+    """Make the lock if it is absent, and open it once.
+
+    Raises:
+        OSError: if that fails; its ``filename`` is the file.
+    """
+    with _opened(_gate(path)), _opened(path):
+        return
 
 
 @contextmanager
@@ -80,11 +97,27 @@ def _gate(path: Path) -> Path:
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
     """Open a file for locking; read access suffices, so that all users of the host can share it."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    if not path.exists():
+        _make(path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _make(path: Path) -> None:
+    """Make an empty file that all users can read, whatever the umask; keep the one that is there by now."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}-")
+    try:
+        os.fchmod(descriptor, 0o644)
+        os.link(name, path)  # in one step: nobody sees it before it can be read
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+            path.chmod(0o644)
+    finally:
+        os.close(descriptor)
+        Path(name).unlink()

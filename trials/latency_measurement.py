@@ -8,7 +8,7 @@ from typing import Final
 from torch import nn
 
 from search_spaces.errors import TargetError
-from trials.device_lock import host_lock_path
+from trials.latency.host_lock import host_lock
 from trials.latency.latency import Condition, Latency
 from trials.latency.layer_times import LayerTimes
 from trials.latency.onnx_model import deployed
@@ -106,7 +106,7 @@ def _job(
         in_channels=in_channels,
         seconds=seconds,
         nominal_ms=nominal_ms,
-        lock=host_lock_path() if lock is None else lock,
+        lock=host_lock() if lock is None else lock,
     )
 
 

@@ -17,6 +17,7 @@ from nas.storage.optuna_storage import open_storage, storage_url
 from nas.study.results import result_of, split_network
 from nas.study.study import find
 from trials.recipes import load_recipe
+from trials.usable_cores import cpu_quota, usable_cores
 
 
 @process_left_as_found()
@@ -140,6 +141,6 @@ def retrain(
         training,
         from_weights=from_weights,
         device="cuda" if torch.cuda.is_available() else "cpu",
-        threads=None,
+        threads=None if cpu_quota() is None else len(usable_cores()),
         report_line=report_line or (lambda _: None),
     )

@@ -5,7 +5,6 @@ import concurrent.futures
 import logging
 import os
 import sys
-import sysconfig
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Final
 import ray
 
 from nas.ray_backend.daemon_threads import in_background
-from nas.ray_backend.ray_cluster import Cluster
+from nas.ray_backend.ray_cluster import Cluster, own_folders
 from nas.ray_backend.ray_internals import ImportPath, plain_start, worker_logs_silenced
 from nas.ray_backend.ray_process import own_signals, quieten, set_options
 from nas.ray_backend.session_folder import session_folder
@@ -69,24 +68,6 @@ def ray_here(cpus: int) -> Iterator[None]:
         yield
 
 
-def import_path(*, here: bool) -> list[str]:
-    """Return where workers look for modules before their own libraries, as absolute paths.
-
-    Args:
-        here: Whether they run on this machine, with all libraries of this process.
-    """
-    folders = [str(Path(entry).absolute()) for entry in sys.path if isinstance(entry, str)]
-    return folders if here else [folder for folder in folders if not _is_library(folder)]
-
-
-def _is_library(folder: str) -> bool:
-    """Return whether a folder belongs to this machine's Python; nodes have it elsewhere, or another one."""
-    path = Path(folder)
-    if {"site-packages", "dist-packages"} & set(path.parts) or path.suffix == ".zip":
-        return True
-    return any(path.is_relative_to(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
-
-
 @contextmanager
 def _connected(address: str, **options: Any) -> Iterator[None]:
     """Be connected to Ray while the block runs, and leave this process as it was.
@@ -102,8 +83,10 @@ def _connected(address: str, **options: Any) -> Iterator[None]:
     set_options()
     if not here:
         os.environ.setdefault("RAY_AUTH_MODE", "token")  # what a cluster asks for by default
+    # Nodes have the libraries elsewhere, or other ones.
+    folders = [str(Path(str(entry)).absolute()) for entry in sys.path] if here else own_folders()
     with ExitStack() as stack:
-        _start(address, {**options, "job_config": ImportPath(import_path(here=here))})
+        _start(address, {**options, "job_config": ImportPath(folders)})
         stack.enter_context(worker_logs_silenced())
         stack.callback(_leave)
         quieten()

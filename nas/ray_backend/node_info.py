@@ -5,7 +5,9 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ _PACKAGES = ("nas", "trials", "search_spaces")  # what trains
 _PATIENCE_S = 5.0  # with a shared folder that shows a new file late
 
 
-def node_facts(token: str = "", sign: str = "", images: str = "", gpus: bool = False) -> dict[str, Any]:
+def node_facts(
+    token: str = "", sign: str = "", images: str = "", gpus: bool = False, folders: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return versions, and whether files and GPUs can be used here.
 
     Args:
@@ -21,11 +25,13 @@ def node_facts(token: str = "", sign: str = "", images: str = "", gpus: bool = F
         sign: What that file holds.
         images: Where the images are, as `--data` has it; empty not to look.
         gpus: Whether to look for GPUs that torch can use, which takes seconds.
+        folders: Where the driver finds modules of its user.
 
     Returns:
         ``python``, ``torch`` and ``nas`` as versions, None where absent; ``source``, a digest of the code
         that trains, None where absent; ``folder``, ``images`` and ``gpus``, whether they can be used.
     """
+    look_in(folders)
     return {
         "python": platform.python_version(),
         "torch": _version("torch"),
@@ -35,6 +41,11 @@ def node_facts(token: str = "", sign: str = "", images: str = "", gpus: bool = F
         "images": not images or _has(images),
         "gpus": not gpus or _has_gpus(),
     }
+
+
+def look_in(folders: Sequence[str]) -> None:
+    """Look for modules in these folders too, after all others."""
+    sys.path += [folder for folder in folders if folder not in sys.path]
 
 
 def _version(package: str) -> str | None:

@@ -1,5 +1,7 @@
 """A running Ray cluster: its nodes and slots, and which nodes differ in versions or lack files."""
 
+import sys
+import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +105,8 @@ class Cluster:
             images: Where the images are.
         """
         where = [self._asked.options(scheduling_strategy=_only_on(node)) for node in nodes]
-        asked = [
-            task.remote("" if token is None else str(token), sign, images, slots.gpus > 0) for task in where
-        ]
+        given = ("" if token is None else str(token), sign, images, slots.gpus > 0, own_folders())
+        asked = [task.remote(*given) for task in where]
         if asked:
             ray.wait(asked, num_returns=len(asked), timeout=_ANSWERS_S)
         found = {}
@@ -141,6 +142,19 @@ class Cluster:
             first = (str(error).strip().splitlines() or [type(error).__name__])[-1]
             return f"cannot run Python: {first} Mend it, or take it out of the cluster."
         return difference(self.expected, found) or missing(found, folder, images)
+
+
+def own_folders() -> list[str]:
+    """Return where this process looks for modules besides its Python's libraries, as absolute paths."""
+    libraries = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
+    paths = [Path(str(entry)).absolute() for entry in sys.path]
+    return [
+        str(path)
+        for path in paths
+        if not {"site-packages", "dist-packages"} & set(path.parts)
+        and path.suffix != ".zip"
+        and not any(path.is_relative_to(library) for library in libraries)
+    ]
 
 
 def difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str | None:

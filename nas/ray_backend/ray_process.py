@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 _OPTIONS: Final = {
@@ -38,8 +39,21 @@ def set_options() -> None:
 
     Whoever has set one keeps it. `nas.api` puts all of them back.
     """
+    have_home()
     for name, value in _OPTIONS.items():
         os.environ.setdefault(name, value)
+
+
+def have_home() -> None:
+    """Name a home folder where there is none, as for the number of a user without a name in a container.
+
+    Ray asks for it as soon as it is imported, here and in its workers. What it would write there lies
+    elsewhere (`nas.ray_backend.session_token`).
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/"  # as containers have it for such users
 
 
 def quieten() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from nas.files.remote_training import run_with_uploads
-from nas.ray_backend.node_info import node_facts
-from nas.ray_backend.ray_cluster import Cluster, difference
+from nas.ray_backend.node_info import look_in, node_facts
+from nas.ray_backend.ray_cluster import Cluster, difference, own_folders
 from nas.storage.retry import is_full
 from search_spaces.errors import FilesError, StorageError
 from trials.training.epoch_result import EpochResult
@@ -30,7 +30,7 @@ def worker_config(trial: TrialConfig, *, gpu_share: float, cluster: Cluster | No
         cluster: The cluster whose nodes must have the versions of this machine; None for this machine.
     """
     needed = {} if cluster is None else cluster.requirements()
-    return {"trial": trial.to_json(), "gpu_share": gpu_share, **needed}
+    return {"trial": trial.to_json(), "gpu_share": gpu_share, "folders": own_folders(), **needed}
 
 
 def train_on_worker(config: dict[str, Any]) -> None:
@@ -44,6 +44,7 @@ def train_on_worker(config: dict[str, Any]) -> None:
     """
     from ray import tune  # noqa: PLC0415 -- a second to import, and the driver's tests do not need it
 
+    look_in(config.get("folders", ()))
     if config["gpu_share"]:
         # Ray's fractions of a GPU are bookkeeping; this is what keeps trials apart in its memory.
         torch.cuda.set_per_process_memory_fraction(config["gpu_share"])

@@ -7,7 +7,8 @@ from pathlib import Path
 import optuna
 import torch
 
-from trials.latency.host import cores, load, processor
+from trials.latency.host import load, processor
+from trials.usable_cores import usable_cores
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -23,7 +24,7 @@ def file_result(name, *, command, seed, lines):
         f"* Command: `{command}`, seed {seed}, {now:%Y-%m-%d}",
         f"* Versions: Python {platform.python_version()}, torch {torch.__version__}, "
         f"optuna {optuna.__version__}",
-        f"* Machine: {processor()}, {len(cores())} cores, {torch.get_num_threads()} torch threads, "
+        f"* Machine: {processor()}, {len(usable_cores())} cores, {torch.get_num_threads()} torch threads, "
         f"load {load():.1f} at the end",
     ]
     RESULTS.mkdir(exist_ok=True)

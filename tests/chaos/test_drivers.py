@@ -10,7 +10,7 @@ from nas.study import trial_attributes
 from tests.benchmarks.filing import file_result
 from tests.chaos import havoc
 from tests.chaos.test_kills import check_weights
-from trials.latency.host import cores
+from trials.usable_cores import usable_cores
 
 DRIVERS, TRIALS, ALONE = 8, 400, 100
 BEGUN = 40  # networks after which all drivers are at work
@@ -26,7 +26,7 @@ def search(folder, url, wanted, drivers):
     """Let so many drivers, each with a worker, search together to the end; return the trials."""
     folder.mkdir()
     havoc.furnish(folder)
-    known = sorted(cores())
+    known = sorted(usable_cores())
     searches = []
     for number in range(drivers):
         searches.append(havoc.started(folder, url, wanted, core=known[number % len(known)]))
@@ -60,8 +60,8 @@ def test_eight_drivers_train_four_hundred_networks_once_each(tmp_path, killable_
         command="pytest -m chaos tests/chaos/test_drivers.py",
         seed=0,
         lines=[
-            f"{DRIVERS} drivers with a worker each, one study in PostgreSQL, {len(cores())} cores: {TRIALS} "
-            f"tiny networks trained, {dict(ended)}; doubled: 0, lost: 0, left running: 0; {hashes} "
+            f"{DRIVERS} drivers with a worker each, one study in PostgreSQL, {len(usable_cores())} cores: "
+            f"{TRIALS} tiny networks trained, {dict(ended)}; doubled: 0, lost: 0, left running: 0; {hashes} "
             f"trained again undisturbed: the same weights to the byte. {time.monotonic() - began:.0f} s.",
             "",
             "| drivers | networks | networks a minute | against one driver |",

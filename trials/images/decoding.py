@@ -7,7 +7,6 @@ values are scaled as `trials.images.pixel_values` says; the EXIF orientation is 
 the first is taken.
 """
 
-import os
 import statistics
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +26,7 @@ from trials.images.image_table import Encoded, Part, Table
 from trials.images.notes import counted
 from trials.images.pixel_values import as_bytes, brightest, darkened, outliers
 from trials.images.splits import Images
+from trials.usable_cores import usable_cores
 
 LARGEST_SIDE: Final = 256
 """Largest side of a decoded image in pixels: above the resolutions of searched networks, 200 kB an image."""
@@ -247,7 +247,7 @@ def _is_decoded(pictures: object, shape: tuple[int, int, int, int]) -> bool:
 def _mapped(function: Callable[[S], R], items: Iterable[S]) -> Iterator[R]:
     """Yield `function` of each item, computed by threads: Pillow decodes without holding the GIL."""
     waiting = iter(items)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(len(usable_cores())) as pool:
         while chunk := list(islice(waiting, CHUNK)):
             yield from pool.map(function, chunk)
 

@@ -1,4 +1,4 @@
-"""Facts about this machine: processor, clock governor, load, cores; standard library only."""
+"""Facts about this machine: processor, clock governor, load; standard library only."""
 
 import os
 import platform
@@ -32,10 +32,3 @@ def governor() -> str | None:
 def load() -> float:
     """Return the load average of the last minute, in processes."""
     return os.getloadavg()[0]
-
-
-def cores() -> list[int]:
-    """Return the numbers of the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))  # macOS pins nothing

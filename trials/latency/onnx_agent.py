@@ -27,6 +27,7 @@ _PACKED: Final = (
     "latency/onnx_profiler.py",
     "latency/onnx_timing.py",
     "latency/timing_protocol.py",
+    "usable_cores.py",
 )
 _MAIN: Final = "from trials.latency.onnx_agent import main\nmain()\n"
 

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 import onnxruntime
 
-from trials.latency import host
 from trials.latency.onnx_timing import CPU, pinned, random_images, session_options
+from trials.usable_cores import usable_cores
 
 _WARM_RUNS: Final = 5
 _LEAST_RUNS: Final = 20
@@ -39,7 +39,7 @@ def time_layers(
         provider: Execution provider of ONNX Runtime.
         seconds: Approximate duration of running the model.
     """
-    with pinned(host.cores()[:1]):
+    with pinned(usable_cores()[:1]):
         layers, peak_layers, stream_layers = (
             layers_of(_events(m, threads=threads, provider=provider, seconds=s))
             for m, s in ((model, seconds), (peak, seconds / 4), (stream, seconds / 4))

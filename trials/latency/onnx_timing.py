@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from trials.latency import host
 from trials.latency.timing_protocol import Run, Timing, time_network
+from trials.usable_cores import usable_cores
 
 CPU: Final = "CPUExecutionProvider"
 
@@ -44,7 +45,7 @@ def time_onnx(
     """
     check_runtime(threads=threads, provider=provider)
     runs = [onnx_run(m, threads=threads, provider=provider) for m in (model, reference)]
-    with pinned(host.cores()[:1]):
+    with pinned(usable_cores()[:1]):
         return time_network(*runs, seconds=seconds, nominal_ms=nominal_ms)
 
 
@@ -54,8 +55,8 @@ def check_runtime(*, threads: int, provider: str = CPU) -> None:
     Raises:
         ValueError: if there are fewer cores than threads, or no such provider.
     """
-    if not 1 <= threads <= len(host.cores()):
-        raise ValueError(f"threads={threads}: expected 1 to {len(host.cores())}, the cores there")
+    if not 1 <= threads <= len(usable_cores()):
+        raise ValueError(f"threads={threads}: expected 1 to {len(usable_cores())}, the cores there")
     if provider not in onnxruntime.get_available_providers():
         known = ", ".join(onnxruntime.get_available_providers())
         raise ValueError(f"provider={provider}: expected one of {known}")
@@ -116,7 +117,7 @@ def session_options(threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     if threads > 1 and hasattr(os, "sched_setaffinity"):
-        others = ";".join(str(core + 1) for core in host.cores()[1:threads])  # counted from 1 there
+        others = ";".join(str(core + 1) for core in usable_cores()[1:threads])  # counted from 1 there
         options.add_session_config_entry("session.intra_op_thread_affinities", others)
     return options
 

@@ -16,9 +16,9 @@ import search_spaces
 from search_spaces.architecture import Architecture
 from search_spaces.errors import DataError
 from trials.datasets import open_images
-from trials.device_lock import host_lock_path
 from trials.images.merged_validation import merge_validation
 from trials.images.splits import Splits
+from trials.latency.host_lock import host_lock
 from trials.training.attempt_fence import check_attempt
 from trials.training.checkpoint import write_atomically
 from trials.training.checksum import write_checksum
@@ -170,7 +170,7 @@ def _epochs(network: nn.Module, splits: Splits, config: TrialConfig, seed: int) 
             device=torch.device(config.device),
             checkpoint=checkpoint,
             extra_identity=_identity(config),
-            lock=host_lock_path(),
+            lock=host_lock(),
             before_saving=lambda: check_attempt(checkpoint.parent, config.attempt),
         )
 

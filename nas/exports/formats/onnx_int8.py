@@ -18,7 +18,8 @@ from nas.exports.formats import Exporter
 from nas.exports.formats._onnx_graph import write_graph
 from nas.exports.formats._onnx_session import scores_of, session
 from search_spaces.errors import ExportError
-from trials.device_lock import host_lock_path, measuring
+from trials.device_lock import measuring
+from trials.latency.host_lock import host_lock
 from trials.latency.onnx_model import reference_model
 from trials.latency.onnx_timing import time_onnx
 from trials.latency_measurement import SECONDS
@@ -107,7 +108,7 @@ def _measure(exported: ExportedNetwork, files: dict[str, Path]) -> dict[str, Any
 
 def _latency_ms(file: Path) -> float:
     """Return the milliseconds of an ONNX file for one image on one thread, timed as a target times it."""
-    with measuring(host_lock_path()):
+    with measuring(host_lock()):
         return time_onnx(file.read_bytes(), reference_model("fp32"), threads=1, seconds=SECONDS).median_ms
 
 

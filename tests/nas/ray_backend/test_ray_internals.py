@@ -1,22 +1,35 @@
 """What Ray has no option for is still where it was."""
 
 import ray
+from ray._private import ray_constants, utils, worker
 
-from nas.ray_backend.ray_internals import hidden_command_line, silence_worker_logs
+from nas.ray_backend.ray_internals import ImportPath, plain_start, worker_logs_silenced
 
 
-def test_ray_prints_the_logs_of_its_workers_only_where_they_are_enabled(monkeypatch, capsys):
-    worker = ray._private.worker
-    monkeypatch.setattr(worker, "_worker_logs_enabled", worker._worker_logs_enabled)
+def test_ray_prints_the_logs_of_its_workers_only_where_they_are_enabled(capsys):
     lines = {"pid": 7, "ip": "127.0.0.1", "lines": ["ends"], "localhost": "127.0.0.1"}
-    silence_worker_logs()
-    worker.print_worker_logs(lines, None)
+    before = worker._worker_logs_enabled
+    with worker_logs_silenced():
+        worker.print_worker_logs(lines, None)
     assert capsys.readouterr().out == ""
+    assert worker._worker_logs_enabled == before
 
 
-def test_ray_does_not_read_the_command_line_meanwhile():
-    utils = ray._private.utils
+def test_ray_reads_neither_the_command_line_nor_how_it_was_begun_meanwhile():
     before = utils.get_entrypoint_name()
-    with hidden_command_line():
+    with plain_start():
         assert utils.get_entrypoint_name() == "nas search" != before
+        assert not ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV
     assert utils.get_entrypoint_name() == before
+    assert ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV
+
+
+def test_workers_look_in_the_given_folders_in_their_order_and_ray_adds_none():
+    assert ray.job_config.JobConfig()._runtime_env_has_working_dir() is False
+    config = ImportPath(["/first", "/second"])
+    assert config._runtime_env_has_working_dir() is True
+    described = config._get_proto_job_config()
+    path: list[str] = []
+    for folder in described.py_driver_sys_path:
+        path.insert(0, folder)  # what a worker does
+    assert path == ["/first", "/second"]
