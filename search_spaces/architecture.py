@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from search_spaces.errors import ArchitectureError
+from search_spaces.errors import ArchitectureError, did_you_mean
 
 VERSION: Final = 1
+_KEYS: Final = ("version", "network", "resolution", "stages", "options")
+_STAGE_KEYS: Final = ("block", "channels", "depth", "stride", "options")
 
 Option: TypeAlias = str | int | float | bool | None
 Options: TypeAlias = tuple[tuple[str, Option], ...]
@@ -121,11 +123,14 @@ class Architecture:
                 f"Cannot read an architecture: not JSON ({error}). "
                 f"Expected what an export folder holds as architecture.json."
             ) from error
+        if isinstance(record, dict) and "version" not in record:
+            _check_keys(record, text)
         if not isinstance(record, dict) or record.get("version") != VERSION:
             found = record.get("version") if isinstance(record, dict) else type(record).__name__
             raise ArchitectureError(
                 f"Cannot read an architecture of version {found!r}: expected version {VERSION}."
             )
+        _check_keys(record, text)
         try:
             return cls(
                 network=_text(record["network"]),
@@ -147,6 +152,25 @@ class Architecture:
                 f"Cannot read an architecture: {str(error)[:80]} is missing or of another kind. Expected "
                 f"network, resolution, options and stages of block, channels, depth, stride, options."
             ) from error
+
+
+def _check_keys(record: dict[str, Any], text: str) -> None:
+    """Raise for the first key that an architecture or a stage does not have.
+
+    A key with a typing mistake is unknown, and the one that was meant is missing: only the first says why.
+    """
+    stages = record.get("stages")
+    found = [(record, _KEYS)]
+    found += [(s, _STAGE_KEYS) for s in (stages if isinstance(stages, list) else ()) if isinstance(s, dict)]
+    for part, known in found:
+        for key in part:
+            if key not in known:
+                lines = text.partition(json.dumps(key))[0].count("\n")
+                where = f", line {lines + 1}" if "\n" in text.strip() else ""
+                raise ArchitectureError(
+                    f"Cannot read an architecture{where}: nobody takes '{key}', expected one of "
+                    f"{', '.join(known)}.{did_you_mean(key, known)}"
+                )
 
 
 def _text(value: Any) -> str:

@@ -50,5 +50,6 @@ def check_widths(
     if len({tuple(widened(c, width, divisor) for c in channels) for width in widths}) != len(widths):
         raise SpaceError(
             f"The space '{space}' got the widths {list(widths)}: expected widths that "
-            f"give different channels after rounding to multiples of {divisor}."
+            f"give different channels after rounding to multiples of {divisor}.",
+            at=("width",),
         )

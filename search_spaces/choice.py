@@ -22,11 +22,22 @@ class Choice:
         if not self.values or len(set(self.values)) != len(self.values):
             raise SpaceError(
                 f"The choice '{self.name}' got the values {list(self.values)}: expected at least "
-                f"one value and none twice."
+                f"one value and none twice.",
+                at=self._place,
             )
         numbers = [v for v in self.values if isinstance(v, int | float) and type(v) is not bool]
         if len(numbers) == len(self.values) and numbers != sorted(numbers):
-            raise SpaceError(f"The choice '{self.name}' got the values {numbers}: expected rising numbers.")
+            raise SpaceError(
+                f"The choice '{self.name}' got the values {numbers}: expected rising numbers.", at=self._place
+            )
+
+    @property
+    def _place(self) -> tuple[str | int, ...]:
+        stage, _, slot = self.name.rpartition(".")
+        if not stage:
+            return (self.name,)
+        inside = (slot,) if slot == "depth" else ("options", slot)
+        return ("stages", int(stage.removeprefix("stage")) - 1, *inside)
 
     def nearest(self, value: Option, allowed: tuple[Option, ...]) -> Option:
         """Return `value` if it is allowed, else the allowed number nearest to it, else the first."""

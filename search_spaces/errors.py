@@ -36,6 +36,13 @@ class UserError(Exception):
         return " ".join(str(self.args[0]).split()) if self.args else ""
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the question after the known name that is nearest to `name`; empty if none is near."""
+    by_lower = {other.lower(): other for other in sorted(known)}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
+    return f" Did you mean '{by_lower[near[0]]}'?" if near else ""
+
+
 class UnknownNameError(UserError, KeyError):
     """A name that no registry has."""
 
@@ -43,9 +50,9 @@ class UnknownNameError(UserError, KeyError):
     def of(cls, kind: str, name: str, known: Iterable[str]) -> "UnknownNameError":
         """Return the error for `name`, offering the nearest of the `known` names."""
         names = sorted(known)
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        return cls(f"No {kind} is called '{name}'.{hint} Known: {', '.join(names) or 'none'}.")
+        return cls(
+            f"No {kind} is called '{name}'.{did_you_mean(name, names)} Known: {', '.join(names) or 'none'}."
+        )
 
 
 class BudgetError(UserError, ValueError):
@@ -59,7 +66,15 @@ class NothingFitsError(BudgetError):
 
 
 class SpaceError(UserError, ValueError):
-    """A search space that contradicts itself."""
+    """A search space that contradicts itself.
+
+    Attributes:
+        at: Where in the space, by names and positions from 0, such as ``("stages", 2, "depth")``.
+    """
+
+    def __init__(self, message: str, *, at: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 class ArchitectureError(UserError, ValueError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from search_spaces.architecture import Stage
 from search_spaces.blocks import BLOCKS, Block
-from search_spaces.errors import ArchitectureError
+from search_spaces.errors import ArchitectureError, did_you_mean
 from search_spaces.mixers import MIXERS, Mixer
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def routed(stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
             raise ArchitectureError(
                 f"Stage '{stage.block}' with mixer '{stage.mixer}' got the option '{name}': "
                 f"expected one of {', '.join(sorted({*of_block, *of_mixer})) or 'none'}."
+                f"{did_you_mean(name, {*of_block, *of_mixer})}"
             )
     return (
         {k: given.get(k, default) for k, default in of_block.items()},

@@ -7,7 +7,7 @@ from typing import Final
 from search_spaces.architecture import Options
 from search_spaces.choice import Choice
 from search_spaces.counting import total_stride
-from search_spaces.errors import SpaceError
+from search_spaces.errors import SpaceError, did_you_mean
 from search_spaces.networks import NETWORKS
 from search_spaces.options import keywords
 from search_spaces.stage_choices import MenuItem, StageSpace
@@ -26,7 +26,8 @@ def check_options(network: str, options: Options) -> None:
         if option not in known:
             raise SpaceError(
                 f"The network '{network}' got the option '{option}': expected one of "
-                f"{', '.join(sorted(known)) or 'none'}."
+                f"{', '.join(sorted(known)) or 'none'}.{did_you_mean(option, known)}",
+                at=("options", option),
             )
 
 
@@ -69,7 +70,8 @@ def check_strides(
     if shrinks > lowest:
         raise SpaceError(
             f"The space '{space}' shrinks images of {lowest} pixels by {shrinks}, below "
-            f"1 x 1: expected strides that multiply to at most its lowest resolution."
+            f"1 x 1: expected strides that multiply to at most its lowest resolution.",
+            at=("resolution",),
         )
 
 
@@ -94,5 +96,6 @@ def check_depths(
         if len(stage.depth) > 1 and any(len(factors[item.kind]) > 1 for item in menu):
             raise SpaceError(
                 f"Stage {number} of '{space}' got {len(stage.depth)} depths under a depth "
-                f"factor with several values: expected one of the two to have one value."
+                f"factor with several values: expected one of the two to have one value.",
+                at=("stages", number - 1, "depth"),
             )

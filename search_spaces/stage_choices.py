@@ -9,7 +9,7 @@ from typing import Final
 from search_spaces.architecture import Option, Stage, options_of
 from search_spaces.blocks import BLOCKS
 from search_spaces.choice import Choice
-from search_spaces.errors import SpaceError
+from search_spaces.errors import SpaceError, did_you_mean
 from search_spaces.mixers import MIXERS
 from search_spaces.options import keywords, kind_of, routed
 
@@ -139,7 +139,9 @@ def _check_options(space: StageSpace) -> None:
             )
             raise SpaceError(
                 f"A stage of the {whose} got the option '{name}': expected one of "
-                f"{', '.join(sorted(taken)) or 'none'}."
+                f"{', '.join(sorted(taken)) or 'none'}.{did_you_mean(option, taken)}"
+                f"{did_you_mean(mixer, mixers) if mixer and mixer not in mixers else ''}",
+                at=("options", name),
             )
 
 

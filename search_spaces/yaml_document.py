@@ -18,6 +18,13 @@ Lines = dict[tuple[str | int, ...], int]
 """The line, from 1, on which the value at each path stands."""
 
 
+def line_of(lines: Lines, at: tuple[str | int, ...]) -> int:
+    """Return the line of the value at a path, or of the nearest one around it that was written."""
+    while at and at not in lines:
+        at = at[:-1]
+    return lines.get(at, 1)
+
+
 def read(path: Path, what: str = "search space", wrong: type[UserError] = SpaceError) -> tuple[Any, Lines]:
     """Return the values of a YAML file, and the line of each.
 
@@ -33,10 +40,9 @@ def read(path: Path, what: str = "search space", wrong: type[UserError] = SpaceE
     try:
         with path.open("rb") as file:
             raw = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise wrong(
-            f"Cannot read the {what} '{path}': {error.strerror or error}. Expected a YAML file."
-        ) from error
+    except (OSError, ValueError) as error:  # a null byte in the name is the latter
+        reason = getattr(error, "strerror", None) or error
+        raise wrong(f"Cannot read the {what} '{path}': {reason}. Expected a YAML file.") from error
     if len(raw) > _MOST_BYTES:
         raise wrong(f"Cannot read '{path}': it is larger than {_MOST_BYTES // 1024} KiB, no {what} is.")
     try:

@@ -40,12 +40,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from search_spaces.architecture import Option, options_of
 from search_spaces.blocks import BLOCKS
 from search_spaces.build_checks import check_network, check_stage
-from search_spaces.errors import SpaceError, UserError
+from search_spaces.errors import SpaceError, UserError, did_you_mean
 from search_spaces.mixers import MIXERS
 from search_spaces.networks import NETWORKS
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace, menu_of
-from search_spaces.yaml_document import Lines, read
+from search_spaces.yaml_document import Lines, line_of, read
 
 
 def _several(value: Any) -> Any:
@@ -155,25 +155,27 @@ def _located_errors(path: Path, lines: Lines, *at: str | int) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise SpaceError(f"Cannot use '{path}', line {_line(lines, at)}: {error}") from error
-
-
-def _line(lines: Lines, at: tuple[str | int, ...]) -> int:
-    """Return the line of a value, or of the nearest one around it that was written."""
-    while at and at not in lines:
-        at = at[:-1]
-    return lines.get(at, 1)
+        inside = error.at if isinstance(error, SpaceError) else ()
+        place = inside if inside[: len(at)] == at else (*at, *inside)
+        raise SpaceError(f"Cannot use '{path}', line {line_of(lines, place)}: {error}") from error
 
 
 def _first(path: Path, error: ValidationError, lines: Lines) -> str:
-    """Return the first complaint with its line, value and what is allowed."""
-    found = error.errors(include_url=False)[0]
+    """Return the first complaint, of unknown keys before all others, with its line and what is allowed.
+
+    A key with a typing mistake is unknown, and the one that was meant is missing: only the first says why.
+    """
+    errors = error.errors(include_url=False)
+    found = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     at = tuple(part for part in found["loc"] if part not in {"bool", "int", "float", "str", "none"})
     where = ".".join(str(part + 1) if isinstance(part, int) else part for part in at)
-    said = f"Cannot read '{path}', line {_line(lines, at)}: "
+    said = f"Cannot read '{path}', line {line_of(lines, at)}: "
     if found["type"] == "missing":
         return f"{said}'{where}' is missing. Add it."
     if found["type"] == "extra_forbidden":
-        known = _Stage if "stages" in at else _Space
-        return f"{said}nobody takes '{where}', expected one of {', '.join(known.model_fields)}."
+        known = (_Stage if "stages" in at else _Space).model_fields
+        return (
+            f"{said}nobody takes '{where}', expected one of {', '.join(known)}."
+            f"{did_you_mean(str(at[-1]), known)}"
+        )
     return f"{said}'{where}' got {str(found['input'])[:60]!r}: {found['msg']}."

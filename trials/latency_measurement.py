@@ -7,7 +7,7 @@ from typing import Final
 
 from torch import nn
 
-from search_spaces.errors import TargetError
+from search_spaces.errors import TargetError, did_you_mean
 from trials.latency.host_lock import host_lock
 from trials.latency.latency import Condition, Latency
 from trials.latency.layer_times import LayerTimes
@@ -117,7 +117,7 @@ def _options(spec: TargetSpec, defaults: Mapping[str, Condition]) -> dict[str, C
         if name not in defaults:
             raise TargetError(
                 f"The target '{spec.name}' got the option '{name}': expected one of "
-                f"{', '.join(sorted(defaults)) or 'none'}."
+                f"{', '.join(sorted(defaults)) or 'none'}.{did_you_mean(name, defaults)}"
             )
         try:
             options[name] = _converted(defaults[name], value)

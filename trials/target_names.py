@@ -8,11 +8,12 @@ targets:
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from search_spaces.errors import TargetError, UnknownNameError
-from search_spaces.yaml_document import read
+from search_spaces.errors import TargetError, UnknownNameError, did_you_mean
+from search_spaces.yaml_document import Lines, line_of, read
 from trials.latency.latency import Condition
 from trials.targets import TARGETS, TargetSpec
 
@@ -63,36 +64,61 @@ def read_targets(file: Path) -> dict[str, TargetSpec]:
     """
     if not file.exists():
         return {}
-    record, _ = read(file, "targets", TargetError)
+    record, lines = read(file, "targets", TargetError)
+    if isinstance(record, dict) and record.get("version", VERSION) == VERSION:
+        _check_keys(file, lines, (), record, ("version", "targets"))
     if not isinstance(record, dict) or record.get("version") != VERSION:
         raise TargetError(f"Cannot use the targets in '{file}': expected 'version: {VERSION}' at the top.")
     targets = record.get("targets")
     if not isinstance(targets, dict):
         raise TargetError(f"Cannot use the targets in '{file}': expected 'targets:' with a name for each.")
-    return {str(name): _named(file, str(name), fields) for name, fields in targets.items()}
+    return {str(name): _named(file, lines, str(name), fields) for name, fields in targets.items()}
 
 
-def _named(file: Path, name: str, fields: Any) -> TargetSpec:
+def _check_keys(
+    file: Path, lines: Lines, at: tuple[str, ...], found: Mapping[str, Any], known: Sequence[str]
+) -> None:
+    """Raise for the first key that is none of the `known` ones, with its line."""
+    for key in found:
+        if key not in known:
+            raise TargetError(
+                f"Cannot use the targets in '{file}', line {line_of(lines, (*at, key))}: nobody takes "
+                f"'{'.'.join((*at, key))}', expected one of {', '.join(known)}.{did_you_mean(key, known)}"
+            )
+
+
+def _named(file: Path, lines: Lines, name: str, fields: Any) -> TargetSpec:
+    """Return one target of a file; says what is wrong with it, in which line."""
     kinds = ", ".join(TARGETS)
+    place = f"'{file}', line {line_of(lines, ('targets', name))},"
     if not _NAME.fullmatch(name) or name in TARGETS:
         raise TargetError(
-            f"The target '{name}' in '{file}' has an invalid name: expected letters, digits, '.', '-' and "
+            f"The target '{name}' in {place} has an invalid name: expected letters, digits, '.', '-' and "
             f"'_', and none of {kinds}."
         )
-    if not isinstance(fields, dict) or fields.get("kind") not in TARGETS:
-        raise TargetError(f"The target '{name}' in '{file}' has no kind: expected one of {kinds}.")
+    kind = str(fields.get("kind")) if isinstance(fields, dict) else ""
+    if isinstance(fields, dict):
+        options = TARGETS[kind].defaults if kind in TARGETS else _all_options()
+        _check_keys(file, lines, ("targets", name), fields, ("kind", "address", *sorted(options)))
+    if kind not in TARGETS:
+        near = did_you_mean(kind, TARGETS)
+        raise TargetError(f"The target '{name}' in {place} has no kind: expected one of {kinds}.{near}")
     if not all(v is None or isinstance(v, str | int | float) for v in fields.values()):
         raise TargetError(
-            f"The target '{name}' in '{file}' has an option that is neither text nor number: expected one "
+            f"The target '{name}' in {place} has an option that is neither text nor number: expected one "
             f"value for each option."
         )
     options = {str(k): v for k, v in fields.items() if k not in {"kind", "address"}}
     return TargetSpec(
         name=name,
-        kind=fields["kind"],
+        kind=kind,
         address=str(fields.get("address") or ""),
         options=tuple(sorted(options.items())),
     )
+
+
+def _all_options() -> set[str]:
+    return {option for kind in TARGETS for option in TARGETS[kind].defaults}
 
 
 def _options(text: str, listed: str) -> tuple[tuple[str, Condition], ...]:

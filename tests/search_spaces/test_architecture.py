@@ -62,3 +62,22 @@ def test_bad_json_is_refused_in_one_line(text):
         Architecture.from_json(text)
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"channels"', '"chanels"', r"line \d+: nobody takes 'chanels', .* Did you mean 'channels'\?"),
+        ('"resolution"', '"resolutoin"', r"line \d+: nobody takes 'resolutoin', .*mean 'resolution'\?"),
+        ('"version"', '"versoin"', r"line \d+: nobody takes 'versoin', .*mean 'version'\?"),
+    ],
+)
+def test_a_mistyped_key_is_named_before_the_one_that_is_missing(old, new, said):
+    stage = Stage(block="metaformer", channels=16, depth=1, options=(("mixer", "depthwise"),))
+    described = Architecture(network="pyramid", resolution=32, stages=(stage,)).to_json()
+    text = json.dumps(json.loads(described), indent=2).replace(old, new)
+    line = text.partition(new)[0].count("\n") + 1
+    with pytest.raises(ArchitectureError, match=said.replace(r"\d+", str(line))):
+        Architecture.from_json(text)
+    with pytest.raises(ArchitectureError, match="Cannot read an architecture: nobody takes"):
+        Architecture.from_json(described.replace(old, new))

@@ -70,22 +70,28 @@ def test_what_is_left_out_has_one_value(written):
     ("old", "new", "said"),
     [
         ("version: 1", "version: 2", r"line 1: 'version' got '2': Input should be 1"),
-        ("name: mine", "nom: mine", r"line 1: 'name' is missing"),
+        ("name: mine", "", r"line 1: 'name' is missing"),
+        ("name: mine", "nom: mine", r"line 2: nobody takes 'nom', expected .* Did you mean 'name'\?"),
+        ("version: 1", "versoin: 1", r"line 1: nobody takes 'versoin', .* Did you mean 'version'\?"),
+        ("channels: 32", "chanels: 32", r"line 5: nobody takes 'stages.1.chanels', .*mean 'channels'\?"),
+        ("    options:", "    optoins:", r"line 7: nobody takes 'stages.1.optoins', .*mean 'options'\?"),
         ("name: mine", "name: mine\nwidths: [1.0]", r"line 3: nobody takes 'widths', expected one of"),
         ("[32, 64]", "[32, wide]", r"line 3: 'resolution.2' got 'wide': Input should be a valid integer"),
         ("[32, 64]", "[0]", r"line 3: 'resolution.1' got '0': Input should be greater than or equal to 1"),
-        ("[32, 64]", "[32, 32]", r"line 1: The choice 'resolution' got the values \[32, 32\]"),
-        ("[32, 64]", "[1, 64]", r"line 1: .* shrinks images of 1 pixels by 4, below 1 x 1"),
+        ("[32, 64]", "[32, 32]", r"line 3: The choice 'resolution' got the values \[32, 32\]"),
+        ("[32, 64]", "[1, 64]", r"line 3: .* shrinks images of 1 pixels by 4, below 1 x 1"),
         ("channels: 32", "channels: many", r"line 5: 'stages.1.channels' got 'many'"),
         ("    stride: 2", "    strid: 2", r"line 6: nobody takes 'stages.1.strid', expected one of channels"),
         ("    stride: 2", "    block: metafromer", r"line 6: .*'metafromer'. Did you mean 'metaformer'"),
         ("[depthwise, attention]", "[atention]", r"line 8: .*'atention'. Did you mean 'attention'"),
         ("[depthwise, attention]", "['os:getcwdd']", r"line 8: Cannot take the mixer 'os:getcwdd'"),
         ("kernel: [3, 5]", "kernel: [3, 4]", r"line 5: .*kernel 4.*expected an odd number"),
-        ("kernel: [3, 5]", "kernal: [3, 5]", r"line 5: .*option 'kernal': expected one of"),
+        ("kernel: [3, 5]", "kernal: [3, 5]", r"line 9: .*option 'kernal': .* Did you mean 'kernel'\?"),
+        ("kernel: [3, 5]", "depthwize.kernel: [3]", r"line 9: .*mixer 'depthwize' .* mean 'depthwise'\?"),
+        ("name: mine", "name: mine\nwidth: [1.0, 1.01]", r"line 3: .*expected widths that give different"),
         ("kernel: [3, 5]", "head_channels: [24]", r"line 5: .*heads of 24: expected heads that divide"),
         ("kernel: [3, 5]", "kernel: []", r"line 9: 'stages.1.options.kernel' got '\[\]'"),
-        ("stages:", "options: {stem: 3}\nstages:", r"'pyramid' got the option 'stem': expected one of"),
+        ("stages:", "options: {stem: 3}\nstages:", r"line 4: .*'pyramid' got the option 'stem': expected"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_line_value_and_what_is_allowed(written, old, new, said):
@@ -95,6 +101,14 @@ def test_a_mistake_is_named_with_its_line_value_and_what_is_allowed(written, old
         search_spaces.load(path)
     assert "mine.yaml" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_depth_that_contradicts_a_factor_is_named_with_its_own_line(written):
+    stage = "  - channels: 32\n    depth: {}\n    options: {{mixer: [depthwise]}}\n"
+    text = "version: 1\nname: mine\nresolution: [64]\nconv_depth: [1.0, 2.0]\nstages:\n"
+    path = written(text + stage.format(1) + stage.format(2) + stage.format("[1, 2]"))
+    with pytest.raises(SpaceError, match=r"line 13: Stage 3 of 'mine' got 2 depths under a depth factor"):
+        search_spaces.load(path)
 
 
 @pytest.mark.parametrize(

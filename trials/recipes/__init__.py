@@ -3,11 +3,15 @@
 An entry point of the group ``trials.recipes`` adds one from another package.
 """
 
+import os
 from pathlib import Path
 from typing import Final
 
+from search_spaces.errors import RecipeError
 from search_spaces.shelf import Shelf
 from trials.training.recipe import Recipe, recipe_from_yaml
+
+_SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 RECIPES: Final = Shelf[Recipe](__name__, "RECIPE", "recipe", Recipe)
 
@@ -19,6 +23,24 @@ def load_recipe(name: str) -> Recipe:
         UnknownNameError: if there is no recipe of that name.
         RecipeError: if the file cannot be used.
     """
-    if Path(name).suffix in {".yaml", ".yml"}:
-        return recipe_from_yaml(Path(name))
-    return RECIPES[name]
+    return _load(name, Path(), ())
+
+
+def _load(name: str, folder: Path, inside: tuple[Path, ...]) -> Recipe:
+    """Return a recipe by its name, or by its path from `folder`, for files that are based on it.
+
+    Args:
+        name: Name or path.
+        folder: Folder that paths start from.
+        inside: The files that are being read, each based on the next.
+    """
+    if Path(name).suffix not in _SUFFIXES:
+        return RECIPES[name]
+    path = folder / name
+    file = path if "\0" in name else Path(os.path.realpath(path))  # reading it says what is wrong
+    if file in inside:
+        raise RecipeError(
+            f"Cannot use the recipe '{path}': it is based on itself. Expected a 'base' that ends at one of "
+            f"{', '.join(RECIPES)}, or at a file without a base."
+        )
+    return recipe_from_yaml(path, lambda base: _load(base, path.parent, (*inside, file)))

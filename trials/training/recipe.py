@@ -1,12 +1,14 @@
 """Training recipe: every hyper-parameter of a training as frozen data, read from YAML and validated."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
-from search_spaces.errors import RecipeError
-from search_spaces.yaml_document import read
+from search_spaces.errors import RecipeError, UnknownNameError, did_you_mean
+from search_spaces.yaml_document import Lines, line_of, read
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -108,41 +110,82 @@ class Recipe(BaseModel):
         Raises:
             RecipeError: if a field is unknown, missing or out of range; names the field.
         """
-        try:
-            return cls.model_validate(fields)
-        except ValidationError as error:
-            raise RecipeError(f"Cannot use the recipe {_named(fields)}: {_first(error)}") from error
+        return _checked(fields, _named(fields), {})
 
 
-def recipe_from_yaml(path: Path) -> Recipe:
+_WRITTEN: Final = ("base", *Recipe.model_fields)  # in a file
+
+
+def recipe_from_yaml(path: Path, base_of: Callable[[str], Recipe]) -> Recipe:
     """Return the recipe in a YAML file; its default name is that of the file.
 
-    The path of a teacher is relative to the folder of the file.
+    Its ``base`` names another recipe, whose fields it takes where it has none of its own. The path of a
+    teacher is relative to the folder of the file.
+
+    Args:
+        path: Path of the file.
+        base_of: Returns the recipe that a ``base`` names.
 
     Raises:
-        RecipeError: if the file is missing, is not YAML or holds no recipe.
+        RecipeError: if the file is missing, is not YAML or holds no recipe; names the line.
     """
-    fields, _ = read(path, "recipe", RecipeError)
+    fields, lines = read(path, "recipe", RecipeError)
     if not isinstance(fields, dict):
         raise RecipeError(
             f"Cannot use the recipe '{path}': expected 'field: value' lines, for example "
             f"'epochs: 6', with the fields of trials/training/recipe.py."
         )
-    recipe = Recipe.from_json({"name": path.stem, **fields})
-    if recipe.teacher is None:
+    if "base" in fields:
+        try:
+            base = base_of(str(fields["base"]))
+        except UnknownNameError as error:
+            line = line_of(lines, ("base",))
+            raise RecipeError(f"Cannot use the recipe '{path}', line {line}: {error}") from error
+        fields = _inherited(base, {name: value for name, value in fields.items() if name != "base"})
+    recipe = _checked({"name": path.stem, **fields}, f"'{path}'", lines)
+    if recipe.teacher is None or Path(recipe.teacher).is_absolute():
         return recipe
     return recipe.model_copy(update={"teacher": str((path.parent / recipe.teacher).resolve())})
+
+
+def _inherited(base: Recipe, fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a file with those of its base, whose rungs end where the epochs of the file do."""
+    inherited = {name: value for name, value in base.to_json().items() if name != "name"}
+    epochs = fields.get("epochs")
+    if isinstance(epochs, int) and base.rungs and "rungs" not in fields:
+        inherited["rungs"] = [*(rung for rung in base.rungs[:-1] if rung < epochs), epochs]
+    return {**inherited, **fields}
+
+
+def _checked(fields: dict[str, Any], named: str, lines: Lines) -> Recipe:
+    """Return the recipe with these fields; `lines` says where each stands in a file.
+
+    Raises:
+        RecipeError: if a field is unknown, missing or out of range; names the field and the line.
+    """
+    try:
+        return Recipe.model_validate(fields)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        # A field with a typing mistake is unknown, and the one that was meant is missing.
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+        named_first = first["msg"].removeprefix("Value error, ").split()[0]  # by a rule over several fields
+        at = first["loc"] or (named_first,)
+        where = f", line {line_of(lines, at)}" if lines else ""
+        raise RecipeError(f"Cannot use the recipe {named}{where}: {_said(first, len(errors))}") from error
 
 
 def _named(fields: dict[str, Any]) -> str:
     return f"'{fields['name']}'" if "name" in fields else "without a name"
 
 
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
+def _said(first: ErrorDetails, count: int) -> str:
+    """Return one complaint in words, and how many more there are."""
     field = ".".join(str(part) for part in first["loc"])
     where = f"{field}: " if field else ""
     given = f" (given {first['input']!r})" if field and first["type"] != "missing" else ""
-    more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
-    hint = f" Known fields: {', '.join(Recipe.model_fields)}." if "extra" in first["type"] else ""
+    more = f" and {count - 1} more" if count > 1 else ""
+    hint = ""
+    if first["type"] == "extra_forbidden":
+        hint = f"{did_you_mean(field, _WRITTEN)} Known fields: {', '.join(_WRITTEN)}."
     return f"{where}{first['msg'].removeprefix('Value error, ')}{given}{more}.{hint}"

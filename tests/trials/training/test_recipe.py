@@ -39,6 +39,44 @@ def test_a_file_names_its_recipe_and_may_be_short(tmp_path):
     assert load_recipe(str(tmp_path / "quick.yml")) == Recipe(name="quick", epochs=3)
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("epohcs: 6", r"own.yaml', line 1: epohcs: .* Did you mean 'epochs'\? Known fields: base, "),
+        ("epochs: 6\n\nlearning_rat: 1", r"line 3: learning_rat: .* Did you mean 'learning_rate'\?"),
+        ("epochs: 6\nflip: maybe", r"line 2: flip: .* \(given 'maybe'\)"),
+        ("epochs: 6\nbatch_size: 8\nrungs: [2, 5]", r"line 3: rungs \[2, 5\] must ascend"),
+        ("epochs: 6\nbase: proxi", r"line 2: No recipe is called 'proxi'. Did you mean 'proxy'\?"),
+        ("base: proxy\nepohcs: 8", r"line 2: epohcs: .* Did you mean 'epochs'\?"),
+        ("base: own.yaml", r"own.yaml': it is based on itself"),
+        ('base: "no\\0where.yaml"', "Expected"),
+        ("base: [proxy]", r"line 1: No recipe is called"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named_with_its_line(tmp_path, content, expected):
+    (tmp_path / "own.yaml").write_text(content)
+    with pytest.raises(RecipeError, match=expected) as caught:
+        load_recipe(str(tmp_path / "own.yaml"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_takes_what_it_does_not_say_from_its_base(tmp_path):
+    (tmp_path / "longer.yaml").write_text("base: proxy\nepochs: 8\n")
+    longer, proxy = load_recipe(str(tmp_path / "longer.yaml")), load_recipe("proxy")
+    assert longer == proxy.model_copy(update={"name": "longer", "epochs": 8, "rungs": (1, 8)})
+    (tmp_path / "own.yaml").write_text("base: longer.yaml\nflip: true\n")
+    assert load_recipe(str(tmp_path / "own.yaml")) == longer.model_copy(update={"name": "own", "flip": True})
+    (tmp_path / "own.yaml").write_text("base: proxy\nepochs: 4\nrungs: [2, 4]\nname: mine\n")
+    assert load_recipe(str(tmp_path / "own.yaml")).rungs == (2, 4)
+
+
+def test_files_that_are_based_on_each_other_are_refused(tmp_path):
+    (tmp_path / "one.yaml").write_text("base: two.yaml\n")
+    (tmp_path / "two.yaml").write_text("base: ../" + tmp_path.name + "/one.yaml\n")
+    with pytest.raises(RecipeError, match="it is based on itself"):
+        load_recipe(str(tmp_path / "one.yaml"))
+
+
 def test_absent_recipes_are_errors(tmp_path):
     with pytest.raises(RecipeError, match="No such file"):
         load_recipe(str(tmp_path / "absent.yaml"))
