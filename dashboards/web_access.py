@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Callable, Iterable
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs
 
@@ -45,19 +44,21 @@ def for_hosts(application: Application, hosts: frozenset[str]) -> Application:
 def with_token(application: Application, token: str) -> Application:
     """Return a web application that asks for a token once and remembers the browser by a cookie.
 
-    The token is given as ``?token=…`` or as ``Authorization: Bearer …``.
+    The token is given as ``?token=…`` or as ``Authorization: Bearer …``. Browsers send the cookies of a host
+    to all of its ports, so the name of the cookie has the port that the browser asked for: two dashboards
+    behind tunnels to one host keep their own.
     """
 
     def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         given = parse_qs(environ.get("QUERY_STRING", "")).get("token", [""])[0]
         if _same(given, token):
-            cookie = f"{_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict"
+            cookie = f"{_cookie_name(environ)}={token}; Path=/; HttpOnly; SameSite=Strict"
             target = environ.get("PATH_INFO") or "/"
             target = "/" + target.lstrip("/\\")  # //elsewhere would redirect to another site
             start_response("302 Found", [("Location", target), ("Set-Cookie", cookie)])
             return [b""]
         bearer = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
-        if _same(bearer, token) or _same(_cookie(environ), token):
+        if _same(bearer, token) or any(_same(cookie, token) for cookie in _cookies(environ)):
             return application(environ, start_response)
         start_response("401 Unauthorized", [("Content-Type", "text/plain; charset=utf-8")])
         return ["This dashboard needs its token: open it as …/?token=TOKEN.\n".encode()]
@@ -65,12 +66,17 @@ def with_token(application: Application, token: str) -> Application:
     return guarded
 
 
-def _cookie(environ: dict[str, Any]) -> str:
-    try:
-        found = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(_COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found is not None else ""
+def _cookie_name(environ: dict[str, Any]) -> str:
+    """Return the name of this dashboard's cookie, with the port that the browser asked for."""
+    port = environ.get("HTTP_HOST", "").rpartition("]")[2].rpartition(":")[2]
+    return f"{_COOKIE}_{port if port.isascii() and port.isdigit() else environ.get('SERVER_PORT', '')}"
+
+
+def _cookies(environ: dict[str, Any]) -> list[str]:
+    """Return the values of our cookie; cookies of other programs on the host may be written in any way."""
+    pairs = (pair.partition("=") for pair in environ.get("HTTP_COOKIE", "").split(";"))
+    name = _cookie_name(environ)
+    return [value.strip().strip('"') for key, _, value in pairs if key.strip() == name]
 
 
 def _same(given: str, expected: str) -> bool:

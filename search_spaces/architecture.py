@@ -123,14 +123,13 @@ class Architecture:
                 f"Cannot read an architecture: not JSON ({error}). "
                 f"Expected what an export folder holds as architecture.json."
             ) from error
-        if isinstance(record, dict) and "version" not in record:
-            _check_keys(record, text)
+        if isinstance(record, dict) and record.get("version", VERSION) == VERSION:
+            _check_keys(record, written if isinstance(written, str) else "")
         if not isinstance(record, dict) or record.get("version") != VERSION:
             found = record.get("version") if isinstance(record, dict) else type(record).__name__
             raise ArchitectureError(
                 f"Cannot read an architecture of version {found!r}: expected version {VERSION}."
             )
-        _check_keys(record, text)
         try:
             return cls(
                 network=_text(record["network"]),
@@ -154,7 +153,7 @@ class Architecture:
             ) from error
 
 
-def _check_keys(record: dict[str, Any], text: str) -> None:
+def _check_keys(record: Mapping[str, Any], text: str) -> None:
     """Raise for the first key that an architecture or a stage does not have.
 
     A key with a typing mistake is unknown, and the one that was meant is missing: only the first says why.

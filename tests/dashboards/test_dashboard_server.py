@@ -12,6 +12,7 @@ import pytest
 from optuna.storages import RDBStorage
 
 from dashboards.dashboard_server import dashboard_server
+from dashboards.web_access import with_token
 from search_spaces.errors import UserError
 from tests.dashboards.searches import findings, network
 
@@ -170,6 +171,38 @@ def test_with_a_token_nothing_is_shown_without_it(storage: RDBStorage):
         )
         with urllib.request.urlopen(bearer, timeout=20) as answer:
             assert answer.status == 200
+
+
+def test_the_token_is_found_beside_cookies_of_other_programs(storage: RDBStorage):
+    for address in listening(storage, token=TOKEN):
+        port = address.rpartition(":")[2]
+        own = f"nas_token_{port}={TOKEN}"
+        for others in (
+            "{}",
+            "a/b=c; {}",
+            '{}; theirs={{"x": [1, 2]}}',
+            "=; ;; é; {}",
+            "nas_token_1=other; {}",
+        ):
+            request = urllib.request.Request(f"{address}/api/studies")
+            request.add_header("Cookie", others.format(own))
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                assert answer.status == 200
+        wrong = urllib.request.Request(f"{address}/api/studies", headers={"Cookie": f"nas_token_1={TOKEN}"})
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(wrong, timeout=20)
+
+
+def test_two_dashboards_of_one_host_keep_a_cookie_each():
+    def cookie(environ: dict[str, str]) -> str:
+        sent: list[tuple[str, str]] = []
+        application = with_token(lambda *_: [], TOKEN)
+        application(environ | {"QUERY_STRING": f"token={TOKEN}"}, lambda _, headers: sent.extend(headers))
+        return dict(sent)["Set-Cookie"].partition("=")[0]
+
+    assert cookie({"HTTP_HOST": "localhost:8080"}) == "nas_token_8080"
+    assert cookie({"HTTP_HOST": "[::1]:9000", "SERVER_PORT": "80"}) == "nas_token_9000"
+    assert cookie({"HTTP_HOST": "example.org", "SERVER_PORT": "80"}) == "nas_token_80"
 
 
 @pytest.mark.parametrize(

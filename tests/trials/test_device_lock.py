@@ -1,11 +1,16 @@
 """Locks between real processes."""
 
+import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from trials.device_lock import measuring, training
+from search_spaces.errors import FilesError
+from trials.device_lock import host_lock_path, measuring, training
+from trials.latency.host_lock import host_lock
 
 TRAINER = """
 import sys, time
@@ -97,3 +102,38 @@ def test_a_turn_lasts_a_second_and_its_waits_are_counted(tmp_path):
 def test_nobody_who_trains_elsewhere_is_in_the_way(tmp_path):
     with training(tmp_path / "a"), measuring(tmp_path / "b") as waited_s:
         assert waited_s < 60
+
+
+def test_the_lock_of_a_user_with_a_strict_umask_can_be_read_by_all(tmp_path):
+    before = os.umask(0o077)
+    try:
+        with measuring(tmp_path / "lock"):
+            pass
+    finally:
+        os.umask(before)
+    for name in ("lock", "lock.gate"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o644
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_all_users_of_a_host_find_the_same_lock_whatever_their_temporary_folder(tmp_path, monkeypatch):
+    before = host_lock_path()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert host_lock_path() == before
+    monkeypatch.setattr("trials.device_lock._SHARED", tmp_path / "absent")
+    assert host_lock_path().parent == tmp_path
+
+
+def test_a_lock_that_another_user_keeps_to_himself_is_one_line(monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        for name in ("lock", "lock.gate"):
+            (Path(folder) / name).touch(mode=0o000)
+        monkeypatch.setattr("trials.device_lock.host_lock_path", lambda: Path(folder) / "lock")
+        user = os.geteuid()
+        os.seteuid(65534 if user == 0 else user)  # root may read everything
+        try:
+            with pytest.raises(FilesError, match=rf"Permission denied. .* Let user {user} run: chmod 644"):
+                host_lock()
+        finally:
+            os.seteuid(user)

@@ -1,5 +1,6 @@
 """The lock of this host (`trials.device_lock`), checked before anything is measured or trained."""
 
+import contextlib
 from pathlib import Path
 
 from search_spaces.errors import FilesError
@@ -17,10 +18,9 @@ def host_lock() -> Path:
         device_lock.check(path)
     except OSError as error:
         file = Path(str(error.filename or path))
-        known = file.exists()
-        mend = (
-            f"Let user {file.stat().st_uid} run: chmod 644 '{file}'" if known else "Make its folder writable."
-        )
+        mend = "Make its folder writable."
+        with contextlib.suppress(OSError):
+            mend = f"Let user {file.stat().st_uid} run: chmod 644 '{file}'"
         raise FilesError(
             f"Cannot use '{file}', which keeps measurements and trainings of this host apart: "
             f"{error.strerror or error}. Expected a file that every user of the host can read. {mend}"
