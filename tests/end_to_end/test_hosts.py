@@ -26,7 +26,7 @@ def images():
 
 
 def left_behind() -> set[Path]:
-    """Return the folders of Ray sessions that no driver uses any more; other tests may run beside this one."""
+    """Return the folders of Ray sessions that no driver uses any more; other tests may run meanwhile."""
     found = set()
     for lock in Path("/tmp").glob("nas-ray-*/driver.lock"):
         with contextlib.suppress(OSError), lock.open("r+") as file:
