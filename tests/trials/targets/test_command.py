@@ -169,3 +169,14 @@ def test_probing_asks_the_command(board):
 def test_a_command_that_cannot_be_run_is_an_error(target, expected):
     with pytest.raises(TargetError, match=expected):
         timed({"target": target})
+
+
+@pytest.mark.slow
+def test_the_program_in_the_documentation_keeps_to_the_protocol(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "latency.md").read_text(encoding="utf-8")
+    program = page.partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "run_on_phone.py").write_text(program)
+    command = f"{sys.executable} {tmp_path}/run_on_phone.py"
+    latency = measure(NETWORK, resolution=8, in_channels=1, target=f"command:{command}")
+    assert latency.median_ms > 0
+    assert latency.conditions["runtime"] == "onnxruntime"
