@@ -1,6 +1,7 @@
 """Paths on this machine for studies whose files are behind a URL: logs, locks and decoded images."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -8,6 +9,7 @@ from sqlalchemy import make_url
 
 from nas.files.urls import is_url
 from nas.study.naming import IMAGES
+from search_spaces.errors import FilesError
 from search_spaces.paths import expanded
 
 _RUNS: Final = "nas-runs"
@@ -36,5 +38,27 @@ def image_cache(folder: str) -> Path:
     """
     if not is_url(folder):
         return Path(folder).parent / IMAGES
-    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return expanded(caches) / "nas" / IMAGES
+    caches = os.environ.get("XDG_CACHE_HOME")
+    return (_own_cache() if not caches else expanded(caches) / "nas") / IMAGES
+
+
+def _own_cache() -> Path:
+    """Return a folder in the home folder, or a private one in the temporary folder for users without a home.
+
+    Raises:
+        FilesError: if the latter belongs to somebody else, who could put other images into it.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError:  # the number of a user without a name
+        home = Path("/")
+    if os.access(home, os.W_OK):
+        return home / ".cache" / "nas"
+    folder = Path(tempfile.gettempdir()) / f"nas-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise FilesError(
+            f"Cannot keep decoded images in '{folder}': another user owns it. Expected a folder of your own: "
+            f"name one in XDG_CACHE_HOME."
+        )
+    return folder

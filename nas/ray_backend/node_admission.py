@@ -57,6 +57,8 @@ class NodeAdmission(threading.Thread):
             self._sign = _sign_of(self._folder / TOKEN)
         for reason in self._ask(self._cluster.able(self._slots)).values():
             raise ClusterError(reason)
+        if not self._cluster.has_room(self._slots):
+            self._report_line(f"Other work takes all of {self._cluster.name}; waiting for it to make room")
         self.start()
         return self
 

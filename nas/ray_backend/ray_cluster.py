@@ -88,6 +88,11 @@ class Cluster:
         """
         return slots_on([n.machine for n in self.nodes()], trials, gpus_per_trial, whose=self.name)
 
+    def has_room(self, slots: Slots) -> bool:
+        """Return whether one more training could begin now, beside what others do there."""
+        free = ray.available_resources()
+        return free.get("CPU", 0) >= slots.cpus and free.get("GPU", 0) >= slots.gpus
+
     def able(self, slots: Slots) -> list[Node]:
         """Return the nodes that live, have room for a training and were not refused."""
         return [n for n in self.nodes() if slots.fit_in(n.machine) and n.key not in self._refused]
