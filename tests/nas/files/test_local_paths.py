@@ -4,7 +4,8 @@ import os
 import pwd
 from pathlib import Path
 
-from nas.files.local_paths import IMAGES, image_cache
+from nas.files.local_paths import image_cache
+from nas.study.naming import IMAGES
 
 URL = "s3://bucket/nas-runs/study"
 
