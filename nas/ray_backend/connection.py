@@ -3,7 +3,6 @@
 import atexit
 import concurrent.futures
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +13,7 @@ import ray
 
 from nas.ray_backend.daemon_threads import in_background
 from nas.ray_backend.ray_cluster import Cluster, own_folders
-from nas.ray_backend.ray_internals import ImportPath, plain_start, worker_logs_silenced
+from nas.ray_backend.ray_internals import ImportPath, ask_for_token, plain_start, worker_logs_silenced
 from nas.ray_backend.ray_process import own_signals, quieten, set_options
 from nas.ray_backend.session_folder import session_folder
 from nas.ray_backend.session_token import token_in
@@ -82,7 +81,7 @@ def _connected(address: str, **options: Any) -> Iterator[None]:
     here = address == "local"
     set_options()
     if not here:
-        os.environ.setdefault("RAY_AUTH_MODE", "token")  # what a cluster asks for by default
+        ask_for_token()
     # Nodes have the libraries elsewhere, or other ones.
     folders = [str(Path(str(entry)).absolute()) for entry in sys.path] if here else own_folders()
     with ExitStack() as stack:

@@ -3,10 +3,12 @@
 `tests/nas/ray_backend/test_ray_internals.py` fails when they go.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ray._private import ray_constants, utils, worker
+from ray._raylet import Config
 from ray.job_config import JobConfig
 
 
@@ -26,6 +28,15 @@ class ImportPath(JobConfig):
     def _runtime_env_has_working_dir(self) -> bool:
         """Return True, for which Ray adds no folder."""
         return True
+
+
+def ask_for_token() -> None:
+    """Give a cluster the token that it asks for by default, unless RAY_AUTH_MODE says otherwise.
+
+    Ray reads the variable once, when it is imported.
+    """
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    Config.initialize("")
 
 
 @contextmanager

@@ -1,5 +1,9 @@
 """What Ray has no option for is still where it was."""
 
+import os
+import subprocess
+import sys
+
 import ray
 from ray._private import ray_constants, utils, worker
 
@@ -22,6 +26,17 @@ def test_ray_reads_neither_the_command_line_nor_how_it_was_begun_meanwhile():
         assert not ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV
     assert utils.get_entrypoint_name() == before
     assert ray_constants.RAY_ENABLE_UV_RUN_RUNTIME_ENV
+
+
+def test_a_cluster_is_given_its_token_however_late_that_is_known():
+    code = (
+        "import ray\nfrom ray._raylet import AuthenticationMode, get_authentication_mode\n"
+        "assert get_authentication_mode() != AuthenticationMode.TOKEN\n"
+        "from nas.ray_backend.ray_internals import ask_for_token\nask_for_token()\n"
+        "assert get_authentication_mode() == AuthenticationMode.TOKEN\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_AUTH_MODE"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
 
 
 def test_workers_look_in_the_given_folders_in_their_order_and_ray_adds_none():
