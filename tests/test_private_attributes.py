@@ -16,7 +16,7 @@ PACKAGES = ("nas", "dashboards", "trials", "search_spaces")
 KNOWN = [
     ("nas/ray_backend/ray_internals.py", "ray._private.ray_constants", "Ray starts workers by `uv run`"),
     ("nas/ray_backend/ray_internals.py", "ray._private.utils", "Ray writes the command line down"),
-    ("nas/ray_backend/ray_internals.py", "ray._raylet.Config", "Ray reads the mode of its tokens once"),
+    ("nas/ray_backend/ray_internals.py", "ray._raylet", "Ray reads the mode of its tokens once"),
     ("nas/ray_backend/ray_internals.py", "ray._private.worker", "holds the next one"),
     *[  # read, set and put back
         (

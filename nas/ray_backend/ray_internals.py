@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import ray
 from ray._private import ray_constants, utils, worker
-from ray._raylet import Config
 from ray.job_config import JobConfig
 
 
@@ -36,7 +36,7 @@ def ask_for_token() -> None:
     Ray reads the variable once, when it is imported.
     """
     os.environ.setdefault("RAY_AUTH_MODE", "token")
-    Config.initialize("")
+    ray._raylet.Config.initialize("")  # noqa: SLF001 -- see above
 
 
 @contextmanager
