@@ -51,7 +51,7 @@ def _groups(process: Path) -> Iterator[Path]:
         for kind, options, root, point in mounts:
             if kind != ("cgroup" if controllers else "cgroup2") or (controllers and "cpu" not in options):
                 continue
-            # A container sees its own group as the root, and may still be told the path from the host.
+            # A container sees its own group as the root, and may still read the path from the host.
             inner = path[len(root.rstrip("/")) :] if f"{path}/".startswith(f"{root.rstrip('/')}/") else ""
             folder = Path(point) / inner.strip("/")
             while not folder.exists() and folder != Path(point):
