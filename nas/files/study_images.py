@@ -22,7 +22,8 @@ def images_for(study: optuna.Study) -> Splits:
     if splits.fingerprint != settings.data_fingerprint:
         raise DataError(
             f"The images '{settings.data}' have changed since the search: expected those that the study "
-            f"'{study.study_name}' was started with. Restore them, then run the same command again."
+            f"'{study.study_name}' was started with. Restore them, then run the same command "
+            f"again; if this version reads them by newer rules, start another study."
         )
     return splits
 

@@ -60,10 +60,7 @@ class Dataset(ABC):
         Raises:
             DataError: if the format has no columns.
         """
-        raise DataError(
-            f"Cannot choose the columns {listed(list(columns.values()))}: expected Parquet files or a folder "
-            f"of save_to_disk, which have columns. Leave out what follows the '?'."
-        )
+        raise _without_columns(columns)
 
 
 DATASETS: Final = Shelf[Dataset](__name__, "DATASET", "data set")
@@ -92,22 +89,24 @@ def open_images(
         dataset = _chosen(DATASETS[location.place], location)
         return open_table(lambda: dataset.read(Path(data)), key=location.place, **options)
     path = location.path
-    if ":" in data and not path.exists():
+    if ":" in location.place and not location.is_there:
+        if location.columns:
+            raise _without_columns(location.columns)
         table = returned_table(data, DATASETS[data])
         return open_table(lambda: table, key=table_key(table), **options)
+    return _open_files(location, path, options)
+
+
+def _open_files(location: DataLocation, path: Path, options: dict[str, Any]) -> Splits:
     try:
-        return _open_files(location, path, options)
-    except (OSError, MemoryError) as error:
+        found, notes = _recognised(location.place, path)
+        former = f"{path.resolve()} {signature(path)}"
+    except (OSError, RuntimeError) as error:
         raise DataError(
             f"Cannot read '{location.place}': {error}. Expected files that can be read. Check them and their "
             f"permissions."
         ) from error
-
-
-def _open_files(location: DataLocation, path: Path, options: dict[str, Any]) -> Splits:
-    found, notes = _recognised(location.place, path)
     dataset = _chosen(found, location)
-    former = f"{path.resolve()} {signature(path)}"
     is_former = dataset.version == 1 and not location.columns
     key = former if is_former else f"{former} {dataset.version} {location.query}"
 
@@ -126,6 +125,13 @@ def _open_files(location: DataLocation, path: Path, options: dict[str, Any]) -> 
 
     former_key = None if is_former or location.columns else former
     return open_table(read, key=key, former_key=former_key, **options)
+
+
+def _without_columns(columns: Mapping[str, str]) -> DataError:
+    return DataError(
+        f"Cannot choose the columns {listed(list(columns.values()))}: expected Parquet files or a folder of "
+        f"save_to_disk, which have columns. Leave out what follows the '?'."
+    )
 
 
 def _chosen(dataset: Dataset, location: DataLocation) -> Dataset:

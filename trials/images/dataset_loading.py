@@ -58,22 +58,32 @@ def open_table(
     if cache is None:
         return _build(read(), seed, _in_memory, report_line)
     folder = cache / _folder_name(key, seed)
-    found = image_cache.load(folder)
-    if found is not None:
-        return found
-    with image_cache.exclusive(cache):
+    former = None if former_key is None else cache / _folder_name(former_key, seed)
+    try:
         found = image_cache.load(folder)
         if found is not None:
             return found
-        table = read()
-        former = None if former_key is None else cache / _folder_name(former_key, seed)
-        if former is not None and is_read_as_before(table, image_cache.load(former)):
-            former.rename(folder)
-        else:
-            _store(folder, table, seed, report_line)
-        found = image_cache.load(folder)
-        assert found is not None
-        return found
+        with image_cache.exclusive(cache):
+            if image_cache.load(folder) is None:
+                _fill(folder, former, read(), seed, report_line)
+            found = image_cache.load(folder)
+    except OSError as error:
+        raise DataError(
+            f"Cannot keep decoded images in '{cache}': {error.strerror or error}. Expected a folder that can "
+            f"be written and has room. Make room, or choose another folder."
+        ) from error
+    assert found is not None
+    return found
+
+
+def _fill(
+    folder: Path, former: Path | None, table: Table, seed: int, report_line: Callable[[str], None]
+) -> None:
+    """Store the decoded images of a table in `folder`, or take over those of an earlier version."""
+    if former is not None and is_read_as_before(table, image_cache.load(former)):
+        former.rename(folder)
+    else:
+        _store(folder, table, seed, report_line)
 
 
 def _store(folder: Path, table: Table, seed: int, report_line: Callable[[str], None]) -> None:

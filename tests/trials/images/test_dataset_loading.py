@@ -348,3 +348,10 @@ def test_an_image_that_was_not_fetched_is_told_from_others(tmp_path):
         file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     with pytest.raises(DataError, match="a pointer of Git LFS"):
         opened(tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "cache").write_text("a file")
+    image_folder(tmp_path / "images")
+    with pytest.raises(DataError, match="Cannot keep decoded images in"):
+        open_images(str(tmp_path / "images"), seed=0, cache=tmp_path / "cache")
