@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-NAMED: Final = 5
+_NAMED: Final = 5
 
 
 def counted(number: int, what: str) -> str:
@@ -13,8 +13,8 @@ def counted(number: int, what: str) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """Return the first few names in quotes, and how many more there are."""
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(f"'{name}'" for name in names[:NAMED]) + more
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(f"'{name}'" for name in names[:_NAMED]) + more
 
 
 def on_one_line(text: str) -> str:
