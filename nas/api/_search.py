@@ -17,6 +17,7 @@ from nas.storage.optuna_storage import open_storage, storage_url
 from nas.study.results import result_of, split_network
 from nas.study.study import find
 from trials.recipes import load_recipe
+from trials.torch_threads import torch_threads
 from trials.usable_cores import cpu_quota, usable_cores
 
 
@@ -77,8 +78,8 @@ def search(
     Raises:
         UserError: if something given cannot be used; the message says which and what is expected.
     """
-    torch.set_num_threads(1)  # proposals run beside the trainings and must not crowd them out
     with ExitStack() as stack:
+        stack.enter_context(torch_threads(1))  # proposals run beside the trainings and must not crowd them
         cluster = stack.enter_context(cluster_for(address))
         plan = plan_search(
             budget=[budget] if isinstance(budget, str) else budget,

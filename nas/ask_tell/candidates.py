@@ -278,10 +278,11 @@ class CandidateSource:
         trial_attributes.decide(self._opened, number, state, reason)
 
     def _holder(self, architecture: Architecture, besides: int | None = None) -> int | None:
-        """Return the number of a trial that holds a network and has not failed, if any."""
+        """Return the number of a trial that holds a network, or failed because of it, if any."""
         fingerprint = architecture.fingerprint
         for other in self._study.get_trials(deepcopy=False):
             same = other.user_attrs.get(trial_attributes.FINGERPRINT) == fingerprint
-            if same and other.number != besides and other.state != TrialState.FAIL:
+            free = other.state == TrialState.FAIL and not trial_attributes.network_failed(other)
+            if same and other.number != besides and not free:
                 return other.number
         return None

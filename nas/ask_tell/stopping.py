@@ -23,7 +23,7 @@ class StoppingCriteria:
 
     Attributes:
         trials: Number of trained networks, over all starts of the study.
-        failures: Number of failed trainings in this run after which it gives up.
+        failures: Number of different causes of failed trainings in this run at which it gives up.
         deadline: Time on the monotonic clock in seconds; None for no deadline.
     """
 

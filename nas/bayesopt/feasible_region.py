@@ -1,15 +1,17 @@
 """Feasible region of a search space: draws, lists and checks points that keep all known constraints."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.bayesopt.grid import Column, Grid, Rows
+from nas.bayesopt.column import Column
+from nas.bayesopt.grid import Grid, Rows
 from nas.bayesopt.problem import Params, Problem
 from search_spaces.errors import InvalidValueError, NothingFitsError
 
+T = TypeVar("T")
 Batch = Callable[[Sequence[Params]], NDArray[np.float64]]
 
 _ENUMERABLE: Final = 20_000  # maximum number of points of a space that is listed and kept
@@ -52,6 +54,22 @@ class Region:
         self._feature_rows: dict[bytes, bytes] = {}
         self._n_constraints = self._width = 0
         self._whole: Rows | None = None
+        self._parts: dict[tuple[tuple[str, float], ...], Region] = {}
+
+    def part(self, pins: Mapping[str, float]) -> "Region":
+        """Return the part of the region in which some parameters have a fixed level, by name.
+
+        Its features, canonical rows and prior means are cached on their own.
+        """
+        if not pins:
+            return self
+        key = tuple(sorted(pins.items()))
+        if key not in self._parts:
+            grid = Grid({column.name: column.distribution for column in self.grid.columns}, pins)
+            given = (self._constants, self._constraints, self._factors, self._canonical)
+            part = Region(grid, *given, prior_mean=self._predict_prior)
+            self._parts = {key: part}  # the latest one: most are asked for once, or each time
+        return self._parts[key]
 
     def points(self, rows: Rows) -> list[dict[str, Any]]:
         """Return the points of `rows`, including constants."""
@@ -62,15 +80,12 @@ class Region:
         if self._canonical is None or not len(rows):
             return rows
         keys = [row.tobytes() for row in rows]
-        new = {key: i for i, key in enumerate(keys) if key not in self._canonical_keys}
+        known = self._canonical_keys = _trimmed(self._canonical_keys, keys)
+        new = {key: i for i, key in enumerate(keys) if key not in known}
         if new:  # called with all trials of a study before every proposal
-            if len(self._canonical_keys) > _KEPT:
-                self._canonical_keys = {
-                    key: self._canonical_keys[key] for key in keys if key in self._canonical_keys
-                }
             found = self.grid.encode([self._canonical(p) for p in self.points(rows[list(new.values())])])
-            self._canonical_keys.update(zip(new, (row.tobytes() for row in found), strict=True))
-        joined = b"".join(self._canonical_keys[key] for key in keys)
+            known.update(zip(new, (row.tobytes() for row in found), strict=True))
+        joined = b"".join(known[key] for key in keys)
         return np.frombuffer(joined, dtype=np.float64).reshape(rows.shape).copy()
 
     def features(self, rows: Rows) -> NDArray[np.float64]:
@@ -80,44 +95,43 @@ class Region:
             InvalidValueError: if a function does not return a table of numbers.
         """
         keys = [row.tobytes() for row in rows]
+        known = self._feature_rows = _trimmed(self._feature_rows, keys)
         first: dict[bytes, int] = {}
         for i, key in enumerate(keys):
-            if key not in self._feature_rows:
+            if key not in known:
                 first.setdefault(key, i)
         if first:
-            if len(self._feature_rows) > _KEPT:
-                self._feature_rows = {
-                    key: self._feature_rows[key] for key in keys if key in self._feature_rows
-                }
-            points = self.points(rows[list(first.values())])
-            tables = [
-                _table(batch, points, name)
-                for batch, name in (
-                    (self._constraints, "known_constraints"),
-                    (self._factors, "factors_batch"),
-                )
-                if batch is not None
-            ]
-            self._n_constraints = tables[0].shape[1] if self._constraints is not None else 0
-            tables.append(np.zeros((len(points), 0)))
-            table = np.concatenate(tables, axis=1)
-            self._width = table.shape[1]
-            self._feature_rows.update(zip(first, (row.tobytes() for row in table), strict=True))
-        joined = b"".join(self._feature_rows[key] for key in keys)
+            table = self._featured(self.points(rows[list(first.values())]))
+            known.update(zip(first, (row.tobytes() for row in table), strict=True))
+        joined = b"".join(known[key] for key in keys)
         return np.frombuffer(joined, dtype=np.float64).reshape(len(keys), self._width).copy()
+
+    def _featured(self, points: Sequence[Params]) -> NDArray[np.float64]:
+        """Return the known constraints, then the factors, of some points, ``[n, k + f]``."""
+        tables = [
+            _table(batch, points, name)
+            for batch, name in (
+                (self._constraints, "known_constraints"),
+                (self._factors, "factors_batch"),
+            )
+            if batch is not None
+        ]
+        self._n_constraints = tables[0].shape[1] if self._constraints is not None else 0
+        table = np.concatenate([*tables, np.zeros((len(points), 0))], axis=1)
+        self._width = table.shape[1]
+        return table
 
     def prior_mean(self, rows: Rows) -> NDArray[np.float64] | None:
         """Return the prediction of an earlier study for each row, ``[n]``; None without one."""
         if self._predict_prior is None:
             return None
         keys = [row.tobytes() for row in rows]
-        new = {key: i for i, key in enumerate(keys) if key not in self._prior_means}
+        known = self._prior_means = _trimmed(self._prior_means, keys)
+        new = {key: i for i, key in enumerate(keys) if key not in known}
         if new:
-            if len(self._prior_means) > _KEPT:
-                self._prior_means = {key: self._prior_means[key] for key in keys if key in self._prior_means}
             found = self._predict_prior(rows[list(new.values())]).tolist()
-            self._prior_means.update(zip(new, found, strict=True))
-        return np.array([self._prior_means[key] for key in keys])
+            known.update(zip(new, found, strict=True))
+        return np.array([known[key] for key in keys])
 
     def excess(self, rows: Rows) -> NDArray[np.float64]:
         """Return the known constraints of each row, ``[n, k]``; NaN counts as +inf."""
@@ -151,7 +165,8 @@ class Region:
         """
         whole = self.whole()
         if whole is not None:
-            return whole[rng.choice(len(whole), min(n, len(whole)), replace=False)]
+            count, weights = min(n, len(whole)), self.grid.weights(whole)
+            return whole[rng.choice(len(whole), count, replace=False, p=weights)]
         if self._sampler is not None:
             return self.grid.encode(self._sampler(rng, n))
         found = np.zeros((0, len(self.grid.columns)))
@@ -173,6 +188,16 @@ class Region:
         if not len(found):
             raise _nothing_feasible(f"none of {_ROUNDS * max(2 * n, 256):,} drawn did")
         return found[rng.permutation(len(found))[:n]]
+
+
+def _trimmed(known: dict[bytes, T], needed: Sequence[bytes]) -> dict[bytes, T]:
+    """Return a cache, or a new one with what is needed where it has grown too large.
+
+    Whoever uses it meanwhile in another thread keeps the old one.
+    """
+    if len(known) <= _KEPT:
+        return known
+    return {key: known[key] for key in needed if key in known}
 
 
 def distinct(rows: Rows) -> Rows:

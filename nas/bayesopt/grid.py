@@ -1,13 +1,8 @@
-"""Encodes points of a search space as rows of numbers, draws them and lists their neighbours.
-
-The level of a discrete parameter is the index of its value, ``0 .. levels - 1``; that of a continuous
-parameter is its position between its bounds, in [0, 1], on the scale of its distribution.
-"""
+"""Encodes points of a search space as rows of levels, draws them and lists their neighbours."""
 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -19,115 +14,11 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from nas.bayesopt.column import Column
 from nas.bayesopt.problem import Params
-from search_spaces.errors import SpaceError
 
 Rows = NDArray[np.float64]
-"""Points as levels, ``[n, d]``."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One parameter of a grid.
-
-    Attributes:
-        name: Name of the parameter.
-        distribution: Optuna distribution of the parameter.
-        levels: Number of values; 0 for a continuous parameter.
-        ordered: Whether its values are numbers rather than categories.
-    """
-
-    name: str
-    distribution: BaseDistribution
-    levels: int
-    ordered: bool
-
-    @classmethod
-    def of(cls, name: str, distribution: BaseDistribution) -> "Column":
-        """Return the column of one parameter.
-
-        Raises:
-            SpaceError: if the distribution is of an unknown class.
-        """
-        match distribution:
-            case CategoricalDistribution():
-                numbers = all(
-                    isinstance(c, int | float) and not isinstance(c, bool) and math.isfinite(c)
-                    for c in distribution.choices
-                )
-                return cls(name, distribution, len(distribution.choices), numbers)
-            case IntDistribution():
-                span = distribution.high - distribution.low
-                return cls(name, distribution, span // distribution.step + 1, ordered=True)
-            case FloatDistribution(step=None):
-                return cls(name, distribution, 0, ordered=True)
-            case FloatDistribution(step=float(width)):
-                count = round((distribution.high - distribution.low) / width) + 1
-                return cls(name, distribution, count, ordered=True)
-        raise SpaceError(
-            f"Cannot read the parameter '{name}': expected a categorical, int or float "
-            f"distribution, not {distribution!r}."
-        )
-
-    def value(self, level: float) -> Any:
-        """Return the parameter value at `level`."""
-        return self.values(np.array([level]))[0]
-
-    def values(self, levels: NDArray[np.float64]) -> list[Any]:
-        """Return the parameter values at `levels`."""
-        match self.distribution:
-            case CategoricalDistribution(choices=choices):
-                return [choices[i] for i in np.rint(levels).astype(np.int64).tolist()]
-            case IntDistribution(low=low, step=step):
-                steps: list[int] = np.rint(levels).astype(np.int64).tolist()
-                return [low + i * step for i in steps]
-            case FloatDistribution(low=low, high=high, step=step, log=log):
-                if step is not None:
-                    numbers = low + np.rint(levels) * step
-                elif log:
-                    numbers = np.exp(np.log(low) + levels * (np.log(high) - np.log(low)))
-                else:
-                    numbers = low + levels * (high - low)
-                found: list[Any] = np.clip(numbers, low, high).tolist()
-                return found
-        raise AssertionError(self.distribution)
-
-    def level(self, value: Any) -> float:
-        """Return the level of `value`."""
-        match self.distribution:
-            case CategoricalDistribution():
-                return float(self.distribution.to_internal_repr(value))
-            case IntDistribution(low=low, step=step):
-                return float((int(value) - low) // step)
-            case FloatDistribution(low=low, step=float(width)):
-                return float(round((float(value) - low) / width))
-            case FloatDistribution(low=low, high=high, log=log):
-                if high == low:
-                    return 0.0
-                if log:
-                    return math.log(float(value) / low) / math.log(high / low)
-                return (float(value) - low) / (high - low)
-        raise AssertionError(self.distribution)
-
-    def positions(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the positions of ordered `levels` on the scale of the distribution, in [0, 1]."""
-        match self.distribution:
-            case CategoricalDistribution(choices=choices):
-                ranks = np.argsort(np.argsort(np.asarray(choices, dtype=np.float64)))
-                return ranks[np.rint(levels).astype(np.int64)] / max(len(choices) - 1, 1)
-            case IntDistribution(low=low, high=high, step=step, log=True):
-                return np.asarray(np.log((low + levels * step) / low) / np.log(max(high / low, 2)))
-        return levels if self.levels == 0 else levels / max(self.levels - 1, 1)
-
-    def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.float64]:
-        """Return `n` levels, uniform on the scale of the distribution."""
-        if self.levels == 0:
-            return rng.random(n)
-        match self.distribution:
-            case IntDistribution(low=low, high=high, log=True):
-                ends = np.log(low - 0.5), np.log(high + 0.5)
-                return np.clip(np.rint(np.exp(rng.uniform(*ends, n))), low, high) - low
-        return rng.integers(0, self.levels, n).astype(np.float64)
+"""Points as levels, ``[n, d]``; see `nas.bayesopt.column`."""
 
 
 class Grid:
@@ -135,16 +26,22 @@ class Grid:
 
     Args:
         distributions: Distribution of each parameter by name, in any order.
+        pins: Levels by name of parameters that keep one level in every point made here.
     """
 
-    def __init__(self, distributions: Mapping[str, BaseDistribution]) -> None:
+    def __init__(
+        self, distributions: Mapping[str, BaseDistribution], pins: Mapping[str, float] | None = None
+    ) -> None:
         names = sorted(distributions, key=_natural)
         self.columns: Final = tuple(Column.of(name, distributions[name]) for name in names)
+        self._pins: Final = {j: pins[name] for j, name in enumerate(names) if pins and name in pins}
+        self._free: Final = [j for j in range(len(names)) if j not in self._pins]
 
     @property
     def size(self) -> float:
         """Number of points; infinite if a parameter is continuous."""
-        return math.prod(float(c.levels) if c.levels else math.inf for c in self.columns)
+        free = [self.columns[j].levels for j in self._free]
+        return math.prod(float(levels) if levels else math.inf for levels in free)
 
     def encode(self, points: Sequence[Params]) -> Rows:
         """Return the rows of `points`, ``[n, d]``."""
@@ -175,61 +72,60 @@ class Grid:
 
     def draw(self, rng: np.random.Generator, n: int) -> Rows:
         """Return `n` points drawn independently, ``[n, d]``."""
-        return np.stack([column.draw(rng, n) for column in self.columns], axis=1)
+        return self._kept(np.stack([column.draw(rng, n) for column in self.columns], axis=1))
 
     def everything(self) -> Rows:
         """Return every point of a discrete space, ``[size, d]``."""
-        levels = np.indices([column.levels for column in self.columns])
-        return levels.reshape(len(self.columns), -1).T.astype(np.float64)
+        free = [self.columns[j].levels for j in self._free]
+        rows = np.zeros((math.prod(free), len(self.columns)))
+        rows[:, self._free] = np.indices(free).reshape(len(free), -1).T
+        return self._kept(rows)
+
+    def weights(self, rows: Rows) -> NDArray[np.float64] | None:
+        """Return how probable each of `rows` is in a draw, ``[n]``, in sum 1; None if all equally."""
+        logarithmic = [j for j in self._free if getattr(self.columns[j].distribution, "log", False)]
+        if not logarithmic:
+            return None
+        weights = np.prod([self.columns[j].weights(rows[:, j]) for j in logarithmic], axis=0)
+        return np.asarray(weights / weights.sum())
 
     def changed(self, rng: np.random.Generator, rows: Rows, rate: float) -> Rows:
         """Return mutants of `rows`: each parameter is redrawn at `rate`, and at least one is."""
         rows = rows.copy()
         n, d = rows.shape
         redrawn = rng.random((n, d)) < rate
-        redrawn[np.arange(n), rng.integers(0, d, n)] = True
-        for j, column in enumerate(self.columns):
+        if self._free:
+            redrawn[np.arange(n), np.array(self._free)[rng.integers(0, len(self._free), n)]] = True
+        for j in self._free:
             chosen = np.flatnonzero(redrawn[:, j])
-            rows[chosen, j] = self._moved(rng, column, rows[chosen, j])
-        return rows
+            rows[chosen, j] = self.columns[j].moved(rng, rows[chosen, j])
+        return self._kept(rows)
 
     def neighbours(self, rng: np.random.Generator, row: NDArray[np.float64]) -> Rows:
         """Return the points that differ from `row` in one parameter.
 
         All other values of a parameter of up to 9 levels; else both adjacent levels and 6 drawn ones.
         """
-        found = []
-        for j, column in enumerate(self.columns):
+        found = [row[None, :][:0]]
+        for j in self._free:
+            column = self.columns[j]
             if 0 < column.levels <= 9:
                 values = np.delete(np.arange(column.levels, dtype=np.float64), round(row[j]))
             else:
-                step = 1.0 if column.levels else 0.01
-                near = [row[j] - step, row[j] + step]
-                top = column.levels - 1.0 if column.levels else 1.0
-                drawn = self._moved(rng, column, np.full(6, row[j]))
-                values = np.unique(np.clip(np.concatenate([near, drawn]), 0.0, top))
+                drawn = column.moved(rng, np.full(6, row[j]))
+                near = column.adjacent(row[j]) if column.ordered else drawn
+                values = np.unique(np.concatenate([near, drawn]))
                 values = values[values != row[j]]
             changed = np.repeat(row[None], len(values), axis=0)
             changed[:, j] = values
             found.append(changed)
-        return np.concatenate(found)
+        return self._kept(np.concatenate(found))
 
-    @staticmethod
-    def _moved(rng: np.random.Generator, column: Column, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return other levels than `levels`; half of them near, if there are many."""
-        n = len(levels)
-        drawn = column.draw(rng, n)
-        if column.levels == 0:
-            near = np.clip(levels + rng.normal(0.0, 0.1, n), 0.0, 1.0)
-        elif column.levels > 9 and column.ordered:
-            width = max(1.0, 0.1 * column.levels)
-            near = np.clip(np.rint(levels + rng.normal(0.0, width, n)), 0, column.levels - 1)
-        else:
-            near = drawn
-        moved = np.where(rng.random(n) < 0.5, near, drawn)
-        if column.levels > 1:
-            moved = np.where(moved == levels, (levels + 1) % column.levels, moved)
-        return moved
+    def _kept(self, rows: Rows) -> Rows:
+        """Return `rows` with the levels of pinned parameters."""
+        for j, level in self._pins.items():
+            rows[:, j] = level
+        return rows
 
 
 def _natural(name: str) -> tuple[tuple[str, int], ...]:

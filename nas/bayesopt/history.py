@@ -1,6 +1,6 @@
 """Reads the trials of a study into arrays: points, values, fidelities, constraints, running trials."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -29,9 +29,13 @@ class History:
         fidelity: Share of a full training after which each value was observed, ``[n]``, in (0, 1].
         trials: Number of the trial of each row, ``[n]``.
         measured_rows: Points with measured constraints, ``[c, d]``, including running trials.
-        measured: Measured constraints, ``[c, k]``; NaN where a trial lacks one.
+        measured: Measured constraints, ``[c, k]``, infinite values included; NaN where a trial lacks one.
+        failed: Points of trials that failed because of their point, ``[f, d]``, without those that another
+            trial has trained.
+        trained: Points of trials that have not failed but ended with a value, ``[t, d]``.
         pending: Points in training, ``[p, d]``.
-        seen: Points of every trial that has not failed, as bytes of their canonical rows.
+        seen: Points of every trial, as bytes of their canonical rows; without failures that say nothing of
+            their point.
         finished: Numbers of the finished trials, in the space or not.
         n_finished: Number of finished trials in the space with a value or a constraint.
     """
@@ -42,6 +46,8 @@ class History:
     trials: NDArray[np.int64]
     measured_rows: Rows
     measured: NDArray[np.float64]
+    failed: Rows
+    trained: Rows
     pending: Rows
     seen: frozenset[bytes]
     finished: frozenset[int]
@@ -53,63 +59,67 @@ class Histories:
 
     Args:
         region: Feasible region of the space.
+        failure_counts: Function from a failed trial to whether its point is to blame: it is then not proposed
+            again, and points like it are less. By default each failure counts.
     """
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Region, failure_counts: Callable[[FrozenTrial], bool] | None = None) -> None:
         self._region: Final = region
+        self._failure_counts: Final = failure_counts or (lambda _: True)
         self._known: dict[int, tuple[FrozenTrial, _TrialData | None]] = {}
 
     def read(self, study: Study, me: FrozenTrial) -> History:
         """Return the history of `study`, without the trial `me`."""
         grid = self._region.grid
         signs = np.array([1.0 if d == StudyDirection.MAXIMIZE else -1.0 for d in study.directions])
-        trials = [
-            trial
-            for trial in study.get_trials(deepcopy=False)
-            if trial.number != me.number and trial.state != TrialState.FAIL
-        ]
+        trials = self._others(study, me)
         in_space = self._in_space(trials)
-        longest = max((t.last_step for t in in_space if t.trial.state == TrialState.COMPLETE), default=0)
-        if not longest:  # no training is complete: the longest one counts as full
-            longest = max((t.last_step for t in in_space), default=0)
-        stops = frozenset(t.last_step for t in in_space if t.trial.state == TrialState.PRUNED and t.last_step)
-        observed = [(data, data.observations(signs, longest, stops)) for data in in_space]
+        ended_well = [t for t in in_space if t.ended and not t.failed]
+        steps = _steps(in_space)
+        stops = frozenset(t.last_step for t in in_space if t.trial.state == TrialState.PRUNED)
+        observed = [(data, data.observations(signs, steps, stops)) for data in in_space]
         seen_values = [
             (data.row, value, fidelity, data.trial.number)
             for data, observations in observed
             for value, fidelity in observations
         ]
         values = np.array([v for _, v, _, _ in seen_values]).reshape(len(seen_values), len(signs))
-        measured = [data for data in in_space if len(data.measured)]
-        table = np.full((len(measured), max((len(t.measured) for t in measured), default=0)), np.nan)
-        for line, data in zip(table, measured, strict=True):
-            line[: len(data.measured)] = data.measured
+        measured = [data for data in in_space if data.measured]
+        trained = {data.key: data.row for data in ended_well if data.trained}
+        failed = {t.key: t.row for t in in_space if t.failed and t.key not in trained}
         return History(
             rows=_stack([row for row, _, _, _ in seen_values], grid),
             values=_finite(values),
             fidelity=np.array([f for _, _, f, _ in seen_values], dtype=np.float64),
             trials=np.array([number for *_, number in seen_values], dtype=np.int64),
             measured_rows=_stack([data.row for data in measured], grid),
-            measured=_finite(table),
+            measured=_by_name([data.measured for data in measured]),
+            failed=_stack(list(failed.values()), grid),
+            trained=_stack(list(trained.values()), grid),
             pending=_stack([data.row for data in in_space if not data.ended], grid),
             seen=frozenset(data.key for data in in_space),
             finished=frozenset(trial.number for trial in trials if trial.state.is_finished()),
-            n_finished=sum(data.ended and data.informative for data in in_space),
+            n_finished=sum(data.trained or bool(data.measured) for data in ended_well),
         )
 
     def announced(self, study: Study, me: FrozenTrial, earlier: History) -> frozenset[bytes]:
         """Return the points of other trials that were not finished when `earlier` was read."""
         rows = [
             row
-            for trial in study.get_trials(deepcopy=False)
-            if trial.number != me.number
-            and trial.number not in earlier.finished
-            and trial.state != TrialState.FAIL
-            and (row := _row(self._region.grid, trial)) is not None
+            for trial in self._others(study, me)
+            if trial.number not in earlier.finished and (row := _row(self._region.grid, trial)) is not None
         ]
         if not rows:
             return frozenset()
         return frozenset(row.tobytes() for row in self._region.canonical(np.stack(rows)))
+
+    def _others(self, study: Study, me: FrozenTrial) -> list[FrozenTrial]:
+        """Return the trials besides `me`, without failures that say nothing of their point."""
+        return [
+            trial
+            for trial in study.get_trials(deepcopy=False)
+            if trial.number != me.number and (trial.state != TrialState.FAIL or self._failure_counts(trial))
+        ]
 
     def _in_space(self, trials: Sequence[FrozenTrial]) -> list["_TrialData"]:
         """Return the data of those trials that lie in the space."""
@@ -135,27 +145,32 @@ class _TrialData:
     Attributes:
         key: Row as bytes.
         ended: Whether it is finished.
-        last_step: Last reported step; 0 without one.
-        measured: Measured constraints, ``[k]``.
-        informative: Whether it has a value or a constraint.
+        failed: Whether it failed.
+        last_step: Last reported step; -1 without one.
+        measured: Measured constraints by name; NaN counts as infinite.
+        trained: Whether it has a value.
+        goes_on: Whether its value is not the last one that it reported, so that it ended later.
     """
 
     def __init__(self, trial: FrozenTrial, row: NDArray[np.float64]) -> None:
         self.trial, self.row, self.key = trial, row, row.tobytes()
-        self.ended = trial.state.is_finished()
-        self.last_step = trial.last_step or 0
-        self.measured = np.array([float(c) for c in trial.constraints.values()])
-        reported = bool(trial.intermediate_values) or bool(len(self.measured))
-        self.informative = reported or trial.state == TrialState.COMPLETE
+        self.ended, self.failed = trial.state.is_finished(), trial.state == TrialState.FAIL
+        self.last_step = -1 if trial.last_step is None else trial.last_step
+        numbers = {name: float(value) for name, value in trial.constraints.items()}
+        self.measured = {name: np.inf if np.isnan(value) else value for name, value in numbers.items()}
+        complete = trial.state == TrialState.COMPLETE
+        self.trained = complete or bool(trial.intermediate_values)
+        last = trial.intermediate_values.get(self.last_step)
+        self.goes_on = complete and last is not None and trial.values != [last]
         self._observed: tuple[tuple[int, frozenset[int]], list[_Observation]] | None = None
 
     def observations(
-        self, signs: NDArray[np.float64], longest: int, stops: frozenset[int]
+        self, signs: NDArray[np.float64], steps: int, stops: frozenset[int]
     ) -> list["_Observation"]:
         """Return its values, to be maximised, each with its fidelity."""
-        key = (longest, stops)
+        key = (steps, stops)
         if self._observed is None or self._observed[0] != key:
-            found = _observations(self.trial, len(signs), longest, stops)
+            found = _observations(self.trial, len(signs), steps, stops)
             self._observed = (key, [(signs * np.asarray(value), fidelity) for value, fidelity in found])
         return self._observed[1]
 
@@ -172,28 +187,59 @@ def _row(grid: Grid, trial: FrozenTrial) -> NDArray[np.float64] | None:
     if grid.holds(trial.distributions, trial.params):
         return grid.encode([trial.params])[0]
     levels = trial.system_attrs.get(POINT)
-    if not trial.state.is_finished() and levels is not None and len(levels) == len(grid.columns):
-        return np.array(levels, dtype=np.float64)
-    return None
+    if levels is None or len(levels) != len(grid.columns):
+        return None
+    row = np.array(levels, dtype=np.float64)
+    if trial.state.is_finished() and not _agrees(grid, row, trial):
+        return None
+    return row
+
+
+def _agrees(grid: Grid, row: NDArray[np.float64], trial: FrozenTrial) -> bool:
+    """Return whether a trial ended before it had all parameters, those that it has as announced."""
+    announced = grid.decode(row[None])[0]
+    has = [name for name in announced if name in trial.params]
+    return len(has) < len(announced) and all(trial.params[name] == announced[name] for name in has)
+
+
+def _steps(in_space: Sequence[_TrialData]) -> int:
+    """Return the number of steps of a full training; 0 without learning curves."""
+    complete = [t for t in in_space if t.trial.state == TrialState.COMPLETE and t.last_step >= 0]
+    if complete:
+        return max(t.last_step for t in complete) + 1 + any(t.goes_on for t in complete)
+    # No training is complete: the longest one counts as full.
+    return max((t.last_step + 1 for t in in_space if not t.failed), default=0)
 
 
 def _observations(
-    trial: FrozenTrial, n_objectives: int, longest: int, stops: frozenset[int]
+    trial: FrozenTrial, n_objectives: int, steps: int, stops: frozenset[int]
 ) -> list[tuple[Sequence[float], float]]:
     """Return the values of a trial, each with its fidelity."""
     found: list[tuple[Sequence[float], float]] = []
     if trial.state == TrialState.COMPLETE and trial.values is not None:
         found.append((trial.values, 1.0))
-    if n_objectives > 1 or not trial.state.is_finished() or not longest:
+    if n_objectives > 1 or trial.state not in {TrialState.COMPLETE, TrialState.PRUNED} or not steps:
         return found
     curve = {s: v for s, v in trial.intermediate_values.items() if np.isfinite(v) and s >= 0}
     if trial.state == TrialState.COMPLETE:  # its values at the steps where others were stopped
-        curve = {s: v for s, v in curve.items() if s in stops and s < longest}
+        curve = {s: v for s, v in curve.items() if s in stops and s + 1 < steps}
     early = [
-        ([curve[step]], min((step + 1) / (longest + 1), _NEVER_FINAL))
-        for step in sorted(curve)[-_CURVE_POINTS:]
+        ([curve[step]], min((step + 1) / steps, _NEVER_FINAL)) for step in sorted(curve)[-_CURVE_POINTS:]
     ]
     return [*found, *early]
+
+
+def _by_name(measured: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
+    """Return a table of constraints, ``[trials, names]``, the names in the order in which they appear."""
+    places: dict[str, int] = {}
+    for constraints in measured:
+        for name in constraints:
+            places.setdefault(name, len(places))
+    table = np.full((len(measured), len(places)), np.nan)
+    for line, constraints in zip(table, measured, strict=True):
+        for name, value in constraints.items():
+            line[places[name]] = value
+    return table
 
 
 def _stack(rows: list[NDArray[np.float64]], grid: Grid) -> Rows:

@@ -12,14 +12,16 @@ from nas.bayesopt.prior_mean import PriorMean
 _POOL: Final = 512  # points drawn to choose one from
 
 
-def next_start(rng: np.random.Generator, region: Region, taken: Rows, seen: frozenset[bytes]) -> Rows:
+def next_start(
+    rng: np.random.Generator, region: Region, taken: Rows, seen: frozenset[bytes], *, near: bool = True
+) -> Rows:
     """Return a feasible point, ``[1, d]``, near the budget and far from those `taken`.
 
     The half of the feasible points farthest below the budgets is left out, because the best networks
     are found near the budget and start-up trials are few. Without known constraints no point is left
-    out. Returns no row if every point has been seen.
+    out; nor without `near`, where large networks fail. Returns no row if every point has been seen.
     """
-    pool = _near_the_budget(rng, region, seen, _POOL)
+    pool = _near_the_budget(rng, region, seen, _POOL, share=0.5 if near else 0.0)
     if not len(taken) or not len(pool):
         return pool[:1]
     return pool[[_distances(region, pool, taken).min(axis=1).argmax()]]
@@ -36,13 +38,15 @@ def prior_start(
     return pool[[prior_mean.lower_bound(pool).argmax()]] if len(pool) else pool
 
 
-def _near_the_budget(rng: np.random.Generator, region: Region, seen: frozenset[bytes], n: int) -> Rows:
-    """Return up to `n` unseen feasible points, without the half farthest below the budgets."""
+def _near_the_budget(
+    rng: np.random.Generator, region: Region, seen: frozenset[bytes], n: int, share: float = 0.5
+) -> Rows:
+    """Return up to `n` unseen feasible points, without the `share` farthest below the budgets."""
     pool = unseen(region.draw(rng, n), seen)
     if not len(pool):
         whole = region.whole()
         pool = unseen(whole, seen) if whole is not None else pool
-    near = pool[_rank(region.excess(pool)) >= 0.5] if len(pool) else pool
+    near = pool[_rank(region.excess(pool)) >= share] if len(pool) else pool
     return near if len(near) else pool
 
 

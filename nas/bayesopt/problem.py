@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial
 
 Params: TypeAlias = Mapping[str, Any]
 """Point of a search space: parameter name to value."""
@@ -49,6 +50,8 @@ class Problem:
         draw: Function from a generator and a number `n` to `n` distinct canonical points, uniform over the
             feasible ones. None if a sampler has to draw from the distributions and reject.
         transfer_source: Observations of an earlier study; None without one. Not every sampler uses them.
+        failure_counts: Function from a failed trial to whether its point is to blame and is not to be tried
+            again. None if it always is.
     """
 
     distributions: Mapping[str, BaseDistribution]
@@ -58,3 +61,4 @@ class Problem:
     canonical: Callable[[Params], dict[str, Any]] | None = None
     draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None
     transfer_source: TransferSource | None = None
+    failure_counts: Callable[[FrozenTrial], bool] | None = None

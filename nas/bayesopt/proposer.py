@@ -12,11 +12,11 @@ from nas.bayesopt.acquisition_optimizer import best_point
 from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
+from nas.bayesopt.learnt_constraints import LearntConstraint, shown_constraints
 from nas.bayesopt.prior_mean import PriorMean
 from nas.bayesopt.scoring import AcquisitionState, inputs
 from nas.surrogates.factor_features import Factor
 from nas.surrogates.factor_gp import FactorGP, Posterior
-from trials.torch_threads import torch_threads
 
 _PARENTS: Final = 12  # best points, from which mutants are made
 _ALWAYS_FITTED: Final = 100  # values up to which each proposal refits; later each 10 % more values do
@@ -50,30 +50,36 @@ class Proposer:
         factors = [
             Factor(
                 group=repr(column.distribution),
-                levels=column.levels,
-                positions=column.positions(np.arange(column.levels, dtype=np.float64))
-                if column.ordered and column.levels
-                else None,
+                levels=0 if column.smooth else column.levels,
+                positions=column.positions if column.ordered else None,
             )
             for column in region.grid.columns
         ]
         return cls(region, FactorGP(factors, region.features(region.draw(rng, _REFERENCE))), prior_mean)
 
     def propose(
-        self, rng: np.random.Generator, history: History, previous: Fit
+        self, rng: np.random.Generator, part: Region, history: History, previous: Fit
     ) -> tuple[Rows, dict[str, list[float]]]:
         """Return the next point, ``[1, d]``, and the new fit for it, empty if nothing was refitted.
 
-        If every point has been seen, the one with the highest acquisition is proposed again.
+        If every point has been seen, the one with the highest acquisition is proposed again; one that failed
+        only if all others did.
+
+        Args:
+            rng: Generator of draws and mutations.
+            part: Part of the region from which the point is chosen.
+            history: Trials of the study.
+            previous: Latest fit before.
         """
-        with torch_threads(1), torch.device("cpu"):
+        with torch.device("cpu"):
             state, fit = self._fit_surrogates(rng, history, previous)
             limit = int(np.clip(_SCORED / max(len(history.rows), 1), 1_000, 20_000))
             parents = np.concatenate([state.observed[state.feasible[: len(state.observed)]]])
             row = parents[:0]
             with torch.no_grad():
-                for seen in (history.seen, frozenset[bytes]()):
-                    row = best_point(rng, self.region, state.score, parents[:_PARENTS], seen, limit)
+                failed = frozenset(row.tobytes() for row in history.failed)
+                for seen in (history.seen, failed, frozenset[bytes]()):
+                    row = best_point(rng, part, state.score, parents[:_PARENTS], seen, limit)
                     if len(row):
                         break
             return row, fit
@@ -81,7 +87,7 @@ class Proposer:
     def _fit_surrogates(
         self, rng: np.random.Generator, history: History, previous: Fit
     ) -> tuple[AcquisitionState, dict[str, list[float]]]:
-        n = len(history.rows) + len(history.measured_rows)
+        n = len(history.rows) + len(history.measured_rows) + len(history.failed)
         due = n <= _ALWAYS_FITTED or n >= 1.1 * previous.get("n", [0])[0]
         fit: dict[str, list[float]] = {}
 
@@ -94,7 +100,9 @@ class Proposer:
         ) -> Posterior:
             start = np.array(previous[name]) if name in previous else None
             points = inputs(self.region, rows, fidelity)
-            found = self.surrogate.fitted(points, y, start, _STEPS if due else 0, prior_std)
+            found = self.surrogate.fitted(
+                points, y, start, _STEPS if due else 0, prior_std, outliers=fidelity is not None
+            )
             fit[name] = found.hyper_parameters.tolist()
             return found
 
@@ -105,11 +113,10 @@ class Proposer:
             posterior(f"objective{j}", history.rows, y, history.fidelity, prior_std)
             for j, y in enumerate(values.T)
         ]
-        constraints = []
-        for j, column in enumerate(history.measured.T):
-            measured = np.isfinite(column)
-            rows = history.measured_rows[measured]
-            constraints.append(posterior(f"constraint{j}", rows, column[measured], None, None))
+        constraints = [
+            LearntConstraint(shown, posterior(shown.name, shown.rows, shown.values, None, None))
+            for shown in shown_constraints(self.region, history)
+        ]
         state = AcquisitionState.of(rng, self.region, history, objectives, constraints)
         return state, {**fit, "n": [float(n)]} if due else {}
 

@@ -19,6 +19,7 @@ from nas.bayesopt.acquisition import (
 from nas.bayesopt.feasible_region import Region, distinct
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
+from nas.bayesopt.learnt_constraints import LearntConstraint
 from nas.surrogates.factor_gp import Inputs, Posterior
 
 _DRAWS: Final = 24  # draws of the values of noisy and running points
@@ -34,7 +35,7 @@ class AcquisitionState:
     Attributes:
         region: Feasible region by known constraints.
         objectives: Posteriors of values to be maximised; empty before the first value.
-        constraints: Posteriors of values that must be <= 0.
+        constraints: Constraints that were learnt from trials.
         observed: Points with a value, best first, ``[o, d]``.
         pending: Points in training, ``[p, d]``.
         feasible: Whether each observed, then each pending point counts as feasible, ``[o + p]``.
@@ -43,7 +44,7 @@ class AcquisitionState:
 
     region: Region
     objectives: list[Posterior]
-    constraints: list[Posterior]
+    constraints: list[LearntConstraint]
     observed: Rows
     pending: Rows
     feasible: NDArray[np.bool_]
@@ -56,7 +57,7 @@ class AcquisitionState:
         region: Region,
         history: History,
         objectives: list[Posterior],
-        constraints: list[Posterior],
+        constraints: list[LearntConstraint],
     ) -> "AcquisitionState":
         """Return the state after `history`."""
         observed = history.rows
@@ -75,7 +76,7 @@ class AcquisitionState:
             constraints,
             observed,
             pending,
-            _feasible(region, history, constraints, both),
+            _feasible(region, constraints, both),
             rng.standard_normal((_DRAWS, len(both))),
         )
 
@@ -85,7 +86,7 @@ class AcquisitionState:
         total = torch.zeros(len(rows), dtype=torch.float64)
         if self.constraints:
             none = candidates[:0]
-            moments = [posterior.of(candidates, none)[:2] for posterior in self.constraints]
+            moments = [learnt.posterior.of(candidates, none)[:2] for learnt in self.constraints]
             means, variances = (torch.stack(moment, dim=1) for moment in zip(*moments, strict=True))
             total = total + log_probability_of_feasibility(means, variances)
         if len(self.objectives) == 1:
@@ -114,13 +115,14 @@ class AcquisitionState:
             reached.append(np.concatenate([seen, values[0].numpy()]))
             means.append(mean[0])
             variances.append(variance)
-        all_values = np.stack(reached, axis=1)
-        chosen = all_values[self.feasible] if self.feasible.any() else all_values.min(0, keepdims=True)
+        values = np.stack(reached, axis=1)
+        # Infeasible points bound nothing that is to be reached, however good they are.
+        chosen = values[self.feasible] if self.feasible.any() else values.min(axis=0, keepdims=True)
         return log_expected_hypervolume_improvement(
             torch.stack(means, dim=1),
             torch.stack(variances, dim=1),
             torch.from_numpy(chosen[pareto.front(chosen)]),
-            torch.from_numpy(pareto.reference_point(all_values)),
+            torch.from_numpy(pareto.reference_point(chosen)),
         )
 
 
@@ -130,20 +132,10 @@ def inputs(region: Region, rows: Rows, fidelity: NDArray[np.float64] | None = No
     return Inputs(rows, region.features(rows), fidelity, region.prior_mean(rows))
 
 
-def _feasible(
-    region: Region, history: History, constraints: list[Posterior], rows: Rows
-) -> NDArray[np.bool_]:
-    """Return whether each row is feasible: by its measurement, else by its predicted mean."""
+def _feasible(region: Region, constraints: list[LearntConstraint], rows: Rows) -> NDArray[np.bool_]:
+    """Return whether each row is feasible: by what its trial showed, else by the predicted mean."""
     fits = region.fits(rows)
-    for j, posterior in enumerate(constraints):
-        measured = dict(
-            zip(
-                (row.tobytes() for row in history.measured_rows),
-                history.measured[:, j],
-                strict=True,
-            )
-        )
-        expected = posterior.predict(inputs(region, rows))[0]
-        known = np.array([measured.get(row.tobytes(), np.nan) for row in rows])
-        fits &= np.where(np.isnan(known), expected, known) <= 0
+    for learnt in constraints:
+        expected = learnt.posterior.predict(inputs(region, rows))[0]
+        fits &= learnt.at(rows, expected) <= 0
     return fits

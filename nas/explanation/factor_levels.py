@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from nas.bayesopt.column import Column
 from nas.bayesopt.feasible_region import Region
-from nas.bayesopt.grid import Column, Rows
+from nas.bayesopt.grid import Rows
 from nas.explanation.evidence import Floats
 
 _DRAWN: Final = 1024  # feasible networks from which each factor is drawn

@@ -21,6 +21,7 @@ from nas.orchestration.transfer import read_transfer, transfer_source
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
 from nas.storage.optuna_storage import storage_url
+from nas.study import trial_attributes
 from nas.study.naming import checked_name
 from nas.study.network_lookup import find_network
 from nas.study.reproduce_command import Request
@@ -121,6 +122,7 @@ class SearchPlan:
     def sampler(self) -> BaseSampler:
         """Return the sampler that proposes networks."""
         problem = problem_of(self.prices, self.budgets, seed=self.settings.seed)
+        problem = replace(problem, failure_counts=trial_attributes.network_failed)
         if self.earlier is not None:
             problem = replace(problem, transfer_source=transfer_source(self.earlier, self.prices))
         return SAMPLERS[self.settings.sampler](problem)

@@ -10,8 +10,9 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from typing_extensions import override
 
+from nas.bayesopt.column import Column
 from nas.bayesopt.feasible_region import Region
-from nas.bayesopt.grid import Column, Grid, Rows
+from nas.bayesopt.grid import Grid, Rows
 from nas.bayesopt.history import Histories, History
 from nas.bayesopt.initial_design import unseen
 from nas.bayesopt.problem import Problem
@@ -40,7 +41,7 @@ class FeasibleSampler(BaseSampler, ABC):
             problem.canonical,
             problem.draw,
         )
-        self._histories: Final = Histories(self.region)
+        self._histories: Final = Histories(self.region, problem.failure_counts)
 
     @abstractmethod
     def preferred(self, rng: np.random.Generator, study: Study, trial: FrozenTrial, history: History) -> Rows:

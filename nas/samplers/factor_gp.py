@@ -5,6 +5,7 @@ its arguments, the study's history and the number of the trial.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 from zlib import crc32
 
@@ -16,33 +17,35 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from typing_extensions import override
 
+from nas.bayesopt.column import Column
 from nas.bayesopt.feasible_region import Batch, Region
-from nas.bayesopt.grid import Column, Grid, Rows
+from nas.bayesopt.grid import Grid, Rows
 from nas.bayesopt.history import POINT, Histories, History
 from nas.bayesopt.initial_design import next_start, prior_start
 from nas.bayesopt.problem import Params, Problem, TransferSource
 from nas.bayesopt.proposer import Fit, Proposer
+from nas.bayesopt.study_space import fixed_values, inside, shared_space
 from nas.bayesopt.transfer_prior import transfer_prior_mean
 from nas.storage.optuna_internals import storage_of, trial_id_of
 from search_spaces.errors import InvalidValueError
+from trials.torch_threads import torch_threads
 
 _STARTS: Final = 4  # start-up trials before the surrogate proposes
 _RETRIES: Final = 8  # maximum number of new proposals if another worker announced the same point
 _FIT: Final = "factor_gp:fit"  # system attribute of a trial: hyper-parameters fitted for its proposal
-_RECENT: Final = 10  # finished trials from which the search space is read if none is given
 
 
 class FactorGPSampler(BaseSampler):
     """Optuna sampler with a surrogate on architecture factors.
 
-    No proposal breaks a known constraint or repeats the point of a trial that has not failed, as long
-    as there is another point. Constraints that are measured during a trial are read from
-    ``trial.constraints``. Values of pruned trials enter the surrogate at their fidelity.
+    No proposal breaks a known constraint or repeats the point of a trial, as long as there is another point.
+    Constraints that are measured during a trial are read from ``trial.constraints``. Values of pruned trials
+    enter the surrogate at their fidelity. Points like those whose trials failed are proposed less.
 
     Args:
         search_space: Distribution of each parameter by name. Without it, it is read from the study: the
             first trial takes the first choices and lowest numbers, and the guarantee above holds from
-            the second trial on.
+            the second trial on, for the parameters that every trial has with the same distribution.
         seed: Seed of all generators, at least 0.
         known_constraints_func: Function from a point to numbers; the point is feasible where all are <= 0.
         known_constraints_batch: The same for `n` points, ``[n, k]``; takes precedence.
@@ -53,6 +56,7 @@ class FactorGPSampler(BaseSampler):
         draw: Function from a generator and `n` to `n` distinct canonical feasible points, uniform over them.
         transfer_source: Observations of an earlier study, the prior mean for a single maximised objective.
             It is dropped if it does not predict its own left-out networks; its weight is fitted.
+        failure_counts: Function from a failed trial to whether its point is to blame; by default it is.
 
     Raises:
         InvalidValueError: if `seed` or `n_startup_trials` is negative.
@@ -70,6 +74,7 @@ class FactorGPSampler(BaseSampler):
         canonical: Callable[[Params], dict[str, Any]] | None = None,
         draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None,
         transfer_source: TransferSource | None = None,
+        failure_counts: Callable[[FrozenTrial], bool] | None = None,
     ) -> None:
         for name, value in {"seed": seed, "n_startup_trials": n_startup_trials or 0}.items():
             if value < 0:
@@ -80,12 +85,12 @@ class FactorGPSampler(BaseSampler):
         self._n_startup_trials: Final = n_startup_trials
         self._factors, self._canonical, self._draw = factors_batch, canonical, draw
         self._transfer_source: Final = transfer_source
+        self._failure_counts: Final = failure_counts
         self._latest: tuple[dict[str, BaseDistribution], Params, Proposer, Histories] | None = None
 
     @override
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        space = self._space if self._space is not None else _recent_space(study, trial)
-        return {name: d for name, d in space.items() if not d.single()}
+        return {name: d for name, d in self._whole_space(study, trial).items() if not d.single()}
 
     @override
     def sample_relative(
@@ -93,11 +98,24 @@ class FactorGPSampler(BaseSampler):
     ) -> dict[str, Any]:
         if not search_space:
             return {}
-        proposer, histories = self._proposer(study, trial, search_space)
+        with torch_threads(1):
+            point = self._proposed(study, trial, search_space)
+        return {name: value for name, value in point.items() if name in search_space}
+
+    def _proposed(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return the next point, and announce it to other workers."""
+        space = {**self._whole_space(study, trial), **search_space}
+        fixed = fixed_values(study, trial, space, search_space)
+        pins = inside(space, fixed)
+        constants = {name: value for name, value in fixed.items() if name not in pins}
+        proposer, histories = self._proposer(space, constants)
+        part = proposer.region.part({name: level for name, level in pins.items() if not space[name].single()})
         rng = np.random.default_rng(np.random.SeedSequence([self._seed, trial.number]))
         fit = _latest_fit(study, trial)
         history = histories.read(study, trial)
-        row = self._next(rng, proposer, history, study, trial, fit)
+        row = self._next(rng, proposer, part, history, study, trial, fit)
         for _ in range(_RETRIES):
             _store(study, trial, POINT, row[0].tolist())
             if row[0].tobytes() in history.seen:
@@ -106,7 +124,7 @@ class FactorGPSampler(BaseSampler):
                 break
             # Another worker announced the same point: both propose again, each with its own generator.
             history = histories.read(study, trial)
-            row = self._next(rng, proposer, history, study, trial, fit)
+            row = self._next(rng, proposer, part, history, study, trial, fit)
         return proposer.region.grid.decode(row)[0]
 
     @override
@@ -128,6 +146,7 @@ class FactorGPSampler(BaseSampler):
         self,
         rng: np.random.Generator,
         proposer: Proposer,
+        part: Region,
         history: History,
         study: Study,
         trial: FrozenTrial,
@@ -135,46 +154,56 @@ class FactorGPSampler(BaseSampler):
     ) -> Rows:
         """Return the next point, ``[1, d]``, from the start-up design or the surrogate."""
         if not history.n_finished and proposer.prior_mean is not None:
-            row = prior_start(rng, proposer.region, proposer.prior_mean, history.seen)
+            row = prior_start(rng, part, proposer.prior_mean, history.seen)
             if len(row):
                 return row
         n_starts = 1 if proposer.prior_mean is not None else self._n_startup_trials
         if n_starts is None:
             n_starts = _STARTS if len(proposer.region.grid.columns) <= 20 else 2 * _STARTS
-        if not history.n_finished or history.n_finished + len(history.pending) < n_starts:
-            taken = np.concatenate([history.rows, history.measured_rows, history.pending])
-            row = next_start(rng, proposer.region, taken, history.seen)
+        begun = history.n_finished + len(history.failed) + len(history.pending)
+        if not history.n_finished or begun < n_starts:
+            taken = [history.rows, history.measured_rows, history.failed, history.pending]
+            near = not len(history.failed)
+            row = next_start(rng, part, np.concatenate(taken), history.seen, near=near)
             if len(row):
                 return row
             if not history.n_finished:
-                return proposer.region.draw(rng, 1)
-        row, fit = proposer.propose(rng, history, previous)
+                return part.draw(rng, 1)
+        row, fit = proposer.propose(rng, part, history, previous)
         if fit:
             _store(study, trial, _FIT, fit)
         return row
 
+    def _whole_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return dict(self._space) if self._space is not None else shared_space(study, trial)
+
     def _proposer(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+        self, space: dict[str, BaseDistribution], constants: dict[str, Any]
     ) -> tuple[Proposer, Histories]:
-        """Return the proposer of a search space and the reader of its studies, cached for the same space."""
-        space = self._space if self._space is not None else _recent_space(study, trial)
-        constants = {n: _only(n, d) for n, d in space.items() if d.single()}
-        if self._latest is None or self._latest[:2] != (search_space, constants):
-            grid = Grid(search_space)
+        """Return the proposer of a space and the reader of its studies, cached for the same space.
+
+        Args:
+            space: Distribution of each parameter.
+            constants: Values outside of the space that parameters are fixed at.
+        """
+        if self._latest is None or self._latest[:2] != (space, constants):
+            free = {n: d for n, d in space.items() if n not in constants and not d.single()}
+            alone = {n: _only(n, d) for n, d in space.items() if d.single()} | constants
+            grid = Grid(free)
             prior = transfer_prior_mean(
-                grid, constants, self._transfer_source, self._factors, self._canonical, self._seed
+                grid, alone, self._transfer_source, self._factors, self._canonical, self._seed
             )
             region = Region(
                 grid,
-                constants,
+                alone,
                 self._constraints,
                 self._factors,
                 self._canonical,
-                self._draw,
+                self._draw if not constants else None,
                 None if prior is None else prior.mean,
             )
             proposer = Proposer.of(region, self._seed, prior)
-            self._latest = (dict(search_space), constants, proposer, Histories(region))
+            self._latest = (dict(space), constants, proposer, Histories(region, self._failure_counts))
         return self._latest[2:]
 
 
@@ -188,27 +217,18 @@ def SAMPLER(problem: Problem) -> BaseSampler:  # noqa: N802
         canonical=problem.canonical,
         draw=problem.draw,
         transfer_source=problem.transfer_source,
+        failure_counts=problem.failure_counts,
     )
 
 
 def _batched(function: Callable[[dict[str, Any]], Sequence[float]] | None) -> Batch | None:
-    if function is None:
-        return None
-
-    def batch(points: Sequence[Params]) -> NDArray[np.float64]:
-        return np.array([np.atleast_1d(function(dict(point))) for point in points], np.float64)
-
-    return batch
+    return None if function is None else partial(_each, function)
 
 
-def _recent_space(study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-    """Return the parameters that all recent trials have, with the distributions of the last one."""
-    others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number and t.distributions]
-    recent = [t for t in others if t.state.is_finished()][-_RECENT:] or others[:1]
-    if not recent:
-        return {}
-    latest = recent[-1].distributions
-    return {name: d for name, d in latest.items() if all(name in t.distributions for t in recent)}
+def _each(
+    function: Callable[[dict[str, Any]], Sequence[float]], points: Sequence[Params]
+) -> NDArray[np.float64]:
+    return np.array([np.atleast_1d(function(dict(point))) for point in points], np.float64)
 
 
 def _latest_fit(study: Study, trial: FrozenTrial) -> Fit:

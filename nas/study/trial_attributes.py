@@ -29,6 +29,29 @@ _MEASURED: Final = "latency_ms@"  # and the target
 _PREDICTED: Final = "latency_predicted_ms@"
 # The dashboard reads constraints from this list and from nowhere else.
 _CONSTRAINTS: Final = "constraints"
+# Errors of what surrounds a training, as a worker writes them before their messages.
+_NOT_THE_NETWORK: Final = tuple(
+    f"{name}:"
+    for name in (
+        *(
+            "DataError",
+            "FilesError",
+            "StorageError",
+            "RecipeError",
+            "CheckpointError",
+            "DamagedCheckpointError",
+        ),
+        *(
+            "OSError",
+            "FileNotFoundError",
+            "PermissionError",
+            "ConnectionError",
+            "TimeoutError",
+            "BrokenPipeError",
+        ),
+        *("ConnectionResetError", "ImportError", "ModuleNotFoundError", "AcceleratorError"),
+    )
+)
 _TAKEN: Final = frozenset({ARCHITECTURE, FINGERPRINT, REASON, _ERRORS, _METRICS, _TIMES, _DEVICE, "seconds"})
 
 
@@ -136,6 +159,16 @@ def decide(opened: OpenedStudy, number: int, state: TrialState, reason: str) -> 
     """
     opened.set_user_attribute(number, REASON, reason)
     opened.set_system_attribute(number, _END, state.name)
+
+
+def network_failed(trial: FrozenTrial) -> bool:
+    """Return whether a trial failed because of its network, which would fail again.
+
+    Not so if its training never began, or if something around it was missing.
+    """
+    if trial.state != TrialState.FAIL or not described(trial):
+        return False
+    return not str(trial.user_attrs.get(REASON, "")).startswith(_NOT_THE_NETWORK)
 
 
 def excess_of(trial: FrozenTrial) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ group. A network is described by three kinds of features: each slot by itself, t
 stages). Because slots share features, ten observations are informative about 6,561 networks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GRID: Final = 33  # points at which the features of a continuous parameter are tabulated
+_CATEGORIES: Final = 64  # number of categories up to which each has a feature of its own
 _RANK: Final = 5  # features kept of one ordered parameter
 _SINGLES: Final = 8  # ordered parameters without a group that may be global factors
 
@@ -24,13 +25,13 @@ class Factor:
 
     Attributes:
         group: Name that is equal for parameters that offer the same values.
-        levels: Number of values; 0 for a continuous parameter, whose levels are numbers in [0, 1].
-        positions: Position of each level on its scale, in [0, 1], ``[levels]``; None for categories.
+        levels: Number of values; 0 for a parameter of more numbers than are told apart one by one.
+        positions: Function from levels to their positions on the scale, in [0, 1]; None for categories.
     """
 
     group: str
     levels: int
-    positions: NDArray[np.float64] | None
+    positions: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
 
 
 class Features:
@@ -93,10 +94,8 @@ class Features:
         )
 
     def _position(self, j: int, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-        factor = self._factors[j]
-        if not factor.levels or factor.positions is None:
-            return levels
-        return factor.positions[np.rint(levels).astype(np.int64)]
+        positions = self._factors[j].positions
+        return levels if positions is None else positions(levels)
 
 
 def _table(factor: Factor) -> NDArray[np.float64]:
@@ -106,24 +105,41 @@ def _table(factor: Factor) -> NDArray[np.float64]:
     one (a third) and that of categories (the rest), so that trends and single levels can be learnt.
     """
     count = factor.levels or _GRID
-    categories = (count * np.eye(count) - 1.0) / max(count - 1, 1)
     if count == 1:
         return np.zeros((1, 1))
-    if factor.positions is None and factor.levels:
+    if factor.positions is None and count > _CATEGORIES:
+        return _many_categories(count)
+    categories = (count * np.eye(count) - 1.0) / max(count - 1, 1)
+    if factor.positions is None:
         gram = categories
     else:
-        grid = factor.positions if factor.positions is not None else np.linspace(0.0, 1.0, count)
+        grid = (
+            factor.positions(np.arange(count, dtype=np.float64))
+            if factor.levels
+            else np.linspace(0, 1, count)
+        )
         line = np.outer(grid - grid.mean(), grid - grid.mean())
         curve = np.exp(-0.5 * (np.subtract.outer(grid, grid) / 0.3) ** 2)
         single = 1 / 6 if factor.levels else 0.0
         gram = _centred(line) / 2 + _centred(curve) * (1 / 2 - single) + categories * single
     values, vectors = np.linalg.eigh(_centred(gram))
-    kept = np.argsort(values)[::-1][: count if factor.positions is None and factor.levels else _RANK]
+    kept = np.argsort(values)[::-1][: count if factor.positions is None else _RANK]
     table = vectors[:, kept] * np.sqrt(np.maximum(values[kept], 0.0))
     table = table[:, (table**2).mean(axis=0) > 1e-6]
     signs = np.sign(table[np.abs(table).argmax(axis=0), np.arange(table.shape[1])])
     scaled: NDArray[np.float64] = table * signs / np.sqrt((table**2).sum(axis=1).mean())
     return scaled
+
+
+def _many_categories(count: int) -> NDArray[np.float64]:
+    """Return random features of categories, ``[count, width]``: nearly equally dissimilar.
+
+    One feature a category, as for few of them, would take memory with the square of their number.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([count]))
+    table = rng.standard_normal((count, _CATEGORIES))
+    table -= table.mean(axis=0)
+    return np.asarray(table / np.linalg.norm(table, axis=1, keepdims=True))
 
 
 def _centred(gram: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -136,7 +152,8 @@ def _centred(gram: NDArray[np.float64]) -> NDArray[np.float64]:
 def _read(table: NDArray[np.float64], factor: Factor, levels: NDArray[np.float64]) -> NDArray[np.float64]:
     if factor.levels:
         return table[np.rint(levels).astype(np.int64)]
-    at = np.clip(levels, 0.0, 1.0) * (_GRID - 1)
+    positions = levels if factor.positions is None else factor.positions(levels)
+    at = np.clip(positions, 0.0, 1.0) * (_GRID - 1)
     low = np.minimum(at.astype(np.int64), _GRID - 2)
     share = (at - low)[:, None]
     return np.asarray((1 - share) * table[low] + share * table[low + 1])

@@ -104,6 +104,8 @@ class FactorGP:
         start: NDArray[np.float64] | None = None,
         steps: int = 40,
         prior_std: float | None = None,
+        *,
+        outliers: bool = True,
     ) -> "Posterior":
         """Return the posterior given `values` ``[n]`` at `inputs`.
 
@@ -114,8 +116,9 @@ class FactorGP:
             steps: Maximum number of iterations of the fit; 0 uses `start` unchanged.
             prior_std: Standard deviation of an earlier study's values, whose predictions are the prior mean
                 of `inputs`; the weight of that mean is a hyper-parameter. None without one.
+            outliers: Whether values far below the others may be outliers, which are clipped.
         """
-        values = _clipped(values)
+        values = _clipped(values) if outliers else values
         kept = _subset(values, _KEPT)
         inputs, values = inputs[kept], values[kept]
         prior = inputs.prior_mean if prior_std is not None else None

@@ -46,19 +46,7 @@ def test_only_budgets_known_before_training_are_constraints(tiny_prices):
     assert problem_of(tiny_prices, BUDGETS[1:], seed=0).known_constraints_batch is None
 
 
-def test_factors_are_log_costs_and_realised_depths(tiny_prices):
-    from search_spaces.counting import count
-
-    problem = problem_of(tiny_prices, (), seed=0)
-    assert problem.draw is not None
-    assert problem.factors_batch is not None
-    points = problem.draw(np.random.default_rng(2), 20)
-    factors = problem.factors_batch(points)
-    for point, (log_macs, log_params, conv, attention) in zip(points, factors, strict=True):
-        architecture = tiny_prices.codes.architecture(point)
-        costs = count(architecture, num_classes=10, in_channels=1, deploy=True)
-        assert (log_macs, log_params) == pytest.approx((np.log(costs.macs), np.log(costs.params)))
-        by_kind = {"depthwise": 0, "attention": 0}
-        for stage in architecture.stages:
-            by_kind[str(stage.mixer)] += stage.depth
-        assert (conv, attention) == (by_kind["depthwise"], by_kind["attention"])
+def test_a_search_tells_samplers_what_a_benchmark_tells_them(tiny_prices):
+    """Parameters and known constraints: what is compared by `nas bench` is what `nas search` runs."""
+    told = {name for name, value in vars(problem_of(tiny_prices, BUDGETS, seed=0)).items() if value is not None}
+    assert told == {"distributions", "seed", "known_constraints_batch", "canonical", "draw"}

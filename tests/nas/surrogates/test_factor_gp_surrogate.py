@@ -13,7 +13,7 @@ from nas.tabular.table import load
 
 MACRO = Path(__file__).parents[4] / "shared/data/nas-bench-macro/nas-bench-macro_cifar10.json"
 SLOTS = [Factor("mixers", 3, None)] * 4
-MIXED = [*SLOTS, Factor("width", 5, np.linspace(0, 1, 5)), Factor("rate", 0, None)]
+MIXED = [*SLOTS, Factor("width", 5, lambda levels: levels / 4), Factor("rate", 0, lambda levels: levels)]
 
 
 def inputs(rows: np.ndarray, fidelity: float = 1.0) -> Inputs:

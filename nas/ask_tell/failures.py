@@ -1,0 +1,48 @@
+"""Counts failed trainings by cause, and decides when a search gives up."""
+
+import re
+from typing import Final
+
+_ROW: Final = 3  # times as many failures in a row as there may be causes
+_CHANGING: Final = re.compile(r"0x[0-9a-f]+|'[^']*'|\"[^\"]*\"|[\d.,]*\d")
+_SIZE: Final = (
+    "OutOfMemoryError",
+    "what trained it died",
+)  # as a network that is too large for a device fails
+
+
+class FailureCounter:
+    """Counts the failed trainings of one driver.
+
+    Networks that fail for one reason, such as those too large for a device, are a part of the space that the
+    sampler learns to avoid: they count once. A search gives up on many causes, on a long row of failures, and
+    where nothing was ever trained and size is not the reason: then it is not the networks that fail.
+
+    Args:
+        most_causes: Number of different causes at which it gives up, at least 1.
+    """
+
+    def __init__(self, most_causes: int) -> None:
+        self._most_causes: Final = most_causes
+        self._causes: set[str] = set()
+        self._row = self._count = 0
+
+    def trained(self) -> None:
+        """Note that a training ended well, or was stopped early."""
+        self._row = 0
+
+    def failed(self, reason: str, *, any_trained: bool) -> str | None:
+        """Note a failure and return why to give up; None to go on.
+
+        Args:
+            reason: Why the training failed, in words.
+            any_trained: Whether the study has a trained network.
+        """
+        self._causes.add(_CHANGING.sub("#", reason))
+        self._row += 1
+        self._count += 1
+        hopeless = not any_trained and not reason.startswith(_SIZE)
+        most = self._most_causes * (1 if hopeless else _ROW)
+        if len(self._causes) < self._most_causes and self._row < most:
+            return None
+        return f"{self._count} trainings failed, the last because of: {reason}"
