@@ -9,6 +9,8 @@ from typing import Any, Final, TypeAlias
 
 VERSION: Final = 1
 
+_CAUTION: Final = 1.5  # factor from which wider errors are worth a sentence
+
 Value: TypeAlias = str | int | float | bool | None
 
 
@@ -18,13 +20,15 @@ class Share:
 
     Attributes:
         mean: Expected share, in [0, 1].
-        low: Lower end of the 95 % interval.
-        high: Upper end of the 95 % interval.
+        low: Lower end of the 95 % interval, in [0, 1].
+        high: Upper end of the 95 % interval, in [0, 1].
+        identified: Whether the trained networks tell it at all: the interval is not wider than half.
     """
 
     mean: float
     low: float
     high: float
+    identified: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +164,9 @@ class Explanation:
         joint_effects: Effects of pairs, the largest share first, then kinds of choices.
         rules: Best settings by budget, the factor with the largest share first.
         rest: Share of the variance that no factor and no listed pair explains, at least 0.
+        familiar: Share of the networks that fit which resemble a trained one, in [0, 1]; low after a search
+            that looked at a part of the space only.
+        widened: Factor by which that made the errors of effects wider, at least 1.
     """
 
     study: str
@@ -172,6 +179,18 @@ class Explanation:
     joint_effects: tuple[JointEffect, ...]
     rules: tuple[Rule, ...]
     rest: float
+    familiar: float = 1.0
+    widened: float = 1.0
+
+    @property
+    def caution(self) -> str | None:
+        """What to know about where the search looked, in a sentence; None if it looked everywhere."""
+        if self.widened < _CAUTION:
+            return None
+        return (
+            f"The search looked where good networks are: only {self.familiar:.0%} of those that fit resemble "
+            f"a trained one, so errors of effects are {self.widened:.1f} times wider."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version, as ``--json`` prints them."""

@@ -30,6 +30,8 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
         f"{explanation.study}: {explanation.trained} trained networks of {explanation.space}", style="bold"
     )
     console.print(f"{compared.verdict} {_errors(compared)}\n", markup=False, soft_wrap=True)
+    if explanation.caution is not None:
+        console.print(f"{explanation.caution}\n", markup=False, soft_wrap=True)
     console.print(_effects_table(explanation), soft_wrap=True)
     if explanation.joint_effects:
         console.print(_pairs_table(explanation), soft_wrap=True)
@@ -102,7 +104,10 @@ def _best(pair: JointEffect) -> str:
 
 
 def _share(share: Share | None) -> str:
-    return "" if share is None else f"{share.mean:.1%} [{share.low:.1%}, {share.high:.1%}]"
+    if share is None:
+        return ""
+    interval = f"[{share.low:.1%}, {share.high:.1%}]"
+    return f"{share.mean:.1%} {interval}" if share.identified else f"not identified {interval}"
 
 
 def _rules_table(rules: list[Rule], *, warned: bool) -> FittedTable:

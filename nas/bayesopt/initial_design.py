@@ -24,7 +24,7 @@ def next_start(
     pool = _near_the_budget(rng, region, seen, _POOL, share=0.5 if near else 0.0)
     if not len(taken) or not len(pool):
         return pool[:1]
-    return pool[[_distances(region, pool, taken).min(axis=1).argmax()]]
+    return pool[[distances(region, pool, taken).min(axis=1).argmax()]]
 
 
 def prior_start(
@@ -71,7 +71,7 @@ def _rank(excess: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(ranks.max(axis=0) if len(ranks) == 1 else ranks.mean(axis=0))
 
 
-def _distances(region: Region, a: Rows, b: Rows) -> NDArray[np.float64]:
+def distances(region: Region, a: Rows, b: Rows) -> NDArray[np.float64]:
     """Return distances of points, ``[a, b]``: different categories plus differences of numbers."""
     total = np.zeros((len(a), len(b)))
     for j, column in enumerate(region.grid.columns):

@@ -1,5 +1,6 @@
 """Proposes the next point of a study: fits the surrogates to its history and maximises the acquisition."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +17,7 @@ from nas.bayesopt.learnt_constraints import LearntConstraint, shown_constraints
 from nas.bayesopt.prior_mean import PriorMean
 from nas.bayesopt.scoring import AcquisitionState, inputs
 from nas.surrogates.factor_features import Factor
-from nas.surrogates.factor_gp import FactorGP, Posterior
+from nas.surrogates.factor_gp import OUTLYING, FactorGP, Posterior
 
 _PARENTS: Final = 12  # best points, from which mutants are made
 _ALWAYS_FITTED: Final = 100  # values up to which each proposal refits; later each 10 % more values do
@@ -101,7 +102,12 @@ class Proposer:
             start = np.array(previous[name]) if name in previous else None
             points = inputs(self.region, rows, fidelity)
             found = self.surrogate.fitted(
-                points, y, start, _STEPS if due else 0, prior_std, outliers=fidelity is not None
+                points,
+                y,
+                start,
+                _STEPS if due else 0,
+                prior_std,
+                lowest=math.inf if fidelity is None else OUTLYING,  # a constraint has no outliers
             )
             fit[name] = found.hyper_parameters.tolist()
             return found

@@ -1,7 +1,8 @@
 """Main and joint effects of factors, and the shares of the variance that they explain (Sobol indices).
 
 An effect is the surrogate's mean over networks whose other factors are drawn independently (a partial
-dependence). It is a linear function of a Gaussian process, so its error is exact. With
+dependence). It is a linear function of a Gaussian process, so its error under that process is exact; it is
+widened where the search looked at a part of the space only (`nas.explanation.extrapolation`). With
 independent factors these means are the first terms of Sobol's decomposition (Sobol, 2001,
 https://doi.org/10.1016/S0378-4754(00)00270-6); their variances, drawn from the posterior, are the shares.
 """
@@ -12,17 +13,20 @@ from typing import Final
 
 import numpy as np
 import torch
+from scipy.stats import chi2
 
 from dashboards.explanation import Effect, JointEffect, Share
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.scoring import inputs
 from nas.explanation.evidence import Evidence, Floats
+from nas.explanation.extrapolation import familiar_share, widening
 from nas.explanation.factor_levels import FactorSetting, kind_of, place_of
 from nas.surrogates.factor_gp import Posterior
 
 _ALONE: Final = 64  # networks averaged for a main effect
 _PAIRED: Final = 32  # networks averaged for a joint effect
 _DRAWS: Final = 256  # draws of the posterior for intervals
+_KNOWN: Final = 0.5  # width of the interval of a share above which it is not identified
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +36,19 @@ class Means:
     Attributes:
         mean: Posterior means, ``[k]``.
         covariance: Posterior covariance, ``[k, k]``.
+        across: Posterior covariance with the accuracy of each base point, ``[k, n]``.
         macs: Geometric mean MACs of each group, ``[k]``.
     """
 
     mean: Floats
     covariance: Floats
+    across: Floats
     macs: Floats
 
     def projected(self, matrix: Floats) -> "Means":
         """Return linear functions of the means by a matrix ``[j, k]``; MACs are unchanged."""
-        return Means(matrix @ self.mean, matrix @ self.covariance @ matrix.T, self.macs)
+        covariance = matrix @ self.covariance @ matrix.T
+        return Means(matrix @ self.mean, covariance, matrix @ self.across, self.macs)
 
     @property
     def errors(self) -> Floats:
@@ -57,18 +64,29 @@ class Effects:
         posterior: Posterior of the surrogate.
         base: Points with independently drawn factors, ``[n, d]``, at least 64.
         rng: Generator of the draws from the posterior.
+        level: Probability with which the interval of a share holds it.
+
+    Attributes:
+        mean: Expected accuracy over the base points.
+        familiar: Share of the base points that resemble a trained network.
+        widened: Factor by which errors are wider than the posterior's.
     """
 
     def __init__(
-        self, evidence: Evidence, posterior: Posterior, base: Rows, rng: np.random.Generator
+        self,
+        evidence: Evidence,
+        posterior: Posterior,
+        base: Rows,
+        rng: np.random.Generator,
+        level: float = 0.95,
     ) -> None:
         self._evidence, self._posterior, self._rng = evidence, posterior, rng
-        self._base: Final = base
-        whole = self._joint(base[:, None])
-        self.mean: Final = float(whole.mean.mean())
-        spread = whole.mean.var() + np.diag(whole.covariance).mean() - whole.covariance.mean()
-        self.variance: Final = max(float(spread), 1e-18)
-        """Expected variance of the true accuracy over the networks."""
+        self._base, self._level = base, level
+        self._points: Final = inputs(evidence.region, evidence.canonical(base))
+        self._whole: Final = self._joint(base[:, None])
+        self.mean: Final = float(self._whole.mean.mean())
+        self.familiar: Final = familiar_share(evidence, base)
+        self.widened: Final = widening(posterior, self.familiar)
 
     def main_effect(self, factor: FactorSetting) -> Effect:
         """Return the main effect of a factor."""
@@ -78,7 +96,7 @@ class Effects:
             factor=factor.name,
             values=factor.values,
             means=tuple(centred.mean.tolist()),
-            errors=tuple(centred.errors.tolist()),
+            errors=tuple((self.widened * centred.errors).tolist()),
             macs=tuple(means.macs.tolist()),
             trained=tuple(self._trained(factor)),
             share=self._share(centred, factor.weights),
@@ -106,7 +124,7 @@ class Effects:
             factors=(first.name, second.name),
             values=(first.values, second.values),
             means=_nested(both.mean, shape),
-            errors=_nested(both.errors, shape),
+            errors=_nested(self.widened * both.errors, shape),
             macs=_nested(means.macs, shape),
             share=self._share(beyond, weights) if shared else None,
         )
@@ -141,27 +159,55 @@ class Effects:
         rows = self._evidence.canonical(groups.reshape(k * m, d))
         points = inputs(self._evidence.region, rows)
         with torch.no_grad():
-            _, _, mean, within, _ = self._posterior.of(points[:0], points)
+            _, _, mean, within, across = self._posterior.of(self._points, points)
         covariance = within.numpy().reshape(k, m, k, m).mean(axis=(1, 3))
+        with_base = across.numpy().reshape(-1, k, m).mean(axis=2).T
         macs = np.exp(np.log(self._evidence.macs(rows)).reshape(k, m).mean(axis=1))
-        return Means(mean.numpy().reshape(k, m).mean(axis=1), covariance, macs)
+        return Means(mean.numpy().reshape(k, m).mean(axis=1), covariance, with_base, macs)
 
     def _expected(self, rows: Rows) -> Floats:
         region = self._evidence.region
         return self._posterior.predict(inputs(region, self._evidence.canonical(rows)))[0]
 
     def _share(self, centred: Means, weights: Floats) -> Share:
-        means = self._rng.multivariate_normal(
-            centred.mean, centred.covariance, _DRAWS, check_valid="ignore", method="eigh"
-        )
-        drawn = means**2 @ weights / self.variance
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        return Share(mean=float(drawn.mean()), low=float(low), high=float(high))
+        """Return the share of the variance that centred means explain.
+
+        Means and total variance are of the same draws of the function. The draws' errors add to the total
+        what may be none of the function, so that the interval also covers that of the expected function.
+        """
+        whole, n = self._whole, len(self._whole.mean)
+        mean = np.concatenate([whole.mean, centred.mean])
+        covariance = np.block([[whole.covariance, centred.across.T], [centred.across, centred.covariance]])
+        zeros = np.zeros(len(mean))
+        drawn = self._rng.multivariate_normal(zeros, covariance, _DRAWS, check_valid="ignore", method="eigh")
+        wide = mean + self.widened * drawn
+        ends = [(1 - self._level) / 2, (1 + self._level) / 2]
+        totals = (wide[:, :n].var(axis=1), whole.mean.var())
+        bounds = np.array([np.quantile(_shares(wide[:, n:], weights, total), ends) for total in totals])
+        low, high = float(bounds[:, 0].min()), float(bounds[:, 1].max())
+        if self._may_be_none(centred):
+            low = 0.0
+        near = mean + drawn
+        expected = float(_shares(near[:, n:], weights, near[:, :n].var(axis=1)).mean())
+        return Share(mean=min(max(expected, low), high), low=low, high=high, identified=high - low <= _KNOWN)
+
+    def _may_be_none(self, centred: Means) -> bool:
+        """Return whether means of 0 are within the joint interval: squares alone never would say so."""
+        values, vectors = np.linalg.eigh(centred.covariance)
+        kept = values > 1e-9 * max(float(values.max()), 1e-300)
+        along = vectors[:, kept].T @ centred.mean
+        distance = float((along**2 / values[kept]).sum()) / self.widened**2
+        return distance <= float(chi2.ppf(self._level, max(int(kept.sum()), 1)))
 
     def _trained(self, factor: FactorSetting) -> list[int]:
         rows = self._evidence.rows[self._evidence.last]
         counts: list[int] = np.bincount(factor.nearest(rows), minlength=len(factor.levels)).tolist()
         return counts
+
+
+def _shares(means: Floats, weights: Floats, total: Floats) -> Floats:
+    """Return the share that centred means ``[draws, k]`` are of a total variance, at most 1."""
+    return np.clip(means**2 @ weights / np.maximum(total, 1e-18), 0.0, 1.0)
 
 
 def by_place(effects: list[Effect]) -> JointEffect:

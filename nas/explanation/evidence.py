@@ -25,6 +25,13 @@ from search_spaces.sampling import check_satisfiable
 LEAST: Final = 10
 """Least number of trained networks of an explanation."""
 
+LOWEST: Final = 100.0
+"""Median deviations below the median from which a value is clipped.
+
+A search has few bad networks, and those are what shows that a factor matters; see
+`nas.surrogates.factor_gp.OUTLYING` for the search itself.
+"""
+
 _STEPS: Final = 40  # maximum number of iterations of the fit
 
 Floats = NDArray[np.float64]
@@ -81,7 +88,7 @@ class Evidence:
 
     def fitted(self) -> Posterior:
         """Return the posterior of the surrogate given all values."""
-        return self.surrogate.fitted(self.inputs, self.values, None, _STEPS)
+        return self.surrogate.fitted(self.inputs, self.values, None, _STEPS, lowest=LOWEST)
 
 
 def of_study(study: optuna.Study) -> Evidence:

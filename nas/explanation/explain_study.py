@@ -98,6 +98,8 @@ def _explained(
         joint_effects=(*pairs, *_maps(evidence, effects, base)),
         rules=tuple(rule for b in budgets for rule in best_settings(evidence, posterior, b, ranked, rng)),
         rest=max(0.0, 1.0 - explained),
+        familiar=effects.familiar,
+        widened=effects.widened,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboards.explanation import Comparison
-from nas.explanation.evidence import Evidence, Floats
+from nas.explanation.evidence import LOWEST, Evidence, Floats
 from nas.surrogates.factor_gp import FactorGP, Inputs
 
 _MOST: Final = 64  # maximum number of left-out networks, with a fit each
@@ -52,7 +52,7 @@ def _errors(surrogate: FactorGP, points: Inputs, evidence: Evidence, chosen: NDA
     found = []
     for row in chosen:
         others = evidence.trials != evidence.trials[row]
-        posterior = surrogate.fitted(points[others], evidence.values[others], None, _STEPS)
+        posterior = surrogate.fitted(points[others], evidence.values[others], None, _STEPS, lowest=LOWEST)
         found.append(posterior.predict(points[[row]])[0][0] - evidence.values[row])
     return np.array(found)
 

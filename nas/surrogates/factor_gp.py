@@ -26,6 +26,9 @@ _FITTED: Final = 256  # maximum number of values that hyper-parameters are fitte
 _KEPT: Final = 1_500  # maximum number of values that predictions are conditioned on
 _NOISE: Final = (-3.0, 1.0)  # prior of the logarithm of the noise variance: mean, sd
 _LEVEL: Final = 0.3  # variance of the constant mean, integrated out
+OUTLYING: Final = 16.0
+"""Median deviations below the median from which a value says little about good networks."""
+
 _PRIOR_WEIGHT: Final = 4  # number of values that the standard deviation of an earlier study counts as
 
 
@@ -105,7 +108,7 @@ class FactorGP:
         steps: int = 40,
         prior_std: float | None = None,
         *,
-        outliers: bool = True,
+        lowest: float = OUTLYING,
     ) -> "Posterior":
         """Return the posterior given `values` ``[n]`` at `inputs`.
 
@@ -116,9 +119,10 @@ class FactorGP:
             steps: Maximum number of iterations of the fit; 0 uses `start` unchanged.
             prior_std: Standard deviation of an earlier study's values, whose predictions are the prior mean
                 of `inputs`; the weight of that mean is a hyper-parameter. None without one.
-            outliers: Whether values far below the others may be outliers, which are clipped.
+            lowest: Median deviations below the median at which values are clipped, such as those of diverged
+                trainings; infinite to clip none.
         """
-        values = _clipped(values) if outliers else values
+        values = _clipped(values, lowest)
         kept = _subset(values, _KEPT)
         inputs, values = inputs[kept], values[kept]
         prior = inputs.prior_mean if prior_std is not None else None
@@ -171,6 +175,15 @@ class Posterior:
         with torch.no_grad():
             self._chol = torch.linalg.cholesky(process.covariance(x))
             self._weights = torch.cholesky_solve(y[:, None], self._chol)[:, 0]
+
+    @property
+    def left_out_error(self) -> float:
+        """Root mean square error of each value predicted from all others, in the deviations predicted for it.
+
+        In closed form (Rasmussen and Williams, 2006, equations 5.10 to 5.12); about 1 if those are right.
+        """
+        variance = 1 / torch.cholesky_inverse(self._chol).diagonal()
+        return float((((self._weights * variance) ** 2).sum() / variance.sum()).sqrt())
 
     @torch.no_grad()
     def of(
@@ -245,19 +258,21 @@ class _Units:
         return ((inputs.prior_mean - self.centre) / self.scale)[:, None]
 
 
-def _clipped(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _clipped(values: NDArray[np.float64], lowest: float) -> NDArray[np.float64]:
     """Return `values` with outliers clipped, such as those of diverged trainings.
 
-    The limits are 16 median deviations below the median and 100 above: low outliers say little about
-    good networks, high ones are what a search looks for.
+    The limits are `lowest` median deviations below the median and at least 100 above: low outliers say little
+    about good networks, high ones are what a search looks for.
     """
+    if not np.isfinite(lowest):
+        return values
     values = np.clip(values, -1e100, 1e100)  # whose squares are finite
     median = float(np.median(values))
     distances = np.abs(values - median)
     spread = float(np.median(distances))
     if spread == 0 and distances.any():
         spread = float(np.median(distances[distances > 0]))
-    return np.clip(values, median - 16 * spread, median + 100 * spread) if spread else values
+    return np.clip(values, median - lowest * spread, median + max(lowest, 100) * spread) if spread else values
 
 
 def _subset(values: NDArray[np.float64], n: int) -> NDArray[np.int64]:

@@ -56,7 +56,7 @@ def tasks(table: Table, seed: int) -> Iterator[tuple[str, Task, Problem]]:
 
 
 def mixed(seed: int) -> Iterator[tuple[str, Task, Problem]]:
-    """Yield the same for a mixed space of 27 parameters, where accuracy falls with log cost below a budget."""
+    """Yield the same for a mixed space of 27 parameters, where accuracy falls with log cost."""
     task = factors_and_interactions(seed)
     known = task.known_constraints_batch
     assert known is not None

@@ -48,5 +48,7 @@ def test_only_budgets_known_before_training_are_constraints(tiny_prices):
 
 def test_a_search_tells_samplers_what_a_benchmark_tells_them(tiny_prices):
     """Parameters and known constraints: what is compared by `nas bench` is what `nas search` runs."""
-    told = {name for name, value in vars(problem_of(tiny_prices, BUDGETS, seed=0)).items() if value is not None}
+    told = {
+        name for name, value in vars(problem_of(tiny_prices, BUDGETS, seed=0)).items() if value is not None
+    }
     assert told == {"distributions", "seed", "known_constraints_batch", "canonical", "draw"}
