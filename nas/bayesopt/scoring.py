@@ -115,9 +115,9 @@ class AcquisitionState:
             reached.append(np.concatenate([seen, values[0].numpy()]))
             means.append(mean[0])
             variances.append(variance)
-        values = np.stack(reached, axis=1)
+        all_values = np.stack(reached, axis=1)
         # Infeasible points bound nothing that is to be reached, however good they are.
-        chosen = values[self.feasible] if self.feasible.any() else values.min(axis=0, keepdims=True)
+        chosen = all_values[self.feasible] if self.feasible.any() else all_values.min(0, keepdims=True)
         return log_expected_hypervolume_improvement(
             torch.stack(means, dim=1),
             torch.stack(variances, dim=1),

@@ -86,7 +86,7 @@ class Effects:
         self._whole: Final = self._joint(base[:, None])
         self.mean: Final = float(self._whole.mean.mean())
         self.familiar: Final = familiar_share(evidence, base)
-        self.widened: Final = widening(posterior, self.familiar)
+        self.widened: Final = widening(posterior, self.familiar, evidence.trained)
 
     def main_effect(self, factor: FactorSetting) -> Effect:
         """Return the main effect of a factor."""
@@ -173,21 +173,20 @@ class Effects:
         """Return the share of the variance that centred means explain.
 
         Means and total variance are of the same draws of the function. The draws' errors add to the total
-        what may be none of the function, so that the interval also covers that of the expected function.
+        what may be none of the function's, so the interval also covers shares of the expected function.
         """
         whole, n = self._whole, len(self._whole.mean)
         mean = np.concatenate([whole.mean, centred.mean])
         covariance = np.block([[whole.covariance, centred.across.T], [centred.across, centred.covariance]])
         zeros = np.zeros(len(mean))
         drawn = self._rng.multivariate_normal(zeros, covariance, _DRAWS, check_valid="ignore", method="eigh")
-        wide = mean + self.widened * drawn
+        near, wide = mean + drawn, mean + self.widened * drawn
         ends = [(1 - self._level) / 2, (1 + self._level) / 2]
-        totals = (wide[:, :n].var(axis=1), whole.mean.var())
-        bounds = np.array([np.quantile(_shares(wide[:, n:], weights, total), ends) for total in totals])
+        both = ((wide, wide[:, :n].var(axis=1)), (near, whole.mean.var()))
+        bounds = np.array([np.quantile(_shares(f[:, n:], weights, total), ends) for f, total in both])
         low, high = float(bounds[:, 0].min()), float(bounds[:, 1].max())
         if self._may_be_none(centred):
             low = 0.0
-        near = mean + drawn
         expected = float(_shares(near[:, n:], weights, near[:, :n].var(axis=1)).mean())
         return Share(mean=min(max(expected, low), high), low=low, high=high, identified=high - low <= _KNOWN)
 

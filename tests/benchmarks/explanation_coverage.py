@@ -107,13 +107,15 @@ def searched(case: Case, sampler: str, seed: int) -> list[list[Any]]:
 def truth(case: Case) -> tuple[dict[tuple[str, Any], float], dict[str, float]]:
     """Return the main effect of each value and the first-order Sobol index of each factor."""
     levels = [
-        Column.of(n, d).values(np.arange(Column.of(n, d).levels)) for n, d in case.distributions.items()
+        Column.of(n, d).values(np.arange(Column.of(n, d).levels, dtype=np.float64))
+        for n, d in case.distributions.items()
     ]
     names = list(case.distributions)
     points = itertools.product(*levels)
     values = np.array([case.truth(dict(zip(names, p, strict=True))) for p in points])
     table = values.reshape([len(found) for found in levels])
-    effects, shares = {}, {}
+    effects: dict[tuple[str, Any], float] = {}
+    shares: dict[str, float] = {}
     for j, name in enumerate(names):
         others = tuple(i for i in range(len(names)) if i != j)
         effect = table.mean(axis=others) - table.mean()

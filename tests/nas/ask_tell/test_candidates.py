@@ -57,14 +57,26 @@ def test_no_network_is_proposed_twice_until_none_is_left(opened: OpenedStudy, ti
     assert not any(map(trial_attributes.trained, repeats))
 
 
-def test_a_failed_network_may_be_tried_again(opened: OpenedStudy, tiny_prices):
+@pytest.mark.parametrize(
+    ("reason", "again"),
+    [("DataError: the images are gone", True), ("OutOfMemoryError: too large", False)],
+)
+def test_a_network_that_failed_is_tried_again_only_if_it_was_not_to_blame(
+    opened: OpenedStudy, tiny_prices, reason: str, again: bool
+):
     source = CandidateSource(with_sampler(opened, tiny_prices), tiny_prices, BUDGETS)
     candidate = source.next()
+    trial_attributes.decide(opened, candidate.number, TrialState.FAIL, reason)
     opened.study.tell(candidate.number, state=TrialState.FAIL)
-    opened.study.enqueue_trial(opened.study.get_trials()[0].params)
-    again = source.next()
-    assert again.architecture == candidate.architecture
-    assert again.number == 1
+    (failed,) = opened.study.get_trials()
+    assert trial_attributes.network_failed(failed) is not again
+    opened.study.enqueue_trial(failed.params)
+    assert (source.next().architecture == candidate.architecture) is again
+
+
+def test_a_trial_that_ended_before_its_training_began_blames_no_network(opened: OpenedStudy):
+    opened.study.tell(opened.study.ask().number, state=TrialState.FAIL)
+    assert not trial_attributes.network_failed(opened.study.get_trials()[0])
 
 
 def test_what_was_left_running_comes_first_and_is_the_same_network(opened: OpenedStudy, tiny_prices):

@@ -1,11 +1,19 @@
 """An explanation finds what made the accuracies, and says so where nothing did."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
+import optuna
 import pytest
 
 from dashboards.explanation_tables import print_explanation, rule_text
+from nas.bayesopt.feasible_region import Region
+from nas.bayesopt.grid import Grid
+from nas.explanation.effects import Effects
+from nas.explanation.evidence import of_trials
 from nas.explanation.explain_study import explain_study, write_figures
+from nas.explanation.factor_levels import factor_settings, independent
 from search_spaces.budget import Budget
 from search_spaces.errors import NothingFitsError, StudyError
 from tests.nas.explained import studied
@@ -108,3 +116,68 @@ def test_a_budget_that_nothing_fits_is_refused(storage, tiny_prices):
 def test_the_same_study_is_explained_the_same(storage, tiny_prices):
     study = studied(storage, tiny_prices, mixers_matter, trials=12)
     assert explain_study(study, seed=3) == explain_study(study, seed=3)
+
+
+def seen_at(values, trials=30):
+    """Return the evidence of trainings of a space of three factors, of which only `a` matters."""
+    space = {name: optuna.distributions.IntDistribution(0, 3) for name in "abc"}
+    rng = np.random.default_rng(0)
+    study = optuna.create_study(direction="maximize")
+    for _ in range(trials):
+        point = {"a": int(rng.choice(values)), "b": int(rng.integers(4)), "c": int(rng.integers(4))}
+        reached = 0.8 + 0.05 * point["a"] + 0.002 * rng.standard_normal()
+        study.add_trial(optuna.trial.create_trial(params=point, distributions=space, value=reached))
+    region = Region(Grid(space), {})
+    macs = lambda rows: np.ones(len(rows))  # noqa: E731
+    return of_trials(study, region, lambda rows: rows, macs, lambda _: region, 0, (), "abc")
+
+
+def effects_of(evidence):
+    rng = np.random.default_rng(0)
+    base = independent(rng, evidence.region, 256)
+    found = Effects(evidence, evidence.fitted(), base, rng)
+    return found, [found.main_effect(factor) for factor in factor_settings(evidence.region, base, 9)]
+
+
+def test_a_factor_that_does_nothing_may_have_a_share_of_nothing_and_none_exceeds_the_whole():
+    found, (a, *others) = effects_of(seen_at([0, 1, 2, 3]))
+    assert a.share.low > 0.8
+    assert a.share.high <= 1
+    assert [other.share.low for other in others] == [0, 0]
+    assert all(effect.share.identified for effect in (a, *others))
+    assert found.familiar > 0.8
+
+
+def test_a_factor_of_which_one_value_was_tried_is_not_identified():
+    found, (a, *_) = effects_of(seen_at([3]))
+    assert not a.share.identified
+    assert found.familiar < 0.5
+    assert found.widened > 2
+    everywhere, _ = effects_of(seen_at([0, 1, 2, 3]))
+    assert everywhere.widened < 1.6
+    truth = 0.05 * (np.array(a.values) - 1.5)
+    assert (np.abs(truth - a.means) <= 1.96 * np.array(a.errors)).all()
+
+
+def test_few_bad_networks_are_what_shows_that_a_factor_matters():
+    """Two far below thirty that are alike: a search has few such networks, and they are no outliers."""
+    evidence = seen_at([3], 30)
+    low = replace(
+        evidence,
+        rows=np.concatenate([evidence.rows, [[0.0, 1.0, 2.0], [0.0, 2.0, 1.0]]]),
+        values=np.append(evidence.values, [0.75, 0.75]),
+        fidelity=np.ones(32),
+        trials=np.arange(32),
+    )
+    _, (a, *_) = effects_of(low)
+    assert a.means[-1] - a.means[0] > 0.1
+
+
+def test_what_is_not_identified_is_said_and_so_is_where_the_search_looked(explained, capsys):
+    first = explained.effects[0]
+    unknown = replace(first, share=replace(first.share, low=0.1, high=0.9, identified=False))
+    print_explanation(replace(explained, effects=(unknown,), familiar=0.3, widened=4.8), as_json=False)
+    told = capsys.readouterr().out
+    assert "not identified [10.0%, 90.0%]" in told
+    assert "only 30% of those that fit resemble a trained one" in told
+    assert "4.8 times wider" in told

@@ -173,6 +173,17 @@ def test_failures_are_recorded_do_not_count_and_are_bounded(
     assert "2 trainings failed" in str(control.problem)
 
 
+def test_networks_that_run_out_of_memory_do_not_end_the_search(
+    searcher: StudySearcher, control: SearchControl, study: optuna.Study
+):
+    for number in range(4):
+        start(searcher, f"{number}")
+        searcher.on_trial_complete(f"{number}", {"error": f"OutOfMemoryError: {number} GiB are missing"})
+    assert control.problem is None
+    assert all(map(trial_attributes.network_failed, study.get_trials()))
+    assert len({t.user_attrs["fingerprint"] for t in study.get_trials()}) == 4
+
+
 def test_a_training_that_dies_is_begun_again_and_given_up_only_when_it_gets_nowhere(
     searcher: StudySearcher, study: optuna.Study
 ):
