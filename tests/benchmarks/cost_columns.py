@@ -1,6 +1,6 @@
 """Do log costs and depths as further inputs of the surrogate make searches shorter? Goes on where it stopped.
 
-Run: ``python -m tests.benchmarks.cost_columns STATE.json [SEEDS]``. Each finished search is kept in the file,
+Run: ``python -m tests.benchmarks.cost_columns STATE.json [SEEDS SEEDS_MIXED]``. Each finished search is kept in the file,
 and what there is so far is filed under results/ at the end.
 """
 
@@ -131,20 +131,22 @@ def error(samples: NDArray[np.float64]) -> float:
 
 def main() -> None:
     """Run what is missing, and file everything."""
-    state, seeds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 18
-    done: dict[str, list[float]] = json.loads(state.read_text()) if state.exists() else {}
+    state, *numbers = sys.argv[1:]
+    seeds, seeds_mixed = map(int, numbers or (18, 8))
+    path = Path(state)
+    done: dict[str, list[float]] = json.loads(path.read_text()) if path.exists() else {}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     table = load(MACRO)
     with torch_threads(1):
-        for seed in range(seeds):
-            for name, task, told in (*tasks(table, seed), *mixed(seed)):
-                if name not in done:
-                    done[name] = regret(task, told, AFTER[-1])
-                    state.write_text(json.dumps(done))
+        searches = [search for seed in range(seeds) for search in tasks(table, seed)]
+        for name, task, told in (*searches, *(s for seed in range(seeds_mixed) for s in mixed(seed))):
+            if name not in done:
+                done[name] = regret(task, told, AFTER[-1])
+                path.write_text(json.dumps(done))
     file_result(
         "sampler_cost_columns",
-        command=f"python -m tests.benchmarks.cost_columns STATE.json {seeds}",
-        seed=f"0 to {seeds - 1}",
+        command=f"python -m tests.benchmarks.cost_columns STATE.json {seeds} {seeds_mixed}",
+        seed=f"0 to {seeds - 1}, in the mixed space 0 to {seeds_mixed - 1}",
         lines=lines(done),
     )
 
