@@ -26,7 +26,7 @@ SPACE: dict[str, BaseDistribution] = {
 
 
 def values(point: Params) -> tuple[float, float, float]:
-    """Return two objectives to be maximised, each in [0, 1], and the constraint; the best of all is infeasible."""
+    """Return two objectives to be maximised, in [0, 1], and the constraint; the best of all is infeasible."""
     bonus = 1 - 0.1 * abs(point["n"] - 2)
     first = point["x"] * bonus
     second = point["y"] * bonus

@@ -1,7 +1,7 @@
 """Do log costs and depths as further inputs of the surrogate make searches shorter? Goes on where it stopped.
 
-Run: ``python -m tests.benchmarks.cost_columns STATE.json [SEEDS SEEDS_MIXED]``. Each finished search is kept in the file,
-and what there is so far is filed under results/ at the end.
+Run: ``python -m tests.benchmarks.cost_columns STATE.json [SEEDS SEEDS_MIXED]``. Each finished search is kept
+in the file, and what there is so far is filed under results/ at the end.
 """
 
 import json
