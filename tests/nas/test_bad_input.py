@@ -5,6 +5,7 @@ import string
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -272,3 +273,14 @@ def test_bad_input_is_answered_in_a_line(entry, tmp_path, capsys):
 def test_ten_thousand_bad_inputs_are_answered_in_a_line(entry, tmp_path, capsys):
     check, strategy = CHECKS[entry](tmp_path, capsys)
     fuzz(check, strategy, MANY)
+
+
+def test_a_search_that_cannot_begin_leaves_the_number_of_threads_as_it_was():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with pytest.raises(UserError):
+            nas.search(budget="5 apples")
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
