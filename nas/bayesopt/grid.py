@@ -78,7 +78,8 @@ class Grid:
         """Return every point of a discrete space, ``[size, d]``."""
         free = [self.columns[j].levels for j in self._free]
         rows = np.zeros((math.prod(free), len(self.columns)))
-        rows[:, self._free] = np.indices(free).reshape(len(free), -1).T
+        if free:
+            rows[:, self._free] = np.indices(free).reshape(len(free), -1).T
         return self._kept(rows)
 
     def weights(self, rows: Rows) -> NDArray[np.float64] | None:

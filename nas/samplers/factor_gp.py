@@ -108,6 +108,8 @@ class FactorGPSampler(BaseSampler):
         """Return the next point, and announce it to other workers."""
         space = {**self._whole_space(study, trial), **search_space}
         fixed = fixed_values(study, trial, space, search_space)
+        if set(search_space) <= set(fixed):  # enqueued whole, with parameters of its own besides
+            return fixed
         pins = inside(space, fixed)
         constants = {name: value for name, value in fixed.items() if name not in pins}
         proposer, histories = self._proposer(space, constants)

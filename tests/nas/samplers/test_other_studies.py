@@ -104,6 +104,9 @@ def test_the_rest_of_an_enqueued_point_keeps_the_constraints() -> None:
         study.tell(trial, 0.0)
     study.enqueue_trial({"a": 10, "b": 1.0, "c": 0})  # as asked for, whatever the constraints say
     assert study.ask(SPACE).params == {"a": 10, "b": 1.0, "c": 0}
+    study.enqueue_trial({"a": 10, "b": 1.0, "c": 0})  # also where another parameter comes before
+    more = study.ask({"new": FloatDistribution(0, 1), **SPACE}).params
+    assert (more["a"], more["b"], more["c"]) == (10, 1.0, 0)
     study.enqueue_trial({"a": 10})
     sampler = FactorGPSampler(SPACE, known_constraints_func=lambda p: [p["a"] - 9.0])
     study.sampler = sampler
