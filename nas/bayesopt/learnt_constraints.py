@@ -12,6 +12,7 @@ from nas.bayesopt.history import History
 from nas.surrogates.factor_gp import Posterior
 
 _LEAST_SCALE: Final = 1e-3  # least distance from 0 that is resolved, as a share of the typical one
+_LEAST: Final = 1e-12  # least size of what is not 0
 _SCALED: Final = 3  # number of different values from which a multiple of a known constraint is known too
 
 
@@ -74,10 +75,12 @@ def squeezed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     typical = [float(np.median(side)) for side in sizes if len(side)]
     if not typical:
         return np.sign(values)
-    scale = max(min(typical), _LEAST_SCALE * max(typical), np.finfo(np.float64).tiny)
-    finite = np.sign(values) * np.log1p(np.where(np.isfinite(values), np.abs(values), 0.0) / scale)
-    beyond = np.sign(values) * (np.abs(finite).max() + 1.0)
-    return np.asarray(np.where(np.isfinite(values), finite, beyond))
+    scale = max(min(typical), _LEAST_SCALE * max(typical))
+    lengths = np.where(np.isfinite(values) & (values != 0), np.abs(values), 1.0)
+    # log(1 + size / scale), also where the quotient is too large or too small for a number
+    logs = np.maximum(np.logaddexp(0.0, np.log(lengths) - np.log(scale)), _LEAST)
+    logs = np.where(np.isfinite(values), logs, logs[np.isfinite(values)].max() + 1.0)
+    return np.asarray(np.sign(values) * logs)
 
 
 def _same(values: NDArray[np.float64], known: NDArray[np.float64]) -> bool:

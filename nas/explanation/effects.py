@@ -182,7 +182,10 @@ class Effects:
         drawn = self._rng.multivariate_normal(zeros, covariance, _DRAWS, check_valid="ignore", method="eigh")
         near, wide = mean + drawn, mean + self.widened * drawn
         ends = [(1 - self._level) / 2, (1 + self._level) / 2]
-        both = ((wide, wide[:, :n].var(axis=1)), (near, whole.mean.var()))
+        both: tuple[tuple[Floats, Floats | float], ...] = (
+            (wide, wide[:, :n].var(axis=1)),
+            (near, float(whole.mean.var())),
+        )
         bounds = np.array([np.quantile(_shares(f[:, n:], weights, total), ends) for f, total in both])
         low, high = float(bounds[:, 0].min()), float(bounds[:, 1].max())
         if self._may_be_none(centred):
@@ -204,7 +207,7 @@ class Effects:
         return counts
 
 
-def _shares(means: Floats, weights: Floats, total: Floats) -> Floats:
+def _shares(means: Floats, weights: Floats, total: Floats | float) -> Floats:
     """Return the share that centred means ``[draws, k]`` are of a total variance, at most 1."""
     return np.clip(means**2 @ weights / np.maximum(total, 1e-18), 0.0, 1.0)
 

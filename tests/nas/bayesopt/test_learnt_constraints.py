@@ -154,6 +154,8 @@ def test_infeasible_points_do_not_move_the_reference_point() -> None:
 
 
 def test_what_a_trial_showed_counts_before_what_is_expected() -> None:
-    rows = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
-    learnt = LearntConstraint(Shown("c", rows[:2], np.array([-1.0, 4.0])), None)  # type: ignore[arg-type]
+    there, rows = region(), np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
+    shown = Shown("c", rows[:2], np.array([-1.0, 4.0]))
+    posterior = Proposer.of(there, 0).surrogate.fitted(inputs(there, shown.rows), shown.values, steps=1)
+    learnt = LearntConstraint(shown, posterior)
     assert learnt.at(rows, np.array([7.0, 7.0, 7.0])).tolist() == [-1.0, 4.0, 7.0]

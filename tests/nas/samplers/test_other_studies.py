@@ -71,6 +71,7 @@ SPACE: dict[str, BaseDistribution] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")  # of PartialFixedSampler
 @pytest.mark.parametrize("space", [None, SPACE])
 @pytest.mark.parametrize("b", [0.5, 1.5], ids=["inside", "out of range"])
 def test_what_another_sampler_fixes_is_known_to_the_constraints(space: Any, b: float) -> None:
