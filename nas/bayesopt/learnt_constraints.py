@@ -72,7 +72,7 @@ def squeezed(values: NDArray[np.float64]) -> NDArray[np.float64]:
     the typical distance from 0 on the side where that is smaller: no outlier hides on which side a point is.
     """
     sizes = [np.abs(side[np.isfinite(side)]) for side in (values[values > 0], values[values < 0])]
-    typical = [float(np.median(side)) for side in sizes if len(side)]
+    typical = [float(np.sort(side)[len(side) // 2]) for side in sizes if len(side)]  # medians
     if not typical:
         return np.sign(values)
     scale = max(min(typical), _LEAST_SCALE * max(typical))
