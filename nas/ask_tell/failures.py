@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from search_spaces.errors import UserError
+
 _ROW: Final = 3  # times as many failures in a row as there may be causes
 _CHANGING: Final = re.compile(r"0x[0-9a-f]+|'[^']*'|\"[^\"]*\"|[\d.,]*\d")
 _SIZE: Final = (
@@ -25,24 +27,23 @@ class FailureCounter:
     def __init__(self, most_causes: int) -> None:
         self._most_causes: Final = most_causes
         self._causes: set[str] = set()
-        self._row = self._count = 0
+        self._row = self._count = self._trained = 0
 
-    def trained(self) -> None:
-        """Note that a training ended well, or was stopped early."""
-        self._row = 0
-
-    def failed(self, reason: str, *, any_trained: bool) -> str | None:
+    def failed(self, reason: str, trained: int) -> UserError | None:
         """Note a failure and return why to give up; None to go on.
 
         Args:
             reason: Why the training failed, in words.
-            any_trained: Whether the study has a trained network.
+            trained: Number of trained networks that the study has by now.
         """
+        if trained > self._trained:
+            self._row, self._trained = 0, trained
         self._causes.add(_CHANGING.sub("#", reason))
         self._row += 1
         self._count += 1
-        hopeless = not any_trained and not reason.startswith(_SIZE)
+        hopeless = not trained and not reason.startswith(_SIZE)
         most = self._most_causes * (1 if hopeless else _ROW)
         if len(self._causes) < self._most_causes and self._row < most:
             return None
-        return f"{self._count} trainings failed, the last because of: {reason}"
+        last = f"{self._count} trainings failed, the last because of: {reason}"
+        return UserError(f"{last} Mend that, then give the same command again to go on.")

@@ -22,7 +22,7 @@ from search_spaces.errors import SpaceError
 Levels = NDArray[np.float64]
 
 FEW: Final = 64
-"""Maximum number of values that are told apart one by one; more numbers are a smooth scale."""
+"""Maximum number of values that are distinguished one by one; more numbers are a smooth scale."""
 
 _EXACT: Final = 2.0**53  # up to which floating point numbers count one by one
 
@@ -72,7 +72,7 @@ class Column:
 
     @property
     def smooth(self) -> bool:
-        """Whether its values are a scale of positions rather than told apart one by one."""
+        """Whether its values are a scale of positions rather than distinguished one by one."""
         return self.ordered and not 0 < self.levels <= FEW
 
     def value(self, level: float) -> Any:

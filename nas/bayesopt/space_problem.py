@@ -22,7 +22,7 @@ from search_spaces.sampling import fitting_codes
 def problem_of(prices: Prices, budgets: Sequence[Budget], *, seed: int) -> Problem:
     """Return the sampling problem of a priced space under budgets.
 
-    Samplers are told what `nas bench` tells them: parameters and known constraints. Log costs and realised
+    Samplers get what `nas bench` gives them: parameters and known constraints. Log costs and realised
     depths as further inputs of the surrogate did not make searches shorter
     (`tests/benchmarks/results/sampler_cost_columns.md`).
 

@@ -34,7 +34,6 @@ from nas.storage.retry import Retry, is_full, is_outage
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
 from search_spaces.errors import FilesError, StorageError, UserError
-from trials.torch_threads import torch_threads
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -123,7 +122,7 @@ class StudySearcher(Searcher, tune.Stopper):
                 return None
             self._retries_seen = frozenset(control.retries.waiting)
             wanted = control.wanted
-            self._pending = in_background(lambda: self._proposed(wanted), "ask")
+            self._pending = in_background(lambda: self._source.next(wanted), "ask")
         while not self._live and not self._pending.done() and not control.is_ending():
             concurrent.futures.wait([self._pending], timeout=_TICK_S)  # else Tune, idle, sleeps for a second
         if control.is_ending():
@@ -132,10 +131,6 @@ class StudySearcher(Searcher, tune.Stopper):
             return None
         pending, self._pending = self._pending, None
         return self._begin(trial_id, pending)
-
-    def _proposed(self, wanted: float) -> Candidate:
-        with torch_threads(1):  # of a thread of its own, beside the trainings
-            return self._source.next(wanted)
 
     def _begin(
         self, trial_id: str, pending: concurrent.futures.Future[Candidate]
@@ -237,10 +232,8 @@ class StudySearcher(Searcher, tune.Stopper):
         elif error and not self._control.cluster_gone:
             self._retry_or_fail(live.number)
         elif result.get("final"):
-            self._failures.trained()
             self._reporter.completed(live.number, result)
         elif live.stopped_early:
-            self._failures.trained()
             self._reporter.stopped(live.number)
 
     @override
@@ -301,9 +294,7 @@ class StudySearcher(Searcher, tune.Stopper):
 
     def _fail(self, number: int, reason: str) -> None:
         self._reporter.failed(number, reason)
-        trials = self._opened.study.get_trials(deepcopy=False)
-        given_up = self._failures.failed(reason, any_trained=any(map(trial_attributes.trained, trials)))
-        if given_up is not None:
-            self._control.drain(
-                UserError(f"{given_up} Mend that, then give the same command again to go on.")
-            )
+        trained = sum(map(trial_attributes.trained, self._opened.study.get_trials(deepcopy=False)))
+        problem = self._failures.failed(reason, trained)
+        if problem is not None:
+            self._control.drain(problem)

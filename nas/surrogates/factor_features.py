@@ -25,7 +25,7 @@ class Factor:
 
     Attributes:
         group: Name that is equal for parameters that offer the same values.
-        levels: Number of values; 0 for a parameter of more numbers than are told apart one by one.
+        levels: Number of values; 0 for a parameter of more numbers than are distinguished one by one.
         positions: Function from levels to their positions on the scale, in [0, 1]; None for categories.
     """
 
