@@ -146,7 +146,7 @@ def main() -> None:
     file_result(
         "sampler_cost_columns",
         command=f"python -m tests.benchmarks.cost_columns STATE.json {seeds} {seeds_mixed}",
-        seed=f"0 to {seeds - 1}, in the mixed space 0 to {seeds_mixed - 1}",
+        seed=f"0 to {seeds - 1}" + (f", in the mixed space 0 to {seeds_mixed - 1}" if seeds_mixed else ""),
         lines=lines(done),
     )
 
