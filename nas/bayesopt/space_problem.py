@@ -23,7 +23,7 @@ def problem_of(prices: Prices, budgets: Sequence[Budget], *, seed: int) -> Probl
     """Return the sampling problem of a priced space under budgets.
 
     Samplers get what `nas bench` gives them: parameters and known constraints. Log costs and realised
-    depths as further inputs of the surrogate cost regret after 20 trainings and save none for certain after 10
+    depths as further inputs of the surrogate cost regret after 20 trainings and save none for sure after 10
     (`tests/benchmarks/results/sampler_cost_columns.md`).
 
     Args:
