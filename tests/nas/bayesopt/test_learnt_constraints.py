@@ -26,8 +26,8 @@ def region(**options: Any) -> Region:
     return Region(Grid(SPACE), {}, **options)
 
 
-def history_of(*trials: dict[str, Any], directions: tuple[str, ...] = ("maximize",)) -> History:
-    study = optuna.create_study(directions=directions)
+def history_of(*trials: dict[str, Any]) -> History:
+    study = optuna.create_study(direction="maximize")
     for given_ in trials:
         options = {"params": {"a": 1, "b": 1}, "distributions": SPACE, **given_}
         if "value" in options and options["value"] is None:

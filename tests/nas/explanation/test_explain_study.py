@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import optuna
 import pytest
+from optuna.distributions import BaseDistribution, IntDistribution
 
 from dashboards.explanation_tables import print_explanation, rule_text
 from nas.bayesopt.feasible_region import Region
@@ -120,7 +121,7 @@ def test_the_same_study_is_explained_the_same(storage, tiny_prices):
 
 def seen_at(values, trials=30):
     """Return the evidence of trainings of a space of three factors, of which only `a` matters."""
-    space = {name: optuna.distributions.IntDistribution(0, 3) for name in "abc"}
+    space: dict[str, BaseDistribution] = {name: IntDistribution(0, 3) for name in "abc"}
     rng = np.random.default_rng(0)
     study = optuna.create_study(direction="maximize")
     for _ in range(trials):
