@@ -181,12 +181,16 @@ class Effects:
         zeros = np.zeros(len(mean))
         drawn = self._rng.multivariate_normal(zeros, covariance, _DRAWS, check_valid="ignore", method="eigh")
         near, wide = mean + drawn, mean + self.widened * drawn
+        # The base points are a sample too, of which a few bad networks may make much of the variance.
+        again = self._rng.integers(n, size=(_DRAWS, n))
+        totals = (np.take_along_axis(wide[:, :n], again, axis=1), whole.mean[again])
         ends = [(1 - self._level) / 2, (1 + self._level) / 2]
-        both: tuple[tuple[Floats, Floats | float], ...] = (
-            (wide, wide[:, :n].var(axis=1)),
-            (near, float(whole.mean.var())),
+        bounds = np.array(
+            [
+                np.quantile(_shares(f[:, n:], weights, total.var(axis=1)), ends)
+                for f, total in zip((wide, near), totals, strict=True)
+            ]
         )
-        bounds = np.array([np.quantile(_shares(f[:, n:], weights, total), ends) for f, total in both])
         low, high = float(bounds[:, 0].min()), float(bounds[:, 1].max())
         if self._may_be_none(centred):
             low = 0.0
@@ -207,7 +211,7 @@ class Effects:
         return counts
 
 
-def _shares(means: Floats, weights: Floats, total: Floats | float) -> Floats:
+def _shares(means: Floats, weights: Floats, total: Floats) -> Floats:
     """Return the share that centred means ``[draws, k]`` are of a total variance, at most 1."""
     return np.clip(means**2 @ weights / np.maximum(total, 1e-18), 0.0, 1.0)
 
