@@ -1,9 +1,11 @@
 """Terminal table that compares searches side by side."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from dashboards.fitted_table import Column, FittedTable
 from dashboards.result import SearchResult, TrialResult, alike
+from dashboards.tables import expected_value
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 
@@ -12,7 +14,9 @@ def comparison_table(results: Sequence[SearchResult]) -> FittedTable:
     names = [Column(result.study, breaks=True) for result in results]
     table = FittedTable([Column("", left=True), *names], title="Side by side")
     for name, cell in _LINES:
-        table.add_row(name, *(cell(result) for result in results))
+        if cell is _EXPECTED and not any(r.best is not None and r.best.posterior_mean for r in results):
+            continue
+        table.add_row(name or _metrics(results), *(cell(result) for result in results))
     first = results[0]
     table.add_row("vs. the first", "", *(_against(result, first) for result in results[1:]))
     return table
@@ -26,9 +30,16 @@ def _accuracy(network: TrialResult) -> str:
     return format_accuracy(network.accuracy or 0.0, network.standard_error)
 
 
+def _metrics(results: Sequence[SearchResult]) -> str:
+    """Return the metric of the searches, all of them if they differ."""
+    return " or ".join(dict.fromkeys(result.metric_name for result in results))
+
+
 def _latency(network: TrialResult) -> str:
     return ", ".join(f"{ms:.3g} ms {target}" for target, ms in (network.latency_ms or {}).items()) or "-"
 
+
+_EXPECTED: Final = _of_best(expected_value)
 
 _LINES: tuple[tuple[str, Callable[[SearchResult], str]], ...] = (
     ("budget", lambda r: " and ".join(map(str, r.budgets))),
@@ -39,7 +50,8 @@ _LINES: tuple[tuple[str, Callable[[SearchResult], str]], ...] = (
     ("stopped early", lambda r: str(sum(n.state == "pruned" and n.epochs > 0 for n in r.networks))),
     ("training", lambda r: format_seconds(sum(n.seconds for n in r.networks))),
     ("best", _of_best(lambda n: f"#{n.trial}")),
-    ("accuracy", _of_best(_accuracy)),
+    ("", _of_best(_accuracy)),  # headed by the metrics
+    ("expected", _EXPECTED),
     ("MACs", _of_best(lambda n: format_count(n.costs["macs"]))),
     ("params", _of_best(lambda n: format_count(n.costs["params"]))),
     ("peak", _of_best(lambda n: format_bytes(n.costs["peak"]))),
@@ -48,11 +60,11 @@ _LINES: tuple[tuple[str, Callable[[SearchResult], str]], ...] = (
 
 
 def _against(result: SearchResult, first: SearchResult) -> str:
-    """Return the accuracy difference between the best networks of two searches, and its significance."""
+    """Return how much better the best network is than that of the first search, and whether by chance."""
     if result.best is None or first.best is None:
         return "-"
     if (result.data, result.metric) != (first.data, first.metric):
         return "not comparable: other data or metric"
-    difference = (result.best.accuracy or 0.0) - (first.best.accuracy or 0.0)
+    difference = result.best.merit - first.best.merit
     chance = " (not significant)" if alike(result.best, first.best) else ""
     return f"{100 * difference:+.2f} points{chance}"

@@ -167,6 +167,7 @@ class Explanation:
         familiar: Share of the networks that fit which resemble a trained one, in [0, 1]; low after a search
             that looked at a part of the space only.
         widened: Factor by which that made the errors of effects wider, at least 1.
+        metric: Metric of the search, which `accuracy` and all effects are of.
     """
 
     study: str
@@ -181,6 +182,7 @@ class Explanation:
     rest: float
     familiar: float = 1.0
     widened: float = 1.0
+    metric: str = "accuracy"
 
     @property
     def caution(self) -> str | None:

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from dashboards.explanation import Comparison, Effect, Explanation, JointEffect, Rule, Share, Value
 from dashboards.fitted_table import Column, FittedTable
+from dashboards.result import metric_name
 from dashboards.tables import terminal
 
 _EFFECTS = 12
@@ -70,7 +71,9 @@ def _errors(compared: Comparison) -> str:
 
 
 def _effects_table(explanation: Explanation) -> FittedTable:
-    effects = Column("effect on accuracy, points ± error (networks trained)", left=True)
+    effects = Column(
+        f"effect on {metric_name(explanation.metric)}, points ± error (networks trained)", left=True
+    )
     table = FittedTable([Column("factor", left=True), Column("share of variance", left=True), effects])
     for effect in explanation.effects[:_EFFECTS]:
         table.add_row(effect.factor, _share(effect.share), _steps(effect))

@@ -52,14 +52,16 @@ def follow(results: Iterator[SearchResult], console: Console) -> None:
             key = (network.trial, network.state, network.epochs)
             if key not in printed:
                 printed.add(key)
-                console.print(_line(network), highlight=False, markup=False, soft_wrap=True)
+                console.print(
+                    _line(network, result.metric_name), highlight=False, markup=False, soft_wrap=True
+                )
 
 
-def _line(network: TrialResult) -> str:
+def _line(network: TrialResult, metric: str) -> str:
     accuracy = ""
     if network.accuracy is not None:
         reached = format_accuracy(network.accuracy, network.standard_error)
-        accuracy = f"{reached} after {network.epochs} epochs"
+        accuracy = f"{metric} {reached} after {network.epochs} epochs"
     cells = [
         f"#{network.trial:<4} {network.state:<9} {format_count(network.costs['macs']):>6} MACs",
         accuracy,

@@ -6,7 +6,8 @@ from typing import Final
 
 from dashboards.findings import Findings
 from dashboards.part_names import part_names, part_words
-from dashboards.result import TrialResult
+from dashboards.result import SEEN, TrialResult, metric_name
+from dashboards.tables import caption, expected_value
 from search_spaces.budget import Budget
 from search_spaces.costs import format_cost
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
@@ -31,19 +32,19 @@ def trial_note(findings: Findings, network: TrialResult, *, picture: str | None)
         picture: URL of its picture; None for none.
     """
     best = " – **the best so far**" if network == findings.result.best else ""
-    lines = [f"**{_outcome(network)}**{best}", ""]
+    lines = [f"**{_outcome(network, findings.result.metric_name)}**{best}", ""]
     if picture is not None:
         lines += [f"![The network from left to right]({picture})", ""]
     return "\n".join([*lines, *budget_table(findings, network), "", *stage_table(findings, network)])
 
 
-def _outcome(network: TrialResult) -> str:
-    """Return the accuracy of a network and why its training ended, in words."""
+def _outcome(network: TrialResult, metric: str) -> str:
+    """Return the metric of a network and why its training ended, in words."""
     ending = network.reason or _ENDINGS.get(network.state, network.state)
     over = "" if network.fits else "over budget; "
     if network.accuracy is None:
         return f"{over}{ending}"
-    reached = format_accuracy(network.accuracy, network.standard_error)
+    reached = f"{format_accuracy(network.accuracy, network.standard_error)} {metric}"
     return f"{over}{reached} after {network.epochs} epochs; {ending}"
 
 
@@ -98,6 +99,43 @@ def budget_table(findings: Findings, network: TrialResult) -> list[str]:
     return [*rows, "", " · ".join(others)]
 
 
+def score_rows(findings: Findings, network: TrialResult) -> list[list[str]]:
+    """Return a row for each figure of a network: weights, images, metric, value with its error."""
+    rows = [
+        [
+            score.weights_name,
+            f"{score.split} images",
+            metric_name(score.metric),
+            format_accuracy(score.value, score.standard_error),
+        ]
+        for score in network.scores
+        if score.split != SEEN
+    ]
+    if network.posterior_mean is not None:
+        expected = [
+            "unlimited validation images, expected",
+            findings.result.metric_name,
+            expected_value(network),
+        ]
+        rows.insert(1, ["weights of the search", *expected])
+    return rows
+
+
+def score_table(findings: Findings) -> list[str]:
+    """Return the figures of the best network as a table, each with its weights, images and metric."""
+    best = findings.result.best
+    if best is None or not best.scores:
+        return []
+    reads = findings.result.test_reads
+    return [
+        f"| #{best.trial} | images | metric | value |",
+        "| --- | --- | --- | ---: |",
+        *(f"| {' | '.join(row)} |" for row in score_rows(findings, best)),
+        "",
+        f"Test images were read {reads} {'time' if reads == 1 else 'times'} in this study.",
+    ]
+
+
 def stage_table(findings: Findings, network: TrialResult) -> list[str]:
     """Return a table row for each part of a network, with its share of the MACs."""
     parts = findings.parts(network)
@@ -129,18 +167,20 @@ def study_note(findings: Findings) -> str:
     if result.best is None:
         lines += ["No network that fits has been trained to the end yet.", ""]
     lines += [
-        "| network | accuracy | MACs | params | latency | |",
-        "| --- | ---: | ---: | ---: | ---: | --- |",
+        f"| network | {result.metric_name} | expected | MACs | params | latency | |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for network in result.networks[:5]:
         accuracy = "–" if network.accuracy is None else f"{network.accuracy:.2%}"
         latency = ", ".join(f"{ms:.3g} ms {on}" for on, ms in (network.latency_ms or {}).items())
         mark = "best" if network == result.best else _ENDINGS.get(network.state, network.state)
         lines.append(
-            f"| #{network.trial} | {accuracy} | {format_count(network.costs['macs'])} "
+            f"| #{network.trial} | {accuracy} | {expected_value(network)} "
+            f"| {format_count(network.costs['macs'])} "
             f"| {format_count(network.costs['params'])} | {latency or '–'} | {mark} |"
         )
     commands = [f"    {line}" for command in findings.commands for line in command_lines(command)]
+    lines += ["", caption(result), "", *score_table(findings)]
     return "\n".join([*lines, "", "To do this search again and export its best network:", "", *commands])
 
 

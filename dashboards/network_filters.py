@@ -39,7 +39,8 @@ def keeps(network: TrialResult, budget: Budget) -> bool:
 def unbeaten(networks: Iterable[TrialResult], *, by: Sequence[Cost] | None = None) -> list[TrialResult]:
     """Return the Pareto front of the networks that were trained to the end and fit, in the order given.
 
-    One network beats another if it is nowhere worse in accuracy and costs, and better in at least one.
+    One network beats another if it is nowhere worse in accuracy and costs, and better in at least one. The
+    accuracy is the expected one where the study stores it, as everywhere where networks are compared.
 
     Args:
         networks: Networks of one search.
@@ -74,7 +75,7 @@ def latency_on(target: str) -> Cost:
 def _point(network: TrialResult, costs: Sequence[Cost]) -> tuple[float, ...] | None:
     """Return accuracy and costs as numbers of which less is better; None where one is not known."""
     known = [value for cost in costs if (value := cost(network)) is not None]
-    return (-(network.accuracy or 0.0), *known) if len(known) == len(costs) else None
+    return (-network.merit, *known) if len(known) == len(costs) else None
 
 
 def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

@@ -1,7 +1,8 @@
-"""Data classes of results: `SearchResult`, its networks as `TrialResult`, and their epochs."""
+"""Data classes of results: `SearchResult`, its networks as `TrialResult`, their epochs and scores."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from math import hypot
 from typing import Any, Final
 
@@ -11,7 +12,14 @@ from search_spaces.budget import Budget
 VERSION: Final = 2
 """Format of `SearchResult.to_json`; in format 1 an architecture was JSON in a text."""
 
+BY_POSTERIOR: Final = "expected value after the search"
+"""What a network's place rests on where the study stores expected values, see `TrialResult.ranked_by`."""
+
+SEEN: Final = "validation, seen"
+"""Split of a figure on validation images that the weights learnt from."""
+
 _Z: Final = 1.96  # standard errors of a 95 % interval
+_NOT_STORED_BEFORE: Final = frozenset({"posterior_mean", "posterior_sd", "ranked_by", "retrained_by"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +44,47 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One figure of a network: which weights reached it, on which images, in which metric.
+
+    Attributes:
+        weights: ``search`` for the weights of its trial, ``retrained`` for those of a longer training.
+        recipe: Name of the recipe that trained these weights.
+        epochs: Epochs of that training.
+        learnt_from: ``training`` or ``training and validation``: the images that the weights learnt from.
+        split: Images of the figure: ``validation``, ``test``, or ``validation, seen`` where the weights
+            learnt from them, so that the figure says nothing of other images.
+        metric: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``.
+        value: The figure, in [0, 1].
+        standard_error: Its standard error; None if unknown.
+    """
+
+    weights: str
+    recipe: str
+    epochs: int
+    learnt_from: str
+    split: str
+    metric: str
+    value: float
+    standard_error: float | None
+
+    @property
+    def weights_name(self) -> str:
+        """The weights in words, different for different weights of a network."""
+        if self.weights == "search":
+            return "weights of the search"
+        return f"weights retrained by {self.recipe} on {self.learnt_from} images"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialResult:
     """Network that a search tried, with its accuracy, costs and learning curve.
 
     Attributes:
         trial: Number of the trial in the study, from 0.
         state: `complete`, `pruned` (stopped early), `running`, `fail` or `waiting`.
-        accuracy: Validation accuracy after `epochs`, in [0, 1]; None before the first epoch.
+        accuracy: Metric of the search on validation images after `epochs`, in [0, 1]; None before the first
+            epoch.
         standard_error: Standard error of the accuracy, in [0, 0.5].
         epochs: Number of epochs trained.
         costs: Exact costs of the deployed form by name, memory in bytes.
@@ -58,8 +100,15 @@ class TrialResult:
             budgets, see `trials.latency.latency.Latency.bound_ms`; None if there is none.
         predicted_ms: Mean and standard deviation of the predicted latency by target, before measuring.
         device: Device of the training, for example a GPU's name.
-        retrained_accuracy: Validation accuracy after the longer training of the best networks, in [0, 1].
+        retrained_accuracy: Metric of the search on validation images after a longer training, in [0, 1].
         retrained_error: Standard error of the retrained accuracy.
+        retrained_by: Name of the recipe of that training and a digest of its settings; only networks of the
+            same are compared by it.
+        posterior_mean: Expected value of the metric with unlimited images like the validation images, given
+            all networks of the search; None if it is not stored.
+        posterior_sd: Its standard deviation.
+        ranked_by: What its place among the networks rests on, in words; None for the value itself.
+        scores: Figures of all its weights.
     """
 
     trial: int
@@ -80,12 +129,31 @@ class TrialResult:
     device: str | None = None
     retrained_accuracy: float | None = None
     retrained_error: float | None = None
+    retrained_by: str | None = None
+    posterior_mean: float | None = None
+    posterior_sd: float | None = None
+    ranked_by: str | None = None
+    scores: tuple[Score, ...] = ()
+
+    @property
+    def merit(self) -> float:
+        """Value by which networks of one search are compared: the expected one, or else the value itself."""
+        return (self.accuracy or 0.0) if self.posterior_mean is None else self.posterior_mean
+
+    @property
+    def merit_error(self) -> float | None:
+        """Standard deviation or standard error of `merit`; None if unknown."""
+        return self.standard_error if self.posterior_mean is None else self.posterior_sd
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields by name, the architecture as the object that `Architecture.from_json` takes."""
+        """Return the fields by name, the architecture as the object that `Architecture.from_json` takes.
+
+        Posterior and `ranked_by` are absent where the study does not store them.
+        """
+        fields = {k: v for k, v in _by_name(self).items() if v is not None or k not in _NOT_STORED_BEFORE}
         architecture = json.loads(self.architecture.to_json())
-        curve = tuple(asdict(epoch) for epoch in self.curve)
-        return {**_by_name(self), "architecture": architecture, "curve": curve}
+        curve, scores = (tuple(map(asdict, records)) for records in (self.curve, self.scores))
+        return {**fields, "architecture": architecture, "curve": curve, "scores": scores}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +176,7 @@ class SearchResult:
         metric: Validation metric that the search maximises and that `accuracy` holds.
         fits: Budgets that all `networks` meet because others were left out; empty for no such filter.
         pareto: Whether `networks` holds the Pareto front alone.
+        test_reads: How many weights were evaluated on the test images of this study.
     """
 
     study: str
@@ -125,10 +194,16 @@ class SearchResult:
     metric: str = "accuracy"
     fits: tuple[Budget, ...] = ()
     pareto: bool = False
+    test_reads: int = 0
+
+    @property
+    def metric_name(self) -> str:
+        """The metric in words, for headings and axes."""
+        return metric_name(self.metric)
 
     @property
     def best(self) -> TrialResult | None:
-        """The most accurate network that was trained to the end and fits; None if there is none."""
+        """The best network that was trained to the end and fits, see `best_first`; None if there is none."""
         first = self.networks[0] if self.networks else None
         return first if first is not None and first.state == "complete" and first.fits else None
 
@@ -143,22 +218,47 @@ def _by_name(record: TrialResult | SearchResult) -> dict[str, Any]:
     return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
-def best_first(networks: list[TrialResult]) -> tuple[TrialResult, ...]:
+def capitalised(text: str) -> str:
+    """Return a text that begins with a capital letter, its other letters unchanged."""
+    return text[:1].upper() + text[1:]
+
+
+def metric_name(metric: str) -> str:
+    """Return the name of a metric in words, for example ``macro F1``."""
+    return metric.replace("_", " ").replace("f1", "F1")
+
+
+def retrained_scores(network: TrialResult) -> list[Score]:
+    """Return the figures of retrained weights on validation images, from which they did not learn."""
+    return [s for s in network.scores if (s.weights, s.split) == ("retrained", "validation")]
+
+
+def best_first(networks: Sequence[TrialResult]) -> tuple[TrialResult, ...]:
     """Return networks sorted best first.
 
-    Networks that were trained to the end and fit come before all others; of these, networks with a longer
-    training come first; then the more accurate ones; then those with fewer MACs.
+    Networks that were trained to the end and fit come before all others. They are compared by their expected
+    values after the search (`TrialResult.merit`), equal ones by their MACs. Networks that were retrained by
+    the same recipe then share out the places that they hold among themselves, by their values after
+    retraining: so values of different weights are never compared, and a network found later can come first.
     """
+    ordered = sorted(
+        (replace(n, ranked_by=None if n.posterior_mean is None else BY_POSTERIOR) for n in networks),
+        key=lambda n: (not _usable(n), -n.merit, n.costs["macs"], n.trial),
+    )
+    for recipe in dict.fromkeys(n.retrained_by for n in ordered if _usable(n) and n.retrained_by):
+        places = [i for i, n in enumerate(ordered) if _usable(n) and n.retrained_by == recipe]
+        if len(places) > 1:
+            compared = sorted((ordered[i] for i in places), key=lambda n: -(n.retrained_accuracy or 0.0))
+            for place, network in zip(places, compared, strict=True):
+                ordered[place] = replace(network, ranked_by=f"retrained by {recipe.rpartition('-')[0]}")
+    return tuple(ordered)
 
-    def rank(network: TrialResult) -> tuple[bool, bool, float, int, int]:
-        usable, longer = network.state == "complete" and network.fits, network.retrained_accuracy
-        accuracy = (network.accuracy or 0.0) if longer is None else longer
-        return (not usable, longer is None, -accuracy, network.costs["macs"], network.trial)
 
-    return tuple(sorted(networks, key=rank))
+def _usable(network: TrialResult) -> bool:
+    return network.state == "complete" and network.fits
 
 
 def alike(one: TrialResult, other: TrialResult) -> bool:
-    """Return whether two accuracies do not differ significantly, at the 95 % level."""
-    error = hypot(one.standard_error or 0.0, other.standard_error or 0.0)
-    return abs((one.accuracy or 0.0) - (other.accuracy or 0.0)) <= _Z * error
+    """Return whether two networks of searches do not differ significantly, at the 95 % level."""
+    error = hypot(one.merit_error or 0.0, other.merit_error or 0.0)
+    return abs(one.merit - other.merit) <= _Z * error

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from dashboards.fitted_table import Cell, Column, FittedTable
-from dashboards.result import SearchResult, TrialResult
+from dashboards.result import BY_POSTERIOR, Score, SearchResult, TrialResult, metric_name, retrained_scores
 from search_spaces.costs import format_cost, label_of
 from search_spaces.units import format_accuracy, format_bytes
 
@@ -41,6 +41,8 @@ def print_search(
         ("Study", f"{result.study} in {result.storage}"),
         ("Files", result.folder),
     ]
+    if (tested := _tested(result)) is not None:
+        lines.append(("Tested", tested))
     if result.overhead is not None:
         lines.append(("Overhead", f"{result.overhead:.1%} of the slots' time was not spent on training"))
     for name, text in lines:
@@ -49,6 +51,20 @@ def print_search(
         study = shlex.quote(result.study)
         console.print(f"\nWatch:    nas dashboard {study}", markup=False, soft_wrap=True)
         console.print(f"Export:   nas export {study} --to my_net", markup=False, soft_wrap=True)
+
+
+def _tested(result: SearchResult) -> str | None:
+    """Return what the weights of the best network reached on test images; None if none were tested."""
+    best = result.best
+    figures = [
+        f"{format_accuracy(s.value, s.standard_error)} {metric_name(s.metric)} by the {s.weights_name}"
+        for s in (best.scores if best is not None else ())
+        if s.split == "test"
+    ]
+    if best is None or not figures:
+        return None
+    times = f"{result.test_reads} {'time' if result.test_reads == 1 else 'times'}"
+    return f"#{best.trial}: {'; '.join(figures)}; test images were read {times}"
 
 
 def print_json(data: Any, console: Console | None = None) -> None:
@@ -63,23 +79,47 @@ def networks_table(result: SearchResult, *, most: int = _SHOWN) -> FittedTable:
         result: The search so far.
         most: Maximum number of rows.
     """
-    costs = _shown_costs(result)
+    costs, expected = _shown_costs(result), _expected(result)
     budgeted = {budget.resource for budget in result.budgets}
     timed = any(not budget.counted for budget in result.budgets)
     table = FittedTable(
         [
             Column("network", left=True),
-            Column(result.metric.replace("_", " ")),
+            Column(result.metric_name),
+            *([Column("expected", rank=2)] if expected else []),
             Column("epochs", rank=4),
             *(Column(label_of(name), rank=1 if name in budgeted else 5) for name in costs),
             Column("latency", rank=1 if timed else 6),
             Column("", rank=2, left=True, breaks=True),
         ],
         title=_title(result),
+        caption=caption(result),
     )
     for network in result.networks[:most]:
-        table.add_row(*_row(network, costs), style="bold" if network is result.best else None)
+        row = _row(network, costs, expected=expected)
+        table.add_row(*row, style="bold" if network is result.best else None)
+        for score in retrained_scores(network):
+            table.add_row(*_retrained_row(score, costs, expected=expected))
     return table
+
+
+def _expected(result: SearchResult) -> bool:
+    """Return whether the study stores what is expected of its networks."""
+    return any(network.posterior_mean is not None for network in result.networks)
+
+
+def caption(result: SearchResult) -> str:
+    """Return what the figures of a table of networks are, and what their order rests on."""
+    figures = f"{result.metric_name}: on validation images ± standard error, by the weights of the search."
+    if _expected(result):
+        figures += (
+            " expected: of the same weights on unlimited such images, given all networks of the search ± "
+            "standard deviation; the order rests on it."
+        )
+    compared = [f"#{n.trial}" for n in result.networks if n.ranked_by not in {None, BY_POSTERIOR}]
+    if compared:
+        figures += f" The order among {', '.join(compared)} rests on their retraining by the same recipe."
+    return figures
 
 
 def _title(result: SearchResult) -> str:
@@ -118,11 +158,18 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | No
             study["study"],
             study["budgets"],
             f"{study['trained']}" + (f" + {study['running']}" if study["running"] else ""),
-            "-" if study["accuracy"] is None else f"{study['accuracy']:.2%}",
+            _best_figure(study),
             (study["begun"] or "-").replace("T", " "),
             format_bytes(study["disk_bytes"]),
         )
     console.print(table, soft_wrap=True)
+
+
+def _best_figure(study: Mapping[str, Any]) -> str:
+    if study["accuracy"] is None:
+        return "-"
+    metric = "" if study["metric"] == "accuracy" else f" {metric_name(study['metric'])}"
+    return f"{study['accuracy']:.2%}{metric}"
 
 
 def _shown_costs(result: SearchResult) -> list[str]:
@@ -131,7 +178,14 @@ def _shown_costs(result: SearchResult) -> list[str]:
     return list(dict.fromkeys([*_COSTS, *budgeted]))
 
 
-def _row(network: TrialResult, costs: Sequence[str]) -> list[Cell]:
+def _retrained_row(score: Score, costs: Sequence[str], *, expected: bool) -> list[Cell]:
+    """Return the row of a retrained network's other weights, of which the search knows no more."""
+    value = format_accuracy(score.value, score.standard_error)
+    blank = [""] * (len(costs) + 1)
+    return ["", value, *([""] if expected else []), str(score.epochs), *blank, score.weights_name]
+
+
+def _row(network: TrialResult, costs: Sequence[str], *, expected: bool) -> list[Cell]:
     accuracy = "-"
     if network.accuracy is not None:
         accuracy = format_accuracy(network.accuracy, network.standard_error)
@@ -139,6 +193,7 @@ def _row(network: TrialResult, costs: Sequence[str]) -> list[Cell]:
     return [
         f"#{network.trial}",
         accuracy,
+        *([expected_value(network)] if expected else []),
         str(network.epochs),
         *(format_cost(name, network.costs[name]) if name in network.costs else "-" for name in costs),
         [*(f"{latency}," for latency in latencies[:-1]), *latencies[-1:]] or "-",
@@ -147,14 +202,21 @@ def _row(network: TrialResult, costs: Sequence[str]) -> list[Cell]:
 
 
 def _ending(network: TrialResult) -> str:
-    """Return why a network is not usable, or its accuracy after a longer training, in words."""
+    """Return why a network is not usable, in words."""
     if not network.epochs and network.state == "pruned":
         return network.reason or "not trained"
     state = _STATES.get(network.state, network.state)
-    if network.retrained_accuracy is not None and network.fits:
-        longer = format_accuracy(network.retrained_accuracy, network.retrained_error or 0.0)
-        return f"{longer} retrained"
-    return state if network.fits else f"{state} over budget".strip()
+    if network.fits:
+        return state
+    why = f": {network.reason}" if network.state == "complete" and network.reason else ""
+    return f"{state} over budget{why}".strip()
+
+
+def expected_value(network: TrialResult) -> str:
+    """Return what is expected of a network given all networks of its search, a dash if it is not stored."""
+    if network.posterior_mean is None:
+        return "-"
+    return format_accuracy(network.posterior_mean, network.posterior_sd)
 
 
 def terminal() -> Console:

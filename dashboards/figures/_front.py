@@ -57,14 +57,17 @@ def front_figure(
         _add(figure, "Pareto front", front, cost, shown, BEST, 10, line=True)
     if reference is not None:
         _mark(figure, findings.references, reference, shown)
-    return styled(figure, title, x=axis, y="validation accuracy", yaxis_tickformat=".1%")
+    expected = ", expected" if any(n.posterior_mean is not None for n in finished) else ""
+    return styled(
+        figure, title, x=axis, y=f"validation {findings.result.metric_name}{expected}", yaxis_tickformat=".1%"
+    )
 
 
 def _thinned(networks: Sequence[TrialResult]) -> Sequence[TrialResult]:
     """Return at most `_MOST` networks: the most accurate ones and a sample of the others."""
     if len(networks) <= _MOST:
         return networks
-    by_accuracy = sorted(networks, key=lambda n: -(n.accuracy or 0.0))
+    by_accuracy = sorted(networks, key=lambda n: -n.merit)
     best, rest = by_accuracy[: _MOST // 2], by_accuracy[_MOST // 2 :]
     return [*best, *rest[:: -(-len(rest) // (_MOST // 2))]]
 
@@ -86,18 +89,23 @@ def _add(
     figure.add_trace(
         Scatter(
             x=costs,
-            y=[n.accuracy for n in networks],
+            y=[n.merit for n in networks],
             name=name,
             # Their accuracies are of few epochs: on one axis they would crush those of the others.
             visible="legendonly" if name == _EARLY else True,
             mode="lines+markers" if line else "markers",
             line={"shape": "hv", "color": colour, "width": 2},
             marker={"color": colour, "size": size, "symbol": "x" if name == "over a budget" else "circle"},
-            error_y={"type": "data", "array": [n.standard_error or 0.0 for n in networks], "thickness": 1}
+            error_y={"type": "data", "array": [n.merit_error or 0.0 for n in networks], "thickness": 1}
             if line
             else None,
-            customdata=[[n.trial, n.epochs, shown(c)] for n, c in zip(networks, costs, strict=True)],
-            hovertemplate="#%{customdata[0]}: %{y:.2%} after %{customdata[1]} epochs<br>%{customdata[2]}",
+            customdata=[
+                [n.trial, n.epochs, shown(c), n.accuracy] for n, c in zip(networks, costs, strict=True)
+            ],
+            hovertemplate="#%{customdata[0]}: %{customdata[3]:.2%} after %{customdata[1]} epochs, "
+            "%{y:.2%} expected<br>%{customdata[2]}"
+            if any(n.posterior_mean is not None for n in networks)
+            else "#%{customdata[0]}: %{y:.2%} after %{customdata[1]} epochs<br>%{customdata[2]}",
         )
     )
 

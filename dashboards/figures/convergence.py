@@ -64,9 +64,9 @@ def draw(findings: Findings) -> "Figure | None":
     )
     return styled(
         figure,
-        "Best accuracy so far",
+        f"Best {findings.result.metric_name} so far",
         x="trained networks",
-        y="validation accuracy",
+        y=f"validation {findings.result.metric_name}",
         yaxis_tickformat=".1%",
         yaxis_range=_range(figure),
     )

@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from dashboards.explanation import Effect, Explanation
+from dashboards.result import metric_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -30,7 +31,7 @@ def draw(explanation: Explanation) -> "Figure":
         _add(figure, effect, 1 + i // columns, 1 + i % columns)
     figure.update_yaxes(zeroline=True, zerolinecolor="#bbb")
     for row in range(1, rows + 1):
-        figure.update_yaxes(title_text="accuracy, points", row=row, col=1)
+        figure.update_yaxes(title_text=f"{metric_name(explanation.metric)}, points", row=row, col=1)
     figure.update_layout(
         title="Main effect of each factor (share of the variance)",
         template="plotly_white",

@@ -50,7 +50,7 @@ def draw(findings: Findings) -> "Figure | None":
         figure,
         "Learning curves",
         x="epoch",
-        y="validation accuracy",
+        y=f"validation {findings.result.metric_name}",
         yaxis_tickformat=".0%",
         xaxis_dtick=None,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from dashboards.figures._front import front_figure
 from dashboards.findings import Findings
 from dashboards.network_filters import latency_on
+from dashboards.result import capitalised
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -20,7 +21,7 @@ def draw(findings: Findings) -> "Figure | None":
     return front_figure(
         findings,
         latency_on(target),
-        title=f"Accuracy and latency on {target}",
+        title=f"{capitalised(findings.result.metric_name)} and latency on {target}",
         axis=f"median latency per image on {target}, ms",
         shown=lambda ms: f"{ms:.3g} ms",
     )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.figures._front import front_figure
 from dashboards.findings import Findings
+from dashboards.result import capitalised
 from search_spaces.units import format_count
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ def draw(findings: Findings) -> "Figure | None":
     return front_figure(
         findings,
         lambda network: network.costs["macs"],
-        title="Accuracy and MACs",
+        title=f"{capitalised(findings.result.metric_name)} and MACs",
         axis="MACs",
         shown=lambda macs: f"{format_count(macs)} MACs",
         reference=lambda reference: reference.costs["macs"],

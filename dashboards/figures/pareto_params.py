@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from dashboards.figures._front import front_figure
 from dashboards.findings import Findings
+from dashboards.result import capitalised
 from search_spaces.units import format_count
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ def draw(findings: Findings) -> "Figure | None":
     return front_figure(
         findings,
         lambda network: network.costs["params"],
-        title="Accuracy and parameters",
+        title=f"{capitalised(findings.result.metric_name)} and parameters",
         axis="parameters",
         shown=lambda params: f"{format_count(params)} parameters",
         reference=lambda reference: reference.costs["params"],

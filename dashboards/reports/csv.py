@@ -26,6 +26,7 @@ def write_csv(networks: Iterable[TrialResult], file: TextIO) -> None:
         *(f"latency_ms@{target}" for target in targets),
         *(f"excess {budget}" for budget in budgets),
         *("seconds", "reason", "architecture"),
+        *("metric", "split", "weights", "posterior_mean", "posterior_sd", "ranked_by"),
     ]
     table = csv.writer(file, lineterminator="\n")
     table.writerow(names)
@@ -34,7 +35,7 @@ def write_csv(networks: Iterable[TrialResult], file: TextIO) -> None:
 
 
 def _row(network: TrialResult, targets: list[str], budgets: list[str]) -> list[Any]:
-    costs = network.costs
+    costs, first = network.costs, next(iter(network.scores), None)
     latency, excess = network.latency_ms or {}, network.excess or {}
     return [
         *(network.trial, network.state, network.accuracy, network.standard_error, network.epochs),
@@ -43,6 +44,8 @@ def _row(network: TrialResult, targets: list[str], budgets: list[str]) -> list[A
         *(latency.get(target) for target in targets),
         *(excess.get(budget) for budget in budgets),
         *(network.seconds, network.reason, network.architecture.to_json()),
+        *((first.metric, first.split, first.weights) if first is not None else (None, None, None)),
+        *(network.posterior_mean, network.posterior_sd, network.ranked_by),
     ]
 
 

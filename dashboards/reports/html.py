@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from dashboards.figures import drawn
 from dashboards.findings import Findings
-from dashboards.markdown_notes import amount_used, verdicts
+from dashboards.markdown_notes import amount_used, score_rows, verdicts
 from dashboards.part_names import part_names, part_words
 from dashboards.picture import picture
 from dashboards.reports._page import facts, page, table
 from dashboards.result import TrialResult, alike
+from dashboards.tables import caption, expected_value
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def _sections(findings: Findings, figures: dict[str, "Figure"]) -> Iterator[str]
     else:
         yield facts(_facts(findings, best))
         yield from _winner(findings, best)
+        yield from _scores(findings, best)
         yield from _best_networks(findings, best)
     if figures:
         yield "<h2>Figures</h2>"
@@ -72,9 +74,14 @@ def _nothing_yet(findings: Findings) -> str:
 
 
 def _facts(findings: Findings, best: TrialResult) -> list[tuple[str, str]]:
-    metric = findings.result.metric.replace("_", " ")
+    metric = findings.result.metric_name
     return [
         (f"validation {metric} of #{best.trial} ± standard error", _accuracy(best)),
+        *(
+            [(f"expected {metric} ± standard deviation", expected_value(best))]
+            if best.posterior_mean is not None
+            else []
+        ),
         ("multiply-accumulates (MACs)", format_count(best.costs["macs"])),
         ("parameters", format_count(best.costs["params"])),
         ("peak memory of activations", format_bytes(best.costs["peak"])),
@@ -113,6 +120,20 @@ def _winner(findings: Findings, best: TrialResult) -> Iterator[str]:
     yield table(("budget", "used", ""), rows, numbers=(1,))
 
 
+def _scores(findings: Findings, best: TrialResult) -> Iterator[str]:
+    """Yield the figures of the best network, one row each, so that none is read as another's."""
+    rows = [[escape(cell) for cell in row] for row in score_rows(findings, best)]
+    if not rows:
+        return
+    reads = findings.result.test_reads
+    yield "<h2>Figures of the best network</h2>"
+    yield (
+        f'<p class="soft">Test images were read {reads} {"time" if reads == 1 else "times"} in this study, '
+        "once for each weights; nothing is chosen by them.</p>"
+    )
+    yield table(("weights", "images", "metric", "value"), rows, numbers=(3,))
+
+
 def _best_networks(findings: Findings, best: TrialResult) -> Iterator[str]:
     others = [n for n in findings.result.networks if n.state == "complete" and n.fits][:_MOST_SHOWN]
     if len(others) < 2:
@@ -121,6 +142,7 @@ def _best_networks(findings: Findings, best: TrialResult) -> Iterator[str]:
         [
             f"#{n.trial}",
             _accuracy(n),
+            expected_value(n),
             "best" if n == best else "similar" if alike(n, best) else "lower",
             format_count(n.costs["macs"]),
             format_count(n.costs["params"]),
@@ -130,14 +152,16 @@ def _best_networks(findings: Findings, best: TrialResult) -> Iterator[str]:
         ]
         for n in others
     ]
-    head = ("network", "accuracy", "", "MACs", "params", "peak", "latency", "epochs")
-    yield "<h2>Most accurate networks</h2>"
+    metric = findings.result.metric_name
+    head = ("network", metric, "expected", "", "MACs", "params", "peak", "latency", "epochs")
+    yield "<h2>Best networks after the search</h2>"
+    yield f'<p class="soft">{escape(caption(findings.result))}</p>'
     yield (
-        '<p class="soft">“Similar”: the accuracy does not differ significantly from the best one (95 % '
+        '<p class="soft">“Similar”: the network does not differ significantly from the best one (95 % '
         "level, limited by the number of validation images). A cheaper network of these may be the better "
         "choice.</p>"
     )
-    yield table(head, rows, numbers=(1, 3, 4, 5, 7), best=0)
+    yield table(head, rows, numbers=(1, 2, 4, 5, 6, 8), best=0)
 
 
 def _arranged(figures: Mapping[str, "Figure"]) -> Iterator[str]:

@@ -38,7 +38,9 @@ class StudySummary:
         data: Images as named by the user.
         trained: Number of networks that were fully trained or stopped early.
         running: Number of trials that run, or that a killed search left running.
-        accuracy: Validation accuracy of its best network, in [0, 1]; None before the first.
+        accuracy: Metric of the search that its best network reached on validation images, in [0, 1]; None
+            before the first.
+        metric: Name of that metric.
         begun: Start of its first trial, ISO 8601; None before it.
         folder: Path or URL of its checkpoints and weights.
         disk_bytes: Disk space of these files in bytes; 0 if this machine cannot see them.
@@ -50,6 +52,7 @@ class StudySummary:
     trained: int
     running: int
     accuracy: float | None
+    metric: str
     begun: str | None
     folder: str
     disk_bytes: int
@@ -62,7 +65,8 @@ class StudySummary:
 def study_summaries(storage: RDBStorage) -> tuple[StudySummary, ...]:
     """Return the studies of ``nas search`` in a storage, oldest first."""
     summaries = optuna.get_all_study_summaries(storage=storage)
-    return tuple(_summary(storage, s.study_name) for s in summaries if is_ours(s.user_attrs))
+    with Store(storage.url) as store:
+        return tuple(_summary(storage, s.study_name, store) for s in summaries if is_ours(s.user_attrs))
 
 
 def rename(storage: RDBStorage, name: str, new: str) -> None:
@@ -118,10 +122,10 @@ def _disk_bytes(study: optuna.Study) -> int:
         return 0
 
 
-def _summary(storage: RDBStorage, name: str) -> StudySummary:
+def _summary(storage: RDBStorage, name: str, store: Store) -> StudySummary:
     study = optuna.load_study(study_name=name, storage=storage)
     trials = study.get_trials(deepcopy=False)
-    result = result_of(study)
+    result = result_of(study, store)
     begun = min((t.datetime_start for t in trials if t.datetime_start is not None), default=None)
     return StudySummary(
         study=name,
@@ -130,6 +134,7 @@ def _summary(storage: RDBStorage, name: str) -> StudySummary:
         trained=sum(map(trial_attributes.trained, trials)),
         running=sum(t.state == TrialState.RUNNING for t in trials),
         accuracy=None if result.best is None else result.best.accuracy,
+        metric=result.metric,
         begun=None if begun is None else begun.isoformat(timespec="seconds"),
         folder=result.folder,
         disk_bytes=_disk_bytes(study),

@@ -7,12 +7,12 @@ from pathlib import Path
 from nas.api._process_state import process_left_as_found
 from nas.exports.study_export import ExportOptions, StudyExporter
 from nas.files.trial_artifacts import TrialArtifacts
-from nas.latency.latest_results import latest_result
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.storage.store import Store
-from nas.study.results import chosen_network, split_network
+from nas.study.results import chosen_network, result_of, split_network
+from nas.study.retrained import WEIGHTS_OF
 from nas.study.study import find
-from search_spaces.errors import ExportError
+from search_spaces.errors import ExportError, UnknownNameError
 
 
 @process_left_as_found()
@@ -28,6 +28,7 @@ def export(
     deploy: bool = False,
     int8: bool = False,
     force: bool = False,
+    weights_of: str | None = None,
     storage: str | None = None,
     report_line: Callable[[str], None] | None = None,
 ) -> tuple[Path, ...]:
@@ -45,6 +46,8 @@ def export(
         deploy: Whether the re-parameterised form, for inference only, is written.
         int8: Whether ONNX quantised to int8 is also written, with its accuracy and latency.
         force: Whether files of the same names are overwritten.
+        weights_of: ``search`` or ``retrain``: which weights of a retrained network are written; by default
+            the better by validation images.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         report_line: Called with each warning, for example a budget that no longer holds.
 
@@ -53,6 +56,8 @@ def export(
         ExportError: if the folder, the name or the weights cannot be used.
     """
     _check_folder(to, into)
+    if weights_of is not None and weights_of not in WEIGHTS_OF:
+        raise UnknownNameError.of("kind of weights", weights_of, WEIGHTS_OF)
     chosen, number = split_network(study)
     trial = trial if trial is not None else number
     if pareto and (trial is not None or into is not None or force):
@@ -69,10 +74,11 @@ def export(
         int8=int8,
         into=into is not None,
         force=force,
+        weights_of=weights_of,
     )
     found = find(open_storage(url), chosen)
     with Store(url) as store:
-        result = latest_result(found, store)
+        result = result_of(found, store)
         exporter = StudyExporter(
             study=found,
             result=result,

@@ -8,12 +8,13 @@ import torch
 from dashboards.result import SearchResult
 from nas.api._process_state import process_left_as_found
 from nas.orchestration import retraining
-from nas.orchestration.retraining import RetrainResult
+from nas.orchestration.retrain_result import RetrainResult
 from nas.orchestration.search_plan import plan_search
 from nas.orchestration.search_run import run_search
 from nas.ray_backend.connection import cluster_for
 from nas.resources import slots_here
 from nas.storage.optuna_storage import open_storage, storage_url
+from nas.study.reproduce_command import absolute_file
 from nas.study.results import result_of, split_network
 from nas.study.study import find
 from trials.recipes import load_recipe
@@ -144,4 +145,5 @@ def retrain(
         device="cuda" if torch.cuda.is_available() else "cpu",
         threads=None if cpu_quota() is None else len(usable_cores()),
         report_line=report_line or (lambda _: None),
+        recipe_file=absolute_file(recipe),
     )

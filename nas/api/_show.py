@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dashboards.network_filters import selected
 from dashboards.result import SearchResult
 from nas.api._process_state import process_left_as_found
-from nas.latency.latest_results import latest_result
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.storage.store import Store
+from nas.study.results import result_of
 from nas.study.study import find
 from search_spaces.budget import Budget
 
@@ -36,4 +36,4 @@ def show(
     url = storage_url(storage)
     found = find(open_storage(url), study)
     with Store(url) as store:
-        return selected(latest_result(found, store), pareto=pareto, fits=budgets)
+        return selected(result_of(found, store), pareto=pareto, fits=budgets)

@@ -72,6 +72,16 @@ def COMMAND(  # noqa: N802
             show_default=False,
         ),
     ] = False,
+    weights_of: Annotated[
+        str | None,
+        typer.Option(
+            "--weights-of",
+            metavar="COMMAND",
+            help="Weights of a retrained network: search or retrain. Default: the better by validation "
+            "images.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite files of the same names.", show_default=False)
     ] = False,
@@ -81,8 +91,8 @@ def COMMAND(  # noqa: N802
     """Export a network as standalone PyTorch code.
 
     The folder holds <name>.py, its weights, an ONNX file, a timm registration, a training script and a model
-    card with the accuracy on the test images, which is measured now, once. The export checks that the module
-    reproduces the trained network's outputs before it writes anything to the folder.
+    card with the accuracy on the test images, which is measured once for each weights. The export checks
+    that the module reproduces the trained network's outputs before it writes anything to the folder.
 
     Example: nas export --to my_net
     """
@@ -99,6 +109,7 @@ def COMMAND(  # noqa: N802
         deploy=deploy,
         int8=int8,
         force=force,
+        weights_of=weights_of,
         storage=storage,
         report_line=lambda line: typer.echo(line, err=True),
     )

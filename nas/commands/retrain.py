@@ -43,11 +43,13 @@ def COMMAND(  # noqa: N802
 ) -> None:
     """Train the winner of a search to convergence and test it once.
 
-    The winner is trained on the training and the validation images; nas export then uses these weights. The
-    same command resumes an interrupted training from its last epoch.
+    The winner is trained on the training and the validation images. nas export delivers these weights,
+    unless those of the search are better by validation images. The same command resumes an interrupted
+    training from its last epoch.
 
     Example: nas retrain --top 3 --recipe full
     """
+    from dashboards.result import metric_name
     from nas import api
 
     def report_line(line: str) -> None:
@@ -66,12 +68,20 @@ def COMMAND(  # noqa: N802
         typer.echo(json_format.dumps(result.to_json(), indent=2))
         return
     for place, one in enumerate(result.compared, start=1):
-        typer.echo(
-            f"{place}. #{one.trial}  {_percent(one.accuracy, one.standard_error)} on validation images"
-        )
+        figure = f"{metric_name(result.metric)} {_percent(one.accuracy, one.standard_error)}"
+        typer.echo(f"{place}. #{one.trial}  {figure} on validation images")
     winner = result.winner
-    accuracy = _percent(winner.test_accuracy, winner.test_standard_error)
-    typer.echo(f"#{winner.trial} of {result.study} after {winner.recipe['name']}: {accuracy} on test images")
+    if winner.test_scores is not None:
+        metric, value, error = winner.test_scores.of(result.metric)
+        figure = f"{metric_name(metric)} {_percent(value, error)}"
+        typer.echo(
+            f"#{winner.trial} of {result.study} after {winner.recipe['name']}: {figure} on test images"
+        )
+    other = "retrain" if result.delivered == "search" else "search"
+    typer.echo(
+        f"nas export delivers the weights of nas {result.delivered} {result.reason}; --weights-of {other} "
+        f"delivers the others."
+    )
 
 
 def _percent(accuracy: float | None, error: float | None) -> str:

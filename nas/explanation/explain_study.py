@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from nas.explanation.effects import Effects, by_place
 from nas.explanation.evidence import Evidence, of_study
 from nas.explanation.factor_levels import factor_settings, independent, kinds, together
 from nas.explanation.model_comparison import compared
+from nas.study.study import settings_of
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
 from trials.torch_threads import torch_threads
@@ -40,7 +42,8 @@ def explain_study(study: optuna.Study, budgets: Sequence[Budget] = (), *, seed: 
         NothingFitsError: if no network of the space is within a budget.
     """
     evidence = of_study(study)
-    return explain(evidence, [[budget] for budget in budgets] or [evidence.budgets], seed=seed)
+    found = explain(evidence, [[budget] for budget in budgets] or [evidence.budgets], seed=seed)
+    return replace(found, metric=settings_of(study).metric)
 
 
 def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: int = 0) -> Explanation:

@@ -36,6 +36,7 @@ def export_network(
     deploy: bool = False,
     calibration: Tensor | None = None,
     held_out: tuple[Tensor, Tensor] | None = None,
+    held_out_split: str = "validation",
     forms: Sequence[str] | None = None,
     into: bool = False,
     force: bool = False,
@@ -61,8 +62,9 @@ def export_network(
         recipe: Training recipe, a `trials.training.recipe.Recipe` by field name; `training_script` needs it.
         deploy: Whether the weights are written in the re-parameterised form for inference.
         calibration: Preprocessed training images, [n, c, r, r]; `onnx_int8` needs them.
-        held_out: Preprocessed other images, [n, c, r, r], and their labels, [n]; `onnx_int8` measures its
-            accuracy on them.
+        held_out: Preprocessed images that the weights did not learn from, [n, c, r, r], and their labels,
+            [n]; `onnx_int8` measures its accuracy on them.
+        held_out_split: Name of the split that these images are.
         forms: Names of exporters, files in nas/exports/formats; by default `torch_module` alone with `into`,
             else all but `onnx_int8`, and `training_script` only if there is a recipe.
         into: Whether the folder may hold other files, as in a repository.
@@ -92,6 +94,7 @@ def export_network(
         deploy=deploy,
         calibration=calibration,
         held_out=held_out,
+        held_out_split=held_out_split,
     )
     with staged_folder(folder) as stage:
         for exporter in exporters:

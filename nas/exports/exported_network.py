@@ -35,7 +35,9 @@ class ExportedNetwork:
         recipe: Training recipe, a `trials.training.recipe.Recipe` by field name; None if unknown.
         deploy: Whether the weights are exported in the re-parameterised form for inference.
         calibration: Preprocessed training images, [n, c, r, r], on which int8 is calibrated.
-        held_out: Preprocessed other images, [n, c, r, r], and their labels, [n], on which int8 is measured.
+        held_out: Preprocessed images that the weights did not learn from, [n, c, r, r], and their labels,
+            [n], on which int8 is measured.
+        held_out_split: Name of the split that these images are.
     """
 
     name: str
@@ -52,6 +54,7 @@ class ExportedNetwork:
     deploy: bool = False
     calibration: Tensor | None = None
     held_out: tuple[Tensor, Tensor] | None = None
+    held_out_split: str = "validation"
 
     @property
     def shape(self) -> tuple[int, int, int]:

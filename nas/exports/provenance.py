@@ -1,6 +1,8 @@
 """Provenance of an exported network: budget, accuracy, data, recipe, latency and commands, for its card."""
 
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -9,17 +11,19 @@ import optuna
 import torch
 
 from dashboards.network_filters import unbeaten
-from dashboards.result import SearchResult, TrialResult
+from dashboards.result import SEEN, SearchResult, TrialResult, metric_name
 from nas.study.reproduce_command import retrain_command, search_command
-from nas.study.retrained import Retrained, latest
-from nas.study.study import settings_of
+from nas.study.retrained import DeliveredWeights, Retrained
+from nas.study.scores import ScoreReader
+from nas.study.study import Outline, settings_of
+from nas.study.test_reads import TestScores, key_of, note_read, test_reads
 from search_spaces.units import format_accuracy, format_count
 from trials.images.splits import Splits
 from trials.latency.latency import Latency
+from trials.training.evaluation import METRICS
 from trials.training.final_test import final_scores
 from trials.training.recipe import Recipe
 
-_TESTED: Final = "nas:test:"  # and the number of the trial: measured once, then stored
 _CONDITIONS: Final = ("device", "runtime", "version", "threads", "dtype", "batch")
 
 
@@ -28,27 +32,36 @@ def provenance(
     result: SearchResult,
     network: TrialResult,
     *,
-    tested: Mapping[str, Any],
+    weights: DeliveredWeights,
     latencies: Mapping[str, Latency],
 ) -> dict[str, str]:
     """Return the provenance of a network by topic.
 
     Args:
-        study: Study of the network.
+        study: Study of the network, whose test scores are stored.
         result: Result of the study.
         network: Network of the study that was trained to the end.
-        tested: ``accuracy`` on the test images and its ``standard_error``.
+        weights: Its weights that are delivered.
         latencies: Latest latency measurement by target.
     """
-    settings, retrained = settings_of(study), latest(study, network.trial)
-    on_test = format_accuracy(tested["accuracy"], tested["standard_error"])
+    outline = Outline(study.user_attrs)
+    settings, retrained = settings_of(outline), weights.retrained
+    recipe = f"{settings.recipe['name']}, {network.epochs} epochs on the training images"
     topics = {
         "budget": " and ".join(map(str, settings.budgets)),
-        "accuracy": f"{_accuracy(network)} on validation images, {on_test} on test images",
-        "data": settings.data,
-        "recipe": f"{settings.recipe['name']}, {network.epochs} epochs"
+        "weights": f"of the search: {recipe}"
         if retrained is None
-        else _retraining(retrained, settings.recipe["name"]),
+        else f"retrained: {_retraining(retrained)}",
+    }
+    if weights.reason is not None:
+        topics["chosen"] = f"these weights, {weights.reason}"
+    topics |= _figures(replace(network, scores=ScoreReader.of(outline, settings).scores(network)))
+    reads = test_reads(outline.user_attrs)
+    topics |= {
+        "test images": f"read {reads} {'time' if reads == 1 else 'times'} in this study, once for each "
+        "weights; nothing is chosen by them",
+        "data": settings.data,
+        "recipe": recipe if retrained is None else _retraining(retrained),
         "study": f"{study.study_name}#{network.trial}",
         "seed": str(settings.seed),
         "versions": f"nas {version('nas')}, torch {version('torch')}",
@@ -59,54 +72,79 @@ def provenance(
     return topics
 
 
+def _figures(network: TrialResult) -> dict[str, str]:
+    """Return the figures of a network: a topic for each weights and metric, with the split of each figure."""
+    rows: dict[str, list[str]] = defaultdict(list)
+    for score in network.scores:
+        if score.split == SEEN:
+            continue
+        expected = ""
+        if network.posterior_mean is not None and (score.weights, score.split) == ("search", "validation"):
+            value = format_accuracy(network.posterior_mean, network.posterior_sd)
+            expected = f" ({value} expected given all networks of the search)"
+        figure = f"{format_accuracy(score.value, score.standard_error)} on {score.split} images{expected}"
+        rows[f"{metric_name(score.metric)} of the {score.weights_name}"].append(figure)
+    return {topic: ", ".join(figures) for topic, figures in rows.items()}
+
+
 def _commands(study: optuna.Study, result: SearchResult, retrained: Retrained | None) -> str:
     """Return the commands that give the same network again."""
     search = search_command(study, trained=result.trained)
-    if retrained is None:
-        return search
-    recipe = str(retrained.recipe["name"])
-    again = retrain_command(study.study_name, retrained.trial, recipe, from_weights=retrained.from_weights)
-    return f"{search}, then {again}"
+    return search if retrained is None else f"{search}, then {retraining_command(study, retrained)}"
 
 
-def test_accuracy(
-    study: optuna.Study, network: TrialResult, weights: Path, splits: Splits | None
-) -> dict[str, Any] | None:
-    """Return the accuracy on the test images and its standard error, measured once per network and stored.
+def retraining_command(study: optuna.Study, retrained: Retrained) -> str:
+    """Return the command that trains a network again as it was."""
+    return retrain_command(
+        study.study_name,
+        retrained.trial,
+        retrained.recipe_file or str(retrained.recipe["name"]),
+        from_weights=retrained.from_weights,
+        top=retrained.top,
+    )
+
+
+def test_scores(
+    study: optuna.Study, network: TrialResult, weights: DeliveredWeights, file: Path, splits: Splits | None
+) -> TestScores | None:
+    """Return the scores of weights on the test images, measured once and stored.
 
     Args:
         study: Study of the network.
         network: Network of the study that was trained to the end.
-        weights: Safetensors file of the network.
+        weights: The weights.
+        file: Their safetensors file on this machine.
         splits: Images of the study; None returns only what is already stored.
     """
-    retrained = latest(study, network.trial)
-    if retrained is not None and retrained.test_accuracy is not None:
-        return {"accuracy": retrained.test_accuracy, "standard_error": retrained.test_standard_error}
-    key = f"{_TESTED}{network.trial}" + ("" if retrained is None else f":{retrained.weights}")
+    retrained = weights.retrained
+    if retrained is not None and retrained.test_scores is not None:
+        return retrained.test_scores
+    key = key_of(network.trial, weights.file)
     known: dict[str, Any] | None = study.user_attrs.get(key)
     if known is None and splits is not None:
+        note_read(study, weights.file)
         scores = final_scores(
             network.architecture,
-            weights,
+            file,
             splits,
             Recipe.from_json(settings_of(study).recipe if retrained is None else retrained.recipe),
             torch.device("cuda" if torch.cuda.is_available() else "cpu"),
         )
-        known = {"accuracy": scores.accuracy, "standard_error": scores.standard_error}
+        known = TestScores(values={name: scores.of(name) for name in METRICS}).to_json()
         study.set_user_attr(key, known)
-    return known
+    return None if known is None else TestScores.from_json(known)
 
 
 def front_networks(result: SearchResult, network: TrialResult) -> list[dict[str, str]]:
     """Return the other networks of the search's Pareto front, one by topic each, for the card."""
-    return [_front_row(other) for other in unbeaten(result.networks) if other.trial != network.trial]
+    others = [other for other in unbeaten(result.networks) if other.trial != network.trial]
+    return [_front_row(other, result.metric_name) for other in others]
 
 
-def _front_row(network: TrialResult) -> dict[str, str]:
+def _front_row(network: TrialResult, metric: str) -> dict[str, str]:
     row = {
         "network": f"#{network.trial}",
-        "validation accuracy": _accuracy(network),
+        f"validation {metric} after the search": _accuracy(network),
         "MACs": format_count(network.costs["macs"]),
         "params": format_count(network.costs["params"]),
     }
@@ -115,11 +153,11 @@ def _front_row(network: TrialResult) -> dict[str, str]:
     return row
 
 
-def _retraining(retrained: Retrained, searched_with: str) -> str:
+def _retraining(retrained: Retrained) -> str:
     """Return the retraining of a network in words."""
-    images = "the training and validation images" if retrained.joined else "the training images"
-    start = f"from the weights of {searched_with}" if retrained.from_weights else "from scratch"
-    return f"{retrained.recipe['name']}, {retrained.recipe['epochs']} epochs {start} on {images}"
+    start = "from the weights of the search" if retrained.from_weights else "from scratch"
+    epochs = f"{retrained.recipe['name']}, {retrained.recipe['epochs']} epochs"
+    return f"{epochs} {start} on the {retrained.learnt_from} images"
 
 
 def _accuracy(network: TrialResult) -> str:

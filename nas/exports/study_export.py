@@ -1,6 +1,5 @@
 """Exports networks of a study with weights, test accuracy, latencies and provenance from the study."""
 
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,17 +16,21 @@ from dashboards.result import SearchResult, TrialResult
 from nas.exports.export_folder import check_target, export_network, read_weights
 from nas.exports.formats import default_forms
 from nas.exports.new_head import budget_sentences, with_new_head
-from nas.exports.provenance import front_networks, provenance, test_accuracy
+from nas.exports.provenance import front_networks, provenance, retraining_command, test_scores
 from nas.exports.staging import check_folder, staged_folder
 from nas.files.locating import files_of
 from nas.files.study_images import images_for
 from nas.storage.records import Export
 from nas.storage.store import Store
-from nas.study.retrained import latest, weights_of
-from nas.study.study import images_of, settings_of
+from nas.study.reproduce_command import retrain_command
+from nas.study.retrained import DeliveredWeights, weights_of
+from nas.study.scores import ScoreReader
+from nas.study.study import Outline, images_of, settings_of
+from nas.study.test_reads import note_read
 from search_spaces.architecture import Architecture
 from search_spaces.errors import DataError, ExportError
 from search_spaces.paths import expanded
+from search_spaces.units import format_accuracy
 from trials.images.splits import Images, Splits
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.checksum import read_checksum
@@ -47,6 +50,8 @@ class ExportOptions:
         int8: Whether quantised ONNX is written too.
         into: Whether the folder may hold other files, as in a repository.
         force: Whether files of the same names may be replaced.
+        weights_of: ``search`` or ``retrain``: which weights are written; None for the better on validation
+            images.
     """
 
     folder: Path
@@ -56,6 +61,7 @@ class ExportOptions:
     int8: bool = False
     into: bool = False
     force: bool = False
+    weights_of: str | None = None
 
     @property
     def module_name(self) -> str:
@@ -128,17 +134,23 @@ class StudyExporter:
         check_target(
             options.folder, options.module_name, options.forms, into=options.into, force=options.force
         )
-        images, retrained = images_of(self.study), latest(self.study, network.trial)
+        images, weights = images_of(self.study), self._chosen_weights(network, options)
         architecture = network.architecture
-        with self._weights(network) as weights:
-            trained = read_weights(weights, read_checksum(weights))
-            splits = self._images(network, weights, needed=options.int8)
-            facts = self._facts(network, weights, splits)
+        with self._fetched(network, weights) as file:
+            trained = read_weights(file, read_checksum(file))
+            splits = self._images(network, weights, file, needed=options.int8)
+            facts = self._facts(network, weights, file, splits)
+        self._say_choice(network, weights)
         if (classes := self._other_classes(options)) is not None:
             trained = with_new_head(
                 trained, architecture, num_classes=classes, in_channels=images["channels"]
             )
             facts["head"] = self._new_head(architecture, classes)
+        split, held_out = (
+            self._held_out(network, weights, splits)
+            if splits is not None and options.int8 and classes is None
+            else ("", None)
+        )
         return export_network(
             architecture,
             folder=options.folder,
@@ -151,53 +163,91 @@ class StudyExporter:
             std=images["std"],
             provenance=facts,
             front_networks=front_networks(self.result, network),
-            recipe=settings_of(self.study).recipe if retrained is None else retrained.recipe,
+            recipe=settings_of(self.study).recipe if weights.retrained is None else weights.retrained.recipe,
             deploy=options.deploy,
             calibration=None if splits is None else _prepared(splits.train, splits, architecture)[0],
-            held_out=_prepared(splits.validation, splits, architecture, whole=True)
-            if splits is not None and options.int8 and classes is None
-            else None,
+            held_out=held_out,
+            held_out_split=split,
             forms=options.forms,
             into=options.into,
             force=options.force,
         )
 
+    def _chosen_weights(self, network: TrialResult, options: ExportOptions) -> DeliveredWeights:
+        outline, files = Outline(self.study.user_attrs), files_of(self.study)
+        return weights_of(outline, network, options.weights_of, exists=files.exists)
+
+    def _say_choice(self, network: TrialResult, weights: DeliveredWeights) -> None:
+        """Report which weights of a retrained network are written and why, and what all of them reached."""
+        if weights.reason is None:
+            return
+        kind, other = ("search", "retrain") if weights.retrained is None else ("retrain", "search")
+        self.report_line(
+            f"Of #{network.trial}, the weights of nas {kind} are written: {weights.reason}. "
+            f"--weights-of {other} writes the others."
+        )
+        reader = ScoreReader.of(Outline(self.study.user_attrs), settings_of(self.study))
+        tested = [score for score in reader.scores(network) if score.split == "test"]
+        if len(tested) > 1:
+            figures = [
+                f"{format_accuracy(s.value, s.standard_error)} by the {s.weights_name}" for s in tested
+            ]
+            self.report_line(f"On test images, by which nothing is chosen: {', '.join(figures)}.")
+
+    def _held_out(
+        self, network: TrialResult, weights: DeliveredWeights, splits: Splits
+    ) -> tuple[str, tuple[Tensor, Tensor]]:
+        """Return the split whose images the weights did not learn from, its images and their labels."""
+        if weights.retrained is None or not weights.retrained.joined:
+            return "validation", _prepared(splits.validation, splits, network.architecture, whole=True)
+        note_read(self.study, f"{weights.file}@int8")
+        return "test", _prepared(splits.test, splits, network.architecture, whole=True)
+
     @contextmanager
-    def _weights(self, network: TrialResult) -> Iterator[Path]:
+    def _fetched(self, network: TrialResult, weights: DeliveredWeights) -> Iterator[Path]:
         """Yield the weights file of a network, fetched to this machine while the block runs."""
         study, files = self.study.study_name, files_of(self.study)
-        name = weights_of(self.study, network.trial)
+        retrained = weights.retrained
+        command = (
+            retrain_command(study, network.trial)
+            if retrained is None
+            else retraining_command(self.study, retrained)
+        )
         with ExitStack() as stack:
             try:
-                weights = stack.enter_context(files.fetched(name))
+                file = stack.enter_context(files.fetched(weights.file))
             except FileNotFoundError as error:
                 raise ExportError(
-                    f"Network #{network.trial} of '{study}' has no weights at '{files.place(name)}': "
+                    f"Network #{network.trial} of '{study}' has no weights at '{files.place(weights.file)}': "
                     f"expected the file that its training wrote. Restore the folder, or train it again: "
-                    f"nas retrain {shlex.quote(study)} --trial {network.trial}"
+                    f"{command}"
                 ) from error
-            yield weights
+            yield file
 
-    def _images(self, network: TrialResult, weights: Path, *, needed: bool) -> Splits | None:
+    def _images(
+        self, network: TrialResult, weights: DeliveredWeights, file: Path, *, needed: bool
+    ) -> Splits | None:
         """Return the images of the study; None if they are missing and nothing has to be measured on them."""
         try:
             return images_for(self.study)
         except DataError as error:
-            if needed or test_accuracy(self.study, network, weights, None) is None:
+            if needed or test_scores(self.study, network, weights, file, None) is None:
                 raise
             self.report_line(f"{error} The exported files are checked on random images only.")
             return None
 
-    def _facts(self, network: TrialResult, weights: Path, splits: Splits | None) -> dict[str, str]:
+    def _facts(
+        self, network: TrialResult, weights: DeliveredWeights, file: Path, splits: Splits | None
+    ) -> dict[str, str]:
         images = images_of(self.study)
-        tested = test_accuracy(self.study, network, weights, splits)
+        tested = test_scores(self.study, network, weights, file, splits)
         assert tested is not None  # measured on the images, or stored before they were removed
         latencies = self.store.latest(
             network.architecture,
             num_classes=len(images["classes"]),
             in_channels=images["channels"],
         )
-        return provenance(self.study, self.result, network, tested=tested, latencies=latencies)
+        return provenance(self.study, self.result, network, weights=weights, latencies=latencies)
 
     def _other_classes(self, options: ExportOptions) -> int | None:
         """Return the number of classes of a new head, None if the trained head stays."""

@@ -1,15 +1,18 @@
 """Keeps the weights of the best networks of a study and deletes those of the others."""
 
 import logging
+from dataclasses import replace
 from typing import Final
 
 from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial, TrialState
 
+from dashboards.result import best_first
 from nas.files.study_files import StudyFiles
 from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
 from nas.study.results import networks_of
+from nas.study.study import Outline
 from search_spaces.errors import FilesError
 from trials.training.file_names import CHECKPOINT, WEIGHTS
 
@@ -21,7 +24,8 @@ class CheckpointRetention:
     """Deletes the checkpoints and weights of one study that are no longer needed.
 
     Files of running trials stay. For the best `kept` networks, a fully trained one keeps its weights and one
-    that was stopped early keeps its checkpoint.
+    that was stopped early keeps its checkpoint. Until a search is over, these are the best by expected value
+    and the best by their own.
 
     Args:
         opened: Study whose trials are cleaned up.
@@ -48,10 +52,12 @@ class CheckpointRetention:
         ended = self._opened.study.get_trials(deepcopy=False, states=_ENDED)
         contenders = [*self._best, *(t for t in ended if t.number not in self._seen)]
         self._seen.update(t.number for t in ended)
-        ranked = [
-            n.trial for n in networks_of(self._opened.study, contenders) if n.state in {"complete", "pruned"}
-        ]
-        kept, before = set(ranked[: self._kept]), {t.number for t in self._best}
+        outline = Outline(self._opened.study.user_attrs)
+        ranked = [n for n in networks_of(outline, contenders) if n.state in {"complete", "pruned"}]
+        kept, before = {n.trial for n in ranked[: self._kept]}, {t.number for t in self._best}
+        if not all_over:  # what is expected of a network still changes: its own value may prove right
+            lucky = best_first([replace(n, posterior_mean=None) for n in ranked])
+            kept |= {n.trial for n in lucky[: self._kept]}
         self._best = [t for t in contenders if t.number in kept]
         try:
             there = self._files.sizes("trials") if all_over else None  # one listing instead of thousands

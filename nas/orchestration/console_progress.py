@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dashboards.result import Epoch, SearchResult, TrialResult
+from dashboards.result import Epoch, SearchResult, TrialResult, metric_name
 from nas.orchestration.search_plan import SearchPlan
 from nas.resources import Capacity
 from search_spaces.costs import format_cost, label_of
@@ -72,6 +72,7 @@ class ConsoleProgress:
         self._ends_s: float | None = None  # when time is up
         self._forecast_s: float | None = None
         self._began_s = clock()
+        self._metric = "accuracy"
 
     def resume(self, result: SearchResult) -> None:
         """Take up the counts of a search where its last start left them."""
@@ -92,7 +93,7 @@ class ConsoleProgress:
             done: Networks trained by earlier starts of this search.
             left_running: Trainings that an earlier start left unfinished.
         """
-        self._wanted = plan.trials
+        self._wanted, self._metric = plan.trials, metric_name(plan.settings.metric)
         self._epochs, self._rungs = plan.recipe.epochs, plan.recipe.rungs
         self._ends_s = None if plan.hours is None else self._clock() + 3600 * plan.hours
         splits = plan.splits
@@ -224,7 +225,7 @@ class ConsoleProgress:
             running = [r for _, r in sorted(self._running.items())]
             counts, best = dict(self._counts), self._best
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in ("network", "epoch", "rung", "accuracy", "MACs", "latency", "time", ""):
+        for heading in ("network", "epoch", "rung", self._metric, "MACs", "latency", "time", ""):
             table.add_column(heading, justify="left" if heading in {"network", ""} else "right", style="dim")
         for r in running:
             last = r.epochs[-1] if r.epochs else None
@@ -245,7 +246,7 @@ class ConsoleProgress:
 
 
 def _accuracy(epoch: Epoch | None) -> str:
-    """Return the accuracy after an epoch with its error, nothing where there is none."""
+    """Return what was reached after an epoch with its error, nothing where there is none."""
     if epoch is None:
         return ""
     return format_accuracy(epoch.accuracy, epoch.standard_error)

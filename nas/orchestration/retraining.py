@@ -5,55 +5,35 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final
 
 import optuna
 import torch
 
-from dashboards.result import SearchResult, TrialResult
+from dashboards.result import SearchResult, TrialResult, metric_name
 from nas.coordination.driver_session import without_drivers
 from nas.files.locating import files_of
 from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of, images_for
+from nas.orchestration.retrain_result import RetrainResult
 from nas.study.naming import trial_folder
 from nas.study.results import chosen_network
-from nas.study.retrained import Retrained, final, ranked, store
-from nas.study.study import images_of, settings_of
+from nas.study.retrained import Retrained, final, ranked, store, weights_of
+from nas.study.study import Outline, images_of, settings_of
+from nas.study.test_reads import note_read
 from search_spaces.errors import InvalidValueError, StudyError
 from search_spaces.units import format_accuracy, format_seconds
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import TrainingError
-from trials.training.evaluation import Scores
+from trials.training.evaluation import METRICS, Scores
 from trials.training.file_names import CHECKPOINT, WEIGHTS
 from trials.training.final_test import final_scores
 from trials.training.recipe import Recipe
 from trials.training.run_trial import TrialConfig
 
-VERSION: Final = 1
 FOLDER: Final = "retrained"
 
 ReportLine = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetrainResult:
-    """The result of a retraining.
-
-    Attributes:
-        study: Name of the study.
-        winner: The network that is delivered, trained on all but the test images, and tested.
-        compared: The few best after a longer training on the training images alone, best first; none if
-            only one was asked for.
-    """
-
-    study: str
-    winner: Retrained
-    compared: tuple[Retrained, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields by name with a format version, as ``--json`` prints them."""
-        return {"version": VERSION, **asdict(self)}
 
 
 def chosen(result: SearchResult, *, trial: int | None, top: int) -> tuple[TrialResult, ...]:
@@ -88,6 +68,7 @@ def retrain(
     device: str,
     threads: int | None,
     report_line: ReportLine,
+    recipe_file: str | None = None,
 ) -> RetrainResult:
     """Retrain networks of a study and store the results; goes on after a kill where it was.
 
@@ -102,6 +83,7 @@ def retrain(
         device: Device as torch calls it.
         threads: CPU threads, or None for torch's own choice.
         report_line: Shows a line to the user.
+        recipe_file: Name or absolute path of the recipe as it was asked for.
 
     Raises:
         StudyError: if the study is being searched, or weights to begin with are missing.
@@ -111,12 +93,27 @@ def retrain(
     files_of(study).local_folder.mkdir(parents=True, exist_ok=True)  # the lock lies there
     with without_drivers(study):
         retrainer = _Retrainer(
-            study, recipe, from_weights=from_weights, device=device, threads=threads, report_line=report_line
+            study,
+            recipe,
+            from_weights=from_weights,
+            device=device,
+            threads=threads,
+            report_line=report_line,
+            recipe_file=recipe_file,
         )
         compared = retrainer.compared(networks) if len(networks) > 1 else ()
         first = compared[0].trial if compared else networks[0].trial
-        winner = retrainer.delivered(next(n for n in networks if n.trial == first))
-    return RetrainResult(study=study.study_name, winner=winner, compared=compared)
+        network = next(n for n in networks if n.trial == first)
+        winner = retrainer.delivered(network)
+    weights = weights_of(Outline(study.user_attrs), network, exists=files_of(study).exists)
+    return RetrainResult(
+        study=study.study_name,
+        winner=winner,
+        compared=compared,
+        metric=settings_of(study).metric,
+        delivered="search" if weights.retrained is None else "retrain",
+        reason=weights.reason or "",
+    )
 
 
 class _Retrainer:
@@ -131,9 +128,11 @@ class _Retrainer:
         device: str,
         threads: int | None,
         report_line: ReportLine,
+        recipe_file: str | None,
     ) -> None:
         self._study, self._recipe, self._from_weights = study, recipe, from_weights
         self._device, self._threads, self._report_line = device, threads, report_line
+        self._recipe_file, self._metric, self._top = recipe_file, settings_of(study).metric, 1
         self._files = files_of(study)
         self._splits = images_for(study)
 
@@ -144,6 +143,7 @@ class _Retrainer:
             TrainingError: if none of the trainings reaches its end.
         """
         found, failed = [], None
+        self._top = len(networks)
         for network in networks:
             try:
                 found.append(self._ranked(network))
@@ -159,7 +159,8 @@ class _Retrainer:
         known, name = final(self._study, network.trial), f"{self._place(network, joined=True)}/{WEIGHTS}"
         if known is not None and known.weights == name and self._files.exists(name):
             return known
-        _, seconds = self._train(network, joined=True)
+        last, seconds = self._train(network, joined=True)
+        note_read(self._study, name)
         with self._files.fetched(name) as weights:
             scores = final_scores(
                 network.architecture,
@@ -168,9 +169,11 @@ class _Retrainer:
                 self._recipe,
                 torch.device(self._device),
             )
-        retrained = self._record(network, joined=True, seconds=seconds, test=scores)
-        accuracy = format_accuracy(scores.accuracy, scores.standard_error)
-        self._report_line(f"#{network.trial} test accuracy {accuracy}")
+        retrained = self._record(network, joined=True, seconds=seconds, last=last, test=scores)
+        value, error = scores.of(self._metric)
+        self._report_line(
+            f"#{network.trial} test {metric_name(self._metric)} {format_accuracy(value, error)}"
+        )
         return retrained
 
     def _ranked(self, network: TrialResult) -> Retrained:
@@ -179,7 +182,7 @@ class _Retrainer:
         if known is not None and known.weights == weights and self._files.exists(weights):
             return known
         last, seconds = self._train(network, joined=False)
-        return self._record(network, joined=False, seconds=seconds, validation=last)
+        return self._record(network, joined=False, seconds=seconds, last=last)
 
     def _train(self, network: TrialResult, *, joined: bool) -> tuple[EpochResult, float]:
         """Return the last epoch of a training and its seconds."""
@@ -203,9 +206,11 @@ class _Retrainer:
     def _line(self, network: TrialResult, results: Sequence[EpochResult], *, joined: bool) -> str:
         last, epochs = results[-1], self._recipe.epochs
         left_s = (epochs - last.epoch) * sum(r.seconds for r in results) / len(results)
-        accuracy = "" if joined else f"  {format_accuracy(last.accuracy, last.standard_error)}"
+        value, error = last.of(self._metric)
+        named = f"  validation {metric_name(self._metric)} {format_accuracy(value or 0.0, error)}"
+        figure = "" if joined else named
         left = f"  about {format_seconds(left_s)} left" if last.epoch < epochs else ""
-        return f"#{network.trial} epoch {last.epoch}/{epochs}  loss {last.train_loss:.3f}{accuracy}{left}"
+        return f"#{network.trial} epoch {last.epoch}/{epochs}  loss {last.train_loss:.3f}{figure}{left}"
 
     def _config(self, network: TrialResult, *, joined: bool, start: str | None) -> TrialConfig:
         settings, images = settings_of(self._study), images_of(self._study)
@@ -255,22 +260,25 @@ class _Retrainer:
         *,
         joined: bool,
         seconds: float,
-        validation: EpochResult | None = None,
+        last: EpochResult,
         test: Scores | None = None,
     ) -> Retrained:
-        metric = settings_of(self._study).metric
-        accuracy, error = (None, None) if validation is None else validation.of(metric)
+        value, error = last.of(self._metric)
         retrained = Retrained(
             trial=network.trial,
             recipe=self._recipe.to_json(),
             joined=joined,
             from_weights=self._from_weights,
-            accuracy=accuracy,
-            standard_error=error,
+            accuracy=None if joined else value,
+            standard_error=None if joined else error,
             test_accuracy=None if test is None else test.accuracy,
             test_standard_error=None if test is None else test.standard_error,
             seconds=round(seconds, 3),
             weights=f"{self._place(network, joined=joined)}/{WEIGHTS}",
+            recipe_file=self._recipe_file,
+            seen_accuracy=value if joined else None,
+            test_values=None if test is None else {name: list(test.of(name)) for name in METRICS},
+            top=None if joined else self._top,
         )
         store(self._study, retrained)
         return retrained

@@ -22,6 +22,7 @@ from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.constraint import LatencyCheck
 from nas.latency.measurement_cache import LatencyCache
 from nas.orchestration.console_progress import ConsoleProgress
+from nas.orchestration.posterior_update import PosteriorUpdate
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.transfer import store_transfer
 from nas.orchestration.winner_check import WinnerCheck
@@ -38,7 +39,6 @@ from nas.study import trial_attributes
 from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
 from nas.study.reproduce_command import keep_request
-from nas.study.results import result_of
 from nas.study.study import begin, keep_space
 from search_spaces.errors import StudyError, TargetError
 from trials.training.run_trial import TrialConfig
@@ -142,22 +142,31 @@ class _Run:
     def result(self) -> SearchResult:
         """Train what is missing and return the search."""
         study = self.opened.study
+        plan = self.plan
+        posterior = PosteriorUpdate(study, plan.prices, plan.budgets, seed=plan.settings.seed)
+        posterior.update(over=True)
         done = sum(map(trial_attributes.trained, study.get_trials(deepcopy=False)))
-        self.progress.resume(result_of(study))
+        self.progress.resume(self.winner.latest(study))
         self.progress.plan(self.plan, done, self.source.left_running)
         if done >= self.plan.trials and not self.source.left_running:
             return self.winner.confirmed(study)
         offered_before_s = self.control.capacity.offered_s
-        busy_s = self._train()
+        busy_s = self._train(posterior)
+        posterior.update(over=True)
         self._check_problem()
         offered_s = self.control.capacity.offered_s - offered_before_s
         return replace(self._delivered(), overhead=max(0.0, 1.0 - busy_s / offered_s))
 
-    def _train(self) -> float:
+    def _train(self, posterior: PosteriorUpdate) -> float:
         """Train until the search is to end, and return the slot-seconds that trainings took."""
         plan, control = self.plan, self.control
         retention = CheckpointRetention(self.opened, self.files, kept=plan.keep_checkpoints)
         admission = None if self.cluster is None else self._admission(self.cluster)
+
+        def after_end() -> None:
+            posterior.update()
+            retention.sweep()
+
         searcher = StudySearcher(
             self.opened,
             self.source,
@@ -167,7 +176,7 @@ class _Run:
             artifacts=TrialArtifacts.of(self.opened.study),
             metric=plan.settings.metric,
             on_refused=(lambda _node, _reason: None) if admission is None else admission.refuse,
-            after_end=retention.sweep,
+            after_end=after_end,
         )
         callbacks = [TensorBoard(self.files.local_folder)] if plan.log_to == "tensorboard" else []
         with ExitStack() as stack:
@@ -192,7 +201,7 @@ class _Run:
         problem = self.control.problem
         if problem is None:
             return
-        if self.control.unusable or result_of(self.opened.study).best is None:
+        if self.control.unusable or self.winner.latest(self.opened.study).best is None:
             raise problem
         self.progress.say(str(problem))
 

@@ -1,16 +1,18 @@
 """Checks the winner: measured again, it still meets its latencies, or the next best is delivered."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import optuna
 
-from dashboards.result import SearchResult, TrialResult, best_first
+from dashboards.result import SearchResult, TrialResult
 from nas.ask_tell.observer import SearchObserver
-from nas.latency.latest_results import latest_result
 from nas.latency.measurement_cache import LatencyCache
 from nas.storage.store import Store
+from nas.study import verdicts
+from nas.study.results import result_of
+from nas.study.verdicts import Verdict
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import TargetError
@@ -29,47 +31,72 @@ class WinnerCheck:
         store: Keeps them.
         observer: Receives the events of the search.
         budgets: The budgets of the search.
+        now: Returns the time, UTC.
     """
 
     def __init__(
-        self, cache: LatencyCache, store: Store, observer: SearchObserver, budgets: Sequence[Budget]
+        self,
+        cache: LatencyCache,
+        store: Store,
+        observer: SearchObserver,
+        budgets: Sequence[Budget],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._cache = cache
         self._store = store
         self._observer = observer
+        self._now = now
         self._timed = tuple(budget for budget in budgets if not budget.counted)
 
     def latest(self, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
         """Return the result of a search with the latest latencies of its networks."""
-        return latest_result(study, self._store, interrupted=interrupted)
+        return result_of(study, self._store, interrupted=interrupted)
 
     def confirmed(self, study: optuna.Study, *, interrupted: bool = False) -> SearchResult:
         """Return the result of a search whose winner meets its latencies when measured again.
 
-        A network that misses one is not delivered; the next best that meets them takes its place.
+        A network that misses one is not delivered; the next best that meets them takes its place. The study
+        keeps the verdict, so that later commands deliver the same network.
         """
         if not self._timed:
             self._time_the_best(self.latest(study))
             return self.latest(study, interrupted=interrupted)
-        missed: set[int] = set()
+        dismissed: set[int] = set()
         while True:
-            result = _without(self.latest(study, interrupted=interrupted), missed)
+            result = self.latest(study, interrupted=interrupted)
+            if result.best is None or result.best.trial in dismissed:  # measured well by another driver since
+                return result
             try:
-                if result.best is None or self._meets(result.best):
-                    return _without(self.latest(study, interrupted=interrupted), missed)
+                verdict = self._verdict(result.best)
             except TargetError as error:
                 self._observer.say(f"The best was not measured again: {error}")
                 return result
-            self._observer.say(f"#{result.best.trial} misses its latency when measured again")
-            missed.add(result.best.trial)
+            if verdict is None:
+                return self.latest(study, interrupted=interrupted)
+            self._observer.say(f"#{verdict.trial} {verdict.reason}")
+            verdicts.store(study, verdict)
+            dismissed.add(verdict.trial)
 
-    def _meets(self, network: TrialResult) -> bool:
-        """Return whether a network meets its budgets on latency when it is measured now."""
-        return all(self._excess(network.architecture, budget) <= 0 for budget in self._timed)
-
-    def _excess(self, architecture: Architecture, budget: Budget) -> float:
-        latency = self._measured_again(architecture, str(budget.target))
-        return latency.excess(budget.limit, self._cache.spread(latency))
+    def _verdict(self, network: TrialResult) -> Verdict | None:
+        """Return by what a network, measured now, exceeds its budgets on latency; None if it fits."""
+        found = {
+            str(budget): self._measured_again(network.architecture, str(budget.target))
+            for budget in self._timed
+        }
+        excess = {
+            budget.text: found[str(budget)].excess(budget.limit, self._cache.spread(found[str(budget)]))
+            for budget in self._timed
+        }
+        if all(share <= 0 for share in excess.values()):
+            return None
+        unstable = any(not found[str(b)].stable for b in self._timed if excess[b.text] > 0)
+        return Verdict(
+            trial=network.trial,
+            excess=excess,
+            reason="misses its latency when measured again"
+            + (": the measurement is unstable" if unstable else ""),
+            decided_at=self._now().isoformat(),
+        )
 
     def _measured_again(self, architecture: Architecture, target: str) -> Latency:
         """Return the first stable measurement of a few, or the last of them."""
@@ -87,9 +114,3 @@ class WinnerCheck:
                     self._cache.time(network.architecture, _HOST)
         except TargetError as error:  # nobody asked for these latencies
             self._observer.say(str(error))
-
-
-def _without(result: SearchResult, missed: set[int]) -> SearchResult:
-    """Return a search in which some networks do not fit."""
-    networks = [replace(n, fits=n.fits and n.trial not in missed) for n in result.networks]
-    return replace(result, networks=best_first(networks))

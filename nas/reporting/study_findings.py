@@ -1,11 +1,11 @@
 """Collects what pages show of a study: result, published networks, baselines, explanation, commands."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 import optuna
 from optuna.storages import BaseStorage
@@ -15,27 +15,19 @@ from dashboards.figures.convergence import best_so_far
 from dashboards.findings import Baseline, Findings, Reference
 from dashboards.result import SearchResult, TrialResult
 from nas.files.locating import artifacts_at
-from nas.latency.latest_results import latest_result
 from nas.reporting.background_explainer import Insight
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.reproduce_command import export_command, search_command
-from nas.study.results import result_of
+from nas.study.results import networks_of, result_of
 from nas.study.settings import Settings
-from nas.study.study import folder_of, images_of, is_ours, settings_of
+from nas.study.study import Outline, folder_of, images_of, is_ours, settings_of
 from search_spaces.counting import count
 from search_spaces.published import reference, references
 
 _NEAR: Final = 3.0  # factor of MACs within which published networks are shown
 _MOST_REFERENCES: Final = 12
 _SHOWN_VERSIONS: Final = ("nas", "torch", "optuna", "ray")
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """User attributes of a study, for functions that need no more of it."""
-
-    user_attrs: dict[str, Any]
 
 
 class FindingsCollector:
@@ -73,14 +65,15 @@ class FindingsCollector:
         if number >= len(trials) or not trial_attributes.described(trials[number]):
             return None
         attrs = self._storage.get_study_user_attrs(study_id)
-        budgets = settings_of(Outline(attrs)).budgets if is_ours(attrs) else ()
-        return trial_attributes.network_of(trials[number], budgets)
+        if not is_ours(attrs):
+            return trial_attributes.network_of(trials[number])
+        return networks_of(Outline(attrs), [trials[number]])[0]
 
     def of(self, study: optuna.Study) -> Findings:
         """Return the findings of a study."""
         images, settings = images_of(study), settings_of(study)
         classes, channels = len(images["classes"]), int(images["channels"])
-        result = latest_result(study, self._store)
+        result = result_of(study, self._store)
         insight = self._explain(study, result)
         measured = tuple(self._random_searches(study, settings))
         expected = (insight.uniform,) if insight.uniform is not None and settings.sampler != "random" else ()
@@ -115,7 +108,7 @@ class FindingsCollector:
             same_but_how = replace(theirs, sampler=settings.sampler, seed=settings.seed)
             if settings.difference(same_but_how) is None:
                 loaded = optuna.load_study(study_name=other.study_name, storage=self._storage)
-                yield from _baseline(result_of(loaded))
+                yield from _baseline(result_of(loaded, self._store))
 
 
 def _baseline(result: SearchResult) -> Iterator[Baseline]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 
 from dashboards.markdown_notes import format_amount
 from nas.bayesopt.scoring import inputs
@@ -18,7 +19,7 @@ from nas.scaling.scaled_architecture import ScalingFactors, fit_to_budget, scale
 from nas.storage.optuna_storage import open_storage
 from nas.study import trial_attributes
 from nas.study.network_lookup import FoundNetwork, find_network, is_there
-from nas.study.results import split_network
+from nas.study.results import result_of, split_network
 from nas.study.study import find
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
@@ -135,7 +136,7 @@ def base_of(
     networks = _networks(study, evidence)
     return replace(
         base,
-        front=front_of(evidence, networks, found.architecture),
+        front=front_of(evidence, networks, found.architecture, _fits(study, evidence)),
         evaluator=evaluator or _surrogate(evidence, found, networks),
     )
 
@@ -202,6 +203,12 @@ def _networks(study: optuna.Study, evidence: Evidence) -> list[Architecture]:
         t.number: t.user_attrs[trial_attributes.ARCHITECTURE] for t in trials if trial_attributes.described(t)
     }
     return [Architecture.from_json(architectures[int(n)]) for n in evidence.trials[evidence.last]]
+
+
+def _fits(study: optuna.Study, evidence: Evidence) -> NDArray[np.bool_]:
+    """Return whether each network of the evidence's `last` fits by its latest measurement."""
+    fitting = {n.trial for n in result_of(study).networks if n.fits}
+    return np.array([int(n) in fitting for n in evidence.trials[evidence.last]])
 
 
 def _surrogate(evidence: Evidence, found: FoundNetwork, networks: Sequence[Architecture]) -> Evaluator:

@@ -29,7 +29,10 @@ _LENGTHS: Final = (0.5, 1.0, 2.0)  # candidate length scales in log MACs
 
 
 def front_of(
-    evidence: Evidence, networks: Sequence[Architecture], base: Architecture
+    evidence: Evidence,
+    networks: Sequence[Architecture],
+    base: Architecture,
+    fits: NDArray[np.bool_] | None = None,
 ) -> Callable[[float], ScalingFactors]:
     """Return the function from log MACs to the factors on `base` of the study's best networks of that cost.
 
@@ -40,12 +43,14 @@ def front_of(
         evidence: Trained networks.
         networks: Architecture of each row of the evidence's `last`.
         base: Base network.
+        fits: Whether each of these networks fits by its latest measurement; None if all do.
 
     Raises:
         StudyError: if too few networks were trained to fit a trend.
     """
     rows = evidence.last
     whole = evidence.fidelity[rows] == evidence.fidelity[rows].max()
+    whole = whole if fits is None else whole & fits
     costs, values = np.log(evidence.macs(evidence.rows[rows])), evidence.values[rows]
     kept = np.flatnonzero(whole)
     kept = kept[_best(np.stack([values[kept], -costs[kept]], axis=1))]

@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Select, delete, func, select
@@ -124,19 +125,19 @@ class Store:
         with self._reading() as session:
             return {str(m.latency.conditions["target"]): m.latency for m in self._read(session, wanted)}
 
-    def newest(self, *, num_classes: int, in_channels: int) -> dict[str, dict[str, Latency]]:
-        """Return `latest` for all networks at once, by fingerprint and then by target."""
+    def newest(self, *, num_classes: int, in_channels: int) -> dict[str, dict[str, tuple[datetime, Latency]]]:
+        """Return `latest` for all networks at once with its time, by fingerprint and then by target."""
         newest = (
             select(func.max(LatencyRow.id))
             .where(LatencyRow.stable)
             .where(LatencyRow.num_classes == num_classes, LatencyRow.in_channels == in_channels)
             .group_by(LatencyRow.fingerprint, LatencyRow.target)
         )
-        found: dict[str, dict[str, Latency]] = defaultdict(dict)
+        found: dict[str, dict[str, tuple[datetime, Latency]]] = defaultdict(dict)
         with self._reading() as session:
             for row in session.scalars(select(LatencyRow).where(LatencyRow.id.in_(newest))):
                 latency = _latency(row)
-                found[row.fingerprint][str(latency.conditions["target"])] = latency
+                found[row.fingerprint][str(latency.conditions["target"])] = row.measured_at, latency
         return found
 
     def nominal_ms(self, conditions: Mapping[str, Condition]) -> float | None:

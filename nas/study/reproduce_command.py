@@ -60,8 +60,8 @@ class Request:
     ) -> "Request":
         """Return a request with relative paths resolved against the working folder."""
         return cls(
-            space=_absolute(space or ""),
-            recipe=_absolute(recipe),
+            space=absolute_file(space or ""),
+            recipe=absolute_file(recipe),
             seed_with=tuple(map(_absolute_network, seed_with)),
             learn_from=learn_from,
             trials=trials,
@@ -110,17 +110,21 @@ def search_command(study: optuna.Study, *, trained: int) -> str:
     return "nas search " + " ".join(f"--{name} {_quoted(value)}" for name, value in given)
 
 
-def retrain_command(study: str, trial: int, recipe: str, *, from_weights: bool) -> str:
+def retrain_command(
+    study: str, trial: int, recipe: str | None = None, *, from_weights: bool = False, top: int | None = None
+) -> str:
     """Return the command line that trains a network of a study again.
 
     Args:
         study: Name of the study.
         trial: Number of the network, at least 0.
-        recipe: Name of the recipe.
+        recipe: Name or file of the recipe; None for that of `nas retrain`.
         from_weights: Whether the training starts from the weights of the search.
+        top: Number of networks that were trained together to compare them; None for the network alone.
     """
-    start = " --from-weights" if from_weights else ""
-    return f"nas retrain {_quoted(study)} --trial {trial} --recipe {_quoted(_file_of_recipe(recipe))}{start}"
+    which = f"--trial {trial}" if top is None else f"--top {top}"
+    how = "" if recipe is None else f" --recipe {_quoted(_file_of_recipe(recipe))}"
+    return f"nas retrain {_quoted(study)} {which}{how}{' --from-weights' if from_weights else ''}"
 
 
 def export_command(study: str) -> str:
@@ -144,14 +148,14 @@ def _settings_options(settings: Settings, stored: Mapping[str, Any]) -> list[tup
 
 def _file_of_recipe(name: str) -> str:
     """Return the name of a recipe of the product, or the file name that a user's own recipe has by custom."""
-    return name if name in RECIPES else f"{name}.yaml"
+    return name if name in RECIPES or name.endswith(_FILES) else f"{name}.yaml"
 
 
 def _quoted(value: object) -> str:
     return shlex.quote(str(value))
 
 
-def _absolute(text: str) -> str:
+def absolute_file(text: str) -> str:
     """Return the absolute path of a file, and any other text unchanged."""
     return str(expanded(text).resolve()) if text.endswith(_FILES) else text
 
@@ -159,4 +163,4 @@ def _absolute(text: str) -> str:
 def _absolute_network(text: str) -> str:
     """Return the absolute path of an architecture file or export folder, and any other name unchanged."""
     is_path = text not in references() and is_there(text)
-    return str(expanded(text).resolve()) if is_path else _absolute(text)
+    return str(expanded(text).resolve()) if is_path else absolute_file(text)

@@ -1,7 +1,8 @@
 """Reads a study into a search result with its networks, best first, and picks the network that is meant."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -9,20 +10,40 @@ from optuna.trial import FrozenTrial
 from dashboards.result import SearchResult, TrialResult, best_first
 from nas.storage.database import without_password
 from nas.storage.optuna_internals import database_url
+from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.latest_measurements import with_latencies
+from nas.study.posterior import StoredPosterior, posterior_of
 from nas.study.retrained import Retrained, ranked
-from nas.study.study import folder_of, settings_of
+from nas.study.scores import ScoreReader
+from nas.study.settings import Settings
+from nas.study.study import Attributed, Outline, folder_of, images_of, settings_of
+from nas.study.test_reads import test_reads
+from nas.study.verdicts import verdicts_of
 from search_spaces.errors import StudyError
 
 
 def result_of(
-    study: optuna.Study, *, overhead: float | None = None, interrupted: bool = False
+    study: optuna.Study,
+    store: Store | None = None,
+    *,
+    overhead: float | None = None,
+    interrupted: bool = False,
 ) -> SearchResult:
-    """Return the search so far, as views show it."""
-    settings = settings_of(study)
+    """Return the search so far: what fits by the latest measurements, best first.
+
+    Every command that shows, picks or delivers networks of a study reads them here.
+
+    Args:
+        study: A study that nas search began.
+        store: Measurements of latency; by default those in the database of the study.
+        overhead: Share of the slots' time in which nothing trained; None if no run ended.
+        interrupted: Whether its search was ended before it was done.
+    """
+    settings, outline = settings_of(study), Outline(study.user_attrs)
     trials = [t for t in study.get_trials(deepcopy=False) if trial_attributes.described(t)]
     url = database_url(study)
-    return SearchResult(
+    result = SearchResult(
         study=study.study_name,
         storage="in memory" if url is None else without_password(url),
         folder=folder_of(study),
@@ -33,26 +54,66 @@ def result_of(
         seed=settings.seed,
         metric=settings.metric,
         trained=sum(map(trial_attributes.trained, trials)),
-        networks=networks_of(study, trials),
+        networks=networks_of(outline, trials),
         overhead=overhead,
         interrupted=interrupted,
+        test_reads=test_reads(outline.user_attrs),
+    )
+    with ExitStack() as stack:
+        if store is None and url is not None:
+            store = stack.enter_context(Store(url))
+        return result if store is None else latest_verdicts(outline, result, store)
+
+
+def latest_verdicts(study: Attributed, result: SearchResult, store: Store) -> SearchResult:
+    """Return networks of a study with the latest latencies and verdicts on them."""
+    images = images_of(study)
+    return with_latencies(
+        result,
+        store,
+        num_classes=len(images["classes"]),
+        in_channels=images["channels"],
+        verdicts=verdicts_of(study.user_attrs),
     )
 
 
-def networks_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> tuple[TrialResult, ...]:
-    """Return the networks of some trials of a study, the best first; trials without one are left out."""
-    budgets, again = settings_of(study).budgets, ranked(study)
-    described = [t for t in trials if trial_attributes.described(t)]
-    return best_first(
-        [_with_retraining(trial_attributes.network_of(t, budgets), again.get(t.number)) for t in described]
+def networks_of(study: Attributed, trials: Sequence[FrozenTrial]) -> tuple[TrialResult, ...]:
+    """Return networks as they were before anything was measured again, the best first.
+
+    Args:
+        study: The study of the trials, or its attributes.
+        trials: Some of its trials; those without a network are left out.
+    """
+    settings = settings_of(study)
+    attributes = _StudyAttributes(
+        settings, posterior_of(study.user_attrs), ScoreReader.of(study, settings), ranked(study)
     )
+    return best_first([attributes.network_of(t) for t in trials if trial_attributes.described(t)])
 
 
-def _with_retraining(network: TrialResult, again: Retrained | None) -> TrialResult:
-    """Return a network with the accuracy of a longer training, if it had one."""
-    if again is None:
-        return network
-    return replace(network, retrained_accuracy=again.accuracy, retrained_error=again.standard_error)
+@dataclass(frozen=True, slots=True)
+class _StudyAttributes:
+    """What the attributes of a study say of its networks."""
+
+    settings: Settings
+    posterior: StoredPosterior
+    scores: ScoreReader
+    retrained: Mapping[int, Retrained]
+
+    def network_of(self, trial: FrozenTrial) -> TrialResult:
+        """Return the network of a described trial with all that its study knows of it."""
+        network = trial_attributes.network_of(trial, self.settings.budgets)
+        mean, deviation = self.posterior.of(trial.number) if network.state == "complete" else (None, None)
+        again = self.retrained.get(trial.number)
+        return replace(
+            network,
+            posterior_mean=mean,
+            posterior_sd=deviation,
+            retrained_accuracy=None if again is None else again.accuracy,
+            retrained_error=None if again is None else again.standard_error,
+            retrained_by=None if again is None else again.settings,
+            scores=self.scores.scores(network),
+        )
 
 
 def split_network(text: str | None) -> tuple[str | None, int | None]:

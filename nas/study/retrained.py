@@ -1,12 +1,22 @@
-"""Stores retrainings with the study: which weights of a network are its best, and their accuracy."""
+"""Stores retrainings with the study, and chooses which weights of a network are delivered."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import optuna
 
+from dashboards.result import TrialResult
 from nas.study.naming import trial_folder
+from nas.study.study import Attributed
+from nas.study.test_reads import TestScores
+from search_spaces.errors import StudyError
+from search_spaces.units import format_accuracy
 from trials.training.file_names import WEIGHTS
+
+WEIGHTS_OF: Final = ("search", "retrain")
+"""Commands that make weights of a network, by which those that are delivered can be chosen."""
 
 _RANKED: Final = "nas:ranked:"  # and the number of the trial: trained on train, compared on validation
 _FINAL: Final = "nas:retrained:"  # trained on train and validation, tested once
@@ -27,6 +37,11 @@ class Retrained:
         test_standard_error: Standard error of the test accuracy.
         seconds: Seconds of training and evaluation.
         weights: Its safetensors file among the files of the study.
+        recipe_file: Name or absolute path of the recipe as it was asked for; None in older studies.
+        seen_accuracy: Metric on the validation images after it learnt from these too: no measure of other
+            images, but what stays below the search's weights in spite of it is worse than they are.
+        test_values: Value and standard error on the test images by metric; None in older studies.
+        top: Number of networks that were retrained together for comparison; None where it was trained alone.
     """
 
     trial: int
@@ -39,6 +54,28 @@ class Retrained:
     test_standard_error: float | None
     seconds: float
     weights: str
+    recipe_file: str | None = None
+    seen_accuracy: float | None = None
+    test_values: dict[str, list[float]] | None = None
+    top: int | None = None
+
+    @property
+    def settings(self) -> str:
+        """Name of the recipe with a digest of all settings: networks of the same are compared."""
+        return PurePosixPath(self.weights).parent.name
+
+    @property
+    def learnt_from(self) -> str:
+        """The images that the weights learnt from, in words."""
+        return "training and validation" if self.joined else "training"
+
+    @property
+    def test_scores(self) -> TestScores | None:
+        """Figures on the test images; None where they were not used."""
+        if self.test_accuracy is None:
+            return None
+        record = {"accuracy": self.test_accuracy, "standard_error": self.test_standard_error}
+        return TestScores.from_json({**record, "values": self.test_values or {}})
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -51,7 +88,7 @@ def store(study: optuna.Study, retrained: Retrained) -> None:
     study.set_user_attr(f"{kind}{retrained.trial}", retrained.to_json())
 
 
-def ranked(study: optuna.Study) -> dict[int, Retrained]:
+def ranked(study: Attributed) -> dict[int, Retrained]:
     """Return the retrainings by which networks are compared, by trial."""
     return {
         int(key.removeprefix(_RANKED)): Retrained(**fields)
@@ -60,23 +97,98 @@ def ranked(study: optuna.Study) -> dict[int, Retrained]:
     }
 
 
-def final(study: optuna.Study, trial: int) -> Retrained | None:
+def finals(study: Attributed) -> dict[int, Retrained]:
+    """Return the retrainings on all but the test images, by trial."""
+    return {
+        int(key.removeprefix(_FINAL)): Retrained(**fields)
+        for key, fields in study.user_attrs.items()
+        if key.startswith(_FINAL)
+    }
+
+
+def final(study: Attributed, trial: int) -> Retrained | None:
     """Return the retraining of a network on all but the test images, if there was one."""
     fields = study.user_attrs.get(f"{_FINAL}{trial}")
     return None if fields is None else Retrained(**fields)
 
 
-def latest(study: optuna.Study, trial: int) -> Retrained | None:
-    """Return the retraining whose weights stand for a network: one on all images before one on a part."""
+def latest(study: Attributed, trial: int) -> Retrained | None:
+    """Return the latest retraining of a network: one on all images before one on a part."""
     return final(study, trial) or ranked(study).get(trial)
 
 
-def weights_of(study: optuna.Study, trial: int) -> str:
-    """Return the file of a network's best weights among the files of its study: retrained, else searched.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredWeights:
+    """The weights of a network that are delivered.
+
+    Attributes:
+        file: Their safetensors file among the files of the study.
+        retrained: The training that made them; None for that of the search.
+        reason: Why these, in words; None if the network has no others.
+    """
+
+    file: str
+    retrained: Retrained | None
+    reason: str | None = None
+
+
+def weights_of(
+    study: Attributed,
+    network: TrialResult,
+    kind: str | None = None,
+    *,
+    exists: Callable[[str], bool] = lambda _: True,
+) -> DeliveredWeights:
+    """Return the weights of a network that are delivered: the better by validation images, unless said.
 
     Args:
         study: The study.
-        trial: Number of the trial.
+        network: One of its networks.
+        kind: ``search`` or ``retrain``; None for the better.
+        exists: Whether a file is among the files of the study; weights that are not kept are not better.
+
+    Raises:
+        StudyError: if the network was never retrained and its retrained weights are asked for.
     """
-    retrained = latest(study, trial)
-    return f"{trial_folder(trial)}/{WEIGHTS}" if retrained is None else retrained.weights
+    retrained = latest(study, network.trial)
+    searched = DeliveredWeights(file=f"{trial_folder(network.trial)}/{WEIGHTS}", retrained=None)
+    if retrained is None:
+        if kind == "retrain":
+            raise StudyError(
+                f"Network #{network.trial} has no retrained weights: expected some for --weights-of retrain. "
+                f"Train it with nas retrain --trial {network.trial}, or take --weights-of search."
+            )
+        return searched
+    again = DeliveredWeights(file=retrained.weights, retrained=retrained)
+    if kind is not None:
+        return replace(searched if kind == "search" else again, reason=f"asked for by --weights-of {kind}")
+    if not exists(searched.file):
+        return replace(again, reason="as those of the search are no longer kept")
+    better, reason = _better(study, network, retrained)
+    return replace(again if better else searched, reason=reason)
+
+
+def _better(study: Attributed, network: TrialResult, retrained: Retrained) -> tuple[bool, str]:
+    """Return whether retrained weights are better than those of the search on validation images, and why."""
+    before = format_accuracy(network.merit, network.merit_error)
+    alone = ranked(study).get(network.trial)
+    if alone is not None and _same_training(alone, retrained) and alone.accuracy is not None:
+        after = format_accuracy(alone.accuracy, alone.standard_error)
+        return (
+            alone.accuracy >= network.merit,
+            f"because of validation images: {after} after retraining and {before} after the search",
+        )
+    if retrained.seen_accuracy is not None and retrained.seen_accuracy < network.merit:
+        return False, (
+            f"because retrained weights reach {retrained.seen_accuracy:.2%} on validation images although "
+            f"they learnt from them, those of the search {before} without"
+        )
+    return True, (
+        "as they were trained last; they learnt from the validation images too, so nothing but test images "
+        "compares them with those of the search"
+    )
+
+
+def _same_training(one: Retrained, other: Retrained) -> bool:
+    """Return whether two retrainings differ in their images alone."""
+    return (one.recipe, one.from_weights) == (other.recipe, other.from_weights)

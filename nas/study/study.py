@@ -3,6 +3,7 @@
 import difflib
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, runtime_checkable
 
 import optuna
@@ -31,6 +32,13 @@ class Attributed(Protocol):
     @property
     def user_attrs(self) -> dict[str, Any]:
         """Attributes that were written beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """User attributes of a study, read once, for functions that need no more of it."""
+
+    user_attrs: dict[str, Any]
 
 
 def begin(
@@ -151,7 +159,7 @@ def space_of(study: optuna.Study) -> SearchSpace:
     return space
 
 
-def images_of(study: optuna.Study) -> dict[str, Any]:
+def images_of(study: Attributed) -> dict[str, Any]:
     """Return the classes, channels, mean and standard deviation of the study's images."""
     return dict(study.user_attrs[_IMAGES])
 

@@ -212,7 +212,7 @@ def network_of(trial: FrozenTrial, budgets: Sequence[Budget] = ()) -> TrialResul
         trial=trial.number,
         state=trial.state.name.lower(),
         accuracy=trial.intermediate_values.get(epochs),
-        standard_error=attrs.get(_ERRORS, {}).get(str(epochs)),
+        standard_error=_error(trial, epochs),
         epochs=epochs,
         costs={name: int(attrs[key]) for name in cost_names() if (key := _cost_key(name)) in attrs},
         fits=all(excess <= 0 for excess in constraints),
@@ -240,11 +240,17 @@ def _epoch(trial: FrozenTrial, step: int) -> Epoch:
     return Epoch(
         epoch=step,
         accuracy=trial.intermediate_values[step],
-        standard_error=trial.user_attrs.get(_ERRORS, {}).get(str(step)),
+        standard_error=_error(trial, step),
         seconds=seconds,
         ended_s=ended_s,
         device_use=use,
     )
+
+
+def _error(trial: FrozenTrial, step: int) -> float | None:
+    """Return the standard error of an epoch; None where an earlier version stored 0, which it never is."""
+    error: float | None = trial.user_attrs.get(_ERRORS, {}).get(str(step))
+    return error or None
 
 
 def _by_target(attrs: Mapping[str, Any], prefix: str) -> dict[str, Any] | None:

@@ -210,6 +210,14 @@ class Posterior:
         mean, variance, *_ = self.of(inputs, inputs[:0])
         return mean.numpy(), variance.sqrt().numpy()
 
+    @torch.no_grad()
+    def prior_correlation(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Return how the kernel correlates the true values of points before any is observed, ``[n, n]``."""
+        x = self._surrogate.tensor(inputs, self._units)
+        covariance = self._process.kernel.forward(x, x)
+        deviation = covariance.diagonal().sqrt()
+        return np.asarray((covariance / deviation[:, None] / deviation).numpy())
+
     def _conditional(
         self, x: Float[Tensor, "m d"], inputs: Inputs
     ) -> tuple[Float[Tensor, " m"], Float[Tensor, "n m"]]:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 import search_spaces
 from dashboards.network_filters import selected
-from dashboards.result import SearchResult, TrialResult, best_first
+from dashboards.result import Score, SearchResult, TrialResult, best_first
 from dashboards.tables import print_search
 from search_spaces.budget import Budget
 
@@ -44,6 +44,29 @@ def result_of(*networks: TrialResult) -> SearchResult:
     )
 
 
+def retrained(trial: int, accuracy: float, after: float, recipe: str = "full-0") -> TrialResult:
+    """Return a network with a longer training, by default by one that others had too."""
+    score = Score(
+        weights="retrained",
+        recipe=recipe.partition("-")[0],
+        epochs=60,
+        learnt_from="training",
+        split="validation",
+        metric="accuracy",
+        value=after,
+        standard_error=0.004,
+    )
+    return replace(
+        NETWORK,
+        trial=trial,
+        accuracy=accuracy,
+        retrained_accuracy=after,
+        retrained_error=0.004,
+        retrained_by=recipe,
+        scores=(score,),
+    )
+
+
 def printed(result: SearchResult, **options: bool) -> str:
     text = io.StringIO()
     console = Console(file=text, width=120, highlight=False)
@@ -58,12 +81,45 @@ def test_a_row_has_accuracy_with_its_error_and_every_cost():
 
 
 def test_those_that_a_longer_training_compared_come_first_in_its_order_and_say_so():
-    short = replace(NETWORK, trial=1, accuracy=0.99)
-    one = replace(NETWORK, trial=2, accuracy=0.96, retrained_accuracy=0.992, retrained_error=0.004)
-    other = replace(NETWORK, trial=3, accuracy=0.98, retrained_accuracy=0.985, retrained_error=0.006)
-    assert [n.trial for n in best_first([short, other, one])] == [2, 3, 1]
-    row = next(line for line in printed(result_of(short, other, one)).splitlines() if line.startswith("#2"))
-    assert "99.20% ± 0.40 retrained" in row
+    one, other = retrained(2, 0.96, 0.992), retrained(3, 0.98, 0.985)
+    worse = replace(NETWORK, trial=1, accuracy=0.95)
+    assert [n.trial for n in best_first([worse, other, one])] == [2, 3, 1]
+    lines = printed(result_of(worse, other, one)).splitlines()
+    row, below = next((line, lines[i + 1]) for i, line in enumerate(lines) if line.startswith("#2"))
+    assert "96.00%" in row
+    assert "99.20%" not in row  # figures of different weights never share a row
+    assert "99.20% ± 0.40" in below
+    assert "weights retrained by full on training images" in below
+    assert "#2, #3 rests on their retraining by the same recipe" in " ".join(" ".join(lines).split())
+
+
+def test_a_network_found_later_can_become_best():
+    compared = [retrained(n, 0.96 + n / 1000, after) for n, after in ((1, 0.981), (2, 0.979), (3, 0.975))]
+    later = replace(NETWORK, trial=9, accuracy=0.994)
+    assert [n.trial for n in best_first([*compared, later])] == [9, 1, 2, 3]
+    between = replace(NETWORK, trial=9, accuracy=0.9625)  # better than the second of them after the search
+    assert [n.trial for n in best_first([*compared, between])] == [1, 9, 2, 3]
+
+
+def test_retrainings_by_different_recipes_are_not_compared():
+    one, other = retrained(1, 0.97, 0.975), retrained(2, 0.96, 0.999, recipe="longer-1")
+    assert [n.trial for n in best_first([one, other])] == [1, 2]
+    assert all(n.ranked_by is None for n in best_first([one, other]))
+
+
+def test_the_order_rests_on_expected_values_where_they_are_stored():
+    lucky = replace(NETWORK, trial=1, accuracy=0.99, posterior_mean=0.95, posterior_sd=0.01)
+    solid = replace(NETWORK, trial=2, accuracy=0.98, posterior_mean=0.96, posterior_sd=0.005)
+    assert [n.trial for n in best_first([lucky, solid])] == [2, 1]
+    text = printed(result_of(lucky, solid))
+    assert "96.00% ± 0.50" in text
+    assert "the order rests on it" in " ".join(text.split())
+
+
+def test_the_metric_is_called_by_its_name():
+    text = printed(replace(result_of(NETWORK), metric="macro_f1"))
+    assert "macro F1" in text
+    assert "accuracy" not in text
 
 
 def test_what_was_not_trained_to_the_end_or_misses_its_budget_comes_last():

@@ -11,7 +11,7 @@ class EpochResult:
     Attributes:
         epoch: Number of the epoch, from 1.
         accuracy: Share of validation images classified correctly, in [0, 1].
-        standard_error: Standard error of `accuracy`, sqrt(p (1 - p) / n), in [0, 0.5].
+        standard_error: Standard error of `accuracy`, see `trials.training.evaluation.Scores`, in (0, 0.5].
         loss: Mean cross-entropy over the validation images, in nats.
         train_loss: Mean training loss over the epoch, as the recipe defines it, in nats.
         seconds: Wall time of training and evaluation in this epoch.

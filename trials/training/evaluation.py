@@ -18,6 +18,8 @@ BATCH: Final = 128
 METRICS: Final = ("accuracy", "balanced_accuracy", "macro_f1")
 """Metrics that a search may maximise."""
 
+_Z: Final = 1.96  # standard errors of a 95 % interval
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
@@ -25,7 +27,9 @@ class Scores:
 
     Attributes:
         accuracy: Share of images classified correctly, in [0, 1].
-        standard_error: sqrt(p (1 - p) / n) of the accuracy p over n images.
+        standard_error: Standard error of the accuracy, half of Wilson's 95 % interval in units of 1.96
+            (Wilson, 1927, https://doi.org/10.1080/01621459.1927.10502953): about sqrt(p (1 - p) / n) of p
+            over n images, and above 0 where all or none are classified correctly.
         balanced_accuracy: Mean recall over the classes that have images, in [0, 1].
         balanced_accuracy_error: Standard error of `balanced_accuracy`.
         macro_f1: Mean F1 score over the classes that have images, in [0, 1].
@@ -40,6 +44,11 @@ class Scores:
     macro_f1: float
     macro_f1_error: float
     loss: float
+
+    def of(self, metric: str) -> tuple[float, float]:
+        """Return the value and standard error of a metric, one of `METRICS`."""
+        error = "standard_error" if metric == "accuracy" else f"{metric}_error"
+        return getattr(self, metric), getattr(self, error)
 
 
 @torch.no_grad()
@@ -84,7 +93,7 @@ def scores_from(confusion: Int64[Tensor, "k k"], loss: float) -> Scores:
     accuracy = (counts.diagonal().sum() / total).item()
     return Scores(
         accuracy=accuracy,
-        standard_error=math.sqrt(accuracy * (1 - accuracy) / total.item()),
+        standard_error=wilson_error(accuracy * (1 - accuracy) / total.item(), total.item()),
         balanced_accuracy=_balanced_accuracy(counts).item(),
         balanced_accuracy_error=_standard_error(_balanced_accuracy, counts),
         macro_f1=_macro_f1(counts).item(),
@@ -108,7 +117,7 @@ def _standard_error(
 ) -> float:
     """Return the standard error of a metric of multinomial counts, by the delta method.
 
-    For the accuracy it equals sqrt(p (1 - p) / n).
+    For the accuracy it equals `Scores.standard_error`.
     """
     with torch.enable_grad():
         leaf = counts.detach().clone().requires_grad_()
@@ -116,4 +125,14 @@ def _standard_error(
     total = counts.sum()
     share = counts / total
     variance = (share * slope**2).sum() - (share * slope).sum() ** 2
-    return math.sqrt(max(0.0, (variance * total).item()))
+    return wilson_error(max(0.0, (variance * total).item()), total.item())
+
+
+def wilson_error(variance: float, images: float) -> float:
+    """Return half the width of Wilson's 95 % interval of a share over its 1.96 standard errors.
+
+    Args:
+        variance: Squared standard error of the share: p (1 - p) / n for an accuracy p, at least 0.
+        images: Number of images, n, at least 1.
+    """
+    return math.sqrt(variance + _Z**2 / (4 * images**2)) / (1 + _Z**2 / images)

@@ -5,7 +5,7 @@ from typing import Final
 from nas.exports.exported_network import ExportedNetwork
 from search_spaces.units import format_bytes, format_count
 
-_ON_THE_CARD: Final = frozenset({"data", "recipe", "seed", "versions"})
+_ON_THE_CARD: Final = frozenset({"data", "recipe", "seed", "versions", "chosen", "test images"})
 _DOCSTRING: Final = '''"""{name}: an image classifier, [b, {channels}, {side}, {side}] -> [b, {classes}].
 
 {macs} multiply-accumulates, {params} parameters, {peak} peak memory of activations (fp32, batch 1).

@@ -101,7 +101,8 @@ def _measure(exported: ExportedNetwork, files: dict[str, Path]) -> dict[str, Any
     }
     if exported.held_out is not None:
         images, labels = exported.held_out
-        record["images"] = len(labels)
+        record |= {"images": len(labels), "split": exported.held_out_split, "metric": "accuracy"}
+        record["weights"] = exported.provenance.get("weights", "")
         record["accuracy"] = {form: _accuracy(r, images, labels) for form, r in forms.items()}
     return record
 

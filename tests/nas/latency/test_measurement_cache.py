@@ -12,12 +12,12 @@ from dashboards.result import SearchResult
 from nas.ask_tell.candidates import CandidateSource
 from nas.bayesopt.space_problem import problem_of
 from nas.latency.constraint import LatencyCheck
-from nas.latency.latest_results import with_latencies
 from nas.latency.measurement_cache import LatencyCache
 from nas.samplers import SAMPLERS
 from nas.storage.records import Measurement
 from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.latest_measurements import with_latencies
 from search_spaces.budget import Budget
 from search_spaces.errors import NothingFitsError
 from tests.nas.opened import opened

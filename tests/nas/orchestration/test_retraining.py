@@ -1,21 +1,24 @@
 """A winner is trained again, kept, tested once, and exported with its new weights."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import nas
+import search_spaces
 from nas.orchestration.retraining import chosen, retrain
 from nas.study import results, trial_attributes
 from nas.study import study as studies
 from nas.study.retrained import final, latest, ranked, weights_of
 from nas.study.settings import Settings
+from nas.study.test_reads import test_reads
 from search_spaces.budget import Budget
-from search_spaces.errors import DataError, InvalidValueError, StudyError
+from search_spaces.errors import DataError, InvalidValueError, StudyError, UserError
 from search_spaces.sampling import fitting_codes
 from tests.nas.opened import opened
 from trials.datasets import open_images
@@ -79,7 +82,9 @@ def test_the_winner_learns_from_all_but_the_test_images_and_is_tested_once(searc
     assert found.test_accuracy is not None
     assert found.test_standard_error is not None
     assert 0.1 < found.test_accuracy <= 1.0
-    assert weights_of(searched, 2) == found.weights
+    network = results.result_of(searched).networks[0]
+    assert weights_of(searched, network, "retrain").file == found.weights
+    assert test_reads(searched.user_attrs) == 1
     weights = folder / found.weights
     assert load_file(weights)
     assert not (weights.parent / CHECKPOINT).exists()
@@ -159,12 +164,52 @@ def test_images_that_changed_since_the_search_are_refused(searched: optuna.Study
 
 
 def test_an_export_delivers_the_retrained_weights(searched: optuna.Study, storage, tmp_path: Path):
-    found = again(searched).winner
+    found = again(searched, recipe_file="/recipes/longer.yaml").winner
     nas.export("mine", into=tmp_path, name="net", storage=storage.url)
     kept = load_file(Path(studies.folder_of(searched)) / found.weights)
-    delivered = load_file(tmp_path / "net.safetensors")
-    one = next(name for name in kept if name in delivered and kept[name].is_floating_point())
-    assert torch.equal(kept[one], delivered[one])
+    assert same(kept, tmp_path / "net.safetensors")
+
+    # With the weights of the search beside them, validation images decide, and both are told apart.
+    network = results.result_of(searched).networks[0]
+    own = Path(studies.folder_of(searched)) / "trials" / "00002" / "weights.safetensors"
+    own.parent.mkdir(parents=True)
+    save_file(search_spaces.build(network.architecture, num_classes=10, in_channels=1).state_dict(), own)
+    lines: list[str] = []
+    nas.export("mine", to=tmp_path / "a", int8=True, storage=storage.url, weights_of="search")
+    nas.export(
+        "mine",
+        to=tmp_path / "b",
+        int8=True,
+        storage=storage.url,
+        weights_of="retrain",
+        report_line=lines.append,
+    )
+    assert same(load_file(own), tmp_path / "a" / "a.safetensors")
+    assert same(kept, tmp_path / "b" / "b.safetensors")
+    assert "the weights of nas retrain are written" in lines[0]
+    assert lines[1].startswith("On test images, by which nothing is chosen: ")
+
+    card = (tmp_path / "b" / "README.md").read_text()
+    rows = {cells[1].strip(): cells[2] for line in card.splitlines() if len(cells := line.split("|")) == 4}
+    searched_row = rows["accuracy of the weights of the search"]
+    assert "70.00% on validation images, " in searched_row
+    retrained_row = rows["accuracy of the weights retrained by longer on training and validation images"]
+    assert "on test images" in retrained_row
+    assert "validation" not in retrained_row  # they learnt from these
+    assert rows["weights"].startswith(" retrained: longer, 2 epochs from scratch")
+    assert "nas retrain mine --trial 2 --recipe /recipes/longer.yaml" in rows["command"]
+    assert "read 3 times in this study" in rows["test images"]  # also by int8 of what learnt from the others
+
+    measured = [json.loads((tmp_path / n / f"{n}_int8.json").read_text()) for n in ("a", "b")]
+    assert [record["split"] for record in measured] == ["validation", "test"]
+    with pytest.raises(UserError, match="Known: retrain, search"):
+        nas.export("mine", to=tmp_path / "c", storage=storage.url, weights_of="best")
+
+
+def same(kept: dict[str, torch.Tensor], exported: Path) -> bool:
+    """Return whether an exported file holds the weights of a network."""
+    delivered = load_file(exported)
+    return all(torch.equal(kept[name], tensor) for name, tensor in delivered.items() if name in kept)
 
 
 @pytest.mark.usefixtures("searched")
@@ -181,6 +226,7 @@ def test_the_command_says_what_it_does_and_what_came_of_it(
     assert "#1 of mine after longer: " in out
     assert "on test images" in out
     assert "#1 epoch 1/1  loss" in err
+    assert "nas export delivers the weights of nas retrain as those of the search are no longer kept" in out
     assert run(["retrain", "mine", "--top", "9"]) == 2
     assert "has 3 networks that fit" in capsys.readouterr().err
     found = final(studies.find(storage, "mine"), 1)

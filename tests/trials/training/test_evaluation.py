@@ -3,11 +3,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 
 from trials.training.batches import BatchSource, Preprocessor
-from trials.training.evaluation import evaluate, scores_from
+from trials.training.evaluation import METRICS, evaluate, scores_from
 from trials.training.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -31,8 +32,16 @@ def test_scores_are_those_of_scikit_learn(pairs):
     assert scores.accuracy == pytest.approx(accuracy_score(labels, predictions))
     assert scores.balanced_accuracy == pytest.approx(np.mean(recalls))
     assert scores.macro_f1 == pytest.approx(f1)
-    p = scores.accuracy
-    assert scores.standard_error == pytest.approx(np.sqrt(p * (1 - p) / len(pairs)))
+    interval = binomtest(round(scores.accuracy * len(pairs)), len(pairs)).proportion_ci(method="wilson")
+    assert 2 * 1.96 * scores.standard_error == pytest.approx(interval.high - interval.low, rel=1e-3)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_network_without_a_mistake_has_an_error_too(metric: str):
+    _, error = scores_from(torch.diag(torch.tensor([180, 180])), 0.0).of(metric)
+    assert error == pytest.approx(
+        0.0053 / 1.96, rel=0.01
+    )  # Wilson's interval of 360 of 360 is [98.94 %, 100 %]
 
 
 def test_batched_evaluation_equals_one_pass(small_network, digits):

@@ -1,0 +1,87 @@
+"""Lists the figures of a network: which weights reached what, on which images, in which metric."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dashboards.result import SEEN, Score, TrialResult
+from nas.study.naming import trial_folder
+from nas.study.retrained import Retrained, finals, ranked
+from nas.study.settings import Settings
+from nas.study.study import Attributed
+from nas.study.test_reads import TestScores, key_of
+from trials.training.file_names import WEIGHTS
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreReader:
+    """Reads the figures of the networks of one study, whose attributes are read once.
+
+    Attributes:
+        attrs: User attributes of the study.
+        settings: What defines the study.
+        compared: Retrainings by which networks are compared, by trial.
+        delivered: Retrainings on all but the test images, by trial.
+    """
+
+    attrs: Mapping[str, Any]
+    settings: Settings
+    compared: Mapping[int, Retrained]
+    delivered: Mapping[int, Retrained]
+
+    @classmethod
+    def of(cls, study: Attributed, settings: Settings) -> "ScoreReader":
+        """Return the reader of a study."""
+        return cls(study.user_attrs, settings, ranked(study), finals(study))
+
+    def scores(self, network: TrialResult) -> tuple[Score, ...]:
+        """Return the figures of all weights of a network."""
+        if network.accuracy is None:
+            return ()
+        return tuple(self._scores(network))
+
+    def _scores(self, network: TrialResult) -> Iterator[Score]:
+        searched = trial_folder(network.trial) + f"/{WEIGHTS}"
+        yield self._score(network, None, "validation", network.accuracy or 0.0, network.standard_error)
+        yield from self._tested(network, None, self._stored(network.trial, searched))
+        alone = self.compared.get(network.trial)
+        if alone is not None and alone.accuracy is not None:
+            yield self._score(network, alone, "validation", alone.accuracy, alone.standard_error)
+            yield from self._tested(network, alone, self._stored(network.trial, alone.weights))
+        joined = self.delivered.get(network.trial)
+        if joined is not None:
+            if joined.seen_accuracy is not None:
+                yield self._score(network, joined, SEEN, joined.seen_accuracy, None)
+            yield from self._tested(network, joined, joined.test_scores)
+
+    def _stored(self, trial: int, weights: str) -> TestScores | None:
+        record = self.attrs.get(key_of(trial, weights))
+        return None if record is None else TestScores.from_json(record)
+
+    def _tested(
+        self, network: TrialResult, retrained: Retrained | None, scores: TestScores | None
+    ) -> Iterator[Score]:
+        if scores is not None:
+            metric, value, error = scores.of(self.settings.metric)
+            yield self._score(network, retrained, "test", value, error, metric)
+
+    def _score(
+        self,
+        network: TrialResult,
+        retrained: Retrained | None,
+        split: str,
+        value: float,
+        error: float | None,
+        metric: str | None = None,
+    ) -> Score:
+        recipe = self.settings.recipe if retrained is None else retrained.recipe
+        return Score(
+            weights="search" if retrained is None else "retrained",
+            recipe=str(recipe["name"]),
+            epochs=network.epochs if retrained is None else int(recipe["epochs"]),
+            learnt_from="training" if retrained is None else retrained.learnt_from,
+            split=split,
+            metric=metric or self.settings.metric,
+            value=value,
+            standard_error=error,
+        )

@@ -1,0 +1,124 @@
+"""Which weights of a retrained network are delivered, and what is known of all of them."""
+
+from dataclasses import replace
+from typing import Any
+
+import optuna
+import pytest
+
+from dashboards.result import SEEN, TrialResult
+from nas.study import retrained as retrainings
+from nas.study.results import result_of
+from nas.study.retrained import Retrained, weights_of
+from nas.study.test_reads import TestScores, key_of, note_read, test_reads
+from search_spaces.errors import StudyError
+
+SEARCHED = "trials/00002/weights.safetensors"
+JOINED = Retrained(
+    trial=2,
+    recipe={"name": "full", "epochs": 60},
+    joined=True,
+    from_weights=False,
+    accuracy=None,
+    standard_error=None,
+    test_accuracy=0.93,
+    test_standard_error=0.01,
+    seconds=1.0,
+    weights="retrained/00002/full-1/weights.safetensors",
+    test_values={"accuracy": [0.93, 0.01], "macro_f1": [0.91, 0.02]},
+)
+ALONE = replace(
+    JOINED,
+    joined=False,
+    accuracy=0.95,
+    standard_error=0.01,
+    test_accuracy=None,
+    test_standard_error=None,
+    test_values=None,
+    weights="retrained/00002/full-2/weights.safetensors",
+)
+
+
+def network_of(study: optuna.Study) -> TrialResult:
+    return next(n for n in result_of(study).networks if n.trial == 2)
+
+
+@pytest.mark.parametrize(
+    ("records", "delivered", "because"),
+    [
+        ((JOINED, ALONE), JOINED.weights, "95.00% ± 1.00 after retraining and 70.00% after the search"),
+        ((JOINED, replace(ALONE, accuracy=0.65)), SEARCHED, "65.00% ± 1.00 after retraining"),
+        ((replace(JOINED, seen_accuracy=0.6),), SEARCHED, "60.00% on validation images although they learnt"),
+        (
+            (replace(JOINED, seen_accuracy=0.99),),
+            JOINED.weights,
+            "they learnt from the validation",
+        ),
+        # Another recipe's validation figure says nothing of these weights.
+        ((JOINED, replace(ALONE, recipe={"name": "x"}, accuracy=0.1)), JOINED.weights, "they learnt from"),
+        ((ALONE,), ALONE.weights, "95.00% ± 1.00 after retraining"),
+    ],
+)
+def test_the_better_weights_by_validation_images_are_delivered(
+    searched: optuna.Study, records: tuple[Retrained, ...], delivered: str, because: str
+):
+    for record in records:
+        retrainings.store(searched, record)
+    found = weights_of(searched, network_of(searched))
+    assert found.file == delivered
+    assert because in (found.reason or "")
+
+
+def test_weights_are_delivered_as_asked_for_and_never_by_the_test_images(searched: optuna.Study):
+    network = network_of(searched)
+    assert weights_of(searched, network).file == SEARCHED
+    assert weights_of(searched, network).reason is None
+    with pytest.raises(StudyError, match=r"#2 has no retrained weights.*--weights-of search"):
+        weights_of(searched, network, "retrain")
+    retrainings.store(searched, JOINED)
+    assert weights_of(searched, network, "search").file == SEARCHED
+    assert weights_of(searched, network, "retrain").file == JOINED.weights
+    searched.set_user_attr(key_of(2, SEARCHED), TestScores(values={"accuracy": (0.99, 0.01)}).to_json())
+    assert weights_of(searched, network).file == JOINED.weights
+
+
+def test_retrained_weights_are_delivered_where_those_of_the_search_are_gone(searched: optuna.Study):
+    retrainings.store(searched, replace(JOINED, seen_accuracy=0.1))
+    found = weights_of(searched, network_of(searched), exists=lambda file: file != SEARCHED)
+    assert found.file == JOINED.weights
+    assert "no longer kept" in (found.reason or "")
+
+
+def test_every_figure_names_weights_split_and_metric(searched: optuna.Study):
+    settings: dict[str, Any] = {**searched.user_attrs["nas:settings"], "metric": "macro_f1"}
+    searched.set_user_attr("nas:settings", settings)
+    retrainings.store(searched, replace(JOINED, seen_accuracy=0.99))
+    retrainings.store(searched, ALONE)
+    searched.set_user_attr(key_of(2, SEARCHED), {"accuracy": 0.8, "standard_error": 0.02})  # as it was kept
+    record = result_of(searched).to_json()
+    network = next(n for n in record["networks"] if n["trial"] == 2)
+    figures = [
+        tuple(s[k] for k in ("weights", "learnt_from", "split", "metric", "value")) for s in network["scores"]
+    ]
+    assert figures == [
+        ("search", "training", "validation", "macro_f1", 0.7),
+        ("search", "training", "test", "accuracy", 0.8),
+        ("retrained", "training", "validation", "macro_f1", 0.95),
+        ("retrained", "training and validation", SEEN, "macro_f1", 0.99),
+        ("retrained", "training and validation", "test", "macro_f1", 0.91),
+    ]
+
+
+def test_readings_of_the_test_images_are_counted_once_for_each_weights(searched: optuna.Study):
+    assert result_of(searched).test_reads == 0
+    note_read(searched, SEARCHED)
+    searched.set_user_attr(key_of(2, SEARCHED), {"accuracy": 0.8, "standard_error": 0.02})
+    assert test_reads(searched.user_attrs) == 1
+    retrainings.store(searched, JOINED)  # of an earlier version, which did not count
+    note_read(searched, JOINED.weights)
+    assert test_reads(searched.user_attrs) == 2
+    note_read(searched, f"{JOINED.weights}@int8")
+    other = replace(JOINED, recipe={"name": "longer", "epochs": 9}, weights="retrained/00002/longer-1/w")
+    note_read(searched, other.weights)
+    retrainings.store(searched, other)  # takes the place of the first, which stays counted
+    assert result_of(searched).test_reads == 4
