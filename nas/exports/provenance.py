@@ -17,6 +17,7 @@ from nas.study.retrained import DeliveredWeights, Retrained
 from nas.study.scores import ScoreReader
 from nas.study.study import Outline, settings_of
 from nas.study.test_reads import TestScores, key_of, note_read, test_reads
+from search_spaces.budget import Budget
 from search_spaces.units import format_accuracy, format_count
 from trials.images.splits import Splits
 from trials.latency.latency import Latency
@@ -48,7 +49,7 @@ def provenance(
     settings, retrained = settings_of(outline), weights.retrained
     recipe = f"{settings.recipe['name']}, {network.epochs} epochs on the training images"
     topics = {
-        "budget": " and ".join(map(str, settings.budgets)),
+        "budget": " and ".join(_budget(budget, network) for budget in settings.budgets),
         "weights": f"of the search: {recipe}"
         if retrained is None
         else f"retrained: {_retraining(retrained)}",
@@ -70,6 +71,12 @@ def provenance(
     if latencies:
         topics["latency"] = "; ".join(_latency(target, latency) for target, latency in latencies.items())
     return topics
+
+
+def _budget(budget: Budget, network: TrialResult) -> str:
+    """Return a budget, and by how much a network exceeds it by its latest measurement if it does."""
+    excess = (network.excess or {}).get(budget.text, 0.0)
+    return f"{budget}, which it exceeds by {excess:.1%}" if excess > 0 else str(budget)
 
 
 def _figures(network: TrialResult) -> dict[str, str]:

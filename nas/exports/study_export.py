@@ -23,6 +23,7 @@ from nas.files.study_images import images_for
 from nas.storage.records import Export
 from nas.storage.store import Store
 from nas.study.reproduce_command import retrain_command
+from nas.study.results import misfit
 from nas.study.retrained import DeliveredWeights, weights_of
 from nas.study.scores import ScoreReader
 from nas.study.study import Outline, images_of, settings_of
@@ -140,6 +141,8 @@ class StudyExporter:
             trained = read_weights(file, read_checksum(file))
             splits = self._images(network, weights, file, needed=options.int8)
             facts = self._facts(network, weights, file, splits)
+        if (over := misfit(network)) is not None:
+            self.report_line(over)
         self._say_choice(network, weights)
         if (classes := self._other_classes(options)) is not None:
             trained = with_new_head(

@@ -17,7 +17,7 @@ from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of, images_for
 from nas.orchestration.retrain_result import RetrainResult
 from nas.study.naming import trial_folder
-from nas.study.results import chosen_network
+from nas.study.results import chosen_network, misfit
 from nas.study.retrained import Retrained, final, ranked, store, weights_of
 from nas.study.study import Outline, images_of, settings_of
 from nas.study.test_reads import note_read
@@ -91,6 +91,8 @@ def retrain(
         TrainingError: if no training reaches its end.
     """
     files_of(study).local_folder.mkdir(parents=True, exist_ok=True)  # the lock lies there
+    for over in filter(None, map(misfit, networks)):
+        report_line(over)
     with without_drivers(study):
         retrainer = _Retrainer(
             study,

@@ -130,6 +130,14 @@ def split_network(text: str | None) -> tuple[str | None, int | None]:
     return name or None, int(number)
 
 
+def misfit(network: TrialResult) -> str | None:
+    """Return the budgets that a network exceeds by its latest measurements, in words; None if it fits."""
+    if network.fits:
+        return None
+    over = [f"{budget} by {excess:.1%}" for budget, excess in (network.excess or {}).items() if excess > 0]
+    return f"#{network.trial} does not fit: it exceeds {' and '.join(over) or 'a budget'}."
+
+
 def chosen_network(result: SearchResult, trial: int | None) -> TrialResult:
     """Return the network with a number, or the best one.
 

@@ -18,7 +18,7 @@ from nas.storage.store import Store
 from nas.study import posterior
 from nas.study.network_lookup import find_network
 from nas.study.posterior import StoredPosterior
-from nas.study.results import result_of
+from nas.study.results import misfit, result_of
 from search_spaces.architecture import Architecture
 from tests.nas.study.conftest import BEGUN, Measure, latency
 from trials.latency.latency import Latency
@@ -109,6 +109,7 @@ def test_a_dismissed_winner_stays_dismissed_for_later_commands(
     again = optuna.load_study(study_name="mine", storage=str(storage.url))
     assert picked(again, storage) == {1}
     dismissed = next(n for n in result_of(again).networks if n.trial == 2)
+    assert (misfit(dismissed) or "").startswith("#2 does not fit: it exceeds 5ms@cpu by ")
     assert dismissed.excess is not None
     assert dismissed.excess["5ms@cpu"] > 0
     assert "when measured again" in (dismissed.reason or "")
