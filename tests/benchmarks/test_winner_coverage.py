@@ -25,7 +25,6 @@ from tests.benchmarks.synthetic_spaces import factors_and_interactions, wrong_st
 from trials.training.evaluation import wilson_error
 
 MACRO = Path(__file__).parents[3] / "shared/data/nas-bench-macro/nas-bench-macro_cifar10.json"
-SEEDS, TRIALS = 30, (16, 30)
 Floats = NDArray[np.float64]
 Reached = Callable[[Params, np.random.Generator], float]
 
@@ -77,10 +76,20 @@ SPACES: dict[str, tuple[Callable[[int], Space], int]] = {
     "wrong structure, 360 images": (lambda seed: synthetic(wrong_structure(seed)), 360),
     "equal networks, 360 images": (equal, 360),
 }
+"""Spaces by name: a function from a seed to one, and the number of validation images."""
+
+CASES: list[tuple[str, str, tuple[int, ...], int]] = [
+    *((name, sampler, (16, 40), 40) for name in list(SPACES)[:2] for sampler in ("random", "factor_gp")),
+    *((name, "random", (16, 40), 40) for name in list(SPACES)[2:]),
+    *((name, "factor_gp", (16,), 20) for name in list(SPACES)[2:]),
+]
+"""Space, sampler, numbers of networks after which the winner is looked at, and searches."""
 
 
-def searched(space: Space, sampler: str, seed: int, images: int) -> tuple[optuna.Study, Problem, Floats]:
-    """Return a search of the most trials, its problem, and the true accuracy of each trained network."""
+def searched(
+    space: Space, sampler: str, seed: int, *, images: int, trials: int
+) -> tuple[optuna.Study, Problem, Floats]:
+    """Return a search, its problem, and the true accuracy of each trained network."""
     task = space.task
     problem = Problem(
         distributions=task.distributions,
@@ -90,7 +99,7 @@ def searched(space: Space, sampler: str, seed: int, images: int) -> tuple[optuna
     study = optuna.create_study(direction="maximize", sampler=SAMPLERS[sampler](problem))
     rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
     true = []
-    for _ in range(max(TRIALS)):
+    for _ in range(trials):
         trial = study.ask(dict(task.distributions))
         true.append(space.reached(trial.params, rng))
         study.tell(trial, rng.binomial(images, true[-1]) / images)
@@ -115,19 +124,18 @@ def outcome(study: optuna.Study, problem: Problem, true: Floats, images: int, tr
     return found
 
 
-@pytest.mark.parametrize("sampler", ["random", "factor_gp"])
-@pytest.mark.parametrize("name", SPACES)
-def test_the_interval_of_the_winner_holds(name: str, sampler: str):
-    """At least 80 % of 30 searches: nominal 95 %, so that 80 % has a probability below 0.3 %."""
+@pytest.mark.parametrize(("name", "sampler", "after", "searches"), CASES)
+def test_the_interval_of_the_winner_holds(name: str, sampler: str, after: tuple[int, ...], searches: int):
+    """Nominal 95 %: less than 75 % of 20 searches has a probability below 0.1 %."""
     make, images = SPACES[name]
-    found: dict[int, list[list[float]]] = {trials: [] for trials in TRIALS}
-    for seed in range(SEEDS):
-        study, problem, true = searched(make(seed), sampler, seed, images)
-        for trials in TRIALS:
+    found: dict[int, list[list[float]]] = {trials: [] for trials in after}
+    for seed in range(searches):
+        study, problem, true = searched(make(seed), sampler, seed, images=images, trials=max(after))
+        for trials in after:
             found[trials].append(outcome(study, problem, true, images, trials))
     means = {trials: np.mean(outcomes, axis=0) for trials, outcomes in found.items()}
-    file({f"{name} | {sampler} | {trials}": row.tolist() for trials, row in means.items()})
-    assert all(row[0] >= 0.8 for row in means.values())
+    file({f"{name} | {sampler} | {n} | {searches}": row.tolist() for n, row in means.items()})
+    assert all(row[0] >= 0.75 for row in means.values())
 
 
 def file(rows: dict[str, list[float]]) -> None:
@@ -139,17 +147,16 @@ def file(rows: dict[str, list[float]]) -> None:
     file_result(
         "winner_coverage",
         command="pytest -m benchmark tests/benchmarks/test_winner_coverage.py",
-        seed=f"0 to {SEEDS - 1}",
+        seed="0 to one less than the searches",
         lines=[
             "How often the nominal 95 % interval of a search's winner holds what its weights truly reach, "
             "if winner and interval are those of the posterior, and if they are the highest raw value "
-            f"± 1.96 standard errors. {SEEDS} searches a row; a row's coverage has a standard error of about "
-            f"4 points. Over all rows the posterior's interval holds {held.mean():.1%}. Bias and regret in "
-            "points of accuracy.",
+            "± 1.96 standard errors. A row's coverage has an error of 4 points or so. Over all rows the "
+            f"posterior's interval holds {held.mean():.1%}. Bias and regret in points of accuracy.",
             "",
-            "| space | sampler | networks | holds, posterior | raw | bias, posterior | raw "
+            "| space | sampler | networks | searches | holds, posterior | raw | bias, posterior | raw "
             "| regret, posterior | raw |",
-            "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+            "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
             *(
                 f"| {name} | {r[0]:.0%} | {r[4]:.0%} | {100 * r[1]:+.2f} | {100 * r[5]:+.2f} "
                 f"| {100 * r[2]:.2f} | {100 * r[6]:.2f} |"
