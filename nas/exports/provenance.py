@@ -12,11 +12,11 @@ import torch
 
 from dashboards.network_filters import unbeaten
 from dashboards.result import SEEN, SearchResult, TrialResult, metric_name
+from nas.study.final_tests import TestScores, key_of, note_read, times_tested
 from nas.study.reproduce_command import retrain_command, search_command
 from nas.study.retrained import DeliveredWeights, Retrained
 from nas.study.scores import ScoreReader
 from nas.study.study import Outline, settings_of
-from nas.study.test_reads import TestScores, key_of, note_read, test_reads
 from search_spaces.budget import Budget
 from search_spaces.units import format_accuracy, format_count
 from trials.images.splits import Splits
@@ -57,7 +57,7 @@ def provenance(
     if weights.reason is not None:
         topics["chosen"] = f"these weights, {weights.reason}"
     topics |= _figures(replace(network, scores=ScoreReader.of(outline, settings).scores(network)))
-    reads = test_reads(outline.user_attrs)
+    reads = times_tested(outline.user_attrs)
     topics |= {
         "test images": f"read {reads} {'time' if reads == 1 else 'times'} in this study, once for each "
         "weights; nothing is chosen by them",

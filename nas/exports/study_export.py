@@ -22,12 +22,12 @@ from nas.files.locating import files_of
 from nas.files.study_images import images_for
 from nas.storage.records import Export
 from nas.storage.store import Store
+from nas.study.final_tests import note_read
 from nas.study.reproduce_command import retrain_command
 from nas.study.results import misfit
 from nas.study.retrained import DeliveredWeights, weights_of
 from nas.study.scores import ScoreReader
 from nas.study.study import Outline, images_of, settings_of
-from nas.study.test_reads import note_read
 from search_spaces.architecture import Architecture
 from search_spaces.errors import DataError, ExportError
 from search_spaces.paths import expanded
@@ -136,24 +136,24 @@ class StudyExporter:
             options.folder, options.module_name, options.forms, into=options.into, force=options.force
         )
         images, weights = images_of(self.study), self._chosen_weights(network, options)
-        architecture = network.architecture
+        architecture, classes = network.architecture, self._other_classes(options)
         with self._fetched(network, weights) as file:
             trained = read_weights(file, read_checksum(file))
             splits = self._images(network, weights, file, needed=options.int8)
-            facts = self._facts(network, weights, file, splits)
+            split, held_out = (
+                self._held_out(network, weights, splits)
+                if splits is not None and options.int8 and classes is None
+                else ("", None)
+            )
+            facts = self._facts(network, weights, file, splits)  # last: they count who read the test images
         if (over := misfit(network)) is not None:
             self.report_line(over)
         self._say_choice(network, weights)
-        if (classes := self._other_classes(options)) is not None:
+        if classes is not None:
             trained = with_new_head(
                 trained, architecture, num_classes=classes, in_channels=images["channels"]
             )
             facts["head"] = self._new_head(architecture, classes)
-        split, held_out = (
-            self._held_out(network, weights, splits)
-            if splits is not None and options.int8 and classes is None
-            else ("", None)
-        )
         return export_network(
             architecture,
             folder=options.folder,

@@ -16,11 +16,11 @@ from nas.files.locating import files_of
 from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of, images_for
 from nas.orchestration.retrain_result import RetrainResult
+from nas.study.final_tests import note_read
 from nas.study.naming import trial_folder
 from nas.study.results import chosen_network, misfit
 from nas.study.retrained import Retrained, final, ranked, store, weights_of
 from nas.study.study import Outline, images_of, settings_of
-from nas.study.test_reads import note_read
 from search_spaces.errors import InvalidValueError, StudyError
 from search_spaces.units import format_accuracy, format_seconds
 from trials.training.epoch_result import EpochResult

@@ -12,13 +12,13 @@ from nas.storage.database import without_password
 from nas.storage.optuna_internals import database_url
 from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.final_tests import times_tested
 from nas.study.latest_measurements import with_latencies
 from nas.study.posterior import StoredPosterior, posterior_of
 from nas.study.retrained import Retrained, ranked
 from nas.study.scores import ScoreReader
 from nas.study.settings import Settings
 from nas.study.study import Attributed, Outline, folder_of, images_of, settings_of
-from nas.study.test_reads import test_reads
 from nas.study.verdicts import verdicts_of
 from search_spaces.errors import StudyError
 
@@ -57,7 +57,7 @@ def result_of(
         networks=networks_of(outline, trials),
         overhead=overhead,
         interrupted=interrupted,
-        test_reads=test_reads(outline.user_attrs),
+        test_reads=times_tested(outline.user_attrs),
     )
     with ExitStack() as stack:
         if store is None and url is not None:

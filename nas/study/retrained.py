@@ -8,9 +8,9 @@ from typing import Any, Final
 import optuna
 
 from dashboards.result import TrialResult
+from nas.study.final_tests import TestScores
 from nas.study.naming import trial_folder
 from nas.study.study import Attributed
-from nas.study.test_reads import TestScores
 from search_spaces.errors import StudyError
 from search_spaces.units import format_accuracy
 from trials.training.file_names import WEIGHTS

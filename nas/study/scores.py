@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboards.result import SEEN, Score, TrialResult
+from nas.study.final_tests import TestScores, key_of
 from nas.study.naming import trial_folder
 from nas.study.retrained import Retrained, finals, ranked
 from nas.study.settings import Settings
 from nas.study.study import Attributed
-from nas.study.test_reads import TestScores, key_of
 from trials.training.file_names import WEIGHTS
 
 

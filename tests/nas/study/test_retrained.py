@@ -8,9 +8,9 @@ import pytest
 
 from dashboards.result import SEEN, TrialResult
 from nas.study import retrained as retrainings
+from nas.study.final_tests import TestScores, key_of, note_read, times_tested
 from nas.study.results import result_of
 from nas.study.retrained import Retrained, weights_of
-from nas.study.test_reads import TestScores, key_of, note_read, test_reads
 from search_spaces.errors import StudyError
 
 SEARCHED = "trials/00002/weights.safetensors"
@@ -55,7 +55,11 @@ def network_of(study: optuna.Study) -> TrialResult:
             "they learnt from the validation",
         ),
         # Another recipe's validation figure says nothing of these weights.
-        ((JOINED, replace(ALONE, recipe={"name": "x"}, accuracy=0.1)), JOINED.weights, "they learnt from"),
+        (
+            (JOINED, replace(ALONE, recipe={"name": "x", "epochs": 9}, accuracy=0.1)),
+            JOINED.weights,
+            "they learnt from",
+        ),
         ((ALONE,), ALONE.weights, "95.00% ± 1.00 after retraining"),
     ],
 )
@@ -113,10 +117,10 @@ def test_readings_of_the_test_images_are_counted_once_for_each_weights(searched:
     assert result_of(searched).test_reads == 0
     note_read(searched, SEARCHED)
     searched.set_user_attr(key_of(2, SEARCHED), {"accuracy": 0.8, "standard_error": 0.02})
-    assert test_reads(searched.user_attrs) == 1
+    assert times_tested(searched.user_attrs) == 1
     retrainings.store(searched, JOINED)  # of an earlier version, which did not count
     note_read(searched, JOINED.weights)
-    assert test_reads(searched.user_attrs) == 2
+    assert times_tested(searched.user_attrs) == 2
     note_read(searched, f"{JOINED.weights}@int8")
     other = replace(JOINED, recipe={"name": "longer", "epochs": 9}, weights="retrained/00002/longer-1/w")
     note_read(searched, other.weights)

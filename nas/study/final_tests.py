@@ -62,7 +62,7 @@ def note_read(study: optuna.Study, weights: str) -> None:
     study.set_user_attr(f"{_READ}{weights}", True)
 
 
-def test_reads(user_attrs: Mapping[str, Any]) -> int:
+def times_tested(user_attrs: Mapping[str, Any]) -> int:
     """Return how many weights of a study were evaluated on the test images, those of earlier versions too."""
     found = {key.removeprefix(_READ) for key in user_attrs if key.startswith(_READ)}
     for key, record in user_attrs.items():
