@@ -36,7 +36,7 @@ def test_differences_that_are_larger_than_the_noise_are_kept():
     shares, errors = observed(np.random.default_rng(0), true)
     means, deviations = expected_shares(shares, errors)
     assert np.abs(means - shares).max() < 0.03
-    assert np.all(deviations[:-1] <= 1.2 * errors[:-1])  # the last made no mistake in these images
+    assert np.all(deviations[:-1] <= 1.4 * errors[:-1])  # the last made no mistake in these images
 
 
 def test_a_lucky_network_among_poor_ones_of_its_kind_is_shrunk_more():
