@@ -7,6 +7,7 @@ import pytest
 from optuna.storages import RDBStorage
 
 import nas
+from dashboards.result import Epoch, TrialResult
 from nas.administration.study_admin import study_summaries
 from nas.ask_tell.observer import SearchObserver
 from nas.latency.measurement_cache import LatencyCache
@@ -82,6 +83,15 @@ class Said(SearchObserver):
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+
+    def started(self, network: TrialResult, *, resumed: bool) -> None:
+        del network, resumed
+
+    def epoch(self, trial: int, epoch: Epoch) -> None:
+        del trial, epoch
+
+    def ended(self, trial: int, state: str, reason: str | None) -> None:
+        del trial, state, reason
 
     def say(self, line: str) -> None:
         self.lines.append(line)
