@@ -45,10 +45,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 # timm and torchvision without their dependencies, which would pull a CUDA build of torch: tests compare with
-# them, nothing else imports them.
-$(VENV)/.developer: $(VENV)/.installed
+# them, nothing else imports them. The index has torchvision for CUDA only; beside another torch it is made importable.
+$(VENV)/.developer: $(VENV)/.installed tests/importable_torchvision.py
 	$(BIN)/pip install --quiet --constraint constraints.txt --group dev
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps torchvision timm huggingface_hub httpx2 httpcore2 h11 anyio truststore hf-xet
+	$(BIN)/python tests/importable_torchvision.py
 	touch $@
 
 clean:
