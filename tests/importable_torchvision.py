@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-DECLARED = '''
+DECLARED = """
 
 # Added by tests/importable_torchvision.py: these operators are for another build of torch and do not load.
 if not _has_ops():
@@ -19,7 +19,7 @@ if not _has_ops():
     for _name in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, _name):
             _declared.define(_name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-'''
+"""
 
 
 def imports(module: str) -> bool:

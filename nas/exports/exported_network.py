@@ -66,6 +66,19 @@ class ExportedNetwork:
         """Number of input channels of the head."""
         return self.network.get_submodule("head").get_parameter("weight").shape[1]
 
+    @property
+    def pooled_at(self) -> int | None:
+        """Number of the layer of the neck that pools; None if the neck does not."""
+        neck = enumerate(self.network.get_submodule("neck").children())
+        return next((number for number, layer in neck if isinstance(layer, nn.AdaptiveAvgPool2d)), None)
+
+    @property
+    def map_channels(self) -> int:
+        """Number of channels of the last feature map, before pooling."""
+        neck = list(self.network.get_submodule("neck").children())[: self.pooled_at]
+        convolutions = [layer.out_channels for layer in neck if isinstance(layer, nn.Conv2d)]
+        return [self.architecture.stages[-1].channels, *convolutions][-1]
+
     @cached_property
     def costs(self) -> Costs:
         """Costs of the re-parameterised form at batch 1."""

@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,7 +78,8 @@ def exclusive(cache: Path) -> Iterator[None]:
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty folder that is renamed to `folder` when the block ends without an error."""
-    draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=folder.parent))
+    draft = folder.with_name(f"{DRAFT}{uuid.uuid4().hex[:8]}")
+    draft.mkdir()  # open to those whom the umask lets in: colleagues may share a cache
     try:
         yield draft
         draft.rename(folder)

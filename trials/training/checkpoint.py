@@ -6,7 +6,7 @@ The file is an 8-byte magic number with the format's version, the SHA-256 of the
 
 import hashlib
 import os
-import tempfile
+import uuid
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -67,16 +67,19 @@ def check_checkpoint(path: Path) -> bytes:
 
 
 def write_atomically(path: Path, *pieces: Any) -> None:
-    """Write bytes-like `pieces` to a temporary file beside `path`, sync it to disk and rename it."""
+    """Write bytes-like `pieces` to a temporary file beside `path`, sync it to disk and rename it.
+
+    Others may read it if the umask lets them read what this process writes; `tempfile` would lock them out.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    draft = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with draft.open("xb") as file:
             for piece in pieces:
                 file.write(piece)
             file.flush()
             os.fsync(file.fileno())
-        Path(draft).replace(path)
+        draft.replace(path)
     except BaseException:
-        Path(draft).unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise

@@ -1,8 +1,9 @@
 """Assembles the exported module: one file of plain PyTorch that defines and builds a network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import accumulate
 from operator import mul
+from typing import Final
 
 from torch import nn
 
@@ -24,6 +25,8 @@ from search_spaces.mixers import MIXERS
 from search_spaces.networks import NETWORKS
 from search_spaces.tape import Map
 
+_IMPORTED: Final = frozenset({"Any", "Callable", "F", "Iterable", "Path", "SelectAdaptivePool2d", "Tensor"})
+
 
 def source(exported: ExportedNetwork) -> str:
     """Return the formatted source of the exported module.
@@ -33,21 +36,20 @@ def source(exported: ExportedNetwork) -> str:
     """
     choices = choices_of(exported.architecture)
     parts = _parts(exported, choices)
+    called_class = class_name(exported, parts)
     timm_methods = extract_class(
         TimmMethods, without=frozenset() if exported.deploys else frozenset({"switch_to_deploy"})
     )
-    taken = {exported.name, *(d.name for one in parts.values() for d in one.definitions)}
-    class_name = _class_name(exported.name, taken)
     skeleton = NETWORKS[exported.architecture.network]
     network = extract_class(skeleton, choices["network"], frozenset(vars(TimmMethods)) - {"__init__"})
     names = dict(zip(parts, merge(list(parts.values()))[1], strict=True))
     table = stage_table(exported.architecture.stages, names, choices)
-    parts["network"] = compose(network, timm_methods, table, _facts(exported), class_name)
+    parts["network"] = compose(network, timm_methods, table, _facts(exported), called_class)
     definitions, called = merge(list(parts.values()))
     imports = [i for one in parts.values() for i in one.imports]
     imports += [Import(module="functools", name="partial", bound="partial")] * ("partial(" in table)
-    _check_name(exported.name, {i.bound for i in imports} | set(called))
-    written = [about(exported), "", *import_lines(imports), *definitions, factory(exported, class_name)]
+    check_name(exported.name, {i.bound for i in imports} | set(called))
+    written = [about(exported), "", *import_lines(imports), *definitions, factory(exported, called_class)]
     return formatted("\n".join(written))
 
 
@@ -60,13 +62,25 @@ def _parts(exported: ExportedNetwork, choices: Choices) -> dict[str, ExtractedCl
     return {part: extract_class(module, choices[part]) for part, module in modules.items()}
 
 
-def _class_name(name: str, taken: set[str]) -> str:
-    """Return the name in camel case, with a suffix if the file already defines that."""
-    camel = "".join(word[:1].upper() + word[1:] for word in name.split("_"))
+def class_name(exported: ExportedNetwork, parts: Mapping[str, ExtractedClass] | None = None) -> str:
+    """Return the name of the class: the network's in camel case, with a suffix if its file has that already.
+
+    Args:
+        exported: Exported network.
+        parts: Extracted class of each mixer and block; None to extract them.
+    """
+    known = _parts(exported, choices_of(exported.architecture)) if parts is None else parts
+    taken = {exported.name, *_IMPORTED, *(d.name for one in known.values() for d in one.definitions)}
+    camel = "".join(word[:1].upper() + word[1:] for word in exported.name.split("_"))
     return f"{camel}Network" if camel in taken else camel
 
 
-def _check_name(name: str, taken: set[str]) -> None:
+def check_name(name: str, taken: set[str]) -> None:
+    """Check that a network's file does not use the name of the network itself.
+
+    Raises:
+        ExportError: if it does.
+    """
     if name in taken:
         raise ExportError(
             f"Cannot call the network '{name}': its file uses that name itself. Choose another."
@@ -75,12 +89,18 @@ def _check_name(name: str, taken: set[str]) -> None:
 
 def _facts(exported: ExportedNetwork) -> dict[str, str]:
     """Return the source of the values of the attributes that `TimmMethods` declares."""
-    stages = exported.architecture.stages
-    channels, side, _ = exported.shape
-    stem = stem_tape(exported.architecture, Map(channels, side, side))[1]
-    strides = accumulate((s.stride for s in stages), mul, initial=-(-side // int(stem.height)))
     return {
         "num_features": repr(exported.num_features),
-        "channels": repr(tuple(stage.channels for stage in stages)),
-        "reductions": repr(tuple(strides)[1:]),
+        "channels": repr(tuple(stage.channels for stage in exported.architecture.stages)),
+        "reductions": repr(reductions(exported)),
     }
+
+
+def reductions(exported: ExportedNetwork) -> tuple[int, ...]:
+    """Return the stride of the map after each stage, in pixels of the image."""
+    channels, side, _ = exported.shape
+    stem = stem_tape(exported.architecture, Map(channels, side, side))[1]
+    strides = accumulate(
+        (s.stride for s in exported.architecture.stages), mul, initial=-(-side // int(stem.height))
+    )
+    return tuple(strides)[1:]

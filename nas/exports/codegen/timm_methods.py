@@ -1,4 +1,4 @@
-"""Methods that timm expects of a network; they are copied into the class of every exported module."""
+"""Methods by timm's names that need no timm; they are copied into the class of every exported module."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from torch.utils.checkpoint import checkpoint
 
 
 class TimmMethods(nn.Module):
-    """Offers the features, classifier and intermediate maps of a network by timm's interface.
+    """Offers the features and the classifier of a network under timm's names.
 
     Attributes:
         num_features: Channels of the feature map before the head.
@@ -39,7 +39,7 @@ class TimmMethods(nn.Module):
             for i, (c, r) in enumerate(zip(self.channels, self.reductions, strict=True))
         ]
 
-    def forward_intermediates(self, x: Tensor) -> list[Tensor]:
+    def stage_maps(self, x: Tensor) -> list[Tensor]:
         """Return the map after each stage, [b, channels, r / reduction, r / reduction]."""
         twice = self.grad_checkpointing and self.training
         x = self.stem(x)
@@ -51,7 +51,7 @@ class TimmMethods(nn.Module):
         return maps
 
     def forward_features(self, x: Tensor) -> Tensor:
-        return self.neck(self.forward_intermediates(x)[-1])
+        return self.neck(self.stage_maps(x)[-1])
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         x = F.dropout(x.mean(dim=(2, 3)), self.drop_rate, self.training)  # [b, c]
@@ -59,7 +59,7 @@ class TimmMethods(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor | list[Tensor]:
         if self.features_only:
-            return self.forward_intermediates(x)
+            return self.stage_maps(x)
         return self.forward_head(self.forward_features(x))  # [b, classes]
 
     def get_classifier(self) -> nn.Module:
@@ -69,9 +69,10 @@ class TimmMethods(nn.Module):
         """Replace the head by a fresh one, or by none for 0 classes."""
         if global_pool != "avg":
             raise ValueError(f"got global_pool={global_pool!r}, expected 'avg'")
+        device = next(self.parameters()).device
         self.head = nn.Identity()
         if num_classes:
-            self.head = nn.Linear(self.num_features, num_classes)
+            self.head = nn.Linear(self.num_features, num_classes, device=device)
 
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         self.grad_checkpointing = enable

@@ -1,63 +1,17 @@
 """Export format timm: registration of the network with timm, and ``config.json`` for the HF Hub."""
 
+import ast
 import json
-from pathlib import Path
-from typing import Any, Final
-
-from typing_extensions import override
-
-from nas.exports.codegen.ruff_format import formatted
-from nas.exports.exported_network import ExportedNetwork
-from nas.exports.formats import Exporter
-
-_REGISTRATION: Final = '''"""Registers {name} with timm, which can create it once this file is imported.
-
-Example:
-    timm.create_model("{name}", pretrained=True, num_classes=100)
-"""
-
 from pathlib import Path
 from typing import Any
 
-from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
-from torch import nn
+from typing_extensions import override
 
-if __package__:
-    from .{name} import {name} as build
-else:
-    from {name} import {name} as build
-
-default_cfgs = generate_default_cfgs(
-    {{
-        "{name}": {{
-            "file": str(Path(__file__).with_name("{name}.safetensors")),
-            {cfg}
-        }},
-    }}
-)
-
-
-def _build(
-    num_classes: int = {num_classes},
-    in_chans: int = {in_channels},
-    drop_rate: float = 0.0,
-    global_pool: str = "avg",
-) -> nn.Module:
-    network = build(num_classes or 1, in_chans)
-    network.drop_rate = drop_rate
-    if num_classes == 0:
-        network.reset_classifier(0, global_pool)
-    return network
-
-
-@register_model
-def {name}(pretrained: bool = False, **kwargs: Any) -> nn.Module:
-    """Return the network, [b, {in_channels}, {side}, {side}] -> [b, {num_classes}]."""
-    feature_cfg = {{"out_indices": tuple(range({stages})), "flatten_sequential": True}}
-    return build_model_with_cfg(
-        _build, "{name}", pretrained, feature_cfg=feature_cfg, **kwargs
-    )
-'''
+from nas.exports.codegen.module_source import check_name, class_name, reductions
+from nas.exports.codegen.ruff_format import formatted
+from nas.exports.exported_network import ExportedNetwork
+from nas.exports.formats import Exporter
+from nas.exports.formats._timm_template import REGISTRATION
 
 
 class Timm(Exporter):
@@ -71,15 +25,38 @@ class Timm(Exporter):
     def write(self, exported: ExportedNetwork, folder: Path) -> None:
         config, registration = (folder / file for file in self.files(exported.name))
         config.write_text(json.dumps(_config(exported), indent=2) + "\n", encoding="utf-8")
-        source = _REGISTRATION.format(
+        source = REGISTRATION.format(
             name=exported.name,
+            class_name=class_name(exported),
             cfg="".join(f"{key!r}: {value!r}," for key, value in _pretrained_cfg(exported).items()),
             num_classes=exported.num_classes,
             in_channels=exported.in_channels,
+            map_channels=exported.map_channels,
+            num_features=exported.num_features,
             side=exported.architecture.resolution,
             stages=len(exported.architecture.stages),
+            deploying="\n        self.switch_to_deploy()" if exported.deploy and exported.deploys else "",
+            **_neck(exported.pooled_at),
         )
+        check_name(exported.name, _imported(source))
         registration.write_text(formatted(source), encoding="utf-8")
+
+
+def _imported(source: str) -> set[str]:
+    """Return the names that a file imports from elsewhere than the network's own file."""
+    imports = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return {alias.asname or alias.name for node in imports for alias in node.names}
+
+
+def _neck(pooled_at: int | None) -> dict[str, str]:
+    """Return the source that runs the neck before and behind the pooling."""
+    if pooled_at is None:
+        return {"before": "            x = self.neck(x)", "behind": ""}
+    before, behind = (
+        f"{indent}for layer in list(self.neck){layers}:\n{indent}    x = layer(x)\n"
+        for indent, layers in ((" " * 12, f"[:{pooled_at}]"), (" " * 8, f"[{pooled_at + 1}:]"))
+    )
+    return {"before": before, "behind": behind}
 
 
 def _config(exported: ExportedNetwork) -> dict[str, Any]:
@@ -87,7 +64,8 @@ def _config(exported: ExportedNetwork) -> dict[str, Any]:
     return {
         "architecture": exported.name,
         "num_classes": exported.num_classes,
-        "num_features": exported.num_features,
+        "num_features": exported.map_channels,
+        "global_pool": "avg",
         "pretrained_cfg": {**_pretrained_cfg(exported), "num_classes": exported.num_classes},
         "label_names": list(exported.classes),
         "nas": {
@@ -101,18 +79,21 @@ def _config(exported: ExportedNetwork) -> dict[str, Any]:
 
 def _pretrained_cfg(exported: ExportedNetwork) -> dict[str, Any]:
     """Return timm's pretrained_cfg: preprocessing, and the names of the first and last layer."""
-    known = {
+    strides = reductions(exported)
+    side = -(-exported.architecture.resolution // strides[-1])
+    return {
         "input_size": exported.shape,
         "fixed_input_size": False,
         "interpolation": "bilinear",
         "crop_pct": 1.0,
+        "crop_mode": "squash",
         "mean": exported.mean,
         "std": exported.std,
         "num_classes": exported.num_classes,
+        "pool_size": (side, side),
+        "first_conv": "stem.0",
         "classifier": "head",
     }
-    # timm adapts the first layer only from and to three channels.
-    return {**known, "first_conv": "stem.0"} if exported.in_channels == 3 else known
 
 
 EXPORTER = Timm()

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Final
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from typing_extensions import override
 
 from nas.exports.codegen.module_source import source
@@ -30,7 +30,8 @@ class TorchModule(Exporter):
         architecture.write_text(exported.architecture.to_json() + "\n", encoding="utf-8")
         state = exported.deployed.state_dict() if exported.deploy else exported.weights
         plain = {name: value.detach().contiguous().clone() for name, value in state.items()}
-        save_file(plain, weights, metadata=_metadata(exported))
+        # safetensors' own save_file lets nobody else read the file, whatever the umask
+        weights.write_bytes(save(plain, metadata=_metadata(exported)))
         _check(exported, code, weights)
 
 

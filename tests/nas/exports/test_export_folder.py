@@ -56,6 +56,11 @@ def test_a_file_of_weights_is_delivered_bit_for_bit(weights, tmp_path):
     assert written.keys() == weights.keys()
 
 
+def test_whoever_may_read_one_file_may_read_all(weights, tmp_path):
+    files = export(tmp_path / "out", weights, forms=["torch_module", "timm", "onnx", "card"])
+    assert len({file.stat().st_mode for file in files}) == 1
+
+
 def test_a_folder_with_files_is_refused_and_left_as_it_was(weights, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     refused("it holds 'notes.txt', expected an empty folder", tmp_path, weights)

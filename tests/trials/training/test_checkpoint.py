@@ -1,3 +1,4 @@
+import os
 from typing import Any
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trials.images import image_cache
 from trials.training.checkpoint import MAGIC, load_checkpoint, save_checkpoint, write_atomically
 from trials.training.errors import DamagedCheckpointError
 
@@ -51,3 +53,19 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
         write_atomically(tmp_path / "file", b"new", "not bytes")
     assert (tmp_path / "file").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_others_may_read_what_the_umask_lets_them_read(umask, tmp_path):
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "atomic", b"weights")
+        (tmp_path / "plain").write_bytes(b"weights")
+        with image_cache.atomic_folder(tmp_path / "images"):
+            pass
+        (tmp_path / "folder").mkdir()
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
+    assert modes["atomic"] == modes["plain"]
+    assert modes["images"] == modes["folder"]
