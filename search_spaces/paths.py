@@ -1,4 +1,4 @@
-"""Expands ``~`` and ``~user`` in paths that people type."""
+"""Expands ``~`` and ``~user`` in paths that people type, and makes file names text that can be written."""
 
 from pathlib import Path
 
@@ -23,3 +23,8 @@ def expanded(path: str | Path, what: str = "the path") -> Path:
             f"Cannot use {what} '{path}': expected a user's home folder in '{user}', and there is no such "
             f"user. Type the folder itself, or './{user}' for a file of that name."
         ) from error
+
+
+def printable(name: str) -> str:
+    r"""Return a file name as text for a UTF-8 file: bytes that are no UTF-8 are escaped, as in ``caf\xe9``."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

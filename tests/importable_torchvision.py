@@ -1,9 +1,9 @@
 """Makes the installed torchvision importable where its operators were compiled for another build of torch.
 
-The Python index has one build of torchvision, for CUDA. Beside a CPU build of torch its operators do not load,
-and torchvision 0.28 then fails on import, because it describes two of them that do not exist. timm uses none
-of them. So where they are missing their names are declared, at the end of ``torchvision/extension.py`` of
-this environment alone: ``make`` runs this file after it has installed both.
+The Python index has one build of torchvision, for CUDA. Beside a CPU build of torch its operators do not
+load, and torchvision 0.28 then fails on import, because it describes two of them. timm uses none of them. So
+where they are missing their names are declared, at the end of ``torchvision/extension.py`` of this
+environment alone: ``make`` runs this file after it has installed both.
 """
 
 import importlib.util

@@ -15,7 +15,7 @@ from nas.exports.module_names import check_name
 from nas.exports.staging import check_folder, staged_folder
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ExportError
-from search_spaces.paths import expanded
+from search_spaces.paths import expanded, printable
 
 
 def export_network(
@@ -37,6 +37,9 @@ def export_network(
     calibration: Tensor | None = None,
     held_out: tuple[Tensor, Tensor] | None = None,
     held_out_split: str = "validation",
+    decoded: tuple[int, int, int] | None = None,
+    held_out_digests: Mapping[str, tuple[str, ...]] | None = None,
+    trained_on_validation: bool = False,
     forms: Sequence[str] | None = None,
     into: bool = False,
     force: bool = False,
@@ -65,6 +68,10 @@ def export_network(
         held_out: Preprocessed images that the weights did not learn from, [n, c, r, r], and their labels,
             [n]; `onnx_int8` measures its accuracy on them.
         held_out_split: Name of the split that these images are.
+        decoded: Height, width and channels of the images before they are resized; None if unknown.
+        held_out_digests: Digests of the validation and test images of the search by split, see
+            `nas.exports.held_out`; None if unknown.
+        trained_on_validation: Whether the weights have seen the validation images too.
         forms: Names of exporters, files in nas/exports/formats; by default `torch_module` alone with `into`,
             else all but `onnx_int8`, and `training_script` only if there is a recipe.
         into: Whether the folder may hold other files, as in a repository.
@@ -87,14 +94,17 @@ def export_network(
         in_channels=in_channels,
         mean=tuple(mean),
         std=tuple(std),
-        classes=tuple(classes),
-        provenance=dict(provenance or {}),
+        classes=tuple(map(printable, classes)),
+        provenance={topic: printable(text) for topic, text in (provenance or {}).items()},
         front_networks=tuple(front_networks),
         recipe=recipe,
         deploy=deploy,
         calibration=calibration,
         held_out=held_out,
         held_out_split=held_out_split,
+        decoded=decoded,
+        held_out_digests=held_out_digests,
+        trained_on_validation=trained_on_validation,
     )
     with staged_folder(folder) as stage:
         for exporter in exporters:

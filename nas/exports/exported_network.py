@@ -38,6 +38,10 @@ class ExportedNetwork:
         held_out: Preprocessed images that the weights did not learn from, [n, c, r, r], and their labels,
             [n], on which int8 is measured.
         held_out_split: Name of the split that these images are.
+        decoded: Height, width and channels of the images before they are resized; None if unknown.
+        held_out_digests: Digests of the validation and test images of the search, by split, see
+            `nas.exports.held_out`.
+        trained_on_validation: Whether the weights have seen the validation images too.
     """
 
     name: str
@@ -55,6 +59,9 @@ class ExportedNetwork:
     calibration: Tensor | None = None
     held_out: tuple[Tensor, Tensor] | None = None
     held_out_split: str = "validation"
+    decoded: tuple[int, int, int] | None = None
+    held_out_digests: Mapping[str, tuple[str, ...]] | None = None
+    trained_on_validation: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -15,6 +15,7 @@ from dashboards.network_filters import unbeaten
 from dashboards.result import SearchResult, TrialResult
 from nas.exports.export_folder import check_target, export_network, read_weights
 from nas.exports.formats import default_forms
+from nas.exports.held_out import held_out_digests
 from nas.exports.new_head import budget_sentences, with_new_head
 from nas.exports.provenance import front_networks, provenance, retraining_command, test_scores
 from nas.exports.staging import check_folder, staged_folder
@@ -171,6 +172,9 @@ class StudyExporter:
             calibration=None if splits is None else _prepared(splits.train, splits, architecture)[0],
             held_out=held_out,
             held_out_split=split,
+            decoded=None if splits is None else splits.train.images.shape[1:],
+            held_out_digests=None if splits is None else held_out_digests(splits),
+            trained_on_validation=weights.retrained is not None and weights.retrained.joined,
             forms=options.forms,
             into=options.into,
             force=options.force,

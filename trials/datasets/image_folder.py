@@ -12,11 +12,13 @@ from typing_extensions import override
 from search_spaces.errors import DataError
 from trials.datasets import Dataset
 from trials.images.class_labels import composed
+from trials.images.decoding import decode
 from trials.images.folder_notes import notes_on
 from trials.images.folder_splits import find_splits
 from trials.images.folder_tree import Folder, has_images_in_folders, read_tree
 from trials.images.image_table import Part, Table
 from trials.images.notes import counted, listed
+from trials.images.splits import Images
 
 
 class ImageFolder(Dataset):
@@ -35,32 +37,63 @@ class ImageFolder(Dataset):
 
     @override
     def read(self, path: Path) -> Table:
-        tree = read_tree(path)
-        found = find_splits(tree)
-        classes = _classes(found.splits["train"])
-        parts = {}
-        notes = list(found.notes)
-        for name, folder in found.splits.items():
-            if name != "train" and _is_unlabelled(folder, classes):
-                notes.append(
-                    f"Left out {counted(folder.count, 'image')} in '{folder.path}': in no class folder."
-                )
-                continue
-            parts[name] = _read_part(folder, classes)
-            if folder.images and folder is not found.top:
-                notes.append(
-                    f"Left out {counted(len(folder.images), 'image')} beside the class folders of "
-                    f"'{folder.path}'."
-                )
-        return Table(parts=parts, classes=classes, notes=(*notes, *notes_on(tree)))
+        return read_folder(path)
 
 
-def _classes(train: Folder) -> tuple[str, ...]:
+def read_folder(path: Path, *, fewest: int = 2) -> Table:
+    """Return the images in a folder, not yet decoded.
+
+    Args:
+        path: Folder with one folder per class, perhaps below folders for splits.
+        fewest: Lowest number of classes that is accepted, at least 1.
+
+    Raises:
+        DataError: if the folders are not those of classes.
+    """
+    tree = read_tree(path)
+    found = find_splits(tree)
+    classes = _classes(found.splits["train"], fewest)
+    parts = {}
+    notes = list(found.notes)
+    for name, folder in found.splits.items():
+        if name != "train" and _is_unlabelled(folder, classes):
+            notes.append(f"Left out {counted(folder.count, 'image')} in '{folder.path}': in no class folder.")
+            continue
+        parts[name] = _read_part(folder, classes)
+        if folder.images and folder is not found.top:
+            notes.append(
+                f"Left out {counted(len(folder.images), 'image')} beside the class folders of "
+                f"'{folder.path}'."
+            )
+    return Table(parts=parts, classes=classes, notes=(*notes, *notes_on(tree)))
+
+
+def decoded_folder(
+    path: Path, size: tuple[int, int, int] | None = None
+) -> tuple[dict[str, Images], tuple[str, ...]]:
+    """Return the decoded images of each split of a folder, and what was left out or chosen, a line each.
+
+    Args:
+        path: Folder of images.
+        size: Height, width and channels of the decoded images; by default those that suit them all.
+
+    Raises:
+        DataError: if the images cannot be used.
+    """
+    table = read_folder(path, fewest=1)
+    decoded = decode(table, lambda _, shape: np.empty(shape, dtype=np.uint8), size)
+    skipped = tuple(
+        f"Skipped {image.name}, which cannot be read: {image.reason}." for image in decoded.unreadable
+    )
+    return decoded.parts, (*table.notes, *decoded.notes, *skipped)
+
+
+def _classes(train: Folder, fewest: int) -> tuple[str, ...]:
     """Return the names of the class folders, without those that differ in the form of Unicode only."""
     names = [folder.name for folder in train.folders]
     first = {composed(name): name for name in reversed(names)}
     classes = tuple(name for name in names if first[composed(name)] == name)
-    if len(classes) < 2:
+    if len(classes) < fewest:
         what = f"one class folder, '{classes[0]}'" if classes else "no class folder"
         raise DataError(f"'{train.path}' has {what}: expected two or more.")
     return classes

@@ -11,7 +11,7 @@ import statistics
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
@@ -94,12 +94,13 @@ class Decoded:
     notes: tuple[str, ...]
 
 
-def decode(table: Table, allocate: Allocate) -> Decoded:
+def decode(table: Table, allocate: Allocate, size: tuple[int, int, int] | None = None) -> Decoded:
     """Return the decoded images of each split of `table`, and those that cannot be read.
 
     Args:
         table: Encoded images.
         allocate: Allocates the array of a split.
+        size: Height, width and channels of the decoded images; by default those that suit them all.
 
     Raises:
         DataError: if more than 1 % of the images are unreadable; lists them.
@@ -107,10 +108,10 @@ def decode(table: Table, allocate: Allocate) -> Decoded:
     Image.init()  # before threads do
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow, on fields beside the pixels
-        return _decode(table, allocate)
+        return _decode(table, allocate, size)
 
 
-def _decode(table: Table, allocate: Allocate) -> Decoded:
+def _decode(table: Table, allocate: Allocate, size: tuple[int, int, int] | None) -> Decoded:
     shared: dict[ImageInfo | str, ImageInfo | str] = {}  # of a million images most are alike
     found: Infos = {
         name: [shared.setdefault(info, info) for info in _mapped(_tried(image_info), part.pictures)]
@@ -121,6 +122,9 @@ def _decode(table: Table, allocate: Allocate) -> Decoded:
     if not infos:
         _check_readable(_named(table, found), table)
     pixel_format = _common_format(infos)
+    if size is not None:
+        height, width, channels = size
+        pixel_format = replace(pixel_format, height=height, width=width, channels=channels)
     parts, rows = {}, {}
     for name, part in table.parts.items():
         parts[name], rows[name] = _decode_part(name, part, pixel_format, allocate, found[name])

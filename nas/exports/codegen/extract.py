@@ -48,7 +48,7 @@ def extract_class(
     needed = closure(name, {d.name: d.uses for d in definitions})
     kept = specialised([d for d in definitions if d.name in needed], name, choices or {})
     uses = frozenset[str]().union(*(d.uses for d in kept))
-    imports = tuple(i for i in _imports(tree) if i.bound in uses)
+    imports = tuple(i for i in imports_in(tree) if i.bound in uses)
     for found in imports:
         root = found.module.split(".")[0]
         if root != "torch" and root not in sys.stdlib_module_names:
@@ -74,7 +74,8 @@ def _guards(node: ast.stmt) -> Iterator[ast.stmt]:
                 yield child
 
 
-def _imports(tree: ast.Module) -> Iterator[Import]:
+def imports_in(tree: ast.Module) -> Iterator[Import]:
+    """Yield every name that a file imports."""
     for node in tree.body:
         if isinstance(node, ast.Import):
             for alias in node.names:

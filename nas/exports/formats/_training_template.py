@@ -4,20 +4,26 @@ from typing import Final
 
 SCRIPT: Final = '''"""Trains {name} with the recipe that was used, '{recipe}': python train.py IMAGES.
 
-IMAGES is a folder with one subfolder of images for each class (needs Pillow), or a safetensors file with
-`images`, uint8 [n, c, h, w], and `labels`, int64 [n]. All images are held in memory, and a tenth of them is
-held out to measure accuracy.{left_out}
+IMAGES is a folder with one subfolder of images for each class, perhaps below `train`, `val` and `test`, or a
+safetensors file with `images`, uint8 [n, c, h, w], and `labels`, int64 [n]. Folders are read by the code in
+image_folder.py, which is the search's own and needs Pillow and NumPy. All images are held in memory.
+
+Images that the search validated or tested networks on are told by their pixels, from held_out.json, and not
+trained on. Accuracy is measured on validation images, or on a tenth of the others if there are none.{more}
 """
 
 import argparse
 import copy
+import hashlib
+import json
 import math
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,7 +31,8 @@ from torch.nn import functional as F
 from {name} import {name}
 
 SIDE = {side}  # pixels
-CHANNELS = {channels}
+DECODED = {decoded}  # height, width and channels of the images before they are resized
+HELD_OUT = Path(__file__).with_name("held_out.json")
 MEAN = torch.tensor({mean}).reshape(-1, 1, 1)
 STD = torch.tensor({std}).reshape(-1, 1, 1)
 EPOCHS = {epochs}
@@ -38,28 +45,50 @@ FINAL_RATE = {final_rate}  # final learning rate, as a share of LEARNING_RATE
 LABEL_SMOOTHING = {label_smoothing}
 
 
-def read(path: Path) -> tuple[Tensor, Tensor]:
-    """Return images, uint8 [n, c, h, w], and labels, int64 [n]."""
+def read(path: Path) -> tuple[Tensor, Tensor, list[str]]:
+    """Return images, uint8 [n, c, h, w], labels, int64 [n], and the split of each image."""
     if path.is_file():
         found = load_file(path)
-        return found["images"], found["labels"]
-    from PIL import Image
+        if missing := {{"images", "labels"}} - found.keys():
+            raise ValueError(f"'{{path}}' has no {{sorted(missing)}}: expected images and labels.")
+        return found["images"], found["labels"], ["train"] * len(found["labels"])
+    try:
+        from image_folder import decoded_folder
+    except ImportError as error:
+        raise ImportError(f"Cannot read folders: {{error}}. Run pip install pillow numpy.") from error
+    parts, notes = decoded_folder(path, DECODED)
+    sys.stderr.writelines(f"{{note}}\\n" for note in notes)
+    images = [torch.from_numpy(part.images).permute(0, 3, 1, 2) for part in parts.values()]
+    labels = [torch.from_numpy(part.labels) for part in parts.values()]
+    return torch.cat(images), torch.cat(labels), [name for name in parts for _ in parts[name].labels]
 
-    folders = sorted(folder for folder in path.iterdir() if folder.is_dir())
-    images, labels = [], []
-    for label, folder in enumerate(folders):
-        for file in sorted(folder.iterdir()):
-            with Image.open(file) as image:
-                pixels = image.convert("L" if CHANNELS == 1 else "RGB").resize((SIDE, SIDE))
-                flat = torch.frombuffer(bytearray(pixels.tobytes()), dtype=torch.uint8)
-            images.append(flat.reshape(SIDE, SIDE, CHANNELS).permute(2, 0, 1))
-            labels.append(label)
-    return torch.stack(images), torch.tensor(labels)
+
+def digest(image: Tensor) -> str:
+    """Return what tells an image from others: the start of the SHA-256 of its pixels, [h, w, c]."""
+    pixels = bytearray(image.numel())
+    torch.frombuffer(pixels, dtype=torch.uint8).copy_(image.permute(1, 2, 0).flatten())
+    return hashlib.sha256(pixels).hexdigest()[:16]
+
+
+def divided(images: Tensor, splits: list[str]) -> dict[str, Tensor]:
+    """Return the indices of the images to train on, to measure accuracy on, and to test at the end."""
+    held_out = {{d: split for split, known in json.loads(HELD_OUT.read_text()).items() for d in known}}
+    if held_out:
+        splits = [held_out.get(digest(x), split) for x, split in zip(images, splits, strict=True)]
+    names = ("train", "validation", "test")
+    rows = {{name: torch.tensor([i for i, s in enumerate(splits) if s == name]).long() for name in names}}
+    if not len(rows["validation"]):
+        generator = torch.Generator().manual_seed(0)
+        order = rows["train"][torch.randperm(len(rows["train"]), generator=generator)]
+        rows["validation"], rows["train"] = order[::10], order[torch.arange(len(order)) % 10 != 0]
+    if not len(rows["train"]):
+        raise ValueError(f"All {{len(images)}} images are held out: expected some to train on.")
+    return rows
 
 
 def prepared(images: Tensor) -> Tensor:
     """Return images in [0, 1] preprocessed for the network, [b, c, r, r]."""
-    images = (images - MEAN.to(images.device)) / STD.to(images.device)
+    images = (images - MEAN.to(images.device)) * STD.to(images.device).reciprocal()
     if images.shape[2:] != (SIDE, SIDE):
         shrinks = max(images.shape[2:]) > SIDE
         images = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=shrinks)
@@ -73,17 +102,17 @@ def batches(count: int{most_parameter}) -> Iterator[Tensor]:
 
 {augmentation}{mixing}
 def rate_at(progress: float) -> float:
-    """Return the learning rate after a share `progress` of the training, in [0, 1]."""
+    """Return the share of the learning rate after a share `progress` of the training, in [0, 1]."""
     if progress < WARMUP:
-        return LEARNING_RATE * progress / WARMUP
+        return progress / WARMUP
     start = max(DECAY_FROM, WARMUP)
     if progress <= start:
-        return LEARNING_RATE
+        return 1.0
     fallen = 0.5 * (1 - math.cos(math.pi * (progress - start) / (1 - start)))
-    return LEARNING_RATE * (1 - fallen * (1 - FINAL_RATE))
+    return 1 - fallen * (1 - FINAL_RATE)
 
 
-def make_optimiser(network: nn.Module) -> torch.optim.Optimizer:
+def make_optimiser(network: nn.Module, rate: float) -> torch.optim.Optimizer:
     """Return the optimiser, without weight decay for norms and biases."""
     parameters = list(network.parameters())
     groups = [
@@ -99,8 +128,31 @@ def accuracy(network: nn.Module, images: Tensor, labels: Tensor, device: torch.d
     network.eval()
     right = 0
     for x, y in zip(images.split(BATCH_SIZE), labels.split(BATCH_SIZE), strict=True):
-        right += int((network(prepared(x.to(device) / 255)).argmax(dim=1).cpu() == y).sum())
+        right += int((network(prepared(x.to(device) * (1 / 255))).argmax(dim=1).cpu() == y).sum())
     return right / len(labels)
+
+
+def start_from(path: Path, network: nn.Module) -> None:
+    """Load weights, but for a head of other classes."""
+    weights = load_file(path)
+    if len(weights.get("head.bias", ())) != len(network.head.bias):
+        weights = {{name: value for name, value in weights.items() if not name.startswith("head.")}}
+    try:
+        network.load_state_dict(weights, strict="head.bias" in weights)
+    except RuntimeError as error:
+        raise ValueError(f"Cannot start from '{{path}}': expected weights of {name} for training.") from error
+
+
+def write(network: nn.Module, path: Path) -> None:
+    """Write the weights, as safetensors unless the file is called otherwise."""
+    weights = {{name: value.cpu().contiguous() for name, value in network.state_dict().items()}}
+    if path.suffix in {{".pt", ".pth"}}:
+        torch.save(weights, path)
+    else:
+        draft = path.with_name(f".{{path.name}}.draft")
+        save_file(weights, draft)  # which nobody else may read, whatever the umask
+        path.write_bytes(draft.read_bytes())
+        draft.unlink()
 
 
 def main() -> None:
@@ -108,32 +160,34 @@ def main() -> None:
     parser.add_argument("images", type=Path)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lr", type=float, default=LEARNING_RATE, help="highest learning rate")
     parser.add_argument("--weights", type=Path, help="safetensors file to start from")
-    parser.add_argument("--save", type=Path, default=Path("trained.pt"))
+    parser.add_argument("--save", type=Path, default=Path("trained.safetensors"))
     given = parser.parse_args()
     torch.manual_seed(given.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
-    images, labels = read(given.images)
-    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
-    held_out, kept = order[::10], order[torch.arange(len(order)) % 10 != 0]
-    classes = int(labels.max()) + 1
-    network = {name}(num_classes=classes{build})
-    if given.weights:
-        weights = load_file(given.weights)
-        if len(weights["head.bias"]) != classes:  # a head for other classes is not loaded
-            weights = {{k: v for k, v in weights.items() if not k.startswith("head.")}}
-        network.load_state_dict(weights, strict="head.bias" in weights)
+    try:
+        images, labels, splits = read(given.images)
+        classes = int(labels.max()) + 1
+        network = {name}(num_classes=classes{build})
+        if given.weights:
+            start_from(given.weights, network)
+        rows = divided(images, splits)
+    except (ImportError, OSError, SafetensorError, ValueError) as error:
+        parser.exit(2, f"{{error}}\\n")
+    kept, held_out, tested = rows["train"], rows["validation"], rows["test"]
+    sys.stdout.write(f"{{len(kept)}} images to train on, {{len(held_out)}} to measure accuracy on\\n")
     network.to(device, memory_format=torch.channels_last)
-    optimiser = make_optimiser(network)
+    optimiser = make_optimiser(network, given.lr)
 {beginning}
     for epoch in range(given.epochs):
         network.train()
         chunks = list(batches(len(kept){most_argument}))
         for step, chunk in enumerate(chunks, start=1):
             for group in optimiser.param_groups:
-                group["lr"] = rate_at((epoch + step / len(chunks)) / given.epochs)
-            x, y = images[kept[chunk]].to(device) / 255, labels[kept[chunk]].to(device)
+                group["lr"] = given.lr * rate_at((epoch + step / len(chunks)) / given.epochs)
+            x, y = images[kept[chunk]].to(device) * (1 / 255), labels[kept[chunk]].to(device)
 {changing}
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled={autocast}):
                 scores = network(prepared(x))
@@ -145,7 +199,10 @@ def main() -> None:
 {recalibrating}
         share = accuracy({evaluated}, images[held_out], labels[held_out], device)
         sys.stdout.write(f"epoch {{epoch + 1}}: loss {{loss.item():.3f}}, accuracy {{share:.2%}}\\n")
-    torch.save({evaluated}.state_dict(), given.save)
+    if len(tested):
+        share = accuracy({evaluated}, images[tested], labels[tested], device)
+        sys.stdout.write(f"accuracy on {{len(tested)}} test images: {{share:.2%}}\\n")
+    write({evaluated}, given.save)
 
 
 if __name__ == "__main__":
@@ -163,7 +220,7 @@ def recalibrate(network: nn.Module, images: Tensor, device: torch.device) -> Non
         norm.momentum = None  # a plain mean
         norm.train()
     for chunk in list(batches(len(images)))[:{batches}]:
-        network(prepared(images[chunk].to(device) / 255))
+        network(prepared(images[chunk].to(device) * (1 / 255)))
     for norm in norms:
         norm.momentum = 0.1
 

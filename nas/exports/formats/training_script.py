@@ -1,5 +1,6 @@
 """Export format training_script: a short train.py of plain PyTorch with the recipe that was used."""
 
+import json
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Final
@@ -8,6 +9,7 @@ from typing_extensions import override
 
 from nas.exports.codegen.augmentation_source import augmentation_source
 from nas.exports.codegen.ruff_format import formatted
+from nas.exports.codegen.standalone import standalone
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
 from nas.exports.formats._training_template import (
@@ -26,19 +28,27 @@ from search_spaces.errors import ExportError
 from trials.training.recipe import Recipe
 
 _OPTIMISERS: Final = {
-    "sgd": "torch.optim.SGD(groups, lr=LEARNING_RATE, momentum={momentum}, nesterov={nesterov})",
-    "adamw": "torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=({momentum}, 0.999))",
+    "sgd": "torch.optim.SGD(groups, lr=rate, momentum={momentum}, nesterov={nesterov})",
+    "adamw": "torch.optim.AdamW(groups, lr=rate, betas=({momentum}, 0.999))",
 }
+_READING: Final = """Reads folders of images for train.py as the search did that found the network.
+
+A folder has one subfolder for each class, named after it, perhaps below folders for splits.
+"""
+_SEEN: Final = """
+
+The exported weights were trained on the validation images of the search too: of a training that starts from
+them, the accuracy on those images is too high."""
 _LEFT_OUT: Final = ("teacher", "teacher_share", "teacher_temperature")
 
 
 class TrainingScript(Exporter):
-    """Writes ``train.py``."""
+    """Writes ``train.py``, ``image_folder.py`` that it reads folders with, and ``held_out.json``."""
 
     @override
     def files(self, name: str) -> tuple[str, ...]:
         del name
-        return ("train.py",)
+        return "train.py", "image_folder.py", "held_out.json"
 
     @override
     def write(self, exported: ExportedNetwork, folder: Path) -> None:
@@ -49,16 +59,24 @@ class TrainingScript(Exporter):
             )
         recipe = Recipe.from_json(dict(exported.recipe))
         script = SCRIPT.format(
-            **_of_network(exported), **_numbers(recipe), **_steps(recipe), **_around(recipe)
+            more=(_SEEN if exported.trained_on_validation else "") + _left_out(recipe),
+            **_of_network(exported),
+            **_numbers(recipe),
+            **_steps(recipe),
+            **_around(recipe),
         )
+        reading = standalone("trials.datasets.image_folder", frozenset({"decoded_folder"}), _READING)
+        held_out = json.dumps(exported.held_out_digests or {"validation": (), "test": ()}, indent=0)
         (folder / "train.py").write_text(formatted(script), encoding="utf-8")
+        (folder / "image_folder.py").write_text(formatted(reading), encoding="utf-8")
+        (folder / "held_out.json").write_text(held_out + "\n", encoding="utf-8")
 
 
 def _of_network(exported: ExportedNetwork) -> dict[str, Any]:
     return {
         "name": exported.name,
         "side": exported.architecture.resolution,
-        "channels": exported.in_channels,
+        "decoded": exported.decoded,
         "mean": list(exported.mean),
         "std": list(exported.std),
         "build": ", deploy=False" if exported.deploys else "",
@@ -118,7 +136,6 @@ def _around(recipe: Recipe) -> dict[str, str]:
         "recalibrating": f"        recalibrate({evaluated}, images[kept], device)\n" if count else "",
         "drop_path": DROP_PATH if recipe.drop_path else "",
         "average": AVERAGE.format(ema_decay=recipe.ema_decay) if recipe.ema_decay else "",
-        "left_out": _left_out(recipe),
     }
 
 

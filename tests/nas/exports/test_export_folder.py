@@ -1,5 +1,7 @@
 """An exported folder is complete or absent, and what cannot be exported is refused in one line."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +61,15 @@ def test_a_file_of_weights_is_delivered_bit_for_bit(weights, tmp_path):
 def test_whoever_may_read_one_file_may_read_all(weights, tmp_path):
     files = export(tmp_path / "out", weights, forms=["torch_module", "timm", "onnx", "card"])
     assert len({file.stat().st_mode for file in files}) == 1
+
+
+def test_class_names_and_paths_that_are_no_utf8_are_written_escaped(weights, tmp_path):
+    latin = os.fsdecode(b"caf\xe9")
+    facts = {"classes": [latin, *"bcdefghij"], "provenance": {"data": f"/images/{latin}"}}
+    export(tmp_path / "out", weights, forms=["torch_module", "timm", "card"], **facts)
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["label_names"][0] == "caf\\xe9"
+    assert "caf\\xe9, b, c" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_a_folder_with_files_is_refused_and_left_as_it_was(weights, tmp_path):

@@ -58,14 +58,14 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def written(folder, recipe):
+def written(folder, recipe, **more):
     stages = tuple(
         Stage(block="metaformer", channels=c, depth=1, stride=2, options=options_of({"mixer": mixer}))
         for c, mixer in ((16, "dilated_reparam"), (32, "attention"))
     )
     options = options_of({"stem_stride": 1})
     architecture = Architecture(network="pyramid", resolution=8, stages=stages, options=options)
-    known = {"in_channels": 1, "mean": (0.3,), "std": (0.35,), "recipe": recipe}
+    known = {"in_channels": 1, "mean": (0.3,), "std": (0.35,), "recipe": recipe, **more}
     given = network_to_export(architecture, **known)
     for form in ("torch_module", "training_script"):
         EXPORTERS[form].write(given, folder)
@@ -97,7 +97,7 @@ def test_it_learns_digits_where_only_torch_is_installed(recipe, epochs, packages
     assert done.returncode == 0, done.stderr
     *_, accuracy = map(float, re.findall(r"accuracy ([\d.]+)%", done.stdout))
     assert accuracy > 30  # chance is 10; mixed images take more epochs than one
-    weights = torch.load(tmp_path / "trained.pt", weights_only=True)
+    weights = load_file(tmp_path / "trained.safetensors")
     assert weights.keys() == load_file(tmp_path / "my_net.safetensors").keys()
 
 
@@ -141,9 +141,47 @@ def test_weights_for_other_classes_lend_all_but_their_head(packages, tmp_path):
     file = tmp_path / "three.safetensors"
     save_file({"images": images, "labels": torch.arange(60) % 3}, file)
     script = written(tmp_path, RECIPES["plain"])
-    done = run(script, packages, file, "--weights", tmp_path / "my_net.safetensors")
+    done = run(script, packages, file, "--weights", tmp_path / "my_net.safetensors", "--save", "first.pt")
     assert done.returncode == 0, done.stderr
-    assert torch.load(tmp_path / "trained.pt", weights_only=True)["head.bias"].shape == (3,)
+    assert torch.load(tmp_path / "first.pt", weights_only=True)["head.bias"].shape == (3,)
+
+
+@pytest.mark.slow
+def test_what_it_saves_it_starts_from_again_with_another_learning_rate(packages, tmp_path):
+    images = torch.randint(0, 256, (60, 1, 8, 8), dtype=torch.uint8)
+    file = tmp_path / "three.safetensors"
+    save_file({"images": images, "labels": torch.arange(60) % 3}, file)
+    script = written(tmp_path, RECIPES["plain"])
+    assert run(script, packages, file).returncode == 0
+    first = load_file(tmp_path / "trained.safetensors")
+    done = run(script, packages, file, "--weights", "trained.safetensors", "--lr", "0")
+    assert done.returncode == 0, done.stderr
+    again = load_file(tmp_path / "trained.safetensors")
+    moved = [name for name in first if "running" not in name and "batches" not in name]
+    assert all(torch.equal(first[name], again[name]) for name in moved)
+
+
+def in_one_line(done):
+    """Return the message of a script that refused its input."""
+    assert done.returncode == 2, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    return done.stderr
+
+
+@pytest.mark.slow
+def test_what_it_cannot_use_is_named_in_one_line(packages, tmp_path):
+    script = written(tmp_path, RECIPES["plain"])
+    (tmp_path / "folder").mkdir()
+    assert "pip install pillow numpy" in in_one_line(run(script, packages, tmp_path / "folder"))
+    (tmp_path / "text.safetensors").write_text("mine")
+    in_one_line(run(script, packages, tmp_path / "text.safetensors"))
+    save_file({"pixels": torch.zeros(1)}, tmp_path / "other.safetensors")
+    told = in_one_line(run(script, packages, tmp_path / "other.safetensors"))
+    assert "has no ['images', 'labels']" in told
+    images = torch.zeros(9, 1, 8, 8, dtype=torch.uint8)
+    save_file({"images": images, "labels": torch.arange(9) % 3}, tmp_path / "few.safetensors")
+    told = in_one_line(run(script, packages, "few.safetensors", "--weights", "other.safetensors"))
+    assert "expected weights of my_net" in told
 
 
 def test_without_a_recipe_there_is_no_script(tmp_path):
