@@ -26,5 +26,5 @@ def expanded(path: str | Path, what: str = "the path") -> Path:
 
 
 def printable(name: str) -> str:
-    r"""Return a file name as text for a UTF-8 file: bytes that are no UTF-8 are escaped, as in ``caf\xe9``."""
+    r"""Return a file name as text that can be written: bytes that are no UTF-8 are escaped, ``\xe9``."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

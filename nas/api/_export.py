@@ -27,6 +27,7 @@ def export(
     into: str | Path | None = None,
     deploy: bool = False,
     int8: bool = False,
+    with_preprocessing: bool = False,
     force: bool = False,
     weights_of: str | None = None,
     storage: str | None = None,
@@ -45,6 +46,7 @@ def export(
         into: Existing folder for the module, its weights and its architecture, instead of `to`.
         deploy: Whether the re-parameterised form, for inference only, is written.
         int8: Whether ONNX quantised to int8 is also written, with its accuracy and latency.
+        with_preprocessing: Whether the ONNX file takes uint8 images of any size.
         force: Whether files of the same names are overwritten.
         weights_of: ``search`` or ``retrain``: which weights of a retrained network are written; by default
             the better by validation images.
@@ -58,6 +60,11 @@ def export(
     _check_folder(to, into)
     if weights_of is not None and weights_of not in WEIGHTS_OF:
         raise UnknownNameError.of("kind of weights", weights_of, WEIGHTS_OF)
+    if with_preprocessing and into is not None:
+        raise ExportError(
+            "Cannot use --with-preprocessing with --into, which writes no ONNX file: expected --to with a "
+            "new folder."
+        )
     chosen, number = split_network(study)
     trial = trial if trial is not None else number
     if pareto and (trial is not None or into is not None or force):
@@ -72,6 +79,7 @@ def export(
         classes=classes,
         deploy=deploy,
         int8=int8,
+        with_preprocessing=with_preprocessing,
         into=into is not None,
         force=force,
         weights_of=weights_of,

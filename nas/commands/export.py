@@ -82,6 +82,14 @@ def COMMAND(  # noqa: N802
             show_default=False,
         ),
     ] = None,
+    with_preprocessing: Annotated[
+        bool,
+        typer.Option(
+            "--with-preprocessing",
+            help="Put the pre-processing into the ONNX file, which then takes uint8 images of any size.",
+            show_default=False,
+        ),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite files of the same names.", show_default=False)
     ] = False,
@@ -108,6 +116,7 @@ def COMMAND(  # noqa: N802
         into=into,
         deploy=deploy,
         int8=int8,
+        with_preprocessing=with_preprocessing,
         force=force,
         weights_of=weights_of,
         storage=storage,

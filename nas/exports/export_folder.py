@@ -40,6 +40,7 @@ def export_network(
     decoded: tuple[int, int, int] | None = None,
     held_out_digests: Mapping[str, tuple[str, ...]] | None = None,
     trained_on_validation: bool = False,
+    with_preprocessing: bool = False,
     forms: Sequence[str] | None = None,
     into: bool = False,
     force: bool = False,
@@ -72,6 +73,7 @@ def export_network(
         held_out_digests: Digests of the validation and test images of the search by split, see
             `nas.exports.held_out`; None if unknown.
         trained_on_validation: Whether the weights have seen the validation images too.
+        with_preprocessing: Whether the ONNX file takes uint8 images of any size; needs `decoded`.
         forms: Names of exporters, files in nas/exports/formats; by default `torch_module` alone with `into`,
             else all but `onnx_int8`, and `training_script` only if there is a recipe.
         into: Whether the folder may hold other files, as in a repository.
@@ -105,6 +107,7 @@ def export_network(
         decoded=decoded,
         held_out_digests=held_out_digests,
         trained_on_validation=trained_on_validation,
+        with_preprocessing=with_preprocessing,
     )
     with staged_folder(folder) as stage:
         for exporter in exporters:

@@ -42,6 +42,7 @@ class ExportedNetwork:
         held_out_digests: Digests of the validation and test images of the search, by split, see
             `nas.exports.held_out`.
         trained_on_validation: Whether the weights have seen the validation images too.
+        with_preprocessing: Whether the ONNX file pre-processes images itself.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ExportedNetwork:
     decoded: tuple[int, int, int] | None = None
     held_out_digests: Mapping[str, tuple[str, ...]] | None = None
     trained_on_validation: bool = False
+    with_preprocessing: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:

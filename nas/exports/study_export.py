@@ -50,6 +50,7 @@ class ExportOptions:
         classes: Number of classes of a new head; None keeps the trained head.
         deploy: Whether the weights are written in the re-parameterised form for inference.
         int8: Whether quantised ONNX is written too.
+        with_preprocessing: Whether the ONNX file pre-processes images itself.
         into: Whether the folder may hold other files, as in a repository.
         force: Whether files of the same names may be replaced.
         weights_of: ``search`` or ``retrain``: which weights are written; None for the better on validation
@@ -61,6 +62,7 @@ class ExportOptions:
     classes: int | None = None
     deploy: bool = False
     int8: bool = False
+    with_preprocessing: bool = False
     into: bool = False
     force: bool = False
     weights_of: str | None = None
@@ -140,7 +142,7 @@ class StudyExporter:
         architecture, classes = network.architecture, self._other_classes(options)
         with self._fetched(network, weights) as file:
             trained = read_weights(file, read_checksum(file))
-            splits = self._images(network, weights, file, needed=options.int8)
+            splits = self._images(network, weights, file, needed=options.int8 or options.with_preprocessing)
             split, held_out = (
                 self._held_out(network, weights, splits)
                 if splits is not None and options.int8 and classes is None
@@ -175,6 +177,7 @@ class StudyExporter:
             decoded=None if splits is None else splits.train.images.shape[1:],
             held_out_digests=None if splits is None else held_out_digests(splits),
             trained_on_validation=weights.retrained is not None and weights.retrained.joined,
+            with_preprocessing=options.with_preprocessing,
             forms=options.forms,
             into=options.into,
             force=options.force,
