@@ -35,7 +35,7 @@ class Preprocessing(nn.Module):
     def forward(self, images: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b c r r"]:
         """Return images resized to bytes as Pillow does, normalised, and resized for the network."""
         x = images.permute(0, 3, 1, 2).double()
-        x = _resized(x, self.height, self.width)
+        x = resized(x, self.height, self.width)
         x = (x.float() * (1 / 255) - self.mean) * self.scale
         return self.rows @ x @ self.columns
 
@@ -60,7 +60,7 @@ def _interpolation(source: int, target: int, *, shrinks: bool) -> Float[Tensor, 
     return F.interpolate(axes, size=(target, source), mode="bilinear", antialias=shrinks)[0, 0]
 
 
-def _resampling(source: int, target: int) -> Float64[Tensor, "target source"]:
+def _resampling(source: int | torch.SymInt, target: int) -> Float64[Tensor, "target source"]:
     """Return the matrix by which Pillow's bilinear filter resizes one axis of bytes, times 2^22.
 
     Source: ``precompute_coeffs`` and ``normalize_coeffs_8bpc`` in Pillow's ``Resample.c``. `source` may be a
@@ -74,7 +74,7 @@ def _resampling(source: int, target: int) -> Float64[Tensor, "target source"]:
     return torch.floor(weights / weights.sum(dim=1, keepdim=True) * _ONE + 0.5)
 
 
-def _resized(x: Float64[Tensor, "b c h w"], height: int, width: int) -> Float64[Tensor, "b c H W"]:
+def resized(x: Float64[Tensor, "b c h w"], height: int, width: int) -> Float64[Tensor, "b c H W"]:
     """Return bytes resized to `height` and `width`, each axis rounded to bytes.
 
     Pillow 13 resizes the columns first, unless the image loses more than twice as many rows as columns.

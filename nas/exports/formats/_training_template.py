@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -63,11 +63,16 @@ def read(path: Path) -> tuple[Tensor, Tensor, list[str]]:
     return torch.cat(images), torch.cat(labels), [name for name in parts for _ in parts[name].labels]
 
 
+def content(values: Tensor) -> bytearray:
+    """Return the bytes of a tensor."""
+    held = bytearray(values.nbytes)
+    torch.frombuffer(held, dtype=torch.uint8).copy_(values.cpu().contiguous().flatten().view(torch.uint8))
+    return held
+
+
 def digest(image: Tensor) -> str:
     """Return what tells an image from others: the start of the SHA-256 of its pixels, [h, w, c]."""
-    pixels = bytearray(image.numel())
-    torch.frombuffer(pixels, dtype=torch.uint8).copy_(image.permute(1, 2, 0).flatten())
-    return hashlib.sha256(pixels).hexdigest()[:16]
+    return hashlib.sha256(content(image.permute(1, 2, 0))).hexdigest()[:16]
 
 
 def divided(images: Tensor, splits: list[str]) -> dict[str, Tensor]:
@@ -137,22 +142,31 @@ def start_from(path: Path, network: nn.Module) -> None:
     weights = load_file(path)
     if len(weights.get("head.bias", ())) != len(network.head.bias):
         weights = {{name: value for name, value in weights.items() if not name.startswith("head.")}}
-    try:
-        network.load_state_dict(weights, strict="head.bias" in weights)
-    except RuntimeError as error:
-        raise ValueError(f"Cannot start from '{{path}}': expected weights of {name} for training.") from error
+    known = network.state_dict()
+    missing = [name for name in known if name not in weights and not name.startswith("head.")]
+    if missing or any(name not in known or value.shape != known[name].shape for name, value in weights.items()):
+        raise ValueError(f"Cannot start from '{{path}}': expected weights of {name} for training.")
+    network.load_state_dict(weights, strict=False)
 
 
 def write(network: nn.Module, path: Path) -> None:
-    """Write the weights, as safetensors unless the file is called otherwise."""
-    weights = {{name: value.cpu().contiguous() for name, value in network.state_dict().items()}}
+    """Write the weights, as safetensors unless the file is called otherwise.
+
+    The format: the length of a JSON header, the header, then the bytes of the tensors. safetensors writes it
+    too, but needs NumPy for that.
+    """
+    weights = network.state_dict()
     if path.suffix in {{".pt", ".pth"}}:
-        torch.save(weights, path)
-    else:
-        draft = path.with_name(f".{{path.name}}.draft")
-        save_file(weights, draft)  # which nobody else may read, whatever the umask
-        path.write_bytes(draft.read_bytes())
-        draft.unlink()
+        torch.save({{name: value.cpu() for name, value in weights.items()}}, path)
+        return
+    header, end = {{}}, 0
+    for name, value in weights.items():
+        span = [end, end := end + value.nbytes]
+        kind = {{torch.float32: "F32", torch.int64: "I64"}}[value.dtype]
+        header[name] = {{"dtype": kind, "shape": list(value.shape), "data_offsets": span}}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(map(content, weights.values())))
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
@@ -13,9 +14,12 @@ import search_spaces
 from nas.exports.formats import EXPORTERS
 from nas.exports.formats._onnx_graph import write_graph
 from nas.exports.formats._onnx_session import scores_of, session
+from nas.exports.preprocessing import resized
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import ExportError
 from tests.nas.exports.networks import every_part, network_to_export
+from trials.images.decoding import PixelFormat, decode_image
+from trials.training.batches import Preprocessor
 
 PARTS = every_part()
 SOME = ("mixer-attention", "mixer-dilated_reparam")
@@ -32,6 +36,38 @@ def test_an_onnx_file_takes_any_batch_and_gives_the_scores_of_the_network(name, 
         images = torch.rand(batch, *given.shape, generator=torch.Generator().manual_seed(batch))
         expected = given.scores(images)
         assert (scores_of(running, images) - expected).abs().max() <= 1e-4 * expected.abs().max().clamp(min=1)
+
+
+@pytest.mark.slow
+def test_an_onnx_file_may_take_images_of_any_size_and_see_the_pixels_of_the_search(tmp_path):
+    decoded = (40, 40, 3)
+    given = network_to_export(PARTS["mixer-depthwise"], decoded=decoded, with_preprocessing=True)
+    EXPORTERS["onnx"].write(given, tmp_path)
+    running = session(tmp_path / "my_net.onnx")
+    rng = np.random.default_rng(0)
+    prepare = Preprocessor(given.mean, given.std, given.architecture.resolution, torch.device("cpu"))
+    pixel_format = PixelFormat(height=40, width=40, channels=3)
+    for batch, height, width in ((1, 40, 40), (3, 100, 61), (2, 61, 100), (1, 17, 300), (1, 5, 3)):
+        images = rng.integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
+        seen = np.stack([np.asarray(decode_image(image, pixel_format)) for image in images])
+        expected = given.scores(prepare(torch.from_numpy(seen).permute(0, 3, 1, 2).float() / 255))
+        found = scores_of(running, torch.from_numpy(images))
+        assert (found - expected).abs().max() <= 1e-4 * expected.abs().max().clamp(min=1)
+
+
+def test_bytes_are_resized_as_pillow_resizes_them():
+    rng = np.random.default_rng(0)
+    for height, width, side in rng.integers(1, 120, (40, 3)).tolist():
+        image = rng.integers(0, 256, (height, width), dtype=np.uint8)
+        expected = Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR)
+        found = resized(torch.from_numpy(image)[None, None].double(), side, side)
+        assert np.array_equal(found[0, 0].numpy(), np.asarray(expected)), (height, width, side)
+
+
+def test_preprocessing_without_the_size_of_the_images_is_refused(tmp_path):
+    given = network_to_export(PARTS["mixer-depthwise"], with_preprocessing=True)
+    with pytest.raises(ExportError, match="expected to know the size"):
+        EXPORTERS["onnx"].write(given, tmp_path)
 
 
 @pytest.mark.slow

@@ -164,8 +164,8 @@ def test_what_it_saves_it_starts_from_again_with_another_learning_rate(packages,
 def in_one_line(done):
     """Return the message of a script that refused its input."""
     assert done.returncode == 2, done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-    return done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]  # torch warns above it that NumPy is missing
 
 
 @pytest.mark.slow
