@@ -22,11 +22,10 @@ FORMATS: Final = re.findall(
 """Kinds of files that are opened, whatever their suffix: of pixels, and without help of other programs."""
 _DEEP: Final = {"I", "I;16", "I;16B", "I;16L", "I;16N", "F"}
 _GREY: Final = {"1", "L", "LA", "La"} | _DEEP
-_SAMPLE_FORMAT, _WHITE_IS_ZERO, _SIGNED = (
-    339,
-    0,
-    2,
-)  # TIFF 6.0, https://www.itu.int/itudoc/itu-t/com16/tiff-fx
+# TIFF 6.0, https://www.itu.int/itudoc/itu-t/com16/tiff-fx
+_SAMPLE_FORMAT: Final = 339
+_WHITE_IS_ZERO: Final = 0
+_SIGNED: Final = 2
 _POINTER: Final = b"version https://git-lfs"
 _POINTER_LENGTH: Final = len(_POINTER)
 _UPRIGHT: Final = {

@@ -4,7 +4,6 @@ import ast
 import importlib.util
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -29,9 +28,11 @@ def standalone(module: str, names: frozenset[str], about: str) -> str:
     Raises:
         ExportError: if two modules use one name for different things.
     """
-    parts = _parts(module, names)
+    found = _parts(module, names)
+    shared = frozenset(str(i.name) for part in found for i in part.imports if _is_ours(i))
+    parts = [_without_ours(part) for part in found]
+    _check_names(parts, shared)
     definitions, _ = merge(parts)
-    _check_names(parts)
     imports = [i for part in parts for i in part.imports]
     return "\n".join([f'"""{about}"""', "", *import_lines(imports), "", *definitions])
 
@@ -52,7 +53,7 @@ def _parts(module: str, names: frozenset[str]) -> list[ExtractedClass]:
             needed[found] |= {name} | {d.name for d in part.definitions}
             waiting += [(i.module, i.name) for i in part.imports if _is_ours(i) and i.name]
     parts = {found: _part(found, frozenset(own)) for found, own in needed.items()}
-    return [_without_ours(parts[found]) for found in _ordered(module, parts, [])]
+    return [parts[found] for found in _ordered(module, parts, [])]
 
 
 def _ordered(module: str, parts: dict[str, ExtractedClass], before: list[str]) -> list[str]:
@@ -97,15 +98,11 @@ def _without_ours(part: ExtractedClass) -> ExtractedClass:
     return ExtractedClass(name="", about="", imports=kept, definitions=part.definitions)
 
 
-def _check_names(parts: list[ExtractedClass]) -> None:
-    """Check that no name which several modules define is imported by another under that name."""
-    public = list(_public(parts))
-    twice = sorted({name for name in public if public.count(name) > 1})
+def _check_names(parts: list[ExtractedClass], shared: frozenset[str]) -> None:
+    """Check that no name which other modules import is defined in two of them: one would get another name."""
+    defined = [d.name for part in parts for d in part.definitions]
+    twice = sorted(name for name in shared if defined.count(name) > 1)
     if twice:
         raise ExportError(
             f"Cannot write one file: '{twice[0]}' is defined in two modules. Give it two names."
         )
-
-
-def _public(parts: list[ExtractedClass]) -> Iterator[str]:
-    return (d.name for part in parts for d in part.definitions if not d.name.startswith("_"))

@@ -144,7 +144,8 @@ def start_from(path: Path, network: nn.Module) -> None:
         weights = {{name: value for name, value in weights.items() if not name.startswith("head.")}}
     known = network.state_dict()
     missing = [name for name in known if name not in weights and not name.startswith("head.")]
-    if missing or any(name not in known or value.shape != known[name].shape for name, value in weights.items()):
+    other = [name for name in weights if name not in known or weights[name].shape != known[name].shape]
+    if missing or other:
         raise ValueError(f"Cannot start from '{{path}}': expected weights of {name} for training.")
     network.load_state_dict(weights, strict=False)
 
