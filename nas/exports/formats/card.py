@@ -55,7 +55,8 @@ network.load_state_dict(load_file("{name}.safetensors"))
 network.eval()
 ```
 
-Preprocessing: scale pixels to [0, 1], subtract {mean}, divide by {std}, resize bilinearly to {side} x {side}.
+Preprocessing: {decoding}scale pixels to [0, 1], subtract {mean}, divide by {std}, resize bilinearly to
+{side} x {side}, averaging where images shrink.{onnx}
 `{name}(num_classes=..., in_channels=...)` builds the network with fresh weights for other data, and
 `{name}(features_only=True)` returns the feature maps of all stages. After `import timm_{name}`, timm can
 create the network by its name.
@@ -67,7 +68,8 @@ python train.py path/to/images                                    # from scratch
 python train.py path/to/images --weights {name}.safetensors  # from these weights
 ```
 
-The folder has one subfolder of images for each class. With another number of classes than {num_classes}, the
+The folder has one subfolder of images for each class. Images that the search held out are told by
+`held_out.json` and not trained on. With another number of classes than {num_classes}, the
 head is new.
 
 {classes}## Licence
@@ -75,6 +77,9 @@ head is new.
 The code is Apache-2.0, like the blocks it consists of. The weights belong to whoever trained them and are
 subject to the terms of the images they were trained on.
 """
+
+_ONNX: Final = """ `{name}.onnx` does all that itself: it takes images of any size, uint8
+[batch, height, width, channels]."""
 
 
 class Card(Exporter):
@@ -104,6 +109,8 @@ class Card(Exporter):
             options=f" with {options}" if options else "",
             mean=", ".join(f"{x:.6g}" for x in exported.mean),
             std=", ".join(f"{x:.6g}" for x in exported.std),
+            decoding=_decoding(exported),
+            onnx=_ONNX.format(name=exported.name) if exported.with_preprocessing else "",
             classes=_classes(exported),
         )
         (folder / "README.md").write_text(text, encoding="utf-8")
@@ -147,6 +154,14 @@ def _stage(number: int, stage: Stage) -> str:
     choices = ", ".join(f"{name} {value}" for name, value in stage.options if name != "mixer")
     block = " of ".join(filter(None, [stage.block, stage.mixer])) + (f" ({choices})" if choices else "")
     return f"| {number} | {_cell(block)} | {stage.channels} | {stage.depth} | {stage.stride} |"
+
+
+def _decoding(exported: ExportedNetwork) -> str:
+    """Return how images are resized first, as the search decoded them."""
+    if exported.decoded is None:
+        return ""
+    height, width, _ = exported.decoded
+    return f"resize to {width} x {height} with Pillow's bilinear filter, without cropping, "
 
 
 def _classes(exported: ExportedNetwork) -> str:
