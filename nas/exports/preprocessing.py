@@ -1,7 +1,7 @@
 """Pre-processing as a module: the pixels that the networks of a search see, from images of any size."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import torch
 from jaxtyping import Float, Float64, UInt8
@@ -60,11 +60,11 @@ def _interpolation(source: int, target: int, *, shrinks: bool) -> Float[Tensor, 
     return F.interpolate(axes, size=(target, source), mode="bilinear", antialias=shrinks)[0, 0]
 
 
-def _resampling(source: int | torch.SymInt, target: int) -> Float64[Tensor, "target source"]:
+def _resampling(source: Any, target: int) -> Float64[Tensor, "target source"]:
     """Return the matrix by which Pillow's bilinear filter resizes one axis of bytes, times 2^22.
 
     Source: ``precompute_coeffs`` and ``normalize_coeffs_8bpc`` in Pillow's ``Resample.c``. `source` may be a
-    size that is known when the network runs.
+    symbol, whose value is known when the exported network runs.
     """
     positions = torch.arange(source, dtype=torch.float64) + 0.5
     scale = (positions[-1] + 0.5) / target

@@ -73,7 +73,7 @@ def decoded_batch(images: Tensor, decoded: tuple[int, int, int]) -> Tensor:
     height, width, channels = decoded
     pixel_format = PixelFormat(height=height, width=width, channels=channels)
     pixels = [decode_image(image.numpy(), pixel_format) for image in images]
-    return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float().mul_(1 / 255)  # type: ignore[arg-type]
+    return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).float().mul_(1 / 255)
 
 
 def _real(exported: ExportedNetwork) -> Iterator[Tensor]:

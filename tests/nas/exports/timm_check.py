@@ -7,6 +7,7 @@ import copy
 import importlib
 import json
 import sys
+import traceback
 import warnings
 from pathlib import Path
 
@@ -189,7 +190,7 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
             with torch.set_grad_enabled(name in {"backward", "checkpointing"}):
                 getattr(export, name)()
         except Exception as error:
-            line = error.__traceback__.tb_next.tb_lineno if error.__traceback__.tb_next else 0
-            failed.append(f"{folder.name}: {name}, line {line}: {error!r:.300}")
+            lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)]
+            failed.append(f"{folder.name}: {name}, lines {lines}: {error!r:.300}")
 sys.stdout.write("\n".join(failed))
 sys.exit(bool(failed))

@@ -184,8 +184,7 @@ def read_rows(read):
 
 def searched(path):
     decoded = decode(DATASET.read(path), lambda _, shape: np.empty(shape, dtype=np.uint8))
-    parts = decoded[0] if isinstance(decoded, tuple) else decoded.parts
-    for split, part in parts.items():
+    for split, part in decoded.parts.items():
         for image, label in zip(part.images, part.labels, strict=True):
             yield split, int(label), image.tobytes()
 
