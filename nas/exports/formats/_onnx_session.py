@@ -5,7 +5,7 @@ from typing import Any
 
 import onnxruntime
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from trials.latency.onnx_timing import CPU, session_options
@@ -16,7 +16,7 @@ def session(path: Path) -> Any:
     return onnxruntime.InferenceSession(str(path), session_options(1), providers=[CPU])
 
 
-def scores_of(running: Any, images: Float[Tensor, "b c r r"]) -> Float[Tensor, "b classes"]:
+def scores_of(running: Any, images: Shaped[Tensor, "b ..."]) -> Float[Tensor, "b classes"]:
     """Return what an opened file makes of images."""
     (found,) = running.run(None, {running.get_inputs()[0].name: images.numpy()})
     return torch.from_numpy(found)
