@@ -8,8 +8,8 @@ IMAGES is a folder with one subfolder of images for each class, perhaps below `t
 safetensors file with `images`, uint8 [n, c, h, w], and `labels`, int64 [n]. Folders are read by the code in
 image_folder.py, which is the search's own and needs Pillow and NumPy. All images are held in memory.
 
-Images that the search validated or tested networks on are told by their pixels, from held_out.json, and not
-trained on. Accuracy is measured on validation images, or on a tenth of the others if there are none.{more}
+Images that the search validated or tested networks on are recognised by their pixels, from held_out.json,
+and not trained on. Accuracy is measured on validation images, or on a tenth of the others if there are none.{more}
 """
 
 import argparse
@@ -151,16 +151,12 @@ def start_from(path: Path, network: nn.Module) -> None:
 
 
 def write(network: nn.Module, path: Path) -> None:
-    """Write the weights, as safetensors unless the file is called otherwise.
-
-    The format: the length of a JSON header, the header, then the bytes of the tensors. safetensors writes it
-    too, but needs NumPy for that.
-    """
+    """Write the weights, as safetensors unless the file is called otherwise."""
     weights = network.state_dict()
     if path.suffix in {{".pt", ".pth"}}:
         torch.save({{name: value.cpu() for name, value in weights.items()}}, path)
         return
-    header, end = {{}}, 0
+    header, end = {{}}, 0  # written here, because safetensors needs NumPy to write
     for name, value in weights.items():
         span = [end, end := end + value.nbytes]
         kind = {{torch.float32: "F32", torch.int64: "I64"}}[value.dtype]

@@ -68,7 +68,7 @@ python train.py path/to/images                                    # from scratch
 python train.py path/to/images --weights {name}.safetensors  # from these weights
 ```
 
-The folder has one subfolder of images for each class. Images that the search held out are told by
+The folder has one subfolder of images for each class. Images that the search held out are recognised by
 `held_out.json` and not trained on. With another number of classes than {num_classes}, the
 head is new.
 
