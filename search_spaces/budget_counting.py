@@ -10,6 +10,7 @@ binned together, the tightest; any further one is left to the exact price.
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,7 +54,7 @@ class Ways:
     def _of_factors(self) -> Floats:
         """The same for each choice of the global factors, [g]."""
         table = self.after[0]
-        return table.reshape(len(table), -1)[:, -1]
+        return table.reshape(len(table), math.prod(table.shape[1:]))[:, -1]  # also where none is left
 
     def draw(self, rng: np.random.Generator, n: int) -> Ints:
         """Return `n` rows of codes, [n, 4 + stages], uniform over all that the bins let through."""

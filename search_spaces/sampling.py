@@ -59,7 +59,7 @@ def fitting_codes(
     Raises:
         NothingFitsError: if no network fits; says what the smallest needs.
     """
-    check_satisfiable(prices, budgets)
+    _check_each(prices, budgets)
     known = tuple(budget for budget in budgets if budget.counted)
     codes = _kept(prices, uniform_codes(prices.codes, rng, _BATCH), known)
     if len(codes) >= _BATCH * _PLENTY:
@@ -114,16 +114,21 @@ def _first_of_each(codes: NDArray[np.int64]) -> NDArray[np.int64]:
 def _nothing(prices: Prices, budgets: Sequence[Budget]) -> NothingFitsError:
     return NothingFitsError(
         f"No network in {prices.codes.name} fits {' and '.join(map(str, budgets))} together, though some fit "
-        f"each alone. Raise one of the budgets."
+        f"each alone. Raise one of the budgets or choose another space."
     )
 
 
 def check_satisfiable(prices: Prices, budgets: Sequence[Budget]) -> None:
-    """Raise unless each known budget alone is met by the smallest network of the space.
+    """Raise unless a network of the space meets all known budgets together.
 
     Raises:
-        NothingFitsError: says what the smallest network needs.
+        NothingFitsError: says what the smallest network needs, or that the budgets exclude each other.
     """
+    fitting_codes(prices, np.random.default_rng(0), 1, budgets)
+
+
+def _check_each(prices: Prices, budgets: Sequence[Budget]) -> None:
+    """Raise unless each known budget alone is met by the smallest network of the space."""
     for budget in budgets:
         if not budget.counted:
             continue

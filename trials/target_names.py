@@ -20,7 +20,7 @@ from trials.targets import TARGETS, TargetSpec
 TARGETS_FILE: Final = Path("targets.yaml")
 VERSION: Final = 1
 
-_SSH: Final = re.compile(r"ssh://(?P<address>[^/?\s]+)/?(?:\?(?P<options>\S*))?")
+_SSH: Final = re.compile(r"ssh://(?P<address>[^/?\s]+)/?(?:\?(?P<options>.*))?")
 _NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*")
 _FORMS: Final = (
     "cpu, cuda, a kind with options such as cpu:threads=2,dtype=int8, ssh://user@host, node:ADDRESS, "

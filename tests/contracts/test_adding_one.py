@@ -47,7 +47,8 @@ EXPECTED: Final = {
     "family": ["added_family_16"],
     "cost": "Cannot read the budget '300M-nothing': expected "
     "<number><k|M|G>-<MACs|params|activations|Added_cost>, "
-    "<number><KiB|MiB|GiB>-<peak|weights|added_memory>[@int8] or <number>ms@<target>, for example 300M-MACs.",
+    "<number><KiB|MiB|GiB>-<peak|weights|added_memory>[@int8] or <number>ms[-median|-p90]@<target>, for "
+    "example 300M-MACs.",
     "memory": True,
     "dataset": ["dark", "bright"],
     "recipe": 1,

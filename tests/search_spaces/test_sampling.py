@@ -12,7 +12,7 @@ from search_spaces.budget import Budget
 from search_spaces.budget_counting import ways
 from search_spaces.errors import NothingFitsError
 from search_spaces.pricing import prices
-from search_spaces.sampling import fitting_codes, share_that_fits, uniform_codes
+from search_spaces.sampling import check_satisfiable, fitting_codes, share_that_fits, uniform_codes
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
 
@@ -146,6 +146,34 @@ def test_budgets_met_alone_but_not_together_say_so():
     with pytest.raises(NothingFitsError, match="fits least macs and least params together"):
         fitting_codes(table, np.random.default_rng(0), 1, together)
     assert share_that_fits(table, np.random.default_rng(0), together) == 0
+
+
+@pytest.mark.parametrize(
+    ("mixers", "resource"),
+    [
+        (("additive_attention", "attention"), "params"),
+        (("additive_attention", "attention"), "activations"),
+        (("recursive_gated_conv", "windowed_attention"), "params"),
+    ],
+)
+def test_budgets_that_exclude_each_other_say_so_also_where_one_is_a_peak(mixers, resource):
+    stage = StageSpace(channels=16, depth=(1,), options={"mixer": mixers})
+    options = options_of({"stem_channels": 16, "stem_stride": 1})
+    space = SearchSpace(name="opposed", resolution=(16,), stages=(stage,), options=options)
+    table = prices(space.codes, num_classes=10)
+    together = [
+        Budget(resource=name, limit=table.extremes(name)[0], text=f"least {name}")
+        for name in (resource, "peak")
+    ]
+    for alone in together:
+        check_satisfiable(table, [alone])
+    for budgets in (together, together[::-1], [*together, Budget.parse("1G-MACs"), Budget.parse("3ms@cpu")]):
+        with pytest.raises(NothingFitsError, match="together, though some fit each alone"):
+            check_satisfiable(table, budgets)
+        with pytest.raises(NothingFitsError, match="together, though some fit each alone"):
+            fitting_codes(table, np.random.default_rng(0), 9, budgets, distinct=True)
+        assert share_that_fits(table, np.random.default_rng(0), budgets) == 0
+        assert ways(table, tuple(b for b in budgets if b.counted)).total == 0
 
 
 def test_a_byte_an_element_allows_four_times_the_elements():
