@@ -12,8 +12,14 @@ from trials.latency.host_lock import host_lock
 from trials.latency.latency import Condition, Latency
 from trials.latency.layer_times import LayerTimes
 from trials.latency.onnx_model import deployed
+from trials.latency.timing_protocol import QUICKEST
 from trials.target_names import TARGETS_FILE, find_target
 from trials.targets import TARGETS, Job, TargetSpec
+
+
+class MissingFigureError(TargetError):
+    """A target that answers, but does not report the figure that is asked for, whatever the network."""
+
 
 SECONDS: Final = 0.8
 """Default duration of a measurement, in seconds; enough for a network of a few milliseconds."""
@@ -27,6 +33,7 @@ def measure(
     target: str = "cpu",
     seconds: float = SECONDS,
     nominal_ms: float | None = None,
+    figure: str = QUICKEST,
     targets_file: Path = TARGETS_FILE,
     lock: Path | None = None,
 ) -> Latency:
@@ -37,19 +44,27 @@ def measure(
         resolution: Side of the square images in pixels, r.
         in_channels: Number of channels of an image.
         target: ``cpu``, ``cpu:threads=2,dtype=int8``, ``ssh://user@host``, or a name in `targets_file`.
-        seconds: Approximate duration; doubled or tripled if the latency is not stable at once.
+        seconds: Approximate duration; up to four times as long if the interval is wide at first.
         nominal_ms: Latency of the reference network on this target without disturbance, in milliseconds
             (`reference_ms` of earlier measurements); makes measurements of different hours comparable.
+        figure: Which of `trials.latency.latency.FIGURES` is wanted; the latency holds all that were measured.
         targets_file: File of the user's named targets; need not exist.
         lock: Lock file, see `trials.device_lock`; None for that of this host.
 
     Raises:
         UnknownNameError: if there is no target of this name.
+        MissingFigureError: if the target does not report the figure.
         TargetError: if the target does not answer or cannot run the network.
     """
     spec = find_target(target, targets_file)
-    job = _job(spec, resolution, in_channels, seconds, nominal_ms, lock)
+    job = replace(_job(spec, resolution, in_channels, seconds, nominal_ms, lock), figure=figure)
     latency = TARGETS[spec.kind].time(deployed(network), job)
+    if latency.figure(figure) is None:
+        raise MissingFigureError(
+            f"The target '{spec.name}' reports no {figure} of the wall clock with its interval: expected "
+            f"times_ms of its command, or {figure}_ms, {figure}_low_ms and {figure}_high_ms. Let it print "
+            f"them, or give a budget such as 12ms@{spec.name}."
+        )
     return replace(latency, conditions={"target": spec.name, **latency.conditions})
 
 

@@ -22,6 +22,7 @@ _PACKED: Final = (
     "__init__.py",
     "device_lock.py",
     "latency/__init__.py",
+    "latency/correlated_interval.py",
     "latency/host.py",
     "latency/onnx_agent.py",
     "latency/onnx_profiler.py",
@@ -72,6 +73,7 @@ def _answer(options: dict[str, Any]) -> dict[str, Any]:
             **setting,
             seconds=options["seconds"],
             nominal_ms=options["nominal_ms"],
+            figure=options["figure"],
         )
     return {"timing": asdict(timing), "conditions": conditions | {"waited_s": round(waited_s, 3)}}
 

@@ -15,7 +15,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from trials.latency import host
-from trials.latency.timing_protocol import Run, Timing, time_network
+from trials.latency.timing_protocol import QUICKEST, Run, Times, Timing, time_network
 from trials.usable_cores import usable_cores
 
 CPU: Final = "CPUExecutionProvider"
@@ -29,6 +29,7 @@ def time_onnx(
     provider: str = CPU,
     seconds: float,
     nominal_ms: float | None = None,
+    figure: str = QUICKEST,
 ) -> Timing:
     """Return the time of one run of `model` at batch 1, on pinned threads.
 
@@ -39,6 +40,7 @@ def time_onnx(
         provider: Execution provider of ONNX Runtime, for example ``CPUExecutionProvider``.
         seconds: See `trials.latency.timing_protocol.time_network`.
         nominal_ms: See `trials.latency.timing_protocol.time_network`.
+        figure: See `trials.latency.timing_protocol.time_network`.
 
     Raises:
         ValueError: if there are fewer cores than threads, or no such provider.
@@ -46,7 +48,7 @@ def time_onnx(
     check_runtime(threads=threads, provider=provider)
     runs = [onnx_run(m, threads=threads, provider=provider) for m in (model, reference)]
     with pinned(usable_cores()[:1]):
-        return time_network(*runs, seconds=seconds, nominal_ms=nominal_ms)
+        return time_network(*runs, seconds=seconds, nominal_ms=nominal_ms, figure=figure)
 
 
 def check_runtime(*, threads: int, provider: str = CPU) -> None:
@@ -65,20 +67,22 @@ def check_runtime(*, threads: int, provider: str = CPU) -> None:
 def onnx_run(model: bytes, *, threads: int, provider: str = CPU) -> Run:
     """Return a function that runs the model a number of times and returns the milliseconds of each run.
 
-    One thread on a CPU is timed by its thread clock, which stops while another process has the core;
-    several threads, or another device, are timed by the wall clock.
+    One thread on a CPU is timed by its thread clock too, which stops while another process has the core;
+    several threads, or another device, are timed by the wall clock alone.
     """
     session = onnxruntime.InferenceSession(model, session_options(threads), providers=[provider])
     images = random_images(session)
-    clock = time.thread_time_ns if clock_of(threads, provider) == "thread" else time.perf_counter_ns
+    own = clock_of(threads, provider) == "thread"
+    clock, wall = time.thread_time_ns if own else time.perf_counter_ns, time.perf_counter_ns
 
-    def run(count: int) -> Sequence[float]:
-        times_ms = []
+    def run(count: int) -> Times:
+        clock_ms, wall_ms = [], []
         for _ in range(count):
-            start = clock()
+            wall_start, start = wall(), clock()
             session.run(None, images)
-            times_ms.append((clock() - start) / 1e6)
-        return times_ms
+            clock_ms.append((clock() - start) / 1e6)
+            wall_ms.append((wall() - wall_start) / 1e6)
+        return Times(clock_ms, wall_ms if own else clock_ms)
 
     return run
 

@@ -1,11 +1,13 @@
-"""Timing protocol: warm-up, blocks, drift of a reference network divided out, interval of the median.
+"""Timing protocol: warm-up, blocks, drift of a reference network divided out, intervals.
 
 After a warm-up, blocks of repeated runs alternate with blocks of a small reference network. Drift that slows
 both alike, such as a lower clock rate, is measured on the reference and divided out. Other processes, for
-example by evicting caches, can only lengthen a run, so the fastest run represents a block: on two cores
+example by evicting caches, can only lengthen a run, so the quickest run represents a block: on two cores
 shared by seven processes, two measurements then differed by 1.7 % instead of 5.5 % with the median of runs.
-The latency is the median over blocks; its 95 % interval comes from order statistics and assumes no
-distribution (Le Boudec, 2010, Performance Evaluation of Computer and Communication Systems, Theorem 2.1).
+The latency is the median over blocks of their quickest runs, on the clock of the thread where one thread
+runs: what the machine can do, not what passes on a wall clock while others use it too. For that there are the
+median and the 90 % quantile of all runs on the wall clock, uncorrected. Successive blocks depend on each
+other; the intervals allow for it (`trials.latency.correlated_interval`).
 
 This module needs the standard library only: it also runs on machines without this project.
 """
@@ -13,20 +15,42 @@ This module needs the standard library only: it also runs on machines without th
 import itertools
 import math
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
 
-Run: TypeAlias = Callable[[int], Sequence[float]]
-"""Runs a network a given number of times and returns the milliseconds of each run."""
+from trials.latency.correlated_interval import median_interval, quantile_interval
 
-BLOCKS: Final = 16
-ATTEMPTS: Final = 3
-STABLE_WIDTH: Final = 0.10
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Milliseconds of the same runs on two clocks.
+
+    Attributes:
+        clock_ms: On the clock that latencies are measured by, which may stop while others have the processor.
+        wall_ms: On the wall clock.
+    """
+
+    clock_ms: Sequence[float]
+    wall_ms: Sequence[float]
+
+
+Run: TypeAlias = Callable[[int], Times | Sequence[float]]
+"""Runs a network a given number of times and returns the milliseconds of each run, on one clock or two."""
+
+IntervalFigure: TypeAlias = tuple[float, float, float]
+"""A figure and the ends of its 95 % interval, milliseconds."""
+
+QUICKEST: Final = "quickest"
+"""The figure that a latency is unless another is asked for: the median over blocks of their quickest runs."""
+BLOCKS: Final = 16  # in one round
+ROUNDS: Final = 4
+STABLE_WIDTH: Final = 0.20
 """Largest width of the 95 % interval of a stable latency, as a share of the median."""
 SETTLED_WIDTH: Final = 0.04
-"""Width above which another attempt is made: disturbances by other processes last for seconds."""
+"""Width above which another round of blocks is measured: disturbances by other processes last for seconds."""
 
+_WALL_QUANTILES: Final = {"median": 0.5, "p90": 0.9}
 _REFERENCE_SHARE: Final = 0.4  # share of the time of a block
 _WARM_UP_SHARE: Final = 0.2  # share of the whole time
 _WARM_CHANGE: Final = 0.02  # relative change between windows below which the machine counts as warm
@@ -41,12 +65,14 @@ class Timing:
         median_ms: Median over blocks of the fastest run of each, at the machine's nominal speed.
         low_ms: Lower end of the 95 % interval of the median.
         high_ms: Upper end of this interval.
-        p90_ms: 90 % quantile of all runs.
-        stable: Whether the interval is at most 10 % of the median wide.
+        p90_ms: 90 % quantile of all runs, at the machine's nominal speed.
+        stable: Whether the interval is at most 20 % of the median wide.
         reference_ms: Median of the reference network during the measurement.
         drift: Ratio of the slowest to the fastest block of the reference, minus 1.
         runs: Number of timed runs of the network.
-        attempts: Number of attempts.
+        attempts: Number of rounds.
+        wall_median: Median of all runs on the wall clock.
+        wall_p90: 90 % quantile of all runs on the wall clock.
     """
 
     median_ms: float
@@ -58,26 +84,49 @@ class Timing:
     drift: float
     runs: int
     attempts: int
+    wall_median: IntervalFigure
+    wall_p90: IntervalFigure
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Timing":
+        """Return the timing with these fields, of which JSON has made tuples lists.
+
+        Raises:
+            TypeError: if they are those of something else.
+        """
+        read: dict[str, Any] = {n: tuple(f) if isinstance(f, list) else f for n, f in fields.items()}
+        return cls(**read)
 
 
-def time_network(network: Run, reference: Run, *, seconds: float, nominal_ms: float | None = None) -> Timing:
-    """Return the time of one run of `network`, from the least disturbed of up to three attempts.
+def time_network(
+    network: Run,
+    reference: Run,
+    *,
+    seconds: float,
+    nominal_ms: float | None = None,
+    figure: str = QUICKEST,
+) -> Timing:
+    """Return the time of one run of `network`, from up to four rounds of blocks.
+
+    A round is added until the interval of the figure is narrow.
 
     Args:
         network: Network to time.
         reference: Reference network on the same device.
-        seconds: Approximate duration of one attempt; a network too slow for it still runs once in each
-            block.
+        seconds: Approximate duration of one round; a network too slow for it still runs once in each block.
         nominal_ms: Time of the reference network on the undisturbed machine, from earlier measurements;
             None to correct only for drift within this measurement.
+        figure: Whose interval is to be narrow: ``quickest``, or ``median`` or ``p90`` of the wall clock.
     """
     warm_up(network, seconds=_WARM_UP_SHARE * seconds)
     warm_up(reference, seconds=_WARM_UP_SHARE * seconds / 4)
-    found: list[Timing] = []
-    while len(found) < ATTEMPTS and not (found and _width(found[-1]) <= SETTLED_WIDTH):
-        found.append(_attempt(network, reference, seconds * (1 - _WARM_UP_SHARE), nominal_ms))
-    best = min(found, key=lambda f: (not f.stable, f.median_ms))  # disturbances only lengthen
-    return replace(best, attempts=len(found))
+    blocks = _Blocks(network, reference, 1000 * seconds * (1 - _WARM_UP_SHARE) / BLOCKS)
+    for _ in range(ROUNDS):
+        blocks.measure(BLOCKS)
+        value_ms, low_ms, high_ms = blocks.figure(figure, nominal_ms)
+        if high_ms - low_ms <= SETTLED_WIDTH * value_ms:
+            break
+    return blocks.timing(nominal_ms)
 
 
 def warm_up(run: Run, *, seconds: float) -> None:
@@ -85,61 +134,100 @@ def warm_up(run: Run, *, seconds: float) -> None:
     window_ms = 1000 * seconds / _WARM_WINDOWS
     before = math.inf
     for _ in range(_WARM_WINDOWS):
-        times_ms = list(run(1))
+        times_ms = list(_times(run(1)).clock_ms)
         while sum(times_ms) < window_ms and len(times_ms) < 10_000:
-            times_ms += run(_runs_within(times_ms, window_ms - sum(times_ms)))
+            times_ms += _times(run(_runs_within(times_ms, window_ms - sum(times_ms)))).clock_ms
         median_ms = statistics.median(times_ms)
         if median_ms > before * (1 - _WARM_CHANGE):
             return
         before = median_ms
 
 
-def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the ends of an interval that contains the median with at least 95 % probability.
+@dataclass(slots=True)
+class _Blocks:
+    """Blocks of runs of a network, each between two blocks of the reference network.
 
-    For fewer than six values there is none; the ends are then the smallest and the largest value.
+    Attributes:
+        network: See `time_network`.
+        reference: See `time_network`.
+        block_ms: Duration of a block with its reference.
+        clock_ms: Times of the runs of each block so far.
+        wall_ms: The same on the wall clock.
+        reference_ms: Medians of the reference before the first block and after each.
     """
-    ordered, n = sorted(values), len(values)
-    rank, outside = 0, 0.5**n
-    while rank + 1 < n / 2 and 2 * (outside + math.comb(n, rank + 1) * 0.5**n) <= 0.05:
-        rank += 1
-        outside += math.comb(n, rank) * 0.5**n
-    return ordered[rank], ordered[n - 1 - rank]
+
+    network: Run
+    reference: Run
+    block_ms: float
+    clock_ms: list[Sequence[float]] = field(default_factory=list)
+    wall_ms: list[Sequence[float]] = field(default_factory=list)
+    reference_ms: list[float] = field(default_factory=list)
+    _repeats: tuple[int, int] = (0, 0)
+
+    def measure(self, count: int) -> None:
+        """Add some blocks."""
+        if not self.reference_ms:
+            shares = ((self.network, 1 - _REFERENCE_SHARE), (self.reference, _REFERENCE_SHARE))
+            first, second = (_runs_within(_times(run(1)).clock_ms, s * self.block_ms) for run, s in shares)
+            self._repeats = (first, second)
+            self.reference_ms.append(self._reference_now_ms())
+        for _ in range(count):
+            times = _times(self.network(self._repeats[0]))
+            self.clock_ms.append(times.clock_ms)
+            self.wall_ms.append(times.wall_ms)
+            self.reference_ms.append(self._reference_now_ms())
+
+    def figure(self, name: str, nominal_ms: float | None) -> IntervalFigure:
+        """Return a figure of the blocks so far and the ends of its 95 % interval, milliseconds."""
+        if name in _WALL_QUANTILES:
+            return quantile_figure(self.wall_ms, _WALL_QUANTILES[name])
+        corrections = self._corrections(nominal_ms)
+        quickest = [c * min(b) for c, b in zip(corrections, self.clock_ms, strict=True)]
+        median_ms, (low_ms, high_ms) = statistics.median(quickest), median_interval(quickest)
+        return median_ms, min(low_ms, median_ms), max(high_ms, median_ms)
+
+    def timing(self, nominal_ms: float | None) -> Timing:
+        """Return the timing of the blocks so far."""
+        corrections = self._corrections(nominal_ms)
+        runs = sorted(c * t for c, b in zip(corrections, self.clock_ms, strict=True) for t in b)
+        median_ms, low_ms, high_ms = self.figure(QUICKEST, nominal_ms)
+        return Timing(
+            median_ms=median_ms,
+            low_ms=low_ms,
+            high_ms=high_ms,
+            p90_ms=max(median_ms, runs[math.ceil(0.9 * len(runs)) - 1]),
+            stable=(high_ms - low_ms) <= STABLE_WIDTH * median_ms,
+            reference_ms=statistics.median(self.reference_ms),
+            drift=max(self.reference_ms) / min(self.reference_ms) - 1,
+            runs=len(runs),
+            attempts=len(self.clock_ms) // BLOCKS,
+            wall_median=self.figure("median", None),
+            wall_p90=self.figure("p90", None),
+        )
+
+    def _corrections(self, nominal_ms: float | None) -> list[float]:
+        """Return by what each block is multiplied against the drift of the reference around it."""
+        nominal = statistics.median(self.reference_ms) if nominal_ms is None else nominal_ms
+        return [2 * nominal / (before + after) for before, after in itertools.pairwise(self.reference_ms)]
+
+    def _reference_now_ms(self) -> float:
+        return statistics.median(_times(self.reference(self._repeats[1])).clock_ms)
 
 
-def _attempt(network: Run, reference: Run, seconds: float, nominal_ms: float | None) -> Timing:
-    """Return the timing of one attempt, each block divided by the drift of the reference around it."""
-    block_ms = 1000 * seconds / BLOCKS
-    repeats = _runs_within(network(1), (1 - _REFERENCE_SHARE) * block_ms)
-    reference_repeats = _runs_within(reference(1), _REFERENCE_SHARE * block_ms)
-    blocks: list[Sequence[float]] = []
-    reference_times_ms = [statistics.median(reference(reference_repeats))]
-    for _ in range(BLOCKS):
-        blocks.append(network(repeats))
-        reference_times_ms.append(statistics.median(reference(reference_repeats)))
-    nominal = statistics.median(reference_times_ms) if nominal_ms is None else nominal_ms
-    corrections = [2 * nominal / (before + after) for before, after in itertools.pairwise(reference_times_ms)]
-    fastest = [c * min(b) for c, b in zip(corrections, blocks, strict=True)]
-    runs = sorted(c * t for c, b in zip(corrections, blocks, strict=True) for t in b)
-    median_ms, (low_ms, high_ms) = statistics.median(fastest), median_interval(fastest)
-    return Timing(
-        median_ms=median_ms,
-        low_ms=low_ms,
-        high_ms=high_ms,
-        p90_ms=max(median_ms, runs[math.ceil(0.9 * len(runs)) - 1]),
-        stable=(high_ms - low_ms) <= STABLE_WIDTH * median_ms,
-        reference_ms=statistics.median(reference_times_ms),
-        drift=max(reference_times_ms) / min(reference_times_ms) - 1,
-        runs=len(runs),
-        attempts=1,
-    )
+def quantile_figure(blocks_ms: Sequence[Sequence[float]], q: float) -> IntervalFigure:
+    """Return a quantile of the runs of some blocks and the ends of its 95 % interval, milliseconds."""
+    runs_ms = sorted(time_ms for block_ms in blocks_ms for time_ms in block_ms)
+    value_ms = runs_ms[math.ceil(q * len(runs_ms)) - 1]
+    low_ms, high_ms = quantile_interval(blocks_ms, q)
+    return value_ms, min(value_ms, low_ms), max(value_ms, high_ms)
+
+
+def _times(measured: Times | Sequence[float]) -> Times:
+    """Return runs with both clocks, which are one where only one was read."""
+    return measured if isinstance(measured, Times) else Times(measured, measured)
 
 
 def _runs_within(times_ms: Sequence[float], span_ms: float) -> int:
     """Return the number of runs that fit into a span, at least one."""
     typical_ms = max(statistics.median(times_ms), 1e-4)
     return max(1, min(1000, int(span_ms / typical_ms)))
-
-
-def _width(timing: Timing) -> float:
-    return (timing.high_ms - timing.low_ms) / timing.median_ms

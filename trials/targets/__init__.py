@@ -17,6 +17,7 @@ from search_spaces.errors import TargetError
 from search_spaces.shelf import Shelf
 from trials.latency.latency import Condition, Latency
 from trials.latency.layer_times import LayerTimes
+from trials.latency.timing_protocol import QUICKEST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class Job:
         seconds: Approximate duration of the measurement.
         nominal_ms: Time of the reference network on the undisturbed device; None if it is unknown.
         lock: Lock file that keeps measurements and trainings on this host apart.
+        figure: Whose interval is to be narrow, one of `trials.latency.latency.FIGURES`.
     """
 
     address: str
@@ -57,6 +59,7 @@ class Job:
     seconds: float
     nominal_ms: float | None
     lock: Path
+    figure: str = QUICKEST
 
 
 class Target(ABC):

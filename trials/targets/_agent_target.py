@@ -64,7 +64,7 @@ class AgentTarget(Target):
         }
         answer = self._answer(job, files, seconds=job.seconds)
         try:
-            timing, conditions = Timing(**answer["timing"]), dict(answer["conditions"])
+            timing, conditions = Timing.from_json(answer["timing"]), dict(answer["conditions"])
         except (KeyError, TypeError) as error:
             raise self._invalid_output(job, json.dumps(answer)) from error
         return Latency.of(timing, conditions | {"dtype": dtype, "resolution": job.resolution})
@@ -90,7 +90,9 @@ class AgentTarget(Target):
 
     def _answer(self, job: Job, files: Mapping[str, bytes], *, seconds: float) -> dict[str, Any]:
         chosen = {name: job.options[name] for name in ("threads", "provider", "time_limit_s")}
-        options = json.dumps({**chosen, "seconds": seconds, "nominal_ms": job.nominal_ms})
+        options = json.dumps(
+            {**chosen, "seconds": seconds, "nominal_ms": job.nominal_ms, "figure": job.figure}
+        )
         output = self.run(job, {"agent.pyz": packed(), **files}, options).strip()
         try:
             answer = json.loads(last_line(output))

@@ -6,7 +6,9 @@ network at batch 1 and prints one JSON object on its last line, either the runs 
     {"times_ms": [12.1, 12.0, 12.2, 12.1, 12.3, 12.1]}
     {"median_ms": 12.1, "low_ms": 12.0, "high_ms": 12.3, "p90_ms": 12.3}
 
-optionally with ``device``, ``runtime``, ``version``, ``threads``, ``governor``.
+optionally with ``device``, ``runtime``, ``version``, ``threads``, ``governor``, and a summary with
+``p90_low_ms`` and ``p90_high_ms``. Its latency is the median of the runs, whatever clock it reads; that is
+its median on the wall clock too.
 
 Options: ``dtype`` (``fp32`` or ``int8``) of the file; ``time_limit_s``, after which the command and its child
 processes are killed; ``local``, 1 for a command that runs networks on this host, which then waits for
@@ -22,7 +24,7 @@ import signal
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -32,14 +34,16 @@ from typing_extensions import override
 
 from search_spaces.errors import TargetError
 from trials.device_lock import measuring
-from trials.latency.latency import Condition, Latency
+from trials.latency.latency import Condition, Latency, wall_conditions
 from trials.latency.onnx_model import onnx_model, reference_model
-from trials.latency.timing_protocol import ATTEMPTS, STABLE_WIDTH, median_interval
+from trials.latency.timing_protocol import STABLE_WIDTH, quantile_figure
 from trials.targets import Job, Target
 
 _FACTS: Final = ("device", "runtime", "version", "threads", "governor")
 _SUMMARY: Final = ("median_ms", "low_ms", "high_ms", "p90_ms")
+_P90: Final = ("p90_ms", "p90_low_ms", "p90_high_ms")
 _LEAST_RUNS: Final = 6  # fewer give no 95 % interval
+_ATTEMPTS: Final = 3
 
 
 class Command(Target):
@@ -54,7 +58,7 @@ class Command(Target):
         model = onnx_model(network, resolution=job.resolution, in_channels=job.in_channels, dtype=dtype)
         attempts: list[Latency] = []
         with _exclusive_host(job) as waited_s:
-            while len(attempts) < ATTEMPTS and not (attempts and attempts[-1].stable):
+            while len(attempts) < _ATTEMPTS and not (attempts and attempts[-1].stable):
                 attempts.append(_latency(job, _output_of(job, model)))
         best = min(attempts, key=lambda t: (not t.stable, (t.high_ms - t.low_ms) / t.median_ms))
         more = {"resolution": job.resolution, "waited_s": round(waited_s, 3), "attempts": len(attempts)}
@@ -143,6 +147,7 @@ def _arguments(address: str, path: Path) -> list[str]:
         raise TargetError(f"Cannot read the command '{address}': {error}. Check its quotes.") from error
     if not words:
         raise TargetError("The target has no command: expected its 'address' to be a program to run.")
+    words[0] = str(Path(words[0]).expanduser()) if words[0].startswith("~") else words[0]
     if any("{model}" in word for word in words):
         return [word.replace("{model}", str(path)) for word in words]
     return [*words, str(path)]
@@ -168,7 +173,7 @@ def _latency(job: Job, fields: dict[str, Any]) -> Latency:
         high_ms=high_ms,
         p90_ms=max(median_ms, p90_ms),
         stable=(high_ms - low_ms) <= STABLE_WIDTH * median_ms,
-        conditions=defaults | given | {"dtype": job.options["dtype"]},
+        conditions=defaults | given | {"dtype": job.options["dtype"], **_wall(fields, figures)},
     )
 
 
@@ -176,8 +181,20 @@ def _of_runs(times_ms: Any) -> list[Any]:
     """Return the median, its interval and the 90 % quantile of runs; None for each if they are not valid."""
     if not isinstance(times_ms, list) or len(times_ms) < _LEAST_RUNS or not all(map(_is_time, times_ms)):
         return [None] * len(_SUMMARY)
-    p90_ms = sorted(times_ms)[math.ceil(0.9 * len(times_ms)) - 1]
-    return [statistics.median(times_ms), *median_interval(times_ms), p90_ms]
+    runs_ms = [[float(time_ms)] for time_ms in times_ms]
+    median_ms, (_, low_ms, high_ms) = statistics.median(times_ms), quantile_figure(runs_ms, 0.5)
+    return [median_ms, min(low_ms, median_ms), max(high_ms, median_ms), quantile_figure(runs_ms, 0.9)[0]]
+
+
+def _wall(fields: Mapping[str, Any], figures: Sequence[float]) -> dict[str, Condition]:
+    """Return the figures on the wall clock: the median, and p90 where its interval is known."""
+    found = wall_conditions("median", figures[:3])
+    if "times_ms" in fields:
+        return found | wall_conditions("p90", quantile_figure([[float(t)] for t in fields["times_ms"]], 0.9))
+    p90: list[Any] = [fields.get(name) for name in _P90]
+    if not all(map(_is_time, p90)) or not p90[1] <= p90[0] <= p90[2]:
+        return found
+    return found | wall_conditions("p90", [float(time_ms) for time_ms in p90])
 
 
 def _is_time(value: Any) -> bool:

@@ -39,6 +39,7 @@ class Cpu(Target):
                 threads=threads,
                 seconds=job.seconds,
                 nominal_ms=job.nominal_ms,
+                figure=job.figure,
             )
         return Latency.of(timing, found | {"waited_s": round(waited_s, 3)})
 

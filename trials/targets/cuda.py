@@ -38,6 +38,7 @@ class Cuda(Target):
                 _captured(ReferenceNetwork(), torch.zeros(1, 3, 32, 32), device, dtype),
                 seconds=job.seconds,
                 nominal_ms=job.nominal_ms,
+                figure=job.figure,
             )
         return Latency.of(timing, conditions | {"waited_s": round(waited_s, 3)})
 

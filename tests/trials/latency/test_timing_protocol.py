@@ -1,15 +1,15 @@
 """The protocol on machines of which everything is known: their speed is a function of their clock."""
 
+import functools
 import itertools
 import math
-import statistics
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trials.latency.timing_protocol import BLOCKS, median_interval, time_network, warm_up
+from trials.latency.timing_protocol import BLOCKS, ROUNDS, Times, quantile_figure, time_network, warm_up
 
 
 class Machine:
@@ -70,19 +70,20 @@ def test_a_figure_that_stays_wide_is_repeated_and_marked_unstable():
     rng = np.random.default_rng(0)
     machine = Machine(lambda _: math.exp(rng.standard_normal()))
     timing = machine.time(400.0)  # one run in each block
-    assert timing.attempts <= 3
+    assert timing.attempts == ROUNDS
     assert not timing.stable
-    assert timing.high_ms - timing.low_ms > 0.1 * timing.median_ms
-    assert sum(name == "net" for name, _ in machine.calls) >= 3 * BLOCKS
+    assert timing.high_ms - timing.low_ms > 0.2 * timing.median_ms
+    assert sum(name == "net" for name, _ in machine.calls) >= ROUNDS * BLOCKS
 
 
 def test_a_disturbance_that_passes_costs_a_repeat_and_not_the_figure():
     rng = np.random.default_rng(0)
-    attempt_ms = 20 * (400.0 + 1.0)
-    machine = Machine(lambda ms: math.exp(rng.standard_normal()) if ms < attempt_ms else 1.0)
+    round_ms = 20 * (400.0 + 1.0)
+    machine = Machine(lambda ms: math.exp(abs(rng.standard_normal())) if ms < round_ms else 1.0)
     timing = machine.time(400.0)
     assert timing.stable
     assert timing.attempts > 1
+    assert timing.median_ms == pytest.approx(400.0)
 
 
 def test_network_and_reference_take_turns():
@@ -104,19 +105,41 @@ def test_the_figures_are_ordered(noise, cost_ms):
     assert timing.median_ms <= timing.p90_ms
 
 
-def test_the_interval_holds_the_median_as_often_as_it_says():
-    # 95 % at least, of 4,000: below 94 % happens once in 1,500 where it is 95 %.
+def test_the_wall_clock_is_read_beside_the_clock_of_the_thread():
     rng = np.random.default_rng(0)
-    draws = rng.exponential(size=(4000, BLOCKS))
-    ends = np.array([median_interval(list(row)) for row in draws])
-    covered = np.mean((ends[:, 0] <= math.log(2)) & (math.log(2) <= ends[:, 1]))
-    assert 0.94 <= covered <= 0.99
+
+    def preempted(count):
+        waits_ms = np.where(rng.random(count) < 0.2, 30.0, 0.0)  # others have the core in every fifth run
+        return Times([5.0] * count, list(5.0 + waits_ms))
+
+    timing = time_network(preempted, Machine().network("ref", 1.0), seconds=8.0)
+    assert timing.median_ms == timing.high_ms == 5.0
+    assert timing.wall_median[0] == 5.0
+    assert timing.wall_p90[0] == 35.0
+    assert timing.wall_p90[1] <= 35.0 <= timing.wall_p90[2]
 
 
-@given(st.lists(st.floats(0.1, 10.0), min_size=1, max_size=40))
-def test_the_interval_lies_around_the_median(values):
-    low, high = median_interval(values)
-    assert min(values) <= low <= statistics.median(values) <= high <= max(values)
+def test_rounds_are_added_until_the_figure_that_is_asked_for_is_known():
+    def run(rng, count):
+        return Times([5.0] * count, list(5.0 * np.exp(rng.standard_normal(count))))
+
+    attempts = {
+        figure: time_network(
+            functools.partial(run, np.random.default_rng(0)),
+            Machine().network("ref", 1.0),
+            seconds=0.5,
+            figure=figure,
+        ).attempts
+        for figure in ("quickest", "median", "p90")
+    }
+    assert attempts == {"quickest": 1, "median": ROUNDS, "p90": ROUNDS}
+
+
+def test_a_quantile_of_the_wall_clock_lies_within_its_interval():
+    rng = np.random.default_rng(0)
+    for q in (0.5, 0.9):
+        value, low, high = quantile_figure(rng.exponential(size=(16, 9)).tolist(), q)
+        assert low <= value <= high
 
 
 def test_warming_up_ends_when_the_machine_is_warm():

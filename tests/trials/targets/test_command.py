@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 
 from search_spaces.errors import TargetError
-from trials.latency_measurement import measure, probe
+from trials.latency_measurement import MissingFigureError, measure, probe
 
 SCRIPT = """
 import json, os, pathlib, signal, subprocess, sys, time
@@ -28,6 +28,7 @@ outputs = {
     "crossed": {"median_ms": 5.0, "low_ms": 6.0, "high_ms": 7.0, "p90_ms": 7.0},
     "empty": {},
 }
+outputs["bounded"] = {**outputs["summary"], "p90_low_ms": 5.1, "p90_high_ms": 5.6}
 if mode == "sleep":
     time.sleep(0.3)
     mode = "true"
@@ -74,9 +75,12 @@ def timed(options):
 def test_the_runs_that_a_command_tells_become_a_latency(board, mode):
     latency = timed(board[0](mode))
     assert latency.median_ms == 10.1
-    assert latency.low_ms == 10.0
-    assert latency.high_ms == 12.0
+    assert 9.8 < latency.low_ms < 10.1
+    assert 12.0 < latency.high_ms < 12.5  # seven runs do not exclude that more are as slow as the last
     assert latency.p90_ms == 12.0
+    assert latency.wall["median"].median_ms == 10.1
+    assert latency.wall["p90"].median_ms == 12.0
+    assert latency.meaning == "median of the runs of the command"
     assert latency.conditions["device"] == "board 7"
     assert latency.conditions["threads"] == 4
     assert latency.conditions["target"] == "board"
@@ -87,7 +91,24 @@ def test_a_summary_is_taken_as_it_is(board):
     latency = timed(board[0]("summary"))
     assert (latency.median_ms, latency.low_ms, latency.high_ms, latency.p90_ms) == (5.0, 4.9, 5.1, 5.2)
     assert latency.stable
+    assert list(latency.wall) == ["median"]
     assert board[1].read_text().count("\n") == 1
+
+
+def test_a_summary_gives_p90_with_its_interval_or_says_what_is_missing(board):
+    with pytest.raises(MissingFigureError, match=r"reports no p90 .* expected times_ms .* p90_high_ms"):
+        timed({**board[0]("summary"), "figure": "p90"})
+    latency = timed({**board[0]("bounded"), "figure": "p90"})
+    assert latency.wall["p90"].high_ms == 5.6
+
+
+def test_a_command_in_the_home_folder_is_found(board, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    script = tmp_path / "time.sh"
+    script.write_text(f"#!/bin/sh\nexec {sys.executable} {tmp_path}/time.py true {board[1]} $1\n")
+    script.chmod(0o755)
+    options = {"target": "command:~/time.sh", "lock": tmp_path / "lock"}
+    assert timed(options).median_ms == 10.1
 
 
 def test_a_wide_interval_is_asked_for_again_and_then_unstable(board):
