@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from dashboards.explanation import Explanation
+from dashboards.latency_table import NetworkLatency
 from dashboards.result import SearchResult, TrialResult
 from search_spaces.architecture import Architecture
 from search_spaces.counting import Part, count_parts
@@ -55,6 +56,7 @@ class Findings:
         references: Published networks of similar cost.
         baselines: Best accuracies of uniform sampling.
         explanation: Effects of the factors on accuracy; None if there are too few networks.
+        latencies: What is known of the networks under each budget on latency.
     """
 
     result: SearchResult
@@ -67,6 +69,7 @@ class Findings:
     references: tuple[Reference, ...] = ()
     baselines: tuple[Baseline, ...] = ()
     explanation: Explanation | None = None
+    latencies: tuple[NetworkLatency, ...] = ()
 
     def parts(self, network: TrialResult) -> tuple[Part, ...]:
         """Return the stem, stages and head of a network with their costs in deployed form."""

@@ -53,8 +53,8 @@ def amount_used(network: TrialResult, budget: Budget) -> str:
     if budget.counted:
         cost = network.costs.get(budget.resource)  # an older study has no costs that came later
         return "–" if cost is None else format_amount(budget, cost * budget.bytes_per_element / 4)
-    median_ms = (network.latency_ms or {}).get(str(budget.target))
-    bound_ms = (network.latency_bound_ms or {}).get(str(budget.target))
+    median_ms = (network.latency_ms or {}).get(budget.measured)
+    bound_ms = (network.latency_bound_ms or {}).get(budget.measured)
     if median_ms is None:
         return "–"
     bound = "" if bound_ms is None else f" (upper bound {format_amount(budget, bound_ms)})"

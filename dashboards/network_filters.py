@@ -32,7 +32,7 @@ def keeps(network: TrialResult, budget: Budget) -> bool:
     if budget.counted:
         cost = network.costs.get(budget.resource)
         return cost is not None and budget.excess(cost) <= 0
-    bound_ms = (network.latency_bound_ms or {}).get(str(budget.target))
+    bound_ms = (network.latency_bound_ms or {}).get(budget.measured)
     return bound_ms is not None and bound_ms <= budget.limit
 
 

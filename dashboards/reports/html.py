@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from dashboards.figures import drawn
 from dashboards.findings import Findings
+from dashboards.latency_table import HEAD, NUMBERS, latency_rows, latency_summary
 from dashboards.markdown_notes import amount_used, score_rows, verdicts
 from dashboards.part_names import part_names, part_words
 from dashboards.picture import picture
@@ -53,6 +54,7 @@ def _sections(findings: Findings, figures: dict[str, "Figure"]) -> Iterator[str]
         yield from _winner(findings, best)
         yield from _scores(findings, best)
         yield from _best_networks(findings, best)
+    yield from _latencies(findings)
     if figures:
         yield "<h2>Figures</h2>"
         yield f'<div class="figures">{"".join(_arranged(figures))}</div>'
@@ -162,6 +164,14 @@ def _best_networks(findings: Findings, best: TrialResult) -> Iterator[str]:
         "choice.</p>"
     )
     yield table(head, rows, numbers=(1, 2, 4, 5, 6, 8), best=0)
+
+
+def _latencies(findings: Findings) -> Iterator[str]:
+    if findings.latencies:
+        rows = [list(map(escape, row)) for row in latency_rows(findings.latencies)]
+        yield "<h2>Latencies</h2>"
+        yield f'<p class="soft">{escape(" ".join(latency_summary(findings.latencies)))}</p>'
+        yield table(HEAD, rows, numbers=NUMBERS)
 
 
 def _arranged(figures: Mapping[str, "Figure"]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dashboards.findings import Findings
+from dashboards.latency_table import HEAD, NUMBERS, latency_rows, latency_summary
 from dashboards.markdown_notes import budget_table, stage_table, study_note
 from search_spaces.units import format_count
 
@@ -15,6 +16,10 @@ def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 --
     if best is not None:
         lines += [f"## Best network: #{best.trial}", "", *budget_table(findings, best), ""]
         lines += [*stage_table(findings, best), ""]
+    if findings.latencies:
+        cells = [HEAD, tuple("---:" if i in NUMBERS else "---" for i in range(len(HEAD)))]
+        rows = ["| " + " | ".join(row) + " |" for row in (*cells, *latency_rows(findings.latencies))]
+        lines += ["## Latencies", "", " ".join(latency_summary(findings.latencies)), "", *rows, ""]
     if findings.references:
         lines += [
             "## Published networks of similar cost",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from nas.api._process_state import process_left_as_found
 from nas.latency.measurement_cache import LatencyCache
@@ -24,6 +25,8 @@ def measure(
 ) -> tuple[str, Latency]:
     """Measure the latency of a network on a target, store it, and return it with the network's name.
 
+    Its conditions say by what share repeated measurements on the target differ, ``between_run_spread``.
+
     Args:
         network: Name or path of a network, see `nas.study.network_lookup.find_network`.
         on: Target, as written in a budget, for example ``cpu``.
@@ -38,7 +41,9 @@ def measure(
     found = find_network(network, url)
     with Store(url) as store, _joined(address):
         cache = LatencyCache(store, num_classes=found.num_classes, in_channels=found.in_channels)
-        return found.name, cache.time(found.architecture, on, again=True)
+        latency = cache.time(found.architecture, on, again=True)
+        spread = round(cache.spread(latency), 4)
+    return found.name, replace(latency, conditions={**latency.conditions, "between_run_spread": spread})
 
 
 @process_left_as_found()

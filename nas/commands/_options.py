@@ -22,7 +22,7 @@ COUNTED_BUDGETS = (
 )
 BUDGETS = (
     "for example 300M-MACs, 512KiB-peak@int8 or 12ms@cpu. Costs: "
-    f"{_choices.any_of([*_choices.COSTS, 'ms@TARGET'])}."
+    f"{_choices.any_of([*_choices.COSTS, 'ms@TARGET', 'ms-median@TARGET', 'ms-p90@TARGET'])}."
 )
 PARETO_FRONT = (
     "the Pareto front: fully trained networks that fit and that no other beats in accuracy, MACs, parameters "

@@ -1,11 +1,14 @@
 """nas measure: measures the latency of a network on a device."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nas.commands._options import NETWORK_HELP, Address, Json, Storage
+
+if TYPE_CHECKING:
+    from trials.latency.latency import Latency
 
 
 def COMMAND(  # noqa: N802
@@ -38,8 +41,9 @@ def COMMAND(  # noqa: N802
 ) -> None:
     """Measure how long a network takes to classify one image.
 
-    Prints the median with its 95 % interval and the conditions of the measurement, and stores it; searches
-    use it. With --layers, the time of each layer is compared with the peak rate of the device.
+    Prints the quickest run, and median and p90 of the wall clock, each with its 95 % interval, and the
+    conditions of the measurement. It is stored, and searches use it. With --layers, the time of each layer is
+    compared with the peak rate of the device.
 
     Example: nas measure mobilenet_v2_1.0_224 --on cpu --layers --to roofline.html
     """
@@ -59,11 +63,17 @@ def _whole(network: str, on: str, address: str | None, storage: str | None, *, a
         typer.echo(json.dumps({"version": 1, "network": name, **latency.to_json()}, indent=2))
         return
     typer.echo(
-        f"{name}: {latency.median_ms:.4g} ms, 95 % interval {latency.low_ms:.4g} to {latency.high_ms:.4g}, "
-        f"p90 {latency.p90_ms:.4g}{'' if latency.stable else ' (unstable: the interval is wider than 10 %)'}"
+        f"{name}: {_figure(latency)}"
+        f"{'' if latency.stable else ' (unstable: the interval is wider than 20 %)'}, {latency.meaning}"
     )
-    for condition, value in latency.conditions.items():
-        typer.echo(f"  {condition:<14}{value}")
+    for figure, wall in latency.wall.items():
+        typer.echo(f"  {figure:<20}{_figure(wall)}, of all runs on the wall clock")
+    for condition, value in latency.circumstances.items():
+        typer.echo(f"  {condition:<20}{value}")
+
+
+def _figure(latency: "Latency") -> str:
+    return f"{latency.median_ms:.4g} ms, 95 % interval {latency.low_ms:.4g} to {latency.high_ms:.4g}"
 
 
 def _layers(

@@ -177,5 +177,13 @@ def _latency(target: str, latency: Latency) -> str:
     """Return a latency with its interval and measurement conditions, as text."""
     given = {name: latency.conditions[name] for name in _CONDITIONS if latency.conditions.get(name)}
     conditions = ", ".join(f"{name} {value}" for name, value in given.items())
-    interval = f"95 % interval {latency.low_ms:.3g} to {latency.high_ms:.3g} ms"
-    return f"{latency.median_ms:.3g} ms on {target} ({interval}; {conditions})"
+    figures = [f"{latency.median_ms:.3g} ms on {target} ({latency.meaning}; {_interval(latency)})"]
+    figures += [f"{name} {wall.median_ms:.3g} ms ({_interval(wall)})" for name, wall in latency.wall.items()]
+    wall_clock = (
+        ", on the wall clock ".join([figures[0], ", ".join(figures[1:])]) if figures[1:] else figures[0]
+    )
+    return f"{wall_clock}; {conditions}"
+
+
+def _interval(latency: Latency) -> str:
+    return f"95 % interval {latency.low_ms:.3g} to {latency.high_ms:.3g} ms"

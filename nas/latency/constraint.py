@@ -10,6 +10,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import TargetError
 from trials.latency.latency import UNSTABLE_EXCESS, Latency
+from trials.latency_measurement import MissingFigureError
 
 PATIENCE_S: Final = 600.0
 """Seconds for which a target that has gone away is waited for."""
@@ -70,30 +71,31 @@ class LatencyCheck:
             TargetError: if the target has gone away and stays away, or refuses network after network.
             StoppedError: if the search ends while the target is away.
         """
-        target = str(budget.target)
-        predicted = self._cache.predict(architecture, target)
+        predicted = self._cache.predict(architecture, str(budget.target), budget.figure)
         if predicted is not None:
             mean_ms, stddev_ms = predicted
             if notes is not None:
-                notes.predicted(target, mean_ms, stddev_ms)
+                notes.predicted(budget.measured, mean_ms, stddev_ms)
             if mean_ms - _CERTAIN * stddev_ms > budget.limit:
                 reason = f"misses {budget}: predicted {mean_ms:.3g} ± {stddev_ms:.2g} ms"
                 return mean_ms / budget.limit - 1, reason
-        measured = self._measured(architecture, target, stopped)
+        measured = self._measured(architecture, budget, stopped)
         if isinstance(measured, str):
             return UNSTABLE_EXCESS, measured
         if notes is not None:
-            notes.measured(target, measured.median_ms)
+            notes.measured(budget.measured, measured.median_ms)
         return _compared(measured, self._cache.spread(measured), budget)
 
     def _measured(
-        self, architecture: Architecture, target: str, stopped: Callable[[], bool]
+        self, architecture: Architecture, budget: Budget, stopped: Callable[[], bool]
     ) -> Latency | str:
         """Return the latency of a network, or the reason why the target cannot run it."""
-        failed = False
+        failed, target = False, str(budget.target)
         while True:
             try:
-                latency = self._cache.time(architecture, target)
+                latency = self._cache.of_budget(architecture, budget)
+            except MissingFigureError:
+                raise  # no network has it there
             except TargetError as error:
                 if not self._cache.answers(target):
                     self._wait_for(target, error, stopped)

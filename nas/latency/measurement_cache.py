@@ -7,9 +7,11 @@ from nas.latency.predictor import LatencyPredictor
 from nas.storage.records import Measurement
 from nas.storage.store import Store
 from search_spaces.architecture import Architecture
+from search_spaces.budget import Budget
 from search_spaces.building import build
 from search_spaces.errors import TargetError
 from trials.latency.latency import Condition, Latency, setting_of
+from trials.latency.timing_protocol import QUICKEST
 from trials.latency_measurement import measure, probe
 from trials.training.seeding import seeded_build
 
@@ -22,6 +24,7 @@ class LatencyCache:
         num_classes: Class scores of the networks.
         in_channels: Channels of their images.
         now: Returns the time, UTC.
+        report_line: Shows a line to the user.
     """
 
     def __init__(
@@ -31,10 +34,12 @@ class LatencyCache:
         num_classes: int,
         in_channels: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        report_line: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._classes, self._channels = num_classes, in_channels
-        self._now = now
+        self._now, self._report_line = now, report_line
+        self._shown: set[str] = set()
         self._settings: dict[str, dict[str, Condition]] = {}
         self._predictor = LatencyPredictor(store)
 
@@ -49,24 +54,40 @@ class LatencyCache:
             self._settings[target] = setting_of(probe(target))
         return self._settings[target]
 
-    def time(self, architecture: Architecture, target: str, *, again: bool = False) -> Latency:
+    def time(
+        self, architecture: Architecture, target: str, *, again: bool = False, figure: str = QUICKEST
+    ) -> Latency:
         """Return the latency of a network on a target.
+
+        A network whose kept measurements are of an earlier version, without the figure, is measured anew.
 
         Args:
             architecture: What is timed; weights do not matter.
             target: Name of the target as in a budget.
             again: Whether it is measured although a measurement is kept.
+            figure: Which figure the latency holds, one of `trials.latency.latency.FIGURES`.
 
         Raises:
+            MissingFigureError: if the target does not report the figure.
             TargetError: if the target is away or cannot run the network.
         """
         setting = self.setting(target)
-        known = None if again else self._kept(architecture, setting)
-        return known or self._measured(architecture, target, setting)
+        known = None if again else self._kept(architecture, setting, figure)
+        if known is not None:
+            return known
+        if figure != QUICKEST and not again and self._kept(architecture, setting, QUICKEST) is not None:
+            self._tell(f"Earlier measurements on {target} have no {figure} of the wall clock: measured anew")
+        measured = self._measured(architecture, target, setting, figure).figure(figure)
+        assert measured is not None  # `measure` has checked it
+        return measured
+
+    def of_budget(self, architecture: Architecture, budget: Budget, *, again: bool = False) -> Latency:
+        """Return the latency of a network that a budget limits, see `time`."""
+        return self.time(architecture, str(budget.target), again=again, figure=budget.figure)
 
     def spread(self, latency: Latency) -> float:
-        """Return the share by which repeated measurements differ under the conditions of a latency."""
-        return self._store.spread(latency.setting)
+        """Return the share by which repeated measurements differ: of the figure and setting of a latency."""
+        return self._store.spread(latency.conditions)
 
     def answers(self, target: str) -> bool:
         """Return whether a target answers now, asked again; what it says then is what counts."""
@@ -77,21 +98,39 @@ class LatencyCache:
             return False
         return True
 
-    def predict(self, architecture: Architecture, target: str) -> tuple[float, float] | None:
+    def predict(
+        self, architecture: Architecture, target: str, figure: str = QUICKEST
+    ) -> tuple[float, float] | None:
         """Return the mean and standard deviation that a measurement would have, in milliseconds.
 
         None where too little was measured to say.
         """
         return self._predictor.predict(
-            architecture, self.setting(target), num_classes=self._classes, in_channels=self._channels
+            architecture,
+            self.setting(target),
+            num_classes=self._classes,
+            in_channels=self._channels,
+            figure=figure,
         )
 
-    def _kept(self, architecture: Architecture, setting: dict[str, Condition]) -> Latency | None:
+    def _kept(self, architecture: Architecture, setting: dict[str, Condition], figure: str) -> Latency | None:
         return self._store.latency(
-            architecture, num_classes=self._classes, in_channels=self._channels, conditions=setting
+            architecture,
+            num_classes=self._classes,
+            in_channels=self._channels,
+            conditions=setting,
+            figure=figure,
         )
 
-    def _measured(self, architecture: Architecture, target: str, setting: dict[str, Condition]) -> Latency:
+    def _tell(self, line: str) -> None:
+        """Show a line once."""
+        if line not in self._shown:
+            self._shown.add(line)
+            self._report_line(line)
+
+    def _measured(
+        self, architecture: Architecture, target: str, setting: dict[str, Condition], figure: str
+    ) -> Latency:
         network = seeded_build(
             lambda: build(architecture, num_classes=self._classes, in_channels=self._channels), 0
         )
@@ -101,6 +140,7 @@ class LatencyCache:
             in_channels=self._channels,
             target=target,
             nominal_ms=self._store.nominal_ms(setting),
+            figure=figure,
         )
         self._settings[target] = latency.setting  # a clock or driver may have changed since the probe
         self._store.add_measurement(

@@ -1,6 +1,7 @@
 """Predicts latencies before they are measured, by models of the measurements that the storage holds."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from nas.surrogates.latency_model import LatencyModel, learn
 from nas.surrogates.latency_operations import operations
 from search_spaces.architecture import Architecture
 from trials.latency.latency import Condition
+from trials.latency.timing_protocol import QUICKEST
 
 _LEAST: Final = 20  # measurements before a model decides what is worth measuring
 _LEAST_WITH_SOURCE: Final = 10  # the same where another target's model is there to build on
@@ -29,8 +31,8 @@ class LatencyPredictor:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._models: dict[str, tuple[int, LatencyModel]] = {}
-        self._sources: dict[str, LatencyModel | None] = {}
+        self._models: dict[tuple[str, str], tuple[int, LatencyModel]] = {}
+        self._sources: dict[tuple[str, str], LatencyModel | None] = {}
 
     def predict(
         self,
@@ -39,6 +41,7 @@ class LatencyPredictor:
         *,
         num_classes: int,
         in_channels: int,
+        figure: str = QUICKEST,
     ) -> tuple[float, float] | None:
         """Return the mean and standard deviation of a network's latency, in milliseconds.
 
@@ -50,17 +53,18 @@ class LatencyPredictor:
             setting: See `trials.latency.latency.SETTING`.
             num_classes: Class scores of the network.
             in_channels: Channels of its images.
+            figure: Which figure, one of `trials.latency.latency.FIGURES`.
         """
-        model = self._model(setting)
+        model = self._model(setting, figure)
         if model is None:
             return None
         network = operations(architecture, num_classes=num_classes, in_channels=in_channels)
         prediction = model.predict([network])
         return float(prediction.mean_ms[0]), float(prediction.stddev_ms[0])
 
-    def _model(self, setting: Mapping[str, Condition]) -> LatencyModel | None:
-        """Return the model of a setting, fitted again after every few measurements."""
-        key, measured = setting_key(setting), self._stable(setting)
+    def _model(self, setting: Mapping[str, Condition], figure: str) -> LatencyModel | None:
+        """Return the model of a figure in a setting, fitted again after every few measurements."""
+        key, measured = (setting_key(setting), figure), self._stable(setting, figure)
         if len(measured) < _LEAST_WITH_SOURCE:
             return None
         known = self._models.get(key)
@@ -74,20 +78,22 @@ class LatencyPredictor:
         self._models[key] = (len(measured), model)
         return model
 
-    def _source(self, key: str) -> LatencyModel | None:
+    def _source(self, key: tuple[str, str]) -> LatencyModel | None:
         """Return the model of the other setting with the most measurements, None if none has enough.
 
         It is fitted once: what is measured there meanwhile would change little here.
         """
         if key not in self._sources:
-            others = [setting for setting in self._store.settings() if setting_key(setting) != key]
-            measured = self._stable(others[0])[-_MOST_OF_SOURCE:] if others else []
+            others = [setting for setting in self._store.settings() if setting_key(setting) != key[0]]
+            measured = self._stable(others[0], key[1])[-_MOST_OF_SOURCE:] if others else []
             enough = len(measured) >= _LEAST_OF_SOURCE
             self._sources[key] = _fitted(measured) if enough else None
         return self._sources[key]
 
-    def _stable(self, setting: Mapping[str, Condition]) -> list[Measurement]:
-        return [m for m in self._store.measurements(setting) if m.latency.stable]
+    def _stable(self, setting: Mapping[str, Condition], figure: str) -> list[Measurement]:
+        """Return the measurements of a setting that hold a figure, as their latency."""
+        measured = [(m, m.latency.figure(figure)) for m in self._store.measurements(setting)]
+        return [replace(m, latency=found) for m, found in measured if found is not None and found.stable]
 
 
 def _fitted(

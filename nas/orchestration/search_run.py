@@ -62,7 +62,12 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
     progress = ConsoleProgress(capacity, quiet=quiet)
     with ExitStack() as stack:
         store = stack.enter_context(Store(plan.url))
-        cache = LatencyCache(store, num_classes=len(plan.splits.classes), in_channels=plan.splits.channels)
+        cache = LatencyCache(
+            store,
+            num_classes=len(plan.splits.classes),
+            in_channels=plan.splits.channels,
+            report_line=progress.say,
+        )
         for target in plan.targets:
             cache.setting(target)  # before anything is written: does it answer?
         opened = OpenedStudy(_begun(plan, storage), storage)

@@ -79,10 +79,7 @@ class WinnerCheck:
 
     def _verdict(self, network: TrialResult) -> Verdict | None:
         """Return by what a network, measured now, exceeds its budgets on latency; None if it fits."""
-        found = {
-            str(budget): self._measured_again(network.architecture, str(budget.target))
-            for budget in self._timed
-        }
+        found = {str(budget): self._measured_again(network.architecture, budget) for budget in self._timed}
         excess = {
             budget.text: found[str(budget)].excess(budget.limit, self._cache.spread(found[str(budget)]))
             for budget in self._timed
@@ -98,13 +95,13 @@ class WinnerCheck:
             decided_at=self._now().isoformat(),
         )
 
-    def _measured_again(self, architecture: Architecture, target: str) -> Latency:
+    def _measured_again(self, architecture: Architecture, budget: Budget) -> Latency:
         """Return the first stable measurement of a few, or the last of them."""
-        latency = self._cache.time(architecture, target, again=True)
+        latency = self._cache.of_budget(architecture, budget, again=True)
         for _ in range(_CONFIRMATIONS - 1):
             if latency.stable:
                 break
-            latency = self._cache.time(architecture, target, again=True)
+            latency = self._cache.of_budget(architecture, budget, again=True)
         return latency
 
     def _time_the_best(self, result: SearchResult) -> None:

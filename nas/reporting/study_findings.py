@@ -16,6 +16,7 @@ from dashboards.findings import Baseline, Findings, Reference
 from dashboards.result import SearchResult, TrialResult
 from nas.files.locating import artifacts_at
 from nas.reporting.background_explainer import Insight
+from nas.reporting.latency_findings import network_latencies
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.reproduce_command import export_command, search_command
@@ -88,6 +89,7 @@ class FindingsCollector:
             references=_near(result, classes, channels),
             baselines=measured or expected,
             explanation=insight.explanation,
+            latencies=network_latencies(result, self._store, num_classes=classes, in_channels=channels),
         )
 
     def places(self) -> list[ArtifactPlace]:

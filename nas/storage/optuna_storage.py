@@ -1,11 +1,12 @@
 """Opens Optuna's storage in SQLite or PostgreSQL, and finds its URL (``--storage``, ``$NAS_STORAGE``)."""
 
 import os
+from pathlib import Path
 from typing import Final
 
 import optuna
 from optuna.storages import RDBStorage
-from sqlalchemy import event
+from sqlalchemy import event, make_url
 
 from nas.storage.database import connect, prepare_sqlite, storage_errors, without_password
 from search_spaces.errors import StorageError
@@ -16,6 +17,12 @@ DEFAULT_URL: Final = "sqlite:///nas.db"
 def storage_url(given: str | None) -> str:
     """Return the given URL, else ``$NAS_STORAGE``, else that of an SQLite file in the working folder."""
     return given or os.environ.get("NAS_STORAGE") or DEFAULT_URL
+
+
+def may_hold_studies(url: str) -> bool:
+    """Return whether a storage may hold anything: not where it is an SQLite file that is still to be made."""
+    path = make_url(url).database if url.startswith("sqlite") else None
+    return path is None or Path(path).exists()
 
 
 def open_storage(url: str) -> RDBStorage:

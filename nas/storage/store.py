@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, func, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -17,7 +17,8 @@ from nas.storage.migrating import migrate
 from nas.storage.records import Export, Measurement
 from nas.storage.schema import ArchitectureRow, ExportRow, LatencyRow
 from search_spaces.architecture import Architecture
-from trials.latency.latency import Condition, Latency, between_run_spread, setting_of
+from trials.latency.latency import Condition, Latency, between_run_spread, figure_of, setting_of
+from trials.latency.timing_protocol import QUICKEST
 
 _NOMINAL_QUANTILE: Final = (
     0.25  # of the reference network's times: robust against a busy host and against outliers
@@ -102,17 +103,22 @@ class Store:
         num_classes: int,
         in_channels: int,
         conditions: Mapping[str, Condition],
+        figure: str = QUICKEST,
     ) -> Latency | None:
-        """Return the newest stable latency of a network in a setting, None if there is none."""
+        """Return the newest stable latency of a network in a setting, None if there is none.
+
+        Measurements of earlier versions hold no figure of the wall clock.
+        """
         wanted = (
             select(LatencyRow)
             .where(LatencyRow.fingerprint == architecture.fingerprint)
             .where(LatencyRow.num_classes == num_classes, LatencyRow.in_channels == in_channels)
-            .where(LatencyRow.setting_key == setting_key(conditions), LatencyRow.stable)
+            .where(LatencyRow.setting_key == setting_key(conditions))
         )
         with self._reading() as session:
-            found = self._read(session, wanted.order_by(LatencyRow.id.desc()).limit(1))
-        return found[0].latency if found else None
+            found = self._read(session, wanted.order_by(LatencyRow.id.desc()))
+        figures = (measured.latency.figure(figure) for measured in found)
+        return next((latency for latency in figures if latency is not None and latency.stable), None)
 
     def latest(self, architecture: Architecture, *, num_classes: int, in_channels: int) -> dict[str, Latency]:
         """Return the newest stable latency of a network on each target, by the target's name."""
@@ -125,11 +131,19 @@ class Store:
         with self._reading() as session:
             return {str(m.latency.conditions["target"]): m.latency for m in self._read(session, wanted)}
 
-    def newest(self, *, num_classes: int, in_channels: int) -> dict[str, dict[str, tuple[datetime, Latency]]]:
-        """Return `latest` for all networks at once with its time, by fingerprint and then by target."""
+    def newest(
+        self, *, num_classes: int, in_channels: int, stable: bool = True
+    ) -> dict[str, dict[str, tuple[datetime, Latency]]]:
+        """Return `latest` for all networks at once with its time, by fingerprint and then by target.
+
+        Args:
+            num_classes: Class scores of the networks.
+            in_channels: Channels of their images.
+            stable: Whether the quickest run has to be stable; figures of the wall clock need it not.
+        """
         newest = (
             select(func.max(LatencyRow.id))
-            .where(LatencyRow.stable)
+            .where(LatencyRow.stable.is_(True) if stable else true())
             .where(LatencyRow.num_classes == num_classes, LatencyRow.in_channels == in_channels)
             .group_by(LatencyRow.fingerprint, LatencyRow.target)
         )
@@ -147,12 +161,17 @@ class Store:
         return float(times_ms[int(_NOMINAL_QUANTILE * len(times_ms))]) if times_ms else None
 
     def spread(self, conditions: Mapping[str, Condition]) -> float:
-        """Return the relative spread of repeated measurements in a setting, see `between_run_spread`."""
+        """Return the relative spread of repeated measurements in a setting, see `between_run_spread`.
+
+        Args:
+            conditions: Those of a latency, whose figure is meant, or of a setting for the quickest run.
+        """
         repeats: dict[tuple[str, int, int], list[float]] = defaultdict(list)
         for m in self.measurements(conditions):
-            if m.latency.stable:
+            latency = m.latency.figure(figure_of(conditions))
+            if latency is not None and latency.stable:
                 network = (m.architecture.fingerprint, m.num_classes, m.in_channels)
-                repeats[network].append(m.latency.median_ms)
+                repeats[network].append(latency.median_ms)
         return between_run_spread(repeats.values())
 
     def settings(self) -> list[dict[str, Condition]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dashboards.result import SearchResult, TrialResult, best_first
+from nas.storage.newest_latencies import newest_latencies
 from nas.storage.store import Store
 from nas.study.verdicts import Verdict
 from search_spaces.budget import Budget
@@ -31,14 +32,14 @@ def with_latencies(
         in_channels: Channels of their images.
         verdicts: What was decided on its networks after their training, by trial.
     """
-    known = store.newest(num_classes=num_classes, in_channels=in_channels)
+    known = newest_latencies(store, result.budgets, num_classes=num_classes, in_channels=in_channels)
     spreads: dict[str, float] = {}
     networks = []
     for network in result.networks:
-        latest = known.get(network.architecture.fingerprint, {}) if known else {}
-        for target, (_, latency) in latest.items():
-            if target not in spreads:
-                spreads[target] = store.spread(latency.setting)
+        latest = known.get(network.architecture.fingerprint, {})
+        for measured, (_, latency) in latest.items():
+            if measured not in spreads:
+                spreads[measured] = store.spread(latency.conditions)
         evidence = _Evidence(latest, spreads, (verdicts or {}).get(network.trial))
         networks.append(evidence.applied(network, result.budgets))
     return replace(result, networks=best_first(networks))
@@ -77,19 +78,19 @@ class _Evidence:
 
     def _excess(self, budget: Budget) -> float | None:
         """Return by what share a latency budget is exceeded; None if nothing was measured since."""
-        measured_at, latency = self.latest.get(str(budget.target), (None, None))
+        measured_at, latency = self.latest.get(budget.measured, (None, None))
         if (
             self.verdict is not None
             and budget.text in self.verdict.excess
             and self.verdict.stands(measured_at)
         ):
             return self.verdict.excess[budget.text]
-        return None if latency is None else latency.excess(budget.limit, self.spreads[str(budget.target)])
+        return None if latency is None else latency.excess(budget.limit, self.spreads[budget.measured])
 
     def _reason(self, budgets: tuple[Budget, ...]) -> str | None:
         """Return the reason of the verdict if it stands for a budget that it found exceeded."""
         if self.verdict is None:
             return None
         missed = [b for b in budgets if self.verdict.excess.get(b.text, 0.0) > 0]
-        times = [self.latest.get(str(b.target), (None, None))[0] for b in missed]
+        times = [self.latest.get(b.measured, (None, None))[0] for b in missed]
         return self.verdict.reason if any(map(self.verdict.stands, times)) else None

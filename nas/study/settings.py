@@ -112,7 +112,9 @@ def space_digest(space: SearchSpace) -> str:
 
 def _same_budgets(budgets: tuple[Budget, ...]) -> tuple[tuple[str, float], ...]:
     """Return budgets such that two ways of writing one budget are equal."""
-    return tuple((f"{b.target or b.resource}", b.limit * 4 / b.bytes_per_element) for b in budgets)
+    return tuple(
+        (b.resource if b.counted else b.measured, b.limit * 4 / b.bytes_per_element) for b in budgets
+    )
 
 
 def _texts(budgets: tuple[Budget, ...]) -> str:

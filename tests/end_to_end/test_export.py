@@ -95,6 +95,7 @@ def test_the_card_says_how_to_find_it_again_and_what_it_was_measured_by(exported
         "on validation images",
         "on test images",
         "95 % interval",
+        "on the wall clock median",
         "threads 1, dtype fp32, batch 1",
         "Licence",
     ):

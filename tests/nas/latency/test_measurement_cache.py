@@ -1,9 +1,11 @@
 """Latencies are measured once, kept for everybody, and decide what is trained."""
 
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -49,8 +51,6 @@ def test_a_latency_holds_with_its_upper_bound_widened_by_the_spread(limit_ms, sp
 
 @pytest.mark.slow
 def test_a_network_is_measured_once_unless_asked_again(tiny_prices, store: Store, cache: LatencyCache):
-    import numpy as np
-
     network = tiny_prices.codes.space.sample(np.random.default_rng(0))
     first = cache.time(network, "cpu")
     assert first.median_ms > 0
@@ -69,6 +69,40 @@ def test_a_network_is_measured_once_unless_asked_again(tiny_prices, store: Store
     again = cache.time(network, "cpu", again=True)
     assert again != first
     assert cache.predict(network, "cpu") is None  # two figures say too little
+
+
+def test_earlier_measurements_serve_the_quickest_run_and_are_renewed_for_the_wall_clock(
+    tiny_prices, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    script = "import json, sys; print(json.dumps({'times_ms': [4.0, 4.1, 4.0, 4.2, 4.1, 4.0, 4.1, 4.0]}))"
+    (tmp_path / "run.py").write_text(script)
+    address = f"{sys.executable} {tmp_path / 'run.py'}"
+    (tmp_path / "targets.yaml").write_text(
+        f"version: 1\ntargets:\n  board: {{kind: command, address: '{address}'}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    cache = LatencyCache(store, num_classes=10, in_channels=1, report_line=said.append)
+    first, second = (tiny_prices.codes.space.sample(np.random.default_rng(i)) for i in range(2))
+    earlier = replace(LATENCY, conditions=cache.setting("board"))
+    for network in (first, second):
+        store.add_measurement(
+            Measurement(
+                architecture=network,
+                num_classes=10,
+                in_channels=1,
+                latency=earlier,
+                measured_at=datetime.now(UTC),
+            )
+        )
+    assert cache.time(first, "board") == earlier
+    assert not said
+    for network in (first, second):
+        median = cache.of_budget(network, Budget.parse("12ms-median@board"))
+        assert median.median_ms == 4.05
+        assert cache.of_budget(network, Budget.parse("12ms-median@board")) == median  # kept from now on
+    assert said == ["Earlier measurements on board have no median of the wall clock: measured anew"]
+    assert cache.spread(median) == store.spread(median.conditions)
 
 
 @pytest.mark.slow
