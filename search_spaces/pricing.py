@@ -47,6 +47,8 @@ class Prices:
         self, codes: NetworkCodes, *, num_classes: int, in_channels: int, deploy: bool = True
     ) -> None:
         self.codes: Final = codes
+        self.num_classes: Final = num_classes
+        self.in_channels: Final = in_channels
         space = codes.space
         shape = (len(space.resolution), len(space.width))
         names = cost_names()

@@ -49,7 +49,7 @@ def search(
 
     Args:
         budget: One or several budgets, for example ``"300M-MACs"``; a network has to meet all of them.
-        space: Name of a space in the catalog, or a YAML file; by default chosen by the size of the images.
+        space: Name of a space in the catalog, or a YAML file; by default chosen by images and budgets.
         data: Name of an embedded data set, path of images, or ``module:function``.
         trials: Number of networks to train, those of earlier runs of the same search included.
         hours: Hours after which the search stops even if `trials` is not reached.

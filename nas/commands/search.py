@@ -24,7 +24,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         typer.Option(
             "--space",
             metavar="SPACE",
-            help=f"Search space: {SPACE_HELP} Default: chosen by the size of the images.",
+            help=f"Search space: {SPACE_HELP} Default: chosen by images and budgets.",
             show_default=False,
         ),
     ] = None,

@@ -17,10 +17,12 @@ from rich.text import Text
 from dashboards.result import Epoch, SearchResult, TrialResult, metric_name
 from nas.orchestration.search_plan import SearchPlan
 from nas.resources import Capacity
+from search_spaces.catalog_fit import fitting_spaces, in_words
 from search_spaces.costs import format_cost, label_of
 from search_spaces.units import format_accuracy, format_count, format_seconds
 
 _log = logging.getLogger(__name__)
+_FEW = 0.01  # share of a space that fits below which there is a warning
 _ENOUGH_TRAINED = 3  # trained networks whose own times predict the time left
 
 
@@ -112,6 +114,12 @@ class ConsoleProgress:
             f"Budget   {' and '.join(map(str, plan.budgets))}: {plan.share_that_fits:.1%} of the space fits"
             + (" what is known; latency is measured before each training" if plan.targets else "")
         )
+        if plan.share_that_fits < _FEW:
+            wider = in_words(_wider_spaces(plan))
+            self.say(
+                "         Hardly any network fits, of the smallest alone"
+                + (f"; more do in {wider}" if wider else "")
+            )
         missing = max(plan.trials - done, 0)
         if not missing and not left_running:
             self.say(f"Trained  all {done} networks already; --trials {done + 8} would go on")
@@ -255,6 +263,18 @@ def _accuracy(epoch: Epoch | None) -> str:
 def _latency(network: TrialResult) -> str:
     """Return the latencies of a network, nothing where none was measured."""
     return ", ".join(f"{ms:.3g} ms" for ms in (network.latency_ms or {}).values())
+
+
+def _wider_spaces(plan: SearchPlan) -> dict[str, float]:
+    """Return the catalog spaces of which a larger share fits, with that share."""
+    table = plan.prices
+    shares = fitting_spaces(
+        plan.budgets,
+        num_classes=table.num_classes,
+        in_channels=table.in_channels,
+        besides=plan.space.name,
+    )
+    return {name: share for name, share in shares.items() if share > plan.share_that_fits}
 
 
 def _ranges(plan: SearchPlan) -> str:

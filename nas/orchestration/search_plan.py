@@ -16,6 +16,7 @@ from nas.bayesopt.space_problem import problem_of
 from nas.files.local_paths import image_cache
 from nas.files.locating import usable_location
 from nas.files.paths import location_of
+from nas.orchestration.space_choice import begun_before, space_for
 from nas.orchestration.time_forecast import search_seconds, seconds_per_mac
 from nas.orchestration.transfer import read_transfer, transfer_source
 from nas.resources import Slots
@@ -28,10 +29,11 @@ from nas.study.reproduce_command import Request
 from nas.study.settings import Settings, space_digest
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
+from search_spaces.catalog_fit import check_fits
 from search_spaces.errors import BudgetError, InvalidValueError, UnknownNameError
 from search_spaces.loading import load
 from search_spaces.pricing import Prices, prices
-from search_spaces.sampling import check_satisfiable, fitting_codes, share_that_fits
+from search_spaces.sampling import fitting_codes, share_that_fits
 from search_spaces.space import SearchSpace
 from trials.datasets import open_images
 from trials.images.splits import Splits
@@ -43,7 +45,6 @@ from trials.training.teacher import load_teacher
 
 LOGS = ("tensorboard",)
 _LEARNER = "factor_gp"  # the sampler that can learn from another study
-_SMALLIMAGES = 64  # pixels; above this the images lose too much in hybrid_small
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +214,7 @@ def plan_search(
         location, seed=seed, cache=image_cache(f"{home}/study"), report_line=lambda _: None
     )  # the progress shows the notes, also those of images that were decoded before
     load_teacher(training, splits, torch.device("cpu"))  # before any training: does it fit the images?
-    chosen = named or load(_fitting_space(splits))
+    chosen = named or space_for(splits, budgets)
     settings = Settings(
         space=chosen.name,
         space_digest=space_digest(chosen),
@@ -226,6 +227,8 @@ def plan_search(
         metric=metric,
         learn_from=learn_from,
     )
+    if named is None:
+        settings, chosen = begun_before(settings, chosen, splits, storage_url(storage), study)
     name = checked_name(study if study is not None else settings.default_name())
     plan = SearchPlan(
         settings=settings,
@@ -250,7 +253,7 @@ def plan_search(
             hours=hours,
         ),
     )
-    check_satisfiable(plan.prices, budgets)
+    check_fits(plan.prices, budgets)
     if learn_from is not None:
         plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
     return replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))
@@ -273,12 +276,6 @@ def _seed(text: str, plan: SearchPlan) -> Architecture:
                 f"that fits every budget."
             )
     return found.architecture
-
-
-def _fitting_space(splits: Splits) -> str:
-    """Return the catalog space for the size of the images."""
-    side = max(splits.train.images.shape[1:3])
-    return "hybrid_small" if side <= _SMALLIMAGES else "hybrid"
 
 
 def _check_numbers(budgets: Sequence[Budget], *, trials: int, hours: float | None, seed: int) -> None:

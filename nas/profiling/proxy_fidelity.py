@@ -16,9 +16,10 @@ from nas.resources import Slots
 from nas.study.naming import IMAGES
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
+from search_spaces.catalog_fit import check_fits
 from search_spaces.errors import InvalidValueError
 from search_spaces.pricing import Prices
-from search_spaces.sampling import check_satisfiable, fitting_codes
+from search_spaces.sampling import fitting_codes
 from search_spaces.units import format_accuracy
 from trials.images.splits import Splits
 from trials.training.recipe import Recipe
@@ -127,7 +128,7 @@ def profile_proxy(
         raise InvalidValueError(
             f"Cannot compare the recipe '{proxy.name}' with itself: expected another --full."
         )
-    check_satisfiable(prices, budgets)
+    check_fits(prices, budgets)
     codes = fitting_codes(prices, np.random.default_rng(seed), networks, budgets)
     drawn = [prices.codes.at(code) for code in codes]
     configs = {

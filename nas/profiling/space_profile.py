@@ -7,10 +7,11 @@ from typing import Any, Final
 import numpy as np
 
 from search_spaces.budget import Budget
+from search_spaces.catalog_fit import check_fits
 from search_spaces.costs import COSTS
 from search_spaces.network_codes import GLOBALS
 from search_spaces.pricing import Prices
-from search_spaces.sampling import check_satisfiable, fitting_codes, uniform_codes
+from search_spaces.sampling import fitting_codes, uniform_codes
 
 VERSION: Final = 1
 QUANTILES: Final = (0.1, 0.5, 0.9)
@@ -66,7 +67,7 @@ def profile_space(prices: Prices, budgets: Sequence[Budget], rng: np.random.Gene
     Raises:
         NothingFitsError: if no network fits; gives the cost of the smallest network.
     """
-    check_satisfiable(prices, budgets)
+    check_fits(prices, budgets)
     space = prices.codes.space
     draws = uniform_codes(prices.codes, rng, _DRAWS)
     fits = np.asarray((prices.excess(draws, budgets) <= 0).all(axis=1))

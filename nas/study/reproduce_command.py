@@ -32,7 +32,7 @@ class Request:
     """The options of `nas search` that a study's settings do not hold, files with their absolute path.
 
     Attributes:
-        space: Name or file of the search space; empty if it was chosen by the size of the images.
+        space: Name or file of the search space; empty if it was chosen by images and budgets.
         recipe: Name or file of the recipe.
         seed_with: Networks that are tried first.
         learn_from: Study whose results are prior knowledge; empty without one.

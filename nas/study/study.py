@@ -12,6 +12,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, RDBStorage
 
 from nas.storage.database import without_password
+from nas.storage.optuna_storage import may_hold_studies, open_storage
 from nas.study.settings import Settings, space_digest
 from search_spaces.errors import StudyError, UserError
 from search_spaces.loading import load
@@ -120,6 +121,22 @@ def find(storage: RDBStorage, name: str | None) -> optuna.Study:
             f"Known: {', '.join(s.study_name for s in ours)}."
         )
     return optuna.load_study(study_name=name, storage=storage)
+
+
+def known_settings(url: str, name: str) -> Settings | None:
+    """Return what defines a search that a storage holds, None where it holds none of this name.
+
+    Args:
+        url: Database URL; a file that is not there yet is not made.
+        name: Name of the study.
+    """
+    if not may_hold_studies(url):
+        return None
+    try:
+        study = optuna.load_study(study_name=name, storage=open_storage(url))
+    except KeyError:
+        return None
+    return settings_of(study) if is_ours(study.user_attrs) else None
 
 
 def is_ours(user_attrs: Mapping[str, Any]) -> bool:

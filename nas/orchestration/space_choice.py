@@ -1,0 +1,43 @@
+"""Chooses the space of a search that names none, and keeps that of a study which was begun before."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nas.study.settings import Settings, space_digest
+from nas.study.study import known_settings
+from search_spaces.budget import Budget
+from search_spaces.catalog_fit import default_space, space_by_size
+from search_spaces.loading import load
+from search_spaces.space import SearchSpace
+from trials.images.splits import Splits
+
+
+def space_for(splits: Splits, budgets: Sequence[Budget]) -> SearchSpace:
+    """Return the space of the catalog that images and budgets choose."""
+    name = default_space(_side(splits), budgets, num_classes=len(splits.classes), in_channels=splits.channels)
+    return load(name)
+
+
+def begun_before(
+    settings: Settings, chosen: SearchSpace, splits: Splits, url: str, study: str | None
+) -> tuple[Settings, SearchSpace]:
+    """Return settings and space, those of a study that was begun when the images alone chose the space.
+
+    Args:
+        settings: What is asked for, with the space that images and budgets choose.
+        chosen: That space.
+        splits: The images.
+        url: Database URL of the storage.
+        study: Name of the study; None for its default name.
+    """
+    before = load(space_by_size(_side(splits)))
+    if before.name == chosen.name:
+        return settings, chosen
+    earlier = replace(settings, space=before.name, space_digest=space_digest(before))
+    known = known_settings(url, study if study is not None else earlier.default_name())
+    return (earlier, before) if known is not None and known.space == before.name else (settings, chosen)
+
+
+def _side(splits: Splits) -> int:
+    """Return the longer side of the images in pixels."""
+    return max(splits.train.images.shape[1:3])

@@ -1,0 +1,117 @@
+"""Chooses the catalog space for images and budgets, and says in which spaces networks fit."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from search_spaces.budget import Budget
+from search_spaces.catalog import SPACES
+from search_spaces.errors import NothingFitsError
+from search_spaces.pricing import Prices, prices
+from search_spaces.sampling import check_satisfiable, share_that_fits
+
+_SMALL_IMAGES: Final = 64  # pixels; above this the images lose too much at the resolutions for small ones
+_PHOTOGRAPHS: Final = 128  # pixels that the largest resolution of a space for photographs has at least
+
+
+def default_space(side: int, budgets: Sequence[Budget], *, num_classes: int, in_channels: int) -> str:
+    """Return the catalog space for images and budgets: that in which most networks fit near the budgets.
+
+    Near means at least half of one of them. A space for images of another size is taken only where nothing
+    fits in those for this size.
+
+    Args:
+        side: Longer side of the images in pixels.
+        budgets: All hold at once; latencies are not known here.
+        num_classes: Class scores of the networks.
+        in_channels: Channels of the images.
+    """
+    suited, others = (list(filter(wanted, SPACES)) for wanted in (_suits(side), _not(_suits(side))))
+    if len(suited) == 1 and not any(budget.counted for budget in budgets):
+        return suited[0]
+    for names in (suited, others):
+        tables = [_priced(name, num_classes, in_channels) for name in names]
+        ranked = sorted(((_fitting(table, budgets), table.codes.name) for table in tables), reverse=True)
+        if ranked and ranked[0][0] > (0.0, 0.0):
+            return ranked[0][1]
+    return space_by_size(side)
+
+
+def space_by_size(side: int) -> str:
+    """Return the largest catalog space for images of a size, whatever the budgets."""
+    return max(filter(_suits(side), SPACES), key=lambda name: SPACES[name].size)
+
+
+def fitting_spaces(
+    budgets: Sequence[Budget], *, num_classes: int, in_channels: int, besides: str | None = None
+) -> dict[str, float]:
+    """Return the catalog spaces in which networks fit, with the share that does, the largest share first.
+
+    Args:
+        budgets: All hold at once; latencies are not known here.
+        num_classes: Class scores of the networks.
+        in_channels: Channels of the images.
+        besides: Name of a space to leave out.
+    """
+    shares = {
+        name: share_that_fits(
+            _priced(name, num_classes, in_channels), np.random.default_rng(0), budgets, draws=4_000
+        )
+        for name in SPACES
+        if name != besides
+    }
+    return {name: share for name, share in sorted(shares.items(), key=lambda pair: -pair[1]) if share > 0}
+
+
+def check_fits(table: Prices, budgets: Sequence[Budget]) -> None:
+    """Raise unless a network of a space meets all known budgets together.
+
+    Raises:
+        NothingFitsError: says what the smallest network needs, and in which spaces of the catalog some fit.
+    """
+    try:
+        check_satisfiable(table, budgets)
+    except NothingFitsError as error:
+        shares = fitting_spaces(
+            budgets,
+            num_classes=table.num_classes,
+            in_channels=table.in_channels,
+            besides=table.codes.name,
+        )
+        if not shares:
+            raise
+        raise NothingFitsError(f"{error} Networks fit in {in_words(shares)}.") from error
+
+
+def in_words(shares: dict[str, float]) -> str:
+    """Return spaces as options of a command with the shares that fit: ``--space hybrid (12% of it fits)``."""
+    return " or ".join(f"--space {name} ({_percent(share)} of it fits)" for name, share in shares.items())
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else f"{share:.1g}"
+
+
+def _suits(side: int) -> Callable[[str], bool]:
+    """Return whether a space, by its name, is for images of a size."""
+    if side <= _SMALL_IMAGES:
+        return lambda name: SPACES[name].resolution[0] <= _SMALL_IMAGES
+    return lambda name: SPACES[name].resolution[-1] >= _PHOTOGRAPHS
+
+
+def _not(wanted: Callable[[str], bool]) -> Callable[[str], bool]:
+    return lambda name: not wanted(name)
+
+
+def _priced(name: str, num_classes: int, in_channels: int) -> Prices:
+    return prices(SPACES[name].codes, num_classes=num_classes, in_channels=in_channels)
+
+
+def _fitting(table: Prices, budgets: Iterable[Budget]) -> tuple[float, float]:
+    """Return how many networks of a space fit near the budgets, and how many fit at all."""
+    known = [budget for budget in budgets if budget.counted]
+    halved = [replace(budget, limit=budget.limit / 2) for budget in known]
+    fit, far = (share_that_fits(table, np.random.default_rng(0), bs) for bs in (known, halved))
+    return (fit - far if known else fit) * table.codes.size, fit * table.codes.size

@@ -1,0 +1,105 @@
+"""Images and budgets choose the space of a search; a study goes on in the space in which it was begun."""
+
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from optuna.storages import get_storage
+from PIL import Image
+from rich.console import Console
+
+from nas.orchestration.console_progress import ConsoleProgress
+from nas.orchestration.search_plan import SearchPlan, plan_search
+from nas.resources import Capacity, slots_here
+from nas.storage.optuna_storage import open_storage
+from nas.study.study import begin, known_settings
+from search_spaces.errors import NothingFitsError
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Return a folder of photographs of two classes."""
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(12):
+            pixels = rng.integers(0, 256, (150, 130, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{i}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def planned(photographs: Path, tmp_path: Path):
+    """Return what plans a search on the photographs."""
+
+    def plan(budget: str, space: str | None = None, study: str | None = None) -> SearchPlan:
+        return plan_search(
+            budget=[budget],
+            space=space,
+            data=str(photographs),
+            trials=1,
+            hours=None,
+            study=study,
+            storage=f"sqlite:///{tmp_path / 'nas.db'}",
+            sampler="random",
+            recipe="proxy",
+            seed=0,
+            slots=slots_here(1, None),
+            storage_path=str(tmp_path / "nas-runs"),
+        )
+
+    return plan
+
+
+def begun(plan: SearchPlan) -> None:
+    begin(
+        get_storage(open_storage(plan.url)),
+        plan.name,
+        plan.settings,
+        sampler=plan.sampler(),
+        pruner=plan.pruner(),
+        images=plan.images,
+        folder=plan.folder,
+    )
+
+
+def told(plan: SearchPlan) -> str:
+    written = StringIO()
+    progress = ConsoleProgress(Capacity(1), console=Console(file=written, width=200))
+    progress.plan(plan, done=1, left_running=0)
+    return written.getvalue()
+
+
+@pytest.mark.slow
+def test_a_small_budget_on_photographs_is_searched_where_networks_fit(planned, tmp_path: Path):
+    plan = planned("20M-MACs")
+    assert plan.space.name == "mobile_cnn"
+    assert plan.share_that_fits > 0.01
+    assert not (tmp_path / "nas.db").exists()
+    assert planned("300M-MACs").space.name == "hybrid"
+    with pytest.raises(
+        NothingFitsError, match=r"No network in hybrid .* --space mobile_cnn \(\d+\.\d% of it"
+    ):
+        planned("20M-MACs", space="hybrid")
+
+
+@pytest.mark.slow
+def test_a_study_goes_on_in_the_space_in_which_it_was_begun(planned):
+    assert planned("60M-MACs").space.name == "mobile_cnn"
+    before = planned("60M-MACs", space="hybrid")
+    begun(before)
+    again = planned("60M-MACs")
+    assert (again.space.name, again.name) == ("hybrid", before.name)
+    named = planned("70M-MACs", space="hybrid", study="mine")
+    begun(named)
+    assert planned("70M-MACs", study="mine").space.name == "hybrid"
+    assert planned("70M-MACs").space.name == "mobile_cnn"
+    assert known_settings(before.url, "absent") is None
+
+
+@pytest.mark.slow
+def test_a_search_in_which_hardly_any_network_fits_names_spaces_with_more(planned):
+    text = told(planned("32M-MACs", space="hybrid"))
+    assert "Hardly any network fits, of the smallest alone; more do in --space hybrid_small" in text
+    assert "Hardly any" not in told(planned("300M-MACs"))

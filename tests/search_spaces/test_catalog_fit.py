@@ -1,0 +1,66 @@
+"""The default space holds networks near the budgets; an empty one names those that are not."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import search_spaces
+from search_spaces.budget import Budget
+from search_spaces.catalog import SPACES
+from search_spaces.catalog_fit import check_fits, default_space, fitting_spaces, in_words, space_by_size
+from search_spaces.errors import NothingFitsError
+from search_spaces.pricing import prices
+
+SHAPE: dict[str, Any] = {"num_classes": 10, "in_channels": 3}
+
+
+def chosen(side, *texts):
+    return default_space(side, [Budget.parse(text) for text in texts], **SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("side", "budgets", "space"),
+    [
+        (8, ["300M-MACs"], "hybrid_small"),
+        (32, ["20M-MACs"], "hybrid_small"),
+        (64, ["5ms@cpu"], "hybrid_small"),
+        (224, ["300M-MACs"], "hybrid"),
+        (224, ["1G-MACs", "4M-params"], "hybrid"),
+        (224, ["5ms@cpu"], "hybrid"),
+        (224, ["20M-MACs"], "mobile_cnn"),
+        (500, ["50M-MACs", "5ms@cpu"], "mobile_cnn"),
+        (224, ["512KiB-peak"], "mobile_cnn"),
+        (224, ["3M-MACs"], "hybrid_small"),  # nothing for photographs is as small
+        (32, ["120k-params"], "mobile_cnn"),
+    ],
+)
+def test_images_and_budgets_choose_the_space(side, budgets, space):
+    assert chosen(side, *budgets) == space
+
+
+def test_where_nothing_fits_anywhere_the_images_choose():
+    assert chosen(224, "1k-MACs") == space_by_size(224) == "hybrid"
+    assert chosen(32, "1k-MACs") == space_by_size(32) == "hybrid_small"
+
+
+def test_spaces_in_which_networks_fit_are_named_with_their_shares():
+    shares = fitting_spaces([Budget.parse("20M-MACs")], **SHAPE)
+    assert set(shares) == {"hybrid_small", "mobile_cnn"}
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+    assert (
+        in_words({"a": 0.123, "b": 0.00002}) == "--space a (12.3% of it fits) or --space b (2e-05 of it fits)"
+    )
+    assert fitting_spaces([], **SHAPE, besides="hybrid").keys() == set(SPACES) - {"hybrid"}
+
+
+def test_a_space_in_which_nothing_fits_names_those_in_which_something_does():
+    table = prices(search_spaces.load("hybrid").codes, **SHAPE)
+    advice = r"Networks fit in --space hybrid_small \(1\d.\d% of it fits\) or --space mobile_cnn"
+    with pytest.raises(NothingFitsError, match=rf"the smallest needs 27\.7M macs\. .* {advice}"):
+        check_fits(table, [Budget.parse("20M-MACs")])
+    with pytest.raises(NothingFitsError, match=r"choose another space\.$"):
+        check_fits(table, [Budget.parse("1k-MACs")])
+    check_fits(table, [Budget.parse("300M-MACs")])
+    with pytest.raises(NothingFitsError, match="or choose another space"):
+        search_spaces.load("hybrid").sample(np.random.default_rng(0), budgets=[Budget.parse("1k-MACs")])
