@@ -251,7 +251,7 @@ class _Retrainer:
 
     def _place(self, network: TrialResult, *, joined: bool) -> str:
         """Return the folder of a retraining among the files of the study."""
-        settings = json.dumps([self._recipe.to_json(), joined, self._from_weights], sort_keys=True)
+        settings = json.dumps([self._recipe.identity(), joined, self._from_weights], sort_keys=True)
         digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         name = re.sub(r"[^A-Za-z0-9.]+", "-", self._recipe.name)[:40]
         return f"{FOLDER}/{network.trial:05d}/{name}-{digest}"

@@ -26,7 +26,7 @@ from nas.study import trial_attributes
 from nas.study.naming import checked_name
 from nas.study.network_lookup import find_network
 from nas.study.reproduce_command import Request
-from nas.study.settings import Settings, space_digest
+from nas.study.settings import Settings
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import check_fits
@@ -35,6 +35,7 @@ from search_spaces.loading import load
 from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import fitting_codes, share_that_fits
 from search_spaces.space import SearchSpace
+from search_spaces.space_record import space_digest
 from trials.datasets import open_images
 from trials.images.splits import Splits
 from trials.recipes import load_recipe

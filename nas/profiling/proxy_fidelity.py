@@ -218,7 +218,7 @@ def _config(
     slots: Slots,
     home: Path,
 ) -> TrialConfig:
-    identity = [architecture.fingerprint, recipe.to_json(), splits.fingerprint, seed, number]
+    identity = [architecture.fingerprint, recipe.identity(), splits.fingerprint, seed, number]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     return TrialConfig(
         architecture=architecture,

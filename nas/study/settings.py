@@ -1,14 +1,12 @@
 """Defines a search, and names the first difference when a study is resumed with other settings."""
 
-import hashlib
-import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
-from search_spaces.space import SearchSpace
+from trials.training.recipe import Recipe
 
 VERSION = 1
 
@@ -50,15 +48,21 @@ class Settings:
         """Return the settings that `to_json` wrote.
 
         Raises:
-            StudyError: if they were written by another version.
+            StudyError: if they were written by another version, or hold what this one does not know.
         """
-        fields = {k: v for k, v in record.items() if k != "version"}
+        stored = {k: v for k, v in record.items() if k != "version"}
         if record.get("version") != VERSION:
             raise StudyError(
                 f"The study was written in format {record.get('version')!r}: this version reads {VERSION}. "
                 f"Continue it with the version that began it."
             )
-        return cls(**{**fields, "budgets": tuple(map(Budget.parse, fields["budgets"]))})
+        unknown = sorted(set(stored) - {field.name for field in fields(cls)})
+        if unknown:
+            raise StudyError(
+                f"The study was written with '{unknown[0]}', which this version does not know. Continue it "
+                f"with the version that began it, or a later one."
+            )
+        return cls(**{**stored, "budgets": tuple(map(Budget.parse, stored["budgets"]))})
 
     def default_name(self) -> str:
         """Return a readable study name made of what defines the search."""
@@ -82,6 +86,7 @@ class Settings:
         Args:
             other: The settings asked for now; these are what the study holds.
         """
+        recipe, other_recipe = ({**Recipe.defaults(), **r} for r in (self.recipe, other.recipe))
         pairs: list[tuple[str, object, object]] = [
             ("budget", _same_budgets(self.budgets), _same_budgets(other.budgets)),
             ("space", self.space, other.space),
@@ -92,8 +97,8 @@ class Settings:
             ("study to learn from", self.learn_from or "none", other.learn_from or "none"),
             ("content of the space", self.space_digest, other.space_digest),
             *(
-                (f"recipe's {field}", self.recipe.get(field), other.recipe.get(field))
-                for field in sorted({*self.recipe, *other.recipe})
+                (f"recipe's {field}", recipe.get(field), other_recipe.get(field))
+                for field in sorted({*recipe, *other_recipe})
             ),
         ]
         for name, mine, theirs in pairs:
@@ -102,12 +107,6 @@ class Settings:
                     return f"its budget is {_texts(self.budgets)}, not {_texts(other.budgets)}"
                 return f"its {name} is {_shown(mine)}, not {_shown(theirs)}"
         return None
-
-
-def space_digest(space: SearchSpace) -> str:
-    """Return sixteen hexadecimal digits that change when the content of a space does."""
-    content = json.dumps(asdict(space), sort_keys=True, default=str)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _same_budgets(budgets: tuple[Budget, ...]) -> tuple[tuple[str, float], ...]:

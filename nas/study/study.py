@@ -13,11 +13,11 @@ from optuna.storages import BaseStorage, RDBStorage
 
 from nas.storage.database import without_password
 from nas.storage.optuna_storage import may_hold_studies, open_storage
-from nas.study.settings import Settings, space_digest
+from nas.study.settings import Settings
 from search_spaces.errors import StudyError, UserError
 from search_spaces.loading import load
 from search_spaces.space import SearchSpace
-from search_spaces.space_record import from_record, to_record
+from search_spaces.space_record import from_record, space_digest, to_record
 
 _SETTINGS: Final = "nas:settings"
 _CONSTRAINT_NAMES: Final = "nas:constraint_names"

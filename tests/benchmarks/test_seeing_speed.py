@@ -30,9 +30,10 @@ from nas.reporting.study_findings import FindingsCollector
 from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
-from nas.study.settings import Settings, space_digest
+from nas.study.settings import Settings
 from nas.study.study import begin, keep_space
 from search_spaces.budget import Budget
+from search_spaces.space_record import space_digest
 from tests.benchmarks.filing import file_result
 from tests.nas.opened import opened
 from trials.recipes import load_recipe

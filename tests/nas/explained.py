@@ -7,11 +7,12 @@ import optuna
 
 from nas.bayesopt.space_problem import distribution_of
 from nas.study import trial_attributes
-from nas.study.settings import Settings, space_digest
+from nas.study.settings import Settings
 from nas.study.study import begin, keep_space
 from search_spaces.budget import Budget
 from search_spaces.pricing import Prices
 from search_spaces.sampling import fitting_codes
+from search_spaces.space_record import space_digest
 from tests.nas.opened import opened
 
 

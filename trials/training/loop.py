@@ -158,7 +158,7 @@ def _check_finite(kind: str, loss: float, epoch: int, recipe: Recipe) -> None:
 def _identity(splits: Splits, recipe: Recipe, resolution: int, seed: int) -> dict[str, Any]:
     return {
         "images": splits.fingerprint,
-        "recipe": recipe.to_json(),
+        "recipe": recipe.identity(),
         "resolution": resolution,
         "seed": seed,
     }

@@ -5,10 +5,19 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, to_jsonable_python
 
 from search_spaces.errors import RecipeError, UnknownNameError, did_you_mean
 from search_spaces.yaml_document import Lines, line_of, read
+
+# The fields of the first stored recipes, which `Recipe.identity` always holds. Never add a name.
+_FIRST: Final = frozenset([
+    "version", "name", "epochs", "rungs", "reduction", "batch_size", "epoch_images", "optimiser",
+    "learning_rate", "momentum", "weight_decay", "schedule", "warmup_epochs", "decay_from",
+    "final_rate", "label_smoothing", "gradient_clip", "recalibration_batches", "precision", "shift",
+    "flip", "randaugment_rounds", "randaugment_magnitude", "erase", "mixup", "cutmix", "drop_path",
+    "ema_decay", "teacher", "teacher_share", "teacher_temperature",
+])  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -100,8 +109,32 @@ class Recipe(BaseModel):
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields by name, as JSON and YAML have them."""
-        return self.model_dump(mode="json")
+        """Return the fields by name, as JSON and YAML have them; a renamed field has its first name there."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def identity(self) -> dict[str, Any]:
+        """Return `to_json` without the later fields that have their default.
+
+        It tells trainings apart: checkpoints and folders of recipes that were stored before a field existed
+        are found again by recipes that do not use it.
+        """
+        defaults = self.defaults()
+        return {
+            name: value
+            for name, value in self.to_json().items()
+            if name in _FIRST or name not in defaults or value != defaults[name]
+        }
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return the defaults of the fields that have one, named and written as in `to_json`."""
+        return {
+            field.serialization_alias or name: to_jsonable_python(
+                field.get_default(call_default_factory=True, validated_data={})
+            )
+            for name, field in cls.model_fields.items()
+            if not field.is_required()
+        }
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Recipe":

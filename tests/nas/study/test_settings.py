@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from nas.study.settings import Settings, space_digest
+from nas.study.settings import Settings
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
 from search_spaces.loading import load
+from search_spaces.space_record import space_digest
+from trials.training.recipe import Recipe
 
 
 @pytest.fixture
@@ -66,6 +68,23 @@ def test_two_ways_of_writing_a_budget_do_not_differ(settings: Settings):
 )
 def test_the_first_difference_is_named(settings: Settings, changed, told: str):
     assert told in str(settings.difference(replace(settings, **changed)))
+
+
+def test_a_later_field_at_its_default_is_no_difference(settings: Settings, monkeypatch):
+    class LaterRecipe(Recipe):
+        blur: float = 0.0
+
+    monkeypatch.setattr("nas.study.settings.Recipe", LaterRecipe)
+    later = replace(settings, recipe={**settings.recipe, "blur": 0.0})
+    assert settings.difference(later) is None
+    assert later.difference(settings) is None
+    used = replace(settings, recipe={**settings.recipe, "blur": 0.3})
+    assert settings.difference(used) == "its recipe's blur is 0.0, not 0.3"
+
+
+def test_settings_that_this_version_does_not_know_are_refused_in_one_line(settings: Settings):
+    with pytest.raises(StudyError, match="written with 'teachers', which this version does not know"):
+        Settings.from_json({**settings.to_json(), "teachers": []})
 
 
 def test_the_digest_of_a_space_changes_with_its_content():

@@ -111,6 +111,18 @@ def test_a_checkpoint_of_another_training_is_refused(small_network, tiny_splits,
         next(run(small_network(), tiny_splits, checkpoint=checkpoint, **change))
 
 
+def test_a_checkpoint_from_before_a_field_existed_goes_on(small_network, tiny_splits, tmp_path):
+    class LaterRecipe(Recipe):
+        blur: float = 0.0
+
+    checkpoint = tmp_path / "checkpoint.pt"
+    next(run(small_network(), tiny_splits, checkpoint=checkpoint))
+    later = LaterRecipe.from_json(SHORT.to_json())
+    assert len(list(run(small_network(), tiny_splits, later, checkpoint=checkpoint))) == 4
+    with pytest.raises(CheckpointError, match="training with other recipe"):
+        list(run(small_network(), tiny_splits, later.model_copy(update={"blur": 0.2}), checkpoint=checkpoint))
+
+
 def test_a_checkpoint_of_another_network_is_refused(small_network, tiny_splits, tmp_path):
     checkpoint = tmp_path / "checkpoint.pt"
     next(run(small_network(), tiny_splits, checkpoint=checkpoint))

@@ -1,4 +1,5 @@
 import pytest
+from pydantic import AliasChoices, Field
 
 from search_spaces.errors import RecipeError, UnknownNameError
 from trials.recipes import load_recipe
@@ -82,3 +83,23 @@ def test_absent_recipes_are_errors(tmp_path):
         load_recipe(str(tmp_path / "absent.yaml"))
     with pytest.raises(UnknownNameError, match="Did you mean 'proxy'"):
         load_recipe("proxi")
+
+
+class LaterRecipe(Recipe):
+    """A recipe of a later version, which has a field more and calls another otherwise."""
+
+    blur: tuple[float, ...] = (0.0, 1.0)
+    cut: float = Field(default=0.5, validation_alias=AliasChoices("cut", "crop"), serialization_alias="crop")
+
+
+def test_a_later_field_at_its_default_does_not_tell_recipes_apart():
+    first, later = Recipe(name="own", epochs=6), LaterRecipe(name="own", epochs=6)
+    assert later.identity() == first.identity() == first.to_json()
+    assert LaterRecipe.from_json(first.to_json()) == later
+    assert LaterRecipe(name="own", epochs=6, blur=(0.1,)).identity() == {**first.identity(), "blur": [0.1]}
+
+
+def test_a_renamed_field_keeps_its_stored_name():
+    later = LaterRecipe.from_json({"name": "own", "epochs": 6, "cut": 0.7})
+    assert later.identity()["crop"] == 0.7
+    assert LaterRecipe.from_json(later.to_json()) == later
