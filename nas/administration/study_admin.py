@@ -13,18 +13,22 @@ from sqlalchemy import Connection, text
 from nas.coordination.driver_session import without_drivers
 from nas.files.local_files import LocalFiles
 from nas.files.locating import files_of
+from nas.files.ownership import MARK, is_own, mark
+from nas.files.study_files import StudyFiles
 from nas.storage.database import storage_errors
 from nas.storage.optuna_internals import study_id_of
+from nas.storage.own_folder import portable
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.naming import checked_name
+from nas.study.places import FOLDER
 from nas.study.results import result_of
-from nas.study.study import FOLDER, find, is_ours
+from nas.study.study import find, is_ours
 from search_spaces.errors import FilesError, StudyError
 
 _log = logging.getLogger(__name__)
 
-_OURS: Final = ("trials", "retrained", "artifacts", "tensorboard", "ray", "search.log", "driver.lock")
+_OURS: Final = ("trials", "retrained", "artifacts", "tensorboard", "ray", "search.log", "driver.lock", MARK)
 """Names that searches and retrainings write to a study's folder; nothing else in it is ever deleted."""
 
 
@@ -70,7 +74,7 @@ def study_summaries(storage: RDBStorage) -> tuple[StudySummary, ...]:
 
 
 def rename(storage: RDBStorage, name: str, new: str) -> None:
-    """Rename a study, and its folder if that has the same name; files behind a URL are not moved.
+    """Rename a study, and its folder if that has the same name and is its own; a URL is not changed.
 
     Raises:
         StudyError: if there is no such study, a search runs on it, or the new name is invalid or in use.
@@ -80,7 +84,8 @@ def rename(storage: RDBStorage, name: str, new: str) -> None:
         raise StudyError(f"Cannot rename '{name}': a study is called '{new}' already. Choose another name.")
     files = files_of(study)
     old = files.local_folder
-    folder = old.with_name(new) if old.name == name else old
+    own = is_own(study, LocalFiles(old))
+    folder = old.with_name(new) if own and old.name == name else old
     if folder != old and folder.exists():
         raise StudyError(
             f"Cannot rename '{name}': the folder '{folder}' exists already. Choose another name."
@@ -88,30 +93,41 @@ def rename(storage: RDBStorage, name: str, new: str) -> None:
     with Store(storage.url):  # creates our tables if they are missing
         pass
     with without_drivers(study), storage_errors(storage.url), storage.engine.begin() as connection:
-        _write_name(connection, study, new, str(folder) if files.location == str(old) else files.location)
+        location = str(folder) if files.location == str(old) else files.location
+        _write_name(connection, study, new, portable(location, storage.url))
         if folder != old and old.exists():
             old.rename(folder)  # just before the commit: if it fails, nothing is renamed
+    renamed = find(storage, new)
+    for place in (files_of(renamed), LocalFiles(folder)):
+        if place.exists(MARK) and is_own(renamed, place):
+            mark(renamed, place)  # with the new name
 
 
-def delete(storage: RDBStorage, name: str) -> None:
+def delete(storage: RDBStorage, name: str) -> tuple[str, ...]:
     """Delete a study with its checkpoints, weights and log; its latency measurements are kept.
+
+    Returns:
+        Folders and URLs whose files were left, because nothing shows that they belong to this storage.
 
     Raises:
         StudyError: if there is no such study, or a search runs on it.
     """
     study = find(storage, name)
     files = files_of(study)
-    folder = files.local_folder
+    beside = LocalFiles(files.local_folder)  # the same folder, or log and lock of files behind a URL
     files.check()  # fail before anything is deleted if the files cannot be reached
+    places: list[StudyFiles] = [files] if files.shared_folder is not None else [files, beside]
+    own = [place for place in places if is_own(study, place)]
     with without_drivers(study):
         optuna.delete_study(study_name=study.study_name, storage=storage)
         with Store(storage.url) as store:
             store.delete_exports(study.study_name)
-        files.remove(_OURS)
-        if files.location != str(folder):
-            LocalFiles(folder).remove(_OURS)
+        for place in own:
+            place.remove(_OURS)
+        folder = beside.local_folder
         if folder.exists() and not any(folder.iterdir()):
             folder.rmdir()
+    return tuple(place.location for place in places if place not in own and any(map(place.exists, _OURS)))
 
 
 def _disk_bytes(study: optuna.Study) -> int:

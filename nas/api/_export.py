@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nas.api._process_state import process_left_as_found
 from nas.exports.study_export import ExportOptions, StudyExporter
+from nas.files.ownership import is_own
 from nas.files.trial_artifacts import TrialArtifacts
 from nas.storage.optuna_storage import open_storage, storage_url
 from nas.storage.store import Store
@@ -97,7 +98,8 @@ def export(
         if pareto:
             return exporter.export_front(options)
         files = exporter.export(chosen_network(result, trial), options)
-    TrialArtifacts.of(found).attach_export(found, files)
+    if is_own(found):
+        TrialArtifacts.of(found).attach_export(found, files)
     return files
 
 

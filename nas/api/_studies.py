@@ -54,14 +54,19 @@ def rename_study(study: str, new: str, *, storage: str | None = None) -> None:
 
 
 @process_left_as_found()
-def delete_study(study: str, *, storage: str | None = None) -> None:
+def delete_study(study: str, *, storage: str | None = None) -> tuple[str, ...]:
     """Delete a study with its checkpoints, weights and log; its latency measurements are kept.
+
+    Files that another storage uses, for example the one that this was copied from, are left where they are.
 
     Args:
         study: Name of the study.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
 
+    Returns:
+        Folders and URLs whose files were left, because nothing shows that they belong to this storage.
+
     Raises:
         StudyError: if there is no such study, or a search runs on it.
     """
-    study_admin.delete(open_storage(storage_url(storage)), study)
+    return study_admin.delete(open_storage(storage_url(storage)), study)

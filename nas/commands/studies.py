@@ -100,7 +100,7 @@ def delete(
 ) -> None:
     """Delete a study with its checkpoints, weights and log.
 
-    Latency measurements are kept.
+    Latency measurements are kept. Files that belong to the storage that this one was copied from are left.
 
     Example: nas studies delete digits
     """
@@ -108,8 +108,14 @@ def delete(
 
     if not yes:
         _confirm(study, storage)
-    api.delete_study(study, storage=storage)
+    left = api.delete_study(study, storage=storage)
     typer.echo(f"'{study}' is deleted.")
+    for place in left:
+        typer.echo(
+            f"Files in '{place}' are left: nothing there says that they belong to this storage. Delete them "
+            f"yourself if no other study uses them.",
+            err=True,
+        )
 
 
 def _confirm(study: str, storage: str | None) -> None:

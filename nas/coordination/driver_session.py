@@ -13,7 +13,9 @@ from sqlalchemy import make_url
 from nas.coordination.leases import BEAT_S, Leases, live_driver, this_driver
 from nas.coordination.study_lock import study_in_use, study_lock
 from nas.coordination.trial_ownership import SoleDriver, TrialOwnership
+from nas.files.local_files import LocalFiles
 from nas.files.locating import files_of
+from nas.files.ownership import is_own
 from nas.storage.optuna_internals import database_url, study_id_of
 from nas.storage.store import Store
 from search_spaces.errors import StorageError
@@ -61,7 +63,9 @@ def without_drivers(study: optuna.Study) -> Iterator[None]:
         StudyError: if the study is in use; the message names the process.
     """
     folder, url = files_of(study).local_folder, database_url(study)
-    with study_lock(folder, study.study_name) if folder.exists() else nullcontext():
+    # In the folder of a study that this one was copied from, its drivers do not matter.
+    locked = folder.exists() and is_own(study, LocalFiles(folder))
+    with study_lock(folder, study.study_name) if locked else nullcontext():
         if url is not None and _is_shared(url):
             with Store(url):
                 pass  # creates our tables if they are missing

@@ -68,8 +68,16 @@ class LocalFiles(StudyFiles):
 
     @override
     def write(self, name: str, content: str) -> None:
+        path = self.local_folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}-draft")
+        draft.write_text(content, encoding="utf-8")
+        draft.replace(path)
+
+    @override
+    def put(self, name: str, source: Path) -> None:
         (self.local_folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (self.local_folder / name).write_text(content, encoding="utf-8")
+        shutil.copyfile(source, self.local_folder / name)
 
     @override
     def remove(self, names: Iterable[str]) -> None:

@@ -5,9 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import make_url
-
 from nas.files.urls import is_url
+from nas.storage.own_folder import own_folder
 from nas.study.naming import IMAGES
 from search_spaces.errors import FilesError
 from search_spaces.paths import expanded
@@ -25,9 +24,7 @@ def local_folder(study: str, storage: str) -> Path:
         study: Name of the study.
         storage: URL of the database.
     """
-    url = make_url(storage)
-    beside = Path(url.database or "").parent if url.get_backend_name() == "sqlite" else Path()
-    return (beside / _RUNS / study).resolve()
+    return ((own_folder(storage) or Path()) / _RUNS / study).resolve()
 
 
 def image_cache(folder: str) -> Path:

@@ -1,5 +1,6 @@
 """Opens the files of a study from its folder or URL, and checks before a search that it can be written."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
@@ -14,31 +15,33 @@ from nas.files.remote_folder import RemoteFolder
 from nas.files.study_files import StudyFiles
 from nas.files.urls import checked_url, is_url
 from nas.storage.optuna_internals import database_url
-from nas.study.study import folder_of
+from nas.study.places import folder_of, former_folders
 from search_spaces.errors import InvalidValueError
 
 
 def files_of(study: optuna.Study) -> StudyFiles:
     """Return the files of a study of ``nas search``."""
-    return files_at(folder_of(study), study.study_name, database_url(study) or "sqlite://")
+    storage = database_url(study) or "sqlite://"
+    return files_at(folder_of(study), study.study_name, storage, former_folders(study.user_attrs))
 
 
-def files_at(folder: str, study: str, storage: str) -> StudyFiles:
+def files_at(folder: str, study: str, storage: str, former: Sequence[str] = ()) -> StudyFiles:
     """Return the files of a study.
 
     Args:
         folder: Path or URL of the study's folder.
         study: Name of the study.
         storage: URL of the database.
+        former: Locations, as they were stored, that the files had before.
     """
     if is_url(folder):
-        return RemoteFiles(folder, local_folder(study, storage))
+        return RemoteFiles(folder, local_folder(study, storage), former)
     return LocalFiles(Path(folder))
 
 
-def artifacts_at(folder: str) -> ArtifactPlace:
+def artifacts_at(folder: str, former: Sequence[str] = ()) -> ArtifactPlace:
     """Return the artifact store of the study whose files are in a folder or behind a URL."""
-    return RemoteArtifacts(folder) if is_url(folder) else LocalFiles(Path(folder)).artifacts()
+    return RemoteArtifacts(folder, former) if is_url(folder) else LocalFiles(Path(folder)).artifacts()
 
 
 def usable_location(text: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -30,12 +30,16 @@ class RemoteArtifacts(ArtifactPlace):
 
     Args:
         url: URL of the study's folder.
+        former: Locations, as they were stored, that the folder had before; ids that were given there hold.
         clock: Returns monotonic time in seconds.
     """
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, url: str, former: Sequence[str] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._folder = RemoteFolder(url)
-        self._prefix = hashlib.sha256(url.encode()).hexdigest()[:12]
+        self._prefix, *others = (hashlib.sha256(u.encode()).hexdigest()[:12] for u in (url, *former))
+        self._prefixes = frozenset([self._prefix, *others])
         self._clock = clock
         self._names: frozenset[str] = frozenset()
         self._until_s = 0.0
@@ -75,6 +79,6 @@ class RemoteArtifacts(ArtifactPlace):
         """Return the path of an artifact below the study's folder."""
         prefix, _, rest = artifact_id.partition("-")
         trial, _, file = rest.partition("-")
-        if prefix == self._prefix and trial.isdecimal() and file.isdecimal() and int(file) < len(_FILES):
+        if prefix in self._prefixes and trial.isdecimal() and file.isdecimal() and int(file) < len(_FILES):
             return f"{trial_folder(int(trial))}/{_FILES[int(file)]}"
         return f"{ARTIFACTS}/{Path(artifact_id).name}"  # never outside the folder

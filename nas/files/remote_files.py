@@ -1,7 +1,7 @@
 """Files of a study behind a URL: copied to a temporary folder to read, uploaded to write."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,12 +22,13 @@ class RemoteFiles(StudyFiles):
     Args:
         url: URL of the study's folder.
         local_folder: Folder on this machine for the log, the lock and Ray files.
+        former: Locations, as they were stored, that the files had before.
     """
 
-    def __init__(self, url: str, local_folder: Path) -> None:
+    def __init__(self, url: str, local_folder: Path, former: Sequence[str] = ()) -> None:
         super().__init__(url, local_folder)
         self._folder = RemoteFolder(url)
-        self._artifacts = RemoteArtifacts(url)
+        self._artifacts = RemoteArtifacts(url, former)
 
     @override
     def check(self) -> None:
@@ -60,7 +61,11 @@ class RemoteFiles(StudyFiles):
         with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
             source = Path(scratch) / "text"
             source.write_text(content, encoding="utf-8")
-            self._folder.put(source, name)
+            self.put(name, source)
+
+    @override
+    def put(self, name: str, source: Path) -> None:
+        self._folder.put(source, name)
 
     @override
     def remove(self, names: Iterable[str]) -> None:

@@ -69,6 +69,10 @@ class StudyFiles(ABC):
         """Write a text file."""
 
     @abstractmethod
+    def put(self, name: str, source: Path) -> None:
+        """Copy a file of this machine here."""
+
+    @abstractmethod
     def remove(self, names: Iterable[str]) -> None:
         """Delete files, and folders with their content; missing ones are ignored."""
 

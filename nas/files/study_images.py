@@ -5,7 +5,8 @@ from pathlib import Path
 import optuna
 
 from nas.files.local_paths import image_cache
-from nas.study.study import folder_of, settings_of
+from nas.study.places import folder_of
+from nas.study.study import settings_of
 from search_spaces.errors import DataError
 from trials.datasets import open_images
 from trials.images.splits import Splits

@@ -13,6 +13,7 @@ import torch
 from dashboards.result import SearchResult, TrialResult, metric_name
 from nas.coordination.driver_session import without_drivers
 from nas.files.locating import files_of
+from nas.files.ownership import claimed
 from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of, images_for
 from nas.orchestration.retrain_result import RetrainResult
@@ -90,7 +91,7 @@ def retrain(
         DataError: if its images have changed.
         TrainingError: if no training reaches its end.
     """
-    files_of(study).local_folder.mkdir(parents=True, exist_ok=True)  # the lock lies there
+    claimed(study, report_line).local_folder.mkdir(parents=True, exist_ok=True)  # the lock lies there
     for over in filter(None, map(misfit, networks)):
         report_line(over)
     with without_drivers(study):

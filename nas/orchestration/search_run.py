@@ -17,6 +17,7 @@ from nas.ask_tell.stopping import CutShortError, SearchControl, StoppingCriteria
 from nas.coordination.driver_session import driver_session
 from nas.files.checkpoint_retention import CheckpointRetention
 from nas.files.locating import files_of
+from nas.files.ownership import claimed
 from nas.files.study_files import StudyFiles
 from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.constraint import LatencyCheck
@@ -74,10 +75,11 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
         files = files_of(opened.study)  # a study found again keeps its own
         if files.location != plan.folder:
             files.check()
+        _check_folder(opened.study, files)
+        files = claimed(opened.study, progress.say)
         plan = replace(plan, folder=files.location)
         ownership = stack.enter_context(driver_session(plan.url, opened.study, files.local_folder))
         stack.enter_context(_logging_to(files.local_folder))
-        _check_folder(opened.study, files)
         control = SearchControl(_criteria(plan), capacity)
         source = CandidateSource(
             opened,

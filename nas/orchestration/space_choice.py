@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nas.study.settings import Settings, space_digest
+from nas.study.settings import Settings
 from nas.study.study import known_settings
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import default_space, space_by_size
 from search_spaces.loading import load
 from search_spaces.space import SearchSpace
+from search_spaces.space_record import space_digest
 from trials.images.splits import Splits
 
 

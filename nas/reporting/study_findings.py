@@ -19,10 +19,11 @@ from nas.reporting.background_explainer import Insight
 from nas.reporting.latency_findings import network_latencies
 from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.places import folder_in, former_folders
 from nas.study.reproduce_command import export_command, search_command
 from nas.study.results import networks_of, result_of
 from nas.study.settings import Settings
-from nas.study.study import Outline, folder_of, images_of, is_ours, settings_of
+from nas.study.study import Outline, images_of, is_ours, settings_of
 from search_spaces.counting import count
 from search_spaces.published import reference, references
 
@@ -94,10 +95,11 @@ class FindingsCollector:
 
     def places(self) -> list[ArtifactPlace]:
         """Return the artifact stores of all studies."""
-        found = self._storage.get_all_studies()
-        for folder in {folder_of(study) for study in found if is_ours(study.user_attrs)} - set(self._places):
-            self._places[folder] = artifacts_at(folder)  # reused, because those behind a URL have caches
-        return [self._places[folder_of(study)] for study in found if is_ours(study.user_attrs)]
+        attributes = [s.user_attrs for s in self._storage.get_all_studies() if is_ours(s.user_attrs)]
+        folders = {folder_in(attrs, self._store.url): former_folders(attrs) for attrs in attributes}
+        for folder in folders.keys() - self._places.keys():  # reused, because those behind a URL have caches
+            self._places[folder] = artifacts_at(folder, folders[folder])
+        return [self._places[folder] for folder in folders]
 
     def _random_searches(self, study: optuna.Study, settings: Settings) -> Iterator[Baseline]:
         """Yield the studies of the storage that differ only in that they sample uniformly."""

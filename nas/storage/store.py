@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from nas.storage.database import connect, storage_errors
 from nas.storage.migrating import migrate
+from nas.storage.own_folder import placed, portable
 from nas.storage.records import Export, Measurement
 from nas.storage.schema import ArchitectureRow, ExportRow, LatencyRow
 from search_spaces.architecture import Architecture
@@ -38,7 +39,7 @@ class Store:
     measured again has two measurements. Each write is one transaction, so a killed process leaves all of it
     or nothing. Optuna's tables are neither read nor written. Use it in a ``with`` block, which closes it.
 
-    Args:
+    Attributes:
         url: URL of the database in Optuna's form, for example ``sqlite:///nas.db``.
 
     Raises:
@@ -46,7 +47,7 @@ class Store:
     """
 
     def __init__(self, url: str) -> None:
-        self._url: Final = url
+        self.url: Final = url
         self._engine: Final = connect(url)
         try:
             with storage_errors(url):
@@ -189,7 +190,7 @@ class Store:
             study=export.study,
             trial=export.trial,
             name=export.name,
-            folder=export.folder,
+            folder=portable(export.folder, self.url),
             exported_at=export.exported_at,
         )
         with self._writing() as session:
@@ -211,7 +212,7 @@ class Store:
                     study=row.study,
                     trial=row.trial,
                     name=row.name,
-                    folder=row.folder,
+                    folder=placed(row.folder, self.url),
                     exported_at=row.exported_at,
                 )
                 for row, described in session.execute(wanted)
@@ -224,12 +225,12 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
-        with storage_errors(self._url), Session(self._engine) as session:
+        with storage_errors(self.url), Session(self._engine) as session:
             yield session
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        with storage_errors(self._url), Session(self._engine) as session, session.begin():
+        with storage_errors(self.url), Session(self._engine) as session, session.begin():
             yield session
 
     def _add_architecture(self, session: Session, architecture: Architecture) -> None:

@@ -10,7 +10,10 @@ from typing import Any, Final
 
 import optuna
 
+from nas.storage.optuna_internals import database_url
+from nas.storage.own_folder import portable
 from nas.study.network_lookup import is_there
+from nas.study.places import place_now
 from nas.study.settings import Settings
 from nas.study.study import settings_of
 from search_spaces.catalog import SPACES
@@ -76,9 +79,13 @@ def keep_request(study: optuna.Study, request: Request) -> None:
     number of trials, because both have shaped what the study holds.
     """
     stored: Mapping[str, Any] = study.user_attrs.get(_REQUEST, {})
+    url = database_url(study)
+    seeds = [portable(seed, url) for seed in request.seed_with]
     record = {
         **asdict(request),
-        "seed_with": list(dict.fromkeys([*stored.get("seed_with", ()), *request.seed_with])),
+        "space": portable(request.space, url),
+        "recipe": portable(request.recipe, url),
+        "seed_with": list(dict.fromkeys([*stored.get("seed_with", ()), *seeds])),
         "trials": max(filter(None, [stored.get("trials"), request.trials]), default=None),
     }
     if stored != record:
@@ -98,8 +105,7 @@ def search_command(study: optuna.Study, *, trained: int) -> str:
         trained: Networks trained so far; stands for the number of trials in studies that do not store it,
             and 0 leaves `--trials` out there.
     """
-    settings = settings_of(study)
-    stored: Mapping[str, Any] = study.user_attrs.get(_REQUEST, {})
+    settings, stored = settings_of(study), _request_of(study)
     options = [*_settings_options(settings, stored), ("trials", stored.get("trials") or trained or None)]
     options += [("hours", stored.get("hours"))]
     options += [("metric", settings.metric if settings.metric != "accuracy" else None)]
@@ -108,6 +114,17 @@ def search_command(study: optuna.Study, *, trained: int) -> str:
     options += [("study", study.study_name if study.study_name != settings.default_name() else None)]
     given = [(name, value) for name, value in options if value is not None]
     return "nas search " + " ".join(f"--{name} {_quoted(value)}" for name, value in given)
+
+
+def _request_of(study: optuna.Study) -> Mapping[str, Any]:
+    """Return the stored request with its files where they are now, {} if there is none."""
+    attrs, url = study.user_attrs, database_url(study)
+    stored: dict[str, Any] = dict(attrs.get(_REQUEST, {}))
+    for name in ("space", "recipe"):
+        if name in stored:
+            stored[name] = place_now(stored[name], attrs, url)
+    stored["seed_with"] = [place_now(seed, attrs, url) for seed in stored.get("seed_with", ())]
+    return stored if attrs.get(_REQUEST) else {}
 
 
 def retrain_command(

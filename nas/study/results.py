@@ -14,11 +14,12 @@ from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.final_tests import times_tested
 from nas.study.latest_measurements import with_latencies
+from nas.study.places import folder_of
 from nas.study.posterior import StoredPosterior, posterior_of
 from nas.study.retrained import Retrained, ranked
 from nas.study.scores import ScoreReader
 from nas.study.settings import Settings
-from nas.study.study import Attributed, Outline, folder_of, images_of, settings_of
+from nas.study.study import Attributed, Outline, images_of, settings_of
 from nas.study.verdicts import verdicts_of
 from search_spaces.errors import StudyError
 

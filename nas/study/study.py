@@ -12,7 +12,9 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, RDBStorage
 
 from nas.storage.database import without_password
+from nas.storage.optuna_internals import database_url
 from nas.storage.optuna_storage import may_hold_studies, open_storage
+from nas.study.places import begin_places, with_places, with_portable_places
 from nas.study.settings import Settings
 from search_spaces.errors import StudyError, UserError
 from search_spaces.loading import load
@@ -22,7 +24,6 @@ from search_spaces.space_record import from_record, space_digest, to_record
 _SETTINGS: Final = "nas:settings"
 _CONSTRAINT_NAMES: Final = "nas:constraint_names"
 _IMAGES: Final = "nas:images"
-FOLDER: Final = "nas:folder"
 _SPACE: Final = "nas:space"
 
 
@@ -61,7 +62,7 @@ def begin(
         sampler: Proposes networks.
         pruner: Stops trainings early.
         images: Class names, channels, mean and standard deviation, for exports.
-        folder: Folder of checkpoints; a study found again keeps its own.
+        folder: Absolute path or URL of the checkpoints; a study found again keeps its own.
 
     Raises:
         StudyError: if it exists and is about something else; names the difference.
@@ -85,8 +86,8 @@ def begin(
             study.set_metric_names([settings.metric])
         study.set_user_attr(_CONSTRAINT_NAMES, [budget.text for budget in settings.budgets])
         study.set_user_attr(_IMAGES, images)
-        study.set_user_attr(FOLDER, folder)
-        study.set_user_attr(_SETTINGS, settings.to_json())  # last: the study is complete now
+        begin_places(study, folder)
+        _keep_settings(study, settings)  # last: the study is complete now
         return study
     difference = settings_of(study).difference(settings)
     if difference is not None:
@@ -94,7 +95,7 @@ def begin(
             f"The study '{name}' exists and is another search: {difference}. "
             f"Ask for the same again, or begin another with --study NAME."
         )
-    study.set_user_attr(_SETTINGS, settings.to_json())  # the same images may have moved
+    _keep_settings(study, settings)  # the same images may have moved
     return study
 
 
@@ -145,8 +146,17 @@ def is_ours(user_attrs: Mapping[str, Any]) -> bool:
 
 
 def settings_of(study: Attributed) -> Settings:
-    """Return what defines a study that nas search began."""
-    return Settings.from_json(study.user_attrs[_SETTINGS])
+    """Return what defines a study that nas search began.
+
+    The paths of a study are where they are now, those of a summary as they are stored.
+    """
+    attrs = study.user_attrs
+    settings = Settings.from_json(attrs[_SETTINGS])
+    return with_places(settings, attrs, database_url(study)) if isinstance(study, optuna.Study) else settings
+
+
+def _keep_settings(study: optuna.Study, settings: Settings) -> None:
+    study.set_user_attr(_SETTINGS, with_portable_places(settings, database_url(study)).to_json())
 
 
 def keep_space(study: optuna.Study, space: SearchSpace) -> None:
@@ -179,8 +189,3 @@ def space_of(study: optuna.Study) -> SearchSpace:
 def images_of(study: Attributed) -> dict[str, Any]:
     """Return the classes, channels, mean and standard deviation of the study's images."""
     return dict(study.user_attrs[_IMAGES])
-
-
-def folder_of(study: Attributed) -> str:
-    """Return the folder or URL of the study's checkpoints, weights and log."""
-    return str(study.user_attrs[FOLDER])

@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 import nas
 from nas.administration.consistency import findings
 from nas.storage.optuna_storage import open_storage
-from nas.study.study import find, folder_of
+from nas.study.places import folder_of
+from nas.study.study import find
 from tests.chaos import havoc
 
 IMAGES = 800  # so that an epoch takes long enough to be killed in

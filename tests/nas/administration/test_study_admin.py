@@ -9,6 +9,7 @@ from nas.administration import study_admin
 from nas.coordination.study_lock import study_lock
 from nas.storage.store import Store
 from nas.study import study as studies
+from nas.study.places import folder_of
 from search_spaces.errors import StudyError
 from tests.nas.study.test_study import SETTINGS
 
@@ -47,7 +48,7 @@ def test_a_renamed_study_keeps_its_trials_and_takes_its_folder_along(storage, ke
     study_admin.rename(storage, "mine", "yours")
     found = studies.find(storage, "yours")
     assert len(found.get_trials()) == 1
-    assert Path(studies.folder_of(found)) == folder.with_name("yours")
+    assert Path(folder_of(found)) == folder.with_name("yours")
     assert (folder.with_name("yours") / "trials" / "00000" / "checkpoint.pt").exists()
     assert not folder.exists()
     with pytest.raises(StudyError, match="No study is called 'mine'"):
@@ -65,7 +66,7 @@ def test_a_name_that_is_taken_or_no_name_is_refused_and_nothing_changes(
     with pytest.raises(StudyError, match=expected):
         study_admin.rename(storage, "mine", new)
     assert folder.exists()
-    assert studies.folder_of(studies.find(storage, "mine")) == str(folder)
+    assert folder_of(studies.find(storage, "mine")) == str(folder)
 
 
 def test_a_deleted_study_leaves_other_studies_and_files_of_others_alone(storage, kept):

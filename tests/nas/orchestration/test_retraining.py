@@ -15,6 +15,7 @@ from nas.orchestration.retraining import chosen, retrain
 from nas.study import results, trial_attributes
 from nas.study import study as studies
 from nas.study.final_tests import times_tested
+from nas.study.places import folder_of
 from nas.study.retrained import final, latest, ranked, weights_of
 from nas.study.settings import Settings
 from search_spaces.budget import Budget
@@ -75,7 +76,7 @@ def again(
 
 
 def test_the_winner_learns_from_all_but_the_test_images_and_is_tested_once(searched: optuna.Study):
-    folder = Path(studies.folder_of(searched))
+    folder = Path(folder_of(searched))
     lines: list[str] = []
     found = again(searched, report_line=lines.append).winner
     assert (found.trial, found.joined, found.accuracy) == (2, True, None)
@@ -122,7 +123,7 @@ def test_a_retraining_that_was_stopped_goes_on_from_its_last_epoch(searched: opt
         again(searched, report_line=die)
     assert final(searched, 2) is None
     broken = again(searched).winner
-    weights = Path(studies.folder_of(searched)) / broken.weights
+    weights = Path(folder_of(searched)) / broken.weights
     content = weights.read_bytes()
     weights.unlink()
     assert again(searched).winner.test_accuracy == broken.test_accuracy
@@ -166,12 +167,12 @@ def test_images_that_changed_since_the_search_are_refused(searched: optuna.Study
 def test_an_export_delivers_the_retrained_weights(searched: optuna.Study, storage, tmp_path: Path):
     found = again(searched, recipe_file="/recipes/longer.yaml").winner
     nas.export("mine", into=tmp_path, name="net", storage=storage.url)
-    kept = load_file(Path(studies.folder_of(searched)) / found.weights)
+    kept = load_file(Path(folder_of(searched)) / found.weights)
     assert same(kept, tmp_path / "net.safetensors")
 
     # With the weights of the search beside them, validation images decide, and both are told apart.
     network = results.result_of(searched).networks[0]
-    own = Path(studies.folder_of(searched)) / "trials" / "00002" / "weights.safetensors"
+    own = Path(folder_of(searched)) / "trials" / "00002" / "weights.safetensors"
     own.parent.mkdir(parents=True)
     save_file(search_spaces.build(network.architecture, num_classes=10, in_channels=1).state_dict(), own)
     lines: list[str] = []

@@ -7,6 +7,7 @@ import pytest
 
 from nas.study import results
 from nas.study import study as studies
+from nas.study.places import folder_of
 from nas.study.settings import Settings
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
@@ -39,7 +40,7 @@ def test_a_study_is_found_again_with_what_it_was_begun_with(storage):
     begin(storage)
     found = studies.find(storage, "mine")
     assert studies.settings_of(found) == SETTINGS
-    assert studies.folder_of(found) == "runs/mine"
+    assert folder_of(found) == "runs/mine"
     assert studies.images_of(found)["classes"] == ["a", "b"]
     assert begin(storage).study_name == "mine"
 

@@ -1,0 +1,212 @@
+"""Marks the folder of a study as one of this storage; what belongs to another storage is not touched.
+
+A database and the folder of its studies may be copied, together or alone. Which of several databases a folder
+belongs to stands in a file in it. What does not belong to this storage is never deleted, and is copied before
+this storage goes on with it.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+
+from nas.files.local_files import LocalFiles
+from nas.files.local_paths import local_folder
+from nas.files.locating import files_at, files_of
+from nas.files.study_files import StudyFiles
+from nas.files.urls import is_url
+from nas.storage.identity import DatabaseIdentity, holds_study, identity_of_database, studies_in
+from nas.storage.optuna_internals import database_url
+from nas.storage.own_folder import database_file, own_folder
+from nas.study.places import FOLDER, folder_in, given_identity, identity_of, keep_folder
+from search_spaces.errors import StudyError
+
+MARK: Final = "belongs-to.json"
+_VERSION: Final = 1
+_KEPT: Final = ("trials", "retrained", "artifacts")  # what a copy goes on with
+_LEVELS: Final = 4  # folders above a study's in which databases that may own it are looked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What stands in a folder about whose it is.
+
+    Attributes:
+        study: Name of the study.
+        identity: Identity of the study.
+        database: Identity of its database, whose path is relative to the folder if the folder lies below it.
+    """
+
+    study: str
+    identity: str
+    database: DatabaseIdentity
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name with a format version."""
+        return {"version": _VERSION, "study": self.study, "id": self.identity, **self.database.to_json()}
+
+
+def is_own(study: optuna.Study, files: StudyFiles | None = None) -> bool:
+    """Return whether files belong to a study of this storage, and not to one that it was copied from.
+
+    Args:
+        study: The study.
+        files: Its files, or other ones that it writes; by default its files.
+    """
+    url, files = database_url(study), files or files_of(study)
+    if url is None:
+        return True
+    mark = _mark_of(files)
+    if mark is None:
+        return _lies_below(files, url) and _other_claim(files, url) is None
+    if mark.identity != identity_of(study):
+        return False
+    if Path(mark.database.database).is_absolute() or not mark.database.host:
+        return mark.database.is_now(identity_of_database(url))
+    marked = (_real(files) / mark.database.database).resolve()
+    moved = _lies_below(files, url) and not holds_study(marked, mark.identity)
+    return moved or marked == database_file(url)
+
+
+def claimed(study: optuna.Study, report_line: Callable[[str], None]) -> StudyFiles:
+    """Return the files of a study to write to, marked as this storage's; copies them if they are another's.
+
+    Args:
+        study: The study.
+        report_line: Called with a line if they are copied.
+
+    Raises:
+        StudyError: if a study without trials finds files of another one.
+        FilesError: if the files cannot be reached.
+    """
+    url, files = database_url(study), files_of(study)
+    if url is None:
+        return files
+    if not _may_write(study, files, url):
+        if not study.get_trials(deepcopy=False):
+            raise StudyError(
+                f"The folder '{files.location}' belongs to {_owner(files, url)}: expected one that no other "
+                f"study uses. Move it away, or begin under another name with --study."
+            )
+        files = _copied(study, files, url, report_line)
+    mark(study, files)
+    beside = LocalFiles(files.local_folder)  # of files behind a URL: log and lock
+    if files.shared_folder is None and _may_write(study, beside, url):
+        mark(study, beside)
+    keep_folder(study, files.location)
+    return files
+
+
+def mark(study: optuna.Study, files: StudyFiles) -> None:
+    """Write into a folder that it belongs to a study of this storage."""
+    url = database_url(study)
+    if url is None:
+        return
+    database, home = identity_of_database(url), own_folder(url)
+    if files.shared_folder is not None and home is not None and _lies_below(files, url):
+        above = [".."] * len(_real(files).relative_to(home).parts)
+        database = replace(database, database="/".join([*above, Path(database.database).name]), inode=0)
+    written = Mark(study=study.study_name, identity=given_identity(study), database=database)
+    if _mark_of(files) != written:
+        files.write(MARK, json.dumps(written.to_json(), indent=2) + "\n")
+
+
+def _may_write(study: optuna.Study, files: StudyFiles, url: str) -> bool:
+    """Return whether a search may go on in a folder: it is this storage's, or nobody's any more."""
+    found = _mark_of(files)
+    if found is None:
+        return _other_claim(files, url) is None
+    if found.identity != identity_of(study):
+        return False
+    marked = _real(files) / found.database.database if files.shared_folder else Path(found.database.database)
+    known_here = found.database.host and found.database.host == identity_of_database(url).host
+    if known_here and not holds_study(marked.resolve(), found.identity):
+        return True  # its database was moved
+    return is_own(study, files)
+
+
+def _mark_of(files: StudyFiles) -> Mark | None:
+    """Return the mark in a folder, None without one; a damaged one is that of an unknown study."""
+    try:
+        with files.fetched(MARK) as path:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            database = DatabaseIdentity.from_json(record)
+            return Mark(study=str(record["study"]), identity=str(record["id"]), database=database)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        return Mark(study="another", identity="", database=DatabaseIdentity(database="an unknown database"))
+
+
+def _owner(files: StudyFiles, url: str) -> str:
+    found = _mark_of(files)
+    if found is None:
+        return f"the database '{_other_claim(files, url)}'"
+    where = f" on {found.database.host}" if found.database.host else ""
+    return f"the study '{found.study}' in the database '{found.database.database}'{where}"
+
+
+def _real(files: StudyFiles) -> Path:
+    """Return the folder of files that are not behind a URL, links followed."""
+    return files.local_folder.resolve()
+
+
+def _lies_below(files: StudyFiles, url: str) -> bool:
+    """Return whether files lie below the storage's own folder."""
+    home = own_folder(url)
+    return files.shared_folder is not None and home is not None and _real(files).is_relative_to(home)
+
+
+def _other_claim(files: StudyFiles, url: str) -> Path | None:
+    """Return another SQLite file, near a folder without a mark, that has a study in this folder."""
+    if files.shared_folder is None:
+        return None
+    own, folder = database_file(url), _real(files)
+    places = dict.fromkeys([*([] if own is None else [own.parent]), *folder.parents[:_LEVELS]])
+    for place in places:
+        for file in _files_in(place):
+            if file != own and any(
+                Path(folder_in(attrs, f"sqlite:///{file}")).resolve() == folder
+                for _, attrs in studies_in(file)
+                if FOLDER in attrs
+            ):
+                return file
+    return None
+
+
+def _files_in(place: Path) -> Iterator[Path]:
+    try:
+        yield from (path for path in sorted(place.iterdir()) if path.is_file())
+    except OSError:  # a folder above that one may not read
+        return
+
+
+def _copied(
+    study: optuna.Study, files: StudyFiles, url: str, report_line: Callable[[str], None]
+) -> StudyFiles:
+    """Return a copy of files that belong to another database, at a new place of this one."""
+    place = _free_place(study, files, url)
+    names = [name for name in files.sizes() if name.partition("/")[0] in _KEPT]
+    report_line(
+        f"The files at '{files.location}' belong to {_owner(files, url)}: "
+        f"copying {len(names)} of them to '{place}', where this search goes on"
+    )
+    copy = files_at(place, study.study_name, url)
+    for name in names:
+        try:
+            with files.fetched(name) as path:
+                copy.put(name, path)
+        except FileNotFoundError:  # its owner removed it meanwhile
+            continue
+    return copy
+
+
+def _free_place(study: optuna.Study, files: StudyFiles, url: str) -> str:
+    """Return a path or URL without files: beside the database for a folder, beside the other's for a URL."""
+    first = files.location if is_url(files.location) else str(local_folder(study.study_name, url))
+    candidates = (first if n == 1 else f"{first}-{n}" for n in count(1))
+    return next(place for place in candidates if not files_at(place, study.study_name, url).sizes())
