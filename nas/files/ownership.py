@@ -18,7 +18,7 @@ from nas.files.local_files import LocalFiles
 from nas.files.local_paths import local_folder
 from nas.files.locating import files_at, files_of
 from nas.files.study_files import StudyFiles
-from nas.files.urls import is_url
+from nas.files.urls import LOCAL, is_url
 from nas.storage.identity import DatabaseIdentity, holds_study, identity_of_database, studies_in
 from nas.storage.optuna_internals import database_url
 from nas.storage.own_folder import database_file, own_folder
@@ -61,15 +61,15 @@ def is_own(study: optuna.Study, files: StudyFiles | None = None) -> bool:
     if url is None:
         return True
     mark = _mark_of(files)
+    below = _place_below(files, url) is not None
     if mark is None:
-        return _lies_below(files, url) and _other_claim(files, url) is None
+        return below and _other_claim(files, url) is None
     if mark.identity != identity_of(study):
         return False
     if Path(mark.database.database).is_absolute() or not mark.database.host:
         return mark.database.is_now(identity_of_database(url))
-    marked = (_real(files) / mark.database.database).resolve()
-    moved = _lies_below(files, url) and not holds_study(marked, mark.identity)
-    return moved or marked == database_file(url)
+    marked = _marked_file(files, mark)
+    return marked == database_file(url) or (below and not holds_study(marked, mark.identity))
 
 
 def claimed(study: optuna.Study, report_line: Callable[[str], None]) -> StudyFiles:
@@ -106,9 +106,9 @@ def mark(study: optuna.Study, files: StudyFiles) -> None:
     url = database_url(study)
     if url is None:
         return
-    database, home = identity_of_database(url), own_folder(url)
-    if files.shared_folder is not None and home is not None and _lies_below(files, url):
-        above = [".."] * len(_real(files).relative_to(home).parts)
+    database, below = identity_of_database(url), _place_below(files, url)
+    if below is not None:
+        above = [".."] * len(below.parts)
         database = replace(database, database="/".join([*above, Path(database.database).name]), inode=0)
     written = Mark(study=study.study_name, identity=given_identity(study), database=database)
     if _mark_of(files) != written:
@@ -122,9 +122,8 @@ def _may_write(study: optuna.Study, files: StudyFiles, url: str) -> bool:
         return _other_claim(files, url) is None
     if found.identity != identity_of(study):
         return False
-    marked = _real(files) / found.database.database if files.shared_folder else Path(found.database.database)
     known_here = found.database.host and found.database.host == identity_of_database(url).host
-    if known_here and not holds_study(marked.resolve(), found.identity):
+    if known_here and not holds_study(_marked_file(files, found), found.identity):
         return True  # its database was moved
     return is_own(study, files)
 
@@ -142,6 +141,11 @@ def _mark_of(files: StudyFiles) -> Mark | None:
         return Mark(study="another", identity="", database=DatabaseIdentity(database="an unknown database"))
 
 
+def _marked_file(files: StudyFiles, mark: Mark) -> Path:
+    """Return the SQLite file that a mark names, links followed."""
+    return ((_folder_of(files) or Path()) / mark.database.database).resolve()
+
+
 def _owner(files: StudyFiles, url: str) -> str:
     found = _mark_of(files)
     if found is None:
@@ -150,28 +154,32 @@ def _owner(files: StudyFiles, url: str) -> str:
     return f"the study '{found.study}' in the database '{found.database.database}'{where}"
 
 
-def _real(files: StudyFiles) -> Path:
-    """Return the folder of files that are not behind a URL, links followed."""
-    return files.local_folder.resolve()
+def _folder_of(files: StudyFiles) -> Path | None:
+    """Return the folder of files, links followed; None if they are on another machine."""
+    if is_url(files.location):
+        protocol, _, path = files.location.partition("://")
+        return Path(path).resolve() if protocol in LOCAL else None
+    return Path(files.location).resolve()
 
 
-def _lies_below(files: StudyFiles, url: str) -> bool:
-    """Return whether files lie below the storage's own folder."""
-    home = own_folder(url)
-    return files.shared_folder is not None and home is not None and _real(files).is_relative_to(home)
+def _place_below(files: StudyFiles, url: str) -> Path | None:
+    """Return the folder of files relative to the storage's own, None if it does not lie below that."""
+    folder, home = _folder_of(files), own_folder(url)
+    below = folder is not None and home is not None and folder.is_relative_to(home)
+    return folder.relative_to(home) if below else None  # type: ignore[union-attr, arg-type]
 
 
 def _other_claim(files: StudyFiles, url: str) -> Path | None:
     """Return another SQLite file, near a folder without a mark, that has a study in this folder."""
-    if files.shared_folder is None:
+    own, folder = database_file(url), _folder_of(files)
+    if folder is None:
         return None
-    own, folder = database_file(url), _real(files)
     places = dict.fromkeys([*([] if own is None else [own.parent]), *folder.parents[:_LEVELS]])
     for place in places:
         for file in _files_in(place):
             if file != own and any(
-                Path(folder_in(attrs, f"sqlite:///{file}")).resolve() == folder
-                for _, attrs in studies_in(file)
+                _folder_of(files_at(folder_in(attrs, f"sqlite:///{file}"), name, url)) == folder
+                for name, attrs in studies_in(file)
                 if FOLDER in attrs
             ):
                 return file

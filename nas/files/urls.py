@@ -7,7 +7,7 @@ import fsspec
 
 from search_spaces.errors import InvalidValueError
 
-_LOCAL: Final = ("file", "local")
+LOCAL: Final = ("file", "local")
 _NOT_SHARED: Final = ("memory",)
 
 
@@ -44,7 +44,7 @@ def checked_url(text: str) -> str:
             f"Cannot use --storage-path '{text[:80]}': there is no file system '{protocol[:20]}'.{hint} "
             f"Expected a folder, or a URL of fsspec such as s3://bucket/nas-runs or sftp://host/nas-runs."
         )
-    relative = protocol in _LOCAL and not rest.startswith("/")
+    relative = protocol in LOCAL and not rest.startswith("/")
     if relative or protocol in _NOT_SHARED or not rest.strip("/") or _is_ambiguous(rest):
         raise InvalidValueError(
             f"Cannot use --storage-path '{text[:80]}': expected a folder, or the whole URL of one that all "

@@ -72,7 +72,7 @@ FIRST_EPOCHS: Final = [124, 136, 167, 205]  # images that #1 of broken_off read 
 
 
 def laid_out(folder: Path) -> Desk:
-    """Return a desk with a copy of the studies on it, as their README says."""
+    """Return a desk with a copy of the studies on it, where their files are found without a change."""
     desk = Desk(folder)
     for path in GOLDEN.glob("*.yaml"):
         shutil.copy(path, folder)
@@ -81,17 +81,6 @@ def laid_out(folder: Path) -> Desk:
     (folder / "my_net" / "my_net.py.txt").rename(folder / "my_net" / "my_net.py")
     database = folder / "nas.db"
     database.write_bytes(gzip.decompress((GOLDEN / "nas.db.gz").read_bytes()))
-    with closing(sqlite3.connect(database)) as connection, connection:
-        record = connection.execute(
-            "select study_user_attribute_id, value_json from study_user_attributes where key = 'nas:folder'"
-        ).fetchall()
-        assert len(record) == len(NETWORKS)
-        for key, value in record:
-            moved = json.dumps(str(folder / "nas-runs" / Path(json.loads(value)).name))
-            connection.execute(
-                "update study_user_attributes set value_json = ? where study_user_attribute_id = ?",
-                (moved, key),
-            )
     return desk
 
 
