@@ -13,15 +13,18 @@ from typing import Annotated
 import typer
 
 from nas.commands import COMMANDS
+from nas.commands._plain_text import write_any_text
 from nas.ray_backend.daemon_threads import left_behind
 from search_spaces.errors import UserError
 from trials.usable_cores import cpu_quota, usable_cores
 
 _INTERRUPTED = 130
+_NO_FOLDER = "The working folder has been deleted: expected one that exists. Change to it with cd."
 
 
 def main() -> None:
     """Run the command line and exit: 0 done, 2 user error, 3 nothing fits, 130 interrupted, 1 a bug."""
+    write_any_text()
     if cpu_quota() is not None:  # torch would take all cores of the machine
         os.environ.setdefault("OMP_NUM_THREADS", str(len(usable_cores())))
     status = run(sys.argv[1:])
@@ -41,7 +44,7 @@ def run(arguments: list[str]) -> int:
     try:
         status = _app()(arguments or ["--help"], prog_name="nas", standalone_mode=False)
     except UserError as error:
-        return _print_error(str(error), error.exit_status)
+        return _print_error(_NO_FOLDER if _folder_is_gone() else str(error), error.exit_status)
     except typer.TyperException as error:
         return _print_error(" ".join(error.format_message().split()) + _hint(error), 2)
     except (KeyboardInterrupt, typer.Abort):
@@ -49,7 +52,20 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has exited
         return 0
+    except FileNotFoundError:
+        if not _folder_is_gone():
+            raise
+        return _print_error(_NO_FOLDER, 2)
     return status if isinstance(status, int) else 0
+
+
+def _folder_is_gone() -> bool:
+    """Return whether the working folder has been deleted."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _app() -> typer.Typer:

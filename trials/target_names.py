@@ -44,6 +44,11 @@ def find_target(text: str, file: Path = TARGETS_FILE) -> TargetSpec:
     if text in named:
         return named[text]
     if (ssh := _SSH.fullmatch(text)) is not None:
+        if ":" in ssh["address"].rpartition("@")[0]:
+            raise TargetError(
+                f"Cannot use the target 'ssh://***@{ssh['address'].rpartition('@')[2]}': a password would be "
+                f"stored with the measurements. Expected ssh://user@host and a key, see ssh-copy-id."
+            )
         options = (ssh["options"] or "").replace("&", ",")
         return TargetSpec(name=text, kind="ssh", address=ssh["address"], options=_options(text, options))
     kind, _, rest = text.partition(":")

@@ -9,7 +9,7 @@ from nas.api._process_state import process_left_as_found
 from nas.reporting.background_explainer import BackgroundExplainer
 from nas.reporting.study_findings import FindingsCollector
 from nas.storage.optuna_internals import study_id_of
-from nas.storage.optuna_storage import open_storage, storage_url
+from nas.storage.optuna_storage import existing_storage, storage_url
 from nas.storage.store import Store
 from nas.study.study import find
 
@@ -39,7 +39,7 @@ def dashboard(
         UserError: if the port is in use; the message suggests a free one.
     """
     url = storage_url(storage)
-    opened = open_storage(url)
+    opened = existing_storage(url)
     found = find(opened, study)
     findings = FindingsCollector(get_storage(opened), Store(url), BackgroundExplainer().latest)
     server = dashboard_server(

@@ -14,7 +14,7 @@ from nas.scaling.family import Scaled, base_of, check_budgets, family, find_with
 from nas.scaling.family import write as write_family
 from nas.scaling.rules import RULES
 from nas.scaling.trained_evaluator import training_evaluator
-from nas.storage.optuna_storage import open_storage, storage_url
+from nas.storage.optuna_storage import existing_storage, storage_url
 from nas.study.network_lookup import FoundNetwork
 from nas.study.study import find
 from search_spaces.budget import Budget
@@ -48,7 +48,7 @@ def explain(
         raise InvalidValueError(f"Cannot use seed {seed}: expected at least 0.")
     texts = [budget] if isinstance(budget, str) else budget
     budgets = [Budget.parse(text) for text in texts]
-    found = explain_study(find(open_storage(storage_url(storage)), study), budgets, seed=seed)
+    found = explain_study(find(existing_storage(storage_url(storage)), study), budgets, seed=seed)
     if to is not None:
         write_figures(found, Path(to))
     return found

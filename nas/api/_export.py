@@ -8,7 +8,8 @@ from nas.api._process_state import process_left_as_found
 from nas.exports.study_export import ExportOptions, StudyExporter
 from nas.files.ownership import is_own
 from nas.files.trial_artifacts import TrialArtifacts
-from nas.storage.optuna_storage import open_storage, storage_url
+from nas.storage.database import is_read_only
+from nas.storage.optuna_storage import existing_storage, storage_url
 from nas.storage.store import Store
 from nas.study.results import chosen_network, result_of, split_network
 from nas.study.retrained import WEIGHTS_OF
@@ -85,7 +86,7 @@ def export(
         force=force,
         weights_of=weights_of,
     )
-    found = find(open_storage(url), chosen)
+    found = find(existing_storage(url), chosen)
     with Store(url) as store:
         result = result_of(found, store)
         exporter = StudyExporter(
@@ -98,7 +99,7 @@ def export(
         if pareto:
             return exporter.export_front(options)
         files = exporter.export(chosen_network(result, trial), options)
-    if is_own(found):
+    if is_own(found) and not is_read_only(url):
         TrialArtifacts.of(found).attach_export(found, files)
     return files
 

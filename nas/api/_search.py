@@ -13,7 +13,7 @@ from nas.orchestration.search_plan import plan_search
 from nas.orchestration.search_run import run_search
 from nas.ray_backend.connection import cluster_for
 from nas.resources import slots_here
-from nas.storage.optuna_storage import open_storage, storage_url
+from nas.storage.optuna_storage import existing_storage, storage_url
 from nas.study.reproduce_command import absolute_file
 from nas.study.results import result_of, split_network
 from nas.study.study import find
@@ -135,7 +135,7 @@ def retrain(
     """
     training = load_recipe(recipe)
     chosen, number = split_network(study)
-    found = find(open_storage(storage_url(storage)), chosen)
+    found = find(existing_storage(storage_url(storage), writing=True), chosen)
     networks = retraining.chosen(result_of(found), trial=trial if trial is not None else number, top=top)
     return retraining.retrain(
         found,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dashboards.network_filters import selected
 from dashboards.result import SearchResult
 from nas.api._process_state import process_left_as_found
-from nas.storage.optuna_storage import open_storage, storage_url
+from nas.storage.optuna_storage import existing_storage, storage_url
 from nas.storage.store import Store
 from nas.study.results import result_of
 from nas.study.study import find
@@ -34,6 +34,6 @@ def show(
     """
     budgets = [Budget.parse(text) for text in ([fits] if isinstance(fits, str) else fits)]
     url = storage_url(storage)
-    found = find(open_storage(url), study)
+    found = find(existing_storage(url), study)
     with Store(url) as store:
         return selected(result_of(found, store), pareto=pareto, fits=budgets)

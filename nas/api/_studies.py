@@ -4,7 +4,8 @@ from nas.administration import study_admin
 from nas.administration.consistency import Finding, findings
 from nas.administration.study_admin import StudySummary
 from nas.api._process_state import process_left_as_found
-from nas.storage.optuna_storage import open_storage, storage_url
+from nas.storage.database import checked_database
+from nas.storage.optuna_storage import existing_storage, exists, storage_url
 from nas.storage.store import Store
 from nas.study.study import find
 
@@ -16,7 +17,9 @@ def studies(*, storage: str | None = None) -> tuple[StudySummary, ...]:
     Args:
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
     """
-    return study_admin.study_summaries(open_storage(storage_url(storage)))
+    url = storage_url(storage)
+    checked_database(url)
+    return study_admin.study_summaries(existing_storage(url)) if exists(url) else ()
 
 
 @process_left_as_found()
@@ -31,7 +34,10 @@ def check_studies(study: str | None = None, *, storage: str | None = None) -> tu
         StudyError: if there is no such study; the message suggests the nearest name.
     """
     url = storage_url(storage)
-    opened = open_storage(url)
+    checked_database(url)
+    if study is None and not exists(url):
+        return ()
+    opened = existing_storage(url)
     with Store(url):  # creates our tables if they are missing
         pass
     names = [study] if study is not None else [kept.study for kept in study_admin.study_summaries(opened)]
@@ -50,7 +56,7 @@ def rename_study(study: str, new: str, *, storage: str | None = None) -> None:
     Raises:
         StudyError: if there is no such study, a search runs on it, or the new name is invalid or in use.
     """
-    study_admin.rename(open_storage(storage_url(storage)), study, new)
+    study_admin.rename(existing_storage(storage_url(storage), writing=True), study, new)
 
 
 @process_left_as_found()
@@ -69,4 +75,4 @@ def delete_study(study: str, *, storage: str | None = None) -> tuple[str, ...]:
     Raises:
         StudyError: if there is no such study, or a search runs on it.
     """
-    return study_admin.delete(open_storage(storage_url(storage)), study)
+    return study_admin.delete(existing_storage(storage_url(storage), writing=True), study)

@@ -57,6 +57,8 @@ def _whole(network: str, on: str, address: str | None, storage: str | None, *, a
     import json
 
     from nas import api
+    from nas.storage.database import is_read_only
+    from nas.storage.optuna_storage import storage_url
 
     name, latency = api.measure(network, on=on, address=address, storage=storage)
     if as_json:
@@ -70,6 +72,8 @@ def _whole(network: str, on: str, address: str | None, storage: str | None, *, a
         typer.echo(f"  {figure:<20}{_figure(wall)}, of all runs on the wall clock")
     for condition, value in latency.circumstances.items():
         typer.echo(f"  {condition:<20}{value}")
+    if is_read_only(storage_url(storage)):
+        typer.echo("Not stored: the storage can be read and not written.", err=True)
 
 
 def _figure(latency: "Latency") -> str:
@@ -87,6 +91,8 @@ def _layers(
     from nas.commands._layer_table import layer_table
     from search_spaces.errors import InvalidValueError
 
+    if to is not None and to.suffix.lower() not in {".html", ".htm", ""}:
+        raise InvalidValueError(f"Cannot write the roofline to '{to}': expected a name that ends in .html.")
     if to is not None and not to.resolve().parent.is_dir():
         raise InvalidValueError(f"Cannot write '{to}': expected a file in a folder that exists.")
     name, times = api.measure_layers(network, on=on, address=address, storage=storage)

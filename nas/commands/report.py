@@ -20,13 +20,15 @@ def COMMAND(  # noqa: N802
         ),
     ] = None,
     format: Annotated[  # noqa: A002 -- what it is called on the command line
-        str,
+        str | None,
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help=f"Format: {_choices.FORMATS}. md is Markdown; png writes the figures and needs Chromium.",
+            help=f"Format: {_choices.FORMATS}. md is Markdown; png writes the figures and needs Chromium. "
+            f"Default: that of the file's name, else html.",
+            show_default=False,
         ),
-    ] = "html",
+    ] = None,
     storage: Storage = None,
 ) -> None:
     """Write a report of a search as one page with figures.

@@ -1,5 +1,6 @@
 """Opens the images of a study again after the search, and checks that they have not changed."""
 
+import os
 from pathlib import Path
 
 import optuna
@@ -19,7 +20,9 @@ def images_for(study: optuna.Study) -> Splits:
         DataError: if they were moved or changed since the search.
     """
     settings = settings_of(study)
-    splits = open_images(settings.data, seed=settings.seed, cache=image_cache_of(study))
+    cache = image_cache_of(study)
+    kept = cache if _may_be_written(cache) else None  # who may only read decodes them in memory
+    splits = open_images(settings.data, seed=settings.seed, cache=kept)
     if splits.fingerprint != settings.data_fingerprint:
         raise DataError(
             f"The images '{settings.data}' have changed since the search: expected those that the study "
@@ -27,6 +30,12 @@ def images_for(study: optuna.Study) -> Splits:
             f"again; if this version reads them by newer rules, start another study."
         )
     return splits
+
+
+def _may_be_written(folder: Path) -> bool:
+    """Return whether a folder can be written, or created."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return os.access(there, os.W_OK)
 
 
 def image_cache_of(study: optuna.Study) -> Path:

@@ -34,7 +34,7 @@ from nas.ray_backend.searcher import StudySearcher
 from nas.ray_backend.tensorboard import TensorBoard
 from nas.ray_backend.worker import worker_config
 from nas.resources import Capacity, capacity_on
-from nas.storage.optuna_storage import open_storage
+from nas.storage.optuna_storage import check_writable, open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.naming import trial_folder
@@ -58,6 +58,7 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
     Raises:
         UserError: if the study, the storage, a target or the cluster cannot be used.
     """
+    check_writable(plan.url)
     storage = get_storage(open_storage(plan.url))
     capacity = Capacity(plan.slots.count)
     progress = ConsoleProgress(capacity, quiet=quiet)

@@ -10,7 +10,7 @@ from nas.bayesopt.feasible_region import region_of
 from nas.bayesopt.history import Histories
 from nas.bayesopt.problem import TransferSource
 from nas.bayesopt.space_problem import problem_of
-from nas.storage.optuna_storage import open_storage
+from nas.storage.optuna_storage import existing_storage
 from nas.study.study import find, settings_of
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
@@ -37,7 +37,7 @@ def read_transfer(url: str, name: str, earlier: str, prices: Prices) -> Record:
     Raises:
         StudyError: if there is no such study, or too few of its networks are in the space.
     """
-    storage = open_storage(url)
+    storage = existing_storage(url)
     begun = {summary.study_name: summary for summary in optuna.get_all_study_summaries(storage=storage)}
     if name in begun and _KEPT in begun[name].user_attrs:
         return dict(begun[name].user_attrs[_KEPT])

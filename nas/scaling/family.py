@@ -16,7 +16,7 @@ from nas.explanation.evidence import Evidence, of_study
 from nas.scaling.front_trend import front_of
 from nas.scaling.rules import RULES, Base, Evaluator, Rule
 from nas.scaling.scaled_architecture import ScalingFactors, fit_to_budget, scaled
-from nas.storage.optuna_storage import open_storage
+from nas.storage.optuna_storage import existing_storage
 from nas.study import trial_attributes
 from nas.study.network_lookup import FoundNetwork, find_network, is_there
 from nas.study.results import result_of, split_network
@@ -113,7 +113,7 @@ def find_with_study(text: str, url: str) -> tuple[FoundNetwork, optuna.Study | N
     found = find_network(text, url)
     if text in references() or is_there(text):
         return found, None
-    return found, find(open_storage(url), split_network(found.name)[0])
+    return found, find(existing_storage(url), split_network(found.name)[0])
 
 
 def base_of(

@@ -1,5 +1,6 @@
 """Connects to SQLite or PostgreSQL: checks the URL, prepares SQLite (WAL), hides passwords in errors."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -7,6 +8,9 @@ from typing import Any, Final
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from nas.storage.own_folder import database_file
+from nas.storage.secrets import scrubbed, without_password
+from nas.storage.snapshot import may_be_written, snapshot
 from search_spaces.errors import StorageError
 
 _BUSY_SECONDS: Final = 60
@@ -16,31 +20,69 @@ _DIALECTS: Final = ("sqlite", "postgresql")
 def connect(url: str) -> Engine:
     """Return an engine for the database at `url`; no connection is made yet.
 
+    An SQLite file that may not be written is read through a copy.
+
     Raises:
         StorageError: if it is not a URL of SQLite or PostgreSQL.
     """
+    checked_database(url)
+    with storage_errors(url):
+        engine = create_engine(url, **engine_options(url))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", prepare_sqlite)
+    return engine
+
+
+def checked_database(url: str) -> None:
+    """Check that a URL is one of SQLite or PostgreSQL.
+
+    Raises:
+        StorageError: if it is not; a password in it is not shown.
+    """
+    shown = without_password(url)
     try:
-        dialect = make_url(url).get_backend_name()
-    except (ArgumentError, ValueError) as error:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
         raise StorageError(
-            f"Cannot read the storage '{_without_credentials(url)[:80]}': expected a URL such as "
-            f"sqlite:///nas.db or postgresql+psycopg://user@host/database."
-        ) from error
-    if dialect not in _DIALECTS:
+            f"Cannot read the storage '{shown}': expected a URL such as sqlite:///nas.db or "
+            f"postgresql+psycopg://user@host/database."
+        ) from None
+    if parsed.get_backend_name() not in _DIALECTS:
         raise StorageError(
-            f"Cannot use the storage '{without_password(url)}': expected a database of "
+            f"Cannot use the storage '{shown}': expected a database of "
             f"{' or '.join(_DIALECTS)}, for example sqlite:///nas.db."
         )
-    if dialect == "sqlite" and make_url(url).database in {None, "", ":memory:"}:
+    if parsed.get_backend_name() == "postgresql" and "@" in (parsed.host or ""):
         raise StorageError(
-            f"The storage '{without_password(url)}' is no file: expected the path of one, for example sqlite:///nas.db."
+            f"Cannot read the storage '{shown}': it has more than one @. Expected %40 for each @ in the user "
+            f"or password."
         )
-    with storage_errors(url):
-        if dialect == "postgresql":
-            return create_engine(url, pool_pre_ping=True)
-        engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-        event.listen(engine, "connect", prepare_sqlite)
-        return engine
+    if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+        raise StorageError(
+            f"The storage '{shown}' is no file: expected the path of one, for example sqlite:///nas.db."
+        )
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return the options with which SQLAlchemy makes an engine for a database.
+
+    Text is sent to PostgreSQL in UTF-8 and read in UTF-8, whatever a database without an encoding says.
+    """
+    file = database_file(url)
+    if file is None:
+        return {"pool_pre_ping": True, "connect_args": {"client_encoding": "utf8"}}
+    options: dict[str, Any] = {"connect_args": {"timeout": _BUSY_SECONDS}}
+    if file.exists() and not may_be_written(file):
+        options["creator"] = lambda: sqlite3.connect(
+            snapshot(file), timeout=_BUSY_SECONDS, check_same_thread=False
+        )
+    return options
+
+
+def is_read_only(url: str) -> bool:
+    """Return whether the database is an SQLite file that this user may read and not write."""
+    file = database_file(url)
+    return file is not None and file.exists() and not may_be_written(file)
 
 
 @contextmanager
@@ -48,28 +90,16 @@ def storage_errors(url: str) -> Iterator[None]:
     """Turn errors of the database into an error of one line without the password.
 
     Raises:
-        StorageError: in place of every error of SQLAlchemy.
+        StorageError: in place of every error of SQLAlchemy and of the file system.
     """
     try:
         yield
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, ImportError, OSError, UnicodeError) as error:
         first = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise StorageError(
-            f"The storage '{without_password(url)}' does not answer as expected: {first}. Check the URL, "
-            f"that the database is running and that you may write to it."
+            f"The storage '{without_password(url)}' does not answer as expected: {scrubbed(first, url)}. "
+            f"Check the URL, that the database is running and that you may write to it."
         ) from error
-
-
-def without_password(url: str) -> str:
-    """Return a URL that `connect` accepts, with its password replaced by ``***``."""
-    parsed = make_url(url)
-    hidden = {k: "***" if "pass" in k.lower() else v for k, v in parsed.query.items()}
-    return parsed.set(query=hidden).render_as_string(hide_password=True)
-
-
-def _without_credentials(url: str) -> str:
-    """Return a text that is not a URL, or ``***`` if it may contain a password."""
-    return "***" if "@" in url or "pass" in url.lower() else url
 
 
 def prepare_sqlite(connection: Any, record: Any) -> None:

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from nas.storage.database import storage_errors
+from nas.storage.database import connect, storage_errors
 from nas.storage.own_folder import database_file
 
 _MAGIC: Final = b"SQLite format 3\0"
@@ -71,7 +71,7 @@ def identity_of_database(url: str) -> DatabaseIdentity:
 
 
 def _server_identity(url: str) -> str:
-    engine = create_engine(url)
+    engine = connect(url)
     try:
         with storage_errors(url), engine.connect() as connection:
             try:

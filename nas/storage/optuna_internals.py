@@ -15,10 +15,15 @@ def storage_of(study: optuna.Study) -> BaseStorage:
     return study._storage  # noqa: SLF001 -- see above
 
 
+def backend_of(storage: BaseStorage) -> BaseStorage:
+    """Return a storage without the cache that a study wraps it in."""
+    backend: BaseStorage = getattr(storage, "_backend", storage)
+    return backend
+
+
 def database_url(study: optuna.Study) -> str | None:
     """Return the URL of a study's database; None for a study in memory."""
-    storage = storage_of(study)
-    backend = getattr(storage, "_backend", storage)  # a study wraps a database in a cache
+    backend = backend_of(storage_of(study))
     return str(backend.url) if isinstance(backend, RDBStorage) else None
 
 

@@ -8,8 +8,16 @@ import optuna
 from optuna.storages import RDBStorage
 from sqlalchemy import event, make_url
 
-from nas.storage.database import connect, prepare_sqlite, storage_errors, without_password
-from search_spaces.errors import StorageError
+from nas.storage.database import (
+    checked_database,
+    engine_options,
+    is_read_only,
+    prepare_sqlite,
+    storage_errors,
+)
+from nas.storage.own_folder import database_file
+from nas.storage.secrets import without_password
+from search_spaces.errors import StorageError, StudyError
 
 DEFAULT_URL: Final = "sqlite:///nas.db"
 
@@ -19,14 +27,10 @@ def storage_url(given: str | None) -> str:
     return given or os.environ.get("NAS_STORAGE") or DEFAULT_URL
 
 
-def may_hold_studies(url: str) -> bool:
-    """Return whether a storage may hold anything: not where it is an SQLite file that is still to be made."""
-    path = make_url(url).database if url.startswith("sqlite") else None
-    return path is None or Path(path).exists()
-
-
 def open_storage(url: str) -> RDBStorage:
     """Return Optuna's storage at a database URL, prepared for one writer and many readers.
+
+    A missing SQLite file is created. One that may not be written is read through a copy.
 
     Args:
         url: ``sqlite:///file.db`` or ``postgresql://user:password@host/database``.
@@ -36,17 +40,61 @@ def open_storage(url: str) -> RDBStorage:
             made it.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # progress is shown by the console
-    engine = connect(url)  # checks the URL
-    sqlite = engine.dialect.name == "sqlite"
-    engine.dispose()
-    options = {"connect_args": {"timeout": 60}} if sqlite else {"pool_pre_ping": True}
+    checked_database(url)
+    literal = url.replace("{", "{{").replace("}", "}}")  # Optuna fills in a template
     try:
         with storage_errors(url):
-            storage = RDBStorage(url, engine_kwargs=options)
+            storage = RDBStorage(literal, engine_kwargs=engine_options(url))
     except RuntimeError as error:  # raised by Optuna for a schema of another version
         reason = str(error).strip().partition("\n")[0]
         raise StorageError(f"Cannot use the storage '{without_password(url)}': {reason}") from error
-    if sqlite:
+    if storage.engine.dialect.name == "sqlite":
         event.listen(storage.engine, "connect", prepare_sqlite)
         storage.engine.dispose()  # connections made before the listener are not prepared
     return storage
+
+
+def existing_storage(url: str, *, writing: bool = False) -> RDBStorage:
+    """Return Optuna's storage at a database URL that somebody has searched in; nothing is created.
+
+    Args:
+        url: ``sqlite:///file.db`` or ``postgresql://user:password@host/database``.
+        writing: Whether it has to be writable.
+
+    Raises:
+        StudyError: if there is no such file.
+        StorageError: if it may not be written, or as for `open_storage`.
+    """
+    checked_database(url)
+    if not exists(url):
+        raise no_search_in(url)
+    if writing:
+        check_writable(url)
+    return open_storage(url)
+
+
+def no_search_in(url: str) -> StudyError:
+    """Return the error for a storage without a search."""
+    return StudyError(
+        f"No search in {without_password(url)} yet: expected one made by nas search. "
+        f"Begin with: nas search --budget 300M-MACs"
+    )
+
+
+def exists(url: str) -> bool:
+    """Return whether an SQLite file exists; True for a database on a server."""
+    file = database_file(url)
+    return file is None or file.exists()
+
+
+def check_writable(url: str) -> None:
+    """Check that this user may write to a database.
+
+    Raises:
+        StorageError: if it is an SQLite file that may only be read.
+    """
+    if is_read_only(url):
+        raise StorageError(
+            f"The storage '{without_password(url)}' can be read and not written: expected a file, in a "
+            f"folder, that you may write to. Copy the folder of the search and go on in the copy."
+        )

@@ -18,9 +18,9 @@ _FULL: Final = ("no space left on device", "disk is full", "disk quota exceeded"
 
 
 def is_full(error: BaseException) -> bool:
-    """Return whether a full disk caused an error."""
+    """Return whether a full disk, or a file at the size limit of its process, caused an error."""
     return any(
-        (isinstance(e, OSError) and e.errno in {errno.ENOSPC, errno.EDQUOT})
+        (isinstance(e, OSError) and e.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
         or any(words in str(e).lower() for words in _FULL)
         for e in _chain(error)
     )

@@ -10,7 +10,8 @@ from search_spaces.errors import StudyError
 
 IMAGES: Final = "images"
 """Folder of decoded images, beside the folders of the studies."""
-_STUDY_NAME: Final = re.compile(r"[^\W_][\w .+=@-]{0,119}")
+MOST_CHARACTERS: Final = 120
+_STUDY_NAME: Final = re.compile(rf"[^\W_][\w .+=@-]{{0,{MOST_CHARACTERS - 1}}}")
 
 
 def checked_name(name: str) -> str:

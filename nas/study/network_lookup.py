@@ -1,14 +1,17 @@
 """Finds the network that a text names: a published one, a file, an export folder or ``STUDY#12``."""
 
+import difflib
 import json
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nas.storage.optuna_storage import open_storage
+from nas.storage.optuna_storage import existing_storage, exists
 from nas.study.results import chosen_network, result_of, split_network
-from nas.study.study import find, images_of
+from nas.study.study import find, images_of, names_of_searches
 from search_spaces.architecture import Architecture
-from search_spaces.errors import ArchitectureError
+from search_spaces.errors import ArchitectureError, StudyError, UserError
 from search_spaces.paths import expanded
 from search_spaces.published import reference, references
 
@@ -44,7 +47,7 @@ def find_network(text: str, url: str) -> FoundNetwork:
 
     Raises:
         ArchitectureError: if a file or folder holds no architecture.
-        StudyError: if nothing is called so.
+        StudyError: if nothing is called so; offers the nearest published networks, files and studies.
     """
     if text in references():
         return FoundNetwork(
@@ -57,7 +60,11 @@ def find_network(text: str, url: str) -> FoundNetwork:
         path = expanded(text)
         return _in_file(path / "architecture.json" if path.is_dir() else path)
     name, number = split_network(text)
-    study = find(open_storage(url), name)
+    storage = existing_storage(url) if exists(url) else None
+    known = [] if storage is None else names_of_searches(storage)
+    if storage is None or (name is not None and name not in known):
+        raise unknown_network(text, known)
+    study = find(storage, name)
     network = chosen_network(result_of(study), number)
     images = images_of(study)
     return FoundNetwork(
@@ -74,6 +81,54 @@ def is_there(text: str) -> bool:
         return expanded(text).exists()
     except (OSError, ValueError):
         return False
+
+
+def unknown_network(text: str, studies: Sequence[str]) -> StudyError:
+    """Return the error for a text that names no network, with what may have been meant.
+
+    Args:
+        text: The text.
+        studies: Names of the searches in the storage.
+    """
+    near = [
+        *_near(text, references(), least=0.4),
+        *_near(text, _network_files(text)),
+        *_near(text.partition("#")[0], studies),
+    ]
+    meant = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return StudyError(
+        f"No network is called '{text[:80]}'.{meant} Expected a published network (see nas networks), an "
+        f"architecture JSON file, an export folder, a study or STUDY#NUMBER."
+    )
+
+
+def _near(text: str, names: Iterable[str], *, least: float = 0.6) -> list[str]:
+    """Return up to three names like a text: those that begin like it, then those spelled like it.
+
+    Args:
+        text: What was given.
+        names: What there is.
+        least: Least likeness, in [0, 1].
+    """
+    known = {_plain(name): name for name in sorted(names, key=lambda n: ("_1.0_" not in n, "_224" not in n))}
+    word = _plain(text)
+    alike = [name for name in known if word and name.startswith(word)]
+    spelled = difflib.get_close_matches(word, list(known), n=3, cutoff=least)
+    return [known[name] for name in dict.fromkeys([*alike, *spelled])][:3]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", "_", name.lower())
+
+
+def _network_files(text: str) -> list[str]:
+    """Return the JSON files and export folders of the folder in which a text would be one."""
+    try:
+        folder = expanded(text).parent
+        found = [p for p in folder.iterdir() if p.suffix == ".json" or (p / "architecture.json").is_file()]
+    except (OSError, ValueError, UserError):
+        return []
+    return sorted(map(str, found))
 
 
 def _in_file(path: Path) -> FoundNetwork:

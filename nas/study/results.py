@@ -8,8 +8,8 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from dashboards.result import SearchResult, TrialResult, best_first
-from nas.storage.database import without_password
 from nas.storage.optuna_internals import database_url
+from nas.storage.secrets import without_password
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.final_tests import times_tested

@@ -1,9 +1,11 @@
 """Defines a search, and names the first difference when a study is resumed with other settings."""
 
+import hashlib
 import re
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from nas.study.naming import MOST_CHARACTERS
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
 from trials.training.recipe import Recipe
@@ -65,7 +67,7 @@ class Settings:
         return cls(**{**stored, "budgets": tuple(map(Budget.parse, stored["budgets"]))})
 
     def default_name(self) -> str:
-        """Return a readable study name made of what defines the search."""
+        """Return a readable study name made of what defines the search, shortened if it is too long."""
         data = re.split(r"[/:\\]", self.data.rstrip("/\\"))[-1] or "data"
         parts = [
             self.space,
@@ -78,7 +80,11 @@ class Settings:
             parts.append(self.metric)
         if self.learn_from is not None:
             parts.append(f"from-{self.learn_from[:40]}")
-        return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
+        name = "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
+        if len(name) <= MOST_CHARACTERS:
+            return name
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # names that begin alike still differ
+        return f"{name[: MOST_CHARACTERS - 9].rstrip('-.')}-{digest}"
 
     def difference(self, other: "Settings") -> str | None:
         """Return the first thing in which `other` differs, in words, or None.

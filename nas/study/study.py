@@ -10,10 +10,12 @@ import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, RDBStorage
+from optuna.study import StudyDirection
 
-from nas.storage.database import without_password
+from nas.storage.encoding import encoding_of, fits_encoding
 from nas.storage.optuna_internals import database_url
-from nas.storage.optuna_storage import may_hold_studies, open_storage
+from nas.storage.optuna_storage import existing_storage, exists, no_search_in
+from nas.storage.secrets import without_password
 from nas.study.places import begin_places, with_places, with_portable_places
 from nas.study.settings import Settings
 from search_spaces.errors import StudyError, UserError
@@ -67,6 +69,7 @@ def begin(
     Raises:
         StudyError: if it exists and is about something else; names the difference.
     """
+    _check_maker(storage, name)
     study = optuna.create_study(
         storage=storage,
         study_name=name,
@@ -76,11 +79,6 @@ def begin(
         load_if_exists=True,
     )
     if _SETTINGS not in study.user_attrs:
-        if study.get_trials(deepcopy=False):
-            raise StudyError(
-                f"Study '{name}' was created by another program: expected a new name, or a study of "
-                f"nas search. Choose another name with --study."
-            )
         with warnings.catch_warnings():  # Optuna calls it experimental, and the dashboard needs it
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names([settings.metric])
@@ -99,6 +97,39 @@ def begin(
     return study
 
 
+def _check_maker(storage: BaseStorage, name: str) -> None:
+    """Check that a study of this name is of nas search, or empty and made to maximise one value.
+
+    Raises:
+        StudyError: if another program uses it.
+    """
+    if name not in optuna.get_all_study_names(storage=storage):
+        _check_encoding(storage, name)
+        return
+    study = optuna.load_study(study_name=name, storage=storage)
+    if is_ours(study.user_attrs):
+        return
+    if study.get_trials(deepcopy=False) or study.directions != [StudyDirection.MAXIMIZE]:
+        raise StudyError(
+            f"Study '{name}' was created by another program: expected a new name, a study of nas search, or "
+            f"one without trials that maximises one value. Choose another name with --study."
+        )
+
+
+def _check_encoding(storage: BaseStorage, name: str) -> None:
+    """Check that the database can hold a name.
+
+    Raises:
+        StudyError: if its encoding lacks a character of the name.
+    """
+    encoding = encoding_of(storage)
+    if encoding is not None and not fits_encoding(name, encoding):
+        raise StudyError(
+            f"Cannot call a study '{name}' in a database with the encoding '{encoding}': expected characters "
+            f"that it has, or a database with the encoding UTF8. Choose another name with --study."
+        )
+
+
 def find(storage: RDBStorage, name: str | None) -> optuna.Study:
     """Return the study called `name`, or the latest one.
 
@@ -108,12 +139,14 @@ def find(storage: RDBStorage, name: str | None) -> optuna.Study:
     summaries = optuna.get_all_study_summaries(storage=storage)
     ours = [s for s in summaries if is_ours(s.user_attrs)]
     if not ours:
-        raise StudyError(
-            f"No search in {without_password(storage.url)} yet: expected one made by nas search. "
-            f"Begin with: nas search --budget 300M-MACs"
-        )
+        raise no_search_in(storage.url)
     if name is None:
         return optuna.load_study(study_name=ours[-1].study_name, storage=storage)
+    if name in {s.study_name for s in summaries} - {s.study_name for s in ours}:
+        raise StudyError(
+            f"The study '{name}' was made by another program: expected one of nas search. Known: "
+            f"{', '.join(s.study_name for s in ours)}."
+        )
     if name not in {s.study_name for s in ours}:
         near = difflib.get_close_matches(name, [s.study_name for s in ours], n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -131,13 +164,18 @@ def known_settings(url: str, name: str) -> Settings | None:
         url: Database URL; a file that is not there yet is not made.
         name: Name of the study.
     """
-    if not may_hold_studies(url):
+    if not exists(url):
         return None
     try:
-        study = optuna.load_study(study_name=name, storage=open_storage(url))
+        study = optuna.load_study(study_name=name, storage=existing_storage(url))
     except KeyError:
         return None
     return settings_of(study) if is_ours(study.user_attrs) else None
+
+
+def names_of_searches(storage: BaseStorage) -> list[str]:
+    """Return the names of the studies of nas search in a storage, oldest first."""
+    return [s.study_name for s in optuna.get_all_study_summaries(storage=storage) if is_ours(s.user_attrs)]
 
 
 def is_ours(user_attrs: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from nas.study.naming import checked_name
 from nas.study.settings import Settings
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
@@ -37,6 +38,15 @@ def test_settings_of_another_format_are_refused(settings: Settings):
 
 def test_the_default_name_is_readable_and_free_of_separators(settings: Settings):
     assert settings.default_name() == "hybrid-small-my-images-300M-MACs-4M-params-proxy-seed3"
+
+
+def test_a_long_default_name_is_shortened_and_still_tells_settings_apart(settings: Settings):
+    many = tuple(Budget.parse(f"12ms@ssh://build-agent@raspberry-{n}.lab.example.org:2222") for n in range(3))
+    first, second = (replace(settings, budgets=many, seed=seed).default_name() for seed in (0, 1))
+    assert first != second
+    assert checked_name(first) == first
+    assert len(first) <= 120
+    assert first.startswith("hybrid-small-my-images-12ms-ssh-build-agent-raspberry-0")
 
 
 def test_equal_settings_do_not_differ(settings: Settings):

@@ -86,3 +86,20 @@ def test_only_networks_trained_to_the_end_are_delivered(storage):
         results.chosen_network(result, None)
     with pytest.raises(StudyError, match="expected one of none"):
         results.chosen_network(result, 3)
+
+
+@pytest.mark.parametrize("directions", [["minimize"], ["maximize", "maximize"], ["maximize", "minimize"]])
+def test_a_study_that_another_program_made_to_minimise_is_refused(storage, directions):
+    optuna.create_study(storage=storage, study_name="mine", directions=directions)
+    with pytest.raises(StudyError, match="created by another program: expected a new name"):
+        begin(storage)
+    with pytest.raises(StudyError, match="No search in"):
+        studies.find(storage, "mine")
+
+
+def test_an_empty_study_that_another_program_made_beforehand_is_taken_over(storage):
+    optuna.create_study(storage=storage, study_name="mine", direction="maximize")
+    optuna.create_study(storage=storage, study_name="theirs", direction="minimize")
+    assert studies.settings_of(begin(storage)) == SETTINGS
+    with pytest.raises(StudyError, match=r"'theirs' was made by another program.* Known: mine"):
+        studies.find(storage, "theirs")
