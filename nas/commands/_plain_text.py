@@ -28,14 +28,31 @@ _PLAIN: Final = {
     "█": "#",
 }
 _HANDLER: Final = "nas.plain"
+_ASCII: Final = "plain_ascii"
 
 
 def write_any_text() -> None:
     """Let standard output and error write characters that their encoding lacks in a plain form."""
     codecs.register_error(_HANDLER, _plain)
+    codecs.register(_ascii)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=_HANDLER)
+            ascii_only = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(errors=_HANDLER, encoding=_ASCII if ascii_only else None)
+
+
+def _ascii(name: str) -> codecs.CodecInfo | None:
+    """Return ASCII under a name of its own: in that of ASCII, typer sees an error and writes UTF-8."""
+    if name != _ASCII:
+        return None
+    known = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        known.encode,
+        known.decode,
+        incrementalencoder=known.incrementalencoder,
+        incrementaldecoder=known.incrementaldecoder,
+        name=_ASCII,
+    )
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

@@ -38,16 +38,15 @@ def _state(file: Path) -> tuple[int, int] | None:
 @lru_cache(maxsize=64)
 def _copied(file: Path, *_: tuple[int, int] | None) -> Path:
     copy = Path(_folder().name) / f"{len(list(Path(_folder().name).iterdir()))}-{file.name}"
-    try:
+    ahead, shared = Path(f"{file}{_WRITE_AHEAD}"), Path(f"{file}-shm")
+    if ahead.exists() and shared.exists():  # somebody writes it, or was killed
         with (
             closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as source,
             closing(sqlite3.connect(copy)) as target,
         ):
             source.backup(target)
-    except sqlite3.OperationalError:  # its write-ahead log needs files beside it; nobody writes it now
-        copy.unlink(missing_ok=True)
+    else:  # SQLite would have to create the shared memory, and nobody writes without it
         shutil.copyfile(file, copy)
-        ahead = Path(f"{file}{_WRITE_AHEAD}")
         if ahead.exists():
             shutil.copyfile(ahead, f"{copy}{_WRITE_AHEAD}")
     _log.debug("Reading '%s' through the copy '%s'.", file, copy)

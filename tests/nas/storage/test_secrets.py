@@ -26,7 +26,6 @@ URLS = [
     "postgresql:/ann:hunter2x@127.0.0.1/nas",
     "postgresql+psycopg://ann:hunter2x@[::1/nas",
     "host=127.0.0.1 port=1 password=hunter2x",
-    "sqlite://ann:hunter2x@/nas.db",
 ]
 
 
