@@ -17,8 +17,10 @@ def location_of(data: str) -> str:
         DataError: if the columns are chosen in another way than `DataLocation.parse` reads.
         InvalidValueError: if the text cannot be a path.
     """
+    if "://" in data:
+        absolute_path(data, "--data")  # raises, without what may be a password
     location = DataLocation.parse(data)
-    is_module = ":" in location.place and "://" not in location.place and not location.is_there
+    is_module = ":" in location.place and not location.is_there
     if location.place in DATASETS or is_module:
         return data
     return f"{absolute_path(location.place, '--data')}{location.query}"
