@@ -1,12 +1,11 @@
 """Opens Optuna's storage in SQLite or PostgreSQL, and finds its URL (``--storage``, ``$NAS_STORAGE``)."""
 
 import os
-from pathlib import Path
 from typing import Final
 
 import optuna
 from optuna.storages import RDBStorage
-from sqlalchemy import event, make_url
+from sqlalchemy import event
 
 from nas.storage.database import (
     checked_database,
