@@ -9,7 +9,8 @@ safetensors file with `images`, uint8 [n, c, h, w], and `labels`, int64 [n]. Fol
 image_folder.py, which is the search's own and needs Pillow and NumPy. All images are held in memory.
 
 Images that the search validated or tested networks on are recognised by their pixels, from held_out.json,
-and not trained on. Accuracy is measured on validation images, or on a tenth of the others if there are none.{more}
+and not trained on. Accuracy is measured on validation images, or on a tenth of the others if there are
+none.{more}
 """
 
 import argparse
