@@ -1,6 +1,6 @@
 """Serves batches of images on the training device, and normalises and resizes them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import torch
@@ -52,10 +52,9 @@ class BatchSource:
         order = torch.randperm(len(self), generator=generator)[:most].to(self._stored_on)
         return order.tensor_split(max(1, -(-len(order) // batch_size)))
 
-    def in_order(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield all images and their labels, at most `size` at a time."""
-        for rows in torch.arange(len(self), device=self._stored_on).split(size):
-            yield self.batch(rows)
+    def in_order(self, size: int) -> Sequence[Tensor]:
+        """Return the rows of all images, at most `size` at a time."""
+        return torch.arange(len(self), device=self._stored_on).split(size)
 
 
 class Preprocessor:

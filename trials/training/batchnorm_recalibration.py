@@ -7,10 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from trials.training.batches import BatchSource, Preprocessor
+from trials.training.out_of_memory import FittingParts
 from trials.training.precision import autocast
 from trials.training.recipe import Recipe
 
 _BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+_SMALLEST: Final = 2  # images of a part: a variance needs two values, and a map may be one pixel
 
 
 @torch.no_grad()
@@ -25,7 +27,8 @@ def recalibrate_batchnorm(
     """Re-estimate the statistics of each BatchNorm as their mean over the batches at `rows`.
 
     The running statistics lag behind the weights while the learning rate is high, which makes early
-    values rank badly. The rest of the network is in evaluation mode meanwhile.
+    values rank badly. The rest of the network is in evaluation mode meanwhile. When memory runs out, batches
+    are cut into parts of two images at the least, and the mean is over the parts.
 
     Args:
         network: Network whose statistics are replaced in place.
@@ -34,21 +37,30 @@ def recalibrate_batchnorm(
         rows: Rows of each batch.
         recipe: Recipe whose precision is used.
         after_batch: Called after each batch, so that a latency measurement can run in between.
+
+    Raises:
+        OutOfMemoryError: if the device cannot hold the network even with two images.
     """
     norms = [m for m in network.modules() if isinstance(m, _BATCH_NORMS) and m.track_running_stats]
     if not norms or not rows:
         return
     network.eval()
     momenta = [norm.momentum for norm in norms]
+
+    def estimate(count: int) -> None:
+        for norm in norms:
+            norm.reset_running_stats()
+        for batch_rows in rows:
+            for part in batch_rows.tensor_split(max(1, min(count, len(batch_rows) // _SMALLEST))):
+                batch, _ = images.batch(part)
+                with autocast(recipe, images.device):
+                    network(preprocess(batch))
+            after_batch()
+
     for norm in norms:
-        norm.reset_running_stats()
         norm.momentum = None  # a cumulative mean
         norm.train()
-    for batch_rows in rows:
-        batch, _ = images.batch(batch_rows)
-        with autocast(recipe, images.device):
-            network(preprocess(batch))
-        after_batch()
+    FittingParts(images.device, _SMALLEST).run(max(map(len, rows)), estimate)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()

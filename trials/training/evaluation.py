@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trials.training.batches import BatchSource, Preprocessor
+from trials.training.out_of_memory import FittingParts
 from trials.training.precision import autocast
 from trials.training.recipe import Recipe
 
@@ -67,13 +69,16 @@ def evaluate(
         preprocess: Preprocessing of the images for the network.
         recipe: Recipe whose precision is used.
         after_batch: Called after each batch, so that a latency measurement can run in between.
+
+    Raises:
+        OutOfMemoryError: if the device cannot hold the network even with one image.
     """
     network.eval()
+    parts = FittingParts(images.device)
     counts: Tensor | None = None
     loss = torch.zeros((), device=images.device)
-    for batch, labels in images.in_order(BATCH):
-        with autocast(recipe, images.device):
-            logits = network(preprocess(batch)).float()  # [b, k]
+    for rows in images.in_order(BATCH):
+        logits, labels = parts.run(len(rows), partial(_scored, network, images, preprocess, recipe, rows))
         loss += F.cross_entropy(logits, labels, reduction="sum")
         classes = logits.shape[1]
         if counts is None:
@@ -84,6 +89,24 @@ def evaluate(
     assert counts is not None
     classes = math.isqrt(len(counts))
     return scores_from(counts.reshape(classes, classes).cpu(), loss.item() / len(images))
+
+
+def _scored(
+    network: nn.Module,
+    images: BatchSource,
+    preprocess: Preprocessor,
+    recipe: Recipe,
+    rows: Int64[Tensor, " b"],
+    count: int,
+) -> tuple[Float[Tensor, "b k"], Int64[Tensor, " b"]]:
+    """Return the logits of the images at `rows`, computed in `count` parts, and their labels."""
+    found = []
+    for part in rows.tensor_split(count):
+        batch, labels = images.batch(part)
+        with autocast(recipe, images.device):
+            found.append((network(preprocess(batch)).float(), labels))
+    logits, labels = (torch.cat(tensors) for tensors in zip(*found, strict=True))
+    return logits, labels
 
 
 def scores_from(confusion: Int64[Tensor, "k k"], loss: float) -> Scores:

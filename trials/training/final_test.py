@@ -10,6 +10,7 @@ from search_spaces.building import build
 from trials.images.splits import Splits
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.evaluation import Scores, evaluate
+from trials.training.out_of_memory import out_of_memory_named
 from trials.training.recipe import Recipe
 
 
@@ -24,9 +25,13 @@ def final_scores(
         splits: Images that it was trained on, with their test split.
         recipe: Recipe whose precision is used.
         device: Device that runs it.
+
+    Raises:
+        OutOfMemoryError: if the device cannot hold the network even with one image.
     """
     network = build(architecture, num_classes=len(splits.classes), in_channels=splits.channels)
     network.load_state_dict(load_file(weights))
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    preprocess = Preprocessor(splits.mean, splits.std, architecture.resolution, device)
-    return evaluate(network, BatchSource(splits.test, device), preprocess, recipe)
+    with out_of_memory_named():
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        preprocess = Preprocessor(splits.mean, splits.std, architecture.resolution, device)
+        return evaluate(network, BatchSource(splits.test, device), preprocess, recipe)

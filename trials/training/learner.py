@@ -14,7 +14,8 @@ from trials.training.batches import BatchSource, Preprocessor
 from trials.training.drop_path import drop_blocks
 from trials.training.micro_batches import MicroBatches
 from trials.training.mixing import mix
-from trials.training.optimisers import build_optimiser, set_rate
+from trials.training.optimisers import build_optimiser, restored_optimiser, set_rate
+from trials.training.out_of_memory import FittingParts
 from trials.training.precision import autocast
 from trials.training.recipe import Recipe
 from trials.training.schedule import rate_at
@@ -52,7 +53,7 @@ class Learner:
         self.average = WeightAverage(network, recipe.ema_decay) if recipe.ema_decay > 0 else None
         self._recipe, self._images, self._preprocess = recipe, images, preprocess
         self._classes, self._seed, self._teacher = classes, seed, teacher
-        self._micro_batches = MicroBatches(self._loss, self.optimiser)
+        self._parts = FittingParts(images.device)
 
     @property
     def evaluated_network(self) -> nn.Module:
@@ -71,15 +72,13 @@ class Learner:
         order = generator(self._seed, "order", epoch)
         batches = self._images.shuffled(recipe.batch_size, order, recipe.epoch_images)
         total = torch.zeros((), device=device)
+        gradients = MicroBatches(lambda rows: self._loss(rows, draws, rng), self.optimiser, self._parts)
         self.network.train()
         with self._own_randomness(epoch), drop_blocks(self.network, recipe.drop_path):
             for step, rows in enumerate(batches):
                 done = (epoch - 1 + (step + 1) / len(batches)) / recipe.epochs
                 set_rate(self.optimiser, rate_at(done, recipe))
-                images, labels = self._images.batch(rows)
-                images = augment(images, recipe, draws)
-                images, targets = mix(images, labels, self._classes, recipe, rng)
-                total += self._step(images, targets) * len(rows)
+                total += self._step(gradients, rows, _rewinding(draws, rng)) * len(rows)
                 after_step()
         return total.item() / sum(map(len, batches))
 
@@ -92,15 +91,15 @@ class Learner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state."""
+        """Restore a state; the parameters that it decays are decayed to the end of this training."""
         self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimiser = restored_optimiser(self.network, self._recipe, state["optimiser"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
 
-    def _step(self, images: Tensor, targets: Tensor) -> Tensor:
-        """Return the loss of a batch after one optimiser step on it."""
-        loss = self._micro_batches.backward(images, targets)
+    def _step(self, gradients: MicroBatches, rows: Tensor, rewind: Callable[[], None]) -> Tensor:
+        """Return the loss of the batch at `rows` after one optimiser step on it."""
+        loss = gradients.backward(rows, rewind=rewind)
         if self._recipe.gradient_clip is not None:
             parameters = self.network.parameters()
             nn.utils.clip_grad_norm_(parameters, self._recipe.gradient_clip, foreach=True)
@@ -109,8 +108,12 @@ class Learner:
             self.average.update(self.network)
         return loss
 
-    def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
+    def _loss(self, rows: Tensor, draws: torch.Generator, rng: np.random.Generator) -> Tensor:
+        """Return the loss of the images at `rows`, augmented and mixed."""
         recipe = self._recipe
+        images, labels = self._images.batch(rows)
+        images = augment(images, recipe, draws)
+        images, targets = mix(images, labels, self._classes, recipe, rng)
         with autocast(recipe, images.device):
             logits = self.network(self._preprocess(images))
             soft_targets = None if self._teacher is None else self._teacher.soft_targets(images)
@@ -127,3 +130,18 @@ class Learner:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(stream_seed(self._seed, "network", epoch))
             yield
+
+
+def _rewinding(draws: torch.Generator, rng: np.random.Generator) -> Callable[[], None]:
+    """Return a function that puts two generators, and those of dropout, back to where they are now."""
+    images, mixing, on_host = draws.get_state(), rng.bit_generator.state, torch.get_rng_state()
+    on_gpu = torch.cuda.get_rng_state(draws.device) if draws.device.type == "cuda" else None
+
+    def rewind() -> None:
+        draws.set_state(images)
+        rng.bit_generator.state = mixing
+        torch.set_rng_state(on_host)
+        if on_gpu is not None:
+            torch.cuda.set_rng_state(on_gpu, draws.device)
+
+    return rewind

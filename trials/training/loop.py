@@ -19,6 +19,7 @@ from trials.training.errors import CheckpointError, NonFiniteLossError
 from trials.training.evaluation import Scores, evaluate
 from trials.training.learner import Learner
 from trials.training.measurement_turns import Turns, take_turns
+from trials.training.out_of_memory import out_of_memory_named
 from trials.training.recipe import Recipe
 from trials.training.seeding import generator
 from trials.training.teacher import load_teacher
@@ -67,13 +68,15 @@ def train(
         DamagedCheckpointError: if the checkpoint cannot be read.
         CheckpointError: if the checkpoint belongs to another training.
     """
-    training = _begin(network, splits, recipe, resolution=resolution, seed=seed, device=device)
-    learner = training.learner
     identity = {**_identity(splits, recipe, resolution, seed), **(extra_identity or {})}
-    history = _restored(learner, identity, checkpoint, device)
+    with out_of_memory_named():
+        training = _begin(network, splits, recipe, resolution=resolution, seed=seed, device=device)
+        learner = training.learner
+        history = _restored(learner, identity, checkpoint, device)
     for epoch in range(1, recipe.epochs + 1):
         if epoch > len(history):
-            history.append(training.epoch(epoch, lock, clock))
+            with out_of_memory_named():
+                history.append(training.epoch(epoch, lock, clock))
             if checkpoint is not None:
                 before_saving()
                 save_checkpoint(checkpoint, _state(learner, identity, history))

@@ -1,15 +1,15 @@
 """Computes a batch's gradients, cut into micro-batches when the device runs out of memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, optim
 
-from trials.training.errors import OutOfMemoryError
+from trials.training.out_of_memory import FittingParts
 
-LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""Returns the mean loss of images [b, c, h, w] and their targets."""
+LossFunction: TypeAlias = Callable[..., Tensor]
+"""Returns the mean loss of some rows of the tensors that `MicroBatches.backward` is given."""
 
 
 class MicroBatches:
@@ -18,52 +18,40 @@ class MicroBatches:
     Gradients of the micro-batches add up to those of the batch; only BatchNorm sees smaller batches.
 
     Args:
-        loss_of: Loss of some images and targets.
+        loss_of: Loss of a part of a batch.
         optimiser: Optimiser of the parameters, whose gradients are reset.
+        parts: Remembers how many fit; by default nothing is known yet.
     """
 
-    def __init__(self, loss_of: LossFunction, optimiser: optim.Optimizer) -> None:
+    def __init__(
+        self, loss_of: LossFunction, optimiser: optim.Optimizer, parts: FittingParts | None = None
+    ) -> None:
         self._loss_of, self._optimiser = loss_of, optimiser
-        self._count = 1
+        self._parts = FittingParts(torch.device("cpu")) if parts is None else parts
 
-    def backward(self, images: Tensor, targets: Tensor) -> Tensor:
+    def backward(self, *batch: Tensor, rewind: Callable[[], None] = lambda: None) -> Tensor:
         """Set the gradients of a batch and return its loss.
+
+        Args:
+            batch: Tensors with a row for each image.
+            rewind: Puts generators that `loss_of` draws from back to where they were before the batch.
 
         Raises:
             OutOfMemoryError: if the device cannot hold the network even with one image.
         """
-        loss = self._accumulated(images, targets)
-        while loss is None:
-            loss = self._accumulated(images, targets)
-        return loss
 
-    def _accumulated(self, images: Tensor, targets: Tensor) -> Tensor | None:
-        """Return the batch's loss with its gradients set, or None after doubling the micro-batches."""
-        self._optimiser.zero_grad(set_to_none=True)
-        count = min(self._count, len(images))
-        try:
-            return self._summed(images, targets, count)
-        except torch.OutOfMemoryError as error:
-            if count == len(images):
-                raise OutOfMemoryError(
-                    f"The device has too little memory for one image at a time ({error}). A smaller "
-                    f"network, a larger part of the GPU or precision: bf16 may help."
-                ) from error
-        self._count = count * 2
-        self._optimiser.zero_grad(set_to_none=True)
-        if images.device.type == "cuda":
-            torch.cuda.empty_cache()
-        return None
+        def forget() -> None:
+            self._optimiser.zero_grad(set_to_none=True)
+            rewind()
 
-    def _summed(self, images: Tensor, targets: Tensor, count: int) -> Tensor:
+        self._optimiser.zero_grad(set_to_none=True)
+        return self._parts.run(len(batch[0]), lambda count: self._summed(batch, count), after_failure=forget)
+
+    def _summed(self, batch: tuple[Tensor, ...], count: int) -> Tensor:
         """Return the loss of a batch, backpropagated in `count` micro-batches."""
-        total = torch.zeros((), device=images.device)
-        for part, part_targets in _cut(images, targets, count):
-            loss = self._loss_of(part, part_targets) * (len(part) / len(images))
+        total = torch.zeros((), device=self._parts.device)
+        for part in zip(*(tensor.tensor_split(count) for tensor in batch), strict=True):
+            loss = self._loss_of(*part) * (len(part[0]) / len(batch[0]))
             loss.backward()
             total += loss.detach()
         return total
-
-
-def _cut(images: Tensor, targets: Tensor, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-    return zip(images.tensor_split(count), targets.tensor_split(count), strict=True)

@@ -1,19 +1,61 @@
 """Builds the optimiser of a recipe, SGD or AdamW, and sets its learning rate."""
 
+from collections.abc import Callable
+from typing import Any, Final
+
 from torch import nn, optim
 
 from trials.training.recipe import Recipe
+
+_WITH_KERNELS: Final = (
+    nn.Linear,
+    nn.Bilinear,
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+)
 
 
 def build_optimiser(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
     """Return the fused optimiser of `recipe` over the parameters of `network`.
 
-    Weight decay applies to matrices and kernels only, not to biases, norms and other vectors.
+    Weight decay applies to matrices and kernels only, not to biases, norms and other vectors, whatever their
+    shape: a layer scale of [c, 1, 1] is a vector, the kernel of a convolution is not, even one of [c, 1, 1, 1].
     """
+    kernels = _kernels(network)
+    return _optimiser(network, recipe, lambda parameter: id(parameter) in kernels or _is_matrix(parameter))
+
+
+def restored_optimiser(network: nn.Module, recipe: Recipe, state: dict[str, Any]) -> optim.Optimizer:
+    """Return the optimiser in the state of a checkpoint, which may be from an earlier version.
+
+    Earlier versions took every parameter of two or more dimensions for a matrix. A training that began so
+    goes on so, or it would end in other weights than without the interruption.
+
+    Raises:
+        ValueError: if the state belongs to another network.
+    """
+    optimiser = build_optimiser(network, recipe)
+    if _sizes(optimiser.state_dict()) != _sizes(state):
+        optimiser = _optimiser(network, recipe, lambda parameter: parameter.ndim > 1)
+    optimiser.load_state_dict(state)
+    return optimiser
+
+
+def set_rate(optimiser: optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of the next step."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
+def _optimiser(network: nn.Module, recipe: Recipe, decays: Callable[[nn.Parameter], bool]) -> optim.Optimizer:
     parameters = [p for p in network.parameters() if p.requires_grad]
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in parameters if decays(p)], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if not decays(p)], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
     if recipe.optimiser == "sgd":
@@ -27,7 +69,15 @@ def build_optimiser(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
     return optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999), fused=True)
 
 
-def set_rate(optimiser: optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of the next step."""
-    for group in optimiser.param_groups:
-        group["lr"] = rate
+def _kernels(network: nn.Module) -> set[int]:
+    """Return the ids of the parameters that a layer multiplies its input by."""
+    return {id(module.weight) for module in network.modules() if isinstance(module, _WITH_KERNELS)}
+
+
+def _is_matrix(parameter: nn.Parameter) -> bool:
+    """Return whether a parameter that no known layer owns has several entries along two dimensions."""
+    return sum(side > 1 for side in parameter.shape) > 1
+
+
+def _sizes(state: dict[str, Any]) -> list[int]:
+    return [len(group["params"]) for group in state["param_groups"]]

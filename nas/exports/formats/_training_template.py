@@ -119,11 +119,12 @@ def rate_at(progress: float) -> float:
 
 
 def make_optimiser(network: nn.Module, rate: float) -> torch.optim.Optimizer:
-    """Return the optimiser, without weight decay for norms and biases."""
+    """Return the optimiser, without weight decay for norms, biases and scales of whatever shape."""
     parameters = list(network.parameters())
+    kernels = {{id(m.weight) for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d))}}
     groups = [
-        {{"params": [p for p in parameters if p.ndim > 1], "weight_decay": WEIGHT_DECAY}},
-        {{"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0}},
+        {{"params": [p for p in parameters if id(p) in kernels], "weight_decay": WEIGHT_DECAY}},
+        {{"params": [p for p in parameters if id(p) not in kernels], "weight_decay": 0.0}},
     ]
     return {optimiser}
 
