@@ -43,6 +43,7 @@ def search(
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
     log_to: str | None = None,
+    reproducible: bool | None = None,
     quiet: bool = False,
 ) -> SearchResult:
     """Search for the most accurate network that fits, or resume the same search.
@@ -71,6 +72,8 @@ def search(
         keep_checkpoints: Number of best networks whose weights are kept, at least 1; `retrain` trains others
             again.
         log_to: ``tensorboard`` to also write every epoch to event files in the study's folder.
+        reproducible: Whether every run makes the same proposals and early stops, in whatever order trainings
+            end; by default on one machine, not on a cluster or with PostgreSQL.
         quiet: Whether progress is hidden.
 
     Returns:
@@ -102,6 +105,7 @@ def search(
             metric=metric,
             keep_checkpoints=keep_checkpoints,
             log_to=log_to,
+            reproducible=reproducible,
         )
         return run_search(plan, quiet=quiet, cluster=cluster)
 

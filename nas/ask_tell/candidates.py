@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from nas.bayesopt.space_problem import distribution_of
+from nas.ask_tell.known_trials import KnownTrials
+from nas.ask_tell.proposals import Proposals
 from nas.coordination.trial_ownership import NoTurnError, SoleDriver, TrialOwnership
 from nas.latency.constraint import LatencyCheck, StoppedError
 from nas.study import trial_attributes
@@ -76,6 +76,7 @@ class CandidateSource:
         seeds: Networks of the space that are tried before the sampler's own.
         ownership: Which trials belong to other drivers.
         stopped: Whether the search has ended, so that no network is wanted any more.
+        known: What proposals may rest on so that every run makes the same; None for all there is.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class CandidateSource:
         seeds: Sequence[Architecture] = (),
         ownership: TrialOwnership | None = None,
         stopped: Callable[[], bool] = lambda: False,
+        known: KnownTrials | None = None,
     ) -> None:
         if check is None and not all(budget.counted for budget in budgets):
             raise ValueError("a budget on latency needs a check")
@@ -95,14 +97,11 @@ class CandidateSource:
         self._study = opened.study
         self._prices = prices
         self._budgets = budgets
-        self._distributions: dict[str, BaseDistribution] = {
-            choice.name: distribution_of(choice) for choice in prices.codes.choices
-        }
         self._stopped = stopped
-        self._seeds = list(seeds)
         self._ownership: TrialOwnership = SoleDriver() if ownership is None else ownership
         self._handed_out: set[int] = set()
         self._left: list[FrozenTrial] = []
+        self._proposals = Proposals(opened, prices.codes, seeds, known)
         with self._turn(lambda: False):
             pass
 
@@ -128,6 +127,7 @@ class CandidateSource:
 
         Raises:
             EnoughError: if as many are trained or being trained.
+            NotYetError: if every run of the search waits for another trial here.
             ExhaustedError: if the sampler finds no network that has not been tried.
             NothingFitsError: if network after network misses its latency.
             StoppedError: if the search ends before one is found.
@@ -175,6 +175,7 @@ class CandidateSource:
             with self._ownership.turn(stopped) as others:
                 running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
                 unowned = [t for t in running if t.number not in self._handed_out and t.number not in others]
+                self._proposals.broken_off = []
                 self._left = [trial for trial in unowned if self._goes_on(trial)]
                 yield
         except NoTurnError as error:
@@ -196,16 +197,16 @@ class CandidateSource:
 
     def _check_wanted(self, wanted: float) -> None:
         trials = self._study.get_trials(deepcopy=False)
-        running = sum(t.state == TrialState.RUNNING for t in trials)
+        running = sum(t.state == TrialState.RUNNING for t in trials) - len(self._proposals.broken_off)
         if running + sum(map(trial_attributes.trained, trials)) >= wanted:
             raise EnoughError(running)
 
     def _begin_trial(self) -> tuple[int, Architecture, NDArray[np.int64]] | None:
         """Return a new trial with its network and codes, or None if another trial holds the network."""
-        trial = self._ask()
+        trial = self._proposals.ask()
         codes = self._prices.codes.of([trial.params])[0]
         architecture = self._prices.codes.at(codes)
-        twin = self._holder(architecture, besides=trial.number)
+        twin = self._proposals.holder(architecture, before=trial.number)
         if twin is not None:
             self._dismiss(trial.number, f"the same network as trial {twin}")
             return None
@@ -213,18 +214,11 @@ class CandidateSource:
         self._ownership.take(trial.number)
         return trial.number, architecture, codes
 
-    def _ask(self) -> Trial:
-        """Return a trial with the next seed that no trial holds, or with what the sampler proposes."""
-        while self._seeds:
-            seed = self._seeds.pop(0)
-            if self._holder(seed) is None:
-                self._study.enqueue_trial(self._prices.codes.params(seed), skip_if_exists=False)
-                break
-        return self._study.ask(fixed_distributions=self._distributions)
-
     def _goes_on(self, left: FrozenTrial) -> bool:
         """Return whether a trial left running is to be continued; end it in the study if not."""
         state = trial_attributes.decided(left)  # the driver may have died before it wrote the end
+        if state is None and self._proposals.repeats(left):
+            return False
         if state is None and not trial_attributes.described(left):
             state = TrialState.FAIL
             self._decide(left.number, state, "interrupted before its training began")
@@ -276,13 +270,3 @@ class CandidateSource:
 
     def _decide(self, number: int, state: TrialState, reason: str) -> None:
         trial_attributes.decide(self._opened, number, state, reason)
-
-    def _holder(self, architecture: Architecture, besides: int | None = None) -> int | None:
-        """Return the number of a trial that holds a network, or failed because of it, if any."""
-        fingerprint = architecture.fingerprint
-        for other in self._study.get_trials(deepcopy=False):
-            same = other.user_attrs.get(trial_attributes.FINGERPRINT) == fingerprint
-            free = other.state == TrialState.FAIL and not trial_attributes.network_failed(other)
-            if same and other.number != besides and not free:
-                return other.number
-        return None

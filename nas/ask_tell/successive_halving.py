@@ -5,7 +5,7 @@ from typing import Final
 
 import optuna
 from optuna.pruners import BasePruner
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from typing_extensions import override
 
 
@@ -19,11 +19,33 @@ class RungHalving(BasePruner):
     Args:
         rungs: Epochs after which it decides.
         reduction: Reduction factor: one in so many trainings goes on.
+        in_order: Whether a training is compared with those before it alone, once all of them have reached the
+            rung or ended (see `waits`). Then every run of a search decides alike, in whatever order trainings
+            reach it.
     """
 
-    def __init__(self, rungs: Sequence[int], reduction: int) -> None:
+    def __init__(self, rungs: Sequence[int], reduction: int, *, in_order: bool = False) -> None:
         self.rungs: Final = tuple(rungs)
         self.reduction: Final = reduction
+        self.in_order: Final = in_order
+
+    def waits(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> bool:
+        """Return whether a decision on a training has to wait for those before it.
+
+        Args:
+            trials: All trials of the study.
+            trial: The training, after its last epoch.
+        """
+        step = trial.last_step
+        return (
+            self.in_order
+            and step in self.rungs
+            and any(
+                other.state == TrialState.RUNNING and step not in other.intermediate_values
+                for other in trials
+                if other.number < trial.number
+            )
+        )
 
     @override
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
@@ -35,8 +57,11 @@ class RungHalving(BasePruner):
         others = [
             other.intermediate_values[step]
             for other in study.get_trials(deepcopy=False)
-            if step in other.intermediate_values and other.number != trial.number
+            if step in other.intermediate_values and self._comparable(other, trial)
         ]
         ranked = sorted([own, *others], reverse=True)
         least = ranked[max(1, len(ranked) // self.reduction) - 1]
         return not own >= least  # a nan is pruned
+
+    def _comparable(self, other: FrozenTrial, trial: FrozenTrial) -> bool:
+        return other.number < trial.number if self.in_order else other.number != trial.number

@@ -8,6 +8,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.ask_tell.observer import SearchObserver
+from nas.ask_tell.successive_halving import RungHalving
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
 
@@ -36,10 +37,19 @@ class TrialReporter:
         self._observer.epoch(number, trial_attributes.network_of(stored).curve[-1])
         return stored, True
 
-    def stops_early(self, trial: FrozenTrial) -> bool:
-        """Decide whether a training is stopped after its last epoch, and write the decision."""
-        study = self._opened.study
-        if not study.pruner.prune(study, trial):
+    def stops_early(self, trial: FrozenTrial) -> bool | None:
+        """Decide whether a training is stopped after its last epoch, and write the decision.
+
+        Returns:
+            None while the decision has to wait for other trainings.
+        """
+        study, pruner = self._opened.study, self._opened.study.pruner
+        in_order = isinstance(pruner, RungHalving) and pruner.in_order
+        if isinstance(pruner, RungHalving) and pruner.waits(study.get_trials(deepcopy=False), trial):
+            return None
+        if not pruner.prune(study, trial):
+            if in_order and trial.last_step in pruner.rungs:
+                trial_attributes.let_go_on(self._opened, trial.number, trial.last_step)
             return False
         reason = f"stopped early at epoch {trial.last_step}"
         trial_attributes.decide(self._opened, trial.number, TrialState.PRUNED, reason)

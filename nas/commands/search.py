@@ -129,6 +129,15 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             show_default=False,
         ),
     ] = None,
+    reproducible: Annotated[
+        bool | None,
+        typer.Option(
+            "--reproducible/--no-reproducible",
+            help="Make the same proposals and early stops in every run, in whatever order trainings end. "
+            "Default: yes on this machine, no with --address or PostgreSQL.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Search for the most accurate network that fits your budget.
@@ -164,6 +173,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         metric=metric,
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,
+        reproducible=reproducible,
         quiet=json,
     )
     print_search(result, as_json=json, finished=True)

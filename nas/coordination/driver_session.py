@@ -37,7 +37,7 @@ def driver_session(url: str, study: optuna.Study, folder: Path) -> Iterator[Tria
     Raises:
         StudyError: if the study is in use; the message names the process.
     """
-    shared = _is_shared(url)
+    shared = is_shared(url)
     with ExitStack() as stack:
         stack.enter_context(study_lock(folder, study.study_name, shared=shared))
         if not shared:
@@ -66,7 +66,7 @@ def without_drivers(study: optuna.Study) -> Iterator[None]:
     # In the folder of a study that this one was copied from, its drivers do not matter.
     locked = folder.exists() and is_own(study, LocalFiles(folder))
     with study_lock(folder, study.study_name) if locked else nullcontext():
-        if url is not None and _is_shared(url):
+        if url is not None and is_shared(url):
             with Store(url):
                 pass  # creates our tables if they are missing
             driver = live_driver(url, study_id_of(study))
@@ -75,7 +75,7 @@ def without_drivers(study: optuna.Study) -> Iterator[None]:
         yield
 
 
-def _is_shared(url: str) -> bool:
+def is_shared(url: str) -> bool:
     """Return whether a study in this storage can have several drivers."""
     return make_url(url).get_backend_name() == "postgresql"
 

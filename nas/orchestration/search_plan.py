@@ -70,6 +70,7 @@ class SearchPlan:
         earlier: What it learns from another study, as `nas.orchestration.transfer` keeps it; None without
             one.
         request: What was typed, for those who do it again.
+        reproducible: Whether every run makes the same proposals; None for the default.
     """
 
     settings: Settings
@@ -88,6 +89,7 @@ class SearchPlan:
     keep_checkpoints: int = 10
     log_to: str | None = None
     earlier: dict[str, Any] | None = None
+    reproducible: bool | None = None
 
     @property
     def image_cache(self) -> Path:
@@ -129,11 +131,16 @@ class SearchPlan:
             problem = replace(problem, transfer_source=transfer_source(self.earlier, self.prices))
         return SAMPLERS[self.settings.sampler](problem)
 
-    def pruner(self) -> BasePruner:
+    @property
+    def first_rung(self) -> int | None:
+        """The first epoch after which trainings are stopped early, None if none are."""
+        return self.recipe.rungs[0] if len(self.recipe.rungs) > 1 else None
+
+    def pruner(self, *, in_order: bool = False) -> BasePruner:
         """Return the pruner that stops trainings early at the recipe's rungs."""
-        if len(self.recipe.rungs) < 2:
+        if self.first_rung is None:
             return NopPruner()
-        return RungHalving(self.recipe.rungs[:-1], self.recipe.reduction)
+        return RungHalving(self.recipe.rungs[:-1], self.recipe.reduction, in_order=in_order)
 
     def forecast_s(self, trials: int) -> float | None:
         """Return how many seconds it will take to train this many networks, by timing one briefly.
@@ -183,6 +190,7 @@ def plan_search(
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
     log_to: str | None = None,
+    reproducible: bool | None = None,
 ) -> SearchPlan:
     """Return the search that the arguments describe; but for the slots they are those of `nas.search`.
 
@@ -245,6 +253,7 @@ def plan_search(
         slots=slots,
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,
+        reproducible=reproducible,
         request=Request.of(
             space=space,
             recipe=recipe,

@@ -13,8 +13,9 @@ from optuna.storages import BaseStorage, get_storage
 
 from dashboards.result import SearchResult
 from nas.ask_tell.candidates import Candidate, CandidateSource
+from nas.ask_tell.known_trials import KnownTrials
 from nas.ask_tell.stopping import CutShortError, SearchControl, StoppingCriteria
-from nas.coordination.driver_session import driver_session
+from nas.coordination.driver_session import driver_session, is_shared
 from nas.files.checkpoint_retention import CheckpointRetention
 from nas.files.locating import files_of
 from nas.files.ownership import claimed
@@ -40,6 +41,7 @@ from nas.study import trial_attributes
 from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
 from nas.study.reproduce_command import keep_request
+from nas.study.reproducibility import agreed_slots
 from nas.study.study import begin, keep_space
 from search_spaces.errors import StudyError, TargetError
 from trials.training.run_trial import TrialConfig
@@ -81,6 +83,7 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
         plan = replace(plan, folder=files.location)
         ownership = stack.enter_context(driver_session(plan.url, opened.study, files.local_folder))
         stack.enter_context(_logging_to(files.local_folder))
+        known = _known(plan, opened.study, local=cluster is None)
         control = SearchControl(_criteria(plan), capacity)
         source = CandidateSource(
             opened,
@@ -90,6 +93,7 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
             plan.seeds,
             ownership,
             stopped=control.is_ending,
+            known=known,
         )
         winner = WinnerCheck(cache, store, progress, plan.budgets)
         return _Run(plan, opened, files, source, winner, control, progress, cluster).result()
@@ -110,6 +114,17 @@ def _begun(plan: SearchPlan, storage: BaseStorage) -> optuna.Study:
     store_transfer(study, plan.earlier)
     keep_request(study, plan.request)
     return study
+
+
+def _known(plan: SearchPlan, study: optuna.Study, *, local: bool) -> KnownTrials | None:
+    """Return what proposals may rest on, None where every run may make others; sets the pruner accordingly.
+
+    The default holds for one driver on one machine: with several, each would wait for the others.
+    """
+    default = local and not is_shared(plan.url)
+    slots = agreed_slots(study, plan.reproducible, default=default, slots=plan.slots.count)
+    study.pruner = plan.pruner(in_order=slots is not None)
+    return None if slots is None else KnownTrials(slots=slots, rung=plan.first_rung)
 
 
 def _check_folder(study: optuna.Study, files: StudyFiles) -> None:

@@ -11,7 +11,6 @@ import concurrent.futures
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from optuna.exceptions import UpdateFinishedTrialError
@@ -21,15 +20,14 @@ from ray.tune.search import Searcher
 from typing_extensions import override
 
 from nas.ask_tell.candidates import Candidate, CandidateSource, EnoughError
-from nas.ask_tell.failures import FailureCounter
+from nas.ask_tell.known_trials import NotYetError
 from nas.ask_tell.observer import SearchObserver
-from nas.ask_tell.retries import MOST_DEATHS
-from nas.ask_tell.stopping import CutShortError, SearchControl
+from nas.ask_tell.stopping import SearchControl
 from nas.ask_tell.trial_reporter import TrialReporter
 from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.constraint import StoppedError
 from nas.ray_backend.daemon_threads import in_background
-from nas.ray_backend.worker import search_problem
+from nas.ray_backend.training_recorder import Training, TrainingRecorder
 from nas.storage.retry import Retry, is_full, is_outage
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
@@ -41,14 +39,6 @@ T = TypeVar("T")
 _TICK_S: Final = 0.1
 _POLL_S: Final = 1.0  # between looks at what other drivers have finished
 _LEAVING_S: Final = 5.0  # for which a proposal under way is waited for
-
-
-@dataclass(slots=True)
-class _Live:
-    number: int
-    stopped_early: bool = False
-    lost: bool = False
-    busy_s: float = 0.0
 
 
 class StudySearcher(Searcher, tune.Stopper):
@@ -81,27 +71,31 @@ class StudySearcher(Searcher, tune.Stopper):
     ) -> None:
         super().__init__(metric=metric, mode="max")
         self._opened = opened
-        self._reporter = TrialReporter(opened, observer, metric)
         self._source = source
         self._worker_config = worker_config
         self._control = control
         self._observer = observer
         self._artifacts = artifacts
-        self._on_refused = on_refused
-        self._after_end = after_end
-        self._live: dict[str, _Live] = {}
+        self._recorder = TrainingRecorder(
+            opened,
+            source,
+            TrialReporter(opened, observer, metric),
+            control,
+            artifacts=artifacts,
+            on_refused=on_refused,
+            after_end=after_end,
+        )
+        self._live: dict[str, Training] = {}
         self._retry = Retry(observer.say, lambda: control.over)
         self._ask_again_s = 0.0
         self._said_waiting = False
         self._pending: concurrent.futures.Future[Candidate] | None = None
-        self._failures = FailureCounter(control.criteria.failures)
         self._retries_seen: frozenset[int] = frozenset()
-        self._busy_s = 0.0
 
     @property
     def busy_s(self) -> float:
         """Slot-seconds of training and evaluation so far, trainings cut short included."""
-        return self._busy_s + sum(live.busy_s for live in self._live.values())
+        return self._recorder.busy_s
 
     def close(self) -> None:
         """Wait a while for a proposal under way; its trial stays RUNNING for the next start."""
@@ -142,11 +136,14 @@ class StudySearcher(Searcher, tune.Stopper):
         except EnoughError as enough:
             control.retries.waiting -= self._retries_seen  # another driver took them
             return self._waited(enough.running)
+        except NotYetError:
+            control.retries.waiting -= self._retries_seen
+            return self._waited(1)
         except StoppedError:
             return self._idle()
         except Exception as error:
             return self._not_proposed(pending.result, error)
-        self._live[trial_id] = _Live(candidate.number)
+        self._live[trial_id] = Training(candidate.number)
         control.retries.waiting.discard(candidate.number)
         begun = self._until_stored(lambda: self._begun(candidate), None)
         if begun is None:
@@ -168,21 +165,10 @@ class StudySearcher(Searcher, tune.Stopper):
         live = self._live.get(trial_id)
         if live is None or "epoch" not in result:
             return False
-        return live.stopped_early or live.lost or self._until_stored(lambda: self._epoch(live, result), True)
-
-    def _epoch(self, live: _Live, result: dict[str, Any]) -> bool:
-        """Write an epoch into the study, unless it is there, and return whether to stop the training."""
-        if not self._source.owns(live.number):
-            live.lost = True
-            _log.warning("Trial %d was taken over by another driver.", live.number)
+        if live.stopped_early or live.lost:
             return True
-        stored, new = self._reporter.epoch(live.number, result)
-        if new:
-            live.busy_s += float(result["seconds"]) - float(result.get("waited_seconds", 0.0))
-        if result["final"] or int(result["epoch"]) != stored.last_step:
-            return False
-        live.stopped_early = self._reporter.stops_early(stored)
-        return live.stopped_early
+        self._ask_again_s = 0.0  # a proposal may have waited for this
+        return self._until_stored(lambda: self._recorder.epoch(live, result), True)
 
     @override
     def stop_all(self) -> bool:
@@ -201,40 +187,8 @@ class StudySearcher(Searcher, tune.Stopper):
         live = self._live.pop(trial_id, None)
         if live is None:
             return
-        self._busy_s += live.busy_s
         self._ask_again_s = 0.0
-        self._until_stored(lambda: self._record_end(live, result or {}, error), None)
-        self._until_stored(lambda: self._source.ended(live.number), None)
-
-    def _record_end(self, live: _Live, result: dict[str, Any], error: bool) -> None:
-        """Report the end of a training to the study, as what its last result says it is."""
-        control, number = self._control, live.number
-        ours = not live.lost and self._source.owns(number)
-        if ours and self._artifacts is not None and (result.get("final") or live.stopped_early):
-            self._artifacts.end(
-                self._opened, number
-            )  # before the end is reported: a finished trial is read-only
-        if (problem := search_problem(result)) is not None:
-            control.stop(CutShortError(problem))
-        elif "refused" in result:
-            self._on_refused(str(result["node"]), str(result["refused"]))
-            control.retries.waiting.add(number)
-        elif result.get("superseded"):
-            control.retries.waiting.add(number)
-        elif ours:
-            self._record_own_end(live, result, error)
-        self._after_end()
-
-    def _record_own_end(self, live: _Live, result: dict[str, Any], error: bool) -> None:
-        """Report the end of a training whose trial this driver owns."""
-        if "error" in result:
-            self._fail(live.number, str(result["error"]))
-        elif error and not self._control.cluster_gone:
-            self._retry_or_fail(live.number)
-        elif result.get("final"):
-            self._reporter.completed(live.number, result)
-        elif live.stopped_early:
-            self._reporter.stopped(live.number)
+        self._until_stored(lambda: self._recorder.end(live, result or {}, error), None)
 
     @override
     def save(self, checkpoint_path: str) -> None:
@@ -250,11 +204,13 @@ class StudySearcher(Searcher, tune.Stopper):
 
     def _idle(self) -> str | None:
         """Return that nothing is left, once nothing is trained."""
-        return None if self._live else Searcher.FINISHED
+        waits = self._recorder.waits and not self._control.over  # for the trainings of another driver
+        return None if self._live or waits else Searcher.FINISHED
 
     def _waited(self, running: int) -> str | None:
         """Return that nothing is left, or None while trainings, of other drivers too, may still fail."""
         self._ask_again_s = time.monotonic() + _POLL_S
+        self._until_stored(self._recorder.settle, None)
         if running and not self._live and not self._said_waiting:
             self._said_waiting = True
             self._observer.say(f"Waiting for {running} networks that other drivers train")
@@ -284,17 +240,3 @@ class StudySearcher(Searcher, tune.Stopper):
         except (StorageError, FilesError) as error:
             self._control.stop(error)
             return otherwise
-
-    def _retry_or_fail(self, number: int) -> None:
-        """Retry a training whose process or machine died, unless it makes no progress."""
-        if self._control.retries.died(self._opened.stored_trial(number)):
-            _log.warning("What trained trial %d died; it goes on from its checkpoint.", number)
-        else:
-            self._fail(number, f"what trained it died {MOST_DEATHS} times without finishing an epoch")
-
-    def _fail(self, number: int, reason: str) -> None:
-        self._reporter.failed(number, reason)
-        trained = sum(map(trial_attributes.trained, self._opened.study.get_trials(deepcopy=False)))
-        problem = self._failures.failed(reason, trained)
-        if problem is not None:
-            self._control.drain(problem)

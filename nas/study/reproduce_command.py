@@ -14,6 +14,7 @@ from nas.storage.optuna_internals import database_url
 from nas.storage.own_folder import portable
 from nas.study.network_lookup import is_there
 from nas.study.places import place_now
+from nas.study.reproducibility import is_reproducible
 from nas.study.settings import Settings
 from nas.study.study import settings_of
 from search_spaces.catalog import SPACES
@@ -113,7 +114,8 @@ def search_command(study: optuna.Study, *, trained: int) -> str:
     options += [("seed-with", network) for network in stored.get("seed_with", ())]
     options += [("study", study.study_name if study.study_name != settings.default_name() else None)]
     given = [(name, value) for name, value in options if value is not None]
-    return "nas search " + " ".join(f"--{name} {_quoted(value)}" for name, value in given)
+    otherwise = " --no-reproducible" if is_reproducible(study) is False else ""
+    return "nas search " + " ".join(f"--{name} {_quoted(value)}" for name, value in given) + otherwise
 
 
 def _request_of(study: optuna.Study) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 Everything is written while the trial runs, because Optuna makes a finished trial read-only.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,7 @@ ARCHITECTURE: Final = "architecture"
 FINGERPRINT: Final = "fingerprint"
 REASON: Final = "reason"
 _END: Final = "nas:end"  # the state in which a running trial is about to end
+_WENT_ON: Final = "nas:went_on"  # the last rung after which a training was not stopped early
 _ERRORS: Final = "standard_errors"  # epoch to standard error of its accuracy
 _METRICS: Final = "metrics"  # epoch to everything that was found of it, by name
 _STORED_METRICS: Final = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "train_loss")
@@ -169,6 +171,28 @@ def network_failed(trial: FrozenTrial) -> bool:
     if trial.state != TrialState.FAIL or not described(trial):
         return False
     return not str(trial.user_attrs.get(REASON, "")).startswith(_NOT_THE_NETWORK)
+
+
+def let_go_on(opened: OpenedStudy, number: int, rung: int) -> None:
+    """Write that a running trial was not stopped early after an epoch."""
+    opened.set_system_attribute(number, _WENT_ON, rung)
+
+
+def went_on(trial: FrozenTrial, rung: int) -> bool:
+    """Return whether a trial trained on, or was to, after the epoch of a rung."""
+    decided_at = trial.system_attrs.get(_WENT_ON, 0)
+    return decided_at >= rung or max(trial.intermediate_values, default=0) > rung
+
+
+def as_it_was(trial: FrozenTrial, epoch: int) -> FrozenTrial:
+    """Return a trial as samplers saw it while it ran, after an epoch; 0 for the time before the first."""
+    earlier = copy.copy(trial)
+    earlier.state, earlier.values, earlier.datetime_complete = TrialState.RUNNING, None, None
+    earlier.intermediate_values = {s: v for s, v in trial.intermediate_values.items() if s <= epoch}
+    known = {ARCHITECTURE, FINGERPRINT}
+    earlier.user_attrs = {name: value for name, value in trial.user_attrs.items() if name in known}
+    earlier.system_attrs = {k: v for k, v in trial.system_attrs.items() if k not in {_END, _WENT_ON}}
+    return earlier
 
 
 def excess_of(trial: FrozenTrial) -> tuple[float, ...]:

@@ -22,8 +22,8 @@ _WITH_KERNELS: Final = (
 def build_optimiser(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
     """Return the fused optimiser of `recipe` over the parameters of `network`.
 
-    Weight decay applies to matrices and kernels only, not to biases, norms and other vectors, whatever their
-    shape: a layer scale of [c, 1, 1] is a vector, the kernel of a convolution is not, even one of [c, 1, 1, 1].
+    Weight decay applies to matrices and kernels only, not to biases, norms and other vectors, whatever
+    their shape: a layer scale of [c, 1, 1] is a vector, a convolution's kernel of [c, 1, 1, 1] is not.
     """
     kernels = _kernels(network)
     return _optimiser(network, recipe, lambda parameter: id(parameter) in kernels or _is_matrix(parameter))

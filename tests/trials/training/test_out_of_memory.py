@@ -102,19 +102,25 @@ def test_images_are_augmented_and_mixed_in_parts_too(small_network, tiny_splits,
     assert [r.train_loss for r in found] == [r.train_loss for r in expected]
 
 
-@pytest.mark.parametrize("what", ["evaluation", "recalibration", "training"])
-def test_what_does_not_fit_at_all_is_one_line(what, small_network, tiny_splits):
+def _evaluated(network, splits) -> None:
+    evaluate(network, BatchSource(splits.train, CPU), preprocessor(splits), EXACT)
+
+
+def _recalibrated(network, splits) -> None:
+    images = BatchSource(splits.train, CPU)
+    recalibrate_batchnorm(network, images, preprocessor(splits), [torch.arange(32)], EXACT)
+
+
+def _trained(network, splits) -> None:
+    next(train(network, splits, EXACT, resolution=8, seed=0, device=CPU))
+
+
+@pytest.mark.parametrize("work", [_evaluated, _recalibrated, _trained])
+def test_what_does_not_fit_at_all_is_one_line(work, small_network, tiny_splits):
     network, _ = hungry(small_network, 0)
-    images, preprocess = BatchSource(tiny_splits.train, CPU), preprocessor(tiny_splits)
-    with pytest.raises(
-        OutOfMemoryError, match=r"too little memory for (one image|2 images) at a time"
-    ) as error:
-        if what == "evaluation":
-            evaluate(network, images, preprocess, EXACT)
-        elif what == "recalibration":
-            recalibrate_batchnorm(network, images, preprocess, [torch.arange(32)], EXACT)
-        else:
-            next(train(network, tiny_splits, EXACT, resolution=8, seed=0, device=CPU))
+    expected = r"too little memory for (one image|2 images) at a time"
+    with pytest.raises(OutOfMemoryError, match=expected) as error:
+        work(network, tiny_splits)
     assert "DefaultCPUAllocator: can't allocate memory" in str(error.value)
     assert "\n" not in str(error.value)
     assert ".cpp" not in str(error.value)
@@ -162,7 +168,8 @@ network = Wide()
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[1]) * 2**20, resource.RLIM_INFINITY))
 result = list(train(network, splits, recipe, resolution=64, seed=0, device=torch.device("cpu")))[-1]
-print(result.final, max(n for t, n in sizes if t), min(n for t, n in sizes if t), min(n for t, n in sizes if not t))
+trained, evaluated = [n for t, n in sizes if t], [n for t, n in sizes if not t]
+print(result.final, max(trained), min(trained), min(evaluated))
 """
 
 
