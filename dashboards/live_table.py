@@ -44,9 +44,9 @@ def follow(results: Iterator[SearchResult], console: Console) -> None:
             console.clear()
             console.print(networks_table(result), soft_wrap=True)
             running = [n for n in result.networks if n.state == "running"]
-            console.print(
-                f"{result.trained} trained, {len(running)} running; Ctrl-C stops watching", highlight=False
-            )
+            idle = result.state is not None and result.state.state != "running"
+            now = f"the search was {result.state}" if idle else f"{len(running)} running"
+            console.print(f"{result.trained} trained, {now}; Ctrl-C stops watching", highlight=False)
             continue
         for network in sorted(result.networks, key=lambda n: n.trial):
             key = (network.trial, network.state, network.epochs)

@@ -6,7 +6,7 @@ from typing import Final
 
 from dashboards.findings import Findings
 from dashboards.part_names import part_names, part_words
-from dashboards.result import SEEN, TrialResult, metric_name
+from dashboards.result import SEEN, SearchResult, TrialResult, metric_name
 from dashboards.tables import caption, expected_value
 from search_spaces.budget import Budget
 from search_spaces.costs import format_cost
@@ -32,20 +32,27 @@ def trial_note(findings: Findings, network: TrialResult, *, picture: str | None)
         picture: URL of its picture; None for none.
     """
     best = " – **the best so far**" if network == findings.result.best else ""
-    lines = [f"**{_outcome(network, findings.result.metric_name)}**{best}", ""]
+    lines = [f"**{_outcome(network, findings.result)}**{best}", ""]
     if picture is not None:
         lines += [f"![The network from left to right]({picture})", ""]
     return "\n".join([*lines, *budget_table(findings, network), "", *stage_table(findings, network)])
 
 
-def _outcome(network: TrialResult, metric: str) -> str:
+def _outcome(network: TrialResult, result: SearchResult) -> str:
     """Return the metric of a network and why its training ended, in words."""
-    ending = network.reason or _ENDINGS.get(network.state, network.state)
+    ending = network.reason or _ending(network, result)
     over = "" if network.fits else "over budget; "
     if network.accuracy is None:
         return f"{over}{ending}"
-    reached = f"{format_accuracy(network.accuracy, network.standard_error)} {metric}"
+    reached = f"{format_accuracy(network.accuracy, network.standard_error)} {result.metric_name}"
     return f"{over}{reached} after {network.epochs} epochs; {ending}"
+
+
+def _ending(network: TrialResult, result: SearchResult) -> str:
+    """Return how a training stands; one of a search that does not run is not in training."""
+    if network.state == "running" and result.state is not None and result.state.state != "running":
+        return "interrupted"
+    return _ENDINGS.get(network.state, network.state)
 
 
 def amount_used(network: TrialResult, budget: Budget) -> str:
@@ -162,6 +169,8 @@ def study_note(findings: Findings) -> str:
         f"sampler `{result.sampler}`, seed {result.seed}: **{result.trained} networks trained**.",
         "",
     ]
+    if result.state is not None:
+        lines += [f"The search {'is' if result.state.state == 'running' else 'was'} **{result.state}**.", ""]
     if not result.networks:
         return "\n".join([*lines, "Nothing has been tried yet; this page updates while the search runs."])
     if result.best is None:
@@ -173,7 +182,7 @@ def study_note(findings: Findings) -> str:
     for network in result.networks[:5]:
         accuracy = "–" if network.accuracy is None else f"{network.accuracy:.2%}"
         latency = ", ".join(f"{ms:.3g} ms {on}" for on, ms in (network.latency_ms or {}).items())
-        mark = "best" if network == result.best else _ENDINGS.get(network.state, network.state)
+        mark = "best" if network == result.best else _ending(network, result)
         lines.append(
             f"| #{network.trial} | {accuracy} | {expected_value(network)} "
             f"| {format_count(network.costs['macs'])} "

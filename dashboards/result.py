@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from math import hypot
 from typing import Any, Final
 
+from dashboards.search_state import SearchState
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 
@@ -177,6 +178,7 @@ class SearchResult:
         fits: Budgets that all `networks` meet because others were left out; empty for no such filter.
         pareto: Whether `networks` holds the Pareto front alone.
         test_reads: How many weights were evaluated on the test images of this study.
+        state: Whether the search runs; None if nothing tells.
     """
 
     study: str
@@ -195,6 +197,7 @@ class SearchResult:
     fits: tuple[Budget, ...] = ()
     pareto: bool = False
     test_reads: int = 0
+    state: SearchState | None = None
 
     @property
     def metric_name(self) -> str:
@@ -211,7 +214,8 @@ class SearchResult:
         """Return the fields by name with a format version, as ``--json`` prints them."""
         texts = {name: tuple(b.text for b in getattr(self, name)) for name in ("budgets", "fits")}
         networks = tuple(network.to_json() for network in self.networks)
-        return {"version": VERSION, **_by_name(self), **texts, "networks": networks}
+        state = None if self.state is None else self.state.to_json()
+        return {"version": VERSION, **_by_name(self), **texts, "networks": networks, "state": state}
 
 
 def _by_name(record: TrialResult | SearchResult) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from search_spaces.units import format_accuracy, format_bytes
 _SHOWN = 10
 _PIPE_WIDTH = 160
 _COSTS = ("macs", "params", "peak")
-_STATES = {"complete": "", "pruned": "stopped early", "fail": "failed", "running": "running"}
+_STATES = {"complete": "", "pruned": "stopped early", "fail": "failed"}
 
 
 def print_search(
@@ -37,12 +37,14 @@ def print_search(
     if result.best is None:
         console.print(_no_best(result))
     lines = [
-        ("Trained", f"{result.trained} networks of {result.space} on {result.data}, seed {result.seed}"),
+        _trained(result),
         ("Study", f"{result.study} in {result.storage}"),
         ("Files", result.folder),
     ]
     if (tested := _tested(result)) is not None:
         lines.append(("Tested", tested))
+    if result.state is not None and not finished:
+        lines.append(("State", str(result.state)))
     if result.overhead is not None:
         lines.append(("Overhead", f"{result.overhead:.1%} of the slots' time was not spent on training"))
     for name, text in lines:
@@ -96,7 +98,7 @@ def networks_table(result: SearchResult, *, most: int = _SHOWN) -> FittedTable:
         caption=caption(result),
     )
     for network in result.networks[:most]:
-        row = _row(network, costs, expected=expected)
+        row = _row(network, costs, _training_word(result), expected=expected)
         table.add_row(*row, style="bold" if network is result.best else None)
         for score in retrained_scores(network):
             table.add_row(*_retrained_row(score, costs, expected=expected))
@@ -135,6 +137,20 @@ def _no_best(result: SearchResult) -> str:
     return "No network that fits has been trained to the end yet."
 
 
+def _trained(result: SearchResult) -> tuple[str, str]:
+    """Return what has been trained so far, as a word and a line."""
+    what = f"{result.space} on {result.data}, seed {result.seed}"
+    complete = sum(network.state == "complete" for network in result.networks)
+    early = sum(network.state == "pruned" and network.epochs > 0 for network in result.networks)
+    if complete + early != result.trained:  # networks were left out by a filter
+        return "Trained", f"{result.trained} networks of {what}"
+    if complete == 0:
+        return "Search", f"{what}: {early} networks stopped early, none trained to the end"
+    ends = f"{complete} to the end, {early} stopped early" if early else "all to the end"
+    none = "" if result.best is not None else "; none of them fits"
+    return "Trained", f"{result.trained} networks of {what}: {ends}{none}"
+
+
 def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | None = None) -> None:
     """Print the searches of a storage.
 
@@ -151,6 +167,7 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | No
             Column("best", rank=1),
             Column("begun", rank=4),
             Column("disk", rank=5),
+            Column("", rank=3, left=True, breaks=True),
         ]
     )
     for study in studies:
@@ -161,6 +178,7 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | No
             _best_figure(study),
             (study["begun"] or "-").replace("T", " "),
             format_bytes(study["disk_bytes"]),
+            _state_word(study.get("state")),
         )
     console.print(table, soft_wrap=True)
 
@@ -172,10 +190,21 @@ def _best_figure(study: Mapping[str, Any]) -> str:
     return f"{study['accuracy']:.2%}{metric}"
 
 
+def _state_word(state: Mapping[str, Any] | None) -> str:
+    """Return whether a search runs or was interrupted, nothing once it has ended."""
+    return "" if state is None or state["state"] == "ended" else str(state["state"])
+
+
 def _shown_costs(result: SearchResult) -> list[str]:
     """Return the costs that the table of a search has columns for: three, and those it has budgets on."""
     budgeted = [budget.resource for budget in result.budgets if budget.counted]
     return list(dict.fromkeys([*_COSTS, *budgeted]))
+
+
+def _training_word(result: SearchResult) -> str:
+    """Return what a trial that has not ended is: in training only where the search runs."""
+    idle = result.state is not None and result.state.state != "running"
+    return "interrupted" if idle else "running"
 
 
 def _retrained_row(score: Score, costs: Sequence[str], *, expected: bool) -> list[Cell]:
@@ -185,7 +214,7 @@ def _retrained_row(score: Score, costs: Sequence[str], *, expected: bool) -> lis
     return ["", value, *([""] if expected else []), str(score.epochs), *blank, score.weights_name]
 
 
-def _row(network: TrialResult, costs: Sequence[str], *, expected: bool) -> list[Cell]:
+def _row(network: TrialResult, costs: Sequence[str], training: str, *, expected: bool) -> list[Cell]:
     accuracy = "-"
     if network.accuracy is not None:
         accuracy = format_accuracy(network.accuracy, network.standard_error)
@@ -197,15 +226,15 @@ def _row(network: TrialResult, costs: Sequence[str], *, expected: bool) -> list[
         str(network.epochs),
         *(format_cost(name, network.costs[name]) if name in network.costs else "-" for name in costs),
         [*(f"{latency}," for latency in latencies[:-1]), *latencies[-1:]] or "-",
-        _ending(network),
+        _ending(network, training),
     ]
 
 
-def _ending(network: TrialResult) -> str:
+def _ending(network: TrialResult, training: str) -> str:
     """Return why a network is not usable, in words."""
     if not network.epochs and network.state == "pruned":
         return network.reason or "not trained"
-    state = _STATES.get(network.state, network.state)
+    state = {**_STATES, "running": training}.get(network.state, network.state)
     if network.fits:
         return state
     why = f": {network.reason}" if network.state == "complete" and network.reason else ""

@@ -47,6 +47,8 @@ def _sections(findings: Findings, figures: dict[str, "Figure"]) -> Iterator[str]
         f'<p class="soft">Study {escape(result.study)} · space {escape(result.space)} · sampler '
         f"{escape(result.sampler)}, seed {result.seed} · {findings.made}</p>"
     )
+    if result.state is not None and result.state.state != "ended":
+        yield f"<p>The search {'is' if result.state.state == 'running' else 'was'} {result.state}.</p>"
     if best is None:
         yield _nothing_yet(findings)
     else:
@@ -69,9 +71,11 @@ def _nothing_yet(findings: Findings) -> str:
         return (
             "<p><b>Nothing has been tried yet.</b> The search has begun; create this report again later.</p>"
         )
+    complete = sum(network.state == "complete" for network in result.networks)
+    early = sum(network.state == "pruned" and network.epochs > 0 for network in result.networks)
     return (
         "<p><b>No network that fits has been trained to the end yet.</b> "
-        f"{len(result.networks)} were proposed, {result.trained} trained.</p>"
+        f"{len(result.networks)} were proposed, {early} stopped early, {complete} trained to the end.</p>"
     )
 
 

@@ -13,7 +13,6 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from nas.coordination.processes import has_ended
 from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
 from nas.storage.database import connect, storage_errors
@@ -21,6 +20,7 @@ from nas.storage.optuna_internals import study_id_of
 from nas.storage.schema import DriverRow, LeaseRow
 from nas.study import trial_attributes
 from nas.study.naming import trial_folder
+from nas.study.processes import has_ended
 from nas.study.study import settings_of
 from search_spaces.errors import FilesError, UserError
 from trials.training.checkpoint import check_checkpoint

@@ -10,6 +10,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import Connection, text
 
+from dashboards.search_state import SearchState
 from nas.coordination.driver_session import without_drivers
 from nas.files.local_files import LocalFiles
 from nas.files.locating import files_of
@@ -48,6 +49,7 @@ class StudySummary:
         begun: Start of its first trial, ISO 8601; None before it.
         folder: Path or URL of its checkpoints and weights.
         disk_bytes: Disk space of these files in bytes; 0 if this machine cannot see them.
+        state: Whether the search runs; None if nothing tells.
     """
 
     study: str
@@ -60,10 +62,11 @@ class StudySummary:
     begun: str | None
     folder: str
     disk_bytes: int
+    state: SearchState | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name."""
-        return asdict(self)
+        return {**asdict(self), "state": None if self.state is None else self.state.to_json()}
 
 
 def study_summaries(storage: RDBStorage) -> tuple[StudySummary, ...]:
@@ -154,6 +157,7 @@ def _summary(storage: RDBStorage, name: str, store: Store) -> StudySummary:
         begun=None if begun is None else begun.isoformat(timespec="seconds"),
         folder=result.folder,
         disk_bytes=_disk_bytes(study),
+        state=result.state,
     )
 
 

@@ -60,14 +60,24 @@ def check(
     from nas import api
 
     found = api.check_studies(study, storage=storage)
+    summaries = api.studies(storage=storage)
+    states = {kept.study: kept.state for kept in summaries if study in {None, kept.study}}
     if json:
-        typer.echo(json_format.dumps({"version": 1, "findings": [f.to_json() for f in found]}, indent=2))
+        record = {
+            "version": 1,
+            "findings": [f.to_json() for f in found],
+            "states": {name: None if state is None else state.to_json() for name, state in states.items()},
+        }
+        typer.echo(json_format.dumps(record, indent=2))
     else:
         for f in found:
             typer.echo(
                 f"{f.study}{'' if f.trial is None else f'#{f.trial}'}: {f.problem}.".replace("..", ".")
             )
         typer.echo(f"{len(found)} inconsistencies." if found else "Everything is consistent.")
+        for name, state in states.items():
+            if state is not None and state.state != "ended":
+                typer.echo(f"{name}: {state}.")
     if found:
         raise typer.Exit(2)
 

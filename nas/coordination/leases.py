@@ -23,10 +23,10 @@ from typing import Final
 from sqlalchemy import Engine, delete, select, text, update
 from sqlalchemy.orm import Session
 
-from nas.coordination.processes import has_ended, this_process
 from nas.coordination.trial_ownership import NoTurnError
 from nas.storage.database import connect, storage_errors
 from nas.storage.schema import DriverRow, LeaseRow
+from nas.study.processes import has_ended, this_process
 from search_spaces.errors import StorageError
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Driver:
         id: Unique id of this run of the process.
         host: Name of its host.
         process: Process id (pid) on the host.
-        machine: Machine and start time of the process, see `nas.coordination.processes.this_process`.
+        machine: Machine and start time of the process, see `nas.study.processes.this_process`.
     """
 
     id: str

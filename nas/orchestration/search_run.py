@@ -16,6 +16,7 @@ from nas.ask_tell.candidates import Candidate, CandidateSource
 from nas.ask_tell.known_trials import KnownTrials
 from nas.ask_tell.stopping import CutShortError, SearchControl, StoppingCriteria
 from nas.coordination.driver_session import driver_session, is_shared
+from nas.coordination.heartbeat import heartbeat
 from nas.files.checkpoint_retention import CheckpointRetention
 from nas.files.locating import files_of
 from nas.files.ownership import claimed
@@ -38,6 +39,7 @@ from nas.resources import Capacity, capacity_on
 from nas.storage.optuna_storage import check_writable, open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.heartbeat import search_state
 from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
 from nas.study.reproduce_command import keep_request
@@ -96,7 +98,10 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
             known=known,
         )
         winner = WinnerCheck(cache, store, progress, plan.budgets)
-        return _Run(plan, opened, files, source, winner, control, progress, cluster).result()
+        with heartbeat(storage, opened.study_id) as sign:
+            result = _Run(plan, opened, files, source, winner, control, progress, cluster).result()
+            sign.outcome = "interrupted" if result.interrupted else "ended"
+        return replace(result, state=search_state(opened.study))
 
 
 def _begun(plan: SearchPlan, storage: BaseStorage) -> optuna.Study:

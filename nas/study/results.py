@@ -13,6 +13,7 @@ from nas.storage.secrets import without_password
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.final_tests import times_tested
+from nas.study.heartbeat import search_state
 from nas.study.latest_measurements import with_latencies
 from nas.study.places import folder_of
 from nas.study.posterior import StoredPosterior, posterior_of
@@ -58,6 +59,7 @@ def result_of(
         networks=networks_of(outline, trials),
         overhead=overhead,
         interrupted=interrupted,
+        state=search_state(study),
         test_reads=times_tested(outline.user_attrs),
     )
     with ExitStack() as stack:

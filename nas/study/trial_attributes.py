@@ -253,6 +253,12 @@ def network_of(trial: FrozenTrial, budgets: Sequence[Budget] = ()) -> TrialResul
     )
 
 
+def last_epoch_ended_s(trial: FrozenTrial) -> float | None:
+    """Return when the last epoch of a trial ended, in seconds since 1970; None if unknown."""
+    ends = [times[0] for times in trial.user_attrs.get(_TIMES, {}).values() if times[0] is not None]
+    return max(ends, default=None)
+
+
 def _cost_key(name: str) -> str:
     """Return the attribute that holds a cost: its name with its unit, ``macs`` or ``peak_bytes``."""
     key = column_of(name)

@@ -8,9 +8,9 @@ import threading
 import pytest
 
 from nas.coordination.leases import BEAT_S, Driver, Leases, live_driver
-from nas.coordination.processes import has_ended, machine_id, start_time, this_process
 from nas.coordination.trial_ownership import NoTurnError
 from nas.storage.store import Store
+from nas.study.processes import has_ended, machine_id, start_time, this_process
 
 
 class Clock:

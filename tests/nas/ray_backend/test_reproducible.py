@@ -137,9 +137,7 @@ def trained(found: list[tuple[Any, ...]]) -> int:
     return sum(bool(curve) for *_, curve, _ in found)
 
 
-@pytest.mark.parametrize(
-    ("sampler", "slots"), [("random", 2), ("tpe", 4), ("nsga2", 3), ("factor_gp", 2), ("factor_gp", 3)]
-)
+@pytest.mark.parametrize(("sampler", "slots"), [("random", 2), ("tpe", 4), ("factor_gp", 3)])
 def test_the_order_in_which_trainings_end_changes_nothing(tiny_prices, sampler, slots):
     """Without the mark the same simulation gives other networks, see the next test."""
     first, *others = (
