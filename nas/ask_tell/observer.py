@@ -3,6 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 from dashboards.result import Epoch, TrialResult
+from trials.training.epoch_progress import EpochProgress
 
 
 @runtime_checkable
@@ -14,6 +15,9 @@ class SearchObserver(Protocol):
 
     def epoch(self, trial: int, epoch: Epoch) -> None:
         """A training finished an epoch."""
+
+    def progress(self, trial: int, progress: EpochProgress) -> None:
+        """A training is within an epoch that takes long."""
 
     def ended(self, trial: int, state: str, reason: str | None) -> None:
         """A training ended."""

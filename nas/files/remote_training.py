@@ -12,6 +12,7 @@ from nas.files.urls import is_url
 from nas.storage.retry import Retry
 from trials.training.attempt_fence import ATTEMPT, check_attempt
 from trials.training.checksum import CHECKSUM
+from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
 from trials.training.file_names import CHECKPOINT, WEIGHTS
 from trials.training.run_trial import TrialConfig, run_trial
@@ -20,7 +21,11 @@ T = TypeVar("T")
 _SAVED = (CHECKPOINT, WEIGHTS + CHECKSUM, WEIGHTS)  # weights last: when they exist, so does their checksum
 
 
-def run_with_uploads(config: TrialConfig, report: Callable[[EpochResult], None]) -> None:
+def run_with_uploads(
+    config: TrialConfig,
+    report: Callable[[EpochResult], None],
+    progress: Callable[[EpochProgress], None] | None = None,
+) -> None:
     """Run a trial whose folder may be a path or a URL, see `trials.training.run_trial.run_trial`.
 
     With a path, it trains in that folder. With a URL, it trains in a temporary folder that starts with the
@@ -30,6 +35,7 @@ def run_with_uploads(config: TrialConfig, report: Callable[[EpochResult], None])
     Args:
         config: Description of the trial, whose folder may be a URL.
         report: Called with each epoch's result, in order; may raise to stop the trial.
+        progress: Called every few seconds of a long epoch; None for nobody.
 
     Raises:
         FilesError: if the URL stays unreachable or rejects an upload.
@@ -38,7 +44,7 @@ def run_with_uploads(config: TrialConfig, report: Callable[[EpochResult], None])
     """
     url = config.folder
     if not is_url(url):
-        run_trial(config, report)
+        run_trial(config, report, progress)
         return
     with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
         synced = _SyncedFolder(url, Path(scratch), config.attempt)
@@ -48,7 +54,7 @@ def run_with_uploads(config: TrialConfig, report: Callable[[EpochResult], None])
             synced.upload()
             report(result)
 
-        run_trial(replace(config, folder=scratch, cache=str(image_cache(url))), report_uploaded)
+        run_trial(replace(config, folder=scratch, cache=str(image_cache(url))), report_uploaded, progress)
 
 
 class _SyncedFolder:

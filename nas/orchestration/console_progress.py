@@ -15,11 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from dashboards.result import Epoch, SearchResult, TrialResult, metric_name
+from nas.orchestration.progress_lines import ProgressLines, progress_words
 from nas.orchestration.search_plan import SearchPlan
+from nas.orchestration.time_forecast import Forecast, forecast
 from nas.resources import Capacity
 from search_spaces.catalog_fit import fitting_spaces, in_words
 from search_spaces.costs import format_cost, label_of
 from search_spaces.units import format_accuracy, format_count, format_seconds
+from trials.training.epoch_progress import EpochProgress
 
 _log = logging.getLogger(__name__)
 _FEW = 0.01  # share of a space that fits below which there is a warning
@@ -31,6 +34,7 @@ class _Running:
     network: TrialResult
     epochs: tuple[Epoch, ...]
     began_s: float
+    within: EpochProgress | None = None
 
     @property
     def spent_s(self) -> float:
@@ -72,9 +76,10 @@ class ConsoleProgress:
         self._epochs = 1
         self._rungs: tuple[int, ...] = ()
         self._ends_s: float | None = None  # when time is up
-        self._forecast_s: float | None = None
+        self._forecast: Forecast | None = None
         self._began_s = clock()
         self._metric = "accuracy"
+        self._lines = ProgressLines(clock)
 
     def resume(self, result: SearchResult) -> None:
         """Take up the counts of a search where its last start left them."""
@@ -107,8 +112,6 @@ class ConsoleProgress:
         )
         for note in splits.notes:
             self.say(f"         {note}")
-            if self._console.quiet:
-                _log.warning("%s", note)
         self.say(f"Space    {plan.space.name}: {format_count(plan.space.size)} networks, {_ranges(plan)}")
         self.say(
             f"Budget   {' and '.join(map(str, plan.budgets))}: {plan.share_that_fits:.1%} of the space fits"
@@ -124,12 +127,11 @@ class ConsoleProgress:
         if not missing and not left_running:
             self.say(f"Trained  all {done} networks already; --trials {done + 8} would go on")
             return
-        own = self._by_experience(missing)
-        forecast_s = plan.forecast_s(missing) if own is None else own
-        about = ""
-        if forecast_s is not None:
-            self._forecast_s = min(forecast_s, 3600 * (plan.hours or float("inf")))
-            about = f": about {format_seconds(self._forecast_s)}"
+        own_s = self._by_experience(missing)
+        expected = forecast(plan, missing) if own_s is None else Forecast.exactly(own_s)
+        if expected is not None:
+            self._forecast = expected.within(3600 * (plan.hours or float("inf")))
+        about = "" if self._forecast is None else f": {self._forecast}"
         resumed = f" after the {done} already trained" if done else ""
         resumed += f", {left_running} of them from where they stopped" if left_running else ""
         early = f", stopped early at epoch {plan.recipe.rungs[0]}" if len(plan.recipe.rungs) > 1 else ""
@@ -140,7 +142,8 @@ class ConsoleProgress:
         self.say(f"Study    {plan.name} (seed {plan.settings.seed})")
 
     def say(self, line: str) -> None:
-        """Show one line that stays."""
+        """Show one line that stays, and log it."""
+        _log.info("%s", line)
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def started(self, network: TrialResult, *, resumed: bool) -> None:
@@ -155,7 +158,20 @@ class ConsoleProgress:
     def epoch(self, trial: int, epoch: Epoch) -> None:
         """Note that a training finished an epoch."""
         with self._lock:
-            self._running[trial].epochs += (epoch,)
+            running = self._running[trial]
+            running.epochs, running.within = (*running.epochs, epoch), None
+        reached = _accuracy(epoch)
+        _log.info("#%d epoch %d/%d  %s  %.1f s", trial, epoch.epoch, self._epochs, reached, epoch.seconds)
+
+    def progress(self, trial: int, progress: EpochProgress) -> None:
+        """Note how far a training is within an epoch; say so once a minute where there is no live table."""
+        with self._lock:
+            self._running[trial].within = progress
+            line = self._lines.line(trial, progress)
+        if line is not None and self._live is None:
+            self.say(line)
+        elif line is not None:
+            _log.info("%s", line)
 
     def ended(self, trial: int, state: str, reason: str | None) -> None:
         """Note that a training ended, and show how."""
@@ -221,20 +237,34 @@ class ConsoleProgress:
         """Return the progress and the time left in words."""
         missing = self._wanted - self._trained
         left_s = self._by_experience(missing)
-        if left_s is None:
-            left_s = (self._forecast_s or 0.0) - (self._clock() - self._began_s)
-        if self._ends_s is not None:
-            left_s = min(left_s, self._ends_s - self._clock())
+        now_s = self._clock()
+        left = None if left_s is None else Forecast.exactly(left_s)
+        if left is None and self._forecast is not None:
+            left = self._forecast.after(now_s - self._began_s)
         words = f"{self._trained}/{self._wanted}"
-        return words + (f", about {format_seconds(left_s)} left" if left_s > 0 and missing > 0 else "")
+        if left is None or missing <= 0:
+            return words
+        left = left.within(float("inf") if self._ends_s is None else self._ends_s - now_s)
+        return words + (f", {left} left" if left.high_s > 0 else "")
 
     def _render(self) -> RenderableType:
         with self._lock:
             running = [r for _, r in sorted(self._running.items())]
             counts, best = dict(self._counts), self._best
         table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in ("network", "epoch", "rung", self._metric, "MACs", "latency", "time", ""):
-            table.add_column(heading, justify="left" if heading in {"network", ""} else "right", style="dim")
+        for heading in (
+            "network",
+            "epoch",
+            "rung",
+            self._metric,
+            "MACs",
+            "latency",
+            "time",
+            "",
+            "this epoch",
+        ):
+            left = heading in {"network", "", "this epoch"}
+            table.add_column(heading, justify="left" if left else "right", style="dim")
         for r in running:
             last = r.epochs[-1] if r.epochs else None
             done = last.epoch if last is not None else 0
@@ -246,7 +276,10 @@ class ConsoleProgress:
                 format_count(r.network.costs["macs"]),
                 _latency(r.network) or "-",
                 format_seconds(self._clock() - r.began_s),
-                ProgressBar(total=self._epochs, completed=done, width=24),
+                ProgressBar(
+                    total=self._epochs, completed=done + (r.within.share if r.within else 0), width=24
+                ),
+                progress_words(r.within) if r.within else "",
             )
         words = f"{counts['complete']} trained, {counts['pruned']} stopped early, {counts['fail']} failed"
         leader = f"; best {best[0]:.2%} (#{best[1]})" if best else ""

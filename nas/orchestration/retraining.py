@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,7 +17,9 @@ from nas.files.locating import files_of
 from nas.files.ownership import claimed
 from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of, images_for
+from nas.orchestration.progress_lines import ProgressLines
 from nas.orchestration.retrain_result import RetrainResult
+from nas.orchestration.study_log import study_log
 from nas.study.final_tests import note_read
 from nas.study.naming import trial_folder
 from nas.study.results import chosen_network, misfit
@@ -24,6 +27,7 @@ from nas.study.retrained import Retrained, final, ranked, store, weights_of
 from nas.study.study import Outline, images_of, settings_of
 from search_spaces.errors import InvalidValueError, StudyError
 from search_spaces.units import format_accuracy, format_seconds
+from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import TrainingError
 from trials.training.evaluation import METRICS, Scores
@@ -33,6 +37,8 @@ from trials.training.recipe import Recipe
 from trials.training.run_trial import TrialConfig
 
 FOLDER: Final = "retrained"
+
+_log = logging.getLogger(__name__)
 
 ReportLine = Callable[[str], None]
 
@@ -91,17 +97,23 @@ def retrain(
         DataError: if its images have changed.
         TrainingError: if no training reaches its end.
     """
-    claimed(study, report_line).local_folder.mkdir(parents=True, exist_ok=True)  # the lock lies there
-    for over in filter(None, map(misfit, networks)):
-        report_line(over)
-    with without_drivers(study):
+    local_folder = claimed(study, report_line).local_folder
+    local_folder.mkdir(parents=True, exist_ok=True)  # the lock lies there
+
+    def say(line: str) -> None:
+        _log.info("%s", line)
+        report_line(line)
+
+    with without_drivers(study), study_log(local_folder):
+        for over in filter(None, map(misfit, networks)):
+            say(over)
         retrainer = _Retrainer(
             study,
             recipe,
             from_weights=from_weights,
             device=device,
             threads=threads,
-            report_line=report_line,
+            report_line=say,
             recipe_file=recipe_file,
         )
         compared = retrainer.compared(networks) if len(networks) > 1 else ()
@@ -200,9 +212,14 @@ class _Retrainer:
             results.append(result)
             self._report_line(self._line(network, results, joined=joined))
 
+        def say_progress(progress: EpochProgress) -> None:
+            if (line := lines.line(network.trial, progress)) is not None:
+                self._report_line(line)
+
+        lines = ProgressLines()
         with self._start(network) as start:
             config = self._config(network, joined=joined, start=start)
-            run_with_uploads(config, report)
+            run_with_uploads(config, report, say_progress)
         self._files.remove([f"{self._place(network, joined=joined)}/{CHECKPOINT}"])
         return results[-1], sum(result.seconds for result in results)
 

@@ -17,7 +17,6 @@ from nas.files.local_paths import image_cache
 from nas.files.locating import usable_location
 from nas.files.paths import location_of
 from nas.orchestration.space_choice import begun_before, space_for
-from nas.orchestration.time_forecast import search_seconds, seconds_per_mac
 from nas.orchestration.transfer import read_transfer, transfer_source
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
@@ -33,7 +32,7 @@ from search_spaces.catalog_fit import check_fits
 from search_spaces.errors import BudgetError, InvalidValueError, UnknownNameError
 from search_spaces.loading import load
 from search_spaces.pricing import Prices, prices
-from search_spaces.sampling import fitting_codes, share_that_fits
+from search_spaces.sampling import share_that_fits
 from search_spaces.space import SearchSpace
 from search_spaces.space_record import space_digest
 from trials.datasets import open_images
@@ -141,34 +140,6 @@ class SearchPlan:
         if self.first_rung is None:
             return NopPruner()
         return RungHalving(self.recipe.rungs[:-1], self.recipe.reduction, in_order=in_order)
-
-    def forecast_s(self, trials: int) -> float | None:
-        """Return how many seconds it will take to train this many networks, by timing one briefly.
-
-        None where trainings run on GPUs that this machine lacks.
-        """
-        if self.slots.device == "cuda" and not torch.cuda.is_available():
-            return None
-        codes = fitting_codes(self.prices, np.random.default_rng(0), 256, self.budgets)
-        macs = np.sort(self.prices.of(codes, "macs"))[128:]  # samplers look near the budget
-        typical = codes[np.argsort(self.prices.of(codes, "macs"))[192]]
-        rate = seconds_per_mac(
-            self.space.codes.at(typical),
-            self.recipe,
-            num_classes=len(self.splits.classes),
-            in_channels=self.splits.channels,
-            device=self.slots.device,
-            threads=self.slots.threads,
-        )
-        return search_seconds(
-            rate,
-            float(macs.mean()),
-            images=min(len(self.splits.train), self.recipe.epoch_images or len(self.splits.train)),
-            validation=len(self.splits.validation),
-            recipe=self.recipe,
-            trials=trials,
-            slots=self.slots.count,
-        )
 
 
 def plan_search(

@@ -1,12 +1,9 @@
 """Runs a planned search from its study to its result."""
 
-import logging
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, get_storage
@@ -27,6 +24,7 @@ from nas.latency.measurement_cache import LatencyCache
 from nas.orchestration.console_progress import ConsoleProgress
 from nas.orchestration.posterior_update import PosteriorUpdate
 from nas.orchestration.search_plan import SearchPlan
+from nas.orchestration.study_log import study_log
 from nas.orchestration.transfer import store_transfer
 from nas.orchestration.winner_check import WinnerCheck
 from nas.ray_backend.node_admission import NodeAdmission
@@ -47,8 +45,6 @@ from nas.study.reproducibility import agreed_slots
 from nas.study.study import begin, keep_space
 from search_spaces.errors import StudyError, TargetError
 from trials.training.run_trial import TrialConfig
-
-_LOGGED: Final = ("nas", "trials", "search_spaces", "ray")
 
 
 def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None = None) -> SearchResult:
@@ -84,7 +80,7 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
         files = claimed(opened.study, progress.say)
         plan = replace(plan, folder=files.location)
         ownership = stack.enter_context(driver_session(plan.url, opened.study, files.local_folder))
-        stack.enter_context(_logging_to(files.local_folder))
+        stack.enter_context(study_log(files.local_folder))
         known = _known(plan, opened.study, local=cluster is None)
         control = SearchControl(_criteria(plan), capacity)
         source = CandidateSource(
@@ -282,19 +278,3 @@ class _Run:
         )
         gpu_share = plan.slots.gpus if plan.slots.gpus < 1 else 0.0
         return worker_config(trial, gpu_share=gpu_share, cluster=self.cluster)
-
-
-@contextmanager
-def _logging_to(folder: Path) -> Iterator[None]:
-    """Write what our modules log into the study's file while the block runs."""
-    handler = logging.FileHandler(folder / "search.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in _LOGGED]
-    for logger in loggers:
-        logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
-        handler.close()

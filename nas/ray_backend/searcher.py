@@ -28,10 +28,12 @@ from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.constraint import StoppedError
 from nas.ray_backend.daemon_threads import in_background
 from nas.ray_backend.training_recorder import Training, TrainingRecorder
+from nas.ray_backend.worker import PROGRESS
 from nas.storage.retry import Retry, is_full, is_outage
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
 from search_spaces.errors import FilesError, StorageError, UserError
+from trials.training.epoch_progress import EpochProgress
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -163,10 +165,12 @@ class StudySearcher(Searcher, tune.Stopper):
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Write an epoch into the study and return whether the training is to be stopped."""
         live = self._live.get(trial_id)
-        if live is None or "epoch" not in result:
+        if live is None:
             return False
-        if live.stopped_early or live.lost:
-            return True
+        if PROGRESS in result and not live.lost:
+            self._observer.progress(live.number, EpochProgress.from_json(result[PROGRESS]))
+        if live.stopped_early or live.lost or "epoch" not in result:
+            return live.stopped_early or live.lost
         self._ask_again_s = 0.0  # a proposal may have waited for this
         return self._until_stored(lambda: self._recorder.epoch(live, result), True)
 

@@ -4,7 +4,7 @@ import functools
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -19,6 +19,9 @@ from trials.training.gpu_utilisation import GpuUtilisationMonitor
 from trials.training.run_trial import TrialConfig
 
 _log = logging.getLogger(__name__)
+
+PROGRESS: Final = "progress"
+"""Key of a report that says how far an epoch is, and nothing else."""
 
 
 def worker_config(trial: TrialConfig, *, gpu_share: float, cluster: Cluster | None) -> dict[str, Any]:
@@ -55,7 +58,11 @@ def train_on_worker(config: dict[str, Any]) -> None:
     trial = TrialConfig.from_json(config["trial"])
     try:
         with ExitStack() as stack:
-            run_with_uploads(trial, _epoch_reporter(tune.report, trial.device, stack))
+            run_with_uploads(
+                trial,
+                _epoch_reporter(tune.report, trial.device, stack),
+                lambda progress: tune.report({PROGRESS: progress.to_json()}),
+            )
     except SupersededError as error:
         _log.warning("%s", error)
         tune.report({"superseded": True})

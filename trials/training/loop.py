@@ -14,11 +14,12 @@ from trials.images.splits import Splits
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.batchnorm_recalibration import recalibrate_batchnorm
 from trials.training.checkpoint import load_checkpoint, save_checkpoint
+from trials.training.epoch_progress import EpochProgress, ProgressMeter, cut
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import CheckpointError, NonFiniteLossError
-from trials.training.evaluation import Scores, evaluate
+from trials.training.evaluation import BATCH, Scores, evaluate
 from trials.training.learner import Learner
-from trials.training.measurement_turns import Turns, take_turns
+from trials.training.measurement_turns import take_turns
 from trials.training.out_of_memory import out_of_memory_named
 from trials.training.recipe import Recipe
 from trials.training.seeding import generator
@@ -37,6 +38,7 @@ def train(
     extra_identity: Mapping[str, str] | None = None,
     lock: Path | None = None,
     before_saving: Callable[[], None] = lambda: None,
+    progress: Callable[[EpochProgress], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[EpochResult]:
     """Train `network` in place and yield a result after each epoch.
@@ -59,6 +61,7 @@ def train(
         lock: Lock of the host that keeps measurements apart from training, see `device_lock`; None if
             nothing is measured.
         before_saving: Called before each checkpoint is written; raises if none may be written any more.
+        progress: Receives every few seconds how far a long epoch is; None for nobody.
         clock: Returns seconds.
 
     Raises:
@@ -76,7 +79,7 @@ def train(
     for epoch in range(1, recipe.epochs + 1):
         if epoch > len(history):
             with out_of_memory_named():
-                history.append(training.epoch(epoch, lock, clock))
+                history.append(training.epoch(epoch, lock, clock, progress))
             if checkpoint is not None:
                 before_saving()
                 save_checkpoint(checkpoint, _state(learner, identity, history))
@@ -120,13 +123,25 @@ class _Training:
     preprocess: Preprocessor
     recalibration_rows: Sequence[Tensor]
 
-    def epoch(self, number: int, lock: Path | None, clock: Callable[[], float]) -> EpochResult:
+    def epoch(
+        self,
+        number: int,
+        lock: Path | None,
+        clock: Callable[[], float],
+        progress: Callable[[EpochProgress], None] | None,
+    ) -> EpochResult:
         """Return the result of one epoch of training and evaluation."""
         started = clock()
+        meter = ProgressMeter(number, self.recipe.epochs, self._batches(), progress, clock)
         with take_turns(lock, clock) as turns:
-            train_loss = self.learner.learn(number, turns.step)
+
+            def after_step() -> None:
+                meter.step()
+                turns.step()
+
+            train_loss = self.learner.learn(number, after_step)
             _check_finite("training", train_loss, number, self.recipe)
-            scores = self._scores(turns)
+            scores = self._scores(after_step)
         _check_finite("validation", scores.loss, number, self.recipe)
         return EpochResult(
             epoch=number,
@@ -143,11 +158,21 @@ class _Training:
             waited_seconds=turns.waited_s,
         )
 
-    def _scores(self, turns: Turns) -> Scores:
+    def _batches(self) -> list[int]:
+        """Return the images in each batch of an epoch: trained on, recalibrated on, evaluated."""
+        recipe, train = self.recipe, len(self.train_images)
+        recalibrated = self.recalibration_rows[: recipe.recalibration_batches]
+        return [
+            *cut(min(train, recipe.epoch_images or train), recipe.batch_size),
+            *map(len, recalibrated),
+            *map(len, self.validation_images.in_order(BATCH)),
+        ]
+
+    def _scores(self, after_step: Callable[[], None]) -> Scores:
         network = self.learner.evaluated_network
         rows = self.recalibration_rows[: self.recipe.recalibration_batches]
-        recalibrate_batchnorm(network, self.train_images, self.preprocess, rows, self.recipe, turns.step)
-        return evaluate(network, self.validation_images, self.preprocess, self.recipe, turns.step)
+        recalibrate_batchnorm(network, self.train_images, self.preprocess, rows, self.recipe, after_step)
+        return evaluate(network, self.validation_images, self.preprocess, self.recipe, after_step)
 
 
 def _check_finite(kind: str, loss: float, epoch: int, recipe: Recipe) -> None:

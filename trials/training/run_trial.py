@@ -22,6 +22,7 @@ from trials.latency.host_lock import host_lock
 from trials.training.attempt_fence import check_attempt
 from trials.training.checkpoint import write_atomically
 from trials.training.checksum import write_checksum
+from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import DamagedCheckpointError
 from trials.training.file_names import CHECKPOINT, WEIGHTS
@@ -92,7 +93,11 @@ class TrialConfig:
         return cls(**{**plain, "architecture": architecture, "recipe": Recipe.from_json(plain["recipe"])})
 
 
-def run_trial(config: TrialConfig, report: Callable[[EpochResult], None]) -> None:
+def run_trial(
+    config: TrialConfig,
+    report: Callable[[EpochResult], None],
+    progress: Callable[[EpochProgress], None] | None = None,
+) -> None:
     """Train the network of a trial, report each epoch and write the weights after the last one.
 
     A trial that ran before resumes from its checkpoint, after reporting the epochs stored there; a damaged
@@ -101,6 +106,7 @@ def run_trial(config: TrialConfig, report: Callable[[EpochResult], None]) -> Non
     Args:
         config: Description of the trial.
         report: Called with each epoch's result, in order; may raise to stop the trial.
+        progress: Called every few seconds of a long epoch; None for nobody.
 
     Raises:
         DataError: if the images cannot be used or are not those the search began with.
@@ -114,7 +120,7 @@ def run_trial(config: TrialConfig, report: Callable[[EpochResult], None]) -> Non
     network = _initial_network(config, seed)
     folder = Path(config.folder)
     check_attempt(folder, config.attempt)
-    for result in _epochs(network, splits, config, seed):
+    for result in _epochs(network, splits, config, seed, progress):
         if result.final:
             check_attempt(folder, config.attempt)
             write_weights(folder / WEIGHTS, network, splits, config.architecture)
@@ -156,7 +162,13 @@ def _initial_network(config: TrialConfig, seed: int) -> nn.Module:
     return network
 
 
-def _epochs(network: nn.Module, splits: Splits, config: TrialConfig, seed: int) -> Iterator[EpochResult]:
+def _epochs(
+    network: nn.Module,
+    splits: Splits,
+    config: TrialConfig,
+    seed: int,
+    progress: Callable[[EpochProgress], None] | None,
+) -> Iterator[EpochResult]:
     """Yield the result of each epoch; starts again without a checkpoint that is damaged."""
     checkpoint = Path(config.folder) / CHECKPOINT
 
@@ -172,6 +184,7 @@ def _epochs(network: nn.Module, splits: Splits, config: TrialConfig, seed: int) 
             extra_identity=_identity(config),
             lock=host_lock(),
             before_saving=lambda: check_attempt(checkpoint.parent, config.attempt),
+            progress=progress,
         )
 
     try:

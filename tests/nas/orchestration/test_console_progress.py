@@ -10,6 +10,7 @@ from dashboards.result import Epoch
 from nas.orchestration.console_progress import ConsoleProgress
 from nas.resources import Capacity
 from tests.dashboards.searches import network, search
+from trials.training.epoch_progress import EpochProgress
 
 
 class Clock:
@@ -88,3 +89,46 @@ def test_the_time_left_comes_from_the_networks_already_trained(seconds: float, t
     progress._wanted = 5
     clock.now_s += 1000.0
     assert told in progress._left()
+
+
+WITHIN = EpochProgress(epoch=1, epochs=6, share=0.34, images_per_s=118.4, left_s=460.0)
+
+
+def test_a_long_epoch_shows_life_in_a_terminal():
+    progress, text, _ = displayed(terminal=True)
+    progress._epochs, progress._rungs = 6, (1, 6)
+    progress.started(network(7, state="running", epochs=0), resumed=False)
+    progress.progress(7, WITHIN)
+    progress._console.print(progress._render())
+    assert "34% at 118 images/s, about 7 min 40 s left of it" in text.getvalue()
+    progress.epoch(7, Epoch(epoch=1, accuracy=0.75, standard_error=0.0125, seconds=700.0))
+    text.truncate(0)
+    progress._console.print(progress._render())
+    assert "images/s" not in text.getvalue()
+
+
+def test_a_long_epoch_shows_life_in_a_pipe_and_in_the_log_once_a_minute(caplog):
+    progress, text, clock = displayed()
+    progress.started(network(7, state="running", epochs=0), resumed=False)
+    with caplog.at_level("INFO", "nas"):
+        for share in (0.1, 0.2, 0.3):
+            progress.progress(7, replace(WITHIN, share=share))
+            clock.now_s += 40.0
+    lines = [
+        "#7 epoch 1/6: 10% at 118 images/s, about 7 min 40 s left of it",
+        "#7 epoch 1/6: 30% at 118 images/s, about 7 min 40 s left of it",
+    ]
+    assert text.getvalue().splitlines() == lines
+    assert caplog.messages == lines
+
+
+def test_what_is_shown_and_every_epoch_is_logged_even_where_nothing_is_shown(caplog):
+    progress = ConsoleProgress(Capacity(1), quiet=True)
+    with caplog.at_level("INFO", "nas"):
+        progress.say("Images   digits")
+        progress.started(network(7, state="running", epochs=0), resumed=False)
+        progress.epoch(7, Epoch(epoch=1, accuracy=0.75, standard_error=0.0125, seconds=2.0))
+        progress.ended(7, "pruned", None)
+    assert caplog.messages[0] == "Images   digits"
+    assert caplog.messages[1].startswith("#7 epoch 1/1  75.00% ± 1.25")
+    assert "stopped early at epoch 1" in caplog.messages[2]

@@ -1,0 +1,37 @@
+"""Says in lines how far long epochs are: soon after they begin, then once a minute."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from search_spaces.units import format_seconds
+from trials.training.epoch_progress import EpochProgress
+
+_EVERY_S: Final = 60.0
+
+
+class ProgressLines:
+    """Makes lines of the progress of trainings, few enough to read.
+
+    Args:
+        clock: Returns monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: dict[int, tuple[int, float]] = {}  # trial to epoch and time of its last line
+
+    def line(self, trial: int, progress: EpochProgress) -> str | None:
+        """Return a line about a training, None if there was one of this epoch less than a minute ago."""
+        epoch, said_s = self._said.get(trial, (0, 0.0))
+        now_s = self._clock()
+        if epoch == progress.epoch and now_s - said_s < _EVERY_S:
+            return None
+        self._said[trial] = progress.epoch, now_s
+        return f"#{trial} epoch {progress.epoch}/{progress.epochs}: {progress_words(progress)}"
+
+
+def progress_words(progress: EpochProgress) -> str:
+    """Return the share, the rate and the time left of an epoch."""
+    left = f", about {format_seconds(progress.left_s)} left of it" if progress.left_s >= 1 else ""
+    return f"{progress.share:.0%} at {progress.images_per_s:,.0f} images/s{left}"

@@ -1,0 +1,58 @@
+"""Writes what happens to a study into the log in its folder: what is shown, and what our modules note."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+LOG: Final = "search.log"
+_OURS: Final = ("nas", "trials", "search_spaces")
+_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+@contextmanager
+def study_log(folder: Path) -> Iterator[None]:
+    """Add what our modules and Ray log to the log of a study while the block runs.
+
+    The log has our modules' messages from INFO on. Handlers of the program around us receive what they
+    received before.
+
+    Args:
+        folder: Folder of the study, on this machine.
+    """
+    handler = logging.FileHandler(folder / LOG, encoding="utf-8")
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    loggers = [logging.getLogger(name) for name in (*_OURS, "ray")]
+    before = [(logger, logger.level, logger.propagate) for logger in loggers]
+    forwards = {logger.name: _Forward(logger) for logger in loggers if logger.propagate}
+    for logger in loggers:
+        logger.addHandler(handler)
+        if logger.name in _OURS:
+            logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
+            if logger.name in forwards:
+                logger.addHandler(forwards[logger.name])
+                logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, level, propagate in before:
+            logger.removeHandler(handler)
+            if logger.name in _OURS:
+                logger.removeHandler(forwards.get(logger.name, handler))
+                logger.setLevel(level)
+                logger.propagate = propagate
+        handler.close()
+
+
+class _Forward(logging.Handler):
+    """Hands on what a logger handed on before its level was lowered."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__(logger.getEffectiveLevel())
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        logging.getLogger().callHandlers(record)
