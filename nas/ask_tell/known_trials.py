@@ -5,7 +5,7 @@ trial before its outcome only as far as every run has come by then:
 
 * The trials before it are begun in their order. With `slots` trainings side by side, all but the last
   ``slots - 1`` of them have begun to train long enough ago to have reached the first rung; a proposal waits
-  for that, hardly ever long. What was stopped there is known in full, and what goes on is known to go on.
+  for that, hardly ever long. What was stopped there is known in full, what goes on by its curve up to there.
 * All but the last `lag` of them have ended; a proposal waits for that too. Waiting for more would leave slots
   idle while the longest training goes on (`tests/benchmarks/results/reproducible_cost.md`).
 * An early stop compares a training with all trials before it that reached the rung, and with none after it.

@@ -23,13 +23,12 @@ def study_log(folder: Path) -> Iterator[None]:
     Args:
         folder: Folder of the study, on this machine.
     """
-    handler = logging.FileHandler(folder / LOG, encoding="utf-8")
-    handler.setFormatter(logging.Formatter(_FORMAT))
     loggers = [logging.getLogger(name) for name in (*_OURS, "ray")]
+    handlers = {logger.name: _handler(folder) for logger in loggers}  # Ray formats those of its logger anew
     before = [(logger, logger.level, logger.propagate) for logger in loggers]
     forwards = {logger.name: _Forward(logger) for logger in loggers if logger.propagate}
     for logger in loggers:
-        logger.addHandler(handler)
+        logger.addHandler(handlers[logger.name])
         if logger.name in _OURS:
             logger.setLevel(min(logging.INFO, logger.getEffectiveLevel()))
             if logger.name in forwards:
@@ -39,12 +38,18 @@ def study_log(folder: Path) -> Iterator[None]:
         yield
     finally:
         for logger, level, propagate in before:
-            logger.removeHandler(handler)
+            logger.removeHandler(handlers[logger.name])
+            handlers[logger.name].close()
             if logger.name in _OURS:
-                logger.removeHandler(forwards.get(logger.name, handler))
+                logger.removeHandler(forwards.get(logger.name, handlers[logger.name]))
                 logger.setLevel(level)
                 logger.propagate = propagate
-        handler.close()
+
+
+def _handler(folder: Path) -> logging.Handler:
+    handler = logging.FileHandler(folder / LOG, encoding="utf-8")
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    return handler
 
 
 class _Forward(logging.Handler):

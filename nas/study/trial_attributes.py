@@ -185,10 +185,18 @@ def went_on(trial: FrozenTrial, rung: int) -> bool:
 
 
 def as_it_was(trial: FrozenTrial, epoch: int) -> FrozenTrial:
-    """Return a trial as samplers saw it while it ran, after an epoch; 0 for the time before the first."""
+    """Return a trial as samplers may see it before its end is known.
+
+    Args:
+        trial: As it is stored.
+        epoch: Epoch up to which its curve is known. It looks stopped there, because samplers learn from the
+            curve of a trial only once it has ended. 0 for a trial of which only the network is known.
+    """
     earlier = copy.copy(trial)
-    earlier.state, earlier.values, earlier.datetime_complete = TrialState.RUNNING, None, None
     earlier.intermediate_values = {s: v for s, v in trial.intermediate_values.items() if s <= epoch}
+    earlier.state = TrialState.PRUNED if earlier.intermediate_values else TrialState.RUNNING
+    earlier.values = [earlier.intermediate_values[epoch]] if epoch else None
+    earlier.datetime_complete = trial.datetime_start if epoch else None
     known = {ARCHITECTURE, FINGERPRINT}
     earlier.user_attrs = {name: value for name, value in trial.user_attrs.items() if name in known}
     earlier.system_attrs = {k: v for k, v in trial.system_attrs.items() if k not in {_END, _WENT_ON}}

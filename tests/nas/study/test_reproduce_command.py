@@ -18,6 +18,7 @@ from nas.study.reproduce_command import (
     retrain_command,
     search_command,
 )
+from nas.study.reproducibility import agreed_slots
 from nas.study.settings import Settings
 from search_spaces.budget import Budget
 
@@ -97,6 +98,7 @@ def test_the_command_line_reads_back_every_option_that_was_given(study):
         "seed_with": ["old study#3", "mobilenet_v2_1.0_224"],
         "learn_from": "an older study",
         "metric": "macro_f1",
+        "reproducible": False,
     }
     settings = replace(
         SETTINGS, space="hybrid_small", sampler="factor_gp", metric="macro_f1", learn_from="an older study"
@@ -110,6 +112,7 @@ def test_the_command_line_reads_back_every_option_that_was_given(study):
         hours=1.5,
     )
     keep_request(begun(study, settings), request)
+    agreed_slots(study, False, default=True, slots=2)
     found = parsed(search_command(study, trained=0))
     assert {name: value for name, value in found.items() if name not in LEFT_OUT} == given
     assert set(found) == given.keys() | LEFT_OUT  # a new option has to be in one of them
