@@ -144,6 +144,8 @@ def _trained(result: SearchResult) -> tuple[str, str]:
     early = sum(network.state == "pruned" and network.epochs > 0 for network in result.networks)
     if complete + early != result.trained:  # networks were left out by a filter
         return "Trained", f"{result.trained} networks of {what}"
+    if result.trained == 0:
+        return "Search", f"{what}: nothing trained so far"
     if complete == 0:
         return "Search", f"{what}: {early} networks stopped early, none trained to the end"
     ends = f"{complete} to the end, {early} stopped early" if early else "all to the end"

@@ -2,12 +2,14 @@
 
 import shlex
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
 import search_spaces
 from dashboards.markdown_notes import command_lines, study_note, trial_note
 from dashboards.picture import picture
+from dashboards.search_state import SearchState
 from search_spaces.budget import Budget
 from search_spaces.counting import count_parts
 from tests.dashboards.searches import architectures, findings, network, search
@@ -92,3 +94,16 @@ def test_no_name_in_a_picture_is_cut_or_wider_than_its_part(name: str):
     labels = [text for text in texts if text.get("font-size") == "11.5"]
     assert labels
     assert all(5.8 * len(str(text.text)) <= column for text in labels)
+
+
+def test_notes_of_an_interrupted_search_do_not_call_it_running():
+    state = SearchState(state="interrupted", last_sign_s=0.0, ago_s=185.0)
+    left = network(3, state="running", epochs=2)
+    found = findings(left)
+    found = replace(found, result=replace(found.result, state=state))
+    assert "interrupted 3 min ago; the same command goes on" in study_note(found)
+    assert "interrupted" in trial_note(found, left, picture=None)
+    assert "in training" not in study_note(found) + trial_note(found, left, picture=None)
+    running = replace(found, result=replace(found.result, state=replace(state, state="running")))
+    assert "The search is **running**." in study_note(running)
+    assert "in training" in trial_note(running, left, picture=None)

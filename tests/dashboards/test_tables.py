@@ -10,6 +10,7 @@ from rich.console import Console
 import search_spaces
 from dashboards.network_filters import selected
 from dashboards.result import Score, SearchResult, TrialResult, best_first
+from dashboards.search_state import SearchState
 from dashboards.tables import print_search
 from search_spaces.budget import Budget
 
@@ -169,3 +170,33 @@ def test_the_title_of_a_selection_names_what_it_was_selected_by():
     nothing = printed(selected(result_of(NETWORK), fits=small))
     assert "best networks within 1M-MACs" in nothing
     assert "No network of this search is known to be within 1M-MACs." in nothing
+
+
+INTERRUPTED = SearchState(state="interrupted", last_sign_s=0.0, ago_s=185.0)
+
+
+def test_networks_that_were_stopped_early_are_not_called_trained_where_none_is_best():
+    early = [replace(NETWORK, trial=n, state="pruned", epochs=1, accuracy=0.5) for n in range(2)]
+    text = printed(result_of(*early))
+    assert "No network that fits has been trained to the end yet." in text
+    assert "Trained" not in text
+    assert "2 networks stopped early, none trained to the end" in text
+    both = printed(result_of(*early, replace(NETWORK, trial=9)))
+    assert "3 networks of hybrid_small on digits, seed 0: 1 to the end, 2 stopped early" in both
+    over = printed(result_of(replace(NETWORK, fits=False)))
+    assert "all to the end; none of them fits" in over
+
+
+def test_an_interrupted_search_says_so_and_that_the_same_command_goes_on():
+    left = replace(NETWORK, trial=1, state="running", epochs=2)
+    result = replace(result_of(NETWORK, left), state=INTERRUPTED)
+    text = printed(result)
+    assert "State     interrupted 3 min ago; the same command goes on" in text
+    (row,) = [line for line in text.splitlines() if line.startswith("#1 ")]
+    assert "interrupted" in row
+    assert "running" not in text
+    told = json.loads(printed(result, as_json=True))["state"]
+    assert told == {"state": "interrupted", "last_sign": "1970-01-01T00:00:00+00:00", "ago_s": 185.0}
+    running = replace(result, state=replace(INTERRUPTED, state="running"))
+    assert "State     running" in printed(running)
+    assert json.loads(printed(replace(result, state=None), as_json=True))["state"] is None

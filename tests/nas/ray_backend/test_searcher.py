@@ -9,12 +9,14 @@ from optuna.trial import TrialState
 from dashboards.result import Epoch, TrialResult
 from nas.ask_tell.candidates import CandidateSource
 from nas.ask_tell.stopping import SearchControl, StoppingCriteria
+from nas.ask_tell.successive_halving import RungHalving
 from nas.bayesopt.space_problem import problem_of
 from nas.ray_backend.searcher import StudySearcher
 from nas.resources import Capacity
 from nas.samplers import SAMPLERS
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
+from trials.training.epoch_progress import EpochProgress
 
 
 class Notes:
@@ -28,6 +30,9 @@ class Notes:
 
     def epoch(self, trial: int, epoch: Epoch) -> None:
         self.lines.append(("epoch", trial, epoch.epoch, epoch.accuracy))
+
+    def progress(self, trial: int, progress: EpochProgress) -> None:
+        self.lines.append(("progress", trial, progress.share))
 
     def ended(self, trial: int, state: str, reason: str | None) -> None:
         self.lines.append(("ended", trial, state, reason))
@@ -289,3 +294,92 @@ def test_another_metric_is_the_value_and_all_of_them_are_kept(
     assert trial.value == 0.6
     assert trial_attributes.network_of(trial).standard_error == 0.03
     assert trial.user_attrs["metrics"] == {"1": {"accuracy": 0.8, "macro_f1": 0.6, "loss": 0.5}}
+
+
+def test_progress_within_an_epoch_is_shown_and_not_stored(searcher: StudySearcher, study: optuna.Study):
+    start(searcher, "a")
+    before = study.get_trials()[0]
+    within = EpochProgress(epoch=1, epochs=6, share=0.25, images_per_s=100.0, left_s=9.0)
+    assert not searcher("a", {"progress": within.to_json()})
+    assert study.get_trials()[0] == before
+    assert isinstance(searcher._observer, Notes)
+    assert searcher._observer.lines[-1] == ("progress", 0, 0.25)
+
+
+@pytest.fixture
+def in_order(opened: OpenedStudy) -> OpenedStudy:
+    opened.study.pruner = RungHalving((1,), 2, in_order=True)
+    return opened
+
+
+def test_a_training_first_at_a_rung_goes_on_and_what_it_did_is_kept_if_it_is_not_stopped(
+    in_order: OpenedStudy, tiny_prices, control: SearchControl, study: optuna.Study
+):
+    searcher = searching(in_order, tiny_prices, control)
+    start(searcher, "a")
+    start(searcher, "b")
+    for number in (1, 2):
+        assert not searcher("b", epoch(number, 0.1 * number, final=number == 2))
+    searcher.on_trial_complete("b", epoch(2, 0.2, final=True))
+    waiting = study.get_trials()[1]
+    assert (waiting.state, waiting.intermediate_values) == (TrialState.RUNNING, {1: 0.1})
+    searcher("a", epoch(1, 0.05))
+    ended = study.get_trials()[1]
+    assert (ended.state, ended.intermediate_values, ended.value) == (
+        TrialState.COMPLETE,
+        {1: 0.1, 2: 0.2},
+        0.2,
+    )
+
+
+def test_a_training_first_at_a_rung_leaves_nothing_of_what_it_did_after_it_if_it_is_stopped(
+    in_order: OpenedStudy, tiny_prices, control: SearchControl, study: optuna.Study
+):
+    searcher = searching(in_order, tiny_prices, control)
+    start(searcher, "a")
+    start(searcher, "b")
+    assert not searcher("b", epoch(1, 0.1))
+    assert not searcher("b", epoch(2, 0.9))
+    searcher("a", epoch(1, 0.5))
+    assert searcher("b", epoch(3, 0.9))  # stopped as soon as it reports again
+    searcher.on_trial_complete("b", epoch(3, 0.9))
+    stopped = study.get_trials()[1]
+    assert (stopped.state, stopped.intermediate_values) == (TrialState.PRUNED, {1: 0.1})
+    assert stopped.user_attrs["seconds"] == 2.0
+
+
+@pytest.mark.parametrize("value", [0.05, 0.5])
+def test_a_failure_after_the_rung_counts_only_if_the_training_was_to_go_on(
+    in_order: OpenedStudy, tiny_prices, control: SearchControl, study: optuna.Study, value: float
+):
+    searcher = searching(in_order, tiny_prices, control)
+    start(searcher, "a")
+    start(searcher, "b")
+    searcher("b", epoch(1, 0.1))
+    searcher.on_trial_complete("b", {"error": "NonFiniteLossError: the loss became nan"})
+    assert study.get_trials()[1].state == TrialState.RUNNING
+    searcher("a", epoch(1, value))
+    assert study.get_trials()[1].state == (TrialState.FAIL if value < 0.1 else TrialState.PRUNED)
+
+
+def test_what_waits_when_the_search_is_cut_short_goes_on_with_the_next_start(
+    in_order: OpenedStudy, tiny_prices, control: SearchControl, study: optuna.Study
+):
+    searcher = searching(in_order, tiny_prices, control)
+    start(searcher, "a")
+    start(searcher, "b")
+    searcher("b", epoch(1, 0.1))
+    searcher("b", epoch(2, 0.2, final=True))
+    searcher.on_trial_complete("b", epoch(2, 0.2, final=True))
+    control.stopping = True
+    searcher.on_trial_complete("a")
+    assert searcher.suggest("c") == StudySearcher.FINISHED
+    assert [t.state for t in study.get_trials()] == [TrialState.RUNNING, TrialState.RUNNING]
+    control.stopping = False
+    again = searching(in_order, tiny_prices, control)
+    assert [start(again, name)["number"] for name in "ab"] == [0, 1]
+    for number in (1, 2):
+        again("b", epoch(number, 0.1 * number, final=number == 2))  # replayed from its checkpoint
+    again.on_trial_complete("b", epoch(2, 0.2, final=True))
+    again("a", epoch(1, 0.05))
+    assert study.get_trials()[1].value == 0.2
