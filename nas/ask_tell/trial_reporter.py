@@ -43,15 +43,15 @@ class TrialReporter:
         Returns:
             None while the decision has to wait for other trainings.
         """
-        study, pruner = self._opened.study, self._opened.study.pruner
-        in_order = isinstance(pruner, RungHalving) and pruner.in_order
-        if isinstance(pruner, RungHalving) and pruner.waits(study.get_trials(deepcopy=False), trial):
+        study, step = self._opened.study, trial.last_step
+        halving = study.pruner if isinstance(study.pruner, RungHalving) else None
+        if halving is not None and halving.waits(study.get_trials(deepcopy=False), trial):
             return None
-        if not pruner.prune(study, trial):
-            if in_order and trial.last_step in pruner.rungs:
-                trial_attributes.let_go_on(self._opened, trial.number, trial.last_step)
+        if not study.pruner.prune(study, trial):
+            if halving is not None and halving.in_order and step in halving.rungs:
+                trial_attributes.let_go_on(self._opened, trial.number, step)
             return False
-        reason = f"stopped early at epoch {trial.last_step}"
+        reason = f"stopped early at epoch {step}"
         trial_attributes.decide(self._opened, trial.number, TrialState.PRUNED, reason)
         return True
 

@@ -64,7 +64,8 @@ def search_state(study: optuna.Study, *, now_s: float | None = None) -> SearchSt
 
 
 def _stored(storage: BaseStorage, study_id: int) -> dict[str, Any] | None:
-    return storage.get_study_system_attrs(study_id).get(_KEY)
+    stored: dict[str, Any] | None = storage.get_study_system_attrs(study_id).get(_KEY)
+    return stored
 
 
 def _is_dead(stored: dict[str, Any], now_s: float) -> bool:
