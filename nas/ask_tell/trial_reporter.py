@@ -48,7 +48,7 @@ class TrialReporter:
         if halving is not None and halving.waits(study.get_trials(deepcopy=False), trial):
             return None
         if not study.pruner.prune(study, trial):
-            if halving is not None and halving.in_order and step in halving.rungs:
+            if halving is not None and halving.in_order and step is not None and step in halving.rungs:
                 trial_attributes.let_go_on(self._opened, trial.number, step)
             return False
         reason = f"stopped early at epoch {step}"

@@ -20,6 +20,7 @@ from nas.samplers import SAMPLERS
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
 from search_spaces.budget import Budget
+from trials.training.epoch_progress import EpochProgress
 
 BUDGETS = (Budget.parse("500k-MACs"),)
 EPOCHS, RUNGS, WANTED = 4, (1, 2), 8
@@ -31,6 +32,8 @@ class Silent:
     def started(self, network: TrialResult, *, resumed: bool) -> None: ...
 
     def epoch(self, trial: int, epoch: Epoch) -> None: ...
+
+    def progress(self, trial: int, progress: EpochProgress) -> None: ...
 
     def ended(self, trial: int, state: str, reason: str | None) -> None: ...
 
