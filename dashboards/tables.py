@@ -43,7 +43,7 @@ def print_search(
     ]
     if (tested := _tested(result)) is not None:
         lines.append(("Tested", tested))
-    if result.state is not None and not finished:
+    if result.state is not None and not (finished and result.state.state == "ended"):
         lines.append(("State", str(result.state)))
     if result.overhead is not None:
         lines.append(("Overhead", f"{result.overhead:.1%} of the slots' time was not spent on training"))
