@@ -28,7 +28,7 @@ class ProgressLines:
         if epoch == progress.epoch and now_s - said_s < _EVERY_S:
             return None
         self._said[trial] = progress.epoch, now_s
-        return f"#{trial} epoch {progress.epoch}/{progress.epochs}: {progress_words(progress)}"
+        return f"#{trial} within epoch {progress.epoch} of {progress.epochs}: {progress_words(progress)}"
 
 
 def progress_words(progress: EpochProgress) -> str:

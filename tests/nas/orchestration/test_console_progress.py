@@ -115,8 +115,8 @@ def test_a_long_epoch_shows_life_in_a_pipe_and_in_the_log_once_a_minute(caplog):
             progress.progress(7, replace(WITHIN, share=share))
             clock.now_s += 40.0
     lines = [
-        "#7 epoch 1/6: 10% at 118 images/s, about 7 min 40 s left of it",
-        "#7 epoch 1/6: 30% at 118 images/s, about 7 min 40 s left of it",
+        "#7 within epoch 1 of 6: 10% at 118 images/s, about 7 min 40 s left of it",
+        "#7 within epoch 1 of 6: 30% at 118 images/s, about 7 min 40 s left of it",
     ]
     assert text.getvalue().splitlines() == lines
     assert caplog.messages == lines
