@@ -1,7 +1,8 @@
 """Does work in as few parts as fit into memory, and says in one line when even the smallest does not.
 
 Torch raises `torch.OutOfMemoryError` for CUDA alone. The allocators of the CPU and of MPS raise a plain
-RuntimeError, and libraries below torch report their own failed allocations, so these are recognised by their text.
+RuntimeError, and libraries below torch report their own failed allocations, so these are recognised by their
+text.
 """
 
 from collections.abc import Callable, Iterator
