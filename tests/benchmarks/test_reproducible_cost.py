@@ -24,7 +24,8 @@ REPEATS = 2_000
 
 def wall_time_s(epoch_s, stopped, slots, lag):
     """Return the time of a search; without a lag a proposal and a stop wait for nothing."""
-    free, ends, rungs, proposed_s = [0.0] * slots, [], [], 0.0
+    free, proposed_s = [0.0] * slots, 0.0
+    ends, rungs = list[float](), list[float]()
     for number, (each_s, stops) in enumerate(zip(epoch_s, stopped, strict=True)):
         proposed_s = max(heapq.heappop(free), proposed_s)
         if lag is not None:

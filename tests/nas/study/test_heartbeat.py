@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from typing import Any
 
 import optuna
 import pytest
@@ -25,9 +26,15 @@ beat(storage, storage.get_study_id_from_name("tiny"), "running", now_s=float(sys
 """
 
 
-def put(study: optuna.Study, **fields: object) -> None:
+def put(study: optuna.Study, **fields: Any) -> None:
     process, machine = this_process()
-    record = {"state": "running", "at": NOW, "host": "here", "process": process, "machine": machine}
+    record: dict[str, Any] = {
+        "state": "running",
+        "at": NOW,
+        "host": "here",
+        "process": process,
+        "machine": machine,
+    }
     study._storage.set_study_system_attr(study_id_of(study), "nas:heartbeat", {**record, **fields})
 
 

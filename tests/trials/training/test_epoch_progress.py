@@ -1,5 +1,7 @@
 """A long epoch tells how far it is, and a training is not changed by being watched."""
 
+from typing import Any
+
 import torch
 
 from trials.training.epoch_progress import EpochProgress, ProgressMeter, cut
@@ -23,7 +25,7 @@ class Clock:
 
 def test_progress_is_told_every_few_seconds_and_ends_at_all_images(small_network, tiny_splits):
     found: list[EpochProgress] = []
-    settings = {"resolution": 8, "seed": 0, "device": CPU}
+    settings: dict[str, Any] = {"resolution": 8, "seed": 0, "device": CPU}
     watched = list(
         train(small_network(), tiny_splits, RECIPE, progress=found.append, clock=Clock(), **settings)
     )

@@ -1,6 +1,7 @@
 """Weight decay is for what multiplies a layer's input, and an older checkpoint keeps what it began with."""
 
 from itertools import islice
+from typing import Any
 
 import pytest
 import torch
@@ -62,13 +63,14 @@ class Scaled(nn.Module):
         self.scale = nn.Parameter(torch.ones(3, 1, 1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.body(x * self.scale)
+        scores: torch.Tensor = self.body(x * self.scale)
+        return scores
 
 
 def test_a_checkpoint_that_decays_every_matrix_shape_goes_on_exactly(
     small_network, tiny_splits, tmp_path, monkeypatch
 ):
-    settings = {"resolution": 8, "seed": 0, "device": CPU, "clock": lambda: 0.0}
+    settings: dict[str, Any] = {"resolution": 8, "seed": 0, "device": CPU, "clock": lambda: 0.0}
 
     def as_before(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         groups = [

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -84,14 +85,14 @@ def test_a_training_without_room_for_a_batch_reaches_its_end(small_network, tiny
 
 def test_images_are_augmented_and_mixed_in_parts_too(small_network, tiny_splits, monkeypatch):
     """The same parts come out whether memory runs out in the network or before it."""
-    from trials.training import learner
+    from trials.training import augmentation, learner
 
     recipe = EXACT.model_copy(update={"shift": 0.1, "flip": True, "mixup": 0.2})
-    settings = {"resolution": 8, "seed": 0, "device": CPU, "clock": lambda: 0.0}
+    settings: dict[str, Any] = {"resolution": 8, "seed": 0, "device": CPU, "clock": lambda: 0.0}
     network, _ = hungry(small_network, 16)
     expected = list(train(network, tiny_splits, recipe, **settings))
 
-    def augment(images, recipe, generator, own=learner.augment):
+    def augment(images, recipe, generator, own=augmentation.augment):
         if len(images) > 16:
             torch.empty(TOO_MUCH)
         return own(images, recipe, generator)
