@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
+from dashboards.plain_text import write_any_text
 from nas.commands import COMMANDS
-from nas.commands._plain_text import write_any_text
 from nas.ray_backend.daemon_threads import left_behind
 from search_spaces.errors import UserError
 from trials.usable_cores import cpu_quota, usable_cores

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import typer
 
+from dashboards.plain_text import write_any_text
 from nas.__main__ import run
 from nas.api._report import format_of
-from nas.commands._plain_text import write_any_text
 from search_spaces.errors import ExportError, UserError
 
 
