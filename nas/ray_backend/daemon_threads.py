@@ -5,8 +5,6 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from trials.torch_threads import torch_threads
-
 T = TypeVar("T")
 
 
@@ -21,8 +19,7 @@ def in_background(work: Callable[[], T], name: str) -> concurrent.futures.Future
 
     def run() -> None:
         try:
-            with torch_threads(1):  # the trainings need the others
-                future.set_result(work())
+            future.set_result(work())
         except BaseException as error:  # whoever asks for the result gets it
             future.set_exception(error)
 

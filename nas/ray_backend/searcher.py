@@ -33,6 +33,7 @@ from nas.storage.retry import Retry, is_full, is_outage
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
 from search_spaces.errors import FilesError, StorageError, UserError
+from trials.torch_threads import torch_threads
 from trials.training.epoch_progress import EpochProgress
 
 _log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ class StudySearcher(Searcher, tune.Stopper):
                 return None
             self._retries_seen = frozenset(control.retries.waiting)
             wanted = control.wanted
-            self._pending = in_background(lambda: self._source.next(wanted), "ask")
+            self._pending = in_background(torch_threads(1)(lambda: self._source.next(wanted)), "ask")
         while not self._live and not self._pending.done() and not control.is_ending():
             concurrent.futures.wait([self._pending], timeout=_TICK_S)  # else Tune, idle, sleeps for a second
         if control.is_ending():
