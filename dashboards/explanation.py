@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeAlias
 
 VERSION: Final = 1
+NOT_SHOWN: Final = (
+    "Effects and best settings are not shown, because they would be noise. Train more networks or for longer."
+)
 
 _CAUTION: Final = 1.5  # factor from which wider errors are worth a sentence
 
@@ -138,9 +141,14 @@ class Comparison:
         return 1.0 - self.factors / self.macs if self.macs > 0 else 0.0
 
     @property
+    def explains(self) -> bool:
+        """Whether the factors predict better than the mean of the other networks."""
+        return self.factors < self.mean
+
+    @property
     def verdict(self) -> str:
         """What the errors mean, in a sentence."""
-        if self.factors >= self.mean:
+        if not self.explains:
             return "The factors predict no better than the mean of all networks, so this explains nothing."
         if self.low > 0:
             return f"The factors predict {self.saved:.0%} better than MACs alone."

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from rich.console import Console
 
-from dashboards.explanation import Comparison, Effect, Explanation, JointEffect, Rule, Share, Value
+from dashboards.explanation import NOT_SHOWN, Comparison, Effect, Explanation, JointEffect, Rule, Share, Value
 from dashboards.fitted_table import Column, FittedTable
 from dashboards.result import metric_name
 from dashboards.tables import terminal
@@ -19,7 +19,7 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
 
     Args:
         explanation: Explanation of a study.
-        as_json: Whether JSON is printed instead of tables.
+        as_json: Whether JSON, which holds everything, is printed instead of tables.
         console: Output console; by default standard output.
     """
     console = console or terminal()
@@ -31,6 +31,9 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
         f"{explanation.study}: {explanation.trained} trained networks of {explanation.space}", style="bold"
     )
     console.print(f"{compared.verdict} {_errors(compared)}\n", markup=False, soft_wrap=True)
+    if not compared.explains:
+        console.print(NOT_SHOWN, markup=False, soft_wrap=True)
+        return
     if explanation.caution is not None:
         console.print(f"{explanation.caution}\n", markup=False, soft_wrap=True)
     console.print(_effects_table(explanation), soft_wrap=True)

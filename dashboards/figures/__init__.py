@@ -39,6 +39,7 @@ def _drawn(draw: Callable[..., "Figure | None"], findings: Findings) -> "Figure 
     given = next(iter(inspect.signature(draw).parameters))
     if given == "findings":
         return draw(findings)
-    if given == "explanation" and findings.explanation is not None:
-        return draw(findings.explanation)
+    explanation = findings.explanation
+    if given == "explanation" and explanation is not None and explanation.comparison.explains:
+        return draw(explanation)
     return None

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dashboards.explanation import NOT_SHOWN
 from dashboards.figures import drawn
 from dashboards.findings import Findings
 from dashboards.latency_table import HEAD, NUMBERS, latency_rows, latency_summary
@@ -216,6 +217,11 @@ def _rules(findings: Findings) -> Iterator[str]:
     found = findings.explanation
     if found is None:
         return
+    yield "<h2>Best setting of each factor</h2>"
+    yield f'<p class="soft">{escape(found.comparison.verdict)} Based on {found.trained} networks.</p>'
+    if not found.comparison.explains:
+        yield f"<p>{escape(NOT_SHOWN)}</p>"
+        return
     rows = [
         [
             escape(rule.factor),
@@ -227,8 +233,6 @@ def _rules(findings: Findings) -> Iterator[str]:
         ]
         for rule in found.rules
     ]
-    yield "<h2>Best setting of each factor</h2>"
-    yield f'<p class="soft">{escape(found.comparison.verdict)} Based on {found.trained} networks.</p>'
     yield table(
         ("factor", "best value", "probability", "gain, points", "trained", ""), rows, numbers=(2, 3, 4)
     )

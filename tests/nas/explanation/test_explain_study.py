@@ -9,6 +9,7 @@ import pytest
 from optuna.distributions import BaseDistribution, IntDistribution
 
 from dashboards.explanation_tables import print_explanation, rule_text
+from dashboards.reports.html import report_page
 from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Grid
 from nas.explanation.effects import Effects
@@ -17,6 +18,7 @@ from nas.explanation.explain_study import explain_study, write_figures
 from nas.explanation.factor_levels import factor_settings, independent
 from search_spaces.budget import Budget
 from search_spaces.errors import NothingFitsError, StudyError
+from tests.dashboards.searches import findings, network
 from tests.nas.explained import studied
 
 
@@ -82,6 +84,20 @@ def test_an_explanation_of_noise_says_that_it_explains_nothing(storage, tiny_pri
     assert found.comparison.low <= 0
     assert "better than MACs alone." not in found.comparison.verdict
     assert sum(rule.warning is None and rule.gain > 0.02 for rule in found.rules) == 0
+
+
+@pytest.mark.slow
+def test_what_explains_nothing_lists_no_settings_and_draws_no_effects(explained, capsys):
+    useless = replace(explained.comparison, mean=explained.comparison.factors)
+    empty = replace(explained, comparison=useless)
+    print_explanation(empty, as_json=False)
+    printed = capsys.readouterr().out
+    assert "this explains nothing" in printed
+    assert "not shown, because they would be noise" in printed
+    assert "stage2.mixer" not in printed
+    page = report_page(findings(network(), explanation=empty))
+    assert "not shown, because they would be noise" in page
+    assert "stage2.mixer" not in page
 
 
 @pytest.mark.slow

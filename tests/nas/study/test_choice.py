@@ -23,6 +23,7 @@ from nas.study.results import misfit, result_of
 from search_spaces.architecture import Architecture
 from tests.nas.study.conftest import BEGUN, Measure, latency
 from trials.latency.latency import Latency
+from trials.training.epoch_progress import EpochProgress
 
 
 def picked(study: optuna.Study, storage: RDBStorage) -> set[int]:
@@ -91,6 +92,9 @@ class Said(SearchObserver):
 
     def epoch(self, trial: int, epoch: Epoch) -> None:
         del trial, epoch
+
+    def progress(self, trial: int, progress: EpochProgress) -> None:
+        del trial, progress
 
     def ended(self, trial: int, state: str, reason: str | None) -> None:
         del trial, state, reason
