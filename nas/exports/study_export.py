@@ -5,10 +5,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import optuna
-import torch
 from torch import Tensor
 
 from dashboards.network_filters import unbeaten
@@ -17,6 +15,7 @@ from nas.exports.export_folder import check_target, export_network, read_weights
 from nas.exports.formats import default_forms
 from nas.exports.held_out import held_out_digests
 from nas.exports.new_head import budget_sentences, with_new_head
+from nas.exports.prepared_images import prepared
 from nas.exports.provenance import front_networks, provenance, retraining_command, test_scores
 from nas.exports.staging import check_folder, staged_folder
 from nas.files.locating import files_of
@@ -33,11 +32,8 @@ from search_spaces.architecture import Architecture
 from search_spaces.errors import DataError, ExportError
 from search_spaces.paths import expanded
 from search_spaces.units import format_accuracy
-from trials.images.splits import Images, Splits
-from trials.training.batches import BatchSource, Preprocessor
+from trials.images.splits import Splits
 from trials.training.checksum import read_checksum
-
-_CALIBRATION: Final = 64  # training images on which int8 is calibrated and ONNX is checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +167,7 @@ class StudyExporter:
             front_networks=front_networks(self.result, network),
             recipe=settings_of(self.study).recipe if weights.retrained is None else weights.retrained.recipe,
             deploy=options.deploy,
-            calibration=None if splits is None else _prepared(splits.train, splits, architecture)[0],
+            calibration=None if splits is None else prepared(splits.train, splits, architecture)[0],
             held_out=held_out,
             held_out_split=split,
             decoded=None if splits is None else splits.train.images.shape[1:],
@@ -209,9 +205,9 @@ class StudyExporter:
     ) -> tuple[str, tuple[Tensor, Tensor]]:
         """Return the split whose images the weights did not learn from, its images and their labels."""
         if weights.retrained is None or not weights.retrained.joined:
-            return "validation", _prepared(splits.validation, splits, network.architecture, whole=True)
+            return "validation", prepared(splits.validation, splits, network.architecture, whole=True)
         note_read(self.study, f"{weights.file}@int8")
-        return "test", _prepared(splits.test, splits, network.architecture, whole=True)
+        return "test", prepared(splits.test, splits, network.architecture, whole=True)
 
     @contextmanager
     def _fetched(self, network: TrialResult, weights: DeliveredWeights) -> Iterator[Path]:
@@ -294,14 +290,3 @@ class StudyExporter:
             exported_at=self.now(),
         )
         self.store.add_export(export)
-
-
-def _prepared(
-    part: Images, splits: Splits, architecture: Architecture, *, whole: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Return preprocessed images, [n, c, r, r], and their labels, [n]."""
-    device = torch.device("cpu")
-    prepare = Preprocessor(splits.mean, splits.std, architecture.resolution, device)
-    rows = torch.arange(len(part) if whole else min(_CALIBRATION, len(part)))
-    pixels, labels = BatchSource(part, device).batch(rows)
-    return prepare(pixels).contiguous(), labels

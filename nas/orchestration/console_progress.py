@@ -5,41 +5,24 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from dashboards.result import Epoch, SearchResult, TrialResult, metric_name
-from nas.orchestration.progress_lines import ProgressLines, progress_words
+from nas.orchestration.plan_lines import plan_lines
+from nas.orchestration.progress_lines import ProgressLines
+from nas.orchestration.running_table import RunningTraining, latencies, reached, running_table
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.time_forecast import Forecast, forecast
 from nas.resources import Capacity
-from search_spaces.catalog_fit import fitting_spaces, in_words
-from search_spaces.costs import format_cost, label_of
-from search_spaces.units import format_accuracy, format_count, format_seconds
+from search_spaces.units import format_count
 from trials.training.epoch_progress import EpochProgress
 
 _log = logging.getLogger(__name__)
-_FEW = 0.01  # share of a space that fits below which there is a warning
 _ENOUGH_TRAINED = 3  # trained networks whose own times predict the time left
-
-
-@dataclass(slots=True)
-class _Running:
-    network: TrialResult
-    epochs: tuple[Epoch, ...]
-    began_s: float
-    within: EpochProgress | None = None
-
-    @property
-    def spent_s(self) -> float:
-        """Seconds of its epochs so far, those before a crash included."""
-        return sum(epoch.seconds for epoch in self.epochs)
 
 
 class ConsoleProgress:
@@ -66,7 +49,7 @@ class ConsoleProgress:
         self._capacity, self._clock = capacity, clock
         self._lock = threading.RLock()  # a signal may ask to speak while a row is drawn
         self._live: Live | None = None
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, RunningTraining] = {}
         self._counts = {"complete": 0, "pruned": 0, "fail": 0}
         self._seconds: list[float] = []  # what each trained network took
         self._offered_s: float | None = None  # by the capacity when the first training of this start began
@@ -103,26 +86,8 @@ class ConsoleProgress:
         self._wanted, self._metric = plan.trials, metric_name(plan.settings.metric)
         self._epochs, self._rungs = plan.recipe.epochs, plan.recipe.rungs
         self._ends_s = None if plan.hours is None else self._clock() + 3600 * plan.hours
-        splits = plan.splits
-        side = "x".join(map(str, splits.train.images.shape[1:3]))
-        colours = "grey" if splits.channels == 1 else "colour"
-        self.say(
-            f"Images   {plan.settings.data}: {len(splits.train):,} to train on, "
-            f"{len(splits.validation):,} to compare by, {len(splits.classes)} classes, {side} {colours}"
-        )
-        for note in splits.notes:
-            self.say(f"         {note}")
-        self.say(f"Space    {plan.space.name}: {format_count(plan.space.size)} networks, {_ranges(plan)}")
-        self.say(
-            f"Budget   {' and '.join(map(str, plan.budgets))}: {plan.share_that_fits:.1%} of the space fits"
-            + (" what is known; latency is measured before each training" if plan.targets else "")
-        )
-        if plan.share_that_fits < _FEW:
-            wider = in_words(_wider_spaces(plan))
-            self.say(
-                "         Hardly any network fits, of the smallest alone"
-                + (f"; more do in {wider}" if wider else "")
-            )
+        for line in plan_lines(plan):
+            self.say(line)
         missing = max(plan.trials - done, 0)
         if not missing and not left_running:
             self.say(f"Trained  all {done} networks already; --trials {done + 8} would go on")
@@ -151,7 +116,7 @@ class ConsoleProgress:
         with self._lock:
             now_s = self._clock()
             self._offered_s = self._capacity.offered_s if self._offered_s is None else self._offered_s
-            self._running[network.trial] = _Running(network, network.curve, now_s)
+            self._running[network.trial] = RunningTraining(network, network.curve, now_s)
         if resumed:
             self.say(f"#{network.trial} goes on from its checkpoint")
 
@@ -160,8 +125,8 @@ class ConsoleProgress:
         with self._lock:
             running = self._running[trial]
             running.epochs, running.within = (*running.epochs, epoch), None
-        reached = _accuracy(epoch)
-        _log.info("#%d epoch %d/%d  %s  %.1f s", trial, epoch.epoch, self._epochs, reached, epoch.seconds)
+        value = reached(epoch)
+        _log.info("#%d epoch %d/%d  %s  %.1f s", trial, epoch.epoch, self._epochs, value, epoch.seconds)
 
     def progress(self, trial: int, progress: EpochProgress) -> None:
         """Note how far a training is within an epoch; say so once a minute where there is no live table."""
@@ -191,7 +156,7 @@ class ConsoleProgress:
         }[state]
         macs = format_count(running.network.costs["macs"])
         cells = (
-            f"#{trial:<3} {outcome:<25} {_accuracy(last):>14} {macs:>6} MACs {_latency(running.network):>9}"
+            f"#{trial:<3} {outcome:<25} {reached(last):>14} {macs:>6} MACs {latencies(running.network):>9}"
         )
         self.say(f"{cells}  {self._left()}{'  ' + reason if reason else ''}")
 
@@ -251,70 +216,9 @@ class ConsoleProgress:
         with self._lock:
             running = [r for _, r in sorted(self._running.items())]
             counts, best = dict(self._counts), self._best
-        table = Table(box=None, padding=(0, 2, 0, 0))
-        for heading in (
-            "network",
-            "epoch",
-            "rung",
-            self._metric,
-            "MACs",
-            "latency",
-            "time",
-            "",
-            "this epoch",
-        ):
-            left = heading in {"network", "", "this epoch"}
-            table.add_column(heading, justify="left" if left else "right", style="dim")
-        for r in running:
-            last = r.epochs[-1] if r.epochs else None
-            done = last.epoch if last is not None else 0
-            table.add_row(
-                f"#{r.network.trial}",
-                f"{done}/{self._epochs}",
-                f"{sum(rung <= done for rung in self._rungs)}/{len(self._rungs)}",
-                _accuracy(last) or "-",
-                format_count(r.network.costs["macs"]),
-                _latency(r.network) or "-",
-                format_seconds(self._clock() - r.began_s),
-                ProgressBar(
-                    total=self._epochs, completed=done + (r.within.share if r.within else 0), width=24
-                ),
-                progress_words(r.within) if r.within else "",
-            )
+        table = running_table(
+            running, epochs=self._epochs, rungs=self._rungs, metric=self._metric, now_s=self._clock()
+        )
         words = f"{counts['complete']} trained, {counts['pruned']} stopped early, {counts['fail']} failed"
         leader = f"; best {best[0]:.2%} (#{best[1]})" if best else ""
         return Group(table, Text(f"{words}{leader}; {self._left()}", style="bold"))
-
-
-def _accuracy(epoch: Epoch | None) -> str:
-    """Return what was reached after an epoch with its error, nothing where there is none."""
-    if epoch is None:
-        return ""
-    return format_accuracy(epoch.accuracy, epoch.standard_error)
-
-
-def _latency(network: TrialResult) -> str:
-    """Return the latencies of a network, nothing where none was measured."""
-    return ", ".join(f"{ms:.3g} ms" for ms in (network.latency_ms or {}).values())
-
-
-def _wider_spaces(plan: SearchPlan) -> dict[str, float]:
-    """Return the catalog spaces of which a larger share fits, with that share."""
-    table = plan.prices
-    shares = fitting_spaces(
-        plan.budgets,
-        num_classes=table.num_classes,
-        in_channels=table.in_channels,
-        besides=plan.space.name,
-    )
-    return {name: share for name, share in shares.items() if share > plan.share_that_fits}
-
-
-def _ranges(plan: SearchPlan) -> str:
-    """Return the smallest and largest network in each budgeted resource, in words."""
-    resources = dict.fromkeys(["macs", *(b.resource for b in plan.budgets if b.counted)])
-    ranges = []
-    for resource in resources:
-        low, high = plan.prices.extremes(resource)
-        ranges.append(f"{format_cost(resource, low)} to {format_cost(resource, high)} {label_of(resource)}")
-    return ", ".join(ranges)

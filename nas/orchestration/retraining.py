@@ -1,12 +1,8 @@
 """Retrains networks of a search to convergence: compares the few best, then trains and tests the winner."""
 
-import hashlib
-import json
 import logging
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Final
 
 import optuna
 import torch
@@ -21,7 +17,7 @@ from nas.orchestration.progress_lines import ProgressLines
 from nas.orchestration.retrain_result import RetrainResult
 from nas.orchestration.study_log import study_log
 from nas.study.final_tests import note_read
-from nas.study.naming import trial_folder
+from nas.study.naming import retraining_folder, trial_folder
 from nas.study.results import chosen_network, misfit
 from nas.study.retrained import Retrained, final, ranked, store, weights_of
 from nas.study.study import Outline, images_of, settings_of
@@ -35,8 +31,6 @@ from trials.training.file_names import CHECKPOINT, WEIGHTS
 from trials.training.final_test import final_scores
 from trials.training.recipe import Recipe
 from trials.training.run_trial import TrialConfig
-
-FOLDER: Final = "retrained"
 
 _log = logging.getLogger(__name__)
 
@@ -269,10 +263,8 @@ class _Retrainer:
 
     def _place(self, network: TrialResult, *, joined: bool) -> str:
         """Return the folder of a retraining among the files of the study."""
-        settings = json.dumps([self._recipe.identity(), joined, self._from_weights], sort_keys=True)
-        digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
-        name = re.sub(r"[^A-Za-z0-9.]+", "-", self._recipe.name)[:40]
-        return f"{FOLDER}/{network.trial:05d}/{name}-{digest}"
+        settings = [self._recipe.identity(), joined, self._from_weights]
+        return retraining_folder(network.trial, self._recipe.name, settings)
 
     def _record(
         self,

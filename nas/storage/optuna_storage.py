@@ -81,7 +81,12 @@ def no_search_in(url: str) -> StudyError:
 
 
 def exists(url: str) -> bool:
-    """Return whether an SQLite file exists; True for a database on a server."""
+    """Return whether an SQLite file exists; True for a database on a server.
+
+    Raises:
+        StorageError: if the URL cannot be read.
+    """
+    checked_database(url)
     file = database_file(url)
     return file is None or file.exists()
 

@@ -1,8 +1,10 @@
-"""Checks the names of studies, and names the folders of their trials.
+"""Checks the names of studies, and names the folders of their trials and retrainings.
 
 A name is also a folder name, and differs from ``STUDY#12``, which names a network.
 """
 
+import hashlib
+import json
 import re
 from typing import Final
 
@@ -31,3 +33,16 @@ def checked_name(name: str) -> str:
 def trial_folder(number: int) -> str:
     """Return the folder of a trial among the files of its study."""
     return f"trials/{number:05d}"
+
+
+def retraining_folder(number: int, recipe: str, settings: object) -> str:
+    """Return the folder of a retraining among the files of its study.
+
+    Args:
+        number: Number of the trial whose network is retrained.
+        recipe: Name of the recipe.
+        settings: What tells this retraining from others, as JSON takes it.
+    """
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", recipe)[:40]
+    return f"retrained/{number:05d}/{name}-{digest}"

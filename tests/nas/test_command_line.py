@@ -197,7 +197,7 @@ FITS = ("--budget", "30M-MACs")
             2,
             "does not answer",
         ),
-        (("measure", "~no-such-person"), 2, "Begin with: nas search"),
+        (("measure", "~no-such-person"), 2, "No network is called '~no-such-person'"),
         (("measure", "tinynet_e_106", "--to", "no/such/folder/x.html"), 2, "a file in a folder that exists"),
         (("search", *FITS, "--storage", "nowhere"), 2, "Cannot read the storage 'nowhere'"),
         (

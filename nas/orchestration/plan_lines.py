@@ -1,0 +1,55 @@
+"""Says in lines what a search is about to search: images, space and budgets."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from nas.orchestration.search_plan import SearchPlan
+from search_spaces.catalog_fit import fitting_spaces, in_words
+from search_spaces.costs import format_cost, label_of
+from search_spaces.units import format_count
+
+_FEW: Final = 0.01  # share of a space that fits below which there is a warning
+
+
+def plan_lines(plan: SearchPlan) -> Iterator[str]:
+    """Yield lines about the images, the space and the budgets of a search, and what is odd about them."""
+    splits = plan.splits
+    side = "x".join(map(str, splits.train.images.shape[1:3]))
+    colours = "grey" if splits.channels == 1 else "colour"
+    yield (
+        f"Images   {plan.settings.data}: {len(splits.train):,} to train on, "
+        f"{len(splits.validation):,} to compare by, {len(splits.classes)} classes, {side} {colours}"
+    )
+    for note in splits.notes:
+        yield f"         {note}"
+    yield f"Space    {plan.space.name}: {format_count(plan.space.size)} networks, {_ranges(plan)}"
+    yield (
+        f"Budget   {' and '.join(map(str, plan.budgets))}: {plan.share_that_fits:.1%} of the space fits"
+        + (" what is known; latency is measured before each training" if plan.targets else "")
+    )
+    if plan.share_that_fits < _FEW:
+        wider = in_words(_wider_spaces(plan))
+        more = f"; more do in {wider}" if wider else ""
+        yield f"         Hardly any network fits, of the smallest alone{more}"
+
+
+def _wider_spaces(plan: SearchPlan) -> dict[str, float]:
+    """Return the catalog spaces of which a larger share fits, with that share."""
+    table = plan.prices
+    shares = fitting_spaces(
+        plan.budgets,
+        num_classes=table.num_classes,
+        in_channels=table.in_channels,
+        besides=plan.space.name,
+    )
+    return {name: share for name, share in shares.items() if share > plan.share_that_fits}
+
+
+def _ranges(plan: SearchPlan) -> str:
+    """Return the smallest and largest network in each budgeted resource, in words."""
+    resources = dict.fromkeys(["macs", *(b.resource for b in plan.budgets if b.counted)])
+    ranges = []
+    for resource in resources:
+        low, high = plan.prices.extremes(resource)
+        ranges.append(f"{format_cost(resource, low)} to {format_cost(resource, high)} {label_of(resource)}")
+    return ", ".join(ranges)
