@@ -19,6 +19,7 @@ from search_spaces.errors import UserError
 from trials.usable_cores import cpu_quota, usable_cores
 
 _INTERRUPTED = 130
+_SELF_CONTAINED = {"--help", "-h", "--version"}
 _NO_FOLDER = "The working folder has been deleted: expected one that exists. Change to it with cd."
 
 
@@ -41,10 +42,12 @@ def run(arguments: list[str]) -> int:
     Args:
         arguments: Words after ``nas``.
     """
+    if _folder_is_gone() and not _SELF_CONTAINED & {*arguments}:
+        return _print_error(_NO_FOLDER, 2)  # torch would end the process
     try:
         status = _app()(arguments or ["--help"], prog_name="nas", standalone_mode=False)
     except UserError as error:
-        return _print_error(_NO_FOLDER if _folder_is_gone() else str(error), error.exit_status)
+        return _print_error(str(error), error.exit_status)
     except typer.TyperException as error:
         return _print_error(" ".join(error.format_message().split()) + _hint(error), 2)
     except (KeyboardInterrupt, typer.Abort):
@@ -52,10 +55,6 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has exited
         return 0
-    except FileNotFoundError:
-        if not _folder_is_gone():
-            raise
-        return _print_error(_NO_FOLDER, 2)
     return status if isinstance(status, int) else 0
 
 
