@@ -86,9 +86,10 @@ def _check_keys(
     """Raise for the first key that is none of the `known` ones, with its line."""
     for key in found:
         if key not in known:
+            said = f"the target '{at[-1]}' got the option '{key}':" if at else f"nobody takes '{key}',"
             raise TargetError(
-                f"Cannot use the targets in '{file}', line {line_of(lines, (*at, key))}: nobody takes "
-                f"'{'.'.join((*at, key))}', expected one of {', '.join(known)}.{did_you_mean(key, known)}"
+                f"Cannot use the targets in '{file}', line {line_of(lines, (*at, key))}: {said} expected one of "
+                f"{', '.join(known)}.{did_you_mean(key, known)}"
             )
 
 
