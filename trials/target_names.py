@@ -88,8 +88,8 @@ def _check_keys(
         if key not in known:
             said = f"the target '{at[-1]}' got the option '{key}':" if at else f"nobody takes '{key}',"
             raise TargetError(
-                f"Cannot use the targets in '{file}', line {line_of(lines, (*at, key))}: {said} expected one of "
-                f"{', '.join(known)}.{did_you_mean(key, known)}"
+                f"Cannot use the targets in '{file}', line {line_of(lines, (*at, key))}: {said} expected one "
+                f"of {', '.join(known)}.{did_you_mean(key, known)}"
             )
 
 
