@@ -22,8 +22,14 @@ DEFAULT_URL: Final = "sqlite:///nas.db"
 
 
 def storage_url(given: str | None) -> str:
-    """Return the given URL, else ``$NAS_STORAGE``, else that of an SQLite file in the working folder."""
-    return given or os.environ.get("NAS_STORAGE") or DEFAULT_URL
+    """Return the given URL, else ``$NAS_STORAGE``, else that of an SQLite file in the working folder.
+
+    Raises:
+        StorageError: if it cannot be read.
+    """
+    url = given or os.environ.get("NAS_STORAGE") or DEFAULT_URL
+    checked_database(url)
+    return url
 
 
 def open_storage(url: str) -> RDBStorage:
@@ -81,12 +87,7 @@ def no_search_in(url: str) -> StudyError:
 
 
 def exists(url: str) -> bool:
-    """Return whether an SQLite file exists; True for a database on a server.
-
-    Raises:
-        StorageError: if the URL cannot be read.
-    """
-    checked_database(url)
+    """Return whether an SQLite file exists; True for a database on a server."""
     file = database_file(url)
     return file is None or file.exists()
 

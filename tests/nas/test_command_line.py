@@ -189,7 +189,7 @@ FITS = ("--budget", "30M-MACs")
         (
             ("search", *FITS, "--storage", "postgresql://me:secret@host:port/nas"),
             2,
-            "Cannot read the storage '***'",
+            "Cannot read the storage 'postgresql://***'",
         ),
         (("search", *FITS, "--storage", "postgresql+nodriver://me@host/nas"), 2, "postgresql+nodriver"),
         (

@@ -143,7 +143,7 @@ class Recipe(BaseModel):
         Raises:
             RecipeError: if a field is unknown, missing or out of range; names the field.
         """
-        return _checked(fields, _named(fields), {})
+        return _checked(cls, fields, _named(fields), {})
 
 
 _WRITTEN: Final = ("base", *Recipe.model_fields)  # in a file
@@ -175,7 +175,7 @@ def recipe_from_yaml(path: Path, base_of: Callable[[str], Recipe]) -> Recipe:
             line = line_of(lines, ("base",))
             raise RecipeError(f"Cannot use the recipe '{path}', line {line}: {error}") from error
         fields = _inherited(base, {name: value for name, value in fields.items() if name != "base"})
-    recipe = _checked({"name": path.stem, **fields}, f"'{path}'", lines)
+    recipe = _checked(Recipe, {"name": path.stem, **fields}, f"'{path}'", lines)
     if recipe.teacher is None or Path(recipe.teacher).is_absolute():
         return recipe
     return recipe.model_copy(update={"teacher": str((path.parent / recipe.teacher).resolve())})
@@ -190,14 +190,14 @@ def _inherited(base: Recipe, fields: dict[str, Any]) -> dict[str, Any]:
     return {**inherited, **fields}
 
 
-def _checked(fields: dict[str, Any], named: str, lines: Lines) -> Recipe:
-    """Return the recipe with these fields; `lines` says where each stands in a file.
+def _checked(kind: type[Recipe], fields: dict[str, Any], named: str, lines: Lines) -> Recipe:
+    """Return the recipe of a kind with these fields; `lines` says where each stands in a file.
 
     Raises:
         RecipeError: if a field is unknown, missing or out of range; names the field and the line.
     """
     try:
-        return Recipe.model_validate(fields)
+        return kind.model_validate(fields)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         # A field with a typing mistake is unknown, and the one that was meant is missing.
