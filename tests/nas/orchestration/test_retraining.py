@@ -176,7 +176,7 @@ def test_an_export_delivers_the_retrained_weights(searched: optuna.Study, storag
     own.parent.mkdir(parents=True)
     save_file(search_spaces.build(network.architecture, num_classes=10, in_channels=1).state_dict(), own)
     lines: list[str] = []
-    nas.export("mine", to=tmp_path / "a", storage=storage.url, weights_of="search")
+    nas.export("mine", into=tmp_path, name="a", storage=storage.url, weights_of="search", force=True)
     nas.export(
         "mine",
         to=tmp_path / "b",
@@ -185,7 +185,7 @@ def test_an_export_delivers_the_retrained_weights(searched: optuna.Study, storag
         weights_of="retrain",
         report_line=lines.append,
     )
-    assert same(load_file(own), tmp_path / "a" / "a.safetensors")
+    assert same(load_file(own), tmp_path / "a.safetensors")
     assert same(kept, tmp_path / "b" / "b.safetensors")
     assert "the weights of nas retrain are written" in lines[0]
     assert lines[1].startswith("On test images, by which nothing is chosen: ")
