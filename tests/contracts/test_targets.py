@@ -29,7 +29,7 @@ def test_its_docstring_names_its_options(name):
 def test_an_unknown_option_is_an_error_that_lists_the_known_ones(name, tmp_path):
     file = tmp_path / "targets.yaml"
     file.write_text(f"version: 1\ntargets:\n  mine: {{kind: {name}, address: x, colour: red}}\n")
-    with pytest.raises(TargetError, match=r"'targets\.mine\.colour', expected one of"):
+    with pytest.raises(TargetError, match=r"'mine' got the option 'colour': expected one of"):
         measure(nn.Identity(), resolution=8, in_channels=1, target="mine", targets_file=file)
 
 
