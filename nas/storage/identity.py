@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from nas.storage.database import connect, storage_errors
 from nas.storage.own_folder import database_file
 
-_MAGIC: Final = b"SQLite format 3\0"
+_BESIDE: Final = ("-wal", "-shm", "-journal")  # files that SQLite keeps beside a database
 _SERVER: Final = (
     "SELECT (SELECT system_identifier FROM pg_control_system()) || '/' || oid FROM pg_database "
     "WHERE datname = current_database()"
@@ -89,16 +89,20 @@ def holds_study(file: Path, identity: str) -> bool:
 
 
 def studies_in(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield name and attributes of the studies in an SQLite file; none if it cannot be read as one."""
+    """Yield name and attributes of the studies in an SQLite file; none if it cannot be read as one.
+
+    SQLite alone opens the file. Whoever else opens and closes a file of a database, its write-ahead log or its
+    shared memory takes away all locks that this process holds on it, as POSIX locks belong to a process
+    (https://www.sqlite.org/howtocorrupt.html, section 2.2); other processes then truncate it while it is used.
+    """
+    if file.name.endswith(_BESIDE):
+        return
     query = (
         "SELECT study_name, key, value_json FROM studies JOIN study_user_attributes USING (study_id) "
         "WHERE key IN ('nas:id', 'nas:folder')"
     )
     found: dict[str, dict[str, Any]] = {}
     try:
-        with file.open("rb") as start:
-            if start.read(len(_MAGIC)) != _MAGIC:
-                return
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
             for name, key, value in connection.execute(query):
                 found.setdefault(name, {})[key] = json.loads(value)

@@ -25,7 +25,9 @@ POINTS = (
 PAGE_WIDTH = "document.documentElement.scrollWidth"
 # Horizontal pixels between each card of the dashboard and the card to its left.
 CARDS = """(() => {
-  const cards = [...document.querySelectorAll('.MuiCard-root')].map((card) => card.getBoundingClientRect());
+  const all = [...document.querySelectorAll('.MuiCard-root')];
+  const outer = all.filter((card) => !all.some((other) => other !== card && other.contains(card)));
+  const cards = outer.map((card) => card.getBoundingClientRect());
   const beside = (a, b) => b.left > a.left && b.top < a.bottom && a.top < b.bottom;
   return cards.flatMap((a) => cards.filter((b) => beside(a, b)).map((b) => b.left - a.right));
 })()"""
