@@ -91,9 +91,9 @@ def holds_study(file: Path, identity: str) -> bool:
 def studies_in(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield name and attributes of the studies in an SQLite file; none if it cannot be read as one.
 
-    SQLite alone opens the file. Whoever else opens and closes a file of a database, its write-ahead log or its
-    shared memory takes away all locks that this process holds on it, as POSIX locks belong to a process
-    (https://www.sqlite.org/howtocorrupt.html, section 2.2); other processes then truncate it while it is used.
+    SQLite alone opens the file. Whoever else opens and closes a file of a database, its write-ahead log or
+    its shared memory takes away all locks that this process holds on it, as POSIX locks belong to a process;
+    other processes then truncate it while it is used (https://www.sqlite.org/howtocorrupt.html, section 2.2).
     """
     if file.name.endswith(_BESIDE):
         return
