@@ -251,6 +251,8 @@ def test_a_proposal_made_while_the_search_ends_is_not_trained(
 ):
     start(searcher, "a")
     assert searcher.suggest("b") is None  # the proposal is under way
+    while len(study.get_trials(deepcopy=False)) < 2:  # and has got as far as its trial
+        time.sleep(0.01)
     control.draining = True
     searcher("a", epoch(1, 0.5, final=True))
     searcher.on_trial_complete("a", epoch(1, 0.5, final=True))
