@@ -17,6 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.surrogates.value_subset import subset_by_value
+
 Floats = NDArray[np.float64]
 
 _QUANTILES: Final = np.tan(np.pi / 2 * (np.arange(8) + 0.5) / 8)
@@ -77,7 +79,7 @@ def expected_values(
     """
     if len(values) < 2 or np.ptp(values) == 0:
         return values.copy(), np.zeros(len(values)) if noise is None else noise.copy()
-    kept = _subset(values, _MOST)
+    kept = subset_by_value(values, _MOST)
     mean, spread = _averaged(
         values[kept],
         np.eye(len(kept)) if correlation is None else correlation[np.ix_(kept, kept)],
@@ -132,13 +134,3 @@ def _conditional(values: Floats, explained: Floats, own: Floats, noise: Floats) 
         variance=np.diag(true) - (prior**2).sum(axis=0) + surprise**2 / weight,
         evidence=-float(np.log(np.diag(root)).sum() + (np.log(weight) + rest @ rest) / 2),
     )
-
-
-def _subset(values: Floats, n: int) -> NDArray[np.int64]:
-    """Return ascending indices of `n` values: the highest n / 2, and others at even ranks."""
-    if len(values) <= n:
-        return np.arange(len(values))
-    order = np.argsort(-values, kind="stable")
-    rest = order[n // 2 :]
-    even = rest[np.linspace(0, len(rest) - 1, n - n // 2).round().astype(np.int64)]
-    return np.sort(np.concatenate([order[: n // 2], even]))

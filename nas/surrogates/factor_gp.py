@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from nas.surrogates.factor_features import Factor, Features
 from nas.surrogates.factor_kernel import FactorKernel
 from nas.surrogates.hyperparameter_fit import JITTER, fit, load
+from nas.surrogates.value_subset import subset_by_value
 
 _FITTED: Final = 256  # maximum number of values that hyper-parameters are fitted to
 _KEPT: Final = 1_500  # maximum number of values that predictions are conditioned on
@@ -123,7 +124,7 @@ class FactorGP:
                 trainings; infinite to clip none.
         """
         values = _clipped(values, lowest)
-        kept = _subset(values, _KEPT)
+        kept = subset_by_value(values, _KEPT)
         inputs, values = inputs[kept], values[kept]
         prior = inputs.prior_mean if prior_std is not None else None
         units = _Units.of(values, prior, prior_std)
@@ -134,7 +135,7 @@ class FactorGP:
         if start is not None and len(start) != n_parameters:
             start = None
         if steps or start is None:
-            some = _subset(values, _FITTED)
+            some = subset_by_value(values, _FITTED)
             start = fit(process, x[some], y[some], start, steps or 40)
         load(process, start)
         return Posterior(self, process, x, y, units, start)
@@ -281,13 +282,3 @@ def _clipped(values: NDArray[np.float64], lowest: float) -> NDArray[np.float64]:
     if spread == 0 and distances.any():
         spread = float(np.median(distances[distances > 0]))
     return np.clip(values, median - lowest * spread, median + max(lowest, 100) * spread) if spread else values
-
-
-def _subset(values: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-    """Return ascending indices of `n` values: the highest n / 2, and others at even ranks."""
-    if len(values) <= n:
-        return np.arange(len(values))
-    order = np.argsort(-values, kind="stable")
-    rest = order[n // 2 :]
-    even = rest[np.linspace(0, len(rest) - 1, n - n // 2).round().astype(np.int64)]
-    return np.sort(np.concatenate([order[: n // 2], even]))
