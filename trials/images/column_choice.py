@@ -76,14 +76,8 @@ def _image(
     described = [n for n in possible if _type_of(features.get(n)) == "Image"]
     usual = _usual(possible, IMAGES)
     structs = [n for n in possible if pa.types.is_struct(plain_type(schema.field(n).type))]
-    for better in (usual[:1], described, structs, possible):
-        if len(better) == 1:
-            return better[0], _said("image", better[0], possible)
     if possible:
-        raise DataError(
-            f"Several columns of {where} could hold the images, {listed(possible)}: expected one. Choose it "
-            f"with --data 'PATH?image={quote(possible[0])}'."
-        )
+        return _one_of("image", (usual[:1], described, structs, possible), possible, where)
     raise DataError(
         f"No image column in {where}: expected struct{{bytes, path}} or bytes among the columns "
         f"{', '.join(schema.names)}. For paths of images, choose the column with --data 'PATH?image=COLUMN'."
@@ -99,15 +93,24 @@ def _label(
     usual = _usual(schema.names, LABELS)
     both = [name for name in usual if name in described]
     possible = list(dict.fromkeys([*usual, *described]))
-    for better in (both[:1], usual[:1], described):
+    return _one_of("label", (both[:1], usual[:1], described), possible, where) if possible else (None, ())
+
+
+def _one_of(
+    role: str, preferred: Sequence[Sequence[str]], possible: Sequence[str], where: str
+) -> tuple[str, tuple[str, ...]]:
+    """Return the column of the first preference that leaves one alone, and what to say of the others.
+
+    Raises:
+        DataError: if none does; asks which of the possible columns is meant.
+    """
+    for better in preferred:
         if len(better) == 1:
-            return better[0], _said("label", better[0], possible)
-    if possible:
-        raise DataError(
-            f"Several columns of {where} could hold the labels, {listed(possible)}: expected one. Choose it "
-            f"with --data 'PATH?label={quote(possible[0])}'."
-        )
-    return None, ()
+            return better[0], _said(role, better[0], possible)
+    raise DataError(
+        f"Several columns of {where} could hold the {role}s, {listed(possible)}: expected one. Choose it "
+        f"with --data 'PATH?{role}={quote(possible[0])}'."
+    )
 
 
 def _present(schema: Any, wanted: str, role: str, where: str) -> str:
