@@ -6,6 +6,7 @@ from typing import Any
 
 import optuna
 
+from nas.api._numbers import check_at_least
 from nas.api._process_state import process_left_as_found
 from nas.samplers import SAMPLERS
 from nas.tabular.plot import regret_figure
@@ -48,8 +49,7 @@ def bench(
             "No table was given: expected a file, for example --table nas-bench-macro_cifar10.json."
         )
     for name, value in (("trials", trials), ("seeds", seeds), ("workers", workers)):
-        if value < 1:
-            raise InvalidValueError(f"Cannot use --{name} {value}: expected at least 1.")
+        check_at_least(f"--{name}", value, 1)
     trained = load_table(Path(table))
     budgets = [Budget.parse(text) for text in budget]
     tasks = [trained.task(b.limit, b.resource) for b in budgets] or [trained.task()]

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from nas.api._numbers import check_at_least
 from nas.api._process_state import process_left_as_found
 from nas.profiling.catalog import CatalogSpace, PublishedNetwork, catalog_spaces, published_networks
 from search_spaces.budget import Budget
-from search_spaces.errors import InvalidValueError
 
 
 @process_left_as_found()
@@ -44,6 +44,5 @@ def spaces(*, classes: int = 10, channels: int = 3) -> tuple[CatalogSpace, ...]:
 
 
 def _check(classes: int, channels: int) -> None:
-    for name, value, least in (("classes", classes, 2), ("channels", channels, 1)):
-        if value < least:
-            raise InvalidValueError(f"Cannot use {name} {value}: expected at least {least}.")
+    check_at_least("classes", classes, 2)
+    check_at_least("channels", channels, 1)

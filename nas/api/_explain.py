@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from dashboards.explanation import Explanation
+from nas.api._numbers import check_at_least
 from nas.api._process_state import process_left_as_found
 from nas.explanation.explain_study import explain_study, write_figures
 from nas.resources import slots_here
@@ -44,8 +45,7 @@ def explain(
     Raises:
         UserError: if there is no such study, it has too few trained networks, or nothing fits a budget.
     """
-    if seed < 0:
-        raise InvalidValueError(f"Cannot use seed {seed}: expected at least 0.")
+    check_at_least("seed", seed, 0)
     texts = [budget] if isinstance(budget, str) else budget
     budgets = [Budget.parse(text) for text in texts]
     found = explain_study(find(existing_storage(storage_url(storage)), study), budgets, seed=seed)
@@ -130,8 +130,8 @@ def _with_images(
     for name, value, least in (("classes", classes, 2), ("channels", channels, 1)):
         if value is not None and train:
             raise InvalidValueError(f"Cannot use --{name} with --train: its images decide. Leave it out.")
-        if value is not None and value < least:
-            raise InvalidValueError(f"Cannot use --{name} {value}: expected at least {least}.")
+        if value is not None:
+            check_at_least(f"--{name}", value, least)
     return replace(
         found,
         num_classes=found.num_classes if classes is None else classes,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from nas.api._numbers import check_at_least
 from nas.api._process_state import process_left_as_found
 from nas.files.paths import absolute_path, location_of
 from nas.profiling.proxy_fidelity import ProxyProfile
@@ -12,7 +13,6 @@ from nas.profiling.space_profile import SpaceProfile, profile_space
 from nas.resources import slots_here
 from nas.study.naming import IMAGES
 from search_spaces.budget import Budget
-from search_spaces.errors import InvalidValueError
 from search_spaces.loading import load
 from search_spaces.pricing import prices
 from trials.datasets import open_images
@@ -41,8 +41,7 @@ def profile(
         UserError: if something given cannot be used, or nothing fits.
     """
     for name, value, least in (("classes", classes, 2), ("channels", channels, 1), ("seed", seed, 0)):
-        if value < least:
-            raise InvalidValueError(f"Cannot use {name} {value}: expected at least {least}.")
+        check_at_least(name, value, least)
     texts = [budget] if isinstance(budget, str) else budget
     table = prices(load(space).codes, num_classes=classes, in_channels=channels)
     return profile_space(table, [Budget.parse(text) for text in texts], np.random.default_rng(seed))
