@@ -1,5 +1,7 @@
 """What only a CUDA device can show."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -50,3 +52,18 @@ def test_no_step_waits_for_the_device(small_network, tiny_splits):
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert len(steps) == 6
+
+
+def test_an_interrupted_training_goes_on_to_the_same_results(small_network, tiny_splits, tmp_path):
+    """From its checkpoint; sums on a GPU depend on the order of its threads, so within rounding."""
+    recipe = EVERYTHING.model_copy(update={"precision": "fp32"})
+    settings: dict[str, Any] = {"resolution": 12, "seed": 0, "device": CUDA, "clock": lambda: 0.0}
+    whole = small_network()
+    expected = list(train(whole, tiny_splits, recipe, **settings))
+    begun = train(small_network(), tiny_splits, recipe, checkpoint=tmp_path / "c", **settings)
+    next(begun), next(begun)
+    resumed = small_network()
+    found = list(train(resumed, tiny_splits, recipe, checkpoint=tmp_path / "c", **settings))
+    assert len(found) == len(expected)
+    for name, weights in whole.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], weights, rtol=1e-3, atol=1e-4)
