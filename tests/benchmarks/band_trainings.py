@@ -7,6 +7,7 @@ where it was interrupted; hours on two cores.
 
 import argparse
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any, Final
@@ -102,7 +103,8 @@ def main() -> None:
         known = json.loads(arguments.state.read_text()) if arguments.state.exists() else {}
         known.setdefault(key, {})[str(number)] = result
         arguments.state.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-        print(key, number, f"{result['accuracy'][-1]:.3f}", f"{result['core_seconds']:.0f} s", flush=True)
+        line = f"{key} {number}: {result['accuracy'][-1]:.3f}, {result['core_seconds']:.0f} s of one core"
+        sys.stderr.write(line + "\n")
 
 
 if __name__ == "__main__":
