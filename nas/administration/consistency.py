@@ -23,7 +23,7 @@ from nas.study.naming import trial_folder
 from nas.study.processes import has_ended
 from nas.study.study import settings_of
 from search_spaces.errors import FilesError, UserError
-from trials.training.checkpoint import check_checkpoint
+from trials.training.checkpoint_file import check_checkpoint
 from trials.training.errors import DamagedCheckpointError
 from trials.training.file_names import CHECKPOINT, WEIGHTS
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from nas.api._export import export as export
     from nas.api._measure import measure as measure
     from nas.api._measure import measure_layers as measure_layers
-    from nas.api._measure import targets as targets
     from nas.api._profile import profile as profile
     from nas.api._profile import profile_proxy as profile_proxy
     from nas.api._report import report as report
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from nas.api._studies import delete_study as delete_study
     from nas.api._studies import rename_study as rename_study
     from nas.api._studies import studies as studies
+    from nas.api._targets import targets as targets
 
 # Imported on first use: a command that only reads a study answers before torch and Ray are imported.
 _MODULES: Final = {
@@ -48,7 +48,7 @@ _MODULES: Final = {
     "show": "_show",
     "spaces": "_catalog",
     "studies": "_studies",
-    "targets": "_measure",
+    "targets": "_targets",
 }
 __all__: Final = list(_MODULES)
 

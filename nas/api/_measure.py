@@ -1,22 +1,18 @@
-"""Implements ``nas.measure``, ``nas.measure_layers`` and ``nas.targets``: latency of networks on devices."""
+"""Implements ``nas.measure`` and ``nas.measure_layers``: latency of networks on devices."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
+from nas.api._joined_cluster import joined
 from nas.api._process_state import process_left_as_found
 from nas.latency.measurement_cache import LatencyCache
 from nas.storage.optuna_storage import storage_url
 from nas.storage.store import Store
 from nas.study.network_lookup import find_network
 from search_spaces.building import build
-from search_spaces.errors import TargetError
 from trials import latency_measurement
-from trials.latency.latency import Condition, Latency
+from trials.latency.latency import Latency
 from trials.latency.layer_times import LayerTimes
-from trials.latency_measurement import probe
-from trials.target_names import TARGETS_FILE, find_target, read_targets
-from trials.targets import TARGETS
+from trials.target_names import find_target
 
 
 @process_left_as_found()
@@ -39,7 +35,7 @@ def measure(
     url = storage_url(storage)
     find_target(on)
     found = find_network(network, url)
-    with Store(url) as store, _joined(address):
+    with Store(url) as store, joined(address):
         cache = LatencyCache(store, num_classes=found.num_classes, in_channels=found.in_channels)
         latency = cache.time(found.architecture, on, again=True)
         spread = round(cache.spread(latency), 4)
@@ -64,42 +60,8 @@ def measure_layers(
     find_target(on)
     found = find_network(network, storage_url(storage))
     built = build(found.architecture, num_classes=found.num_classes, in_channels=found.in_channels)
-    with _joined(address):
+    with joined(address):
         times = latency_measurement.measure_layers(
             built, resolution=found.architecture.resolution, in_channels=found.in_channels, target=on
         )
     return found.name, times
-
-
-@process_left_as_found()
-def targets(*, address: str | None = None) -> dict[str, dict[str, Condition] | str]:
-    """Return the conditions of each target of this host and of targets.yaml, or why it cannot be used.
-
-    Args:
-        address: Address of the Ray cluster for targets ``node:``.
-    """
-    names = [name for name in TARGETS if not TARGETS[name].addressed] + list(read_targets(TARGETS_FILE))
-    found: dict[str, dict[str, Condition] | str] = {}
-    with _joined(address):
-        for name in names:
-            try:
-                found[name] = probe(name)
-            except TargetError as error:
-                found[name] = str(error)
-    return found
-
-
-@contextmanager
-def _joined(address: str | None) -> Iterator[None]:
-    """Connect to a Ray cluster while the block runs, if an address is given.
-
-    Raises:
-        UserError: if it cannot be reached.
-    """
-    if address is None:
-        yield
-        return
-    from nas.ray_backend.connection import cluster_for  # noqa: PLC0415 -- Ray takes a second, and other targets need none
-
-    with cluster_for(address):
-        yield

@@ -114,7 +114,10 @@ def ended_well(ended: Ended) -> dict[str, Any]:
     return record
 
 
-@pytest.mark.parametrize("arguments", [("show", "first"), ("show", "first", "second")])
+LISTINGS = [("show", "first"), ("show", "first", "second"), ("studies",), ("studies", "check")]
+
+
+@pytest.mark.parametrize("arguments", LISTINGS, ids=" ".join)
 def test_showing_studies_imports_neither_torch_nor_ray(arguments: tuple[str, ...], untouched: Desk):
     script = (
         "import sys; from nas.__main__ import run; assert run(sys.argv[1:]) == 0;"

@@ -18,7 +18,8 @@ from search_spaces.errors import UserError
 from search_spaces.loading import load
 from trials.recipes import load_recipe
 from trials.target_names import find_target, read_targets
-from trials.training.checkpoint import MAGIC, load_checkpoint
+from trials.training.checkpoint import load_checkpoint
+from trials.training.checkpoint_file import MAGIC
 from trials.training.errors import CheckpointError
 
 ENTRIES = 9

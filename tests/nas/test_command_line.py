@@ -19,9 +19,19 @@ README = Path(__file__).parents[2] / "README.md"
 def test_help_needs_no_torch_and_no_ray():
     script = (
         "import sys; from nas.__main__ import run; run(['--help']); run(['search', '--help']);"
+        "run(['explain', '--help']); run(['--version']);"
         "slow = {'torch', 'ray', 'optuna', 'plotly', 'sklearn'} & set(sys.modules); assert not slow, slow"
     )
     subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=60)
+
+
+def test_catalogs_need_no_ray_and_no_sampler():
+    script = (
+        "import sys; from nas.__main__ import run; assert not any(run([n]) for n in sys.argv[1:]);"
+        "slow = {'ray', 'gpytorch', 'optuna', 'plotly', 'sklearn'} & set(sys.modules); assert not slow, slow"
+    )
+    command = [sys.executable, "-c", script, "networks", "spaces", "targets"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
 
 
 def function_of(name: str) -> Callable[..., None]:

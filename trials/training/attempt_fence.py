@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import Final
 
-from trials.training.checkpoint import write_atomically
+from trials.training.atomic_writing import write_atomically
 from trials.training.errors import SupersededError
 
 ATTEMPT: Final = "attempt"

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-from trials.training.checkpoint import write_atomically
+from trials.training.atomic_writing import write_atomically
 
 CHECKSUM: Final = ".sha256"
 """Suffix that the name of a checksum file adds to that of its file."""

@@ -19,8 +19,8 @@ from trials.datasets import open_images
 from trials.images.merged_validation import merge_validation
 from trials.images.splits import Splits
 from trials.latency.host_lock import host_lock
+from trials.training.atomic_writing import write_atomically
 from trials.training.attempt_fence import check_attempt
-from trials.training.checkpoint import write_atomically
 from trials.training.checksum import write_checksum
 from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trials.images import image_cache
-from trials.training.checkpoint import MAGIC, load_checkpoint, save_checkpoint, write_atomically
+from trials.training.atomic_writing import write_atomically
+from trials.training.checkpoint import load_checkpoint, save_checkpoint
+from trials.training.checkpoint_file import MAGIC
 from trials.training.errors import DamagedCheckpointError
 
 CPU = torch.device("cpu")
