@@ -114,7 +114,7 @@ def ended_well(ended: Ended) -> dict[str, Any]:
     return record
 
 
-LISTINGS = [("show", "first"), ("show", "first", "second"), ("studies",), ("studies", "check")]
+LISTINGS = [("show", "first"), ("show", "first", "second"), ("studies",)]
 
 
 @pytest.mark.parametrize("arguments", LISTINGS, ids=" ".join)
