@@ -69,8 +69,8 @@ def search(
         learn_from: Name of a study of the same space, with other budgets or images, used as prior knowledge.
             Its weight is learnt; a study that does not predict its own networks is ignored.
         metric: Validation metric to maximise: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``.
-        keep_checkpoints: Number of best networks whose weights are kept, at least 1; `retrain` trains others
-            again.
+        keep_checkpoints: Number of best networks whose weights are kept once the search is over, at least 1;
+            so are those of the best by its own value. `retrain` trains others again.
         log_to: ``tensorboard`` to also write every epoch to event files in the study's folder.
         reproducible: Whether every run makes the same proposals and early stops, in whatever order trainings
             end; by default on one machine, not on a cluster or with PostgreSQL.

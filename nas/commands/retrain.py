@@ -51,6 +51,7 @@ def COMMAND(  # noqa: N802
     """
     from dashboards.result import metric_name
     from nas import api
+    from search_spaces.units import format_accuracy
 
     def report_line(line: str) -> None:
         typer.echo(line, err=True)
@@ -68,12 +69,15 @@ def COMMAND(  # noqa: N802
         typer.echo(json_format.dumps(result.to_json(), indent=2))
         return
     for place, one in enumerate(result.compared, start=1):
-        figure = f"{metric_name(result.metric)} {_percent(one.accuracy, one.standard_error)}"
-        typer.echo(f"{place}. #{one.trial}  {figure} on validation images")
+        figure = f"{metric_name(result.metric)} {format_accuracy(one.accuracy or 0.0, one.standard_error)}"
+        expected = ""
+        if one.expected is not None:
+            expected = f", {format_accuracy(one.expected, one.expected_error)} expected given all of these"
+        typer.echo(f"{place}. #{one.trial}  {figure} on validation images{expected}")
     winner = result.winner
     if winner.test_scores is not None:
         metric, value, error = winner.test_scores.of(result.metric)
-        figure = f"{metric_name(metric)} {_percent(value, error)}"
+        figure = f"{metric_name(metric)} {format_accuracy(value, error)}"
         typer.echo(
             f"#{winner.trial} of {result.study} after {winner.recipe['name']}: {figure} on test images"
         )
@@ -82,9 +86,8 @@ def COMMAND(  # noqa: N802
         f"nas export delivers the weights of nas {result.delivered} {result.reason}; --weights-of {other} "
         f"delivers the others."
     )
-
-
-def _percent(accuracy: float | None, error: float | None) -> str:
-    from search_spaces.units import format_accuracy
-
-    return format_accuracy(accuracy or 0.0, error or 0.0)
+    if not result.compared:
+        typer.echo(
+            "No validation images were left to compare both: nas retrain --top 2 first trains the best two "
+            "without these."
+        )

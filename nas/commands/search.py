@@ -117,7 +117,8 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         typer.Option(
             "--keep-checkpoints",
             metavar="N",
-            help="Keep the weights of the N best networks. nas retrain trains others again.",
+            help="Keep the weights of the N best networks and of the one with the highest value of its own. "
+            "nas retrain trains others again.",
         ),
     ] = 10,
     log_to: Annotated[

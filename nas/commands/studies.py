@@ -71,10 +71,10 @@ def check(
         typer.echo(json_format.dumps(record, indent=2))
     else:
         for f in found:
-            typer.echo(
-                f"{f.study}{'' if f.trial is None else f'#{f.trial}'}: {f.problem}.".replace("..", ".")
-            )
-        typer.echo(f"{len(found)} inconsistencies." if found else "Everything is consistent.")
+            where = f.study if f.trial is None else f"{f.study}#{f.trial}"
+            typer.echo(f"{where}: {f.problem.removesuffix('.')}.")
+        count = "1 inconsistency." if len(found) == 1 else f"{len(found)} inconsistencies."
+        typer.echo(count if found else "Everything is consistent.")
         for name, state in states.items():
             if state is not None and state.state != "ended":
                 typer.echo(f"{name}: {state}.")

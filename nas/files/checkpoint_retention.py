@@ -1,13 +1,14 @@
 """Keeps the weights of the best networks of a study and deletes those of the others."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial, TrialState
 
-from dashboards.result import best_first
+from dashboards.result import TrialResult, best_first
 from nas.files.study_files import StudyFiles
 from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
@@ -18,14 +19,17 @@ from trials.training.file_names import CHECKPOINT, WEIGHTS
 
 _log = logging.getLogger(__name__)
 _ENDED: Final = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+_WITH_FILES: Final = frozenset({"complete", "pruned"})
+_RESERVE: Final = 10  # networks that may still become the delivered one
 
 
 class CheckpointRetention:
     """Deletes the checkpoints and weights of one study that are no longer needed.
 
     Files of running trials stay. For the best `kept` networks, a fully trained one keeps its weights and one
-    that was stopped early keeps its checkpoint. Until a search is over, these are the best by expected value
-    and the best by their own.
+    that was stopped early keeps its checkpoint. Until a search is over, at least `_RESERVE` networks do,
+    the best by expected value and the best by their own: what is expected of a network changes with each
+    other one, and the first may miss its latency when it is measured again.
 
     Args:
         opened: Study whose trials are cleaned up.
@@ -39,40 +43,49 @@ class CheckpointRetention:
         self._seen: set[int] = set()
         self._best: list[FrozenTrial] = []
 
-    def sweep(self, *, all_over: bool = False) -> None:
-        """Delete files that are not kept; a file that cannot be deleted is logged and left.
+    def sweep(self) -> None:
+        """Delete files that are not kept while the search goes on.
 
-        Args:
-            all_over: Whether all trials are checked. Otherwise only those that ended since the last sweep and
-                those kept then, because a search of thousands of networks sweeps after each of them.
+        A file that cannot be deleted is logged and left. Only trials that ended since the last sweep and
+        those kept then are looked at, because a search of thousands of networks sweeps after each of them.
         """
-        if all_over:
-            self._seen.clear()
-            self._best.clear()
-        ended = self._opened.study.get_trials(deepcopy=False, states=_ENDED)
+        ended = self._ended()
         contenders = [*self._best, *(t for t in ended if t.number not in self._seen)]
         self._seen.update(t.number for t in ended)
-        outline = Outline(self._opened.study.user_attrs)
-        ranked = [n for n in networks_of(outline, contenders) if n.state in {"complete", "pruned"}]
-        kept, before = {n.trial for n in ranked[: self._kept]}, {t.number for t in self._best}
-        if not all_over:  # what is expected of a network still changes: its own value may prove right
-            lucky = best_first([replace(n, posterior_mean=None) for n in ranked])
-            kept |= {n.trial for n in lucky[: self._kept]}
+        ranked = networks_of(Outline(self._opened.study.user_attrs), contenders)
+        most, before = max(self._kept, _RESERVE), {t.number for t in self._best}
+        kept = _first(most, ranked) | _first(most, _by_own_value(ranked))
         self._best = [t for t in contenders if t.number in kept]
+        self._clear([t for t in contenders if t.number not in kept & before], kept)  # the rest was swept
+
+    def sweep_all(self, ranked: Sequence[TrialResult]) -> None:
+        """Delete files that are not kept once the search is over; one that cannot be deleted is left.
+
+        Args:
+            ranked: Networks of the study, the delivered one first. Besides the first `kept`, the best by its
+                own value keeps its files.
+        """
+        kept = _first(self._kept, ranked) | _first(1, _by_own_value(ranked))
+        self._clear(self._ended(), kept, one_listing=True)
+
+    def _ended(self) -> list[FrozenTrial]:
+        return self._opened.study.get_trials(deepcopy=False, states=_ENDED)
+
+    def _clear(self, trials: Sequence[FrozenTrial], kept: set[int], *, one_listing: bool = False) -> None:
         try:
-            there = self._files.sizes("trials") if all_over else None  # one listing instead of thousands
-            for trial in (t for t in contenders if t.number not in kept & before):  # the rest was swept
+            there = self._files.sizes("trials") if one_listing else None  # instead of thousands
+            for trial in trials:
                 self._try_to_clear(trial, kept=trial.number in kept, there=there)
         except FilesError as error:
             _log.warning("Checkpoints that are not needed may be left: %s", error)
 
     def _try_to_clear(self, trial: FrozenTrial, *, kept: bool, there: dict[str, int] | None) -> None:
         try:
-            self._clear(trial, kept=kept, there=there)
+            self._clear_one(trial, kept=kept, there=there)
         except OSError as error:
             _log.warning("Cannot remove the files of trial %d: %s.", trial.number, error)
 
-    def _clear(self, trial: FrozenTrial, *, kept: bool, there: dict[str, int] | None) -> None:
+    def _clear_one(self, trial: FrozenTrial, *, kept: bool, there: dict[str, int] | None) -> None:
         """Delete the files of a trial that are no longer needed."""
         if kept and trial.state == TrialState.PRUNED:
             return
@@ -84,3 +97,13 @@ class CheckpointRetention:
             for meta in metas:
                 if meta.filename in unneeded:  # a hard link to the same file
                     self._artifacts.remove(meta.artifact_id)
+
+
+def _first(most: int, ranked: Sequence[TrialResult]) -> set[int]:
+    """Return the trials of the first networks that have files to keep."""
+    return {n.trial for n in [n for n in ranked if n.state in _WITH_FILES][:most]}
+
+
+def _by_own_value(networks: Sequence[TrialResult]) -> tuple[TrialResult, ...]:
+    """Return networks by their own values after the search, best first."""
+    return best_first([replace(n, posterior_mean=None, retrained_by=None) for n in networks])

@@ -55,20 +55,22 @@ class PosteriorUpdate:
         due = len(usable) <= _ALWAYS or len(usable) >= 1.1 * self._updated_at
         if not usable or not (due or over):
             return
-        if over and {n.trial for n in usable} == set(posterior_of(self._study.user_attrs).values):
+        stored = posterior_of(self._study.user_attrs)
+        if over and stored.line is not None and {n.trial for n in usable} == set(stored.values):
             return
         self._updated_at = len(usable)
         posterior.store(self._study, self._posterior(usable, trials))
 
     def _posterior(self, networks: list[TrialResult], trials: list[FrozenTrial]) -> StoredPosterior:
         correlation = self._correlation(networks) if len(trials) > 1 else None
-        means, deviations = expected_shares(
-            np.array([n.accuracy for n in networks], dtype=np.float64),
-            np.array([n.standard_error for n in networks], dtype=np.float64),
-            correlation,
-        )
+        values = np.array([n.accuracy for n in networks], dtype=np.float64)
+        errors = np.array([n.standard_error for n in networks], dtype=np.float64)
+        means, deviations = expected_shares(values, errors, correlation)
         pairs = zip(means.tolist(), deviations.tolist(), strict=True)
-        return StoredPosterior({n.trial: pair for n, pair in zip(networks, pairs, strict=True)})
+        return StoredPosterior(
+            {n.trial: pair for n, pair in zip(networks, pairs, strict=True)},
+            _line(values, means, deviations),
+        )
 
     def _correlation(self, networks: list[TrialResult]) -> NDArray[np.float64] | None:
         """Return the correlation of networks by their factors, ``[n, n]``; None where too few are known."""
@@ -88,3 +90,13 @@ class PosteriorUpdate:
             self._region = region_of(problem_of(self._prices, self._budgets, seed=self._seed))
             self._surrogate = Proposer.of(self._region, self._seed).surrogate
         return self._region, self._surrogate
+
+
+def _line(
+    values: NDArray[np.float64], means: NDArray[np.float64], deviations: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """Return the line of means over values, which shrinks them at most, and the largest deviation."""
+    spread = float(values.var())
+    slope = float(np.mean((values - values.mean()) * (means - means.mean()))) / spread if spread else 1.0
+    slope = min(max(slope, 0.0), 1.0)
+    return slope, float(means.mean() - slope * values.mean()), float(deviations.max())

@@ -15,6 +15,7 @@ from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of, images_for
 from nas.orchestration.progress_lines import ProgressLines
 from nas.orchestration.retrain_result import RetrainResult
+from nas.orchestration.retrained_expectation import with_expected
 from nas.orchestration.study_log import study_log
 from nas.study.final_tests import note_read
 from nas.study.naming import retraining_folder, trial_folder
@@ -161,7 +162,9 @@ class _Retrainer:
                 failed = error
         if failed is not None and not found:
             raise failed
-        return tuple(sorted(found, key=lambda one: (-(one.accuracy or 0.0), one.trial)))
+        trials = {one.trial for one in found}
+        expected = [one for one in with_expected(self._study, found[0].settings) if one.trial in trials]
+        return tuple(sorted(expected, key=lambda one: (-(one.accuracy or 0.0), one.trial)))
 
     def delivered(self, network: TrialResult) -> Retrained:
         """Return a network after training on all but the test images, on which it is then tested."""

@@ -175,16 +175,18 @@ class _Run:
         if done >= self.plan.trials and not self.source.left_running:
             return self.winner.confirmed(study)
         offered_before_s = self.control.capacity.offered_s
-        busy_s = self._train(posterior)
+        retention = CheckpointRetention(self.opened, self.files, kept=plan.keep_checkpoints)
+        busy_s = self._train(posterior, retention)
         posterior.update(over=True)
-        self._check_problem()
+        self._check_problem(retention)
         offered_s = self.control.capacity.offered_s - offered_before_s
-        return replace(self._delivered(), overhead=max(0.0, 1.0 - busy_s / offered_s))
+        result = replace(self._delivered(), overhead=max(0.0, 1.0 - busy_s / offered_s))
+        retention.sweep_all(result.networks)  # no earlier: the first may have missed its latency
+        return result
 
-    def _train(self, posterior: PosteriorUpdate) -> float:
+    def _train(self, posterior: PosteriorUpdate, retention: CheckpointRetention) -> float:
         """Train until the search is to end, and return the slot-seconds that trainings took."""
         plan, control = self.plan, self.control
-        retention = CheckpointRetention(self.opened, self.files, kept=plan.keep_checkpoints)
         admission = None if self.cluster is None else self._admission(self.cluster)
 
         def after_end() -> None:
@@ -216,16 +218,18 @@ class _Run:
                 cluster=self.cluster,
                 callbacks=callbacks,
             )
-        if not control.unusable:
-            retention.sweep(all_over=True)  # what a stopped training wrote before it ended
         return searcher.busy_s
 
-    def _check_problem(self) -> None:
+    def _check_problem(self, retention: CheckpointRetention) -> None:
         """Raise what ended the search, or show it where there is a winner all the same."""
         problem = self.control.problem
         if problem is None:
             return
-        if self.control.unusable or self.winner.latest(self.opened.study).best is None:
+        if self.control.unusable:
+            raise problem
+        result = self.winner.latest(self.opened.study)
+        if result.best is None:
+            retention.sweep_all(result.networks)
             raise problem
         self.progress.say(str(problem))
 

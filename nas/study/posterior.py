@@ -12,19 +12,36 @@ VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class StoredPosterior:
-    """Posterior mean and standard deviation of the networks that were trained to the end, by trial."""
+    """What is expected of networks that were trained to the end.
+
+    Attributes:
+        values: Posterior mean and standard deviation by trial.
+        line: Slope and level of the straight line of the means over the networks' own values, and the largest
+            standard deviation: what is expected of networks that ended since, so that no value that was not
+            shrunk is compared with the others. None in studies that have not stored it.
+    """
 
     values: Mapping[int, tuple[float, float]]
+    line: tuple[float, float, float] | None = None
 
-    def of(self, trial: int) -> tuple[float | None, float | None]:
-        """Return mean and standard deviation of a network, None where they are not stored."""
-        return self.values.get(trial, (None, None))
+    def of(self, trial: int, value: float | None = None) -> tuple[float | None, float | None]:
+        """Return mean and standard deviation of a network, None where they are not known.
+
+        Args:
+            trial: Number of its trial, trained to the end.
+            value: Its own value, in [0, 1].
+        """
+        if trial in self.values or self.line is None or value is None:
+            return self.values.get(trial, (None, None))
+        slope, level, deviation = self.line
+        return min(max(level + slope * value, 0.0), 1.0), deviation
 
 
 def store(study: optuna.Study, posterior: StoredPosterior) -> None:
     """Store the posterior of a study; the latest counts."""
     rounded = {str(n): [round(mean, 6), round(sd, 6)] for n, (mean, sd) in posterior.values.items()}
-    study.set_user_attr(_POSTERIOR, {"version": VERSION, "networks": rounded})
+    line = None if posterior.line is None else [round(number, 6) for number in posterior.line]
+    study.set_user_attr(_POSTERIOR, {"version": VERSION, "networks": rounded, "line": line})
 
 
 def posterior_of(user_attrs: Mapping[str, Any]) -> StoredPosterior:
@@ -32,4 +49,8 @@ def posterior_of(user_attrs: Mapping[str, Any]) -> StoredPosterior:
     record = user_attrs.get(_POSTERIOR, {})
     if record.get("version") != VERSION:
         return StoredPosterior({})
-    return StoredPosterior({int(n): (mean, sd) for n, (mean, sd) in record["networks"].items()})
+    line = record.get("line")
+    return StoredPosterior(
+        {int(n): (mean, sd) for n, (mean, sd) in record["networks"].items()},
+        None if line is None else (line[0], line[1], line[2]),
+    )

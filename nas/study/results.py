@@ -106,7 +106,9 @@ class _StudyAttributes:
     def network_of(self, trial: FrozenTrial) -> TrialResult:
         """Return the network of a described trial with all that its study knows of it."""
         network = trial_attributes.network_of(trial, self.settings.budgets)
-        mean, deviation = self.posterior.of(trial.number) if network.state == "complete" else (None, None)
+        mean, deviation = None, None
+        if network.state == "complete":
+            mean, deviation = self.posterior.of(trial.number, network.accuracy)
         again = self.retrained.get(trial.number)
         return replace(
             network,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from math import hypot
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ WEIGHTS_OF: Final = ("search", "retrain")
 
 _RANKED: Final = "nas:ranked:"  # and the number of the trial: trained on train, compared on validation
 _FINAL: Final = "nas:retrained:"  # trained on train and validation, tested once
+_Z: Final = 1.96  # standard errors of a 95 % interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,9 @@ class Retrained:
             images, but what stays below the search's weights in spite of it is worse than they are.
         test_values: Value and standard error on the test images by metric; None in older studies.
         top: Number of networks that were retrained together for comparison; None where it was trained alone.
+        expected: Expected metric on unlimited images like the validation images, given all networks that were
+            retrained alike: the best of several is in part the luckiest. None where it was the only one.
+        expected_error: Its standard deviation.
     """
 
     trial: int
@@ -58,6 +63,19 @@ class Retrained:
     seen_accuracy: float | None = None
     test_values: dict[str, list[float]] | None = None
     top: int | None = None
+    expected: float | None = None
+    expected_error: float | None = None
+
+    @property
+    def merit(self) -> tuple[float, float | None] | None:
+        """Expected value on validation images, or else the value itself, with its error; None for neither."""
+        if self.accuracy is None:
+            return None
+        return (
+            (self.accuracy, self.standard_error)
+            if self.expected is None
+            else (self.expected, self.expected_error)
+        )
 
     @property
     def settings(self) -> str:
@@ -172,11 +190,12 @@ def _better(study: Attributed, network: TrialResult, retrained: Retrained) -> tu
     """Return whether retrained weights are better than those of the search on validation images, and why."""
     before = format_accuracy(network.merit, network.merit_error)
     alone = ranked(study).get(network.trial)
-    if alone is not None and _same_training(alone, retrained) and alone.accuracy is not None:
-        after = format_accuracy(alone.accuracy, alone.standard_error)
-        return (
-            alone.accuracy >= network.merit,
-            f"because of validation images: {after} after retraining and {before} after the search",
+    if alone is not None and _same_training(alone, retrained) and alone.merit is not None:
+        value, error = alone.merit
+        chance = abs(value - network.merit) <= _Z * hypot(error or 0.0, network.merit_error or 0.0)
+        return value >= network.merit, (
+            f"because of validation images: {format_accuracy(value, error)} after retraining and {before} "
+            f"after the search{', which may be chance' if chance else ''}"
         )
     if retrained.seen_accuracy is not None and retrained.seen_accuracy < network.merit:
         return False, (

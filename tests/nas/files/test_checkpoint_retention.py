@@ -1,5 +1,6 @@
 """The best few keep their weights, what runs keeps its checkpoint, the rest goes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,14 @@ import optuna
 import pytest
 from optuna.trial import Trial, TrialState
 
+from dashboards.result import best_first
 from nas.files.checkpoint_retention import CheckpointRetention
 from nas.files.local_files import LocalFiles
 from nas.files.trial_artifacts import TrialArtifacts
+from nas.study import posterior, trial_attributes
 from nas.study import study as studies
-from nas.study import trial_attributes
+from nas.study.posterior import StoredPosterior
+from nas.study.results import result_of
 from search_spaces.sampling import fitting_codes
 from tests.nas.opened import opened
 from tests.nas.study.test_study import SETTINGS
@@ -75,19 +79,22 @@ def left(folder: Path) -> dict[int, set[str]]:
 def test_the_best_few_keep_their_weights_and_what_runs_its_checkpoint(
     ended: optuna.Study, folder: Path, kept: int, expected: dict[int, set[str]]
 ):
-    CheckpointRetention(opened(ended), LocalFiles(folder), kept=kept).sweep()
+    CheckpointRetention(opened(ended), LocalFiles(folder), kept=kept).sweep_all(result_of(ended).networks)
     assert {number: names for number, names in left(folder).items() if names} == {5: {CHECKPOINT}, **expected}
     weights = [f for f in (folder / "artifacts").iterdir() if f.read_bytes()[:1] in {b"w", b"c"}]
     assert len(weights) == len(expected)  # no other name keeps what was removed on the disk
 
 
 def test_what_a_network_is_stays_when_its_weights_go(ended: optuna.Study, folder: Path):
-    CheckpointRetention(opened(ended), LocalFiles(folder), kept=1).sweep()
+    CheckpointRetention(opened(ended), LocalFiles(folder), kept=1).sweep_all(())
     assert all((place / "architecture.json").exists() for place in (folder / "trials").iterdir())
 
 
-def test_sweeps_in_turn_keep_what_one_sweep_keeps(ended: optuna.Study, folder: Path):
-    checkpoints = CheckpointRetention(opened(ended), LocalFiles(folder), kept=2)
+def test_sweeps_in_turn_keep_what_one_sweep_keeps(
+    ended: optuna.Study, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("nas.files.checkpoint_retention._RESERVE", 2)
+    checkpoints = CheckpointRetention(opened(ended), LocalFiles(folder), kept=1)
     checkpoints.sweep()
     (running,) = (t for t in ended.get_trials(deepcopy=False) if t.state == RUNNING)
     (folder / "trials" / f"{running.number:05d}" / WEIGHTS).write_bytes(b"w" * 1_000)
@@ -97,10 +104,29 @@ def test_sweeps_in_turn_keep_what_one_sweep_keeps(ended: optuna.Study, folder: P
     assert {n: names for n, names in left(folder).items() if names} == {1: {WEIGHTS}, 5: {WEIGHTS}}
 
 
+def test_while_a_search_goes_on_every_network_that_may_win_keeps_its_weights(
+    ended: optuna.Study, folder: Path
+):
+    checkpoints = CheckpointRetention(opened(ended), LocalFiles(folder), kept=1)
+    checkpoints.sweep()
+    assert all(WEIGHTS in left(folder)[number] for number in (0, 1, 3))
+    missed = [replace(n, fits=n.trial != 1) for n in result_of(ended).networks]
+    checkpoints.sweep_all(best_first(missed))
+    assert {n for n, names in left(folder).items() if WEIGHTS in names} == {3}
+
+
+def test_the_best_by_expectation_and_the_best_by_its_own_value_keep_their_weights(
+    ended: optuna.Study, folder: Path
+):
+    posterior.store(ended, StoredPosterior({0: (0.69, 0.02), 1: (0.75, 0.02), 3: (0.78, 0.02)}))
+    CheckpointRetention(opened(ended), LocalFiles(folder), kept=1).sweep_all(result_of(ended).networks)
+    assert {n for n, names in left(folder).items() if WEIGHTS in names} == {1, 3}
+
+
 def test_what_is_written_after_a_trial_was_swept_goes_in_the_end(ended: optuna.Study, folder: Path):
     checkpoints = CheckpointRetention(opened(ended), LocalFiles(folder), kept=1)
     checkpoints.sweep()
     late = folder / "trials" / "00002" / CHECKPOINT
     late.write_bytes(b"c")
-    checkpoints.sweep(all_over=True)
+    checkpoints.sweep_all(result_of(ended).networks)
     assert not late.exists()

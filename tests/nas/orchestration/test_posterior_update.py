@@ -58,6 +58,16 @@ def test_it_is_computed_again_only_for_new_networks(opened: OpenedStudy, tiny_pr
     assert len(posterior_of(opened.study.user_attrs).values) == 3
 
 
+def test_what_ends_between_two_updates_is_shrunk_as_the_others_were(opened: OpenedStudy, tiny_prices):
+    train(opened, tiny_prices, [0.9, 0.92, 0.91, 0.905])
+    PosteriorUpdate(opened.study, tiny_prices, BUDGETS, seed=0).update()
+    stored = posterior_of(opened.study.user_attrs)
+    mean, deviation = stored.of(99, 0.97)
+    assert mean is not None
+    assert max(m for m, _ in stored.values.values()) < mean < 0.97
+    assert deviation == max(sd for _, sd in stored.values.values())
+
+
 def test_a_study_that_stored_no_errors_gets_no_posterior(
     study: optuna.Study, opened: OpenedStudy, tiny_prices
 ):

@@ -66,6 +66,18 @@ def test_all_commands_pick_by_the_expected_values_that_are_stored(
     assert (best.accuracy, best.posterior_mean, best.posterior_sd) == (0.6, 0.62, 0.02)
 
 
+def test_a_lucky_network_that_ended_since_is_expected_to_be_like_the_others(
+    searched: optuna.Study, storage: RDBStorage
+):
+    values = {n.trial: n.accuracy or 0.0 for n in result_of(searched).networks}
+    assert max(values, key=values.__getitem__) == 2
+    posterior.store(searched, StoredPosterior({0: (0.55, 0.02), 1: (0.58, 0.01)}, (0.5, 0.27, 0.03)))
+    assert picked(searched, storage) == {1}
+    networks = {n.trial: n for n in result_of(searched).networks}
+    assert networks[2].posterior_mean == pytest.approx(0.27 + 0.5 * values[2])
+    assert networks[2].posterior_sd == 0.03
+
+
 class Scripted(LatencyCache):
     """Measures what a script says, one minute after the other, and stores it as ever."""
 

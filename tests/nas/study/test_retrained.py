@@ -7,6 +7,7 @@ import optuna
 import pytest
 
 from dashboards.result import SEEN, TrialResult
+from nas.orchestration.retrained_expectation import with_expected
 from nas.study import retrained as retrainings
 from nas.study.final_tests import TestScores, key_of, note_read, times_tested
 from nas.study.results import result_of
@@ -61,6 +62,12 @@ def network_of(study: optuna.Study) -> TrialResult:
             "they learnt from",
         ),
         ((ALONE,), ALONE.weights, "95.00% ± 1.00 after retraining"),
+        # The best of several is compared by what is expected of it, and a small difference is said to be small.
+        (
+            (JOINED, replace(ALONE, accuracy=0.72, expected=0.69, expected_error=0.02)),
+            SEARCHED,
+            "69.00% ± 2.00 after retraining and 70.00% after the search, which may be chance",
+        ),
     ],
 )
 def test_the_better_weights_by_validation_images_are_delivered(
@@ -71,6 +78,22 @@ def test_the_better_weights_by_validation_images_are_delivered(
     found = weights_of(searched, network_of(searched))
     assert found.file == delivered
     assert because in (found.reason or "")
+
+
+def test_the_luckiest_of_several_retrained_networks_is_expected_to_be_like_the_others(
+    searched: optuna.Study,
+):
+    values = {0: 0.95, 1: 0.93, 2: 0.97}
+    for trial, value in values.items():
+        weights = f"retrained/{trial:05d}/full-2/weights.safetensors"
+        retrainings.store(searched, replace(ALONE, trial=trial, accuracy=value, weights=weights))
+    other = replace(ALONE, trial=9, accuracy=0.2, weights="retrained/00009/x-3/weights.safetensors")
+    retrainings.store(searched, other)
+    found = {one.trial: one for one in with_expected(searched, ALONE.settings)}
+    assert found == {trial: retrainings.ranked(searched)[trial] for trial in values}
+    expected = [found[trial].expected or 0.0 for trial in (1, 0, 2)]
+    assert 0.93 < expected[0] < expected[1] < expected[2] < 0.97
+    assert retrainings.ranked(searched)[9] == other
 
 
 def test_weights_are_delivered_as_asked_for_and_never_by_the_test_images(searched: optuna.Study):
