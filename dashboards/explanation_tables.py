@@ -28,7 +28,10 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
         return
     compared = explanation.comparison
     console.print(
-        f"{explanation.study}: {explanation.trained} trained networks of {explanation.space}", style="bold"
+        f"{explanation.study}: {explanation.trained} trained networks of {explanation.space}",
+        style="bold",
+        markup=False,
+        soft_wrap=True,
     )
     console.print(f"{compared.verdict} {_errors(compared)}\n", markup=False, soft_wrap=True)
     if not compared.explains:
@@ -42,7 +45,8 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
     console.print(f"Share of the variance left to all other combinations: {explanation.rest:.0%}\n")
     for budget, rules in groupby(explanation.rules, key=lambda rule: rule.budget):
         listed = list(rules)
-        console.print(f"Within {budget}, the best network probably has", style="bold")
+        heading = f"Within {budget}, the best network probably has"
+        console.print(heading, style="bold", markup=False, soft_wrap=True)
         console.print(
             _rules_table([rule for rule in listed if rule.warning is None], warned=False), soft_wrap=True
         )

@@ -35,7 +35,7 @@ def print_search(
         return
     console.print(networks_table(result), soft_wrap=True)
     if result.best is None:
-        console.print(_no_best(result))
+        console.print(_no_best(result), markup=False, soft_wrap=True)
     lines = [
         _trained(result),
         ("Study", f"{result.study} in {result.storage}"),

@@ -13,6 +13,7 @@ from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import check_satisfiable, share_that_fits
 
 _SMALL_IMAGES: Final = 64  # pixels; above this the images lose too much at the resolutions for small ones
+_LEAST_SHOWN: Final = 0.001
 _PHOTOGRAPHS: Final = 128  # pixels that the largest resolution of a space for photographs has at least
 
 
@@ -87,11 +88,14 @@ def check_fits(table: Prices, budgets: Sequence[Budget]) -> None:
 
 def in_words(shares: dict[str, float]) -> str:
     """Return spaces as options of a command with the shares that fit: ``--space hybrid (12% of it fits)``."""
-    return " or ".join(f"--space {name} ({_percent(share)} of it fits)" for name, share in shares.items())
+    return " or ".join(
+        f"--space {name} ({share_in_words(share)} of it fits)" for name, share in shares.items()
+    )
 
 
-def _percent(share: float) -> str:
-    return f"{share:.1%}" if share >= 0.001 else f"{share:.1g}"
+def share_in_words(share: float) -> str:
+    """Return a share in [0, 1] in per cent, for example ``78.2%``."""
+    return f"{share:.1%}" if share >= _LEAST_SHOWN or share == 0 else f"less than {_LEAST_SHOWN:.1%}"
 
 
 def _suits(side: int) -> Callable[[str], bool]:

@@ -66,9 +66,14 @@ def is_own(study: optuna.Study, files: StudyFiles | None = None) -> bool:
         return below and _other_claim(files, url) is None
     if mark.identity != identity_of(study):
         return False
-    if Path(mark.database.database).is_absolute() or not mark.database.host:
+    if not mark.database.host:
         return mark.database.is_now(identity_of_database(url))
     marked = _marked_file(files, mark)
+    if Path(mark.database.database).is_absolute():
+        if not mark.database.is_now(identity_of_database(url)):
+            return False
+        here = database_file(url)  # two files in two file systems may have the same number
+        return _same_file(marked, here) or not holds_study(marked, mark.identity)
     return marked == database_file(url) or (below and not holds_study(marked, mark.identity))
 
 
@@ -139,6 +144,10 @@ def _mark_of(files: StudyFiles) -> Mark | None:
         return None
     except (ValueError, KeyError, TypeError):
         return Mark(study="another", identity="", database=DatabaseIdentity(database="an unknown database"))
+
+
+def _same_file(one: Path, other: Path | None) -> bool:
+    return other is not None and one.exists() and one.samefile(other)
 
 
 def _marked_file(files: StudyFiles, mark: Mark) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from nas.orchestration.search_plan import SearchPlan
-from search_spaces.catalog_fit import fitting_spaces, in_words
+from search_spaces.catalog_fit import fitting_spaces, in_words, share_in_words
 from search_spaces.costs import format_cost, label_of
 from search_spaces.units import format_count
 
@@ -23,14 +23,15 @@ def plan_lines(plan: SearchPlan) -> Iterator[str]:
     for note in splits.notes:
         yield f"         {note}"
     yield f"Space    {plan.space.name}: {format_count(plan.space.size)} networks, {_ranges(plan)}"
+    share = share_in_words(plan.share_that_fits)
     yield (
-        f"Budget   {' and '.join(map(str, plan.budgets))}: {plan.share_that_fits:.1%} of the space fits"
+        f"Budget   {' and '.join(map(str, plan.budgets))}: {share} of the space fits"
         + (" what is known; latency is measured before each training" if plan.targets else "")
     )
     if plan.share_that_fits < _FEW:
         wider = in_words(_wider_spaces(plan))
-        more = f"; more do in {wider}" if wider else ""
-        yield f"         Hardly any network fits, of the smallest alone{more}"
+        more = f" More fits of: {wider}" if wider else ""
+        yield f"         Hardly any network fits, and none but small ones.{more}"
 
 
 def _wider_spaces(plan: SearchPlan) -> dict[str, float]:

@@ -200,3 +200,11 @@ def test_an_interrupted_search_says_so_and_that_the_same_command_goes_on():
     running = replace(result, state=replace(INTERRUPTED, state="running"))
     assert "State     running" in printed(running)
     assert json.loads(printed(replace(result, state=None), as_json=True))["state"] is None
+
+
+def test_an_address_in_brackets_is_printed_as_it_is():
+    printed = io.StringIO()
+    fits = (Budget.parse("5ms@ssh://me@[fe80::1]:22"),)
+    result = replace(result_of(), networks=(), fits=fits)
+    print_search(result, as_json=False, finished=False, console=Console(file=printed, width=160))
+    assert "within 5ms@ssh://me@[fe80::1]:22." in printed.getvalue()

@@ -97,6 +97,18 @@ def test_deleting_in_a_copy_of_the_database_alone_leaves_the_files_and_says_so(t
     assert has_weights(first)
 
 
+def test_a_copy_whose_file_happens_to_have_the_same_number_is_still_a_copy(tmp_path: Path):
+    study = searched(tmp_path / "first", str(tmp_path / "disk"))
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    copy_database(tmp_path / "first" / "nas.db", copy / "nas.db")
+    mark = Path(folder_of(study)) / MARK
+    number = (copy / "nas.db").stat().st_ino  # as in another file system, which counts its own files
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "inode": number}))
+    study_admin.delete(open_storage(url_of(copy)), "mine")
+    assert has_weights(tmp_path / "first")
+
+
 def test_a_moved_project_finds_its_files_and_deletes_them(tmp_path: Path, runs: str):
     searched(tmp_path / "first", runs)
     (tmp_path / "deep").mkdir()

@@ -62,7 +62,7 @@ def network_of(study: optuna.Study) -> TrialResult:
             "they learnt from",
         ),
         ((ALONE,), ALONE.weights, "95.00% ± 1.00 after retraining"),
-        # The best of several is compared by what is expected of it, and a small difference is said to be small.
+        # The best of several is compared by what is expected of it; what may be chance is called so.
         (
             (JOINED, replace(ALONE, accuracy=0.72, expected=0.69, expected_error=0.02)),
             SEARCHED,
