@@ -36,8 +36,9 @@ def session_folder(among: Sequence[str] | None = None) -> Iterator[Path]:
     """
     folder = _made(_places() if among is None else among)
     remove_abandoned(folder.parent)
-    with (folder / _LOCK).open("w") as lock:
+    with (folder / f"new-{_LOCK}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        (folder / f"new-{_LOCK}").rename(folder / _LOCK)  # a lock that is not held yet looks abandoned
         try:
             yield folder
         finally:

@@ -1,9 +1,11 @@
 """Ray's files lie in a short folder that goes with the session, whatever TMPDIR is."""
 
+import fcntl
 import os
 import subprocess
 import sys
 import time
+from typing import IO
 
 import pytest
 
@@ -68,3 +70,19 @@ def test_a_folder_without_a_lock_is_removed_only_once_it_is_old(tmp_path):
     os.utime(folder, (time.time() - 7200, time.time() - 7200))
     remove_abandoned(tmp_path)
     assert not folder.exists()
+
+
+def test_a_folder_is_never_taken_for_abandoned_while_it_is_made(tmp_path, monkeypatch):
+    lock = fcntl.flock
+
+    def meanwhile(file: IO[str], operation: int) -> None:
+        if not operation & fcntl.LOCK_NB:  # the lock of the new folder; another driver starts just now
+            remove_abandoned(tmp_path)
+        lock(file, operation)
+
+    monkeypatch.setattr("nas.ray_backend.session_folder.fcntl.flock", meanwhile)
+    monkeypatch.setattr("nas.ray_backend.session_folder.MOST_BYTES", 4096)
+    with session_folder([str(tmp_path)]) as folder:
+        assert folder.exists()
+        remove_abandoned(tmp_path)
+        assert folder.exists()
