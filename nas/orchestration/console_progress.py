@@ -54,7 +54,7 @@ class ConsoleProgress:
         self._seconds: list[float] = []  # what each trained network took
         self._offered_s: float | None = None  # by the capacity when the first training of this start began
         self._here: list[float] = []  # what each training that ended since took of it
-        self._best: tuple[float, int] | None = None
+        self._highest: tuple[float, int] | None = None  # which may be luck; the end says what is best
         self._wanted = 0
         self._epochs = 1
         self._rungs: tuple[int, ...] = ()
@@ -71,9 +71,8 @@ class ConsoleProgress:
                 self._counts[network.state] += 1
             if network.epochs and network.state in {"complete", "pruned"}:
                 self._seconds.append(network.seconds)
-        best = result.best
-        if best is not None and best.accuracy is not None:
-            self._best = (best.accuracy, best.trial)
+        usable = [n for n in result.networks if n.state == "complete" and n.fits]
+        self._highest = max(((n.accuracy or 0.0, n.trial) for n in usable), default=None)
 
     def plan(self, plan: SearchPlan, done: int, left_running: int) -> None:
         """Show what fits, what will be trained and how long it will take.
@@ -148,7 +147,7 @@ class ConsoleProgress:
             if state != "fail":
                 self._seconds.append(running.spent_s)
             if state == "complete" and last is not None:
-                self._best = max(self._best or (0.0, trial), (last.accuracy, trial))
+                self._highest = max(self._highest or (0.0, trial), (last.accuracy, trial))
         outcome = {
             "complete": "trained",
             "pruned": f"stopped early at epoch {last.epoch if last else 0}",
@@ -215,10 +214,10 @@ class ConsoleProgress:
     def _render(self) -> RenderableType:
         with self._lock:
             running = [r for _, r in sorted(self._running.items())]
-            counts, best = dict(self._counts), self._best
+            counts, highest = dict(self._counts), self._highest
         table = running_table(
             running, epochs=self._epochs, rungs=self._rungs, metric=self._metric, now_s=self._clock()
         )
         words = f"{counts['complete']} trained, {counts['pruned']} stopped early, {counts['fail']} failed"
-        leader = f"; best {best[0]:.2%} (#{best[1]})" if best else ""
+        leader = f"; highest {self._metric} {highest[0]:.2%} (#{highest[1]})" if highest else ""
         return Group(table, Text(f"{words}{leader}; {self._left()}", style="bold"))

@@ -182,6 +182,8 @@ def main() -> None:
 
     try:
         images, labels, splits = read(given.images)
+        if not len(labels):
+            raise ValueError(f"'{{given.images}}' has no images: expected some to train on.")
         classes = int(labels.max()) + 1
         network = {name}(num_classes=classes{build})
         if given.weights:
@@ -224,16 +226,16 @@ if __name__ == "__main__":
 
 RECALIBRATE: Final = '''
 @torch.no_grad()
-def recalibrate(network: nn.Module, images: Tensor, device: torch.device) -> None:
-    """Recompute the running statistics of batch norms, which lag behind the weights."""
+def recalibrate(network: nn.Module, images: Tensor, rows: Tensor, device: torch.device) -> None:
+    """Recompute the running statistics of batch norms, which lag behind the weights, on some images."""
     network.eval()
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean
         norm.train()
-    for chunk in list(batches(len(images)))[:{batches}]:
-        network(prepared(images[chunk].to(device) * (1 / 255)))
+    for chunk in list(batches(len(rows)))[:{batches}]:
+        network(prepared(images[rows[chunk]].to(device) * (1 / 255)))
     for norm in norms:
         norm.momentum = 0.1
 

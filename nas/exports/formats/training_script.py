@@ -133,7 +133,7 @@ def _around(recipe: Recipe) -> dict[str, str]:
         "most": "[:most]" if most else "",
         "most_argument": f", {most}" if most else "",
         "recalibrate": RECALIBRATE.format(batches=count) if count else "",
-        "recalibrating": f"        recalibrate({evaluated}, images[kept], device)\n" if count else "",
+        "recalibrating": f"        recalibrate({evaluated}, images, kept, device)\n" if count else "",
         "drop_path": DROP_PATH if recipe.drop_path else "",
         "average": AVERAGE.format(ema_decay=recipe.ema_decay) if recipe.ema_decay else "",
     }

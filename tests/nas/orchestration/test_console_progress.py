@@ -43,7 +43,7 @@ def test_a_resumed_search_shows_the_totals_and_the_best_of_all_starts():
     progress.ended(3, "complete", None)
     assert "4/6, about 2 min 00 s left" in text.getvalue()
     progress._console.print(progress._render())
-    assert "3 trained, 1 stopped early, 0 failed; best 98.00% (#0)" in text.getvalue()
+    assert "3 trained, 1 stopped early, 0 failed; highest accuracy 98.00% (#0)" in text.getvalue()
 
 
 def test_a_pipe_gets_one_plain_line_for_each_training():
