@@ -145,7 +145,10 @@ def _trained(result: SearchResult) -> tuple[str, str]:
     if complete + early != result.trained:  # networks were left out by a filter
         return "Trained", f"{result.trained} networks of {what}"
     if result.trained == 0:
-        return "Search", f"{what}: nothing trained so far"
+        begun = sum(network.epochs > 0 for network in result.networks)
+        return "Search", f"{what}: " + (
+            f"{begun} begun, none at its end" if begun else "nothing trained so far"
+        )
     if complete == 0:
         return "Search", f"{what}: {early} networks stopped early, none trained to the end"
     ends = f"{complete} to the end, {early} stopped early" if early else "all to the end"

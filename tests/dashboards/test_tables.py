@@ -183,6 +183,8 @@ def test_networks_that_were_stopped_early_are_not_called_trained_where_none_is_b
     assert "2 networks stopped early, none trained to the end" in text
     both = printed(result_of(*early, replace(NETWORK, trial=9)))
     assert "3 networks of hybrid_small on digits, seed 0: 1 to the end, 2 stopped early" in both
+    begun = replace(result_of(replace(NETWORK, state="running", epochs=2)), trained=0)
+    assert "hybrid_small on digits, seed 0: 1 begun, none at its end" in printed(begun)
     over = printed(result_of(replace(NETWORK, fits=False)))
     assert "all to the end; none of them fits" in over
 
