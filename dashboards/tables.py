@@ -143,17 +143,21 @@ def _trained(result: SearchResult) -> tuple[str, str]:
     complete = sum(network.state == "complete" for network in result.networks)
     early = sum(network.state == "pruned" and network.epochs > 0 for network in result.networks)
     if complete + early != result.trained:  # networks were left out by a filter
-        return "Trained", f"{result.trained} networks of {what}"
+        return "Trained", f"{_networks(result.trained)} of {what}"
     if result.trained == 0:
         begun = sum(network.epochs > 0 for network in result.networks)
         return "Search", f"{what}: " + (
             f"{begun} begun, none at its end" if begun else "nothing trained so far"
         )
     if complete == 0:
-        return "Search", f"{what}: {early} networks stopped early, none trained to the end"
+        return "Search", f"{what}: {_networks(early)} stopped early, none trained to the end"
     ends = f"{complete} to the end, {early} stopped early" if early else "all to the end"
     none = "" if result.best is not None else "; none of them fits"
-    return "Trained", f"{result.trained} networks of {what}: {ends}{none}"
+    return "Trained", f"{_networks(result.trained)} of {what}: {ends}{none}"
+
+
+def _networks(count: int) -> str:
+    return f"{count} network{'' if count == 1 else 's'}"
 
 
 def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | None = None) -> None:

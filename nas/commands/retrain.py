@@ -81,13 +81,5 @@ def COMMAND(  # noqa: N802
         typer.echo(
             f"#{winner.trial} of {result.study} after {winner.recipe['name']}: {figure} on test images"
         )
-    other = "retrain" if result.delivered == "search" else "search"
-    typer.echo(
-        f"nas export delivers the weights of nas {result.delivered} {result.reason}; --weights-of {other} "
-        f"delivers the others."
-    )
-    if not result.compared:
-        typer.echo(
-            "No validation images were left to compare both: nas retrain --top 2 first trains the best two "
-            "without these."
-        )
+    said = f"nas export delivers the weights of nas {result.delivered} {result.reason}."
+    typer.echo(f"{said} {result.advice}".rstrip())

@@ -188,9 +188,9 @@ class StudyExporter:
         if weights.reason is None:
             return
         kind, other = ("search", "retrain") if weights.retrained is None else ("retrain", "search")
+        others = f" --weights-of {other} writes the others." if weights.others_kept else ""
         self.report_line(
-            f"Of #{network.trial}, the weights of nas {kind} are written: {weights.reason}. "
-            f"--weights-of {other} writes the others."
+            f"Of #{network.trial}, the weights of nas {kind} are written: {weights.reason}.{others}"
         )
         reader = ScoreReader.of(Outline(self.study.user_attrs), settings_of(self.study))
         tested = [score for score in reader.scores(network) if score.split == "test"]

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from nas.study.retrained import Retrained
+from nas.study.retrained import DeliveredWeights, Retrained
 
 VERSION: Final = 1
 
@@ -20,6 +20,7 @@ class RetrainResult:
         metric: Metric of the search, of which all figures but `test_accuracy` are.
         delivered: ``retrain`` or ``search``: the weights of the winner that `nas export` delivers.
         reason: Why these, in words.
+        advice: How the other weights are delivered or compared, in sentences; empty if there are none.
     """
 
     study: str
@@ -28,7 +29,21 @@ class RetrainResult:
     metric: str = "accuracy"
     delivered: str = "retrain"
     reason: str = ""
+    advice: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version, as ``--json`` prints them."""
         return {"version": VERSION, **asdict(self)}
+
+
+def other_weights(weights: DeliveredWeights) -> str:
+    """Return how the weights of a network that are not delivered are had or compared with those that are."""
+    if not weights.others_kept:
+        return ""
+    found = f"--weights-of {'retrain' if weights.retrained is None else 'search'} delivers the others."
+    if weights.compared:
+        return found
+    return (
+        f"{found} No validation images were left to compare both: nas retrain --top 2 first trains the best "
+        f"two without these."
+    )

@@ -14,7 +14,7 @@ from nas.files.ownership import claimed
 from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of, images_for
 from nas.orchestration.progress_lines import ProgressLines
-from nas.orchestration.retrain_result import RetrainResult
+from nas.orchestration.retrain_result import RetrainResult, other_weights
 from nas.orchestration.retrained_expectation import with_expected
 from nas.orchestration.study_log import study_log
 from nas.study.final_tests import note_read
@@ -123,6 +123,7 @@ def retrain(
         metric=settings_of(study).metric,
         delivered="search" if weights.retrained is None else "retrain",
         reason=weights.reason or "",
+        advice=other_weights(weights),
     )
 
 

@@ -143,11 +143,15 @@ class DeliveredWeights:
         file: Their safetensors file among the files of the study.
         retrained: The training that made them; None for that of the search.
         reason: Why these, in words; None if the network has no others.
+        others_kept: Whether the files of the study hold the others.
+        compared: Whether a figure on validation images says which are better.
     """
 
     file: str
     retrained: Retrained | None
     reason: str | None = None
+    others_kept: bool = True
+    compared: bool = False
 
 
 def weights_of(
@@ -181,31 +185,38 @@ def weights_of(
     if kind is not None:
         return replace(searched if kind == "search" else again, reason=f"asked for by --weights-of {kind}")
     if not exists(searched.file):
-        return replace(again, reason="as those of the search are no longer kept")
-    better, reason = _better(study, network, retrained)
-    return replace(again if better else searched, reason=reason)
+        return replace(again, reason="as those of the search are no longer kept", others_kept=False)
+    found = _comparison(study, network, retrained)
+    return replace(again if found.better else searched, reason=found.reason, compared=found.told)
 
 
-def _better(study: Attributed, network: TrialResult, retrained: Retrained) -> tuple[bool, str]:
-    """Return whether retrained weights are better than those of the search on validation images, and why."""
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Whether retrained weights are the better ones, whether validation images tell, and the reason."""
+
+    better: bool
+    told: bool
+    reason: str
+
+
+def _comparison(study: Attributed, network: TrialResult, retrained: Retrained) -> _Comparison:
+    """Return how the retrained weights of a network compare with those of the search."""
     before = format_accuracy(network.merit, network.merit_error)
     alone = ranked(study).get(network.trial)
     if alone is not None and _same_training(alone, retrained) and alone.merit is not None:
         value, error = alone.merit
         chance = abs(value - network.merit) <= _Z * hypot(error or 0.0, network.merit_error or 0.0)
-        return value >= network.merit, (
-            f"because of validation images: {format_accuracy(value, error)} after retraining and {before} "
-            f"after the search{', which may be chance' if chance else ''}"
+        after = format_accuracy(value, error)
+        reason = f"because of validation images: {after} after retraining and {before} after the search"
+        return _Comparison(
+            value >= network.merit, True, f"{reason}{', which may be chance' if chance else ''}"
         )
     if retrained.seen_accuracy is not None and retrained.seen_accuracy < network.merit:
-        return False, (
-            f"because retrained weights reach {retrained.seen_accuracy:.2%} on validation images although "
-            f"they learnt from them, those of the search {before} without"
-        )
-    return True, (
-        "as they were trained last; they learnt from the validation images too, so nothing but test images "
-        "compares them with those of the search"
-    )
+        seen = f"because retrained weights reach {retrained.seen_accuracy:.2%} on validation images"
+        reason = f"{seen} although they learnt from them, those of the search {before} without"
+        return _Comparison(False, True, reason)
+    last = "as they were trained last; they learnt from the validation images too, so nothing but test images"
+    return _Comparison(True, False, f"{last} compares them with those of the search")
 
 
 def _same_training(one: Retrained, other: Retrained) -> bool:

@@ -226,7 +226,8 @@ def test_the_command_says_what_it_does_and_what_came_of_it(
     assert "#1 of mine after longer: " in out
     assert "on test images" in out
     assert "#1 epoch 1/1  loss" in err
-    assert "nas export delivers the weights of nas retrain as those of the search are no longer kept" in out
+    assert "nas export delivers the weights of nas retrain as those of the search are no longer kept." in out
+    assert "--weights-of" not in out
     assert run(["retrain", "mine", "--top", "9"]) == 2
     assert "has 3 networks that fit" in capsys.readouterr().err
     found = final(studies.find(storage, "mine"), 1)

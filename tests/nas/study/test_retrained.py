@@ -7,6 +7,7 @@ import optuna
 import pytest
 
 from dashboards.result import SEEN, TrialResult
+from nas.orchestration.retrain_result import other_weights
 from nas.orchestration.retrained_expectation import with_expected
 from nas.study import retrained as retrainings
 from nas.study.final_tests import TestScores, key_of, note_read, times_tested
@@ -114,6 +115,17 @@ def test_retrained_weights_are_delivered_where_those_of_the_search_are_gone(sear
     found = weights_of(searched, network_of(searched), exists=lambda file: file != SEARCHED)
     assert found.file == JOINED.weights
     assert "no longer kept" in (found.reason or "")
+    assert other_weights(found) == ""
+
+
+def test_what_the_other_weights_are_good_for_is_said(searched: optuna.Study):
+    retrainings.store(searched, JOINED)
+    network = network_of(searched)
+    unknown = other_weights(weights_of(searched, network))
+    assert unknown.startswith("--weights-of search delivers the others.")
+    assert "nas retrain --top 2" in unknown
+    retrainings.store(searched, replace(ALONE, accuracy=0.65))
+    assert other_weights(weights_of(searched, network)) == "--weights-of retrain delivers the others."
 
 
 def test_every_figure_names_weights_split_and_metric(searched: optuna.Study):
