@@ -22,7 +22,7 @@ from dashboards.dashboard_style import STYLE
 from dashboards.findings import Findings
 from dashboards.result import TrialResult
 from dashboards.web_access import Application, for_hosts, read_only, with_token
-from search_spaces.errors import InvalidValueError, UserError
+from search_spaces.errors import InvalidValueError, UserError, reason_of
 
 HOST: Final = "127.0.0.1"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -88,8 +88,8 @@ def dashboard_server(
                 f"Port {port} is in use: expected a free one. Try --port {_next_free(host, port)}."
             ) from error
         raise UserError(
-            f"Cannot listen on {host}:{port}: {error}. Expected an address and port of this machine, for "
-            f"example --port 8080."
+            f"Cannot listen on {host}:{port}: {reason_of(error)}. Expected an address and port of this "
+            f"machine, for example --port 8080."
         ) from error
 
 

@@ -43,6 +43,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{by_lower[near[0]]}'?" if near else ""
 
 
+def reason_of(error: BaseException) -> str:
+    """Return why something failed: of an error of the operating system its words, without number and path."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 class UnknownNameError(UserError, KeyError):
     """A name that no registry has."""
 

@@ -14,7 +14,7 @@ from nas.exports.formats import EXPORTERS, default_forms
 from nas.exports.module_names import check_name
 from nas.exports.staging import check_folder, staged_folder
 from search_spaces.architecture import Architecture
-from search_spaces.errors import ExportError
+from search_spaces.errors import ExportError, reason_of
 from search_spaces.paths import expanded, printable
 
 
@@ -165,5 +165,5 @@ def read_weights(weights: Path, sha256: str | None) -> dict[str, Tensor]:
         return load_file(weights)
     except (OSError, SafetensorError) as error:
         raise ExportError(
-            f"Cannot read the weights '{weights}': {error}. Expected a safetensors file."
+            f"Cannot read the weights '{weights}': {reason_of(error)}. Expected a safetensors file."
         ) from error

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from search_spaces.errors import InvalidValueError
+from search_spaces.errors import InvalidValueError, reason_of
 from search_spaces.paths import expanded
 from trials.datasets import DATASETS
 from trials.images.data_location import DataLocation
@@ -47,6 +47,6 @@ def absolute_path(text: str, option: str) -> Path:
         path.exists()
     except (OSError, RuntimeError, ValueError) as error:
         raise InvalidValueError(
-            f"Cannot use {option} '{text[:80]}': {error}. Expected the path of a file or folder."
+            f"Cannot use {option} '{text[:80]}': {reason_of(error)}. Expected the path of a file or folder."
         ) from error
     return path

@@ -11,7 +11,7 @@ from nas.storage.optuna_storage import existing_storage, exists
 from nas.study.results import chosen_network, result_of, split_network
 from nas.study.study import find, images_of, names_of_searches
 from search_spaces.architecture import Architecture
-from search_spaces.errors import ArchitectureError, StudyError, UserError
+from search_spaces.errors import ArchitectureError, StudyError, UserError, reason_of
 from search_spaces.paths import expanded
 from search_spaces.published import reference, references
 
@@ -136,7 +136,8 @@ def _in_file(path: Path) -> FoundNetwork:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ArchitectureError(
-            f"Cannot read '{path}': {error}. Expected an architecture JSON file or an export folder."
+            f"Cannot read '{path}': {reason_of(error)}. Expected an architecture JSON file or an export "
+            f"folder."
         ) from error
     num_classes, in_channels = _IMAGENET_CLASSES, _COLOURS
     exported = path.with_name("config.json")

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from nas.bayesopt.problem import Params
 from nas.tabular.task import Task
-from search_spaces.errors import DataError, NothingFitsError
+from search_spaces.errors import DataError, NothingFitsError, reason_of
+
+_PUBLISHED: Final = "https://github.com/xiusu/NAS-Bench-Macro"
 
 
 @dataclass(frozen=True)
@@ -116,14 +118,17 @@ def load(path: Path) -> Table:
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise DataError(f"Cannot read the table {path}: {error}. Expected a JSON file.") from error
+        raise DataError(
+            f"Cannot read the table '{path}': {reason_of(error)}. Expected a nas-table, or the JSON file of "
+            f"NAS-Bench-Macro, which is published at {_PUBLISHED}."
+        ) from error
     try:
         if content.get("format") == "nas-table":
             return _ours(content)
         return _macro(content, path.stem)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
-            f"Cannot read the table {path}: {type(error).__name__} {error}. Expected a nas-table "
+            f"Cannot read the table '{path}': {type(error).__name__} {error}. Expected a nas-table "
             f"of version 1, or the JSON file of NAS-Bench-Macro."
         ) from error
 

@@ -56,7 +56,7 @@ def test_regret_is_reported_for_each_sampler_and_drawn(table: Path, tmp_path: Pa
     ("words", "message"),
     [
         ((), "No table was given"),
-        (("--table", "none.json"), "Cannot read the table none.json"),
+        (("--table", "none.json"), "Cannot read the table 'none.json': No such file or directory. Expected"),
         (("--table", "TABLE", "--budget", "1M-params"), "has no cost 'params'"),
         (("--table", "TABLE", "--sampler", "nobody"), "No sampler is called 'nobody'"),
         (("--table", "TABLE", "--seeds", "0"), "Cannot use --seeds 0"),

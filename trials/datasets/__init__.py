@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from search_spaces.errors import DataError, UserError
+from search_spaces.errors import DataError, UserError, reason_of
 from search_spaces.shelf import Shelf
 from trials.images.data_location import DataLocation
 from trials.images.dataset_loading import log_note, open_table, signature
@@ -103,8 +103,8 @@ def _open_files(location: DataLocation, path: Path, options: dict[str, Any]) -> 
         former = f"{path.resolve()} {signature(path)}"
     except (OSError, RuntimeError) as error:
         raise DataError(
-            f"Cannot read '{location.place}': {error}. Expected files that can be read. Check them and their "
-            f"permissions."
+            f"Cannot read '{location.place}': {reason_of(error)}. Expected files that can be read. "
+            f"Check them and their permissions."
         ) from error
     dataset = _chosen(found, location)
     is_former = dataset.version == 1 and not location.columns

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from typing_extensions import override
 
-from search_spaces.errors import DataError
+from search_spaces.errors import DataError, reason_of
 from trials.datasets import Dataset
 from trials.images.array_conversion import as_labels, as_pixels
 from trials.images.image_table import Part, Table
@@ -142,7 +142,7 @@ def _unpickled(path: Path) -> dict[bytes, Any]:
     try:
         held = _SafeUnpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
     except (OSError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
-        raise DataError(f"Cannot read '{path}': {error}. Download it again.") from error
+        raise DataError(f"Cannot read '{path}': {reason_of(error)}. Download it again.") from error
     if not isinstance(held, dict):
         raise DataError(f"'{path}' holds a {type(held).__name__}: expected a dictionary.")
     return {k if isinstance(k, bytes) else str(k).encode(): v for k, v in held.items()}

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Shaped
 from typing_extensions import override
 
-from search_spaces.errors import DataError
+from search_spaces.errors import DataError, reason_of
 from trials.datasets import Dataset
 from trials.images.array_conversion import as_labels, as_pixels
 from trials.images.image_table import Part, Table, numbered_table
@@ -62,7 +62,7 @@ def _read(path: Path) -> Shaped[np.ndarray, "..."]:
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"Cannot unpack '{path}': {error}. Download it again.") from error
+        raise DataError(f"Cannot unpack '{path}': {reason_of(error)}. Download it again.") from error
     header = np.frombuffer(content[:4].ljust(4, b"\0"), dtype=np.uint8)
     start = 4 + 4 * int(header[3])
     shape = tuple(np.frombuffer(content[4:start], dtype=">i4").tolist())

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import search_spaces
-from search_spaces.errors import RecipeError, UserError
+from search_spaces.errors import RecipeError, UserError, reason_of
 from trials.images.splits import Splits
 from trials.training.batches import Preprocessor
 from trials.training.recipe import Recipe
@@ -67,7 +67,8 @@ def load_teacher(recipe: Recipe, splits: Splits, device: torch.device) -> Teache
         network.load_state_dict(weights)
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError, UserError) as error:
         raise RecipeError(
-            f"Cannot use the teacher '{path}': expected the weights.safetensors of a trial ({error})."
+            f"Cannot use the teacher '{path}': expected the weights.safetensors of a trial "
+            f"({reason_of(error)})."
         ) from error
     if classes != splits.classes or len(mean) != splits.channels:
         raise RecipeError(
