@@ -187,15 +187,15 @@ def weights_of(
     if not exists(searched.file):
         return replace(again, reason="as those of the search are no longer kept", others_kept=False)
     found = _comparison(study, network, retrained)
-    return replace(again if found.better else searched, reason=found.reason, compared=found.told)
+    return replace(again if found.better else searched, reason=found.reason, compared=found.decided)
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Whether retrained weights are the better ones, whether validation images tell, and the reason."""
+    """Whether retrained weights are the better ones, whether validation images decide, and the reason."""
 
     better: bool
-    told: bool
+    decided: bool
     reason: str
 
 

@@ -88,7 +88,7 @@ def divided(images: Tensor, splits: list[str]) -> dict[str, Tensor]:
         order = rows["train"][torch.randperm(len(rows["train"]), generator=generator)]
         rows["validation"], rows["train"] = order[::10], order[torch.arange(len(order)) % 10 != 0]
     if not len(rows["train"]):
-        raise ValueError(f"All {{len(images)}} images are held out: expected some to train on.")
+        raise ValueError(f"{{len(images)}} images, none to train on: expected some that are not held out.")
     return rows
 
 
@@ -182,9 +182,7 @@ def main() -> None:
 
     try:
         images, labels, splits = read(given.images)
-        if not len(labels):
-            raise ValueError(f"'{{given.images}}' has no images: expected some to train on.")
-        classes = int(labels.max()) + 1
+        classes = 1 + max(labels.tolist(), default=0)
         network = {name}(num_classes=classes{build})
         if given.weights:
             start_from(given.weights, network)

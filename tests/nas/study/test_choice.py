@@ -71,7 +71,7 @@ def test_a_lucky_network_that_ended_since_is_expected_to_be_like_the_others(
 ):
     values = {n.trial: n.accuracy or 0.0 for n in result_of(searched).networks}
     assert max(values, key=values.__getitem__) == 2
-    posterior.store(searched, StoredPosterior({0: (0.55, 0.02), 1: (0.58, 0.01)}, (0.5, 0.27, 0.03)))
+    posterior.store(searched, StoredPosterior({0: (0.52, 0.02), 1: (0.63, 0.01)}, (0.5, 0.27, 0.03)))
     assert picked(searched, storage) == {1}
     networks = {n.trial: n for n in result_of(searched).networks}
     assert networks[2].posterior_mean == pytest.approx(0.27 + 0.5 * values[2])

@@ -175,7 +175,7 @@ def test_what_it_cannot_use_is_named_in_one_line(packages, tmp_path):
     assert "pip install pillow numpy" in in_one_line(run(script, packages, tmp_path / "folder"))
     empty = {"images": torch.zeros(0, 1, 8, 8, dtype=torch.uint8), "labels": torch.zeros(0).long()}
     save_file(empty, tmp_path / "empty.safetensors")
-    assert "has no images" in in_one_line(run(script, packages, tmp_path / "empty.safetensors"))
+    assert "0 images, none to train on" in in_one_line(run(script, packages, tmp_path / "empty.safetensors"))
     (tmp_path / "text.safetensors").write_text("mine")
     in_one_line(run(script, packages, tmp_path / "text.safetensors"))
     save_file({"pixels": torch.zeros(1)}, tmp_path / "other.safetensors")
