@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from dashboards.difference import difference
 from dashboards.fitted_table import Column, FittedTable
-from dashboards.result import SearchResult, TrialResult, alike
+from dashboards.result import SearchResult, TrialResult
 from dashboards.tables import expected_value
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
@@ -60,11 +61,9 @@ _LINES: tuple[tuple[str, Callable[[SearchResult], str]], ...] = (
 
 
 def _against(result: SearchResult, first: SearchResult) -> str:
-    """Return how much better the best network is than that of the first search, and whether by chance."""
+    """Return how much better the best network is than that of the first search, with a 95 % interval."""
     if result.best is None or first.best is None:
         return "-"
     if (result.data, result.metric) != (first.data, first.metric):
         return "not comparable: other data or metric"
-    difference = result.best.merit - first.best.merit
-    chance = " (not significant)" if alike(result.best, first.best) else ""
-    return f"{100 * difference:+.2f} points{chance}"
+    return f"{difference(result.best, first.best)} points"

@@ -147,14 +147,24 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What the errors mean, in a sentence."""
+        """What the errors mean, in a sentence with the difference and its interval."""
         if not self.explains:
-            return "The factors predict no better than the mean of all networks, so this explains nothing."
+            return (
+                f"The factors predict no better than the mean of all networks (error "
+                f"{100 * self.factors:.2f} points against {100 * self.mean:.2f}), so this explains nothing."
+            )
+        interval = f"95 % interval {self.low:+.0%} to {self.high:+.0%}"
         if self.low > 0:
-            return f"The factors predict {self.saved:.0%} better than MACs alone."
+            return f"The factors predict {self.saved:.0%} better than MACs alone ({interval})."
         if self.high < 0:
-            return "The factors predict worse than MACs alone: trust the effect of MACs only."
-        return "These networks do not show whether the factors predict better than MACs alone."
+            return (
+                f"The factors predict {-self.saved:.0%} worse than MACs alone (better by: {interval}): trust "
+                "the effect of MACs only."
+            )
+        return (
+            "These networks do not show whether the factors predict better than MACs alone: better by "
+            f"{self.saved:+.0%}, {interval}."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

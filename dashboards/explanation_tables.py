@@ -69,11 +69,10 @@ def written(value: Value) -> str:
 
 
 def _errors(compared: Comparison) -> str:
-    interval = f"[{compared.low:.0%}, {compared.high:.0%}]"
     return (
         f"Predicting each of {compared.networks} networks from the others, the error is "
         f"{100 * compared.factors:.2f} points with factors, {100 * compared.macs:.2f} with MACs, "
-        f"{100 * compared.mean:.2f} with the mean; error reduction {compared.saved:.0%} {interval}."
+        f"{100 * compared.mean:.2f} with the mean."
     )
 
 

@@ -180,7 +180,9 @@ def study_note(findings: Findings) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for network in result.networks[:5]:
-        accuracy = "–" if network.accuracy is None else f"{network.accuracy:.2%}"
+        accuracy = (
+            "–" if network.accuracy is None else format_accuracy(network.accuracy, network.standard_error)
+        )
         latency = ", ".join(f"{ms:.3g} ms {on}" for on, ms in (network.latency_ms or {}).items())
         mark = "best" if network == result.best else _ending(network, result)
         lines.append(

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from math import hypot
 from typing import Any, Final
 
 from dashboards.search_state import SearchState
@@ -19,7 +18,6 @@ BY_POSTERIOR: Final = "expected value after the search"
 SEEN: Final = "validation, seen"
 """Split of a figure on validation images that the weights learnt from."""
 
-_Z: Final = 1.96  # standard errors of a 95 % interval
 _NOT_STORED_BEFORE: Final = frozenset({"posterior_mean", "posterior_sd", "ranked_by", "retrained_by"})
 
 
@@ -260,9 +258,3 @@ def best_first(networks: Sequence[TrialResult]) -> tuple[TrialResult, ...]:
 
 def _usable(network: TrialResult) -> bool:
     return network.state == "complete" and network.fits
-
-
-def alike(one: TrialResult, other: TrialResult) -> bool:
-    """Return whether two networks of searches do not differ significantly, at the 95 % level."""
-    error = hypot(one.merit_error or 0.0, other.merit_error or 0.0)
-    return abs(one.merit - other.merit) <= _Z * error

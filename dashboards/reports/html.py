@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dashboards.difference import difference
 from dashboards.explanation import NOT_SHOWN
 from dashboards.figures import drawn
 from dashboards.findings import Findings
@@ -13,7 +14,7 @@ from dashboards.markdown_notes import amount_used, score_rows, verdicts
 from dashboards.part_names import part_names, part_words
 from dashboards.picture import picture
 from dashboards.reports._page import facts, page, table
-from dashboards.result import TrialResult, alike
+from dashboards.result import TrialResult
 from dashboards.tables import caption, expected_value
 from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
 
@@ -150,7 +151,7 @@ def _best_networks(findings: Findings, best: TrialResult) -> Iterator[str]:
             f"#{n.trial}",
             _accuracy(n),
             expected_value(n),
-            "best" if n == best else "similar" if alike(n, best) else "lower",
+            "–" if n == best else str(difference(n, best)),
             format_count(n.costs["macs"]),
             format_count(n.costs["params"]),
             format_bytes(n.costs["peak"]),
@@ -160,15 +161,16 @@ def _best_networks(findings: Findings, best: TrialResult) -> Iterator[str]:
         for n in others
     ]
     metric = findings.result.metric_name
-    head = ("network", metric, "expected", "", "MACs", "params", "peak", "latency", "epochs")
+    head = ("network", metric, "expected", "against the best", "MACs", "params", "peak", "latency", "epochs")
     yield "<h2>Best networks after the search</h2>"
     yield f'<p class="soft">{escape(caption(findings.result))}</p>'
+    of = "expected values" if best.posterior_mean is not None else "values on validation images"
     yield (
-        '<p class="soft">“Similar”: the network does not differ significantly from the best one (95 % '
-        "level, limited by the number of validation images). A cheaper network of these may be the better "
-        "choice.</p>"
+        f'<p class="soft">against the best: the difference to #{best.trial} in points with its 95 % '
+        f"interval, of {of}. Where the interval includes 0, this search does not tell the two apart. It "
+        "takes the errors of the two as independent, so it is wide rather than narrow.</p>"
     )
-    yield table(head, rows, numbers=(1, 2, 4, 5, 6, 8), best=0)
+    yield table(head, rows, numbers=(1, 2, 3, 4, 5, 6, 8), best=0)
 
 
 def _latencies(findings: Findings) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Prints the tables of ``nas profile``: what fits a budget, and how well short trainings rank."""
 
 import math
+from typing import Final
 
 from dashboards.fitted_table import Column, FittedTable
 from dashboards.tables import terminal
@@ -8,6 +9,8 @@ from nas.profiling.proxy_fidelity import ProxyProfile
 from nas.profiling.space_profile import QUANTILES, SpaceProfile
 from search_spaces.costs import format_cost, label_of
 from search_spaces.units import format_count, format_seconds
+
+_TOLD_APART: Final = 1.96 * 2**0.5  # standard errors between two networks, at the 95 % level
 
 
 def print_profile(profile: SpaceProfile) -> None:
@@ -47,8 +50,9 @@ def print_proxy(profile: ProxyProfile) -> None:
         )
     console.print(
         f"{profile.networks} networks of {profile.space} on {profile.data}, {profile.failed} failed; the "
-        f"standard error of an accuracy is {profile.standard_error:.2%}: networks closer than that cannot be "
-        f"ranked.",
+        f"standard error of an accuracy is {100 * profile.standard_error:.2f} points: two networks have "
+        f"to differ by {100 * _TOLD_APART * profile.standard_error:.2f} points to be told apart at the 95 % "
+        "level.",
         markup=False,
         soft_wrap=True,
     )

@@ -136,6 +136,9 @@ def test_int8_loses_at_most_one_point_on_digits(int8):
     assert abs(record["accuracy"]["fp32"] - accuracy) < 0.002
     assert record["accuracy"]["int8"] >= accuracy - 0.01
     assert record["images"] == len(labels)
+    apart = record["int8_minus_fp32"]
+    assert apart["value"] == pytest.approx(record["accuracy"]["int8"] - record["accuracy"]["fp32"])
+    assert apart["low"] < apart["value"] < apart["high"] < apart["low"] + 0.03
     assert all(0 < record["latency_ms"][form] < 1000 for form in ("fp32", "int8"))
     running = session(folder / "my_net_int8.onnx")
     found = scores_of(running, images).argmax(dim=1)
