@@ -10,217 +10,33 @@ closes, and an error of the network that shrinks. After the first epoch they ran
 epochs of the recipe `proxy` do: Kendall's tau against true values is about .7, in the better half about .4.
 """
 
-import heapq
 import json
-import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.trial import TrialState
-from typing_extensions import override
 
 from nas.ask_tell.known_trials import KnownTrials
-from nas.ask_tell.successive_halving import RungHalving
 from nas.bayesopt.problem import Problem
 from nas.samplers import SAMPLERS
-from nas.storage.trial_view import TrialView
-from nas.study import trial_attributes
-from nas.study.opened_study import OpenedStudy
 from nas.tabular.regret import interval, written
 from nas.tabular.table import load
 from nas.tabular.task import Task
 from tests.benchmarks.filing import file_result
+from tests.benchmarks.simulated_search import RUNG, Search
 from tests.benchmarks.synthetic_spaces import factors_and_interactions
-from tests.benchmarks.test_reproducible_cost import (
-    BETWEEN_S,
-    EPOCHS,
-    FIXED_S,
-    MEGAMACS,
-    PER_MEGAMAC_S,
-)
 from trials.torch_threads import torch_threads
 
 MACRO = Path(__file__).parents[3] / "shared/data/nas-bench-macro/nas-bench-macro_cifar10.json"
 BUDGETS_M = (25, 35, 50)
-NETWORKS, AFTER = 30, (10, 20, 30)
-RUNG = 1
+AFTER = (10, 20, 30)
 SPACES = {"macro": "NAS-Bench-Macro, three budgets", "mixed": "Mixed space, 27 parameters"}
 LAGS: dict[int, tuple[int | None, ...]] = {1: (None,), 2: (None, 6, 4), 4: (None, 16, 8)}
 """What is compared by slots: None is a search that is not reproducible, the first lag is the default."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lagging(KnownTrials):
-    """What proposals may rest on with a lag of its own."""
-
-    chosen: int
-
-    @property
-    @override
-    def lag(self) -> int:
-        return self.chosen
-
-
-@dataclass
-class Training:
-    """A training on the simulated clock.
-
-    Attributes:
-        curve: Value after each epoch.
-        begun_s: Time at which it began.
-        epoch_s: Seconds of one epoch.
-        epoch: Epochs done.
-        goes_on: Whether the decision at the rung was for it; None before.
-    """
-
-    curve: NDArray[np.float64]
-    begun_s: float
-    epoch_s: float
-    epoch: int = 0
-    goes_on: bool | None = None
-
-
-@dataclass
-class Search:
-    """A search on the simulated clock.
-
-    Attributes:
-        task: What is searched.
-        seed: Seed of proposals, noise and durations.
-        slots: Trainings side by side.
-        lag: Lag of a reproducible search, None for another.
-        spread: Standard deviation of the error of the first epoch, in points.
-    """
-
-    task: Task
-    seed: int
-    slots: int
-    lag: int | None
-    spread: float
-    running: dict[int, Training] = field(default_factory=dict)
-    events: list[tuple[float, int]] = field(default_factory=list)
-    truths: dict[int, float] = field(default_factory=dict)
-    now_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        problem = Problem(
-            distributions=self.task.distributions,
-            seed=self.seed,
-            known_constraints_batch=self.task.known_constraints_batch,
-        )
-        storage = optuna.storages.InMemoryStorage()
-        self.study = optuna.create_study(
-            study_name="simulated",
-            storage=storage,
-            direction="maximize",
-            sampler=SAMPLERS["factor_gp"](problem),
-            pruner=RungHalving((RUNG, EPOCHS), 2, in_order=self.lag is not None),
-        )
-        self.opened = OpenedStudy(self.study, storage)
-        self.known = None if self.lag is None else Lagging(slots=self.slots, rung=RUNG, chosen=self.lag)
-
-    def run(self) -> tuple[list[float], float]:
-        """Return the regret after each network in the order of proposals, and the time of the search."""
-        self._fill()
-        while self.events:
-            self.now_s, number = heapq.heappop(self.events)
-            self._epoch(number)
-            self._decide()
-            self._fill()
-        found = [
-            self.truths[t.number] if t.state == TrialState.COMPLETE else -math.inf
-            for t in self.study.get_trials(deepcopy=False)
-        ]
-        best = np.maximum.accumulate(np.maximum(found, min(self.truths.values())))
-        return [float(r) for r in self.task.best - best], self.now_s
-
-    def _fill(self) -> None:
-        while len(self.running) < self.slots:
-            trials = self.study.get_trials(deepcopy=False)
-            number = len(trials)
-            if number == NETWORKS or (self.known and self.known.missing(trials, number) is not None):
-                return
-            self._begin(number)
-
-    def _begin(self, number: int) -> None:
-        known, study = self.known, self.study
-        if known is not None:
-            study = optuna.load_study(
-                study_name=study.study_name,
-                storage=TrialView(self.opened.storage, lambda now: known.seen(now, number)),
-                sampler=study.sampler,
-            )
-        params = study.ask(dict(self.task.distributions)).params
-        self.truths[number] = self.task.truth(params)
-        rng = np.random.default_rng(np.random.SeedSequence([self.seed, 2, number]))
-        left = 1 - np.arange(1, EPOCHS + 1) / EPOCHS
-        error = self.spread * rng.normal() * 1.2  # 5/6 of it after the first epoch
-        curve = self.task.observe(params, rng) - 10.0 * left**2 + error * left
-        epoch_s = FIXED_S + PER_MEGAMAC_S * float(rng.choice(MEGAMACS)) * float(rng.lognormal(0, 0.1))
-        self.running[number] = Training(curve, self.now_s + BETWEEN_S, epoch_s)
-        self._next_epoch(number)
-
-    def _next_epoch(self, number: int) -> None:
-        training = self.running[number]
-        at_s = training.begun_s + (training.epoch + 1) * training.epoch_s
-        heapq.heappush(self.events, (at_s, number))
-
-    def _epoch(self, number: int) -> None:
-        """End an epoch; what a training does before the decision on it is not told."""
-        training = self.running[number]
-        training.epoch += 1
-        if training.epoch == RUNG:
-            self._report(number, RUNG)
-        elif training.goes_on:
-            self._report(number, training.epoch)
-        if training.goes_on is False:
-            self._end(number, TrialState.PRUNED)
-        elif training.epoch < EPOCHS:
-            self._next_epoch(number)
-        elif training.goes_on:
-            self._end(number, TrialState.COMPLETE)
-
-    def _decide(self) -> None:
-        """Decide at the rung on the trainings for which nothing has to be waited for."""
-        pruner = self.study.pruner
-        assert isinstance(pruner, RungHalving)
-        for number, training in sorted(self.running.items()):
-            if training.epoch < RUNG or training.goes_on is not None:
-                continue
-            stored = self.opened.stored_trial(number)
-            if pruner.waits(self.study.get_trials(deepcopy=False), stored):
-                continue
-            training.goes_on = not pruner.prune(self.study, stored)
-            if training.goes_on:
-                trial_attributes.let_go_on(self.opened, number, RUNG)
-                for epoch in range(RUNG + 1, training.epoch + 1):
-                    self._report(number, epoch)
-            if training.goes_on and training.epoch == EPOCHS:
-                self._end(number, TrialState.COMPLETE)
-            elif not training.goes_on and self._between_epochs(training):
-                self._end(number, TrialState.PRUNED)
-
-    def _between_epochs(self, training: Training) -> bool:
-        """Return whether no epoch of a training is under way, which it would be stopped after."""
-        ended_s = training.begun_s + training.epoch * training.epoch_s
-        return training.epoch == EPOCHS or ended_s == self.now_s
-
-    def _report(self, number: int, epoch: int) -> None:
-        value = float(self.running[number].curve[epoch - 1])
-        self.opened.storage.set_trial_intermediate_value(self.opened.trial_id(number), epoch, value)
-
-    def _end(self, number: int, state: TrialState) -> None:
-        training = self.running.pop(number)
-        self.events = [event for event in self.events if event[1] != number]
-        heapq.heapify(self.events)
-        value = float(training.curve[-1]) if state == TrialState.COMPLETE else None
-        self.study.tell(number, value, state=state)
 
 
 def spread(task: Task, number: int = 200) -> float:
@@ -241,8 +57,13 @@ def tasks(seeds: int) -> Iterator[tuple[str, Task, int, float]]:
     for seed in range(seeds):
         for budget, task, apart in zip(BUDGETS_M, macro, spreads, strict=True):
             yield f"macro {budget} {seed}", task, seed, apart
+    for seed in range(seeds):
         mixed = factors_and_interactions(seed)
         yield f"mixed 0 {seed}", mixed, seed, spread(mixed)
+
+
+def _default(slots: int) -> int:
+    return KnownTrials(slots=slots, rung=RUNG).lag
 
 
 Done = dict[str, tuple[list[float], float]]
@@ -283,7 +104,7 @@ def lines(done: Done, seeds: int) -> list[str]:
                     cells += [f"{ours[:, n - 1].mean():.3f}", "" if lag is None else apart]
                 longer = "" if lag is None else f"{(ours[:, -1] / free[: len(ours), -1]).mean() - 1:.0%}"
                 name = "not reproducible" if lag is None else f"{lag}"
-                name += ", the default" if lag == KnownTrials(slots=slots, rung=RUNG).lag else ""
+                name += ", the default" if lag == _default(slots) else ""
                 told.append(f"| {slots} | {name} | " + " | ".join([*cells, longer]) + " |")
         told.append("")
     return told
@@ -298,12 +119,13 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with torch_threads(1):
         told = list(tasks(seeds))
-        for chosen in (slice(2), slice(2, None)):  # first what there is
-            for (name, task, seed, apart), (slots, lags) in product(told, LAGS.items()):
-                for lag in lags[chosen]:
-                    if f"{name} {slots} {lag}" not in done:
-                        done[f"{name} {slots} {lag}"] = Search(task, seed, slots, lag, apart).run()
-                        path.write_text(json.dumps(done))
+        compared = [(slots, lag) for slots, lags in LAGS.items() for lag in lags]
+        first = [(slots, lag) for slots, lag in compared if lag in {None, _default(slots)} and slots > 1]
+        for chosen in (first, compared):
+            for (name, task, seed, apart), (slots, lag) in product(told, chosen):
+                if f"{name} {slots} {lag}" not in done:
+                    done[f"{name} {slots} {lag}"] = Search(task, seed, slots, lag, apart, AFTER[-1]).run()
+                    path.write_text(json.dumps(done))
     file_result(
         "reproducible_regret",
         command=f"python -m tests.benchmarks.reproducible_regret STATE.json {seeds}",

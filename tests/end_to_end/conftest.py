@@ -8,24 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.in_process import Ended, nas_in_process
+
 # Two epochs, the first of them a rung: the same machinery as the default recipe in a tenth of its time.
 QUICK = "epochs: 2\nrungs: [1, 2]\nbatch_size: 128\nrecalibration_batches: 1\nwarmup_epochs: 0\n"
 LIMIT_S = 400
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
 
 
 class Desk:
@@ -57,6 +49,10 @@ class Desk:
                 process.kill()
                 raise
         return Ended(process.returncode, out, err)
+
+    def here(self, *words: str) -> Ended:
+        """Run a command that trains nothing in this process."""
+        return nas_in_process(self.folder, *words)
 
     def search(self, *words: str) -> Ended:
         """Search quickly on digits."""

@@ -73,7 +73,7 @@ def test_outside_it_gives_the_trained_networks_outputs(exported: Path, searched:
 def test_what_cannot_be_exported_is_said_in_a_line_and_nothing_is_written(
     searched: Desk, words, message: str
 ):
-    ended = searched.nas("export", *words)
+    ended = searched.here("export", *words)
     assert ended.status == 2
     assert message in ended.err
     assert "Traceback" not in ended.err
@@ -103,7 +103,7 @@ def test_the_card_says_how_to_find_it_again_and_what_it_was_measured_by(exported
 
 
 def test_a_head_for_other_classes_is_new_and_the_budget_is_checked_again(searched: Desk, exported: Path):
-    ended = searched.nas("export", "mine", "--to", "finer", "--classes", "9000")
+    ended = searched.here("export", "mine", "--to", "finer", "--classes", "9000")
     assert ended.status == 0, ended.err
     assert "4M-MACs no longer holds: 9000 classes exceed it by" in ended.err
     assert "The head for 9000 classes is new and must be trained" in ended.err
@@ -112,17 +112,17 @@ def test_a_head_for_other_classes_is_new_and_the_budget_is_checked_again(searche
     assert written.pop("head.weight").shape[0] == written.pop("head.bias").shape[0] == 9000
     assert all(torch.equal(written[name], trained[name]) for name in written)
     assert "4M-MACs no longer holds" in (searched.folder / "finer" / "README.md").read_text()
-    kept = searched.nas("export", "mine", "--to", "fewer", "--classes", "2")
+    kept = searched.here("export", "mine", "--to", "fewer", "--classes", "2")
     assert "4M-MACs holds with 2 classes." in kept.err
 
 
 def test_a_front_is_a_folder_for_each_network_that_none_beats(searched: Desk, exported: Path):
-    ended = searched.nas("export", "mine", "--to", "front", "--pareto")
+    ended = searched.here("export", "mine", "--to", "front", "--pareto")
     assert ended.status == 0, ended.err
     folders = sorted(path.name for path in (searched.folder / "front").iterdir())
     best = trained_weights(searched, exported).parent.name
     assert f"front_{int(best)}" in folders
-    shown = json.loads(searched.nas("show", "mine", "--pareto", "--json").out)
+    shown = json.loads(searched.here("show", "mine", "--pareto", "--json").out)
     assert folders == sorted(f"front_{network['trial']}" for network in shown["networks"])
     for name in folders:
         assert (searched.folder / "front" / name / f"{name}.py").exists()
@@ -142,9 +142,9 @@ def test_weights_that_changed_since_or_are_gone_are_refused_in_a_line(searched: 
     whole = weights.read_bytes()
     try:
         weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-        changed = searched.nas("export", "mine", "--to", "other")
+        changed = searched.here("export", "mine", "--to", "other")
         weights.unlink()
-        gone = searched.nas("export", "mine", "--to", "other")
+        gone = searched.here("export", "mine", "--to", "other")
     finally:
         weights.write_bytes(whole)
     assert (changed.status, gone.status) == (2, 2)

@@ -57,7 +57,7 @@ def test_every_trained_network_has_its_epochs_written_for_tensorboard_and_in_the
 
 
 def test_show_prints_the_same_networks_and_json(searched: Desk):
-    told = json.loads(searched.nas("show", "mine", "--json").out)
+    told = json.loads(searched.here("show", "mine", "--json").out)
     assert told["version"] == 2
     assert told["study"] == "mine"
     assert {n["trial"] for n in told["networks"]} >= {0, 1, 2}
@@ -78,7 +78,8 @@ def test_a_larger_number_of_trials_goes_on_in_its_own_folder_and_the_old_ones_st
     for network in told["networks"]:
         folder = searched.folder / "nas-runs" / "mine" / "trials" / f"{network['trial']:05d}"
         assert (folder / "weights.safetensors").exists() == (network["state"] == "complete")
-    again = searched.search("--budget", "4M-MACs", "--trials", "4", "--study", "mine")
+    same = ("--recipe", "quick.yaml", "--budget", "4M-MACs", "--trials", "4", "--study", "mine")
+    again = searched.here("search", *same)
     assert again.status == 0
     assert "all 4 networks already" in again.err
     assert searched.trials() == after
@@ -94,7 +95,7 @@ def test_a_larger_number_of_trials_goes_on_in_its_own_folder_and_the_old_ones_st
 )
 def test_another_search_under_the_same_name_is_refused(searched: Desk, words, difference: str):
     before = searched.trials()
-    ended = searched.search(*words, "--trials", "9", "--study", "mine")
+    ended = searched.here("search", "--recipe", "quick.yaml", *words, "--trials", "9", "--study", "mine")
     assert ended.status == 2
     assert difference in ended.err
     assert "Traceback" not in ended.err
@@ -126,7 +127,7 @@ def test_a_second_driver_is_refused_and_ctrl_c_lets_the_running_networks_finish(
     words = ("--budget", "4M-MACs", "--trials", "40")
     process = desk.start("search", "--recipe", "quick.yaml", *words)
     desk.wait_until(bool, process)
-    second = desk.search(*words)
+    second = desk.here("search", "--recipe", "quick.yaml", *words)
     assert second.status == 2
     assert f"is being searched by process {process.pid}" in second.err
     desk.wait_until(lambda trials: any(t["curve"] for t in trials), process)
@@ -139,7 +140,7 @@ def test_a_second_driver_is_refused_and_ctrl_c_lets_the_running_networks_finish(
 
 
 def test_hours_end_a_search_by_time(desk: Desk):
-    ended = desk.search("--budget", "4M-MACs", "--trials", "400", "--hours", "0.006")
+    ended = desk.search("--budget", "4M-MACs", "--trials", "400", "--hours", "0.003")
     assert ended.status == 0, ended.err
     assert len(finished(desk.trials())) < 400
 

@@ -169,7 +169,7 @@ def _networks_are_seen(browser: Browser, address: str, missing: int) -> None:
 
 
 def _report_is_seen(browser: Browser, desk: Desk) -> None:
-    written = desk.nas("report", "seen", "--to", "report.html")
+    written = desk.here("report", "seen", "--to", "report.html")
     assert written.status == 0, written.err
     page = browser.open((desk.folder / "report.html").as_uri())
     page.wait_for_function(f"{SIZES}.length >= 4 && {SIZES}.every((traces) => traces > 0)")
@@ -213,7 +213,7 @@ def test_an_empty_study_says_so_in_the_browser_and_in_its_report(tmp_path: Path,
             folder=str(tmp_path / "runs"),
         )
     storage.engine.dispose()
-    ended = desk.nas("report", "empty", "--to", "report.html")
+    ended = desk.here("report", "empty", "--to", "report.html")
     assert ended.status == 0, ended.err
     dashboard = desk.start("dashboard", "empty", "--port", "0")
     try:
