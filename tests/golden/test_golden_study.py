@@ -25,7 +25,8 @@ from torch import Tensor
 import nas
 import search_spaces
 from dashboards.tables import print_search
-from tests.end_to_end.conftest import Desk, Ended
+from tests.end_to_end.conftest import Desk
+from tests.in_process import Ended
 
 GOLDEN: Final = Path(__file__).parent / "f9056bc"
 TINY: Final = ("search", "--space", "tiny.yaml", "--recipe", "quick.yaml")
@@ -280,10 +281,10 @@ def test_a_training_that_was_killed_goes_on_from_its_checkpoint(desk: Desk):
 
 @pytest.mark.slow
 def test_a_search_of_a_space_in_the_catalog_is_found_again_and_has_nothing_left_to_do(desk: Desk):
-    ended = desk.nas(*CATALOG, "--study", "catalog", "--trials", "1")
+    ended = desk.here(*CATALOG, "--study", "catalog", "--trials", "1")
     assert ended.status == 0, ended.err
     assert "all 1 networks already" in ended.err
-    other = desk.nas(*CATALOG, "--study", "catalog", "--trials", "1", "--seed", "1")
+    other = desk.here(*CATALOG, "--study", "catalog", "--trials", "1", "--seed", "1")
     assert other.status == 2
     assert "its seed is 0, not 1" in other.err
 
