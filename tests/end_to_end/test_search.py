@@ -56,6 +56,11 @@ def test_every_trained_network_has_its_epochs_written_for_tensorboard_and_in_the
         assert all(0 <= epoch["macro_f1"] <= 1 for epoch in told.values())
 
 
+def test_a_search_leaves_everything_consistent(searched: Desk):
+    checked = searched.here("studies", "check")
+    assert (checked.status, checked.out.count("Everything is consistent")) == (0, 1), checked
+
+
 def test_show_prints_the_same_networks_and_json(searched: Desk):
     told = json.loads(searched.here("show", "mine", "--json").out)
     assert told["version"] == 2
@@ -140,7 +145,7 @@ def test_a_second_driver_is_refused_and_ctrl_c_lets_the_running_networks_finish(
 
 
 def test_hours_end_a_search_by_time(desk: Desk):
-    ended = desk.search("--budget", "4M-MACs", "--trials", "400", "--hours", "0.003")
+    ended = desk.search("--budget", "4M-MACs", "--trials", "400", "--hours", "0.005")
     assert ended.status == 0, ended.err
     assert len(finished(desk.trials())) < 400
 

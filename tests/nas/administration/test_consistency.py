@@ -1,7 +1,6 @@
 """What is inconsistent in a study is found and named, and nothing else is."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,23 +9,12 @@ from sqlalchemy import text
 
 import nas
 from nas.__main__ import run
-from tests.chaos import havoc
-
-
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("consistent")
-    havoc.furnish(folder)
-    process = havoc.started(folder, f"sqlite:///{folder}/nas.db", 2)
-    process.communicate(timeout=havoc.LIMIT_S)
-    assert process.returncode == 0, (folder / "err.txt").read_text()
-    return folder
+from tests.golden.test_golden_study import laid_out
 
 
 @pytest.fixture
-def url(searched, tmp_path):
-    shutil.copy(searched / "nas.db", tmp_path / "nas.db")
-    return f"sqlite:///{tmp_path}/nas.db"
+def url(tmp_path):
+    return f"sqlite:///{laid_out(tmp_path).folder}/nas.db"
 
 
 def change(url, statement, **values):
@@ -39,9 +27,9 @@ def change(url, statement, **values):
 pytestmark = pytest.mark.slow
 
 
-def test_a_search_leaves_everything_consistent(url, capsys):
-    assert nas.check_studies(storage=url) == ()
-    assert run(["studies", "check", "--storage", url]) == 0
+def test_what_was_not_changed_is_consistent(url, capsys):
+    assert nas.check_studies("first", storage=url) == ()
+    assert run(["studies", "check", "first", "--storage", url]) == 0
     assert "Everything is consistent" in capsys.readouterr().out
 
 
@@ -63,20 +51,20 @@ def test_a_search_leaves_everything_consistent(url, capsys):
 )
 def test_what_was_changed_is_named(url, statement, expected, capsys):
     change(url, statement)
-    found = nas.check_studies("chaos", storage=url)
+    found = nas.check_studies("first", storage=url)
     assert [f for f in found if expected in f.problem] if expected else not found
-    status = run(["studies", "check", "--storage", url, "--json"])
+    status = run(["studies", "check", "first", "--storage", url, "--json"])
     assert status == (2 if expected else 0)
     assert len(json.loads(capsys.readouterr().out)["findings"]) == len(found)
 
 
 def test_a_damaged_checkpoint_of_a_running_trial_is_named(url):
     change(url, "update trials set state = 'RUNNING' where number = 0")
-    (checkpoint,) = Path(nas.show(storage=url).folder).glob("trials/00000")
+    (checkpoint,) = Path(nas.show("first", storage=url).folder).glob("trials/00000")
     before = (checkpoint / "checkpoint.pt").read_bytes() if (checkpoint / "checkpoint.pt").exists() else None
     (checkpoint / "checkpoint.pt").write_bytes(b"nas-ckp\x01 cut short")
     try:
-        assert any("damaged" in f.problem for f in nas.check_studies(storage=url))
+        assert any("damaged" in f.problem for f in nas.check_studies("first", storage=url))
     finally:
         (checkpoint / "checkpoint.pt").unlink()
         if before is not None:
