@@ -35,8 +35,8 @@ MACRO = Path(__file__).parents[3] / "shared/data/nas-bench-macro/nas-bench-macro
 BUDGETS_M = (25, 35, 50)
 AFTER = (10, 20, 30)
 SPACES = {"macro": "NAS-Bench-Macro, three budgets", "mixed": "Mixed space, 27 parameters"}
-LAGS: dict[int, tuple[int | None, ...]] = {1: (None,), 2: (None, 6, 4), 4: (None, 16, 8)}
-"""What is compared by slots: None is a search that is not reproducible, the first lag is the default."""
+RULES = {1: ("None",), 2: ("None", "6", "6+", "4"), 4: ("None", "16", "16+", "8")}
+"""What is compared by slots, see `Search.rule`; the first lag is the default."""
 
 
 def spread(task: Task, number: int = 200) -> float:
@@ -62,22 +62,22 @@ def tasks(seeds: int) -> Iterator[tuple[str, Task, int, float]]:
         yield f"mixed 0 {seed}", mixed, seed, spread(mixed)
 
 
-def _default(slots: int) -> int:
-    return KnownTrials(slots=slots, rung=RUNG).lag
+def _default(slots: int) -> str:
+    return f"{KnownTrials(slots=slots, rung=RUNG).lag}"
 
 
 Done = dict[str, tuple[list[float], float]]
 
 
-def per_seed(done: Done, space: str, slots: int, lag: int | None, seeds: int) -> NDArray[np.float64]:
+def per_seed(done: Done, space: str, slots: int, rule: str, seeds: int) -> NDArray[np.float64]:
     """Return regrets after each network and, last, the time, averaged over budgets, ``[seeds, n + 1]``."""
     budgets = BUDGETS_M if space == "macro" else (0,)
     return np.array(
         [
             np.mean([[*regret, time_s] for regret, time_s in runs], axis=0)
             for seed in range(seeds)
-            if all(f"{space} {b} {seed} {slots} {lag}" in done for b in budgets)
-            for runs in [[done[f"{space} {b} {seed} {slots} {lag}"] for b in budgets]]
+            if all(f"{space} {b} {seed} {slots} {rule}" in done for b in budgets)
+            for runs in [[done[f"{space} {b} {seed} {slots} {rule}"] for b in budgets]]
         ]
     )
 
@@ -92,19 +92,19 @@ def lines(done: Done, seeds: int) -> list[str]:
     for space, title in SPACES.items():
         head = " | ".join(f"after {n} | difference" for n in AFTER)
         told += [f"{title}:", "", f"| slots | lag | {head} | longer by |", "| --- " * 9 + "|"]
-        for slots, lags in LAGS.items():
-            free = per_seed(done, space, slots, None, seeds)
-            for lag in lags:
-                if f"mixed 0 1 {slots} {lag}" not in done:
+        for slots, rules in RULES.items():
+            free = per_seed(done, space, slots, "None", seeds)
+            for rule in rules:
+                if f"mixed 0 1 {slots} {rule}" not in done:
                     continue
-                ours = per_seed(done, space, slots, lag, seeds)[: len(free)]
+                ours = per_seed(done, space, slots, rule, seeds)[: len(free)]
                 cells = []
                 for n in AFTER:
                     apart = written(interval((ours - free[: len(ours)])[:, n - 1]), "+")
-                    cells += [f"{ours[:, n - 1].mean():.3f}", "" if lag is None else apart]
-                longer = "" if lag is None else f"{(ours[:, -1] / free[: len(ours), -1]).mean() - 1:.0%}"
-                name = "not reproducible" if lag is None else f"{lag}"
-                name += ", the default" if lag == _default(slots) else ""
+                    cells += [f"{ours[:, n - 1].mean():.3f}", "" if rule == "None" else apart]
+                longer = "" if rule == "None" else f"{(ours[:, -1] / free[: len(ours), -1]).mean() - 1:.0%}"
+                name = rule.replace("None", "not reproducible").replace("+", ", curves grow")
+                name += ", the default" if rule == _default(slots) else ""
                 told.append(f"| {slots} | {name} | " + " | ".join([*cells, longer]) + " |")
         told.append("")
     return told
@@ -119,12 +119,12 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with torch_threads(1):
         told = list(tasks(seeds))
-        compared = [(slots, lag) for slots, lags in LAGS.items() for lag in lags]
-        first = [(slots, lag) for slots, lag in compared if lag in {None, _default(slots)} and slots > 1]
+        compared = [(slots, rule) for slots, rules in RULES.items() for rule in rules]
+        first = [(slots, rule) for slots, rule in compared if rule not in {"4", "8"} and slots > 1]
         for chosen in (first, compared):
-            for (name, task, seed, apart), (slots, lag) in product(told, chosen):
-                if f"{name} {slots} {lag}" not in done:
-                    done[f"{name} {slots} {lag}"] = Search(task, seed, slots, lag, apart, AFTER[-1]).run()
+            for (name, task, seed, apart), (slots, rule) in product(told, chosen):
+                if f"{name} {slots} {rule}" not in done:
+                    done[f"{name} {slots} {rule}"] = Search(task, seed, slots, rule, apart, AFTER[-1]).run()
                     path.write_text(json.dumps(done))
     file_result(
         "reproducible_regret",

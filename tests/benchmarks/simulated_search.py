@@ -6,12 +6,13 @@ final value, less a gap that closes, and an error of the network that shrinks.
 
 import heapq
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from typing_extensions import override
 
 from nas.ask_tell.known_trials import KnownTrials
@@ -45,6 +46,35 @@ class Lagging(KnownTrials):
         return self.chosen
 
 
+@dataclass(frozen=True, slots=True)
+class Growing(Lagging):
+    """The same, but a trial is known by more of its curve the older it is, not by its first rung alone."""
+
+    @override
+    def missing(self, trials: Sequence[FrozenTrial], number: int) -> int | None:
+        for age, trial in self._begun(trials, number):
+            ended = trial.state.is_finished()
+            if (age >= self.lag and not ended) or (age >= self.slots and self._at(trial, age) is None):
+                return trial.number
+        return None
+
+    @override
+    def seen(self, trials: Sequence[FrozenTrial], number: int) -> list[FrozenTrial]:
+        known = {
+            trial.number: trial_attributes.as_it_was(trial, 0) if age < self.slots else self._at(trial, age)
+            for age, trial in self._begun(trials, number)
+        }
+        return [known.get(trial.number) or trial for trial in trials if trial.number <= number]
+
+    def _at(self, trial: FrozenTrial, age: int) -> FrozenTrial | None:
+        """Return a trial as it was after the epoch that one of its age has reached, None before that."""
+        grown = RUNG + (age - self.slots) * (EPOCHS - RUNG) // (self.lag - self.slots)
+        epoch = min(EPOCHS - 1, grown)
+        if age < self.lag and trial_attributes.went_on(trial, RUNG) and epoch in trial.intermediate_values:
+            return trial_attributes.as_it_was(trial, epoch)
+        return trial if trial.state.is_finished() else None
+
+
 @dataclass
 class Training:
     """A training on the simulated clock.
@@ -72,7 +102,7 @@ class Search:
         task: What is searched.
         seed: Seed of proposals, noise and durations.
         slots: Trainings side by side.
-        lag: Lag of a reproducible search, None for another.
+        rule: Lag of a reproducible search, followed by ``+`` if curves grow, or ``None`` for another search.
         spread: Standard deviation of the error of the first epoch, in points.
         networks: Number of networks that are trained.
     """
@@ -80,7 +110,7 @@ class Search:
     task: Task
     seed: int
     slots: int
-    lag: int | None
+    rule: str
     spread: float
     networks: int = 30
     running: dict[int, Training] = field(default_factory=dict)
@@ -100,10 +130,13 @@ class Search:
             storage=storage,
             direction="maximize",
             sampler=SAMPLERS["factor_gp"](problem),
-            pruner=RungHalving((RUNG, EPOCHS), 2, in_order=self.lag is not None),
+            pruner=RungHalving((RUNG, EPOCHS), 2, in_order=self.rule != "None"),
         )
         self.opened = OpenedStudy(self.study, storage)
-        self.known = None if self.lag is None else Lagging(slots=self.slots, rung=RUNG, chosen=self.lag)
+        self.known: KnownTrials | None = None
+        if self.rule != "None":
+            kind = Growing if self.rule.endswith("+") else Lagging
+            self.known = kind(slots=self.slots, rung=RUNG, chosen=int(self.rule.rstrip("+")))
 
     def run(self) -> tuple[list[float], float]:
         """Return the regret after each network in the order of proposals, and the time of the search."""
