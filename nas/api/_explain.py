@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,6 +22,7 @@ from nas.study.study import find
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
 from trials.datasets import open_images
+from trials.images.splits import Splits
 from trials.recipes import load_recipe
 
 
@@ -102,11 +104,12 @@ def scale(
         raise InvalidValueError(f"Cannot use --train with the rule {chosen}: expected --rule x3d.")
     evaluator = None
     if train:
-        splits, device = open_images(data, seed=seed, cache=None), slots_here(1, None).device
+        images_at = partial(_images_at, data, seed)
+        splits, device = images_at(None), slots_here(1, None).device
         found = replace(found, num_classes=len(splits.classes), in_channels=splits.channels)
         evaluator = training_evaluator(
             found.architecture,
-            splits,
+            images_at,
             load_recipe(recipe),
             seed=seed,
             device=torch.device(device),
@@ -117,6 +120,10 @@ def scale(
     if to is not None:
         write_family(members, Path(to))
     return members
+
+
+def _images_at(data: str, seed: int, resolution: int | None) -> Splits:
+    return open_images(data, seed=seed, cache=None, resolution=resolution)
 
 
 def _with_images(

@@ -15,7 +15,8 @@ class Preprocessing(nn.Module):
     """Does what `trials.images.decoding` and `trials.training.batches.Preprocessor` do to images.
 
     Args:
-        decoded: Height, width and channels that the search decodes images to.
+        decoded: Height, width and channels that the search decodes images to: those of the network, unless it
+            is of a version that resized in two steps.
         mean: Mean of each channel, subtracted from pixels in [0, 1].
         std: Standard deviation of each channel, by which pixels are then divided.
         resolution: Side of the square that the network takes, in pixels.
@@ -26,6 +27,7 @@ class Preprocessing(nn.Module):
     ) -> None:
         super().__init__()
         self.height, self.width, _ = decoded
+        self.resizes_again = (self.height, self.width) != (resolution, resolution)
         shrinks = max(self.height, self.width) > resolution
         self.rows = nn.Buffer(_interpolation(self.height, resolution, shrinks=shrinks))
         self.columns = nn.Buffer(_interpolation(self.width, resolution, shrinks=shrinks).T.contiguous())
@@ -33,11 +35,11 @@ class Preprocessing(nn.Module):
         self.scale = nn.Buffer(torch.tensor(std).reciprocal()[:, None, None])
 
     def forward(self, images: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b c r r"]:
-        """Return images resized to bytes as Pillow does, normalised, and resized for the network."""
+        """Return images resized to bytes as Pillow does and normalised, and resized again if need be."""
         x = images.permute(0, 3, 1, 2).double()
         x = resized(x, self.height, self.width)
         x = (x.float() * (1 / 255) - self.mean) * self.scale
-        return self.rows @ x @ self.columns
+        return self.rows @ x @ self.columns if self.resizes_again else x
 
 
 class WithPreprocessing(nn.Module):

@@ -15,7 +15,7 @@ from nas.exports.export_folder import check_target, export_network, read_weights
 from nas.exports.formats import default_forms
 from nas.exports.held_out import held_out_digests
 from nas.exports.new_head import budget_sentences, with_new_head
-from nas.exports.prepared_images import prepared
+from nas.exports.prepared_images import decoded_size, prepared
 from nas.exports.provenance import front_networks, provenance, retraining_command, test_scores
 from nas.exports.staging import check_folder, staged_folder
 from nas.files.locating import files_of
@@ -170,7 +170,7 @@ class StudyExporter:
             calibration=None if splits is None else prepared(splits.train, splits, architecture)[0],
             held_out=held_out,
             held_out_split=split,
-            decoded=None if splits is None else splits.train.images.shape[1:],
+            decoded=decoded_size(self.study, architecture, splits),
             held_out_digests=None if splits is None else held_out_digests(splits),
             trained_on_validation=weights.retrained is not None and weights.retrained.joined,
             with_preprocessing=options.with_preprocessing,
@@ -235,7 +235,7 @@ class StudyExporter:
     ) -> Splits | None:
         """Return the images of the study; None if they are missing and nothing has to be measured on them."""
         try:
-            return images_for(self.study)
+            return images_for(self.study, network.architecture.resolution)
         except DataError as error:
             if needed or test_scores(self.study, network, weights, file, None) is None:
                 raise

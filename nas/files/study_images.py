@@ -13,8 +13,13 @@ from trials.datasets import open_images
 from trials.images.splits import Splits
 
 
-def images_for(study: optuna.Study) -> Splits:
+def images_for(study: optuna.Study, resolution: int | None = None) -> Splits:
     """Return the images of a study, split as in the search.
+
+    Args:
+        study: The study.
+        resolution: Resolution in pixels of the network that takes them, at which they are returned unless the
+            study is of a version that resized images in two steps; None for the size that suits them all.
 
     Raises:
         DataError: if they were moved or changed since the search.
@@ -22,7 +27,8 @@ def images_for(study: optuna.Study) -> Splits:
     settings = settings_of(study)
     cache = image_cache_of(study)
     kept = cache if _may_be_written(cache) else None  # who may only read decodes them in memory
-    splits = open_images(settings.data, seed=settings.seed, cache=kept)
+    side = resolution if settings.resized_once else None
+    splits = open_images(settings.data, seed=settings.seed, cache=kept, resolution=side)
     if splits.fingerprint != settings.data_fingerprint:
         raise DataError(
             f"The images '{settings.data}' have changed since the search: expected those that the study "

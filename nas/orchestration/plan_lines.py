@@ -6,8 +6,10 @@ from typing import Final
 from nas.orchestration.search_plan import SearchPlan
 from search_spaces.catalog_fit import fitting_spaces, in_words, share_in_words
 from search_spaces.costs import format_cost, label_of
-from search_spaces.units import format_count
+from search_spaces.units import format_count, format_seconds
 
+_MANY_BYTES: Final = 1e9
+_LONG_S: Final = 30.0
 _FEW: Final = 0.01  # share of a space that fits below which there is a warning
 
 
@@ -20,7 +22,7 @@ def plan_lines(plan: SearchPlan) -> Iterator[str]:
         f"Images   {plan.settings.data}: {len(splits.train):,} to train on, "
         f"{len(splits.validation):,} to compare by, {len(splits.classes)} classes, {side} {colours}"
     )
-    for note in splits.notes:
+    for note in (*splits.notes, *_resizing(plan)):
         yield f"         {note}"
     yield f"Space    {plan.space.name}: {format_count(plan.space.size)} networks, {_ranges(plan)}"
     share = share_in_words(plan.share_that_fits)
@@ -32,6 +34,20 @@ def plan_lines(plan: SearchPlan) -> Iterator[str]:
         wider = in_words(_wider_spaces(plan))
         more = f" More fits of: {wider}" if wider else ""
         yield f"         Hardly any network fits, and none but small ones.{more}"
+
+
+def _resizing(plan: SearchPlan) -> Iterator[str]:
+    """Yield what resizing the images for networks takes, or that it is done as an earlier version did."""
+    if not plan.settings.resized_once:
+        yield "Resized in two steps, as this study was begun; new studies resize once, as timm does"
+    sides = plan.later_resolutions
+    size_bytes = sum(map(plan.splits.bytes_at, sides))
+    seconds = len(sides) * plan.splits.decoding_s
+    if size_bytes >= _MANY_BYTES or seconds >= _LONG_S:
+        yield (
+            f"Decoded again for each of {len(sides)} resolutions when a network first takes it: up to "
+            f"{size_bytes / 1e9:.1f} GB of disk and {format_seconds(seconds)} in all"
+        )
 
 
 def _wider_spaces(plan: SearchPlan) -> dict[str, float]:

@@ -145,7 +145,7 @@ class _Retrainer:
         self._device, self._threads, self._report_line = device, threads, report_line
         self._recipe_file, self._metric, self._top = recipe_file, settings_of(study).metric, 1
         self._files = files_of(study)
-        self._splits = images_for(study)
+        images_for(study)  # before anything is trained: are they there?
 
     def compared(self, networks: Sequence[TrialResult]) -> tuple[Retrained, ...]:
         """Return the networks after training on the training images, best first.
@@ -178,7 +178,7 @@ class _Retrainer:
             scores = final_scores(
                 network.architecture,
                 weights,
-                self._splits,
+                images_for(self._study, network.architecture.resolution),
                 self._recipe,
                 torch.device(self._device),
             )
@@ -248,6 +248,7 @@ class _Retrainer:
             fingerprint=settings.data_fingerprint,
             start=start,
             with_validation=joined,
+            resized_once=settings.resized_once,
         )
 
     @contextmanager

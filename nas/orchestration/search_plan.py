@@ -16,7 +16,7 @@ from nas.bayesopt.space_problem import problem_of
 from nas.files.local_paths import image_cache
 from nas.files.locating import usable_location
 from nas.files.paths import location_of
-from nas.orchestration.space_choice import begun_before, space_for
+from nas.orchestration.space_choice import begun_before, resized_as_before, space_for
 from nas.orchestration.transfer import read_transfer, transfer_source
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
@@ -94,6 +94,13 @@ class SearchPlan:
     def image_cache(self) -> Path:
         """Where the decoded images lie, for all workers of this machine and all studies."""
         return image_cache(self.folder)
+
+    @property
+    def later_resolutions(self) -> tuple[int, ...]:
+        """The resolutions at which the images are decoded only when a network takes them, in pixels."""
+        if not self.settings.resized_once:
+            return ()
+        return tuple(side for side in self.space.resolution if self.splits.size != (side, side))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -206,10 +213,12 @@ def plan_search(
         seed=seed,
         metric=metric,
         learn_from=learn_from,
+        resized_once=True,
     )
     if named is None:
         settings, chosen = begun_before(settings, chosen, splits, storage_url(storage), study)
     name = checked_name(study if study is not None else settings.default_name())
+    settings = resized_as_before(settings, storage_url(storage), name)
     plan = SearchPlan(
         settings=settings,
         name=name,

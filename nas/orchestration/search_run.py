@@ -279,6 +279,7 @@ class _Run:
             cache=str(plan.image_cache),
             fingerprint=plan.splits.fingerprint,
             attempt=self.files.begin_attempt(number),
+            resized_once=plan.settings.resized_once,
         )
         gpu_share = plan.slots.gpus if plan.slots.gpus < 1 else 0.0
         return worker_config(trial, gpu_share=gpu_share, cluster=self.cluster)

@@ -1,4 +1,4 @@
-"""Chooses the space of a search that names none, and keeps that of a study which was begun before."""
+"""Chooses the space of a search that names none, and keeps to how a study was begun by an earlier version."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,6 +39,12 @@ def begun_before(
     return (earlier, before) if known is not None and known.space == before.name else (settings, chosen)
 
 
+def resized_as_before(settings: Settings, url: str, name: str) -> Settings:
+    """Return settings that resize images in as many steps as the study of this name does, if there is one."""
+    known = known_settings(url, name)
+    return settings if known is None else replace(settings, resized_once=known.resized_once)
+
+
 def _side(splits: Splits) -> int:
     """Return the longer side of the images in pixels."""
-    return max(splits.train.images.shape[1:3])
+    return max(splits.size)

@@ -13,6 +13,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.building import build
 from search_spaces.sampling import fitting_codes
 from search_spaces.units import format_seconds
+from trials.images.resized import resized_images
 from trials.torch_threads import torch_threads
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.learner import Learner
@@ -85,7 +86,7 @@ def forecast(plan: SearchPlan, trials: int) -> Forecast | None:
             raise
         return None
     sizes = plan.prices.of(np.stack([small, typical]), "macs")
-    return search_seconds(
+    training = search_seconds(
         _at(float(macs[order[len(order) // 2 :]].mean()), sizes, times),
         images=min(len(plan.splits.train), plan.recipe.epoch_images or len(plan.splits.train)),
         validation=len(plan.splits.validation),
@@ -93,6 +94,8 @@ def forecast(plan: SearchPlan, trials: int) -> Forecast | None:
         trials=trials,
         slots=plan.slots.count,
     )
+    decoding_s = min(trials, len(plan.later_resolutions)) * plan.splits.decoding_s
+    return Forecast(low_s=training.low_s, high_s=training.high_s + decoding_s)
 
 
 def seconds_per_image(
@@ -106,7 +109,11 @@ def seconds_per_image(
         clock: Returns seconds.
     """
     recipe, splits, device = plan.recipe, plan.splits, torch.device(plan.slots.device)
-    few = recipe.model_copy(update={"epoch_images": min(_STEPS * recipe.batch_size, len(splits.train))})
+    count = min(_STEPS * recipe.batch_size, len(splits.train))
+    few = recipe.model_copy(update={"epoch_images": count})
+    images = splits.train
+    if plan.settings.resized_once:
+        images = resized_images(images, count, architecture.resolution)
     with torch_threads(plan.slots.threads):
         shape = {"num_classes": len(splits.classes), "in_channels": splits.channels}
         network = seeded_build(lambda: build(architecture, **shape), 0)
@@ -115,7 +122,7 @@ def seconds_per_image(
         learner = Learner(
             network,
             few,
-            BatchSource(splits.train, device),
+            BatchSource(images, device),
             preprocess,
             classes=len(splits.classes),
             seed=0,

@@ -218,7 +218,7 @@ def _config(
     slots: Slots,
     home: Path,
 ) -> TrialConfig:
-    identity = [architecture.fingerprint, recipe.identity(), splits.fingerprint, seed, number]
+    identity = [architecture.fingerprint, recipe.identity(), splits.fingerprint, seed, number, "resized once"]
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     return TrialConfig(
         architecture=architecture,
@@ -234,6 +234,7 @@ def _config(
         device=slots.device,
         cache=str(home / IMAGES),
         fingerprint=splits.fingerprint,
+        resized_once=True,
     )
 
 

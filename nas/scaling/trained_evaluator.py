@@ -17,7 +17,7 @@ from trials.training.seeding import seeded_build
 
 def training_evaluator(
     base: Architecture,
-    splits: Splits,
+    images_at: Callable[[int], Splits],
     recipe: Recipe,
     *,
     seed: int,
@@ -28,7 +28,7 @@ def training_evaluator(
 
     Args:
         base: Base network.
-        splits: Images for training and validation.
+        images_at: Returns the images for training and validation at a resolution in pixels.
         recipe: Training recipe.
         seed: Seed of weights and order, the same for all networks.
         device: Device of the trainings.
@@ -38,6 +38,7 @@ def training_evaluator(
 
     def accuracy(network: Architecture) -> float:
         if network.fingerprint not in accuracies:
+            splits = images_at(network.resolution)
             module = seeded_build(
                 lambda: build(network, num_classes=len(splits.classes), in_channels=splits.channels), seed
             )

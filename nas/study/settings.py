@@ -28,6 +28,8 @@ class Settings:
         seed: Seed of every generator, at least 0.
         metric: Metric to maximise, one of `trials.training.evaluation.METRICS`.
         learn_from: Earlier study whose networks are prior knowledge; None without one.
+        resized_once: Whether images are resized from their files to a network's resolution in one step;
+            studies of earlier versions, which do not hold this, resize in two, and go on so.
     """
 
     space: str
@@ -40,10 +42,12 @@ class Settings:
     seed: int
     metric: str = "accuracy"
     learn_from: str | None = None
+    resized_once: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version."""
-        return {"version": VERSION, **asdict(self), "budgets": [b.text for b in self.budgets]}
+        plain = {"version": VERSION, **asdict(self), "budgets": [b.text for b in self.budgets]}
+        return {name: value for name, value in plain.items() if name != "resized_once" or value}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Settings":
@@ -101,6 +105,7 @@ class Settings:
             ("seed", self.seed, other.seed),
             ("metric", self.metric, other.metric),
             ("study to learn from", self.learn_from or "none", other.learn_from or "none"),
+            ("resizing of images", _steps(self.resized_once), _steps(other.resized_once)),
             ("content of the space", self.space_digest, other.space_digest),
             *(
                 (f"recipe's {field}", recipe.get(field), other_recipe.get(field))
@@ -120,6 +125,10 @@ def _same_budgets(budgets: tuple[Budget, ...]) -> tuple[tuple[str, float], ...]:
     return tuple(
         (b.resource if b.counted else b.measured, b.limit * 4 / b.bytes_per_element) for b in budgets
     )
+
+
+def _steps(resized_once: bool) -> str:
+    return "in one step" if resized_once else "in two steps"
 
 
 def _texts(budgets: tuple[Budget, ...]) -> str:

@@ -67,7 +67,12 @@ DATASETS: Final = Shelf[Dataset](__name__, "DATASET", "data set")
 
 
 def open_images(
-    data: str, *, seed: int, cache: Path | None, report_line: Callable[[str], None] = log_note
+    data: str,
+    *,
+    seed: int,
+    cache: Path | None,
+    resolution: int | None = None,
+    report_line: Callable[[str], None] = log_note,
 ) -> Splits:
     """Return the images of a data set, decoded and split.
 
@@ -76,6 +81,8 @@ def open_images(
             data set.
         seed: Seed of the split into train, validation and test, at least 0.
         cache: Folder of decoded images, shared by all workers; None to keep them in memory.
+        resolution: Side in pixels of the square that networks take, to which each image is resized in one
+            step; None for the size that suits all images.
         report_line: Called with each note on what was left out or chosen, when images are decoded; by default
             they are logged. `Splits.notes` holds them always.
 
@@ -84,7 +91,8 @@ def open_images(
         UnknownNameError: if a module or function cannot be found.
     """
     location = DataLocation.parse(data)
-    options: dict[str, Any] = {"seed": seed, "cache": cache, "report_line": report_line}
+    options: dict[str, Any] = {"seed": seed, "cache": cache, "resolution": resolution}
+    options["report_line"] = report_line
     if location.place in DATASETS and DATASETS[location.place].embedded:
         dataset = _chosen(DATASETS[location.place], location)
         return open_table(lambda: dataset.read(Path(data)), key=location.place, **options)

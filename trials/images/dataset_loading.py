@@ -1,10 +1,17 @@
-"""Loads a data set: decodes, splits, fingerprints, computes channel mean and std; once for all workers."""
+"""Loads a data set: decodes, splits, fingerprints, computes channel mean and std; once for all workers.
+
+Networks see images that were resized once, from the files to the network's resolution. A data set is
+therefore decoded once at a size that suits all images, which its fingerprint, mean and std rest on, and
+once more for each resolution that is used.
+"""
 
 import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +26,7 @@ from trials.images.image_table import Table
 from trials.images.notes import counted, on_one_line
 from trials.images.repeated_images import repeated_images
 from trials.images.splits import Images, Splits
-from trials.images.stratified_split import stratified_split
+from trials.images.stratified_split import Rows, stratified_split
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +45,7 @@ def open_table(
     key: str,
     seed: int,
     cache: Path | None,
+    resolution: int | None = None,
     former_key: str | None = None,
     report_line: Callable[[str], None] = log_note,
 ) -> Splits:
@@ -48,6 +56,8 @@ def open_table(
         key: Cache key of the data set's files, see `signature`.
         seed: Seed of the splits, at least 0.
         cache: Folder of decoded data sets; None to keep everything in memory.
+        resolution: Side in pixels of the square that each image is resized to, in one step; None for the size
+            that suits all images.
         former_key: Key by which an earlier version cached the data set; that is taken over where the images
             are read as they were.
         report_line: Called with each of the notes when images are decoded; by default they are logged.
@@ -56,24 +66,30 @@ def open_table(
         DataError: if the images cannot be used.
     """
     if cache is None:
-        return _build(read(), seed, _in_memory, report_line)
+        table = read()
+        found = _build(table, seed, _in_memory, report_line)
+        if resolution is None or found.size == (resolution, resolution):
+            return found
+        return _at_resolution(table, found, resolution, seed, _in_memory)
     folder = cache / _folder_name(key, seed)
     former = None if former_key is None else cache / _folder_name(former_key, seed)
     try:
-        found = image_cache.load(folder)
-        if found is not None:
+        if resolution is not None:
+            sized = image_cache.load(image_cache.sized(folder, resolution))
+            if sized is not None:
+                return sized
+        found = image_cache.filled(cache, folder, lambda: _fill(folder, former, read(), seed, report_line))
+        if resolution is None or found.size == (resolution, resolution):
             return found
-        with image_cache.exclusive(cache):
-            if image_cache.load(folder) is None:
-                _fill(folder, former, read(), seed, report_line)
-            found = image_cache.load(folder)
+        sized_folder = image_cache.sized(folder, resolution)
+        return image_cache.filled(
+            cache, sized_folder, lambda: _fill_sized(sized_folder, read(), found, resolution, seed)
+        )
     except OSError as error:
         raise DataError(
             f"Cannot keep decoded images in '{cache}': {error.strerror or error}. Expected a folder that can "
             f"be written and has room. Make room, or choose another folder."
         ) from error
-    assert found is not None
-    return found
 
 
 def _fill(
@@ -87,8 +103,19 @@ def _fill(
 
 
 def _store(folder: Path, table: Table, seed: int, report_line: Callable[[str], None]) -> None:
+    _written(folder, lambda allocate: _build(table, seed, allocate, report_line))
+
+
+def _fill_sized(folder: Path, table: Table, found: Splits, resolution: int, seed: int) -> None:
+    """Store the images of a table at the resolution of a network in `folder`, after making room for them."""
+    _log.info("Decoding the images for networks at %d x %d pixels", resolution, resolution)
+    image_cache.make_room(folder.parent, 2 * found.bytes_at(resolution))  # before and after the split
+    _written(folder, lambda allocate: _at_resolution(table, found, resolution, seed, allocate))
+
+
+def _written(folder: Path, build: Callable[[Allocate], Splits]) -> None:
     with image_cache.atomic_folder(folder) as draft:
-        image_cache.store(draft, _build(table, seed, _in_files(draft), report_line))
+        image_cache.store(draft, build(_in_files(draft)))
         for left in draft.glob(f"{DECODED}*"):
             left.unlink()
 
@@ -149,7 +176,9 @@ def _stat(path: Path) -> os.stat_result:
 
 def _build(table: Table, seed: int, allocate: Allocate, report_line: Callable[[str], None]) -> Splits:
     _check_labels(table)
+    began = time.perf_counter()
     found = decode(table, lambda name, shape: allocate(DECODED + name, shape))
+    decoding_s = time.perf_counter() - began
     rows = stratified_split({name: part.labels for name, part in found.parts.items()}, table.classes, seed)
     notes = [
         on_one_line(n)
@@ -157,10 +186,7 @@ def _build(table: Table, seed: int, allocate: Allocate, report_line: Callable[[s
     ]
     for note in notes:
         report_line(note)
-    parts = {
-        name: _gathered(name, found.parts[source], chosen, allocate)
-        for name, (source, chosen) in rows.items()
-    }
+    parts = _divided(found, rows, allocate)
     mean, std = _channel_statistics(parts["train"].images)
     return Splits(
         **parts,
@@ -170,7 +196,30 @@ def _build(table: Table, seed: int, allocate: Allocate, report_line: Callable[[s
         fingerprint=fingerprint(found.parts, table.classes),
         unreadable=tuple(image.name for image in found.unreadable),
         notes=tuple(notes),
+        decoding_s=decoding_s,
     )
+
+
+def _at_resolution(table: Table, before: Splits, resolution: int, seed: int, allocate: Allocate) -> Splits:
+    """Return splits with the same images, each resized once to a square of `resolution` pixels."""
+    size = (resolution, resolution, before.channels)
+    found = decode(table, lambda name, shape: allocate(DECODED + name, shape), size)
+    rows = stratified_split({name: part.labels for name, part in found.parts.items()}, table.classes, seed)
+    parts = _divided(found, rows, allocate)
+    if any(not np.array_equal(part.labels, getattr(before, name).labels) for name, part in parts.items()):
+        raise DataError(
+            "The images changed while they were read: expected the same as before. Let nothing write to "
+            "them, and run the command again."
+        )
+    return replace(before, train=parts["train"], validation=parts["validation"], test=parts["test"])
+
+
+def _divided(found: Decoded, rows: Mapping[str, Rows], allocate: Allocate) -> dict[str, Images]:
+    """Return the images of each split that a search uses."""
+    return {
+        name: _gathered(name, found.parts[source], chosen, allocate)
+        for name, (source, chosen) in rows.items()
+    }
 
 
 def _unreadable(found: Decoded) -> list[str]:

@@ -3,6 +3,10 @@
 One folder holds one decoded data set: an ``.npy`` file per array and ``splits.json``. It is written to a
 temporary folder and renamed, so a reader sees all of it or nothing. A lock lets one worker decode at a time,
 so that of several workers that start together one decodes and the others load its result.
+
+Images at the resolution of a network lie in a folder of their own beside it, see `sized`. Those are deleted
+when they would take too much of the disk, used longest ago first, but not while a process reads them: it
+locks their ``splits.json``.
 """
 
 import fcntl
@@ -10,8 +14,9 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +27,9 @@ from trials.images.splits import Images, Splits
 PARTS: Final = ("train", "validation", "test")
 VERSION: Final = 1
 DRAFT: Final = ".decoding-"
+MOST_OF_DISK: Final = 0.5
+"""Largest share of a disk's room, free or taken by them, that images at the resolutions of networks take."""
+_SIZED: Final = "[0-9a-f]*-[0-9]*"
 
 
 def load(folder: Path) -> Splits | None:
@@ -30,10 +38,17 @@ def load(folder: Path) -> Splits | None:
     The pixels are mapped copy-on-write: pages are shared, and torch may wrap them without a copy.
     """
     try:
-        stored = json.loads((folder / "splits.json").read_text(encoding="utf-8"))
+        with (folder / "splits.json").open(encoding="utf-8") as file:
+            with suppress(OSError):  # a disk without locks, where nothing is deleted either
+                fcntl.flock(file, fcntl.LOCK_SH)
+            stored = json.load(file)
+            parts = {name: _load_part(folder, name) for name in PARTS}
+            for part in parts.values():
+                _stay_locked(part, os.dup(file.fileno()))
     except FileNotFoundError:
         return None
-    parts = {name: _load_part(folder, name) for name in PARTS}
+    with suppress(OSError):  # of a colleague who may only read
+        os.utime(folder / "splits.json")
     return Splits(
         **parts,
         classes=tuple(stored["classes"]),
@@ -42,7 +57,43 @@ def load(folder: Path) -> Splits | None:
         fingerprint=stored["fingerprint"],
         unreadable=tuple(stored["unreadable"]),
         notes=tuple(stored.get("notes", ())),
+        decoding_s=stored.get("decoding_s", 0.0),
     )
+
+
+def filled(cache: Path, folder: Path, fill: Callable[[], None]) -> Splits:
+    """Return the splits stored in `folder`, a folder of `cache`, after calling `fill` if there are none."""
+    found = load(folder)
+    if found is None:
+        with exclusive(cache):
+            found = load(folder)
+            if found is None:
+                fill()
+                found = load(folder)
+    assert found is not None
+    return found
+
+
+def sized(folder: Path, resolution: int) -> Path:
+    """Return the folder beside `folder` for its images at the resolution of a network, in pixels."""
+    return folder.with_name(f"{folder.name}-{resolution}")
+
+
+def make_room(cache: Path, needed_bytes: int) -> None:
+    """Delete images at resolutions used longest ago, until all of them stay below `MOST_OF_DISK`.
+
+    Args:
+        cache: The cache, locked by `exclusive`.
+        needed_bytes: Bytes that are going to be written.
+    """
+    sizes = {folder: _bytes_in(folder) for folder in cache.glob(_SIZED)}
+    taken = sum(sizes.values())
+    most = MOST_OF_DISK * (shutil.disk_usage(cache).free + taken)
+    for folder in sorted(sizes, key=_last_used):
+        if taken + needed_bytes <= most:
+            return
+        if _deleted(folder):
+            taken -= sizes[folder]
 
 
 def store(folder: Path, splits: Splits) -> None:
@@ -60,6 +111,7 @@ def store(folder: Path, splits: Splits) -> None:
         "fingerprint": splits.fingerprint,
         "unreadable": splits.unreadable,
         "notes": splits.notes,
+        "decoding_s": splits.decoding_s,
     }
     (folder / "splits.json").write_text(json.dumps(fields), encoding="utf-8")
 
@@ -92,6 +144,36 @@ def _load_part(folder: Path, name: str) -> Images:
         images=np.load(folder / f"{name}_images.npy", mmap_mode="c"),
         labels=np.load(folder / f"{name}_labels.npy"),
     )
+
+
+def _stay_locked(part: Images, lock: int) -> None:
+    """Close a file, and so give its lock up, when the pixels are mapped no more."""
+    mapping = part.images.base
+    if mapping is None:  # of no bytes
+        os.close(lock)
+    else:
+        weakref.finalize(mapping, os.close, lock)
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def _last_used(folder: Path) -> float:
+    return (folder / "splits.json").stat().st_mtime
+
+
+def _deleted(folder: Path) -> bool:
+    """Delete a folder of images unless a process reads it; returns whether it is gone."""
+    try:
+        with (folder / "splits.json").open("r+") as file:  # to be written, or some disks grant no lock
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            draft = folder.with_name(f"{DRAFT}{uuid.uuid4().hex[:8]}")
+            folder.rename(draft)  # at once: a reader finds all of it or nothing
+            shutil.rmtree(draft)
+    except OSError:  # it is read, or belongs to another user
+        return False
+    return True
 
 
 def new_array(folder: Path, name: str, shape: tuple[int, ...]) -> np.memmap:

@@ -16,7 +16,9 @@ _KEPT: Final = 512
 _CHUNK: Final = 4_096
 
 
-def merge_validation(splits: Splits, *, seed: int, cache: Path | None) -> Splits:
+def merge_validation(
+    splits: Splits, *, seed: int, cache: Path | None, resolution: int | None = None
+) -> Splits:
     """Return splits with the validation images added to ``train``; ``test`` is unchanged.
 
     A few images stay in ``validation`` too, only to detect a diverging training: their accuracy means
@@ -27,6 +29,7 @@ def merge_validation(splits: Splits, *, seed: int, cache: Path | None) -> Splits
         splits: Splits of the search.
         seed: Seed of these splits.
         cache: Folder of decoded data sets; None to keep everything in memory.
+        resolution: Resolution that the images are at in pixels; None for the size that suits them all.
     """
     few = Images(
         images=splits.validation.images[:_KEPT],
@@ -40,16 +43,19 @@ def merge_validation(splits: Splits, *, seed: int, cache: Path | None) -> Splits
         return replace(splits, train=Images(images=pixels, labels=labels), validation=few)
     key = json.dumps([image_cache.VERSION, "joined", splits.fingerprint, seed])
     folder = cache / hashlib.sha256(key.encode()).hexdigest()[:24]
-    with image_cache.exclusive(cache):
-        if image_cache.load(folder) is None:
-            with image_cache.atomic_folder(folder) as draft:
-                pixels = image_cache.new_array(draft, "train_images", shape)
-                _fill(pixels, splits)
-                merged = replace(splits, train=Images(images=pixels, labels=labels), validation=few)
-                image_cache.store(draft, merged)
-        found = image_cache.load(folder)
-    assert found is not None
-    return found
+    if resolution is not None:
+        folder = image_cache.sized(folder, resolution)
+
+    def store() -> None:
+        if resolution is not None:
+            image_cache.make_room(cache, splits.bytes_at(resolution))
+        with image_cache.atomic_folder(folder) as draft:
+            pixels = image_cache.new_array(draft, "train_images", shape)
+            _fill(pixels, splits)
+            merged = replace(splits, train=Images(images=pixels, labels=labels), validation=few)
+            image_cache.store(draft, merged)
+
+    return image_cache.filled(cache, folder, store)
 
 
 def _fill(pixels: UInt8[np.ndarray, "n h w c"], splits: Splits) -> None:

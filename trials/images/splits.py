@@ -36,6 +36,7 @@ class Splits:
         fingerprint: SHA-256 of the decoded images, labels and class names, before splitting.
         unreadable: Names of the images that were skipped because they could not be decoded.
         notes: What was left out or chosen when the images were read, one line each.
+        decoding_s: Seconds that decoding them all took; 0 if unknown.
     """
 
     train: Images
@@ -47,8 +48,20 @@ class Splits:
     fingerprint: str
     unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    decoding_s: float = 0.0
 
     @property
     def channels(self) -> int:
         """1 for grey images, 3 for colour."""
         return len(self.mean)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the decoded images in pixels."""
+        height, width = self.train.images.shape[1:3]
+        return height, width
+
+    def bytes_at(self, resolution: int) -> int:
+        """Return the bytes of all images at a resolution in pixels."""
+        images = sum(map(len, (self.train, self.validation, self.test)))
+        return images * resolution**2 * self.channels

@@ -111,17 +111,29 @@ class Learner:
     def _loss(self, rows: Tensor, draws: torch.Generator, rng: np.random.Generator) -> Tensor:
         """Return the loss of the images at `rows`, augmented and mixed."""
         recipe = self._recipe
-        images, labels = self._images.batch(rows)
-        images = augment(images, recipe, draws)
-        images, targets = mix(images, labels, self._classes, recipe, rng)
+        shown = None
+        if self._teacher is not None and self._teacher.images is not None:
+            rewind = _rewinding(draws, rng)
+            shown, _ = self._changed(self._teacher.images, rows, draws, rng)
+            rewind()
+        images, targets = self._changed(self._images, rows, draws, rng)
         with autocast(recipe, images.device):
             logits = self.network(self._preprocess(images))
-            soft_targets = None if self._teacher is None else self._teacher.soft_targets(images)
+            shown = images if shown is None else shown
+            soft_targets = None if self._teacher is None else self._teacher.soft_targets(shown)
         logits = logits.float()
         loss = F.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
         if self._teacher is None or soft_targets is None:
             return loss
         return loss.lerp(self._teacher.loss(logits, soft_targets), recipe.teacher_share)
+
+    def _changed(
+        self, source: BatchSource, rows: Tensor, draws: torch.Generator, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return the images at `rows`, augmented and mixed, and their targets."""
+        images, labels = source.batch(rows)
+        images = augment(images, self._recipe, draws)
+        return mix(images, labels, self._classes, self._recipe, rng)
 
     @contextmanager
     def _own_randomness(self, epoch: int) -> Iterator[None]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trials.images.splits import Splits
+from trials.images.splits import Images, Splits
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.batchnorm_recalibration import recalibrate_batchnorm
 from trials.training.checkpoint import load_checkpoint, save_checkpoint
@@ -39,6 +39,7 @@ def train(
     lock: Path | None = None,
     before_saving: Callable[[], None] = lambda: None,
     progress: Callable[[EpochProgress], None] | None = None,
+    images_at: Callable[[int], Images] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[EpochResult]:
     """Train `network` in place and yield a result after each epoch.
@@ -62,6 +63,8 @@ def train(
             nothing is measured.
         before_saving: Called before each checkpoint is written; raises if none may be written any more.
         progress: Receives every few seconds how far a long epoch is; None for nobody.
+        images_at: Opens the training images at another resolution, for the recipe's teacher; None to resize
+            those of the network for it.
         clock: Returns seconds.
 
     Raises:
@@ -73,7 +76,9 @@ def train(
     """
     identity = {**_identity(splits, recipe, resolution, seed), **(extra_identity or {})}
     with out_of_memory_named():
-        training = _begin(network, splits, recipe, resolution=resolution, seed=seed, device=device)
+        training = _begin(
+            network, splits, recipe, resolution=resolution, seed=seed, device=device, images_at=images_at
+        )
         learner = training.learner
         history = _restored(learner, identity, checkpoint, device)
     for epoch in range(1, recipe.epochs + 1):
@@ -89,7 +94,14 @@ def train(
 
 
 def _begin(
-    network: nn.Module, splits: Splits, recipe: Recipe, *, resolution: int, seed: int, device: torch.device
+    network: nn.Module,
+    splits: Splits,
+    recipe: Recipe,
+    *,
+    resolution: int,
+    seed: int,
+    device: torch.device,
+    images_at: Callable[[int], Images] | None,
 ) -> "_Training":
     """Move the network and the images to the device and return the training before its first epoch."""
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -102,7 +114,7 @@ def _begin(
         preprocess,
         classes=len(splits.classes),
         seed=seed,
-        teacher=load_teacher(recipe, splits, device),
+        teacher=load_teacher(recipe, splits, device, images_at),
     )
     return _Training(
         learner=learner,

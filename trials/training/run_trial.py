@@ -56,6 +56,8 @@ class TrialConfig:
             `trials.images.merged_validation`.
         attempt: Name of this attempt, from `trials.training.attempt_fence.begin_attempt`; None if no other
             process can run this trial.
+        resized_once: Whether each image is resized from its file to the network's resolution in one step;
+            otherwise to a size that suits all images first, as studies of earlier versions do.
     """
 
     architecture: Architecture
@@ -74,6 +76,7 @@ class TrialConfig:
     start: str | None = None
     with_validation: bool = False
     attempt: str | None = None
+    resized_once: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them; the architecture is its JSON text."""
@@ -115,7 +118,7 @@ def run_trial(
     """
     if config.threads is not None:
         torch.set_num_threads(config.threads)
-    splits = _open_splits(config)
+    splits = _open_splits(config, config.architecture.resolution)
     seed = trial_seed(config.seed, config.trial)
     network = _initial_network(config, seed)
     folder = Path(config.folder)
@@ -145,12 +148,17 @@ def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: 
     write_checksum(path)
 
 
-def _open_splits(config: TrialConfig) -> Splits:
-    """Return the images that the network trains on, checked against those of the search."""
-    cache = None if config.cache is None else Path(config.cache)
-    splits = open_images(config.data, seed=config.data_seed, cache=cache)
+def _open_splits(config: TrialConfig, resolution: int) -> Splits:
+    """Return the images to train on, for networks of a resolution, checked against those of the search."""
+    size = resolution if config.resized_once else None
+    where: dict[str, Any] = {
+        "seed": config.data_seed,
+        "cache": None if config.cache is None else Path(config.cache),
+        "resolution": size,
+    }
+    splits = open_images(config.data, **where)
     _check_images(splits, config)
-    return merge_validation(splits, seed=config.data_seed, cache=cache) if config.with_validation else splits
+    return merge_validation(splits, **where) if config.with_validation else splits
 
 
 def _initial_network(config: TrialConfig, seed: int) -> nn.Module:
@@ -185,6 +193,7 @@ def _epochs(
             lock=host_lock(),
             before_saving=lambda: check_attempt(checkpoint.parent, config.attempt),
             progress=progress,
+            images_at=(lambda side: _open_splits(config, side).train) if config.resized_once else None,
         )
 
     try:
@@ -203,6 +212,7 @@ def _identity(config: TrialConfig) -> dict[str, str]:
         "architecture": config.architecture.fingerprint,
         "start": start,
         "images to learn from": "train and validation" if config.with_validation else "train",
+        **({"resizing of images": "once"} if config.resized_once else {}),
     }
 
 

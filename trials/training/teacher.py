@@ -1,10 +1,11 @@
 """Knowledge distillation: loads a trained teacher network and computes the loss against its outputs.
 
-Hinton et al., 2015, https://arxiv.org/abs/1503.02531. The teacher gets the same augmented images,
-normalised and resized as in its own training.
+Hinton et al., 2015, https://arxiv.org/abs/1503.02531. The teacher gets the same images, changed alike, at its
+own resolution and normalised as in its own training.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,8 +16,8 @@ from torch.nn import functional as F
 
 import search_spaces
 from search_spaces.errors import RecipeError, UserError, reason_of
-from trials.images.splits import Splits
-from trials.training.batches import Preprocessor
+from trials.images.splits import Images, Splits
+from trials.training.batches import BatchSource, Preprocessor
 from trials.training.recipe import Recipe
 
 
@@ -27,9 +28,17 @@ class Teacher:
         network: Trained network, preprocessed images -> logits [b, k].
         preprocess: Preprocessing of images in [0, 1] for the teacher.
         recipe: Recipe with ``teacher_temperature``.
+        images: Training images at the teacher's resolution; None if it takes those of the student.
     """
 
-    def __init__(self, network: nn.Module, preprocess: Preprocessor, recipe: Recipe) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        preprocess: Preprocessor,
+        recipe: Recipe,
+        images: BatchSource | None = None,
+    ) -> None:
+        self.images = images
         self._network = network.eval().requires_grad_(requires_grad=False)
         self._preprocess = preprocess
         self._temperature = recipe.teacher_temperature
@@ -47,8 +56,19 @@ class Teacher:
         return divergence * self._temperature**2
 
 
-def load_teacher(recipe: Recipe, splits: Splits, device: torch.device) -> Teacher | None:
+def load_teacher(
+    recipe: Recipe,
+    splits: Splits,
+    device: torch.device,
+    images_at: Callable[[int], Images] | None = None,
+) -> Teacher | None:
     """Return the teacher of `recipe`, or None if it has none.
+
+    Args:
+        recipe: Recipe that may name a teacher.
+        splits: Images of the student.
+        device: Device of the training.
+        images_at: Opens the training images at a resolution in pixels; None to resize the student's.
 
     Raises:
         RecipeError: if the file holds no network, or its classes or channels differ from those of the
@@ -77,4 +97,6 @@ def load_teacher(recipe: Recipe, splits: Splits, device: torch.device) -> Teache
             f"{splits.channels}. Train a teacher on these images."
         )
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Teacher(network, Preprocessor(mean, std, architecture.resolution, device), recipe)
+    side = architecture.resolution
+    own = None if images_at is None or splits.size == (side, side) else BatchSource(images_at(side), device)
+    return Teacher(network, Preprocessor(mean, std, side, device), recipe, own)

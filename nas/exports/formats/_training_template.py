@@ -52,7 +52,7 @@ def read(path: Path) -> tuple[Tensor, Tensor, list[str]]:
         found = load_file(path)
         if missing := {{"images", "labels"}} - found.keys():
             raise ValueError(f"'{{path}}' has no {{sorted(missing)}}: expected images and labels.")
-        return found["images"], found["labels"], ["train"] * len(found["labels"])
+        return {sized}, found["labels"], ["train"] * len(found["labels"])
     try:
         from image_folder import decoded_folder
     except ImportError as error:
@@ -64,7 +64,7 @@ def read(path: Path) -> tuple[Tensor, Tensor, list[str]]:
     return torch.cat(images), torch.cat(labels), [name for name in parts for _ in parts[name].labels]
 
 
-def content(values: Tensor) -> bytearray:
+{pillow}def content(values: Tensor) -> bytearray:
     """Return the bytes of a tensor."""
     held = bytearray(values.nbytes)
     torch.frombuffer(held, dtype=torch.uint8).copy_(values.cpu().contiguous().flatten().view(torch.uint8))
@@ -93,12 +93,9 @@ def divided(images: Tensor, splits: list[str]) -> dict[str, Tensor]:
 
 
 def prepared(images: Tensor) -> Tensor:
-    """Return images in [0, 1] preprocessed for the network, [b, c, r, r]."""
+    """Return images in [0, 1] {preparing} for the network, [b, c, r, r]."""
     images = (images - MEAN.to(images.device)) * STD.to(images.device).reciprocal()
-    if images.shape[2:] != (SIDE, SIDE):
-        shrinks = max(images.shape[2:]) > SIDE
-        images = F.interpolate(images, size=(SIDE, SIDE), mode="bilinear", antialias=shrinks)
-    return images.contiguous(memory_format=torch.channels_last)
+{resizing}    return images.contiguous(memory_format=torch.channels_last)
 
 
 def batches(count: int{most_parameter}) -> Iterator[Tensor]:

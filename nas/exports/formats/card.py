@@ -55,8 +55,7 @@ network.load_state_dict(load_file("{name}.safetensors"))
 network.eval()
 ```
 
-Preprocessing: {decoding}scale pixels to [0, 1], subtract {mean}, divide by {std}, resize bilinearly to
-{side} x {side}, averaging where images shrink.{onnx}
+Preprocessing: {decoding}scale pixels to [0, 1], subtract {mean}, divide by {std}{resizing}.{onnx}
 `{name}(num_classes=..., in_channels=...)` builds the network with fresh weights for other data, and
 `{name}(features_only=True)` returns the feature maps of all stages. After `import timm_{name}`, timm can
 create the network by its name.
@@ -110,6 +109,7 @@ class Card(Exporter):
             mean=", ".join(f"{x:.6g}" for x in exported.mean),
             std=", ".join(f"{x:.6g}" for x in exported.std),
             decoding=_decoding(exported),
+            resizing=_resizing(exported),
             onnx=_ONNX.format(name=exported.name) if exported.with_preprocessing else "",
             classes=_classes(exported),
         )
@@ -162,6 +162,14 @@ def _decoding(exported: ExportedNetwork) -> str:
         return ""
     height, width, _ = exported.decoded
     return f"resize to {width} x {height} with Pillow's bilinear filter, without cropping, "
+
+
+def _resizing(exported: ExportedNetwork) -> str:
+    """Return how images are resized last, where they are not of the network's size by then."""
+    side = exported.architecture.resolution
+    if exported.decoded is not None and exported.decoded[:2] == (side, side):
+        return ""
+    return f", resize bilinearly to\n{side} x {side}, averaging where images shrink"
 
 
 def _classes(exported: ExportedNetwork) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from nas.exports.codegen.augmentation_source import augmentation_source
+from nas.exports.codegen.resizing_source import AGAIN, resizing_source
 from nas.exports.codegen.ruff_format import formatted
 from nas.exports.codegen.standalone import standalone
 from nas.exports.exported_network import ExportedNetwork
@@ -80,6 +81,25 @@ def _of_network(exported: ExportedNetwork) -> dict[str, Any]:
         "mean": list(exported.mean),
         "std": list(exported.std),
         "build": ", deploy=False" if exported.deploys else "",
+        **_resizing(exported),
+    }
+
+
+def _resizing(exported: ExportedNetwork) -> dict[str, str]:
+    """Return the template values for images that are not of the network's size yet."""
+    side = exported.architecture.resolution
+    if exported.decoded is None or exported.decoded[:2] != (side, side):
+        return {
+            "pillow": "",
+            "sized": 'found["images"]',
+            "resizing": AGAIN,
+            "preparing": "resized and normalised",
+        }
+    return {
+        "pillow": f"\n{resizing_source()}\n\n",
+        "sized": 'sized(found["images"])',
+        "resizing": "",
+        "preparing": "normalised",
     }
 
 
