@@ -241,8 +241,10 @@ def test_the_command_line_shows_it(untouched: Desk):
 @pytest.mark.slow
 def test_a_search_goes_on_and_what_it_had_stays(desk: Desk):
     before = by_trial(shown(desk, "first"))
-    record = ended_well(desk.nas(*FIRST, "--trials", "11", "--json"))
+    ended = desk.nas(*FIRST, "--trials", "11", "--json")
+    record = ended_well(ended)
     assert record["trained"] == 11
+    assert "Resized in two steps, as this study was begun" in ended.err
     assert Path(record["folder"]) == desk.folder / "nas-runs" / "first"
     after = by_trial(record)
     again = {"latency_ms", "latency_bound_ms", "excess", "fits"}  # the best is measured once more

@@ -26,13 +26,13 @@ PROVENANCE = {
 }
 
 
-def around_mixer(mixer: str) -> Architecture:
+def around_mixer(mixer: str, resolution: int = 32) -> Architecture:
     """Return a small network with this mixer in two stages of different width."""
     stages = tuple(
         Stage(block="metaformer", channels=c, depth=2, stride=2, options=options_of({"mixer": mixer}))
         for c in (16, 32)
     )
-    return Architecture(network="pyramid", resolution=32, stages=stages)
+    return Architecture(network="pyramid", resolution=resolution, stages=stages)
 
 
 def of_block(block: str) -> Architecture:

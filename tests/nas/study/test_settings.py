@@ -31,6 +31,14 @@ def test_reading_what_was_written_is_identity(settings: Settings):
     assert Settings.from_json(settings.to_json()) == settings
 
 
+def test_a_study_of_an_earlier_version_resizes_as_it_did(settings: Settings):
+    assert "resized_once" not in settings.to_json()  # earlier versions go on with it
+    assert not Settings.from_json(settings.to_json()).resized_once
+    new = replace(settings, resized_once=True)
+    assert Settings.from_json(new.to_json()) == new
+    assert settings.difference(new) == "its resizing of images is 'in two steps', not 'in one step'"
+
+
 def test_settings_of_another_format_are_refused(settings: Settings):
     with pytest.raises(StudyError, match="format 99: this version reads 1"):
         Settings.from_json({**settings.to_json(), "version": 99})

@@ -58,6 +58,19 @@ def results_of(config):
     return [{**result.to_json(), "seconds": None, "waited_seconds": None} for result in results]
 
 
+def test_a_network_sees_images_resized_once_to_its_resolution(config, tmp_path):
+    """The images are 8 x 8 pixels, and the network takes larger ones."""
+    once = replace(config, folder=str(tmp_path / "once"), cache=str(tmp_path / "cache"), resized_once=True)
+    found, before = results_of(once), results_of(config)
+    assert [e["epoch"] for e in found] == [e["epoch"] for e in before]
+    assert [e["train_loss"] for e in found] != [e["train_loss"] for e in before]
+    side = config.architecture.resolution
+    assert [p for p in (tmp_path / "cache").iterdir() if p.name.endswith(f"-{side}")]
+    assert TrialConfig.from_json(once.to_json()) == once
+    with pytest.raises(CheckpointError, match="other resizing of images"):
+        run_trial(replace(once, folder=config.folder), print)
+
+
 def test_writing_a_config_and_reading_it_is_identity(config, tmp_path):
     every = replace(config, start=str(tmp_path / WEIGHTS), with_validation=True, attempt="a", cache="b")
     for one in (config, every):

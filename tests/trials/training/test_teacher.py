@@ -1,15 +1,21 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 import search_spaces
 from search_spaces.errors import RecipeError
+from trials.images.resized import resized_images
+from trials.images.splits import Images
 from trials.recipes import load_recipe
+from trials.training.batches import BatchSource, Preprocessor
+from trials.training.learner import Learner
 from trials.training.loop import train
 from trials.training.recipe import Recipe
 from trials.training.run_trial import write_weights
 from trials.training.seeding import seeded_build
-from trials.training.teacher import load_teacher
+from trials.training.teacher import Teacher, load_teacher
 
 CPU = torch.device("cpu")
 
@@ -47,6 +53,52 @@ def test_a_pupil_with_only_the_teachers_word_comes_to_agree(weights, small_netwo
     network = small_network(dropout=0.0)
     losses = [r.train_loss for r in train(network, tiny_splits, asked, resolution=8, seed=0, device=CPU)]
     assert losses[-1] < losses[0]
+
+
+class Seeing(nn.Module):
+    """A network that keeps what it saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.seen = []
+
+    def forward(self, images):
+        self.seen.append(images.detach().clone())
+        return self.layer(images.mean((2, 3)))
+
+
+def test_a_teacher_sees_the_images_at_its_own_resolution_changed_alike(weights, tiny_splits):
+    asked = recipe(weights, batch_size=16, flip=True, mixup=0.5)
+    finer = tiny_splits.train.images.repeat(2, axis=1).repeat(2, axis=2)
+    images = {8: tiny_splits.train, 16: Images(images=finer, labels=tiny_splits.train.labels)}
+    sources = {side: BatchSource(images[side], CPU) for side in images}
+    prepare = {side: Preprocessor(tiny_splits.mean, tiny_splits.std, side, CPU) for side in images}
+    pupil, master = Seeing(), Seeing()
+    teacher = Teacher(master, prepare[16], asked, sources[16])
+    learner = Learner(pupil, asked, sources[8], prepare[8], classes=2, seed=0, teacher=teacher)
+    learner.learn(1, lambda: None)
+    alone = Seeing()
+    Learner(alone, asked, sources[8], prepare[8], classes=2, seed=0, teacher=None).learn(1, lambda: None)
+    assert len(pupil.seen) == 6
+    for small, large, unaided in zip(pupil.seen, master.seen, alone.seen, strict=True):
+        assert large.shape[2:] == (16, 16)
+        torch.testing.assert_close(F.avg_pool2d(large, 2), small, atol=1e-5, rtol=0)
+        assert torch.equal(small, unaided)  # the teacher's draws are put back
+
+
+def test_the_images_of_a_teacher_are_opened_at_its_resolution(weights, architecture, tiny_splits):
+    sides = []
+
+    def images_at(side):
+        sides.append(side)
+        return resized_images(tiny_splits.train, 96, side)
+
+    teacher = load_teacher(recipe(weights), tiny_splits, CPU, images_at)
+    assert teacher is not None
+    assert teacher.images is not None
+    assert sides == [architecture.resolution]
+    assert teacher.images.batch(torch.arange(2))[0].shape[2:] == (architecture.resolution,) * 2
 
 
 def test_a_teacher_of_other_classes_is_refused(weights, digits):

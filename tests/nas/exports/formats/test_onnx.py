@@ -39,14 +39,15 @@ def test_an_onnx_file_takes_any_batch_and_gives_the_scores_of_the_network(name, 
 
 
 @pytest.mark.slow
-def test_an_onnx_file_may_take_images_of_any_size_and_see_the_pixels_of_the_search(tmp_path):
-    decoded = (40, 40, 3)
+@pytest.mark.parametrize("side", [32, 40])
+def test_an_onnx_file_may_take_images_of_any_size_and_see_the_pixels_of_the_search(side, tmp_path):
+    decoded = (side, side, 3)
     given = network_to_export(PARTS["mixer-depthwise"], decoded=decoded, with_preprocessing=True)
     EXPORTERS["onnx"].write(given, tmp_path)
     running = session(tmp_path / "my_net.onnx")
     rng = np.random.default_rng(0)
     prepare = Preprocessor(given.mean, given.std, given.architecture.resolution, torch.device("cpu"))
-    pixel_format = PixelFormat(height=40, width=40, channels=3)
+    pixel_format = PixelFormat(height=side, width=side, channels=3)
     for batch, height, width in ((1, 40, 40), (3, 100, 61), (2, 61, 100), (1, 17, 300), (1, 5, 3)):
         images = rng.integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
         seen = np.stack([np.asarray(decode_image(image, pixel_format)) for image in images])
