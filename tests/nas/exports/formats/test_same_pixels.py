@@ -160,7 +160,7 @@ def test_train_py_sees_the_pixels_of_the_search(of_images, tmp_path, monkeypatch
     assert torch.equal(prepare(ours), train.prepared(theirs))
 
 
-def test_the_onnx_file_sees_the_pixels_of_the_search(of_images, tmp_path):
+def test_the_onnx_file_sees_the_pixels_of_the_search(of_images):
     path, splits = of_images
     side, mode = splits.size[0], "L" if splits.channels == 1 else "RGB"
     inside = Preprocessing((side, side, splits.channels), splits.mean, splits.std, side)
