@@ -110,7 +110,8 @@ def test_augmentation_documents_no_recipe_parameter_since_it_holds_the_values(re
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_script_passes_ruff_and_says_what_it_leaves_out(recipe, tmp_path):
-    text = written(tmp_path, RECIPES[recipe]).read_text()
+    decoded = (8, 8, 1) if recipe == "short" else (9, 9, 1)  # resized once, or in two steps
+    text = written(tmp_path, RECIPES[recipe], decoded=decoded).read_text()
     for arguments in (["check"], ["format", "--check"]):
         command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--no-cache", tmp_path]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
