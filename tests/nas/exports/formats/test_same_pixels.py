@@ -177,11 +177,11 @@ def test_the_onnx_file_sees_the_pixels_of_the_search(of_images):
 
 def test_arrays_are_resized_from_their_own_size_as_images_of_them_would_be(tmp_path):
     rng = np.random.default_rng(0)
-    arrays = {"images": rng.integers(0, 256, (40, 28, 28), dtype=np.uint8), "labels": np.arange(40) % 2}
-    np.savez(tmp_path / "mine.npz", **arrays)
+    images = rng.integers(0, 256, (40, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "mine.npz", images=images, labels=np.arange(40) % 2)
     for side in (16, 28, 48):
         splits = open_images(str(tmp_path / "mine.npz"), seed=0, cache=tmp_path / "cache", resolution=side)
-        files = [Image.fromarray(image) for image in arrays["images"]]
+        files = [Image.fromarray(image) for image in images]
         delivered(tmp_path, splits, side)
         transform = timm_transform(tmp_path)
         assert sorted(content(transform(image)) for image in files) == pixels_of(splits)
