@@ -55,7 +55,18 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of the pipe has exited
         return 0
+    except Exception as error:
+        if (line := _without_room(error)) is None:
+            raise
+        return _print_error(line, 2)
     return status if isinstance(status, int) else 0
+
+
+def _without_room(error: Exception) -> str | None:
+    """Return in a line that a file could not grow, None for every other error."""
+    from nas.storage.retry import is_full, no_room  # noqa: PLC0415 -- half a second that other commands spare
+
+    return no_room(error) if is_full(error) else None
 
 
 def _folder_is_gone() -> bool:

@@ -1,4 +1,4 @@
-"""Expands ``~`` and ``~user`` in paths that people type, and makes file names text that can be written."""
+"""Expands ``~`` and ``~user`` in paths that people type, finds what exists of them, makes names printable."""
 
 from pathlib import Path
 
@@ -23,6 +23,15 @@ def expanded(path: str | Path, what: str = "the path") -> Path:
             f"Cannot use {what} '{path}': expected a user's home folder in '{user}', and there is no such "
             f"user. Type the folder itself, or './{user}' for a file of that name."
         ) from error
+
+
+def nearest_existing(path: Path) -> Path:
+    """Return a path, or the nearest folder above it that exists.
+
+    Args:
+        path: Absolute path.
+    """
+    return next(place for place in (path, *path.parents) if place.exists())
 
 
 def printable(name: str) -> str:

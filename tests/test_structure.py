@@ -14,6 +14,7 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 REFERENCE = re.compile(r"`((?:search_spaces|trials|dashboards|nas)(?:\.\w+)+)`")
 
 LAZY = {  # modules that import another of ours inside a function, and why
+    "nas/__main__.py": "SQLAlchemy is for errors alone, and help needs none",
     "nas/api/_joined_cluster.py": "Ray takes a second, and most targets need none",
     "search_spaces/loading.py": "pydantic and PyYAML are for files of users alone",
     "trials/latency/onnx_agent.py": "it runs on boards, where a missing onnxruntime is an answer",

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import optuna
 
 from nas.api._numbers import check_at_least
 from nas.api._process_state import process_left_as_found
+from nas.files.staging import output_file, staged_file
 from nas.samplers import SAMPLERS
 from nas.tabular.plot import regret_figure
 from nas.tabular.regret import summary
@@ -15,6 +16,8 @@ from nas.tabular.replay import Runs, compare
 from nas.tabular.table import load as load_table
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
+
+_DOING: Final = "write the regret curves to"
 
 
 @process_left_as_found()
@@ -50,6 +53,7 @@ def bench(
         )
     for name, value in (("trials", trials), ("seeds", seeds), ("workers", workers)):
         check_at_least(f"--{name}", value, 1)
+    curves = None if plot is None else output_file(plot, _DOING)
     trained = load_table(Path(table))
     budgets = [Budget.parse(text) for text in budget]
     tasks = [trained.task(b.limit, b.resource) for b in budgets] or [trained.task()]
@@ -63,7 +67,9 @@ def bench(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     results = compare(tasks, names, range(seeds), trials, workers, done)
-    if plot is not None:
-        regret_figure(results, f"{trained.name}, {seeds} seeds").write_html(plot, include_plotlyjs=True)
+    if curves is not None:
+        with staged_file(curves, _DOING) as draft:
+            figure = regret_figure(results, f"{trained.name}, {seeds} seeds")
+            figure.write_html(draft, include_plotlyjs=True)
     horizons = sorted({k for k in (10, 20, 30, 50, 100, trials) if k <= trials})
     return {"version": 1, **summary(results, names[0], horizons)}

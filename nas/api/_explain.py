@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import torch
 
@@ -11,6 +12,7 @@ from dashboards.explanation import Explanation
 from nas.api._numbers import check_at_least
 from nas.api._process_state import process_left_as_found
 from nas.explanation.explain_study import explain_study, write_figures
+from nas.files.staging import output_folder, staged_folder
 from nas.resources import slots_here
 from nas.scaling.family import Scaled, base_of, check_budgets, family, find_with_study
 from nas.scaling.family import write as write_family
@@ -24,6 +26,9 @@ from search_spaces.errors import InvalidValueError
 from trials.datasets import open_images
 from trials.images.splits import Splits
 from trials.recipes import load_recipe
+
+_EXPLAINING: Final = "write the explanation to"
+_SCALING: Final = "write the family to"
 
 
 @process_left_as_found()
@@ -50,9 +55,11 @@ def explain(
     check_at_least("seed", seed, 0)
     texts = [budget] if isinstance(budget, str) else budget
     budgets = [Budget.parse(text) for text in texts]
+    folder = None if to is None else output_folder(to, _EXPLAINING)
     found = explain_study(find(existing_storage(storage_url(storage)), study), budgets, seed=seed)
-    if to is not None:
-        write_figures(found, Path(to))
+    if folder is not None:
+        with staged_folder(folder, _EXPLAINING) as stage:
+            write_figures(found, stage)
     return found
 
 
@@ -97,6 +104,8 @@ def scale(
     check_budgets(budgets)
     if rule is not None:
         RULES[rule]  # an unknown name is an error before anything slow
+    folder = None if to is None else output_folder(to, _SCALING)
+    check_at_least("--seed", seed, 0)
     found, study = find_with_study(network, url)
     found = _with_images(found, classes, channels, train=train)
     chosen = rule or ("front" if study is not None else "compound")
@@ -117,8 +126,9 @@ def scale(
         )
     needs_study = chosen == "front" or (chosen == "x3d" and not train)
     members = family(found, base_of(found, study if needs_study else None, evaluator), budgets, chosen)
-    if to is not None:
-        write_family(members, Path(to))
+    if folder is not None:
+        with staged_folder(folder, _SCALING) as stage:
+            write_family(members, stage)
     return members
 
 

@@ -35,7 +35,7 @@ def measure(
     url = storage_url(storage)
     find_target(on)
     found = find_network(network, url)
-    with Store(url) as store, joined(address):
+    with Store(url, create=False) as store, joined(address):
         cache = LatencyCache(store, num_classes=found.num_classes, in_channels=found.in_channels)
         latency = cache.time(found.architecture, on, again=True)
         spread = round(cache.spread(latency), 4)

@@ -6,16 +6,19 @@ import numpy as np
 
 from nas.api._numbers import check_at_least
 from nas.api._process_state import process_left_as_found
-from nas.files.paths import absolute_path, location_of
-from nas.profiling.proxy_fidelity import ProxyProfile
+from nas.files.locating import usable_folder
+from nas.files.paths import location_of
+from nas.profiling.proxy_fidelity import ProxyProfile, check_sample
 from nas.profiling.proxy_fidelity import profile_proxy as measure_proxy
 from nas.profiling.space_profile import SpaceProfile, profile_space
 from nas.resources import slots_here
 from nas.study.naming import IMAGES
 from search_spaces.budget import Budget
+from search_spaces.catalog_fit import check_fits
 from search_spaces.loading import load
 from search_spaces.pricing import prices
 from trials.datasets import open_images
+from trials.images.image_cache import emptied_on_error
 from trials.recipes import load_recipe
 
 
@@ -82,11 +85,17 @@ def profile_proxy(
     """
     budgets = [Budget.parse(text) for text in ([budget] if isinstance(budget, str) else budget)]
     proxy, long = load_recipe(recipe), load_recipe(full)
-    home = absolute_path(storage_path, "--storage-path")
+    check_at_least("--seed", seed, 0)
+    check_sample(networks, proxy, long)
+    codes, slots = load(space).codes, slots_here(2 * networks, gpus_per_trial)
+    home = usable_folder(storage_path)
     location = location_of(data)
-    splits = open_images(location, seed=seed, cache=home / IMAGES)
+    with emptied_on_error(home / IMAGES):
+        splits = open_images(location, seed=seed, cache=home / IMAGES)
+        table = prices(codes, num_classes=len(splits.classes), in_channels=splits.channels)
+        check_fits(table, budgets)
     return measure_proxy(
-        prices(load(space).codes, num_classes=len(splits.classes), in_channels=splits.channels),
+        table,
         budgets,
         splits,
         data=location,
@@ -94,7 +103,7 @@ def profile_proxy(
         full=long,
         networks=networks,
         seed=seed,
-        slots=slots_here(2 * networks, gpus_per_trial),
+        slots=slots,
         home=home,
         report_line=report_line or (lambda _: None),
     )

@@ -1,9 +1,11 @@
 """Implements ``nas.report``: the results of a search as a page, as Markdown, CSV or pictures."""
 
 from pathlib import Path
+from typing import Final
 
 from dashboards.reports import REPORTS
 from nas.api._process_state import process_left_as_found
+from nas.files.staging import output_file, output_folder, staged_file, staged_folder
 from nas.reporting.background_explainer import insight
 from nas.reporting.study_findings import FindingsCollector
 from nas.storage.optuna_storage import existing_storage, storage_url
@@ -11,6 +13,8 @@ from nas.storage.store import Store
 from nas.study.study import find
 from search_spaces.errors import ExportError
 from search_spaces.paths import expanded
+
+_DOING: Final = "write the report to"
 
 
 @process_left_as_found()
@@ -40,16 +44,12 @@ def report(
     found = find(opened, study)
     ending = "" if format == "png" else f".{format}"
     path = expanded(to) if to is not None else Path(f"{found.study_name}{ending}")
+    place = output_folder(path, _DOING) if format == "png" else output_file(path, _DOING)
     with Store(url) as store:
         findings = FindingsCollector(opened, store, insight).of(found)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return write(findings, path)
-    except OSError as error:
-        raise ExportError(
-            f"Cannot write the report to '{path}': {error.strerror or error}. Expected a file that can be "
-            f"written, for example --to report.html."
-        ) from error
+    with staged_folder(place, _DOING) if format == "png" else staged_file(place, _DOING) as draft:
+        written = write(findings, draft)
+    return tuple(path / file.relative_to(draft) for file in written)
 
 
 def format_of(to: str | Path | None, given: str | None) -> str:

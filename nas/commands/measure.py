@@ -1,7 +1,7 @@
 """nas measure: measures the latency of a network on a device."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -9,6 +9,8 @@ from nas.commands._options import NETWORK_HELP, Address, Json, Storage
 
 if TYPE_CHECKING:
     from trials.latency.latency import Latency
+
+_DOING: Final = "write the roofline to"
 
 
 def COMMAND(  # noqa: N802
@@ -89,15 +91,16 @@ def _layers(
     from dashboards.tables import terminal
     from nas import api
     from nas.commands._layer_table import layer_table
+    from nas.files.staging import output_file, staged_file
     from search_spaces.errors import InvalidValueError
 
     if to is not None and to.suffix.lower() not in {".html", ".htm", ""}:
         raise InvalidValueError(f"Cannot write the roofline to '{to}': expected a name that ends in .html.")
-    if to is not None and not to.resolve().parent.is_dir():
-        raise InvalidValueError(f"Cannot write '{to}': expected a file in a folder that exists.")
+    file = None if to is None else output_file(to, _DOING)
     name, times = api.measure_layers(network, on=on, address=address, storage=storage)
-    if to is not None:
-        layer_times.draw(times, name).write_html(to, include_plotlyjs=True)
+    if file is not None:
+        with staged_file(file, _DOING) as draft:
+            layer_times.draw(times, name).write_html(draft, include_plotlyjs=True)
     if as_json:
         typer.echo(json.dumps({"version": 1, "network": name, **times.to_json()}, indent=2))
     else:

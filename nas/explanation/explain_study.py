@@ -19,7 +19,6 @@ from nas.explanation.factor_levels import factor_settings, independent, kinds, t
 from nas.explanation.model_comparison import compared
 from nas.study.study import settings_of
 from search_spaces.budget import Budget
-from search_spaces.errors import InvalidValueError
 from trials.torch_threads import torch_threads
 
 _BASE: Final = 256  # networks over which variances are computed
@@ -59,21 +58,11 @@ def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: in
 
 
 def write_figures(explanation: Explanation, folder: Path) -> None:
-    """Write ``explanation.json``, ``factor_effects.html`` and ``joint_effects.html`` into a folder.
-
-    Raises:
-        InvalidValueError: if the folder cannot be made or written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "explanation.json").write_text(json.dumps(explanation.to_json(), indent=2) + "\n")
-        for figure in (factor_effects, joint_effects):
-            name = figure.__name__.rpartition(".")[2]
-            figure.draw(explanation).write_html(folder / f"{name}.html", include_plotlyjs=True)
-    except OSError as error:
-        raise InvalidValueError(
-            f"Cannot write to '{folder}': {error.strerror or error}. Expected a folder that can be written."
-        ) from error
+    """Write ``explanation.json``, ``factor_effects.html``, ``joint_effects.html`` into an existing folder."""
+    (folder / "explanation.json").write_text(json.dumps(explanation.to_json(), indent=2) + "\n")
+    for figure in (factor_effects, joint_effects):
+        name = figure.__name__.rpartition(".")[2]
+        figure.draw(explanation).write_html(folder / f"{name}.html", include_plotlyjs=True)
 
 
 def _explained(

@@ -12,7 +12,8 @@ from torch import Tensor
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import EXPORTERS, default_forms
 from nas.exports.module_names import check_name
-from nas.exports.staging import check_folder, staged_folder
+from nas.exports.target_folder import check_folder
+from nas.files.staging import staged_folder
 from search_spaces.architecture import Architecture
 from search_spaces.errors import ExportError, reason_of
 from search_spaces.paths import expanded, printable
@@ -109,7 +110,7 @@ def export_network(
         trained_on_validation=trained_on_validation,
         with_preprocessing=with_preprocessing,
     )
-    with staged_folder(folder) as stage:
+    with staged_folder(folder, "export to") as stage:
         for exporter in exporters:
             exporter.write(exported, stage)
     for file in _stale(name, files):

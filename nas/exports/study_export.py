@@ -17,8 +17,9 @@ from nas.exports.held_out import held_out_digests
 from nas.exports.new_head import budget_sentences, with_new_head
 from nas.exports.prepared_images import decoded_size, prepared
 from nas.exports.provenance import front_networks, provenance, retraining_command, test_scores
-from nas.exports.staging import check_folder, staged_folder
+from nas.exports.target_folder import check_folder
 from nas.files.locating import files_of
+from nas.files.staging import staged_folder
 from nas.files.study_images import images_for
 from nas.storage.records import Export
 from nas.storage.store import Store
@@ -122,7 +123,7 @@ class StudyExporter:
         names = [f"{options.module_name}_{network.trial}" for network in networks]
         check_folder(folder, names, into=False, force=False)
         written: list[Path] = []
-        with staged_folder(folder) as stage:
+        with staged_folder(folder, "export to") as stage:
             for network, name in zip(networks, names, strict=True):
                 self._write(network, replace(options, folder=stage / name, name=name))
                 written += sorted((stage / name).iterdir())

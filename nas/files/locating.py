@@ -12,6 +12,7 @@ from nas.files.paths import absolute_path
 from nas.files.remote_artifacts import RemoteArtifacts
 from nas.files.remote_files import RemoteFiles
 from nas.files.remote_folder import RemoteFolder
+from nas.files.staging import check_writable
 from nas.files.study_files import StudyFiles
 from nas.files.urls import checked_url, is_url
 from nas.storage.optuna_internals import database_url
@@ -45,7 +46,7 @@ def artifacts_at(folder: str, former: Sequence[str] = ()) -> ArtifactPlace:
 
 
 def usable_location(text: str) -> str:
-    """Return an absolute path or a URL at which files of studies can be written; creates a missing folder.
+    """Return an absolute path or a URL at which files of studies can be written; nothing is created.
 
     Raises:
         InvalidValueError: if the text is neither a usable path nor a usable URL, or contains a password.
@@ -55,11 +56,20 @@ def usable_location(text: str) -> str:
         url = checked_url(text)
         RemoteFolder(url).probe()
         return url
+    return str(usable_folder(text))
+
+
+def usable_folder(text: str) -> Path:
+    """Return the absolute path of a folder in which files of studies can be written; nothing is created.
+
+    Raises:
+        InvalidValueError: if the text is no path of such a folder.
+    """
     home = absolute_path(text, "--storage-path")
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        check_writable(home)
     except OSError as error:
         raise InvalidValueError(
             f"Cannot use --storage-path '{home}': {error.strerror}. Expected a folder that can be written."
         ) from error
-    return str(home)
+    return home

@@ -23,6 +23,7 @@ from nas.storage.identity import DatabaseIdentity, holds_study, identity_of_data
 from nas.storage.optuna_internals import database_url
 from nas.storage.own_folder import database_file, own_folder
 from nas.study.places import FOLDER, folder_in, given_identity, identity_of, keep_folder
+from nas.study.study import known_settings
 from search_spaces.errors import StudyError
 
 MARK: Final = "belongs-to.json"
@@ -77,6 +78,29 @@ def is_own(study: optuna.Study, files: StudyFiles | None = None) -> bool:
     return marked == database_file(url) or (below and not holds_study(marked, mark.identity))
 
 
+def check_unused(files: StudyFiles, study: str, url: str) -> None:
+    """Check that a study, if it is yet to begin, finds no files of another one where its own will lie.
+
+    Args:
+        files: The files that it will have.
+        study: Its name.
+        url: URL of its storage.
+
+    Raises:
+        StudyError: if there are some.
+        FilesError: if the files cannot be reached.
+    """
+    marked = _mark_of(files) is not None or _other_claim(files, url) is not None
+    if not (marked or files.sizes("trials")) or known_settings(url, study) is not None:
+        return  # nothing there, or its own
+    if marked:
+        raise _belongs_to_another(files, url)
+    raise StudyError(
+        f"The folder '{files.location}' holds the trainings of another study: expected none, because "
+        f"'{study}' has no trials. Move the folder away, or begin under another name with --study."
+    )
+
+
 def claimed(study: optuna.Study, report_line: Callable[[str], None]) -> StudyFiles:
     """Return the files of a study to write to, marked as this storage's; copies them if they are another's.
 
@@ -93,10 +117,7 @@ def claimed(study: optuna.Study, report_line: Callable[[str], None]) -> StudyFil
         return files
     if not _may_write(study, files, url):
         if not study.get_trials(deepcopy=False):
-            raise StudyError(
-                f"The folder '{files.location}' belongs to {_owner(files, url)}: expected one that no other "
-                f"study uses. Move it away, or begin under another name with --study."
-            )
+            raise _belongs_to_another(files, url)
         files = _copied(study, files, url, report_line)
     mark(study, files)
     beside = LocalFiles(files.local_folder)  # of files behind a URL: log and lock
@@ -153,6 +174,13 @@ def _same_file(one: Path, other: Path | None) -> bool:
 def _marked_file(files: StudyFiles, mark: Mark) -> Path:
     """Return the SQLite file that a mark names, links followed."""
     return ((_folder_of(files) or Path()) / mark.database.database).resolve()
+
+
+def _belongs_to_another(files: StudyFiles, url: str) -> StudyError:
+    return StudyError(
+        f"The folder '{files.location}' belongs to {_owner(files, url)}: expected one that no other "
+        f"study uses. Move it away, or begin under another name with --study."
+    )
 
 
 def _owner(files: StudyFiles, url: str) -> str:

@@ -110,9 +110,14 @@ class RemoteFolder:
             system.rm(path, recursive=True)
 
     def probe(self) -> None:
-        """Check that a file can be uploaded, replaced, downloaded and deleted."""
+        """Check that a file can be uploaded, replaced, downloaded and deleted; a folder made for it goes."""
         try:
+            was_there = protocol_of(self.url) in _ATOMIC or self.exists("")
             self._probe()
+            if not was_there:
+                with self._file_errors("remove", ""):
+                    system, path = self._at("")
+                    system.rmdir(path)
         except FilesError as error:
             if isinstance(error.__cause__, ImportError):
                 raise

@@ -1,6 +1,6 @@
 """Measures latencies once and keeps them for all studies of a storage; predicts those not measured yet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from nas.latency.predictor import LatencyPredictor
@@ -25,6 +25,7 @@ class LatencyCache:
         in_channels: Channels of their images.
         now: Returns the time, UTC.
         report_line: Shows a line to the user.
+        conditions: What targets have already said about themselves, by target.
     """
 
     def __init__(
@@ -35,12 +36,13 @@ class LatencyCache:
         in_channels: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         report_line: Callable[[str], None] = lambda _: None,
+        conditions: Mapping[str, Mapping[str, Condition]] | None = None,
     ) -> None:
         self._store = store
         self._classes, self._channels = num_classes, in_channels
         self._now, self._report_line = now, report_line
         self._shown: set[str] = set()
-        self._settings: dict[str, dict[str, Condition]] = {}
+        self._settings = {target: setting_of(said) for target, said in (conditions or {}).items()}
         self._predictor = LatencyPredictor(store)
 
     def setting(self, target: str) -> dict[str, Condition]:

@@ -92,6 +92,7 @@ def retrain(
         DataError: if its images have changed.
         TrainingError: if no training reaches its end.
     """
+    images_for(study)  # before anything is written: are they there, and the same?
     local_folder = claimed(study, report_line).local_folder
     local_folder.mkdir(parents=True, exist_ok=True)  # the lock lies there
 
@@ -145,7 +146,6 @@ class _Retrainer:
         self._device, self._threads, self._report_line = device, threads, report_line
         self._recipe_file, self._metric, self._top = recipe_file, settings_of(study).metric, 1
         self._files = files_of(study)
-        images_for(study)  # before anything is trained: are they there?
 
     def compared(self, networks: Sequence[TrialResult]) -> tuple[Retrained, ...]:
         """Return the networks after training on the training images, best first.

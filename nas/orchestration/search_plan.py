@@ -1,7 +1,7 @@
 """Plans a search: reads, checks and prices everything that was asked for, before anything is trained."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from optuna.samplers import BaseSampler
 from nas.ask_tell.successive_halving import RungHalving
 from nas.bayesopt.space_problem import problem_of
 from nas.files.local_paths import image_cache
-from nas.files.locating import usable_location
+from nas.files.locating import files_at, usable_location
+from nas.files.ownership import check_unused
 from nas.files.paths import location_of
 from nas.orchestration.space_choice import begun_before, resized_as_before, space_for
 from nas.orchestration.transfer import read_transfer, transfer_source
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
-from nas.storage.optuna_storage import storage_url
+from nas.storage.optuna_storage import check_usable, storage_url
 from nas.study import trial_attributes
 from nas.study.naming import checked_name
 from nas.study.network_lookup import find_network
@@ -36,7 +37,10 @@ from search_spaces.sampling import share_that_fits
 from search_spaces.space import SearchSpace
 from search_spaces.space_record import space_digest
 from trials.datasets import open_images
+from trials.images.image_cache import emptied_on_error
 from trials.images.splits import Splits
+from trials.latency.latency import Condition
+from trials.latency_measurement import probe
 from trials.recipes import load_recipe
 from trials.target_names import find_target
 from trials.training.evaluation import METRICS
@@ -70,6 +74,7 @@ class SearchPlan:
             one.
         request: What was typed, for those who do it again.
         reproducible: Whether every run makes the same proposals; None for the default.
+        conditions: What the devices of the budgets said about themselves, by target.
     """
 
     settings: Settings
@@ -89,6 +94,7 @@ class SearchPlan:
     log_to: str | None = None
     earlier: dict[str, Any] | None = None
     reproducible: bool | None = None
+    conditions: Mapping[str, Mapping[str, Condition]] = field(default_factory=dict)
 
     @property
     def image_cache(self) -> Path:
@@ -172,8 +178,10 @@ def plan_search(
 ) -> SearchPlan:
     """Return the search that the arguments describe; but for the slots they are those of `nas.search`.
 
+    Nothing is created but decoded images, and these are removed again if the search is impossible.
+
     Raises:
-        UserError: if any of them cannot be read, or nothing fits.
+        UserError: if any of them cannot be read or used, a target does not answer, or nothing fits.
     """
     budgets = tuple(Budget.parse(text) for text in budget)
     _check_numbers(budgets, trials=trials, hours=hours, seed=seed)
@@ -191,62 +199,69 @@ def plan_search(
             f"--learn-from, or take --sampler {_LEARNER}."
         )
     training = load_recipe(recipe)
-    for wanted in budgets:
-        if wanted.target is not None:
-            find_target(wanted.target)
+    targets = dict.fromkeys(str(budget.target) for budget in budgets if not budget.counted)
+    for target in targets:
+        find_target(target)
     named = load(space) if space is not None else None
+    if study is not None:
+        checked_name(study)
+    url, location = storage_url(storage), location_of(data)
+    check_usable(url)
+    conditions = {target: probe(target) for target in targets}
     home = usable_location(storage_path)
-    location = location_of(data)
-    splits = open_images(
-        location, seed=seed, cache=image_cache(f"{home}/study"), report_line=lambda _: None
-    )  # the progress shows the notes, also those of images that were decoded before
-    load_teacher(training, splits, torch.device("cpu"))  # before any training: does it fit the images?
-    chosen = named or space_for(splits, budgets)
-    settings = Settings(
-        space=chosen.name,
-        space_digest=space_digest(chosen),
-        budgets=budgets,
-        data=location,
-        data_fingerprint=splits.fingerprint,
-        recipe=training.to_json(),
-        sampler=sampler,
-        seed=seed,
-        metric=metric,
-        learn_from=learn_from,
-        resized_once=True,
-    )
-    if named is None:
-        settings, chosen = begun_before(settings, chosen, splits, storage_url(storage), study)
-    name = checked_name(study if study is not None else settings.default_name())
-    settings = resized_as_before(settings, storage_url(storage), name)
-    plan = SearchPlan(
-        settings=settings,
-        name=name,
-        url=storage_url(storage),
-        folder=f"{home}/{name}",
-        trials=trials,
-        hours=hours,
-        space=chosen,
-        budgets=budgets,
-        recipe=training,
-        splits=splits,
-        slots=slots,
-        keep_checkpoints=keep_checkpoints,
-        log_to=log_to,
-        reproducible=reproducible,
-        request=Request.of(
-            space=space,
-            recipe=recipe,
-            seed_with=seed_with,
-            learn_from=learn_from or "",
+    cache = image_cache(f"{home}/study")
+    with emptied_on_error(cache):
+        splits = open_images(location, seed=seed, cache=cache, report_line=lambda _: None)
+        # the progress shows the notes, also those of images that were decoded before
+        load_teacher(training, splits, torch.device("cpu"))  # before any training: does it fit the images?
+        chosen = named or space_for(splits, budgets)
+        settings = Settings(
+            space=chosen.name,
+            space_digest=space_digest(chosen),
+            budgets=budgets,
+            data=location,
+            data_fingerprint=splits.fingerprint,
+            recipe=training.to_json(),
+            sampler=sampler,
+            seed=seed,
+            metric=metric,
+            learn_from=learn_from,
+            resized_once=True,
+        )
+        if named is None:
+            settings, chosen = begun_before(settings, chosen, splits, url, study)
+        name = checked_name(study if study is not None else settings.default_name())
+        settings = resized_as_before(settings, url, name)
+        plan = SearchPlan(
+            settings=settings,
+            name=name,
+            url=url,
+            folder=f"{home}/{name}",
             trials=trials,
             hours=hours,
-        ),
-    )
-    check_fits(plan.prices, budgets)
-    if learn_from is not None:
-        plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
-    return replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))
+            space=chosen,
+            budgets=budgets,
+            recipe=training,
+            splits=splits,
+            slots=slots,
+            keep_checkpoints=keep_checkpoints,
+            log_to=log_to,
+            reproducible=reproducible,
+            request=Request.of(
+                space=space,
+                recipe=recipe,
+                seed_with=seed_with,
+                learn_from=learn_from or "",
+                trials=trials,
+                hours=hours,
+            ),
+            conditions=conditions,
+        )
+        check_fits(plan.prices, budgets)
+        check_unused(files_at(plan.folder, name, url), name, url)
+        if learn_from is not None:
+            plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
+        return replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))
 
 
 def _seed(text: str, plan: SearchPlan) -> Architecture:

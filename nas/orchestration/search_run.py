@@ -34,7 +34,8 @@ from nas.ray_backend.searcher import StudySearcher
 from nas.ray_backend.tensorboard import TensorBoard
 from nas.ray_backend.worker import worker_config
 from nas.resources import Capacity, capacity_on
-from nas.storage.optuna_storage import check_writable, open_storage
+from nas.storage.database import storage_errors
+from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.heartbeat import search_state
@@ -43,7 +44,7 @@ from nas.study.opened_study import OpenedStudy
 from nas.study.reproduce_command import keep_request
 from nas.study.reproducibility import agreed_slots
 from nas.study.study import begin, keep_space
-from search_spaces.errors import StudyError, TargetError
+from search_spaces.errors import TargetError
 from trials.training.run_trial import TrialConfig
 
 
@@ -58,7 +59,6 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
     Raises:
         UserError: if the study, the storage, a target or the cluster cannot be used.
     """
-    check_writable(plan.url)
     storage = get_storage(open_storage(plan.url))
     capacity = Capacity(plan.slots.count)
     progress = ConsoleProgress(capacity, quiet=quiet)
@@ -69,14 +69,13 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
             num_classes=len(plan.splits.classes),
             in_channels=plan.splits.channels,
             report_line=progress.say,
+            conditions=plan.conditions,
         )
-        for target in plan.targets:
-            cache.setting(target)  # before anything is written: does it answer?
-        opened = OpenedStudy(_begun(plan, storage), storage)
+        with storage_errors(plan.url):
+            opened = OpenedStudy(_begun(plan, storage), storage)
         files = files_of(opened.study)  # a study found again keeps its own
         if files.location != plan.folder:
             files.check()
-        _check_folder(opened.study, files)
         files = claimed(opened.study, progress.say)
         plan = replace(plan, folder=files.location)
         ownership = stack.enter_context(driver_session(plan.url, opened.study, files.local_folder))
@@ -126,20 +125,6 @@ def _known(plan: SearchPlan, study: optuna.Study, *, local: bool) -> KnownTrials
     slots = agreed_slots(study, plan.reproducible, default=default, slots=plan.slots.count)
     study.pruner = plan.pruner(in_order=slots is not None)
     return None if slots is None else KnownTrials(slots=slots, rung=plan.first_rung)
-
-
-def _check_folder(study: optuna.Study, files: StudyFiles) -> None:
-    """Refuse to begin a study in a folder with the checkpoints of another one.
-
-    Raises:
-        StudyError: if a study without trials finds trainings in its folder.
-    """
-    if not study.get_trials(deepcopy=False) and files.sizes("trials"):
-        raise StudyError(
-            f"The folder '{files.location}' holds the trainings of another study: expected none, because "
-            f"'{study.study_name}' has no trials. Move the folder away, or begin under another name "
-            f"with --study."
-        )
 
 
 def _criteria(plan: SearchPlan) -> StoppingCriteria:

@@ -1,8 +1,9 @@
 """Writes what happens to a study into the log in its folder: what is shown, and what our modules note."""
 
 import logging
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -47,9 +48,23 @@ def study_log(folder: Path) -> Iterator[None]:
 
 
 def _handler(folder: Path) -> logging.Handler:
-    handler = logging.FileHandler(folder / LOG, encoding="utf-8")
+    handler = _LogFile(folder / LOG, encoding="utf-8")
     handler.setFormatter(logging.Formatter(_FORMAT))
     return handler
+
+
+class _LogFile(logging.FileHandler):
+    """Leaves out lines that find no room, without a word: whatever else needs room says so, in one line."""
+
+    @override
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    @override
+    def close(self) -> None:
+        with suppress(OSError):  # what is left to write
+            super().close()
 
 
 class _Forward(logging.Handler):

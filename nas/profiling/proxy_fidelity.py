@@ -122,12 +122,7 @@ def profile_proxy(
         InvalidValueError: if `networks` is too small, or too few trainings complete.
         NothingFitsError: if nothing fits.
     """
-    if networks < _LEAST:
-        raise InvalidValueError(f"Cannot rank {networks} networks: expected --networks of at least {_LEAST}.")
-    if proxy.name == full.name:
-        raise InvalidValueError(
-            f"Cannot compare the recipe '{proxy.name}' with itself: expected another --full."
-        )
+    check_sample(networks, proxy, full)
     check_fits(prices, budgets)
     codes = fitting_codes(prices, np.random.default_rng(seed), networks, budgets)
     drawn = [prices.codes.at(code) for code in codes]
@@ -160,6 +155,20 @@ def profile_proxy(
         proxy_seconds=float(np.median([curve.seconds for curve in short])),
         full_seconds=float(np.median([curve.seconds for curve in long])),
     )
+
+
+def check_sample(networks: int, proxy: Recipe, full: Recipe) -> None:
+    """Check that a number of networks can be ranked by two recipes.
+
+    Raises:
+        InvalidValueError: if there are too few, or the recipes are one.
+    """
+    if networks < _LEAST:
+        raise InvalidValueError(f"Cannot rank {networks} networks: expected --networks of at least {_LEAST}.")
+    if proxy.name == full.name:
+        raise InvalidValueError(
+            f"Cannot compare the recipe '{proxy.name}' with itself: expected another --full."
+        )
 
 
 def agreements(short: Sequence[Curve], long: Sequence[Curve], proxy: Recipe) -> dict[str, Any]:

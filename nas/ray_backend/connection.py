@@ -17,9 +17,11 @@ from nas.ray_backend.ray_internals import ImportPath, ask_for_token, plain_start
 from nas.ray_backend.ray_process import own_signals, quieten, set_options
 from nas.ray_backend.session_folder import session_folder
 from nas.ray_backend.session_token import token_in
+from nas.storage.file_size_limit import file_size_limit
 from search_spaces.errors import UserError
 
 _SHUTDOWN_S: Final = 8.0
+_LEAST_FILE_BYTES: Final = 75 * 2**20  # Ray's smallest object store, ray_constants.py
 _OWN_NAME: Final = "the Ray that this process has started"
 
 
@@ -34,7 +36,8 @@ def cluster_for(address: str | None) -> Iterator[Cluster | None]:
         The cluster; None if there is none, so that a Ray of our own has to be started on this machine.
 
     Raises:
-        UserError: if it cannot be reached, or this process uses another one.
+        UserError: if it cannot be reached, this process uses another one, or a Ray of our own could not write
+            files as large as it needs.
     """
     if ray.is_initialized():
         _check_same(address)
@@ -42,6 +45,7 @@ def cluster_for(address: str | None) -> Iterator[Cluster | None]:
         quieten()
         yield Cluster(_OWN_NAME)
     elif address is None:
+        _check_file_sizes()
         yield None
     else:
         with _connected(address):
@@ -92,6 +96,21 @@ def _connected(address: str, **options: Any) -> Iterator[None]:
         yield
 
 
+def _check_file_sizes() -> None:
+    """Check that Ray may write files as large as it needs them on this machine.
+
+    Raises:
+        UserError: if no file of this process may be as large as Ray's smallest shared memory.
+    """
+    limit = file_size_limit()
+    if limit is not None and limit < _LEAST_FILE_BYTES:
+        raise UserError(
+            f"Cannot start Ray on this machine: this process may write files of up to {limit / 2**10:.0f} "
+            f"KiB, expected at least {_LEAST_FILE_BYTES / 2**10:.0f} KiB for its shared memory. Raise the "
+            f"limit (ulimit -f, or h_fsize of a scheduler), then give the same command again."
+        )
+
+
 def _start(address: str, options: dict[str, Any]) -> None:
     """Start Ray or connect to it.
 
@@ -106,10 +125,12 @@ def _start(address: str, options: dict[str, Any]) -> None:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         reason = " ".join(lines) if lines[0].endswith(":") else lines[0]  # the next lines say it
         if address == "local":
+            limit = file_size_limit()
+            files = "" if limit is None else f", and files of more than {limit / 2**20:.0f} MiB (ulimit -f)"
             raise UserError(
                 f"Cannot start Ray on this machine: {reason} Expected it to run within a minute: it needs "
-                f"about 1 GB of memory, and room in '{options['_temp_dir']}'. Free some, then give the same "
-                f"command again."
+                f"about 1 GB of memory, and room in '{options['_temp_dir']}'{files}. Free some, then give "
+                f"the same command again."
             ) from error
         raise UserError(
             f"Cannot use the Ray cluster at '{address}': {reason} Expected one that runs and can be "

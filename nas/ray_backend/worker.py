@@ -79,8 +79,8 @@ def search_problem(result: Mapping[str, Any]) -> str | None:
     """Return why the last report of a worker ends the whole search, None if it does not."""
     if result.get("full"):
         return (
-            f"A disk is full: {result['error']}. Nothing that was finished is lost: make room, then "
-            f"give the same command again to go on."
+            f"A disk is full, or a file at its size limit: {result['error']}. Nothing that was finished is "
+            f"lost: make room, then give the same command again to go on."
         )
     if result.get("away"):
         return f"{result['error']} Nothing that was finished is lost: the same command goes on."

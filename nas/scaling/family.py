@@ -25,7 +25,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.costs import Costs
 from search_spaces.counting import count
-from search_spaces.errors import ArchitectureError, BudgetError, InvalidValueError, NothingFitsError
+from search_spaces.errors import ArchitectureError, BudgetError, NothingFitsError
 from search_spaces.published import references
 
 VERSION: Final = 1
@@ -144,20 +144,13 @@ def base_of(
 def write(members: Sequence[Scaled], folder: Path) -> list[Path]:
     """Write each network as architecture JSON, which every command takes as a NETWORK, and return the files.
 
-    Raises:
-        InvalidValueError: if the folder cannot be created or written.
+    Args:
+        members: The networks.
+        folder: An existing folder.
     """
-    files = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for member in members:
-            file = folder / f"{member.rule}-{member.budget.replace('/', '-')}.json"
-            file.write_text(member.architecture.to_json() + "\n", encoding="utf-8")
-            files.append(file)
-    except OSError as error:
-        raise InvalidValueError(
-            f"Cannot write to '{folder}': {error.strerror or error}. Expected a folder that can be written."
-        ) from error
+    files = [folder / f"{member.rule}-{member.budget.replace('/', '-')}.json" for member in members]
+    for member, file in zip(members, files, strict=True):
+        file.write_text(member.architecture.to_json() + "\n", encoding="utf-8")
     return files
 
 

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from optuna.exceptions import StorageInternalError
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from nas.storage.own_folder import database_file
+from nas.storage.retry import is_full, no_room
 from nas.storage.secrets import scrubbed, without_password
 from nas.storage.snapshot import may_be_written, snapshot
 from search_spaces.errors import StorageError
@@ -82,7 +84,34 @@ def engine_options(url: str) -> dict[str, Any]:
 def is_read_only(url: str) -> bool:
     """Return whether the database is an SQLite file that this user may read and not write."""
     file = database_file(url)
-    return file is not None and file.exists() and not may_be_written(file)
+    return file is not None and is_there(url) and not may_be_written(file)
+
+
+def is_there(url: str) -> bool:
+    """Return whether an SQLite file exists; True for a database on a server.
+
+    Raises:
+        StorageError: if it lies in a folder that this user may not look into.
+    """
+    file = database_file(url)
+    with storage_errors(url):
+        return file is None or file.exists()
+
+
+def check_creatable(url: str) -> None:
+    """Check that a missing SQLite file can be created; nothing is.
+
+    Raises:
+        StorageError: if its folder is missing or cannot be written.
+    """
+    file = database_file(url)
+    if file is None or is_there(url) or (file.parent.is_dir() and may_be_written(file)):
+        return
+    reason = "cannot be written" if file.parent.is_dir() else "is no folder"
+    raise StorageError(
+        f"Cannot create the storage '{without_password(url)}': '{file.parent}' {reason}. Expected a file in "
+        f"a folder that you may write to. Create the folder, or choose another file."
+    )
 
 
 @contextmanager
@@ -90,11 +119,13 @@ def storage_errors(url: str) -> Iterator[None]:
     """Turn errors of the database into an error of one line without the password.
 
     Raises:
-        StorageError: in place of every error of SQLAlchemy and of the file system.
+        StorageError: in place of every error of SQLAlchemy, of Optuna's storage and of the file system.
     """
     try:
         yield
-    except (SQLAlchemyError, ImportError, OSError, UnicodeError) as error:
+    except (SQLAlchemyError, StorageInternalError, ImportError, OSError, UnicodeError) as error:
+        if is_full(error):
+            raise StorageError(f"The storage '{without_password(url)}': {no_room(error)}") from error
         first = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise StorageError(
             f"The storage '{without_password(url)}' does not answer as expected: {scrubbed(first, url)}. "

@@ -40,6 +40,12 @@ def migrate(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
+def is_begun(engine: Engine) -> bool:
+    """Return whether a database has our tables, of whatever version."""
+    with engine.connect() as connection:
+        return _revision(connection) is not None
+
+
 def _revision(connection: Connection) -> str | None:
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     return context.get_current_revision()

@@ -5,20 +5,23 @@ from typing import Final
 
 import optuna
 from optuna.storages import RDBStorage
-from sqlalchemy import event
+from sqlalchemy import event, inspect
 
 from nas.storage.database import (
+    check_creatable,
     checked_database,
+    connect,
     engine_options,
     is_read_only,
+    is_there,
     prepare_sqlite,
     storage_errors,
 )
-from nas.storage.own_folder import database_file
 from nas.storage.secrets import without_password
 from search_spaces.errors import StorageError, StudyError
 
 DEFAULT_URL: Final = "sqlite:///nas.db"
+_TABLE: Final = "studies"  # of Optuna
 
 
 def storage_url(given: str | None) -> str:
@@ -67,7 +70,7 @@ def existing_storage(url: str, *, writing: bool = False) -> RDBStorage:
         writing: Whether it has to be writable.
 
     Raises:
-        StudyError: if there is no such file.
+        StudyError: if there is no such file, or no study was ever begun in the database.
         StorageError: if it may not be written, or as for `open_storage`.
     """
     checked_database(url)
@@ -87,9 +90,19 @@ def no_search_in(url: str) -> StudyError:
 
 
 def exists(url: str) -> bool:
-    """Return whether an SQLite file exists; True for a database on a server."""
-    file = database_file(url)
-    return file is None or file.exists()
+    """Return whether a database is there and has Optuna's tables; nothing is created.
+
+    Raises:
+        StorageError: if it cannot be reached, or is none.
+    """
+    if not is_there(url):
+        return False
+    engine = connect(url)
+    try:
+        with storage_errors(url):
+            return inspect(engine).has_table(_TABLE)
+    finally:
+        engine.dispose()
 
 
 def check_writable(url: str) -> None:
@@ -103,3 +116,14 @@ def check_writable(url: str) -> None:
             f"The storage '{without_password(url)}' can be read and not written: expected a file, in a "
             f"folder, that you may write to. Copy the folder of the search and go on in the copy."
         )
+
+
+def check_usable(url: str) -> None:
+    """Check that a search can be written to a database: one that is there, or can be created.
+
+    Raises:
+        StorageError: if it cannot be reached, is none, or may not be written.
+    """
+    check_writable(url)
+    check_creatable(url)
+    exists(url)  # raises if it does not answer

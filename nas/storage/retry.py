@@ -8,20 +8,23 @@ from typing import Final, TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from nas.storage.file_size_limit import file_size_limit
 from search_spaces.errors import FilesError, StorageError
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 TIMEOUT_S: Final = 900.0
 _PAUSE_S: Final = 1.0
-_FULL: Final = ("no space left on device", "disk is full", "disk quota exceeded")
+_FULL: Final = ("no space left on device", "disk is full", "disk quota exceeded", "file too large")
+_SQLITE_IO_ERROR: Final = "disk i/o error"  # what SQLite says of a file at the size limit of its process
 
 
 def is_full(error: BaseException) -> bool:
     """Return whether a full disk, or a file at the size limit of its process, caused an error."""
+    full = _FULL if file_size_limit() is None else (*_FULL, _SQLITE_IO_ERROR)
     return any(
         (isinstance(e, OSError) and e.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-        or any(words in str(e).lower() for words in _FULL)
+        or any(words in str(e).lower() for words in full)
         for e in _chain(error)
     )
 
@@ -75,7 +78,7 @@ class Retry:
                 if not (is_outage(error) or is_full(error)):
                     raise
                 if is_full(error):
-                    raise StorageError(_disk_full(error)) from error
+                    raise StorageError(no_room(error)) from error
                 if began_s is None:
                     began_s, service = self._clock(), _service(error)
                     minutes = self._timeout_s / 60
@@ -116,11 +119,15 @@ def _service(error: BaseException) -> str:
     return "Checkpoint storage" if isinstance(error, FilesError) else "The database"
 
 
-def _disk_full(error: BaseException) -> str:
-    return (
-        f"A disk is full ({_reason(error)}). All finished trials are stored: free some space, then run the "
-        f"same command again to resume."
-    )
+def no_room(error: BaseException) -> str:
+    """Return in a line that there is no room for a file, and why."""
+    limit = file_size_limit()
+    if limit is None:
+        cause, remedy = f"A disk is full ({_reason(error)})", "free some space"
+    else:
+        cause = f"A file cannot grow ({_reason(error)}): this process may write files of up to "
+        cause, remedy = f"{cause}{limit / 2**10:.0f} KiB", "raise the limit (ulimit -f)"
+    return f"{cause}. All finished trials are stored: {remedy}, then run the same command again to resume."
 
 
 def _reason(error: BaseException) -> str:

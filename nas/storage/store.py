@@ -12,11 +12,11 @@ from sqlalchemy import Select, delete, func, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from nas.storage.database import connect, storage_errors
-from nas.storage.migrating import migrate
+from nas.storage.database import storage_errors
 from nas.storage.own_folder import placed, portable
 from nas.storage.records import Export, Measurement
 from nas.storage.schema import ArchitectureRow, ExportRow, LatencyRow
+from nas.storage.tables import empty_tables, has_tables, opened_tables
 from search_spaces.architecture import Architecture
 from trials.latency.latency import Condition, Latency, between_run_spread, figure_of, setting_of
 from trials.latency.timing_protocol import QUICKEST
@@ -39,22 +39,21 @@ class Store:
     measured again has two measurements. Each write is one transaction, so a killed process leaves all of it
     or nothing. Optuna's tables are neither read nor written. Use it in a ``with`` block, which closes it.
 
-    Attributes:
+    Args:
         url: URL of the database in Optuna's form, for example ``sqlite:///nas.db``.
+        create: Whether a missing file and missing tables are created at once; if not, with the first write.
+
+    Attributes:
+        url: That URL.
 
     Raises:
-        StorageError: if the database cannot be reached or a later version wrote it.
+        StorageError: if the database cannot be reached or created, or a later version wrote it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, create: bool = True) -> None:
         self.url: Final = url
-        self._engine: Final = connect(url)
-        try:
-            with storage_errors(url):
-                migrate(self._engine)
-        except BaseException:
-            self.close()
-            raise
+        self._begun = create or has_tables(url)
+        self._engine = opened_tables(url) if self._begun else empty_tables(url)
 
     def __enter__(self) -> "Store":
         return self
@@ -230,6 +229,9 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
+        if not self._begun:
+            self.close()
+            self._engine, self._begun = opened_tables(self.url), True
         with storage_errors(self.url), Session(self._engine) as session, session.begin():
             yield session
 

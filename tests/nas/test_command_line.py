@@ -208,7 +208,7 @@ FITS = ("--budget", "30M-MACs")
             "does not answer",
         ),
         (("measure", "~no-such-person"), 2, "No network is called '~no-such-person'"),
-        (("measure", "tinynet_e_106", "--to", "no/such/folder/x.html"), 2, "a file in a folder that exists"),
+        (("measure", "tinynet_e_106", "--to", "/dev/null/x.html"), 2, "Cannot write the roofline to"),
         (("search", *FITS, "--storage", "nowhere"), 2, "Cannot read the storage 'nowhere'"),
         (
             ("search", *FITS, "--storage", "postgresql://me:secret@127.0.0.1:1/nas"),

@@ -9,7 +9,9 @@ when they would take too much of the disk, used longest ago first, but not while
 locks their ``splits.json``.
 """
 
+import errno
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -30,6 +32,8 @@ DRAFT: Final = ".decoding-"
 MOST_OF_DISK: Final = 0.5
 """Largest share of a disk's room, free or taken by them, that images at the resolutions of networks take."""
 _SIZED: Final = "[0-9a-f]*-[0-9]*"
+_LOCK: Final = ".lock"
+_CHEAP_BYTES: Final = 64 * 2**20  # decoded within seconds: nothing worth keeping for the next attempt
 
 
 def load(folder: Path) -> Splits | None:
@@ -119,12 +123,67 @@ def store(folder: Path, splits: Splits) -> None:
 @contextmanager
 def exclusive(cache: Path) -> Iterator[None]:
     """Lock `cache` against other processes of this host, and delete what a killed one left behind."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel frees it when the process dies
+    with _locked(cache):
         for left in cache.glob(f"{DRAFT}*"):
             shutil.rmtree(left)
         yield
+
+
+@contextmanager
+def emptied_on_error(cache: Path | None) -> Iterator[None]:
+    """Remove what the block adds to a cache, and the folders that it makes for it, if it raises an error.
+
+    So a command that turns out to be impossible leaves nothing. Images that are more than 64 MB are kept: to
+    decode them takes a while, and the next attempt finds them.
+
+    Args:
+        cache: Folder of decoded data sets; None for none.
+    """
+    made = [] if cache is None else [path for path in (cache, *cache.parents) if not path.exists()]
+    before = _entries(cache)
+    try:
+        yield
+    except Exception:
+        if cache is not None and cache.is_dir():
+            with suppress(OSError):  # the error that is raised says more
+                _remove(cache, _entries(cache) - before, made)
+        raise
+
+
+def _entries(cache: Path | None) -> set[Path]:
+    return set() if cache is None or not cache.is_dir() else {p for p in cache.iterdir() if p.name != _LOCK}
+
+
+def _remove(cache: Path, added: set[Path], made: list[Path]) -> None:
+    with _locked(cache):
+        for folder in added:
+            if sum(path.stat().st_size for path in folder.iterdir()) <= _CHEAP_BYTES:
+                shutil.rmtree(folder)
+        if cache in made and not _entries(cache):
+            (cache / _LOCK).unlink()
+    for folder in made:
+        if any(folder.iterdir()):
+            return
+        folder.rmdir()
+
+
+@contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    """Lock a cache, which is created if it is missing."""
+    while True:
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / _LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the kernel frees it when the process dies
+            if _is_at(cache / _LOCK, lock):  # else it was removed while this process waited for it
+                yield
+                return
+
+
+def _is_at(path: Path, file: io.TextIOWrapper) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -177,7 +236,26 @@ def _deleted(folder: Path) -> bool:
 
 
 def new_array(folder: Path, name: str, shape: tuple[int, ...]) -> np.memmap:
-    """Return a new memory-mapped uint8 array in `folder`."""
-    return np.lib.format.open_memmap(
-        os.fspath(folder / f"{name}.npy"), mode="w+", dtype=np.uint8, shape=shape
-    )
+    """Return a new memory-mapped uint8 array in `folder`.
+
+    Its room is taken at once: a disk that is found full when a mapped page is written ends the process.
+
+    Raises:
+        OSError: if there is no room for it.
+    """
+    path = folder / f"{name}.npy"
+    array = np.lib.format.open_memmap(os.fspath(path), mode="w+", dtype=np.uint8, shape=shape)
+    with path.open("r+b") as file:
+        _take_room(file.fileno(), path.stat().st_size)
+    return array
+
+
+def _take_room(descriptor: int, size: int) -> None:
+    """Reserve the bytes of a file where its file system can."""
+    if not hasattr(os, "posix_fallocate"):  # macOS
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS}:
+            raise

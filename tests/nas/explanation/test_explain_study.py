@@ -102,12 +102,12 @@ def test_what_explains_nothing_lists_no_settings_and_draws_no_effects(explained,
 
 @pytest.mark.slow
 def test_it_is_written_as_json_and_figures(explained, tmp_path, capsys):
-    write_figures(explained, tmp_path / "why")
-    written = json.loads((tmp_path / "why" / "explanation.json").read_text())
+    write_figures(explained, tmp_path)
+    written = json.loads((tmp_path / "explanation.json").read_text())
     assert written["version"] == 1
     assert written["effects"][0]["factor"] == "stage2.mixer"
     for name in ("factor_effects", "joint_effects"):
-        assert "Plotly.newPlot" in (tmp_path / "why" / f"{name}.html").read_text()
+        assert "Plotly.newPlot" in (tmp_path / f"{name}.html").read_text()
     print_explanation(explained, as_json=True)
     assert json.loads(capsys.readouterr().out) == written
     print_explanation(explained, as_json=False)

@@ -118,7 +118,7 @@ def test_scaled_networks_run_and_are_networks_to_other_commands(name, tmp_path):
     made = family(
         found, base_of(found, None), [Budget.parse("60M-MACs"), Budget.parse("400M-MACs")], "compound"
     )
-    files = write(made, tmp_path / "family")
+    files = write(made, tmp_path)
     for file, member in zip(files, made, strict=True):
         again = find_network(str(file), "sqlite://")
         assert again.architecture == member.architecture
