@@ -34,7 +34,6 @@ from trials.training.recipe import Recipe
 from trials.training.run_trial import TrialConfig
 
 _log = logging.getLogger(__name__)
-
 ReportLine = Callable[[str], None]
 
 

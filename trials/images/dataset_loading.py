@@ -78,7 +78,10 @@ def open_table(
             sized = image_cache.load(image_cache.sized(folder, resolution))
             if sized is not None:
                 return sized
-        found = image_cache.filled(cache, folder, lambda: _fill(folder, former, read(), seed, report_line))
+        with image_cache.emptied_on_error(cache):
+            found = image_cache.filled(
+                cache, folder, lambda: _fill(folder, former, read(), seed, report_line)
+            )
         if resolution is None or found.size == (resolution, resolution):
             return found
         sized_folder = image_cache.sized(folder, resolution)
