@@ -91,11 +91,11 @@ def lines(done: Done, seeds: int) -> list[str]:
     ]
     for space, title in SPACES.items():
         head = " | ".join(f"after {n} | difference" for n in AFTER)
-        told += [f"{title}:", "", f"| slots | lag | {head} | longer by |", "| --- " * 9 + "|"]
+        told += [f"{title}:", "", f"| slots | lag | seeds | {head} | longer by |", "| --- " * 10 + "|"]
         for slots, rules in RULES.items():
             free = per_seed(done, space, slots, "None", seeds)
             for rule in rules:
-                if f"mixed 0 1 {slots} {rule}" not in done:
+                if len(per_seed(done, space, slots, rule, seeds)) < 3:
                     continue
                 ours = per_seed(done, space, slots, rule, seeds)[: len(free)]
                 cells = []
@@ -105,7 +105,7 @@ def lines(done: Done, seeds: int) -> list[str]:
                 longer = "" if rule == "None" else f"{(ours[:, -1] / free[: len(ours), -1]).mean() - 1:.0%}"
                 name = rule.replace("None", "not reproducible").replace("+", ", curves grow")
                 name += ", the default" if rule == _default(slots) else ""
-                told.append(f"| {slots} | {name} | " + " | ".join([*cells, longer]) + " |")
+                told.append(f"| {slots} | {name} | {len(ours)} | " + " | ".join([*cells, longer]) + " |")
         told.append("")
     return told
 
