@@ -10,7 +10,7 @@ from nas.profiling.space_profile import QUANTILES, SpaceProfile
 from search_spaces.costs import format_cost, label_of
 from search_spaces.units import format_count, format_seconds
 
-_TOLD_APART: Final = 1.96 * 2**0.5  # standard errors between two networks, at the 95 % level
+_LEAST_DIFFERENCE: Final = 1.96 * 2**0.5  # standard errors between two networks, at the 95 % level
 
 
 def print_profile(profile: SpaceProfile) -> None:
@@ -51,8 +51,8 @@ def print_proxy(profile: ProxyProfile) -> None:
     console.print(
         f"{profile.networks} networks of {profile.space} on {profile.data}, {profile.failed} failed; the "
         f"standard error of an accuracy is {100 * profile.standard_error:.2f} points: two networks have "
-        f"to differ by {100 * _TOLD_APART * profile.standard_error:.2f} points to be told apart at the 95 % "
-        "level.",
+        f"to differ by {100 * _LEAST_DIFFERENCE * profile.standard_error:.2f} points to be ranked at the "
+        "95 % level.",
         markup=False,
         soft_wrap=True,
     )
