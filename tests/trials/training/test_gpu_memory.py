@@ -92,8 +92,8 @@ def test_evaluation_and_recalibration_without_room_for_a_batch_give_what_they_gi
             images = BatchSource(splits.train, CUDA)
             recalibrate_batchnorm(network, images, preprocess, [torch.arange(64, device=CUDA)], RECIPE)
             scores = evaluate(network, images, preprocess, RECIPE)
-        found[room] = scores.accuracy, min(count for _, count in network.sizes)
-    assert found[250][1] < 64 <= found[20_000][1]
+        found[room] = scores.accuracy, len(network.sizes)
+    assert found[250][1] > found[20_000][1]  # parts
     assert found[250][0] == pytest.approx(found[20_000][0], abs=0.02)  # BatchNorm sees other batches
 
 
