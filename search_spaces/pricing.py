@@ -13,14 +13,11 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.costs import COSTS, Costs, cost_names
-from search_spaces.counting import block_tape, head_tape, stage_layers, stem_tape
 from search_spaces.network_codes import NetworkCodes
-from search_spaces.options import structural_options
-from search_spaces.stage_choices import MenuItem
-from search_spaces.tape import Map, Tape
+from search_spaces.space_listing import list_space
+from search_spaces.tape import Tape
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -134,67 +131,21 @@ class Prices:
 
     def _fill(self, width: int, num_classes: int, in_channels: int, *, deploy: bool) -> None:
         """Price the stem, every block and the head at one width, all resolutions at once."""
-        codes, space = self.codes, self.codes.space
-        sides = np.array(space.resolution, dtype=np.int64)[:, None]  # [r, 1]
-        anything = Architecture(
-            network=space.network,
-            resolution=space.resolution[0],
-            stages=tuple(menu[0].stage for menu in codes.menus),
-            options=codes.network_options(space.width[width]),
+        listed = list_space(
+            self.codes, width, num_classes=num_classes, in_channels=in_channels, deploy=deploy
         )
-        stem, x = stem_tape(anything, Map(in_channels, sides, sides))
-        self._put_end(0, width, stem)
-        for s, menu in enumerate(codes.menus):
-            channels = codes.channels_at(s, space.width[width])
-            y = x
-            for members in _alike(menu):
-                y = self._put_items(s, width, x, channels, members, deploy=deploy)
-            x = y
-        self._put_end(1, width, head_tape(anything, x, num_classes))
+        for end, tape in enumerate((listed.stem, listed.head)):
+            for name in cost_names():
+                self._ends[name][end, :, width] = self._cost(name, tape, 1)[:, 0]
+        for group in listed.items:
+            for name in cost_names():
+                table = self._stages[group.stage][name]
+                table.first[:, width, group.items] = self._cost(name, group.first.tape, len(group.items))
+                table.rest[:, width, group.items] = self._cost(name, group.rest.tape, len(group.items))
 
-    def _put_end(self, end: int, width: int, tape: Tape) -> None:
-        for name in cost_names():
-            cost = np.asarray(COSTS[name].of(tape))
-            self._ends[name][end, :, width] = np.broadcast_to(cost, (len(self.codes.space.resolution), 1))[
-                :, 0
-            ]
-
-    def _put_items(
-        self, s: int, width: int, x: Map, channels: int, members: list[int], *, deploy: bool
-    ) -> Map:
-        """Price menu items that differ in whole numbers only, and return the map they make."""
-        menu = self.codes.menus[s]
-        stage = menu[members[0]].stage
-        varying = [
-            (name, np.array([dict(menu[i].stage.options)[name] for i in members], np.int64)[None])
-            for name in _varying(menu[members[0]])
-        ]  # each [1, items]
-        layers = stage_layers(stage, deploy=deploy, arrays=varying)
-        first, y = block_tape(layers, x, channels, stage.stride)
-        rest, _ = block_tape(layers, y, channels, 1)
-        shape = (len(self.codes.space.resolution), len(members))
-        for name in cost_names():
-            of = COSTS[name].of
-            tables = self._stages[s][name]
-            tables.first[:, width, members] = np.broadcast_to(np.asarray(of(first)), shape)
-            tables.rest[:, width, members] = np.broadcast_to(np.asarray(of(rest)), shape)
-        return y
-
-
-def _varying(item: MenuItem) -> list[str]:
-    """Return the options that a listing takes as arrays: whole numbers that change no structure."""
-    structural = structural_options(item.stage)
-    return [k for k, v in item.stage.options if type(v) is int and k not in structural]
-
-
-def _alike(menu: tuple[MenuItem, ...]) -> list[list[int]]:
-    """Return the menu items in groups that differ in whole numbers only."""
-    groups: dict[tuple[object, ...], list[int]] = {}
-    for i, item in enumerate(menu):
-        varying = _varying(item)
-        fixed = tuple(option for option in item.stage.options if option[0] not in varying)
-        groups.setdefault((item.stage.block, fixed, tuple(varying)), []).append(i)
-    return list(groups.values())
+    def _cost(self, name: str, tape: Tape, items: int) -> Ints:
+        """Return one cost of the layers on a tape, [resolutions, items]."""
+        return np.broadcast_to(np.asarray(COSTS[name].of(tape)), (len(self.codes.space.resolution), items))
 
 
 @lru_cache(maxsize=8)

@@ -63,6 +63,9 @@ class Layer(NamedTuple):
         params: Trainable parameters.
         activations: Elements written by conv and linear layers at batch 1.
         scratch: Elements that live only while the layer runs, for example attention scores.
+        reach: Height and width, in positions of the map it reads, of what one position it writes is made
+            from, dilation included.
+        stride: Positions of the map it reads from one position it writes to the next.
     """
 
     kind: str
@@ -72,6 +75,8 @@ class Layer(NamedTuple):
     params: Int = 0
     activations: Int = 0
     scratch: Int = 0
+    reach: tuple[Int, Int] = (1, 1)
+    stride: int = 1
 
 
 class Tape:
@@ -97,10 +102,9 @@ class Tape:
         stride: int = 1,
         groups: Int = 1,
         bias: bool = False,
+        dilation: Int | tuple[Int, Int] = 1,
     ) -> Map:
         """Return the map of a convolution with 'same' padding: ceil(h / stride) x ceil(w / stride).
-
-        Dilation changes no cost, so it is not asked for.
 
         Args:
             x: The input map.
@@ -109,8 +113,11 @@ class Tape:
             stride: In both directions.
             groups: Divides input and output channels.
             bias: Whether each output channel has one.
+            dilation: Positions from one tap to the next, or those in height and in width. It changes no cost,
+                only what the layer reaches.
         """
         kernel_h, kernel_w = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+        apart_h, apart_w = dilation if isinstance(dilation, tuple) else (dilation, dilation)
         out = Map(channels, -(-x.height // stride), -(-x.width // stride), copies=x.copies)
         taps = kernel_h * kernel_w * (x.channels // groups)  # multiplications an output element
         self.layers.append(
@@ -121,6 +128,8 @@ class Tape:
                 macs=out.elements * taps,
                 params=channels * taps + (channels if bias else 0),
                 activations=out.elements,
+                reach=(apart_h * (kernel_h - 1) + 1, apart_w * (kernel_w - 1) + 1),
+                stride=stride,
             )
         )
         return out
@@ -146,14 +155,25 @@ class Tape:
         Args:
             qkv: The map that holds queries, keys and values.
             heads: Independent attentions.
-            keys: Positions that each query attends to.
+            keys: Positions that each query attends to, those of a square window or of the whole map.
             key: Width of a query or key of one head.
             value: Width of a value of one head.
         """
         scores = heads * qkv.copies * qkv.positions * keys
-        return self.matmul((qkv,), heads * value, scores * (key + value), scratch=scores)
+        whole = keys >= qkv.positions
+        side = np.ceil(np.sqrt(keys)).astype(np.int64)
+        reach = (np.where(whole, qkv.height, side), np.where(whole, qkv.width, side))
+        return self.matmul((qkv,), heads * value, scores * (key + value), scratch=scores, reach=reach)
 
-    def matmul(self, reads: Sequence[Map], channels: Int, macs: Int, *, scratch: Int = 0) -> Map:
+    def matmul(
+        self,
+        reads: Sequence[Map],
+        channels: Int,
+        macs: Int,
+        *,
+        scratch: Int = 0,
+        reach: tuple[Int, Int] | None = None,
+    ) -> Map:
         """Return the product of activation maps: `channels` at every position of the first read.
 
         Args:
@@ -161,9 +181,11 @@ class Tape:
             channels: Channels of the product.
             macs: Multiply-accumulates of the product.
             scratch: Elements of what lives only in between, for example scores.
+            reach: Height and width of what one position is made from; None for the whole map.
         """
         out = Map(channels, reads[0].height, reads[0].width, copies=reads[0].copies)
-        self.layers.append(Layer("matmul", tuple(reads), out, macs=macs, scratch=scratch))
+        reach = reach or (reads[0].height, reads[0].width)
+        self.layers.append(Layer("matmul", tuple(reads), out, macs=macs, scratch=scratch, reach=reach))
         return out
 
     def norm(self, x: Map) -> Map:

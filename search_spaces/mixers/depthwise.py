@@ -34,9 +34,9 @@ class Depthwise(nn.Module):
 
     @staticmethod
     def layers(tape: Any, x: Any, *, deploy: bool, kernel: Any, dilation: Any, normed: bool) -> Any:
-        """Write the layers that run; `dilation` changes none of their costs."""
-        del deploy, dilation
-        y = tape.conv(x, x.channels, kernel, groups=x.channels, bias=not normed)
+        """Write the layers that run."""
+        del deploy
+        y = tape.conv(x, x.channels, kernel, groups=x.channels, bias=not normed, dilation=dilation)
         return tape.norm(y) if normed else y
 
 

@@ -73,8 +73,9 @@ class DilatedReparam(nn.Module):
         if deploy:
             return tape.conv(x, x.channels, kernel, groups=x.channels, bias=True)
         y = tape.norm(tape.conv(x, x.channels, kernel, groups=x.channels))
-        for side, _ in _BRANCHES[kernel]:
-            y = tape.add(y, tape.norm(tape.conv(x, x.channels, side, groups=x.channels)))
+        for side, dilation in _BRANCHES[kernel]:
+            branch = tape.conv(x, x.channels, side, groups=x.channels, dilation=dilation)
+            y = tape.add(y, tape.norm(branch))
         return y
 
 

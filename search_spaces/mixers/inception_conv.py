@@ -45,8 +45,11 @@ class InceptionConv(nn.Module):
     def layers(tape: Any, x: Any, *, deploy: bool, kernel: Any, dilation: int) -> Any:
         """Write the layers that run."""
         del deploy
-        shares = _shares(x.channels, dilation)
-        return tape.norm(tape.join(*[tape.conv(tape.part(x, c), c, kernel, groups=c) for c in shares]))
+        parts = [
+            tape.conv(tape.part(x, c), c, kernel, groups=c, dilation=(1 + i // dilation, 1 + i % dilation))
+            for i, c in enumerate(_shares(x.channels, dilation))
+        ]
+        return tape.norm(tape.join(*parts))
 
 
 MIXER = InceptionConv
