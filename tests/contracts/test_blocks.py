@@ -23,6 +23,7 @@ MIXERS_TAKEN: dict[str, Any] = {name: MIXERS[name] for name in MIXERS}
 VALUES: dict[str, list[Any]] = {
     "activation": ["silu", "relu", "relu6", "hard_swish"],
     "expansion": [1, 2, 3, 6],
+    "form": ["skip", "k3_e1", "k3_e3", "k5_e6"],
     "gate": ["none", "squeeze_excite", "hard_squeeze_excite", "efficient_channel"],
     "inner_channels": [0, 16, 48],
     "kernel": [3, 5, 7],
@@ -124,6 +125,7 @@ def test_its_shape_follows_the_stride_and_every_gradient_is_finite(
         ("inverted_residual", {"gate": "sqeeze"}),
         ("inverted_residual", {"activation": "swish"}),
         ("convnext", {"norm": "group"}),
+        ("optional_inverted_residual", {"form": "k3"}),
     ],
 )
 def test_what_cannot_be_built_says_what_was_given_and_expected(name, chosen):

@@ -44,6 +44,21 @@ def of_block(block: str) -> Architecture:
     return Architecture(network="pyramid", resolution=32, stages=stages)
 
 
+def of_left_out_layers() -> Architecture:
+    """Return a small network that leaves layers out where the shape changes and where it stays."""
+    stages = tuple(
+        Stage(
+            block="optional_inverted_residual",
+            channels=channels,
+            depth=1,
+            stride=stride,
+            options=options_of({"form": form}),
+        )
+        for channels, stride, form in ((16, 2, "k3_e3"), (16, 1, "skip"), (32, 2, "skip"), (32, 1, "skip"))
+    )
+    return Architecture(network="pyramid", resolution=32, stages=stages)
+
+
 def random_networks(count: int) -> Iterator[Architecture]:
     """Yield networks drawn from every space of the catalog in turn, made small."""
     rng = np.random.default_rng(0)
@@ -133,6 +148,7 @@ def every_part() -> dict[str, Architecture]:
     """Return a network around each mixer, of each block and on each skeleton, by what it shows."""
     found = {f"mixer-{name}": around_mixer(name) for name in MIXERS}
     found |= {f"block-{name}": of_block(name) for name in BLOCKS}
+    found["block-left-out"] = of_left_out_layers()
     return found | {f"network-{name}": replace(around_mixer("depthwise"), network=name) for name in NETWORKS}
 
 
