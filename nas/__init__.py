@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from nas.api import export as export
     from nas.api import measure as measure
     from nas.api import measure_layers as measure_layers
+    from nas.api import measure_scores as measure_scores
     from nas.api import networks as networks
     from nas.api import profile as profile
     from nas.api import profile_proxy as profile_proxy
+    from nas.api import profile_scores as profile_scores
     from nas.api import rename_study as rename_study
     from nas.api import report as report
     from nas.api import retrain as retrain
@@ -42,9 +44,11 @@ __all__: Final = [
     "export",
     "measure",
     "measure_layers",
+    "measure_scores",
     "networks",
     "profile",
     "profile_proxy",
+    "profile_scores",
     "rename_study",
     "report",
     "retrain",

@@ -12,6 +12,7 @@
     ├── StorageError              a storage that cannot be reached or was written by another version
     ├── FilesError                a place of checkpoints that cannot be reached or used
     ├── TargetError               a device that is unknown, does not answer or talks nonsense
+    ├── ScoreError                a network that a training-free score is not defined for
     ├── ExportError               a folder, name or checkpoint that cannot be exported
     └── InvalidValueError         an option outside its range (also a ValueError)
 
@@ -116,6 +117,10 @@ class FilesError(UserError):
 
 class TargetError(UserError):
     """A device that is unknown, does not answer or talks nonsense."""
+
+
+class ScoreError(UserError):
+    """A network that a training-free score is not defined for."""
 
 
 class ExportError(UserError):

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from nas.api._export import export as export
     from nas.api._measure import measure as measure
     from nas.api._measure import measure_layers as measure_layers
+    from nas.api._measure import measure_scores as measure_scores
     from nas.api._profile import profile as profile
     from nas.api._profile import profile_proxy as profile_proxy
+    from nas.api._profile import profile_scores as profile_scores
     from nas.api._report import report as report
     from nas.api._search import retrain as retrain
     from nas.api._search import search as search
@@ -37,9 +39,11 @@ _MODULES: Final = {
     "export": "_export",
     "measure": "_measure",
     "measure_layers": "_measure",
+    "measure_scores": "_measure",
     "networks": "_catalog",
     "profile": "_profile",
     "profile_proxy": "_profile",
+    "profile_scores": "_profile",
     "rename_study": "_studies",
     "report": "_report",
     "retrain": "_search",

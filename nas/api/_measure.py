@@ -1,10 +1,11 @@
-"""Implements ``nas.measure`` and ``nas.measure_layers``: latency of networks on devices."""
+"""Implements ``nas.measure``, ``nas.measure_layers`` and ``nas.measure_scores``: what is known of a network."""
 
 from dataclasses import replace
 
 from nas.api._joined_cluster import joined
 from nas.api._process_state import process_left_as_found
 from nas.latency.measurement_cache import LatencyCache
+from nas.profiling.network_scores import NetworkScores, scores_of
 from nas.storage.optuna_storage import storage_url
 from nas.storage.store import Store
 from nas.study.network_lookup import find_network
@@ -12,6 +13,7 @@ from search_spaces.building import build
 from trials import latency_measurement
 from trials.latency.latency import Latency
 from trials.latency.layer_times import LayerTimes
+from trials.scoring import ScoringImages
 from trials.target_names import find_target
 
 
@@ -65,3 +67,26 @@ def measure_layers(
             built, resolution=found.architecture.resolution, in_channels=found.in_channels, target=on
         )
     return found.name, times
+
+
+@process_left_as_found()
+def measure_scores(
+    network: str, *, scores: bool | None = None, storage: str | None = None, seed: int = 0
+) -> tuple[str, NetworkScores]:
+    """Return a network's name, exact counts and training-free scores at random weights.
+
+    Images are normal noise of the network's size with random labels, so that networks of different data sets
+    compare; `nas.profile_scores` scores on a data set.
+
+    Args:
+        network: Name or path of a network, see `nas.study.network_lookup.find_network`.
+        scores: Whether scores that look at images are taken; by default up to 600M MACs.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
+        seed: Seed of the weights and of the noise, at least 0.
+
+    Raises:
+        UserError: if the network is unknown.
+    """
+    found = find_network(network, storage_url(storage))
+    images = ScoringImages(classes=found.num_classes, channels=found.in_channels, seed=seed)
+    return found.name, scores_of(found.architecture, images, seed=seed, on_images=scores)

@@ -1,4 +1,4 @@
-"""Implements ``nas.profile`` and ``nas.profile_proxy``: what fits a budget, how well short trainings rank."""
+"""Implements ``nas.profile``, ``nas.profile_proxy`` and ``nas.profile_scores``: what fits, what ranks."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,6 +8,8 @@ from nas.api._numbers import check_at_least
 from nas.api._process_state import process_left_as_found
 from nas.files.locating import usable_folder
 from nas.files.paths import location_of
+from nas.profiling.network_scores import ScoreProfile, check_scored
+from nas.profiling.network_scores import profile_scores as take_scores
 from nas.profiling.proxy_fidelity import ProxyProfile, check_sample
 from nas.profiling.proxy_fidelity import profile_proxy as measure_proxy
 from nas.profiling.space_profile import SpaceProfile, profile_space
@@ -20,6 +22,7 @@ from search_spaces.pricing import prices
 from trials.datasets import open_images
 from trials.images.image_cache import emptied_on_error
 from trials.recipes import load_recipe
+from trials.scoring import ScoringImages
 
 
 @process_left_as_found()
@@ -107,3 +110,47 @@ def profile_proxy(
         home=home,
         report_line=report_line or (lambda _: None),
     )
+
+
+@process_left_as_found()
+def profile_scores(
+    budget: str | Sequence[str] = (),
+    *,
+    space: str = "hybrid_small",
+    data: str = "digits",
+    networks: int = 10,
+    seed: int = 0,
+    storage_path: str = "nas-runs",
+    report_line: Callable[[str], None] | None = None,
+) -> ScoreProfile:
+    """Return training-free scores and exact counts of networks near budgets, and how they agree.
+
+    Args:
+        budget: Budgets that the networks fit; none by default.
+        space: Name of a space in the catalog, or a YAML file.
+        data: Name of an embedded data set, or path of images, on which networks are scored.
+        networks: Number of networks, drawn uniformly from those that take at least 80 % of a budget.
+        seed: Seed of the draws and of the weights, at least 0.
+        storage_path: Folder for decoded images.
+        report_line: Called with one line after each network.
+
+    Raises:
+        UserError: if something given cannot be used, or nothing fits.
+    """
+    budgets = [Budget.parse(text) for text in ([budget] if isinstance(budget, str) else budget)]
+    check_at_least("--seed", seed, 0)
+    check_scored(networks)
+    codes = load(space).codes
+    home = usable_folder(storage_path)
+    location = location_of(data)
+    with emptied_on_error(home / IMAGES):
+        splits = open_images(location, seed=seed, cache=home / IMAGES)
+        return take_scores(
+            prices(codes, num_classes=len(splits.classes), in_channels=splits.channels),
+            budgets,
+            ScoringImages.of(splits, seed=seed),
+            data=location,
+            networks=networks,
+            seed=seed,
+            report_line=report_line or (lambda _: None),
+        )

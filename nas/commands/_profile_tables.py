@@ -1,10 +1,13 @@
-"""Prints the tables of ``nas profile``: what fits a budget, and how well short trainings rank."""
+"""Prints the tables of ``nas profile``: what fits a budget, and what short trainings and scores say."""
 
 import math
 from typing import Final
 
+import numpy as np
+
 from dashboards.fitted_table import Column, FittedTable
 from dashboards.tables import terminal
+from nas.profiling.network_scores import ScoreProfile
 from nas.profiling.proxy_fidelity import ProxyProfile
 from nas.profiling.space_profile import QUANTILES, SpaceProfile
 from search_spaces.costs import format_cost, label_of
@@ -53,6 +56,44 @@ def print_proxy(profile: ProxyProfile) -> None:
         f"standard error of an accuracy is {100 * profile.standard_error:.2f} points: two networks have "
         f"to differ by {100 * _LEAST_DIFFERENCE * profile.standard_error:.2f} points to be ranked at the "
         "95 % level.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def print_scores(profile: ScoreProfile) -> None:
+    """Print the spread of each score and count over the networks, and Kendall's tau between them."""
+    console = terminal()
+    budgets = " and ".join(profile.budgets) or "no budget"
+    console.print(
+        f"{len(profile.networks)} networks of {profile.space} near {budgets}, with random weights on "
+        f"{profile.data}",
+        markup=False,
+        soft_wrap=True,
+    )
+    agreement = profile.agreement
+    against = list(next(iter(agreement.values())))
+    table = FittedTable(
+        [
+            Column("", left=True),
+            *(Column(name, rank=1) for name in ("lowest", "median", "highest")),
+            *(Column(name.replace("log_macs", "MACs"), rank=2) for name in against),
+        ],
+        title="spread, and Kendall's tau with",
+    )
+    for name, values in profile.columns.items():
+        spread = (values.min(), float(np.median(values)), values.max())
+        table.add_row(
+            name,
+            *(f"{value:.4g}" for value in spread),
+            *("-" if math.isnan(tau) else f"{tau:.2f}" for tau in agreement[name].values()),
+        )
+    console.print(table, soft_wrap=True)
+    for reason in dict.fromkeys(reason for one in profile.found for reason in one.undefined.values()):
+        console.print(reason, markup=False, soft_wrap=True)
+    console.print(
+        "A score orders networks at best as well as the number of blocks does, and less near a budget; see "
+        "docs/scores.md.",
         markup=False,
         soft_wrap=True,
     )

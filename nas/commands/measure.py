@@ -37,6 +37,15 @@ def COMMAND(  # noqa: N802
         Path | None,
         typer.Option("--to", metavar="FILE", help="Write the roofline to this HTML file; implies --layers."),
     ] = None,
+    scores: Annotated[
+        bool | None,
+        typer.Option(
+            "--scores/--no-scores",
+            help="Show training-free scores beside the exact counts. Default: up to 600M MACs; one of 300M "
+            "takes about 10 seconds.",
+            show_default=False,
+        ),
+    ] = None,
     address: Address = None,
     storage: Storage = None,
     json: Json = False,
@@ -44,27 +53,33 @@ def COMMAND(  # noqa: N802
     """Measure how long a network takes to classify one image.
 
     Prints the quickest run, and median and p90 of the wall clock, each with its 95 % interval, and the
-    conditions of the measurement. It is stored, and searches use it. With --layers, the time of each layer is
-    compared with the peak rate of the device.
+    conditions of the measurement. It is stored, and searches use it. Then what is known of the network
+    without training it: exact counts, and training-free scores at random weights. With --layers, the time of
+    each layer is compared with the peak rate of the device.
 
     Example: nas measure mobilenet_v2_1.0_224 --on cpu --layers --to roofline.html
     """
     if layers or to is not None:
         _layers(network, on, to, address, storage, as_json=json)
     else:
-        _whole(network, on, address, storage, as_json=json)
+        _whole(network, on, address, storage, scores=scores, as_json=json)
 
 
-def _whole(network: str, on: str, address: str | None, storage: str | None, *, as_json: bool) -> None:
+def _whole(
+    network: str, on: str, address: str | None, storage: str | None, *, scores: bool | None, as_json: bool
+) -> None:
     import json
 
     from nas import api
+    from nas.commands._score_lines import score_lines
     from nas.storage.database import is_read_only
     from nas.storage.optuna_storage import storage_url
 
     name, latency = api.measure(network, on=on, address=address, storage=storage)
+    _, known = api.measure_scores(network, scores=scores, storage=storage)
     if as_json:
-        typer.echo(json.dumps({"version": 1, "network": name, **latency.to_json()}, indent=2))
+        record = {"version": 1, "network": name, **latency.to_json(), **known.to_json()}
+        typer.echo(json.dumps(record, indent=2))
         return
     typer.echo(
         f"{name}: {_figure(latency)}"
@@ -74,6 +89,8 @@ def _whole(network: str, on: str, address: str | None, storage: str | None, *, a
         typer.echo(f"  {figure:<20}{_figure(wall)}, of all runs on the wall clock")
     for condition, value in latency.circumstances.items():
         typer.echo(f"  {condition:<20}{value}")
+    for line in score_lines(known):
+        typer.echo(line)
     if is_read_only(storage_url(storage)):
         typer.echo("Not stored: the storage can be read and not written.", err=True)
 

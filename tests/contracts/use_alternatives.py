@@ -120,6 +120,11 @@ def use_target() -> Any:
     return nas.measure("tinynet_e_106", on="added_target:ms=7")[1].median_ms
 
 
+def use_score() -> Any:
+    scored = json.loads(typed("measure", "tinynet_e_106", "--on", "added_target:ms=7", "--json"))
+    return scored["scores"]["added_score"]
+
+
 def use_sampler() -> Any:
     """Search with the alternatives together: one network, one epoch, 60 images."""
     result = nas.search(

@@ -1,4 +1,4 @@
-"""``nas measure`` says what each figure is, with its interval."""
+"""``nas measure`` says what each figure is, with its interval, and what is known without training."""
 
 import json
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nas.__main__ import run
+from trials.scores import SCORES
 
 
 @pytest.mark.slow
@@ -28,3 +29,9 @@ def test_each_figure_is_printed_with_its_interval_and_what_it_is(
     assert run([*words, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["conditions"]["wall_p90_ms"] == 5.0
+    assert "  blocks              10 that do something, by stage 1 1 1 2 2 2 1" in conditions
+    assert "  receptive field     459 pixels" in conditions
+    naswot = f"  naswot              {told['scores']['naswot']:.6g}, at random weights on 24 images of noise"
+    assert naswot in conditions
+    assert told["counts"]["blocks"] == 10
+    assert set(SCORES) <= set(told["scores"])
