@@ -12,10 +12,11 @@ All are read off the layers that blocks list, so they hold for blocks and mixers
 * ``attention_macs``: share of the MACs that lie in such blocks, in [0, 1].
 * ``receptive_field``: side of the square of pixels that one position of the last map is made from, not cut
   off where it is larger than the image; of a network that attends over a whole map at least the image's side.
-* ``log_macs``, ``log_params``: natural logarithms of MACs and parameters.
+* ``log_macs``, ``log_params``, ``log_activations``: natural logarithms of MACs, parameters and the elements
+  that convolutions and linear layers write.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -48,6 +49,7 @@ def count_names(stages: int) -> tuple[str, ...]:
         "receptive_field",
         "log_macs",
         "log_params",
+        "log_activations",
     )
 
 
@@ -74,8 +76,8 @@ def graph_counts(
     resolution, width, conv, attention = codes[:, :4].T
     stages = [
         _StageFacts(
-            first=BlockFacts(*(array[resolution, width, item] for array in facts.first)),
-            rest=BlockFacts(*(array[resolution, width, item] for array in facts.rest)),
+            first=BlockFacts(*(np.asarray(a)[resolution, width, item] for a in facts.first)),
+            rest=BlockFacts(*(np.asarray(a)[resolution, width, item] for a in facts.rest)),
             depth=depths[conv, attention, item],
             stride=stage.stride,
         )
@@ -85,7 +87,8 @@ def graph_counts(
     ]
     stem = Growth(*(np.array(values)[width] for values in zip(*table.stems, strict=True)))
     side = np.array(encoding.space.resolution)[resolution]
-    return _folded(side, stem, stages, priced.of(codes, "macs"), priced.of(codes, "params"))
+    costs = {name: priced.of(codes, name) for name in _LOGS}
+    return _folded(side, stem, stages, costs)
 
 
 def architecture_counts(
@@ -114,8 +117,9 @@ def architecture_counts(
             tape, leaves = block_tape(layers, y, stage.channels, stride)
             facts.append(block_facts(ListedBlock(tape, y, leaves, stage.channels, stride), stage.mixer))
             y = leaves
-        stages.append(_StageFacts(*facts, depth=stage.depth, stride=stage.stride))
-    found = _folded(side, growth(stem, x), stages, costs.macs, costs.params)
+        first, rest = facts
+        stages.append(_StageFacts(first, rest, stage.depth, stage.stride))
+    found = _folded(side, growth(stem, x), stages, {name: costs[name] for name in _LOGS})
     return {name: np.asarray(value).item() for name, value in found.items()}
 
 
@@ -140,7 +144,7 @@ class _StageTable(NamedTuple):
     rest: BlockFacts
 
 
-def _folded(side: Int, stem: Growth, stages: Sequence[_StageFacts], macs: Int, params: Int) -> Counts:
+def _folded(side: Int, stem: Growth, stages: Sequence[_StageFacts], costs: Mapping[str, Int]) -> Counts:
     """Return the counts of networks from what their parts do, each an array [n]."""
     blocks: Int = 0
     attending: Int = 0
@@ -160,18 +164,18 @@ def _folded(side: Int, stem: Growth, stages: Sequence[_StageFacts], macs: Int, p
             for axis in (0, 1)
         ]
         jump = jump * stride
-    seen = np.maximum(*field)
+    seen = np.maximum(field[0], field[1])
     return {
         "blocks": np.asarray(blocks),
         **of_stages,
         "attention_blocks": np.asarray(attending / np.maximum(blocks, 1)),
-        "attention_macs": np.asarray(attention_macs / np.maximum(macs, 1)),
+        "attention_macs": np.asarray(attention_macs / np.maximum(costs["macs"], 1)),
         "receptive_field": np.where(whole > 0, np.maximum(seen, side), seen),
-        "log_macs": np.log(macs),
-        "log_params": np.log(params),
+        **{f"log_{name}": np.log(costs[name]) for name in _LOGS},
     }
 
 
+_LOGS: Final = ("macs", "params", "activations")
 _HEIGHT: Final = BlockFacts._fields.index("height")
 
 

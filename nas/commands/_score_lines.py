@@ -18,7 +18,7 @@ def score_lines(found: NetworkScores) -> Iterator[str]:
     yield _line("receptive field", f"{counts['receptive_field']} pixels")
     for name, value in found.scores.items():
         if not math.isnan(value):
-            yield _line(name, f"{value:.6g}{_on(name)}")
+            yield _line(name.rpartition(".")[2], f"{value:.6g}{_on(name)}")
     for reason in dict.fromkeys(found.undefined.values()):
         names = [name for name, other in found.undefined.items() if other == reason]
         yield _line(", ".join(names), reason)
@@ -26,7 +26,9 @@ def score_lines(found: NetworkScores) -> Iterator[str]:
 
 def _on(name: str) -> str:
     score = SCORES.get(name)
-    return f", at random weights on {score.batch} images of noise" if isinstance(score, ImageScore) else ""
+    if isinstance(score, ImageScore):
+        return f", at random weights on {score.batch} images of noise"
+    return "" if score else f", beside {name.rpartition('.')[0]}"
 
 
 def _line(name: str, text: str) -> str:

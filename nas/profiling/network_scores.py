@@ -64,11 +64,11 @@ def scores_of(
         on_images: Whether scores that look at images are taken, which takes seconds; None for up to
             `MOST_MACS`.
     """
-    sizes = {"num_classes": images.classes, "in_channels": images.channels}
+    classes, channels = images.classes, images.channels
     scores: dict[str, float] = {}
     undefined: dict[str, str] = {}
     if on_images is None:
-        on_images = count(architecture, **sizes).macs <= MOST_MACS
+        on_images = count(architecture, num_classes=classes, in_channels=channels).macs <= MOST_MACS
     for name, score in SCORES.items():
         if not on_images and score.needs != "layers":
             scores[name] = math.nan
@@ -79,7 +79,7 @@ def scores_of(
         except ScoreError as error:
             scores[name] = math.nan
             undefined[name] = str(error)
-    counts = architecture_counts(architecture, **sizes)
+    counts = architecture_counts(architecture, num_classes=classes, in_channels=channels)
     return NetworkScores(counts=counts, scores=scores, undefined=undefined)
 
 

@@ -35,6 +35,7 @@ BANDS: Final = {  # millions of MACs, and the least number of networks scored in
 }
 SEVERAL_SEEDS: Final = {"all": 100, "45-50M": 100}
 """Networks of a band that are scored with further seeds of the weights."""
+LOGS: Final = ("log_macs", "log_params", "log_activations")
 DRAWS: Final = 2_000  # bootstrap samples
 FOLDS: Final = 10
 
@@ -148,7 +149,7 @@ def alone(bands: dict[str, Band]) -> Iterator[str]:
     yield f"| | {' | '.join(f'{band} ({len(of)})' for band, of in bands.items())} |"
     yield f"| --- |{' --- |' * len(bands)}"
     whole = bands["all"]
-    for name in ("log_macs", "log_params", "blocks", "receptive_field"):
+    for name in ("log_macs", "log_params", "log_activations", "blocks", "receptive_field"):
         yield _row(name, [interval(of.accuracy, of.counts[name]) for of in bands.values()])
     for name in whole.scores:
         yield _row(
@@ -171,7 +172,7 @@ def beside(bands: dict[str, Band], *, everything: bool) -> Iterator[str]:
         "all counts" if everything else "blocks",
         [interval(of.accuracy, x) for of, x in zip(bands.values(), expected, strict=True)],
     )
-    for name in [*bands["all"].scores, "all scores", *(() if everything else ("log_macs", "log_params"))]:
+    for name in [*bands["all"].scores, "all scores", *(() if everything else LOGS)]:
         gains = [
             interval(of.accuracy, predicted([*base, *_columns(of, name)], of.accuracy), known)
             for of, base, known in zip(bands.values(), bases, expected, strict=True)
@@ -214,11 +215,11 @@ def report(table: MacroTable, state: Path, seeds: int, source: str) -> Iterator[
     yield from ("", *alone(bands), "")
     yield (
         "What a score adds to the number of blocks that do something: tau of a linear combination that was "
-        "fitted on the other nine tenths of the networks, less tau of the blocks alone, paired. The two logs "
+        "fitted on the other nine tenths of the networks, less tau of the blocks alone, paired. The logs "
         "show what any column adds that tells networks of equal depth apart."
     )
     yield from ("", *beside(bands, everything=False), "")
-    yield "The same beside all exact counts (blocks of each layer, receptive field, log MACs, log params)."
+    yield "The same beside all exact counts (blocks of each layer, receptive field, the three logs)."
     yield from ("", *beside(bands, everything=True))
     seconds = {s: float(np.median([line["seconds"][s] for line in _lines(state)])) for s in SCORES}
     for band in SEVERAL_SEEDS:

@@ -23,7 +23,7 @@ IMAGE_SCORES = {name: score for name in NAMES if isinstance(score := SCORES[name
 NOISE = ScoringImages(classes=4, channels=3)
 
 
-def network(block: str = "inverted_residual", depth: int = 2, **options: str) -> Architecture:
+def network(block: str = "inverted_residual", depth: int = 2, **options: str | int) -> Architecture:
     stage = Stage(block=block, channels=16, depth=depth, stride=2, options=options_of(options))
     return Architecture(network="pyramid", resolution=8, stages=(stage,))
 
@@ -60,7 +60,8 @@ BLOCKS_WITH_MIXERS = [
 def test_every_score_of_every_block_and_mixer_is_finite_and_the_same_again(
     block: str, mixer: str | None
 ) -> None:
-    described = network(block, **({"mixer": mixer} if mixer else {}))
+    options: dict[str, Any] = {"mixer": mixer} if mixer else {}
+    described = network(block, **options)
     first = score_architecture(described, NOISE, seed=1)
     assert set(NAMES) <= set(first)
     assert all(math.isfinite(value) for value in first.values())

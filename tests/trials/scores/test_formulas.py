@@ -1,6 +1,7 @@
 """Each score equals its formula, worked out here the slow way."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,19 +26,22 @@ class Functional(nn.Module):
         self.convs = nn.ModuleList(nn.Conv2d(3, 3, 3, padding=1) for _ in range(4))
         self.head = nn.Linear(3, 3)
 
-    def entering(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
-        found = []
-        for conv, act in zip(self.convs, (F.relu, F.silu, F.gelu, F.hardswish), strict=True):
+    def entering(self, x: Tensor) -> list[Tensor]:
+        acts: list[Callable[[Tensor], Tensor]] = [F.relu, F.silu, F.gelu, F.hardswish]
+        found: list[Tensor] = []
+        for conv, act in zip(self.convs, acts, strict=True):
             found.append(conv(x))
             x = act(found[-1])
-        return found, x
+        return found
 
     def forward(self, x: Tensor) -> Tensor:
         first, second, third, fourth = self.convs
         x = torch.relu_(first(x))
         x = F.silu(second(x), inplace=True)
         x = F.hardswish(fourth(F.gelu(third(x))))
-        return self.head((x * x.mean(dim=(2, 3), keepdim=True).sigmoid()).mean(dim=(2, 3)))
+        x = x * x.mean(dim=(2, 3), keepdim=True).sigmoid()
+        scores: Tensor = self.head(x.mean(dim=(2, 3)))
+        return scores
 
 
 class AsModules(nn.Sequential):
@@ -64,7 +68,7 @@ def image_score(name: str) -> ImageScore:
 def patterns(network: Functional) -> Tensor:
     """Return which units are on for each image, [b, units]."""
     with torch.no_grad():
-        entering, _ = network.entering(IMAGES)
+        entering = network.entering(IMAGES)
     return torch.cat([x.flatten(1) > 0 for x in entering], dim=1)
 
 
@@ -93,7 +97,7 @@ def test_zico_is_the_sum_of_logs_of_mean_gradients_over_their_deviations(network
     for part in (slice(4), slice(4, None)):
         network.zero_grad()
         F.cross_entropy(network(IMAGES[part]), LABELS[part]).backward()
-        layers = [m.weight.grad for m in (*network.convs, network.head)]  # type: ignore[union-attr]
+        layers = [m.weight.grad for m in (*network.convs, network.head)]
         gradients.append([g.clone() for g in layers if isinstance(g, Tensor)])
     expected = 0.0
     for pair in zip(*gradients, strict=True):
