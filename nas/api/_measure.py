@@ -1,4 +1,4 @@
-"""Implements ``nas.measure``, ``nas.measure_layers`` and ``nas.measure_scores``: what is known of a network."""
+"""Implements ``nas.measure``, ``nas.measure_layers``, ``nas.measure_scores``: what is known of a network."""
 
 from dataclasses import replace
 
