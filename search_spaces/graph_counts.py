@@ -150,7 +150,7 @@ def _folded(side: Int, stem: Growth, stages: Sequence[_StageFacts], costs: Mappi
     attending: Int = 0
     attention_macs: Int = 0
     whole, jump = stem.whole, stem.jump
-    field = [1 + stem.height, 1 + stem.width]
+    height, width = 1 + stem.height, 1 + stem.width
     of_stages = {}
     for number, (first, rest, depth, stride) in enumerate(stages, 1):
         further = depth - 1
@@ -159,12 +159,10 @@ def _folded(side: Int, stem: Growth, stages: Sequence[_StageFacts], costs: Mappi
         attending = attending + first.attends + further * rest.attends
         attention_macs = attention_macs + first.attention_macs + further * rest.attention_macs
         whole = np.maximum(whole, np.maximum(first.whole, rest.whole * (further > 0)))
-        field = [
-            field[axis] + jump * (first[axis + _HEIGHT] + further * stride * rest[axis + _HEIGHT])
-            for axis in (0, 1)
-        ]
+        height = height + jump * (first.height + further * stride * rest.height)
+        width = width + jump * (first.width + further * stride * rest.width)
         jump = jump * stride
-    seen = np.maximum(field[0], field[1])
+    seen = np.maximum(height, width)
     return {
         "blocks": np.asarray(blocks),
         **of_stages,
@@ -176,7 +174,7 @@ def _folded(side: Int, stem: Growth, stages: Sequence[_StageFacts], costs: Mappi
 
 
 _LOGS: Final = ("macs", "params", "activations")
-_HEIGHT: Final = BlockFacts._fields.index("height")
+_FACTS: Final = len(BlockFacts.__annotations__)
 
 
 @lru_cache(maxsize=8)
@@ -185,7 +183,7 @@ def _table(codes: NetworkCodes, num_classes: int, in_channels: int, deploy: bool
     space = codes.space
     shapes = [(len(space.resolution), len(space.width), len(menu)) for menu in codes.menus]
     stages = [
-        _StageTable(*(BlockFacts(*(np.zeros(shape, np.int64) for _ in BlockFacts._fields)) for _ in range(2)))
+        _StageTable(*(BlockFacts(*(np.zeros(shape, np.int64) for _ in range(_FACTS))) for _ in range(2)))
         for shape in shapes
     ]
     stems = []

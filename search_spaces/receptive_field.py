@@ -75,7 +75,7 @@ def _read(map_: Map, fields: dict[Map, _Field]) -> _Field:
     field = fields.get(storage, _ENTERING)
     if not np.any(map_.copies > storage.copies):
         return field
-    return field._replace(jump=field.jump * (storage.height // map_.height))
+    return _Field(field.height, field.width, field.jump * (storage.height // map_.height))
 
 
 def _everything(layer: Layer) -> Int:

@@ -77,7 +77,7 @@ def print_scores(profile: ScoreProfile) -> None:
         [
             Column("", left=True),
             *(Column(name, rank=1) for name in ("lowest", "median", "highest")),
-            *(Column(name.replace("log_macs", "MACs"), rank=2) for name in against),
+            *(Column(name.removeprefix("log_").replace("macs", "MACs"), rank=2) for name in against),
         ],
         title="spread, and Kendall's tau with",
     )
@@ -92,8 +92,8 @@ def print_scores(profile: ScoreProfile) -> None:
     for reason in dict.fromkeys(reason for one in profile.found for reason in one.undefined.values()):
         console.print(reason, markup=False, soft_wrap=True)
     console.print(
-        "A score orders networks at best as well as the number of blocks does, and less near a budget; see "
-        "docs/scores.md.",
+        "naswot and swap mostly measure the number of activations, zico and deepmad that of blocks; see "
+        "docs/scores.md for what scores are worth.",
         markup=False,
         soft_wrap=True,
     )

@@ -109,12 +109,12 @@ class ScoreProfile:
 
     @property
     def agreement(self) -> dict[str, dict[str, float]]:
-        """Kendall's tau of each score and count with each score, MACs and the number of blocks.
+        """Kendall's tau of each score and count with each score, MACs, activations and the number of blocks.
 
         NaN where one of them is the same for all networks.
         """
         columns = self.columns
-        against = ("log_macs", "blocks", *(name for name in SCORES))
+        against = ("log_macs", "log_activations", "blocks", *SCORES)
         return {
             name: {other: kendall(column, columns[other])[0] for other in against}
             for name, column in columns.items()
