@@ -207,9 +207,8 @@ def from_few(of: Band) -> Iterator[str]:
         cells = []
         for few in FEW:
             taus = [_from(columns, of.accuracy, few, seed) for seed in range(REPEATS)]
-            cells.append(
-                "{:.3f} ({:.2f} to {:.2f})".format(np.nanmean(taus), *np.nanquantile(taus, (0.1, 0.9)))
-            )
+            low, high = np.nanquantile(taus, (0.1, 0.9))
+            cells.append(f"{float(np.nanmean(taus)):.3f} ({float(low):.2f} to {float(high):.2f})")
         yield f"| {name} | {' | '.join(cells)} |"
 
 
