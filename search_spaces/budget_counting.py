@@ -70,6 +70,31 @@ class Ways:
             columns.append(item[:, None])
         return np.concatenate(columns, axis=1)
 
+    def draw_between(self, rng: np.random.Generator, n: int, above: Ints, to: Ints) -> Ints:
+        """Return `n` rows of codes, uniform over those that take more than some bins and at most others.
+
+        Args:
+            rng: Random generator.
+            n: Number of rows; none are returned where nothing lies between.
+            above: Bins that are exceeded for each choice of the global factors, [g]; may be negative.
+            to: Bins that are not exceeded, [g]. For counts along one axis.
+        """
+        rows = np.arange(len(self.factors))
+        weights = _between(self.after[0], rows, above, to)
+        if weights.sum() == 0:
+            return np.empty((0, self.factors.shape[1] + len(self.bins)), np.int64)
+        g = _pick(rng, np.broadcast_to(weights, (n, len(weights))))
+        low, high = above[g], to[g]
+        columns = [self.factors[g]]
+        for bins, after in zip(self.bins, self.after[1:], strict=True):
+            taken = np.maximum(bins[g, :, 0], 0)  # [n, items]
+            counts = _between(after, g[:, None], low[:, None] - taken, high[:, None] - taken)
+            item = _pick(rng, np.where(bins[g, :, 0] >= 0, counts, 0.0))
+            chosen = taken[np.arange(n), item]
+            low, high = low - chosen, high - chosen
+            columns.append(item[:, None])
+        return np.concatenate(columns, axis=1)
+
     def every(self) -> Ints:
         """Return all rows of codes that the bins let through, [total, 4 + stages]."""
         g = np.arange(len(self.factors))
@@ -161,6 +186,12 @@ def _before(taken: Ints, after: Floats) -> Floats:
             source = tuple(slice(None, length - s) for s, length in zip(shift, after.shape[1:], strict=True))
             before[g][into] += times * after[g][source]
     return before
+
+
+def _between(after: Floats, g: Ints, above: Ints, to: Ints) -> Floats:
+    """Return the ways that take more than `above` bins and at most `to`, for choices `g` of the factors."""
+    counts = np.where(to >= 0, after[g, np.maximum(to, 0)], 0.0)
+    return np.maximum(counts - np.where(above >= 0, after[g, np.maximum(above, 0)], 0.0), 0.0)
 
 
 def _pick(rng: np.random.Generator, weights: Floats) -> Ints:

@@ -1,5 +1,6 @@
 """Builds the torch module that an architecture describes."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,8 +25,24 @@ def build(architecture: Architecture, *, num_classes: int, in_channels: int = 3)
             nothing of the image is left after the last stage.
     """
     check_size(architecture)
+    factories = [block_factory(stage) for stage in architecture.stages]
+    return assemble(architecture, factories, num_classes=num_classes, in_channels=in_channels)
+
+
+def assemble(
+    architecture: Architecture,
+    factories: Sequence[Callable[..., nn.Module]],
+    *,
+    num_classes: int,
+    in_channels: int,
+) -> nn.Module:
+    """Return the skeleton of an architecture around the blocks that one factory for each stage makes.
+
+    Raises:
+        ArchitectureError: if a block, a mixer or the skeleton does not take an option it is given.
+    """
     network = NETWORKS[architecture.network]
-    stages = [(block_factory(s), s.channels, s.depth, s.stride) for s in architecture.stages]
+    stages = [(f, s.channels, s.depth, s.stride) for f, s in zip(factories, architecture.stages, strict=True)]
     try:
         return network(stages, num_classes=num_classes, in_channels=in_channels, **dict(architecture.options))
     except (TypeError, ValueError) as error:

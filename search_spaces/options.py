@@ -1,7 +1,7 @@
 """Divides the options of a stage between its block and its mixer, and lists which options each takes."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
@@ -12,6 +12,10 @@ from search_spaces.mixers import MIXERS, Mixer
 
 if TYPE_CHECKING:
     from torch import nn
+
+CHANNELS: Final = "channels"
+"""What stands for the width of a block or mixer among what nests, see `Nesting`."""
+_NEST_BY_DEFAULT: Final = frozenset({CHANNELS, "kernel", "expansion"})
 
 # Bound by what surrounds a module, never chosen among its options.
 _GIVEN: Final = frozenset({"stride", "mixer", "num_classes", "in_channels"})
@@ -24,6 +28,32 @@ class Structural(Protocol):
     @property
     def structural(self) -> tuple[str, ...]:
         """Names of these options; ``layers`` gets plain values of them, never arrays."""
+
+
+@runtime_checkable
+class Nesting(Protocol):
+    """A block or mixer that says for which choices the weights of a smaller one are part of a larger one's.
+
+    Part of it are then the first channels and the centre of each kernel. Without a word of its own that holds
+    for its channels and the options ``kernel`` and ``expansion``, unless `Structural` names them.
+    """
+
+    @property
+    def nested(self) -> tuple[str, ...]:
+        """Names of these options, and ``channels`` where narrower ones are part of wider ones."""
+
+
+@runtime_checkable
+class Segmented(Protocol):
+    """A block or mixer some of whose weights have several parts along one dimension, as q, k and v have."""
+
+    @property
+    def segments(self) -> Callable[..., Mapping[tuple[str, int], Sequence[int]]]:
+        """A static method with the arguments of the class, but no ``mixer``.
+
+        It returns the sizes of the parts by the path of a weight and its dimension, such as
+        ``{("qkv.weight", 0): (c, c, c)}``. Of each part, the first entries are those of a narrower module.
+        """
 
 
 def routed(stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -64,6 +94,20 @@ def structural_options(stage: Stage) -> set[str]:
 def structural_of(module: Mixer | Block) -> tuple[str, ...]:
     """Return the options that change which layers a block or mixer has, none where it names none."""
     return module.structural if isinstance(module, Structural) else ()
+
+
+def nested_of(module: Mixer | Block) -> frozenset[str]:
+    """Return the options of a block or mixer that nest, with ``channels`` where its channels do."""
+    if isinstance(module, Nesting):
+        return frozenset(module.nested)
+    return _NEST_BY_DEFAULT - set(structural_of(module))
+
+
+def segments_of(
+    module: Mixer | Block, *channels: int, **options: Any
+) -> Mapping[tuple[str, int], Sequence[int]]:
+    """Return the parts of the weights of a block or mixer along their dimensions, none where it names none."""
+    return module.segments(*channels, **options) if isinstance(module, Segmented) else {}
 
 
 def keywords(module: Callable[..., "nn.Module"]) -> dict[str, Any]:

@@ -60,6 +60,7 @@ class InvertedResidual(nn.Module):
     """
 
     structural = ("expansion",)
+    nested = ("channels", "kernel", "expansion")
 
     def __init__(
         self,

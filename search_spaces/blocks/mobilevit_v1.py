@@ -101,6 +101,14 @@ class MobileViTv1(nn.Module):
         return self.fuse(torch.cat([x, self.project(y)], dim=1))
 
     @staticmethod
+    def segments(
+        in_channels: int, out_channels: int, *, stride: int, **options: Any
+    ) -> dict[tuple[str, int], tuple[int, ...]]:
+        """Return the parts of the weights: what is fused is the input and what transformers made of it."""
+        del in_channels, stride, options
+        return {("fuse.0.weight", 1): (out_channels, out_channels)}
+
+    @staticmethod
     def layers(
         tape: Any,
         x: Any,

@@ -42,6 +42,12 @@ class AdditiveAttention(nn.Module):
         return self.project(self.context(self.query(q) + self.key(k)) * v)
 
     @staticmethod
+    def segments(channels: int) -> dict[tuple[str, int], tuple[int, ...]]:
+        """Return the parts of the weights: queries, keys and values."""
+        parts = (channels, channels, channels)
+        return {("qkv.weight", 0): parts}
+
+    @staticmethod
     def layers(tape: Any, x: Any, *, deploy: bool) -> Any:
         """Write the layers that run."""
         del deploy

@@ -29,6 +29,13 @@ class Attention(nn.Module):
         return self.project(y.transpose(-2, -1).reshape(b, c, h, w))
 
     @staticmethod
+    def segments(channels: int, *, head_channels: int) -> dict[tuple[str, int], tuple[int, ...]]:
+        """Return the parts of the weights: queries, keys and values."""
+        del head_channels
+        parts = (channels, channels, channels)
+        return {("qkv.weight", 0): parts, ("qkv.bias", 0): parts}
+
+    @staticmethod
     def layers(tape: Any, x: Any, *, deploy: bool, head_channels: Any) -> Any:
         """Write the layers that run."""
         del deploy

@@ -32,6 +32,13 @@ class CrossCovarianceAttention(nn.Module):
         return self.project((weights @ v).reshape_as(x))
 
     @staticmethod
+    def segments(channels: int, *, head_channels: int) -> dict[tuple[str, int], tuple[int, ...]]:
+        """Return the parts of the weights: queries, keys and values."""
+        del head_channels
+        parts = (channels, channels, channels)
+        return {("qkv.weight", 0): parts, ("qkv.bias", 0): parts}
+
+    @staticmethod
     def layers(tape: Any, x: Any, *, deploy: bool, head_channels: Any) -> Any:
         """Write the layers that run."""
         del deploy

@@ -24,6 +24,7 @@ class InceptionConv(nn.Module):
 
     kind = "conv"
     structural = ("dilation",)
+    nested = ("kernel",)  # in a narrower one other channels get a pattern
 
     def __init__(self, channels: int, *, kernel: int = 3, dilation: int = 2) -> None:
         super().__init__()

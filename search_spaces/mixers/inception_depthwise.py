@@ -13,6 +13,7 @@ class InceptionDepthwise(nn.Module):
     """
 
     kind = "conv"
+    nested = ("kernel", "band")  # in a narrower one other channels get a branch
 
     def __init__(self, channels: int, *, kernel: int = 3, band: int = 11, branch: int = 8) -> None:
         super().__init__()

@@ -33,6 +33,12 @@ class ModulatedAttention(nn.Module):
         return self.project(y.reshape_as(x) * gate.sigmoid())
 
     @staticmethod
+    def segments(channels: int, *, reduction: int) -> dict[tuple[str, int], tuple[int, ...]]:
+        """Return the parts of the weights: queries, keys, values and gate."""
+        parts = (channels // reduction, channels // reduction, channels, channels)
+        return {("project_in.weight", 0): parts, ("project_in.bias", 0): parts}
+
+    @staticmethod
     def layers(tape: Any, x: Any, *, deploy: bool, reduction: Any) -> Any:
         """Write the layers that run."""
         del deploy

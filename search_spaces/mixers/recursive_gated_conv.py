@@ -39,6 +39,19 @@ class RecursiveGatedConv(nn.Module):
         return self.project(y)
 
     @staticmethod
+    def segments(channels: int, *, kernel: int, order: int) -> dict[tuple[str, int], tuple[int, ...]]:
+        """Return the parts of the weights, one for each order."""
+        del kernel
+        parts = tuple(channels // 2**i for i in reversed(range(order)))
+        both = (parts[0], *parts)
+        return {
+            ("project_in.weight", 0): both,
+            ("project_in.bias", 0): both,
+            ("conv.weight", 0): parts,
+            ("conv.bias", 0): parts,
+        }
+
+    @staticmethod
     def layers(tape: Any, x: Any, *, deploy: bool, kernel: Any, order: int) -> Any:
         """Write the layers that run."""
         del deploy

@@ -27,6 +27,12 @@ class SeparableAttention(nn.Module):
         return self.project(F.relu(v) * context)
 
     @staticmethod
+    def segments(channels: int) -> dict[tuple[str, int], tuple[int, ...]]:
+        """Return the parts of the weights: queries, keys and values."""
+        parts = (1, channels, channels)
+        return {("qkv.weight", 0): parts, ("qkv.bias", 0): parts}
+
+    @staticmethod
     def layers(tape: Any, x: Any, *, deploy: bool) -> Any:
         """Write the layers that run; the context is a weighted sum, counted as element-wise."""
         del deploy

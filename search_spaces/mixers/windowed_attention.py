@@ -40,6 +40,13 @@ class WindowedAttention(nn.Module):
         return self.project(y.reshape(b, c, rows * s, columns * s)[:, :, :h, :w])
 
     @staticmethod
+    def segments(channels: int, *, head_channels: int, window: int) -> dict[tuple[str, int], tuple[int, ...]]:
+        """Return the parts of the weights: queries, keys and values."""
+        del head_channels, window
+        parts = (channels, channels, channels)
+        return {("qkv.weight", 0): parts, ("qkv.bias", 0): parts}
+
+    @staticmethod
     def layers(tape: Any, x: Any, *, deploy: bool, head_channels: Any, window: Any) -> Any:
         """Write the layers that run."""
         del deploy

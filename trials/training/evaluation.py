@@ -60,6 +60,8 @@ def evaluate(
     preprocess: Preprocessor,
     recipe: Recipe,
     after_batch: Callable[[], None] = lambda: None,
+    *,
+    batch_size: int = BATCH,
 ) -> Scores:
     """Return the scores of `network` on all images of a split; the host waits for the device once.
 
@@ -69,6 +71,7 @@ def evaluate(
         preprocess: Preprocessing of the images for the network.
         recipe: Recipe whose precision is used.
         after_batch: Called after each batch, so that a latency measurement can run in between.
+        batch_size: Images at a time.
 
     Raises:
         OutOfMemoryError: if the device cannot hold the network even with one image.
@@ -77,7 +80,7 @@ def evaluate(
     parts = FittingParts(images.device)
     counts: Tensor | None = None
     loss = torch.zeros((), device=images.device)
-    for rows in images.in_order(BATCH):
+    for rows in images.in_order(batch_size):
         logits, labels = parts.run(len(rows), partial(_scored, network, images, preprocess, recipe, rows))
         loss += F.cross_entropy(logits, labels, reduction="sum")
         classes = logits.shape[1]

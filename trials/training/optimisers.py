@@ -1,13 +1,13 @@
 """Builds the optimiser of a recipe, SGD or AdamW, and sets its learning rate."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from torch import nn, optim
 
 from trials.training.recipe import Recipe
 
-_WITH_KERNELS: Final = (
+WITH_KERNELS: Final = (
     nn.Linear,
     nn.Bilinear,
     nn.Conv1d,
@@ -17,6 +17,7 @@ _WITH_KERNELS: Final = (
     nn.ConvTranspose2d,
     nn.ConvTranspose3d,
 )
+"""Layers with a weight that they multiply their input by, which weight decay applies to."""
 
 
 def build_optimiser(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
@@ -26,7 +27,9 @@ def build_optimiser(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
     their shape: a layer scale of [c, 1, 1] is a vector, a convolution's kernel of [c, 1, 1, 1] is not.
     """
     kernels = _kernels(network)
-    return _optimiser(network, recipe, lambda parameter: id(parameter) in kernels or _is_matrix(parameter))
+    return optimiser_over(
+        network.parameters(), recipe, lambda parameter: id(parameter) in kernels or is_matrix(parameter)
+    )
 
 
 def restored_optimiser(network: nn.Module, recipe: Recipe, state: dict[str, Any]) -> optim.Optimizer:
@@ -40,7 +43,7 @@ def restored_optimiser(network: nn.Module, recipe: Recipe, state: dict[str, Any]
     """
     optimiser = build_optimiser(network, recipe)
     if _sizes(optimiser.state_dict()) != _sizes(state):
-        optimiser = _optimiser(network, recipe, lambda parameter: parameter.ndim > 1)
+        optimiser = optimiser_over(network.parameters(), recipe, lambda parameter: parameter.ndim > 1)
     optimiser.load_state_dict(state)
     return optimiser
 
@@ -51,8 +54,17 @@ def set_rate(optimiser: optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def _optimiser(network: nn.Module, recipe: Recipe, decays: Callable[[nn.Parameter], bool]) -> optim.Optimizer:
-    parameters = [p for p in network.parameters() if p.requires_grad]
+def optimiser_over(
+    parameters: Iterable[nn.Parameter], recipe: Recipe, decays: Callable[[nn.Parameter], bool]
+) -> optim.Optimizer:
+    """Return the fused optimiser of `recipe` over some parameters.
+
+    Args:
+        parameters: The parameters; those that need no gradient are left out.
+        recipe: Recipe with the optimiser and its rates.
+        decays: Says whether weight decay applies to a parameter.
+    """
+    parameters = [p for p in parameters if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if decays(p)], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if not decays(p)], "weight_decay": 0.0},
@@ -71,10 +83,10 @@ def _optimiser(network: nn.Module, recipe: Recipe, decays: Callable[[nn.Paramete
 
 def _kernels(network: nn.Module) -> set[int]:
     """Return the ids of the parameters that a layer multiplies its input by."""
-    return {id(module.weight) for module in network.modules() if isinstance(module, _WITH_KERNELS)}
+    return {id(module.weight) for module in network.modules() if isinstance(module, WITH_KERNELS)}
 
 
-def _is_matrix(parameter: nn.Parameter) -> bool:
+def is_matrix(parameter: nn.Parameter) -> bool:
     """Return whether a parameter that no known layer owns has several entries along two dimensions."""
     return sum(side > 1 for side in parameter.shape) > 1
 

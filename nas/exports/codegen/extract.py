@@ -20,7 +20,9 @@ from nas.exports.codegen.specialise import specialised
 from nas.exports.codegen.statement_span import span
 from search_spaces.errors import ExportError
 
-LISTINGS: Final = frozenset({"layers", "stem_layers", "head_layers", "kind", "structural"})
+LISTINGS: Final = frozenset(
+    {"layers", "stem_layers", "head_layers", "kind", "structural", "nested", "segments"}
+)
 
 
 def extract_class(

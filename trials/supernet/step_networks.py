@@ -1,0 +1,116 @@
+"""`StepNetworks`: draws the networks that each step of a supernet's training trains."""
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.architecture import Architecture
+from search_spaces.band_sampling import MacsBand
+from search_spaces.pricing import prices
+from search_spaces.sampling import uniform_codes
+from search_spaces.space import SearchSpace
+from trials.supernet.recipe import SupernetRecipe
+from trials.training.seeding import stream_seed
+
+Band: TypeAlias = tuple[int, int]
+"""Least and most MACs of the networks that the supernet is for."""
+
+_ENDS: Final = 64  # largest and smallest networks that take turns: each choice stands in some of them
+_TENTH: Final = 0.1  # of the band, or of the largest's MACs, in which an end lies
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The networks of one step.
+
+    Attributes:
+        largest: The one that is trained on the labels from the start; None for rules without one.
+        others: The others.
+    """
+
+    largest: Architecture | None
+    others: tuple[Architecture, ...]
+
+
+class StepNetworks:
+    """The networks of all steps of one training; those of an epoch depend on nothing but its number.
+
+    Args:
+        space: Space of the networks.
+        recipe: Recipe with the rule.
+        band: Least and most MACs that matter; None for the whole space.
+        num_classes: Class scores of the head, which count.
+        in_channels: Channels of an image, which count.
+        seed: Seed of the draws, at least 0.
+
+    Raises:
+        NothingFitsError: if no network lies in the band.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        recipe: SupernetRecipe,
+        band: Band | None,
+        *,
+        num_classes: int,
+        in_channels: int,
+        seed: int,
+    ) -> None:
+        self._codes, self._recipe, self._seed = space.codes, recipe, seed
+        table = prices(space.codes, num_classes=num_classes, in_channels=in_channels)
+        least, most = table.extremes("macs")
+        low, high = band or (least, most)
+        self._ends: tuple[list[Architecture], list[Architecture]] | None = None
+        self._band = (
+            None if band is None and recipe.rule in {"single_path", "fair"} else MacsBand(table, low, high)
+        )
+        if recipe.rule in {"sandwich", "sorted"}:
+            top = int(min(recipe.reach * high, most))
+            large = MacsBand(table, int((1 - _TENTH) * top), top, windows=1)
+            small = MacsBand(table, low, low + int(_TENTH * (high - low)), windows=1)
+            rng = np.random.default_rng(stream_seed(seed, "ends"))
+            self._ends = (self._at(large.draw(rng, _ENDS)), self._at(small.draw(rng, _ENDS)))
+
+    def of_epoch(self, epoch: int, steps: int) -> list[Step]:
+        """Return the networks of each step of an epoch, numbered from 1."""
+        drawn = self._recipe.drawn
+        codes = self._drawn(epoch, steps, steps * drawn)
+        found = []
+        for step in range(steps):
+            others = tuple(self._at(codes[step * drawn : (step + 1) * drawn]))
+            number = (epoch - 1) * steps + step
+            if self._ends is None:
+                found.append(Step(None, others))
+            else:
+                largest, smallest = (end[number % len(end)] for end in self._ends)
+                found.append(Step(largest, (smallest, *others)))
+        return found
+
+    def _drawn(self, epoch: int, steps: int, count: int) -> NDArray[np.int64]:
+        rng = np.random.default_rng(stream_seed(self._seed, "networks", epoch))
+        if self._recipe.rule == "fair":
+            return self._in_turns((epoch - 1) * steps * self._recipe.drawn, count)
+        if self._band is None:
+            return uniform_codes(self._codes, rng, count)
+        return self._band.draw(rng, count)
+
+    def _in_turns(self, start: int, count: int) -> NDArray[np.int64]:
+        """Return rows of codes in which each choice comes once before any comes twice, in random order."""
+        columns = []
+        for place, choices in enumerate(self._codes.radices.tolist()):
+            first, last = start // choices, (start + count - 1) // choices
+            turns = [
+                np.random.default_rng(stream_seed(self._seed, f"turns of choice {place}", turn)).permutation(
+                    choices
+                )
+                for turn in range(first, last + 1)
+            ]
+            skipped = start - first * choices
+            columns.append(np.concatenate(turns)[skipped : skipped + count])
+        return self._codes.canonical(np.stack(columns, axis=1))
+
+    def _at(self, codes: NDArray[np.int64]) -> list[Architecture]:
+        return [self._codes.at(row) for row in codes]
