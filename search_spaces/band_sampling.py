@@ -5,6 +5,7 @@ width, each that holds a network is drawn equally often, and within it every net
 `search_spaces.budget_counting`, so that no window is too rare to be met.
 """
 
+import itertools
 from typing import Final
 
 import numpy as np
@@ -44,7 +45,7 @@ class MacsBand:
             self._ways = ways(prices, (budget,))
             self._least = self._cheapest()
             edges = np.linspace(self.low - 1, self.high, windows + 1)
-            limits = [(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False) if int(a) < int(b)]
+            limits = [(int(a), int(b)) for a, b in itertools.pairwise(edges) if int(a) < int(b)]
             rng = np.random.default_rng(0)
             self._windows = [limit for limit in limits if len(self._some(rng, *limit))]
         if self.low > self.high or not self._windows:

@@ -106,7 +106,7 @@ def nested_of(module: Mixer | Block) -> frozenset[str]:
 def segments_of(
     module: Mixer | Block, *channels: int, **options: Any
 ) -> Mapping[tuple[str, int], Sequence[int]]:
-    """Return the parts of the weights of a block or mixer along their dimensions, none where it names none."""
+    """Return the parts of the weights of a block or mixer along a dimension, none where it names none."""
     return module.segments(*channels, **options) if isinstance(module, Segmented) else {}
 
 

@@ -1,15 +1,16 @@
 """Makes the blocks of stages without numbers and names the shared tensor of each of their weights."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from search_spaces.architecture import Stage
 from search_spaces.blocks import BLOCKS
+from search_spaces.building import block_factory
 from search_spaces.elastic.sharing import own_channels
 from search_spaces.elastic.slices import Parts
 from search_spaces.errors import SpaceError
@@ -46,10 +47,11 @@ class Weight:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MadeBlock:
-    """A block on torch's meta device, and the shared tensor of each of its weights by path."""
+    """A block without numbers, the shared tensor of each of its weights, and its buffers, by path."""
 
     module: nn.Module
     weights: dict[str, Weight]
+    buffers: dict[str, Tensor]
 
 
 def weight_of(network: nn.Module, path: str, key: str, parts: dict[int, Parts]) -> Weight:
@@ -121,11 +123,18 @@ def make_block(stage: Stage, name: str, in_channels: int, out_channels: int, str
         for dim, sizes in divided.items():
             if sum(sizes) != weight.shape[dim]:
                 raise SpaceError(
-                    f"The parts {sizes} of '{path}' in {stage.block} with {stage.mixer} add up to {sum(sizes)}, but "
-                    f"the weight has {weight.shape[dim]} along dimension {dim}. Correct its segments."
+                    f"The parts {sizes} of '{path}' in {stage.block} with {stage.mixer} add up to "
+                    f"{sum(sizes)}, but the weight has {weight.shape[dim]} along dimension {dim}. Correct "
+                    f"its segments."
                 )
         weights[path] = weight_of(module, path, f"{name}{suffix}/{path}", divided)
-    return MadeBlock(without_statistics(module), weights)
+    without_statistics(module)
+    buffers = dict(module.named_buffers())
+    if buffers:  # on torch's meta device they hold no numbers
+        with torch.random.fork_rng(devices=[]):
+            real = block_factory(stage)(in_channels, out_channels, stride=stride)
+        buffers = dict(without_statistics(real).named_buffers())
+    return MadeBlock(module, weights, buffers)
 
 
 def without_statistics(network: nn.Module) -> nn.Module:

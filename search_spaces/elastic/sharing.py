@@ -1,8 +1,8 @@
-"""Decides which blocks of a stage use the same shared tensors, from what their blocks and mixers say of nesting.
+"""Decides which blocks of a stage use the same shared tensors, from what their classes say of nesting.
 
-Two blocks at one place of a stage share weights if they differ only in choices that nest: channels, kernel and
-expansion unless a block or mixer says otherwise (`search_spaces.options.Nesting`). Every other value of a
-choice, such as a mixer, a dilation or a gate, has weights of its own.
+Two blocks at one place of a stage share weights if they differ only in choices that nest: channels, kernel
+and expansion unless a block or mixer says otherwise (`search_spaces.options.Nesting`). Every other value of
+a choice, such as a mixer, a dilation or a gate, has weights of its own.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from functools import cached_property
 
 import torch
 
-from search_spaces.architecture import Option, Stage
+from search_spaces.architecture import Option, Options, Stage
 from search_spaces.blocks import BLOCKS
 from search_spaces.building import block_factory
 from search_spaces.mixers import MIXERS
@@ -56,10 +56,15 @@ class StageSharing:
 
     def __init__(self, menu: Sequence[MenuItem], channels: int) -> None:
         self._menu, self._channels = menu, channels
+        self._groups: dict[tuple[str, Options], str] = {}
 
     def group(self, stage: Stage) -> str:
         """Return the name of the blocks that share weights with this one at the same place."""
-        return "/".join([_named(stage), *self._structures.get(_structure_key(stage), ())])
+        known = self._groups.get((stage.block, stage.options))
+        if known is None:
+            known = "/".join([_named(stage), *self._structures.get(_structure_key(stage), ())])
+            self._groups[stage.block, stage.options] = known
+        return known
 
     @cached_property
     def largest(self) -> list[MenuItem]:

@@ -1,4 +1,4 @@
-"""`Slice`: the part of a shared tensor that one network uses: first channels of each part, centre of kernels."""
+"""`Slice`: the part of a shared tensor that one network uses: first channels of a part, centre of kernels."""
 
 import itertools
 from collections.abc import Sequence
@@ -32,14 +32,6 @@ class Slice:
         """Whether it is all of the tensor."""
         return all(ranges == ((0, size),) for ranges, size in zip(self.ranges, self.shape, strict=True))
 
-    @property
-    def numel(self) -> int:
-        """The number of its entries."""
-        count = 1
-        for ranges in self.ranges:
-            count *= sum(stop - start for start, stop in ranges)
-        return count
-
     def of(self, tensor: Tensor) -> Tensor:
         """Return the weight: a view of the shared tensor, or a copy where it has several parts."""
         for dim, (ranges, size) in enumerate(zip(self.ranges, self.shape, strict=True)):
@@ -50,9 +42,42 @@ class Slice:
                 tensor = tensor.narrow(dim, start, stop - start)
         return tensor
 
+    def within(self, other: "Slice") -> "Slice":
+        """Return where it lies in the weight that another slice of the same tensor is, and that holds it."""
+        ranges = []
+        for own, outer in zip(self.ranges, other.ranges, strict=True):
+            found: list[Range] = []
+            begin = 0
+            for start, stop in outer:
+                for a, b in own:
+                    if max(a, start) < min(b, stop):
+                        _append(found, max(a, start) - start + begin, min(b, stop) - start + begin)
+                begin += stop - start
+            ranges.append(tuple(found))
+        return Slice(self.key, tuple(ranges), other.sizes)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape of the weight."""
+        return tuple(sum(stop - start for start, stop in ranges) for ranges in self.ranges)
+
     def boxes(self) -> list[tuple[slice, ...]]:
         """Return its entries as boxes that can be indexed."""
         return [tuple(slice(*r) for r in box) for box in itertools.product(*self.ranges)]
+
+
+def cover_of(slices: Sequence[Slice]) -> Slice:
+    """Return the smallest slice that holds several of one tensor, at least one."""
+    ranges = []
+    for dim in range(len(slices[0].shape)):
+        found: list[Range] = []
+        for start, stop in sorted({r for part in slices for r in part.ranges[dim]}):
+            if found and start <= found[-1][1]:
+                found[-1] = (found[-1][0], max(stop, found[-1][1]))
+            else:
+                found.append((start, stop))
+        ranges.append(tuple(found))
+    return Slice(slices[0].key, tuple(ranges), slices[0].shape)
 
 
 def slice_of(key: str, large: Sequence[Parts], small: Sequence[Parts], *, kernel_from: int) -> Slice:
@@ -78,10 +103,15 @@ def slice_of(key: str, large: Sequence[Parts], small: Sequence[Parts], *, kernel
             start = begin + ((most - size) // 2 if dim >= kernel_from else 0)
             if size > most or (dim >= kernel_from and (most - size) % 2):
                 raise ValueError(f"it has the parts {small}, which do not lie in {large}")
-            if found and found[-1][1] == start:
-                found[-1] = (found[-1][0], start + size)
-            else:
-                found.append((start, start + size))
+            _append(found, start, start + size)
             begin += most
         ranges.append(tuple(found))
     return Slice(key, tuple(ranges), tuple(map(sum, large)))
+
+
+def _append(ranges: list[Range], start: int, stop: int) -> None:
+    """Append a range, as one with the last if it begins where that ends."""
+    if ranges and ranges[-1][1] == start:
+        ranges[-1] = (ranges[-1][0], stop)
+    else:
+        ranges.append((start, stop))

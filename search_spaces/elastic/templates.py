@@ -64,14 +64,16 @@ class Templates:
             network = assemble(architecture, factories, **self._shape)
         without_statistics(network)
         weights: dict[str, Weight] = {}
+        buffers: dict[str, Tensor] = {}
         for name, module in network.named_modules():
             block = made.get(id(module))
             if block is not None:
                 weights |= {f"{name}.{path}": weight for path, weight in block.weights.items()}
+                buffers |= {f"{name}.{path}": buffer for path, buffer in block.buffers.items()}
         for path, _ in network.named_parameters():
             if path not in weights:
                 weights[path] = weight_of(network, path, path, {})
-        return Template(network, weights, {})
+        return Template(network, weights, buffers)
 
     def _factory(self, number: int, stage: Stage, made: dict[int, MadeBlock]) -> Callable[..., nn.Module]:
         """Return the blocks of one stage, in the order in which the skeleton asks for them."""

@@ -1,6 +1,7 @@
 """`SupernetLearner`: steps the shared weights on several networks at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -11,8 +12,9 @@ from torch.nn import functional as F
 
 from search_spaces.architecture import Architecture
 from search_spaces.elastic.shared_weights import SharedWeights
+from search_spaces.elastic.slices import Slice
 from trials.images.splits import Splits
-from trials.supernet.partial_updates import PartialUpdates
+from trials.supernet.narrowing import Narrowing
 from trials.supernet.recipe import SupernetRecipe
 from trials.supernet.step_networks import Step
 from trials.training.augmentation import augment
@@ -48,12 +50,12 @@ class SupernetLearner:
         kernels = {
             id(tensor)
             for key, tensor in shared.tensors.items()
-            if tensor.ndim > 1 and issubclass(shared.layers[key], WITH_KERNELS)
+            if tensor.ndim > 1 and issubclass(shared.layout.layers[key], WITH_KERNELS)
         }
         self.optimiser: Final = optimiser_over(
             shared.parameters(), recipe.training, lambda tensor: id(tensor) in kernels or is_matrix(tensor)
         )
-        self._partial = PartialUpdates(shared, self.optimiser)
+        self._narrowing = Narrowing(shared, self.optimiser)
         self._draws = torch.Generator(device=device)
         self._parts = FittingParts(device, _SMALLEST)
         self._preprocess = {
@@ -73,6 +75,7 @@ class SupernetLearner:
         """
         recipe = self._recipe.training
         chosen, weights = self._chosen(networks, done)
+        distils = networks.largest is not None and self._recipe.rule == "sandwich"
         set_rate(self.optimiser, rate_at(done, recipe))
         self._shared.train()
         self._seed_for(number)
@@ -82,13 +85,12 @@ class SupernetLearner:
             self.optimiser.zero_grad(set_to_none=True)
             self._seed_for(number)
 
-        def work(count: int) -> Tensor:
-            return self._backward(chosen, weights, rows, number, count, learns=networks.largest is not None)
-
-        loss = self._parts.run(len(rows), work, after_failure=forget)
-        if recipe.gradient_clip is not None:
-            nn.utils.clip_grad_norm_(self._shared.parameters(), recipe.gradient_clip, foreach=True)
-        self._partial.step(chosen)
+        with self._narrowing.narrowed(chosen) as covers:
+            learn = partial(self._backward, chosen, weights, covers, rows, number, distils)
+            loss = self._parts.run(len(rows), learn, after_failure=forget)
+            if recipe.gradient_clip is not None:
+                nn.utils.clip_grad_norm_(self._shared.parameters(), recipe.gradient_clip, foreach=True)
+            self.optimiser.step()
         return loss, len(chosen)
 
     def state_dict(self) -> dict[str, Any]:
@@ -118,11 +120,11 @@ class SupernetLearner:
         self,
         networks: Sequence[Architecture],
         weights: Sequence[float],
+        covers: Mapping[str, Slice],
         rows: Int64[Tensor, " b"],
         number: int,
+        distils: bool,
         count: int,
-        *,
-        learns: bool,
     ) -> Float[Tensor, ""]:
         """Set the gradients of a batch in `count` parts, and return the mean loss over the networks."""
         total = torch.zeros((), device=self._images.device)
@@ -133,17 +135,17 @@ class SupernetLearner:
             images, targets = mix(images, labels, self._shared.num_classes, self._recipe.training, rng)
             soft: Tensor | None = None
             for place, (network, weight) in enumerate(zip(networks, weights, strict=True)):
-                logits = self._logits(network, images)
+                logits = self._logits(network, images, covers)
                 loss = self._loss(logits, targets, soft)
                 (loss * (weight * len(part) / len(rows))).backward()  # type: ignore[no-untyped-call]
                 total += loss.detach() * (len(part) / len(rows) / len(networks))
-                if place == 0 and learns and self._recipe.rule == "sandwich":
+                if place == 0 and distils:
                     soft = logits.detach()
         return total
 
-    def _logits(self, network: Architecture, images: Tensor) -> Tensor:
+    def _logits(self, network: Architecture, images: Tensor, covers: Mapping[str, Slice]) -> Tensor:
         with autocast(self._recipe.training, images.device):
-            scores: Tensor = self._shared(network, self._preprocess[network.resolution](images))
+            scores: Tensor = self._shared(network, self._preprocess[network.resolution](images), covers)
         return scores.float()
 
     def _loss(self, logits: Tensor, targets: Tensor, soft: Tensor | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Reads the value of networks from shared weights: statistics re-estimated, then evaluated on validation images."""
+"""Reads the value of networks from shared weights, each after its batch norms were re-estimated."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -65,8 +65,8 @@ def read_networks(
         splits: Images; statistics are of ``train``, not augmented, and scores of ``validation``.
         recipe: Recipe whose precision is used.
         device: Device that runs the networks.
-        recalibration_images: Training images, always the same ones, over which the statistics of batch norms are
-            re-estimated.
+        recalibration_images: Training images, always the same ones, over which the statistics of batch
+            norms are re-estimated.
         batch_size: Images at a time.
         after_batch: Called after each batch, so that a latency measurement can run in between.
 

@@ -19,11 +19,11 @@ class SupernetRecipe(BaseModel):
         version: Version of this format.
         name: Name of the recipe.
         rule: Which networks a step trains. ``sandwich`` (Yu et al., 2020, https://arxiv.org/abs/2003.11142):
-            the largest within reach, the smallest and some drawn from the band, which learn the outputs of the
-            largest. ``sorted`` (Valipour et al., 2023, https://arxiv.org/abs/2309.00255): the same ones, which
-            learn the labels. ``single_path`` (Guo et al., 2019, https://arxiv.org/abs/1904.00420): drawn ones
-            alone. ``fair`` (Chu et al., 2019, https://arxiv.org/abs/1907.01845): drawn so that each choice of
-            each stage comes equally often.
+            a large one within reach, a small one and some drawn from the band, which learn the outputs of the
+            large one. ``sorted`` (Valipour et al., 2023, https://arxiv.org/abs/2309.00255): the same ones,
+            which learn the labels. ``single_path`` (Guo et al., 2019, https://arxiv.org/abs/1904.00420):
+            drawn ones alone. ``fair`` (Chu et al., 2019, https://arxiv.org/abs/1907.01845): drawn so that
+            each choice comes once before any comes twice.
         drawn: Networks that are drawn for each step; their gradients add up.
         reach: Most MACs of the largest network as a multiple of the upper end of the band.
         shrink_from: Share of the steps in which ``sandwich`` and ``sorted`` train the largest alone (DepS:

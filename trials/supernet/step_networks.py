@@ -18,6 +18,7 @@ Band: TypeAlias = tuple[int, int]
 """Least and most MACs of the networks that the supernet is for."""
 
 _ENDS: Final = 64  # largest and smallest networks that take turns: each choice stands in some of them
+_SIZED: Final = 1_024
 _TENTH: Final = 0.1  # of the band, or of the largest's MACs, in which an end lies
 
 
@@ -60,7 +61,7 @@ class StepNetworks:
         seed: int,
     ) -> None:
         self._codes, self._recipe, self._seed = space.codes, recipe, seed
-        table = prices(space.codes, num_classes=num_classes, in_channels=in_channels)
+        self._prices = table = prices(space.codes, num_classes=num_classes, in_channels=in_channels)
         least, most = table.extremes("macs")
         low, high = band or (least, most)
         self._ends: tuple[list[Architecture], list[Architecture]] | None = None
@@ -88,6 +89,16 @@ class StepNetworks:
                 largest, smallest = (end[number % len(end)] for end in self._ends)
                 found.append(Step(largest, (smallest, *others)))
         return found
+
+    def sizes(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the MACs and activations of networks that steps train, the largest ones among them, [n]."""
+        rng = np.random.default_rng(0)
+        band = self._band
+        codes = [uniform_codes(self._codes, rng, _SIZED) if band is None else band.draw(rng, _SIZED)]
+        if self._ends is not None:
+            codes += [self._codes.code_of(network)[None] for network in self._ends[0]]
+        drawn = np.concatenate(codes)
+        return self._prices.of(drawn, "macs"), self._prices.of(drawn, "activations")
 
     def _drawn(self, epoch: int, steps: int, count: int) -> NDArray[np.int64]:
         rng = np.random.default_rng(stream_seed(self._seed, "networks", epoch))

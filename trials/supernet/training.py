@@ -15,8 +15,10 @@ from search_spaces.elastic.shared_weights import SharedWeights
 from search_spaces.space_record import space_digest
 from trials.images.splits import Splits
 from trials.supernet.learner import SupernetLearner
+from trials.supernet.memory import forecast_memory, free_memory
 from trials.supernet.recipe import SupernetRecipe
 from trials.supernet.step_networks import Band, StepNetworks
+from trials.supernet.weights_file import SUPERNET, check_images, write_supernet
 from trials.training.batches import BatchSource
 from trials.training.checkpoint import load_checkpoint, save_checkpoint
 from trials.training.epoch_progress import EpochProgress, ProgressMeter
@@ -58,7 +60,7 @@ def train_supernet(
     folder: Path | None = None,
     band: Band | None = None,
     seed: int = 0,
-    report: Callable[[SupernetEpoch], None] = lambda epoch: None,
+    report: Callable[[SupernetEpoch], None] | None = None,
     progress: Callable[[EpochProgress], None] | None = None,
     lock: Path | None = None,
     before_saving: Callable[[], None] = lambda: None,
@@ -67,18 +69,18 @@ def train_supernet(
 ) -> list[SupernetEpoch]:
     """Train shared weights in place on ``train`` of some images, and return a result for each epoch.
 
-    From a checkpoint of the same training it goes on at its step; on the CPU, with the same number of threads,
-    the weights are bit-identical to those of an uninterrupted run.
+    From a checkpoint of the same training it goes on at its step; on the CPU, with the same number of
+    threads, the weights are bit-identical to those of an uninterrupted run.
 
     Args:
         shared: Shared weights of a space.
         recipe: Recipe of the training.
         splits: Images.
         device: Device to train on.
-        folder: Folder of the checkpoint; None for no checkpoints.
+        folder: Folder of the checkpoint and, at the end, of the weights; None to write nothing.
         band: Least and most MACs of the networks that matter; None for the whole space.
         seed: Seed of everything that is random, at least 0.
-        report: Receives the result of each epoch, stored ones first; may raise to stop.
+        report: Receives the result of each epoch, stored ones first; may raise to stop. None for nobody.
         progress: Receives every few seconds how far a long epoch is; None for nobody.
         lock: Lock of the host that keeps measurements apart from training, see `trials.device_lock`; None if
             nothing is measured.
@@ -88,24 +90,27 @@ def train_supernet(
 
     Raises:
         NothingFitsError: if no network lies in the band.
+        DataError: if the images have other classes or channels than the shared weights.
         NonFiniteLossError: if the loss of an epoch is infinite or not a number.
-        OutOfMemoryError: if the device cannot hold the largest network even with two images.
+        OutOfMemoryError: if by the forecast the memory does not suffice, or it does not even for two images.
         DamagedCheckpointError: if the checkpoint cannot be read.
         CheckpointError: if the checkpoint belongs to another training.
     """
+    check_images(splits, shared.num_classes, shared.in_channels)
     with out_of_memory_named(), _own_randomness(device), take_turns(lock, clock) as turns:
-        shared.to(device)
-        images = BatchSource(splits.train, device)
-        learner = SupernetLearner(shared, recipe, splits, images, seed=seed)
         classes, channels = shared.num_classes, shared.in_channels
         networks = StepNetworks(
             shared.space, recipe, band, num_classes=classes, in_channels=channels, seed=seed
         )
+        forecast_memory(shared.layout, networks, recipe).check(free_memory(device))
+        shared.to(device)
+        images = BatchSource(splits.train, device)
+        learner = SupernetLearner(shared, recipe, splits, images, seed=seed)
         identity = _identity(shared, recipe, splits, band, seed)
         path = None if folder is None else folder / CHECKPOINT
         place = _restored(learner, identity, path, device)
         saved_s = clock()
-        for result in place.history:
+        for result in place.history if report is not None else ():
             report(result)
         while place.epoch <= recipe.training.epochs:
             for _ in _steps(place, learner, networks, images, recipe, seed, progress, clock):
@@ -115,7 +120,11 @@ def train_supernet(
                     before_saving()
                     save_checkpoint(path, place.state(learner, identity))
                     saved_s = clock()
-            report(place.history[-1])
+            if report is not None:
+                report(place.history[-1])
+    if folder is not None:
+        before_saving()
+        write_supernet(folder / SUPERNET, shared, splits, recipe, band=band, seed=seed)
     return place.history
 
 
@@ -187,8 +196,9 @@ def _result(place: _Place, images: int, seconds: float, recipe: Recipe) -> Super
     loss = place.loss.item() / images
     if not math.isfinite(loss):
         raise NonFiniteLossError(
-            f"The training loss of the supernet became {loss} in epoch {place.epoch}: expected a finite number. A "
-            f"lower learning_rate than {recipe.learning_rate:g}, gradient_clip or precision: fp32 may help."
+            f"The training loss of the supernet became {loss} in epoch {place.epoch}: expected a finite "
+            f"number. A lower learning_rate than {recipe.learning_rate:g}, gradient_clip or precision: fp32 "
+            f"may help."
         )
     return SupernetEpoch(
         epoch=place.epoch,
@@ -223,8 +233,8 @@ def _restored(
     for name, expected in identity.items():
         if state["identity"].get(name) != expected:
             raise CheckpointError(
-                f"The checkpoint '{path}' belongs to a supernet with other {name}: expected the same. Remove it to "
-                f"restart."
+                f"The checkpoint '{path}' belongs to a supernet with other {name}: expected the same. "
+                f"Remove it to restart."
             )
     learner.load_state_dict(state["learner"])
     history = [SupernetEpoch(**fields) for fields in state["history"]]
