@@ -55,9 +55,17 @@ class MacsBand:
                 f"{format_cost('macs', most)}. Choose another band."
             )
 
-    def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
-        """Return `n` rows of codes, [n, 4 + stages]."""
-        picked = rng.integers(len(self._windows), size=n)
+    def draw(self, rng: np.random.Generator, n: int, window: int | None = None) -> NDArray[np.int64]:
+        """Return `n` rows of codes, [n, 4 + stages].
+
+        Args:
+            rng: Random generator.
+            n: Number of rows.
+            window: The one to draw from, of those that hold a network: 0 is the lowest, -1 the uppermost;
+                None for all.
+        """
+        windows = len(self._windows)
+        picked = rng.integers(windows, size=n) if window is None else np.full(n, window % windows)
         rows = np.empty((n, len(self._prices.codes.radices)), np.int64)
         for number in np.unique(picked):
             places = np.flatnonzero(picked == number)

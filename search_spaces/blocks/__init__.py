@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Block(Protocol):
     """A class of modules that also lists the layers it runs.
 
-    A module maps [b, c_in, h, w] -> [b, c_out, ceil(h / stride), ceil(w / stride)].
+    A module maps [b, c_in, h, w] -> [b, c_out, ceil(h / stride), ceil(w / stride)]. A class may say how its
+    weights are shared among networks (`search_spaces.options.Nesting` and `search_spaces.options.Segmented`).
     """
 
     def __call__(

@@ -25,7 +25,7 @@ _CONVOLUTIONS: Final = (
     nn.ConvTranspose2d,
     nn.ConvTranspose3d,
 )
-_BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def make_block(stage: Stage, name: str, in_channels: int, out_channels: int, str
 def without_statistics(network: nn.Module) -> nn.Module:
     """Return the network, whose batch norms normalise by the batch from now on, and keep nothing of it."""
     for module in network.modules():
-        if isinstance(module, _BATCH_NORMS):
+        if isinstance(module, BATCH_NORMS):
             module.track_running_stats = False
             module.running_mean = module.running_var = module.num_batches_tracked = None
     return network

@@ -15,6 +15,7 @@ from torch.func import functional_call
 
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
+from search_spaces.elastic.block_weights import BATCH_NORMS
 from search_spaces.elastic.layout import SharedLayout
 from search_spaces.elastic.report import Sharing, sharing_of
 from search_spaces.elastic.slices import Slice
@@ -98,10 +99,15 @@ class SharedWeights(nn.Module):
         Raises:
             ArchitectureError: if the space does not hold the network.
         """
-        slices = self.slices(architecture)
-        with torch.random.fork_rng(devices=[]):
+        template, slices = self.layout.network(architecture)
+        with torch.device("meta"):  # without drawing weights that are not kept
             network = build(architecture, num_classes=self.num_classes, in_channels=self.in_channels)
-        network.to(next(self.parameters()).device)
+        network.to_empty(device=next(self.parameters()).device)
+        for module in network.modules():
+            if isinstance(module, BATCH_NORMS):
+                module.reset_running_stats()
+        for path, buffer in template.buffers.items():
+            network.get_buffer(path).copy_(buffer)
         for path, weight in network.named_parameters():
             weight.copy_(slices[path].of(self.tensors[slices[path].key]))
         return network

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 class Mixer(Protocol):
     """A class of modules, [b, c, h, w] -> [b, c, h, w], that also lists the layers it runs.
 
-    A module whose training and inference forms differ has a method ``switch_to_deploy()``.
+    A module whose training and inference forms differ has a method ``switch_to_deploy()``. A class may say
+    how its weights are shared among networks (`search_spaces.options.Nesting` and
+    `search_spaces.options.Segmented`).
     """
 
     def __call__(self, channels: int, *args: Any, **options: Any) -> "nn.Module":

@@ -69,7 +69,8 @@ class MemoryForecast:
             advice = "Not even its smallest network fits: offer fewer choices or lower the batch_size"
         raise OutOfMemoryError(
             f"The supernet of '{self.name}' needs {_text(self.total)}, of which {_text(self.activations)} "
-            f"are for {self.batch_size} images in its largest network: expected at most {_text(free)}. {advice}."
+            f"are for {self.batch_size} images in its largest network: expected at most {_text(free)}. "
+            f"{advice}."
         )
 
 

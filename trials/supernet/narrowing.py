@@ -83,7 +83,7 @@ class Narrowing:
 
 
 def _copy(tensor: Tensor, part: Slice) -> Tensor:
-    return part.of(tensor).clone(memory_format=torch.contiguous_format)
+    return part.of(tensor).clone()
 
 
 @torch.no_grad()

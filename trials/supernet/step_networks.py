@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from search_spaces.architecture import Architecture
 from search_spaces.band_sampling import MacsBand
+from search_spaces.elastic.larger import LargerNetworks
 from search_spaces.pricing import prices
 from search_spaces.sampling import uniform_codes
 from search_spaces.space import SearchSpace
@@ -19,7 +20,6 @@ Band: TypeAlias = tuple[int, int]
 
 _ENDS: Final = 64  # largest and smallest networks that take turns: each choice stands in some of them
 _SIZED: Final = 1_024
-_TENTH: Final = 0.1  # of the band, or of the largest's MACs, in which an end lies
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,13 @@ class StepNetworks:
             None if band is None and recipe.rule in {"single_path", "fair"} else MacsBand(table, low, high)
         )
         if recipe.rule in {"sandwich", "sorted"}:
-            top = int(min(recipe.reach * high, most))
-            large = MacsBand(table, int((1 - _TENTH) * top), top, windows=1)
-            small = MacsBand(table, low, low + int(_TENTH * (high - low)), windows=1)
+            reach = int(min(recipe.reach * high, most))
             rng = np.random.default_rng(stream_seed(seed, "ends"))
-            self._ends = (self._at(large.draw(rng, _ENDS)), self._at(small.draw(rng, _ENDS)))
+            large = MacsBand(table, least, reach).draw(rng, _ENDS, window=-1)
+            larger = LargerNetworks(space, table)
+            large = np.stack([larger.largest_above(row, reach) for row in large])
+            small = MacsBand(table, low, high).draw(rng, _ENDS, window=0)
+            self._ends = (self._at(large), self._at(small))
 
     def of_epoch(self, epoch: int, steps: int) -> list[Step]:
         """Return the networks of each step of an epoch, numbered from 1."""

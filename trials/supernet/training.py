@@ -103,7 +103,7 @@ def train_supernet(
             shared.space, recipe, band, num_classes=classes, in_channels=channels, seed=seed
         )
         forecast_memory(shared.layout, networks, recipe).check(free_memory(device))
-        shared.to(device)
+        shared.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = BatchSource(splits.train, device)
         learner = SupernetLearner(shared, recipe, splits, images, seed=seed)
         identity = _identity(shared, recipe, splits, band, seed)

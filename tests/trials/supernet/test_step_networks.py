@@ -37,10 +37,24 @@ def test_a_sandwich_lies_between_reach_and_the_low_end_of_its_band(rule):
     for step in steps:
         assert step.largest is not None
         smallest, *others = step.others
-        assert 0.9 * 1.2 * high - 1 <= macs(step.largest) <= 1.2 * high
-        assert low <= macs(smallest) <= low + 0.1 * (high - low) + 1
+        assert 0.9 * 1.2 * high <= macs(step.largest) <= 1.2 * high
+        assert low <= macs(smallest) <= low + 0.1 * (high - low)
         assert len(others) == 3
         assert all(low <= macs(network) <= high for network in others)
+
+
+def test_where_the_whole_space_is_in_reach_the_large_networks_have_the_largest_of_all_that_nests():
+    for step in networks_of("sandwich").of_epoch(1, 30):
+        assert step.largest is not None
+        values = SPACE.params(step.largest)
+        for name, largest in {
+            "width": 1.0,
+            "resolution": 12,
+            "stage1.kernel": 5,
+            "stage2.expansion": 2,
+        }.items():
+            if name != "stage1.kernel" or values["stage1.mixer"] == "depthwise":
+                assert values[name] == largest
 
 
 def test_a_band_bounds_the_networks_of_single_paths():
