@@ -61,9 +61,17 @@ class Slice:
         """The shape of the weight."""
         return tuple(sum(stop - start for start, stop in ranges) for ranges in self.ranges)
 
-    def boxes(self) -> list[tuple[slice, ...]]:
-        """Return its entries as boxes that can be indexed."""
-        return [tuple(slice(*r) for r in box) for box in itertools.product(*self.ranges)]
+    def put(self, tensor: Tensor, weight: Tensor) -> None:
+        """Copy the weight to where it lies in the shared tensor."""
+        places = []
+        for ranges in self.ranges:
+            begin, found = 0, []
+            for start, stop in ranges:
+                found.append((slice(start, stop), slice(begin, begin + stop - start)))
+                begin += stop - start
+            places.append(found)
+        for box in itertools.product(*places):
+            tensor[tuple(there for there, _ in box)].copy_(weight[tuple(here for _, here in box)])
 
 
 def cover_of(slices: Sequence[Slice]) -> Slice:

@@ -16,11 +16,12 @@ from search_spaces.elastic.slices import Slice
 from trials.images.splits import Splits
 from trials.supernet.narrowing import Narrowing
 from trials.supernet.recipe import SupernetRecipe
+from trials.supernet.shared_optimiser import shared_optimiser
 from trials.supernet.step_networks import Step
 from trials.training.augmentation import augment
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.mixing import mix
-from trials.training.optimisers import WITH_KERNELS, is_matrix, optimiser_over, set_rate
+from trials.training.optimisers import set_rate
 from trials.training.out_of_memory import FittingParts
 from trials.training.precision import autocast
 from trials.training.schedule import rate_at
@@ -47,14 +48,7 @@ class SupernetLearner:
     ) -> None:
         self._shared, self._recipe, self._images, self._seed = shared, recipe, images, seed
         device = images.device
-        kernels = {
-            id(tensor)
-            for key, tensor in shared.tensors.items()
-            if tensor.ndim > 1 and issubclass(shared.layout.layers[key], WITH_KERNELS)
-        }
-        self.optimiser: Final = optimiser_over(
-            shared.parameters(), recipe.training, lambda tensor: id(tensor) in kernels or is_matrix(tensor)
-        )
+        self.optimiser: Final = shared_optimiser(shared, recipe.training)
         self._narrowing = Narrowing(shared, self.optimiser)
         self._draws = torch.Generator(device=device)
         self._parts = FittingParts(device, _SMALLEST)

@@ -48,12 +48,11 @@ class Narrowing:
                     self._optimiser.state[tensors[key]][name] = _copy(value, cover)
             yield covers
             for key, parts in slices.items():
-                inside = [part.within(covers[key]) for part in parts]
-                _put(full[key], parts, tensors[key].data, inside)
                 for name, value in self._state(tensors[key]).items():
                     if name not in states[key]:  # the optimiser's first step on this tensor
                         states[key][name] = torch.zeros_like(full[key])
-                    _put(states[key][name], parts, value, inside)
+                    _put(states[key][name], parts, value, covers[key])
+                _put(full[key], parts, tensors[key].data, covers[key])
         finally:
             for key, tensor in tensors.items():
                 tensor.data, tensor.grad = full[key], None
@@ -87,8 +86,7 @@ def _copy(tensor: Tensor, part: Slice) -> Tensor:
 
 
 @torch.no_grad()
-def _put(full: Tensor, parts: Sequence[Slice], narrow: Tensor, inside: Sequence[Slice]) -> None:
-    """Copy parts of a narrow tensor to where they lie in the full one."""
-    for part, source in zip(parts, inside, strict=True):
-        for box, from_box in zip(part.boxes(), source.boxes(), strict=True):
-            full[box].copy_(narrow[from_box])
+def _put(full: Tensor, parts: Sequence[Slice], narrow: Tensor, cover: Slice) -> None:
+    """Copy parts of a narrow tensor, which is the cover of them, to where they lie in the full one."""
+    for part in parts:
+        part.put(full, part.within(cover).of(narrow))

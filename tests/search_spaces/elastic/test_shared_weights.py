@@ -22,10 +22,10 @@ def small_space(stage, **options):
     """Return a space of two stages of the same choices."""
     first = StageSpace(**{"channels": 32, "depth": (1,), "stride": 2, **stage})
     second = StageSpace(**{"channels": 64, "depth": (2,), "stride": 2, **stage})
-    given = {"width": (0.5, 1.0, 1.5), "conv_depth": (0.5, 1.0, 2.0), "attention_depth": (0.5, 1.0)}
+    given = {"width": (0.5, 1.0), "conv_depth": (0.5, 1.0, 2.0), "attention_depth": (0.5, 1.0)}
     return SearchSpace(
         name="small",
-        resolution=(16, 32),
+        resolution=(8, 16),
         divisor=16,
         options=options_of({"stem_channels": 32, "stem_stride": 1, "head_channels": 64}),
         stages=(first, second),
@@ -61,7 +61,7 @@ def drawn(name, seed):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_module_of_a_network_is_that_of_build(name, seed):
     architecture = drawn(name, seed)
@@ -78,7 +78,7 @@ def test_the_module_of_a_network_is_that_of_build(name, seed):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_shared_weights_compute_what_the_module_does_and_gradients_reach_the_slices_alone(name, seed):
     architecture, shared = drawn(name, seed), shared_of(name)
@@ -92,8 +92,7 @@ def test_shared_weights_compute_what_the_module_does_and_gradients_reach_the_sli
     used = {}
     for part in shared.slices(architecture).values():
         mask = used.setdefault(part.key, torch.zeros(part.shape, dtype=torch.bool))
-        for box in part.boxes():
-            mask[box] = True
+        part.put(mask, torch.ones(part.sizes, dtype=torch.bool))
     for key, tensor in shared.tensors.items():
         if key not in used:
             assert tensor.grad is None
@@ -146,7 +145,7 @@ def test_a_kernel_is_the_centre_of_a_larger_one_and_queries_keys_and_values_are_
     space, shared = SPACES["hybrid"], shared_of("hybrid")
     params = {
         **space.params(drawn("hybrid", 0)),
-        "width": 1.5,
+        "width": 1.0,
         "stage1.mixer": "depthwise",
         "stage1.dilation": 1,
     }
@@ -161,7 +160,7 @@ def test_a_kernel_is_the_centre_of_a_larger_one_and_queries_keys_and_values_are_
         shared.module(space.architecture({**params, "width": width, "stage1.mixer": "attention"}))
         .get_parameter("stages.0.0.mix.1.qkv.weight")
         .unflatten(0, (3, -1))
-        for width in (1.5, 0.5)
+        for width in (1.0, 0.5)
     )
     channels = narrow.shape[1]
     assert channels < wide.shape[1]
@@ -205,4 +204,4 @@ def test_the_report_says_what_shares_and_what_does_not():
     own = [
         str(row) for row in sharing_of(SPACES["mixers"]) if row.owner == "inception_conv" and not row.shares
     ]
-    assert own == ["width of inception_conv (0.5, 1.0, 1.5): weights of its own each"]
+    assert own == ["width of inception_conv (0.5, 1.0): weights of its own each"]

@@ -32,7 +32,10 @@ def test_a_slice_has_the_first_of_each_part_and_the_centre_of_the_kernel(drawn):
         rows += whole[:size].tolist()
     assert torch.equal(part.of(tensor), tensor[rows][:, margin : margin + small[1][0]])
     assert part.sizes == part.of(tensor).shape
-    assert sum(tensor[box].numel() for box in part.boxes()) == part.of(tensor).numel()
+    copy = torch.full_like(tensor, -1)
+    part.put(copy, part.of(tensor))
+    assert torch.equal(part.of(copy), part.of(tensor))
+    assert (copy >= 0).sum() == part.of(tensor).numel()
     assert part.whole == (small == large)
 
 

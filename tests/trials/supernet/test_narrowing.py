@@ -7,6 +7,7 @@ import torch
 from search_spaces.sampling import uniform_codes
 from tests.trials.supernet.supernets import SPACE, TRAINING, shared_for
 from trials.supernet.narrowing import Narrowing
+from trials.supernet.shared_optimiser import shared_optimiser
 from trials.training.optimisers import build_optimiser
 
 RECIPES = {
@@ -19,8 +20,7 @@ def masks(shared, networks):
     found = {key: torch.zeros_like(tensor, dtype=torch.bool) for key, tensor in shared.tensors.items()}
     for network in networks:
         for part in shared.slices(network).values():
-            for box in part.boxes():
-                found[part.key][box] = True
+            part.put(found[part.key], torch.ones(part.sizes, dtype=torch.bool))
     return found
 
 
@@ -51,7 +51,7 @@ def step(shared, optimiser, narrowing, networks, x):
 @pytest.mark.parametrize("together", [1, 3])
 def test_a_step_moves_exactly_what_its_networks_use(kind, together, tiny_splits):
     shared = shared_for(tiny_splits)
-    optimiser = build_optimiser(shared, RECIPES[kind])
+    optimiser = shared_optimiser(shared, RECIPES[kind])
     narrowing = Narrowing(shared, optimiser)
     codes = uniform_codes(SPACE.codes, np.random.default_rng(0), 4 * together)
     networks = [SPACE.codes.at(row) for row in codes]
@@ -77,7 +77,7 @@ def test_a_step_on_a_slice_is_that_of_an_ordinary_network(tiny_splits):
     ordinary = shared.module(network).train()
     x = torch.randn(4, 3, network.resolution, network.resolution)
     recipe = RECIPES["sgd"]
-    optimisers = build_optimiser(shared, recipe), build_optimiser(ordinary, recipe)
+    optimisers = shared_optimiser(shared, recipe), build_optimiser(ordinary, recipe)
     narrowing = Narrowing(shared, optimisers[0])
     for _ in range(3):
         step(shared, optimisers[0], narrowing, [network], x)
@@ -90,7 +90,7 @@ def test_a_step_on_a_slice_is_that_of_an_ordinary_network(tiny_splits):
 
 def test_after_an_error_everything_is_as_before(tiny_splits):
     shared = shared_for(tiny_splits)
-    optimiser = build_optimiser(shared, RECIPES["sgd"])
+    optimiser = shared_optimiser(shared, RECIPES["sgd"])
     network = SPACE.codes.at(0 * SPACE.codes.radices)
     before = everything(shared, optimiser)
     with pytest.raises(ZeroDivisionError), Narrowing(shared, optimiser).narrowed([network]):

@@ -38,17 +38,16 @@ def drawn(count, space=SPACE):
     return [space.codes.at(row) for row in codes]
 
 
-def trained(splits, rule="single_path", **options):
+def trained(splits, rule="single_path", epochs=1, **options):
     shared = shared_for(splits)
-    results = train_supernet(
-        shared, recipe_of(rule), splits, **{"device": CPU, "clock": lambda: 0.0, **options}
-    )
+    recipe = recipe_of(rule, TRAINING.model_copy(update={"epochs": epochs}))
+    results = train_supernet(shared, recipe, splits, **{"device": CPU, "clock": lambda: 0.0, **options})
     return shared, results
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_supernet_learns_and_its_networks_are_read_better_than_chance(rule, tiny_splits):
-    shared, results = trained(tiny_splits, rule, band=None if rule == "fair" else BAND)
+    shared, results = trained(tiny_splits, rule, epochs=4, band=None if rule == "fair" else BAND)
     assert [result.epoch for result in results] == [1, 2, 3, 4]
     assert [result.final for result in results] == [False, False, False, True]
     assert results[0].images == 96 * {"sandwich": 1, "sorted": 1, "single_path": 2, "fair": 2}[rule]
@@ -59,12 +58,14 @@ def test_a_supernet_learns_and_its_networks_are_read_better_than_chance(rule, ti
 
 
 def test_networks_on_shuffled_labels_are_read_at_chance(tiny_splits):
-    """24 images and 6 networks of 2 classes: false alarm below 1 in 1000, were they independent."""
+    """24 images of 2 classes, networks that may all say the same: false alarm 1 in 1000."""
     rng = np.random.default_rng(0)
-    splits = dataclasses.replace(
-        tiny_splits,
-        train=dataclasses.replace(tiny_splits.train, labels=rng.permutation(tiny_splits.train.labels)),
-    )
+    shuffled = {
+        name: dataclasses.replace(part, labels=rng.permutation(part.labels))
+        for name in ("train", "validation")
+        for part in [getattr(tiny_splits, name)]
+    }
+    splits = dataclasses.replace(tiny_splits, **shuffled)
     shared, _ = trained(splits, band=BAND)
     values = read_networks(shared, drawn(6), splits, TRAINING, device=CPU)
     assert abs(np.mean([value.accuracy for value in values]) - 0.5) < 0.34
@@ -88,10 +89,10 @@ class StopError(Exception):
     """Stops a training."""
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
-@pytest.mark.parametrize("rule", ["sandwich", "fair"])
+@pytest.mark.parametrize(("rule", "optimiser"), [("sandwich", "adamw"), ("fair", "sgd")])
 def test_a_training_stopped_at_any_step_goes_on_to_the_same_weights(rule, optimiser, tiny_splits, tmp_path):
-    training = TRAINING.model_copy(update={"optimiser": optimiser, "mixup": 0.2, "gradient_clip": 1.0})
+    changes = {"optimiser": optimiser, "mixup": 0.2, "gradient_clip": 1.0, "epochs": 2}
+    training = TRAINING.model_copy(update=changes)
     recipe = recipe_of(rule, training)
     options = {
         "device": CPU,
@@ -103,7 +104,7 @@ def test_a_training_stopped_at_any_step_goes_on_to_the_same_weights(rule, optimi
     results = train_supernet(whole, recipe, tiny_splits, folder=tmp_path / "whole", **options)
 
     broken = tmp_path / "broken"
-    for saves in (4, 1, 9):
+    for saves in (4, 3):
         left = iter(range(saves))
 
         def stop(left=left):
@@ -112,7 +113,7 @@ def test_a_training_stopped_at_any_step_goes_on_to_the_same_weights(rule, optimi
 
         with pytest.raises(StopError):
             train_supernet(
-                shared_for(tiny_splits, seed=9),
+                shared_for(tiny_splits),
                 recipe,
                 tiny_splits,
                 folder=broken,
@@ -131,7 +132,7 @@ def test_a_trained_supernet_is_loaded_and_says_what_it_is_for(tiny_splits, tmp_p
     shared, _ = trained(tiny_splits, band=BAND, folder=tmp_path)
     loaded = load_supernet(tmp_path / SUPERNET)
     assert same(weights(shared), weights(loaded.shared))
-    assert (loaded.band, loaded.recipe, loaded.seed) == (BAND, recipe_of("single_path"), 0)
+    assert (loaded.band, loaded.recipe.rule, loaded.seed) == (BAND, "single_path", 0)
     loaded.check(SPACE, tiny_splits, BAND[1])
     with pytest.raises(SpaceError, match="of the space 'small'"):
         loaded.check(dataclasses.replace(SPACE, resolution=(8,)), tiny_splits)
