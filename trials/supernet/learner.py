@@ -131,7 +131,7 @@ class SupernetLearner:
             for place, (network, weight) in enumerate(zip(networks, weights, strict=True)):
                 logits = self._logits(network, images, covers)
                 loss = self._loss(logits, targets, soft)
-                (loss * (weight * len(part) / len(rows))).backward()  # type: ignore[no-untyped-call]
+                (loss * (weight * len(part) / len(rows))).backward()
                 total += loss.detach() * (len(part) / len(rows) / len(networks))
                 if place == 0 and distils:
                     soft = logits.detach()

@@ -110,8 +110,9 @@ def train_supernet(
         path = None if folder is None else folder / CHECKPOINT
         place = _restored(learner, identity, path, device)
         saved_s = clock()
-        for result in place.history if report is not None else ():
-            report(result)
+        if report is not None:
+            for result in place.history:
+                report(result)
         while place.epoch <= recipe.training.epochs:
             for _ in _steps(place, learner, networks, images, recipe, seed, progress, clock):
                 turns.step()

@@ -15,7 +15,7 @@ from search_spaces.space_record import from_record, space_digest, to_record
 from trials.images.splits import Splits
 from trials.supernet.recipe import SupernetRecipe
 from trials.supernet.step_networks import Band
-from trials.training.checkpoint import write_atomically
+from trials.training.atomic_writing import write_atomically
 from trials.training.checksum import write_checksum
 from trials.training.errors import CheckpointError
 

@@ -89,7 +89,7 @@ def test_shared_weights_compute_what_the_module_does_and_gradients_reach_the_sli
     torch.testing.assert_close(out, made(x))
     shared.zero_grad(set_to_none=True)
     out.sum().backward()
-    used = {}
+    used: dict[str, torch.Tensor] = {}
     for part in shared.slices(architecture).values():
         mask = used.setdefault(part.key, torch.zeros(part.shape, dtype=torch.bool))
         part.put(mask, torch.ones(part.sizes, dtype=torch.bool))

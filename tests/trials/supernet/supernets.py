@@ -2,7 +2,7 @@
 
 import torch
 
-from search_spaces.architecture import options_of
+from search_spaces.architecture import Option, options_of
 from search_spaces.elastic import SharedWeights
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
@@ -10,7 +10,11 @@ from trials.supernet import SupernetRecipe
 from trials.training.recipe import Recipe
 
 CPU = torch.device("cpu")
-CHOICES = {"mixer": ("depthwise", "separable_attention"), "kernel": (3, 5), "expansion": (1, 2)}
+CHOICES: dict[str, tuple[Option, ...]] = {
+    "mixer": ("depthwise", "separable_attention"),
+    "kernel": (3, 5),
+    "expansion": (1, 2),
+}
 SPACE = SearchSpace(
     name="small",
     resolution=(8, 12),

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from tests.trials.supernet.supernets import (
     shared_for,
     weights,
 )
-from trials.supernet import load_supernet, read_networks, train_supernet
+from trials.supernet import SupernetEpoch, load_supernet, read_networks, train_supernet
 from trials.supernet.weights_file import SUPERNET
 from trials.training.errors import CheckpointError
 from trials.training.file_names import CHECKPOINT
@@ -94,7 +95,7 @@ def test_a_training_stopped_at_any_step_goes_on_to_the_same_weights(rule, optimi
     changes = {"optimiser": optimiser, "mixup": 0.2, "gradient_clip": 1.0, "epochs": 2}
     training = TRAINING.model_copy(update=changes)
     recipe = recipe_of(rule, training)
-    options = {
+    options: dict[str, Any] = {
         "device": CPU,
         "band": None if rule == "fair" else BAND,
         "clock": lambda: 0.0,
@@ -120,7 +121,7 @@ def test_a_training_stopped_at_any_step_goes_on_to_the_same_weights(rule, optimi
                 before_saving=stop,
                 **options,
             )
-    seen = []
+    seen: list[SupernetEpoch] = []
     shared = shared_for(tiny_splits, seed=7)
     again = train_supernet(shared, recipe, tiny_splits, folder=broken, report=seen.append, **options)
     assert again == results == seen
