@@ -4,7 +4,8 @@ A digit is a layer: 0 is left out, 1 has kernel 3 and expansion 3, 2 has kernel 
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,16 +22,24 @@ FORMS = ("skip", "k3_e3", "k5_e6")
 
 
 @cache
-def macro_space() -> SearchSpace:
-    return search_spaces.load(str(SPACE))
+def macro_space(side: int = 32) -> SearchSpace:
+    """Return the space, on images of another side for quick looks."""
+    return replace(search_spaces.load(str(SPACE)), resolution=(side,))
 
 
-def architecture_of(digits: str) -> Architecture:
+def architecture_of(digits: str, side: int = 32) -> Architecture:
     """Return the network that a string of the table names."""
-    space = macro_space()
+    space = macro_space(side)
     fixed = {choice.name: choice.values[0] for choice in space.choices if len(choice.values) == 1}
     forms = {f"stage{number}.form": FORMS[int(digit)] for number, digit in enumerate(digits, 1)}
     return space.architecture({**fixed, **forms})
+
+
+def codes_of(names: Sequence[str]) -> NDArray[np.int64]:
+    """Return the rows of codes of the networks that strings name, [n, 12]; quick for many."""
+    values = macro_space().choices[-1].values
+    code = [values.index(form) for form in FORMS]
+    return np.array([[0, 0, 0, 0, *(code[int(digit)] for digit in name)] for name in names])
 
 
 def digits_of(architecture: Architecture) -> str:

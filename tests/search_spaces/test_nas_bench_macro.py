@@ -6,7 +6,7 @@ import torch
 
 import search_spaces
 from search_spaces.pricing import prices
-from tests.benchmarks.macro_table import TABLE, architecture_of, digits_of, macro_space, read_table
+from tests.benchmarks.macro_table import TABLE, architecture_of, codes_of, digits_of, macro_space, read_table
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,8 @@ def test_every_network_of_the_table_is_one_of_the_space_at_the_same_cost():
         pytest.skip("NAS-Bench-Macro is not at ../shared/data/nas-bench-macro")
     table, space = read_table(), macro_space()
     assert space.size == len(set(table.names)) == 6561
-    codes = space.codes.of([space.params(architecture_of(name)) for name in table.names])
+    codes = codes_of(table.names)
+    assert all(space.codes.at(codes[row]) == architecture_of(table.names[row]) for row in range(0, 6561, 500))
     priced = prices(space.codes, num_classes=10, deploy=False)
     assert np.array_equal(priced.of(codes, "macs"), table.macs)
     assert np.array_equal(priced.of(codes, "params"), table.params)
