@@ -90,6 +90,26 @@ class JointEffect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """How far the trained networks bear out a source of evidence: what was expected of them before.
+
+    Attributes:
+        source: Name of the source, for example ``blocks`` or ``study earlier``.
+        of_value: Whether it claims to expect the value itself; of a count, trained networks tell the sign.
+        slope: Accuracy by which networks differ for one standard deviation of what it expects, all other
+            sources and factors equal.
+        error: Standard deviation of `slope`.
+        share: Share of the variance that it explains by itself; shares of sources that agree overlap.
+    """
+
+    source: str
+    of_value: bool
+    slope: float
+    error: float
+    share: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """The best setting of one factor within a budget.
 
@@ -186,6 +206,7 @@ class Explanation:
             that looked at a part of the space only.
         widened: Factor by which that made the errors of effects wider, at least 1.
         metric: Metric of the search, which `accuracy` and all effects are of.
+        sources: Sources of evidence, the most trusted first.
     """
 
     study: str
@@ -201,6 +222,7 @@ class Explanation:
     familiar: float = 1.0
     widened: float = 1.0
     metric: str = "accuracy"
+    sources: tuple[Trust, ...] = ()
 
     @property
     def caution(self) -> str | None:

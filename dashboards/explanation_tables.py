@@ -12,6 +12,7 @@ from dashboards.tables import terminal
 
 _EFFECTS = 12
 _PAIRS = 6
+_SOURCES = 8
 
 
 def print_explanation(explanation: Explanation, *, as_json: bool, console: Console | None = None) -> None:
@@ -43,6 +44,8 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
     if explanation.joint_effects:
         console.print(_pairs_table(explanation), soft_wrap=True)
     console.print(f"Share of the variance left to all other combinations: {explanation.rest:.0%}\n")
+    if explanation.sources:
+        console.print(_sources_table(explanation), soft_wrap=True)
     for budget, rules in groupby(explanation.rules, key=lambda rule: rule.budget):
         listed = list(rules)
         heading = f"Within {budget}, the best network probably has"
@@ -83,6 +86,16 @@ def _effects_table(explanation: Explanation) -> FittedTable:
     table = FittedTable([Column("factor", left=True), Column("share of variance", left=True), effects])
     for effect in explanation.effects[:_EFFECTS]:
         table.add_row(effect.factor, _share(effect.share), _steps(effect))
+    return table
+
+
+def _sources_table(explanation: Explanation) -> FittedTable:
+    points = f"{metric_name(explanation.metric)}, points ± error for one standard deviation"
+    headings = ("known beforehand", "share of variance", points)
+    table = FittedTable([Column(heading, left=True) for heading in headings])
+    for trust in explanation.sources[:_SOURCES]:
+        slope = f"{100 * trust.slope:+.2f} ± {100 * trust.error:.2f}"
+        table.add_row(trust.source, _share(trust.share), slope)
     return table
 
 

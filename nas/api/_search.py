@@ -16,6 +16,7 @@ from nas.resources import slots_here
 from nas.storage.optuna_storage import existing_storage, storage_url
 from nas.study.reproduce_command import absolute_file
 from nas.study.results import result_of, split_network
+from nas.study.settings import names_of
 from nas.study.study import find
 from trials.recipes import load_recipe
 from trials.torch_threads import torch_threads
@@ -39,7 +40,7 @@ def search(
     address: str | None = None,
     storage_path: str = "nas-runs",
     seed_with: Sequence[str] = (),
-    learn_from: str | None = None,
+    learn_from: str | Sequence[str] = (),
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
     log_to: str | None = None,
@@ -66,8 +67,8 @@ def search(
             then written to ``nas-runs`` in the working folder, or beside the SQLite file.
         seed_with: Networks of the space that are trained first, each as a text that
             `nas.study.network_lookup.find_network` reads.
-        learn_from: Name of a study of the same space, with other budgets or images, used as prior knowledge.
-            Its weight is learnt; a study that does not predict its own networks is ignored.
+        learn_from: Names of studies of the same space, with other budgets or images, used as prior knowledge.
+            The trust in each is learnt; a study that does not predict its own networks is ignored.
         metric: Validation metric to maximise: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``.
         keep_checkpoints: Number of best networks whose weights are kept once the search is over, at least 1;
             so are those of the best by its own value. `retrain` trains others again.
@@ -101,7 +102,7 @@ def search(
             else cluster.slots(trials, gpus_per_trial),
             storage_path=storage_path,
             seed_with=seed_with,
-            learn_from=learn_from,
+            learn_from=names_of(learn_from),
             metric=metric,
             keep_checkpoints=keep_checkpoints,
             log_to=log_to,

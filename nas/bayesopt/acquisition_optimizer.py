@@ -18,15 +18,16 @@ _CLIMBERS: Final = 3  # starting points of the local search
 _ROUNDS: Final = 6  # maximum number of steps of the local search
 
 
-def best_point(
+def best_points(
     rng: np.random.Generator,
     region: Region,
     score: Score,
     parents: Rows,
     seen: frozenset[bytes],
     limit: int,
+    count: int = 1,
 ) -> Rows:
-    """Return the feasible unseen point with the highest score, ``[1, d]``; no row if there is none.
+    """Return the feasible unseen points with the highest scores, best first, ``[<= count, d]``.
 
     All points of an enumerable space are scored. Otherwise the pool is drawn points and mutants of
     `parents`, and the best of it move to their best neighbour (one parameter changed) as long as
@@ -39,17 +40,19 @@ def best_point(
         parents: Best known points, ``[p, d]``.
         seen: Points that must not be proposed.
         limit: Maximum number of points to score in one call.
+        count: Number of points to return, if there are as many.
     """
     whole = region.whole()
     if whole is not None:
         pool = unseen(whole, seen)
         if len(pool) <= limit:
-            return pool[[score(pool).argmax()]] if len(pool) else pool
+            return pool[np.argsort(-score(pool), kind="stable")[:count]] if len(pool) else pool
     pool = _pool(rng, region, parents, seen)
     if not len(pool):
         return pool
     scores = score(pool)
-    best = np.argsort(-scores, kind="stable")[:_CLIMBERS]
+    order = np.argsort(-scores, kind="stable")
+    best = order[:_CLIMBERS]
     climbers, heights = pool[best], scores[best]
     for _ in range(_ROUNDS):
         around = [region.grid.neighbours(rng, row) for row in climbers]
@@ -59,14 +62,14 @@ def best_point(
         near_scores = score(near)
         both = np.concatenate([climbers, near])
         both_scores = np.concatenate([heights, near_scores])
-        order = np.argsort(-both_scores, kind="stable")
-        _, first = np.unique(both[order], axis=0, return_index=True)
-        top = order[np.sort(first)[:_CLIMBERS]]
+        higher = np.argsort(-both_scores, kind="stable")
+        _, first = np.unique(both[higher], axis=0, return_index=True)
+        top = higher[np.sort(first)[:_CLIMBERS]]
         stuck = both_scores[top[0]] <= heights[0] + 1e-9
         climbers, heights = both[top], both_scores[top]
         if stuck:
             break
-    return climbers[:1]
+    return distinct(np.concatenate([climbers, pool[order[:count]]]))[:count]
 
 
 def _pool(rng: np.random.Generator, region: Region, parents: Rows, seen: frozenset[bytes]) -> Rows:

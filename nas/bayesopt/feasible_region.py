@@ -1,6 +1,8 @@
 """Feasible region of a search space: draws, lists and checks points that keep all known constraints."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -12,7 +14,24 @@ from nas.bayesopt.problem import Params, Problem
 from search_spaces.errors import InvalidValueError, NothingFitsError
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Expectations:
+    """What sources of evidence expect of rows, standardised.
+
+    Attributes:
+        predicted: Function from rows to numbers that is quick for any number of rows: a costly source is
+            predicted from the points that it was asked for.
+        exact: The same function with costly sources asked for each row.
+    """
+
+    predicted: Callable[[Rows], NDArray[np.float64]]
+    exact: Callable[[Rows], NDArray[np.float64]]
+
+
 Batch = Callable[[Sequence[Params]], NDArray[np.float64]]
+Draw = Callable[[np.random.Generator, int], list[dict[str, Any]]]
 
 _ENUMERABLE: Final = 20_000  # maximum number of points of a space that is listed and kept
 _ROUNDS: Final = 200  # rounds of drawing and repairing before a region counts as empty
@@ -20,7 +39,7 @@ _KEPT: Final = 50_000  # maximum number of rows whose features and canonical row
 
 
 class Region:
-    """Feasible points of a search space; caches their features, canonical rows and prior means.
+    """Feasible points of a search space; caches their features, canonical rows and evidence.
 
     Args:
         grid: Search space.
@@ -29,7 +48,10 @@ class Region:
         factors: Function from `n` points to real features ``[n, f]``.
         canonical: Function from a point to the representative of all points that build the same network.
         sampler: Function from a generator and `n` to feasible points, uniform over distinct networks.
-        prior_mean: Function from rows to the predictions of an earlier study, ``[n, d]`` to ``[n]``.
+        expectations: What sources of evidence expect; None without any.
+
+    Attributes:
+        asked_rows: Points of which costly sources are asked, as bytes; those of others are predicted.
     """
 
     def __init__(
@@ -39,17 +61,19 @@ class Region:
         constraints: Batch | None = None,
         factors: Batch | None = None,
         canonical: Callable[[Params], dict[str, Any]] | None = None,
-        sampler: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None,
-        prior_mean: Callable[[Rows], NDArray[np.float64]] | None = None,
+        sampler: Draw | None = None,
+        expectations: Expectations | None = None,
     ) -> None:
+        self._given: Final = (grid, constants, constraints, factors, canonical, sampler)
         self.grid: Final = grid
         self._constants: Final = dict(constants)
         self._constraints: Final = constraints
         self._factors: Final = factors
         self._canonical: Final = canonical
         self._sampler: Final = sampler
-        self._predict_prior: Final = prior_mean
-        self._prior_means: dict[bytes, float] = {}
+        self._expectations: Final = expectations
+        self.asked_rows: frozenset[bytes] = frozenset()
+        self._evidence_rows: dict[bytes, list[float]] = {}
         self._canonical_keys: dict[bytes, bytes] = {}
         self._feature_rows: dict[bytes, bytes] = {}
         self._n_constraints = self._width = 0
@@ -59,7 +83,7 @@ class Region:
     def part(self, pins: Mapping[str, float]) -> "Region":
         """Return the part of the region in which some parameters have a fixed level, by name.
 
-        Its features, canonical rows and prior means are cached on their own.
+        Its features, canonical rows and evidence are cached on their own.
         """
         if not pins:
             return self
@@ -67,7 +91,7 @@ class Region:
         if key not in self._parts:
             grid = Grid({column.name: column.distribution for column in self.grid.columns}, pins)
             given = (self._constants, self._constraints, self._factors, self._canonical)
-            part = Region(grid, *given, prior_mean=self._predict_prior)
+            part = Region(grid, *given, expectations=self._expectations)
             self._parts = {key: part}  # the latest one: most are asked for once, or each time
         return self._parts[key]
 
@@ -121,15 +145,38 @@ class Region:
         self._width = table.shape[1]
         return table
 
-    def prior_mean(self, rows: Rows) -> NDArray[np.float64] | None:
-        """Return the prediction of an earlier study for each row, ``[n]``; None without one."""
-        if self._predict_prior is None:
+    def evidence(self, rows: Rows) -> NDArray[np.float64] | None:
+        """Return what each source of evidence expects of each row, ``[n, s]``; None without sources."""
+        if self._expectations is None:
             return None
+        table = self._predicted(rows)
+        asked = np.array([row.tobytes() in self.asked_rows for row in rows], dtype=np.bool_)
+        if asked.any():
+            table[asked] = self._expectations.exact(rows[asked])
+        return table
+
+    def expecting(self, expectations: Expectations | None) -> "Region":
+        """Return the same region with sources of evidence."""
+        return Region(*self._given, expectations=expectations)
+
+    def under(self, constraints: Batch | None, sampler: Draw | None) -> "Region":
+        """Return the region of the same space under other known constraints, without sources of evidence."""
+        grid, constants, _, factors, canonical, _ = self._given
+        return Region(grid, constants, constraints, factors, canonical, sampler)
+
+    def asking(self, rows: Rows) -> "Region":
+        """Return the same region with costly sources asked of `rows` too, instead of predicted."""
+        found = copy.copy(self)
+        found.asked_rows = self.asked_rows | {row.tobytes() for row in rows}
+        return found
+
+    def _predicted(self, rows: Rows) -> NDArray[np.float64]:
+        assert self._expectations is not None
         keys = [row.tobytes() for row in rows]
-        known = self._prior_means = _trimmed(self._prior_means, keys)
+        known = self._evidence_rows = _trimmed(self._evidence_rows, keys)
         new = {key: i for i, key in enumerate(keys) if key not in known}
         if new:
-            found = self._predict_prior(rows[list(new.values())]).tolist()
+            found = self._expectations.predicted(rows[list(new.values())]).tolist()
             known.update(zip(new, found, strict=True))
         return np.array([known[key] for key in keys])
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Rows
-from nas.bayesopt.prior_mean import PriorMean
+from nas.bayesopt.sources import Sources
 
 _POOL: Final = 512  # points drawn to choose one from
 
@@ -27,15 +27,26 @@ def next_start(
     return pool[[distances(region, pool, taken).min(axis=1).argmax()]]
 
 
-def prior_start(
-    rng: np.random.Generator, region: Region, prior_mean: PriorMean, seen: frozenset[bytes]
+def expected_start(
+    rng: np.random.Generator, region: Region, sources: Sources, seen: frozenset[bytes], share: float
 ) -> Rows:
-    """Return the point near the budget with the highest lower bound of the prior, ``[1, d]``, or no row.
+    """Return a point near the budget by its rank in what sources of the value expect, ``[1, d]``.
 
-    Near the budget as in `next_start`: the prior is least reliable for far smaller networks.
+    Near the budget as in `next_start`: expectations are least reliable for far smaller networks. Returns no
+    row if every point has been seen.
+
+    Args:
+        rng: Generator of the drawn points.
+        region: Feasible region.
+        sources: Sources of evidence.
+        seen: Points that must not be proposed.
+        share: Share of the points of which less is expected, in [0, 1].
     """
     pool = _near_the_budget(rng, region, seen, 4 * _POOL)
-    return pool[[prior_mean.lower_bound(pool).argmax()]] if len(pool) else pool
+    if not len(pool):
+        return pool
+    order = np.argsort(sources.expected(pool), kind="stable")
+    return pool[[order[round(share * (len(pool) - 1))]]]
 
 
 def _near_the_budget(

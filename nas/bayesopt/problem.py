@@ -13,6 +13,27 @@ Params: TypeAlias = Mapping[str, Any]
 """Point of a search space: parameter name to value."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Source:
+    """One source of evidence: expects a value of each network before it is trained.
+
+    Attributes:
+        name: Name in reports; different for each source of a search.
+        expects: Function from `n` points to numbers on any scale, ``[n]``, or to numbers and their standard
+            errors, ``[n, 2]``; NaN where it knows nothing of a point.
+        of_value: Whether it claims to expect the value itself, as an earlier study does: higher is then
+            thought better, and the first proposal follows it. Of a count, only trials tell the sign.
+        reads: Number of points that a costly source is asked for before the first proposal, at least 10; all
+            others are predicted from them, and each proposal asks for its best few candidates. None for a
+            source that is asked for any number of points.
+    """
+
+    name: str
+    expects: Callable[[Sequence[Params]], NDArray[np.float64]]
+    of_value: bool = False
+    reads: int | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class TransferSource:
     """Observations of an earlier study of the same parameters, under other constraints or on other images.
@@ -24,6 +45,7 @@ class TransferSource:
         networks: Number of the network of each point, ``[n]``.
         known_constraints_batch: Known constraints of the earlier study; see `Problem`.
         draw: Sampler of feasible points of the earlier study; see `Problem`.
+        name: Name of the study in reports.
     """
 
     points: Sequence[Params]
@@ -32,6 +54,7 @@ class TransferSource:
     networks: NDArray[np.int64]
     known_constraints_batch: Callable[[Sequence[Params]], NDArray[np.float64]] | None = None
     draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None
+    name: str = "earlier study"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +72,7 @@ class Problem:
             (inactive parameters at a fixed value). None if every point is its own network.
         draw: Function from a generator and a number `n` to `n` distinct canonical points, uniform over the
             feasible ones. None if a sampler has to draw from the distributions and reject.
-        transfer_source: Observations of an earlier study; None without one. Not every sampler uses them.
+        evidence: Sources of evidence, observations of earlier studies too. Not every sampler uses them.
         failure_counts: Function from a failed trial to whether its point is to blame and is not to be tried
             again. None if it always is.
     """
@@ -60,5 +83,5 @@ class Problem:
     factors_batch: Callable[[Sequence[Params]], NDArray[np.float64]] | None = None
     canonical: Callable[[Params], dict[str, Any]] | None = None
     draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None
-    transfer_source: TransferSource | None = None
+    evidence: Sequence[Source | TransferSource] = ()
     failure_counts: Callable[[FrozenTrial], bool] | None = None

@@ -1,29 +1,31 @@
 """Proposes the next point of a study: fits the surrogates to its history and maximises the acquisition."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nas.bayesopt.acquisition_optimizer import best_point
+from nas.bayesopt.acquisition_optimizer import best_points
+from nas.bayesopt.earlier_study import earlier_study
 from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
 from nas.bayesopt.learnt_constraints import LearntConstraint, shown_constraints
-from nas.bayesopt.prior_mean import PriorMean
+from nas.bayesopt.problem import Source, TransferSource
+from nas.bayesopt.region_surrogate import surrogate_of
 from nas.bayesopt.scoring import AcquisitionState, inputs
-from nas.surrogates.factor_features import Factor
+from nas.bayesopt.sources import Sources
 from nas.surrogates.factor_gp import OUTLYING, FactorGP, Posterior
 
 _PARENTS: Final = 12  # best points, from which mutants are made
 _ALWAYS_FITTED: Final = 100  # values up to which each proposal refits; later each 10 % more values do
 _STEPS: Final = 40  # maximum number of iterations of a fit
 _SCORED: Final = 4e6  # maximum number of candidates x values scored at once, about 0.1 s
-_REFERENCE: Final = 512  # points drawn to standardise features
+_READ: Final = 16  # best candidates of which costly sources are asked
 _VOLUMES: Final = 3  # maximum number of objectives for expected hypervolume improvement
 
 Fit = Mapping[str, list[float]]
@@ -37,26 +39,31 @@ class Proposer:
     Attributes:
         region: Feasible region.
         surrogate: Surrogate of the region's space.
-        prior_mean: Prior mean from an earlier study; None without one.
+        sources: Sources of evidence about the region; None without any.
     """
 
     region: Region
     surrogate: FactorGP
-    prior_mean: PriorMean | None = None
+    sources: Sources | None = None
 
     @classmethod
-    def of(cls, region: Region, seed: int, prior_mean: PriorMean | None = None) -> "Proposer":
-        """Return the proposer of `region`; `seed` draws the points that features are standardised by."""
-        rng = np.random.default_rng(np.random.SeedSequence([seed]))
-        factors = [
-            Factor(
-                group=repr(column.distribution),
-                levels=0 if column.smooth else column.levels,
-                positions=column.positions if column.ordered else None,
-            )
-            for column in region.grid.columns
+    def of(cls, region: Region, seed: int, evidence: Sequence[Source | TransferSource] = ()) -> "Proposer":
+        """Return the proposer of a region.
+
+        Args:
+            region: Feasible region.
+            seed: Seed of the points that features and evidence are standardised by.
+            evidence: Sources of evidence. Those that do not tell points apart are left out, and so are
+                earlier studies that do not predict their own networks.
+        """
+        surrogate = surrogate_of(region, seed)
+        read = [
+            source if isinstance(source, Source) else earlier_study(region, source, seed)
+            for source in evidence
         ]
-        return cls(region, FactorGP(factors, region.features(region.draw(rng, _REFERENCE))), prior_mean)
+        sources = Sources.of([s for s in read if s is not None], region, surrogate, seed)
+        expectations = None if sources is None else sources.expectations
+        return cls(region.expecting(expectations), surrogate, sources)
 
     def propose(
         self, rng: np.random.Generator, part: Region, history: History, previous: Fit
@@ -76,14 +83,17 @@ class Proposer:
             state, fit = self._fit_surrogates(rng, history, previous)
             limit = int(np.clip(_SCORED / max(len(history.rows), 1), 1_000, 20_000))
             parents = np.concatenate([state.observed[state.feasible[: len(state.observed)]]])
-            row = parents[:0]
+            rows, count = parents[:0], 1 if self.sources is None or not self.sources.costly else _READ
             with torch.no_grad():
                 failed = frozenset(row.tobytes() for row in history.failed)
                 for seen in (history.seen, failed, frozenset[bytes]()):
-                    row = best_point(rng, part, state.score, parents[:_PARENTS], seen, limit)
-                    if len(row):
+                    rows = best_points(rng, part, state.score, parents[:_PARENTS], seen, limit, count)
+                    if len(rows):
                         break
-            return row, fit
+                if len(rows) > 1:
+                    read = replace(state, region=state.region.asking(rows))
+                    rows = rows[np.argsort(-read.score(rows), kind="stable")]
+            return rows[:1], fit
 
     def _fit_surrogates(
         self, rng: np.random.Generator, history: History, previous: Fit
@@ -91,39 +101,43 @@ class Proposer:
         n = len(history.rows) + len(history.measured_rows) + len(history.failed)
         due = n <= _ALWAYS_FITTED or n >= 1.1 * previous.get("n", [0])[0]
         fit: dict[str, list[float]] = {}
+        region = self.region
+        if self.sources is not None and self.sources.costly:
+            region = region.asking(np.concatenate([history.rows, history.pending]))
 
         def posterior(
             name: str,
             rows: Rows,
             y: NDArray[np.float64],
             fidelity: NDArray[np.float64] | None,
-            prior_std: float | None,
+            of_value: NDArray[np.bool_] | None,
         ) -> Posterior:
             start = np.array(previous[name]) if name in previous else None
-            points = inputs(self.region, rows, fidelity)
+            points = inputs(region, rows, fidelity)
             found = self.surrogate.fitted(
                 points,
                 y,
                 start,
                 _STEPS if due else 0,
-                prior_std,
+                of_value,
                 lowest=math.inf if fidelity is None else OUTLYING,  # a constraint has no outliers
             )
             fit[name] = found.hyper_parameters.tolist()
             return found
 
         values = _scalarised(rng, history.values) if len(history.rows) else history.values[:, :0]
-        prior = self.prior_mean if values.shape[1] == 1 else None  # it predicts a single objective
-        prior_std = None if prior is None else prior.prior_std
+        sources = self.sources if values.shape[1] == 1 else None  # they expect a single objective
+        of_value = None if sources is None else sources.of_value
+        names = "" if sources is None else f" with {sources.names}"
         objectives = [
-            posterior(f"objective{j}", history.rows, y, history.fidelity, prior_std)
+            posterior(f"objective{j}{names}", history.rows, y, history.fidelity, of_value)
             for j, y in enumerate(values.T)
         ]
         constraints = [
             LearntConstraint(shown, posterior(shown.name, shown.rows, shown.values, None, None))
             for shown in shown_constraints(self.region, history)
         ]
-        state = AcquisitionState.of(rng, self.region, history, objectives, constraints)
+        state = AcquisitionState.of(rng, region, history, objectives, constraints)
         return state, {**fit, "n": [float(n)]} if due else {}
 
 

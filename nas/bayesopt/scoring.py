@@ -129,7 +129,7 @@ class AcquisitionState:
 def inputs(region: Region, rows: Rows, fidelity: NDArray[np.float64] | None = None) -> Inputs:
     """Return the surrogate's inputs of `rows`, at full trainings unless `fidelity` is given."""
     fidelity = np.ones(len(rows)) if fidelity is None else fidelity
-    return Inputs(rows, region.features(rows), fidelity, region.prior_mean(rows))
+    return Inputs(rows, region.features(rows), fidelity, region.evidence(rows))
 
 
 def _feasible(region: Region, constraints: list[LearntConstraint], rows: Rows) -> NDArray[np.bool_]:

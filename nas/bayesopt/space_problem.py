@@ -12,6 +12,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from nas.bayesopt.counts import counts_of_space
 from nas.bayesopt.problem import Params, Problem
 from search_spaces.budget import Budget
 from search_spaces.choice import Choice
@@ -22,9 +23,7 @@ from search_spaces.sampling import fitting_codes
 def problem_of(prices: Prices, budgets: Sequence[Budget], *, seed: int) -> Problem:
     """Return the sampling problem of a priced space under budgets.
 
-    Samplers get what `nas bench` gives them: parameters and known constraints. Log costs and realised
-    depths as further inputs of the surrogate cost regret after 20 trainings and save none for sure after 10
-    (`tests/benchmarks/results/sampler_cost_columns.md`).
+    Samplers get what `nas bench` gives them: parameters, known constraints, and exact counts as evidence.
 
     Args:
         prices: Space with the costs of its networks.
@@ -46,6 +45,7 @@ def problem_of(prices: Prices, budgets: Sequence[Budget], *, seed: int) -> Probl
         known_constraints_batch=excess if known else None,
         canonical=lambda point: space.slots(space.of([point])[0]),
         draw=draw,
+        evidence=counts_of_space(prices),
     )
 
 

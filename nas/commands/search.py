@@ -95,12 +95,12 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         ),
     ] = None,
     learn_from: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--learn-from",
             metavar="STUDY",
             help="Use the results of an earlier study of the same space, with other budgets or images, as "
-            "prior knowledge.",
+            "prior knowledge. Can be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -170,7 +170,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         address=address,
         storage_path=storage_path,
         seed_with=seed_with or [],
-        learn_from=learn_from,
+        learn_from=learn_from or (),
         metric=metric,
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from dashboards.explanation import Rule
-from nas.bayesopt.acquisition_optimizer import best_point
+from nas.bayesopt.acquisition_optimizer import best_points
 from nas.bayesopt.feasible_region import Region, distinct
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.scoring import inputs
@@ -64,7 +64,7 @@ def _contenders(evidence: Evidence, posterior: Posterior, region: Region, rng: n
     parents = own[np.argsort(-evidence.values[region.fits(evidence.rows)], kind="stable")][:12]
     nobody = frozenset[bytes]()
     tops = [
-        best_point(rng, region, lambda r, z=z: upper_bound(r, z), parents, nobody, _SCORED)  # type: ignore[misc]
+        best_points(rng, region, lambda r, z=z: upper_bound(r, z), parents, nobody, _SCORED)  # type: ignore[misc]
         for z in (0.0, 0.5, 1.0)
     ]
     near = region.canonical(np.concatenate([region.grid.neighbours(rng, top[0]) for top in tops]))

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from nas.bayesopt.feasible_region import Region, region_of
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import Histories
-from nas.bayesopt.proposer import Proposer
+from nas.bayesopt.region_surrogate import surrogate_of
 from nas.bayesopt.scoring import inputs
 from nas.bayesopt.space_problem import problem_of
 from nas.study.study import images_of, settings_of, space_of
@@ -139,7 +139,7 @@ def of_trials(
         space=space,
         budgets=budgets,
         region=region,
-        surrogate=Proposer.of(region, seed).surrogate,
+        surrogate=surrogate_of(region, seed),
         rows=history.rows,
         values=history.values[:, 0],
         fidelity=history.fidelity,

@@ -17,6 +17,8 @@ from nas.explanation.effects import Effects, by_place
 from nas.explanation.evidence import Evidence, of_study
 from nas.explanation.factor_levels import factor_settings, independent, kinds, together
 from nas.explanation.model_comparison import compared
+from nas.explanation.source_trust import source_trusts
+from nas.study.earlier_studies import evidence_of
 from nas.study.study import settings_of
 from search_spaces.budget import Budget
 from trials.torch_threads import torch_threads
@@ -42,7 +44,10 @@ def explain_study(study: optuna.Study, budgets: Sequence[Budget] = (), *, seed: 
     """
     evidence = of_study(study)
     found = explain(evidence, [[budget] for budget in budgets] or [evidence.budgets], seed=seed)
-    return replace(found, metric=settings_of(study).metric)
+    settings, rng = settings_of(study), np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    with torch_threads(1):
+        sources = source_trusts(evidence, evidence_of(study), rng, seed=settings.seed)
+    return replace(found, metric=settings.metric, sources=sources)
 
 
 def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: int = 0) -> Explanation:

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dashboards.result import TrialResult
 from nas.bayesopt.feasible_region import Region, region_of
 from nas.bayesopt.history import Histories
-from nas.bayesopt.proposer import Proposer
+from nas.bayesopt.region_surrogate import surrogate_of
 from nas.bayesopt.scoring import inputs
 from nas.bayesopt.shrinkage import expected_shares
 from nas.bayesopt.space_problem import problem_of
@@ -88,7 +88,7 @@ class PosteriorUpdate:
     def _model(self) -> tuple[Region, FactorGP]:
         if self._region is None or self._surrogate is None:
             self._region = region_of(problem_of(self._prices, self._budgets, seed=self._seed))
-            self._surrogate = Proposer.of(self._region, self._seed).surrogate
+            self._surrogate = surrogate_of(self._region, self._seed)
         return self._region, self._surrogate
 
 

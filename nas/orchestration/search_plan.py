@@ -18,11 +18,11 @@ from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
 from nas.orchestration.space_choice import begun_before, resized_as_before, space_for
-from nas.orchestration.transfer import read_transfer, transfer_source
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
 from nas.storage.optuna_storage import check_usable, storage_url
 from nas.study import trial_attributes
+from nas.study.earlier_studies import Record, read_transfer, transfer_source
 from nas.study.naming import checked_name
 from nas.study.network_lookup import find_network
 from nas.study.reproduce_command import Request
@@ -70,8 +70,7 @@ class SearchPlan:
         seeds: Networks that are tried before the sampler's own.
         keep_checkpoints: Number of the best networks that keep their weights.
         log_to: Where epochs are written besides the study, one of `LOGS`, or None.
-        earlier: What it learns from another study, as `nas.orchestration.transfer` keeps it; None without
-            one.
+        earlier: What it learns from other studies, as `nas.study.earlier_studies` keeps it.
         request: What was typed, for those who do it again.
         reproducible: Whether every run makes the same proposals; None for the default.
         conditions: What the devices of the budgets said about themselves, by target.
@@ -92,7 +91,7 @@ class SearchPlan:
     seeds: tuple[Architecture, ...] = ()
     keep_checkpoints: int = 10
     log_to: str | None = None
-    earlier: dict[str, Any] | None = None
+    earlier: tuple[Record, ...] = ()
     reproducible: bool | None = None
     conditions: Mapping[str, Mapping[str, Condition]] = field(default_factory=dict)
 
@@ -139,8 +138,8 @@ class SearchPlan:
         """Return the sampler that proposes networks."""
         problem = problem_of(self.prices, self.budgets, seed=self.settings.seed)
         problem = replace(problem, failure_counts=trial_attributes.network_failed)
-        if self.earlier is not None:
-            problem = replace(problem, transfer_source=transfer_source(self.earlier, self.prices))
+        earlier = tuple(transfer_source(record, self.prices) for record in self.earlier)
+        problem = replace(problem, evidence=(*problem.evidence, *earlier))
         return SAMPLERS[self.settings.sampler](problem)
 
     @property
@@ -170,7 +169,7 @@ def plan_search(
     slots: Slots,
     storage_path: str,
     seed_with: Sequence[str] = (),
-    learn_from: str | None = None,
+    learn_from: Sequence[str] = (),
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
     log_to: str | None = None,
@@ -193,7 +192,7 @@ def plan_search(
             f"Cannot keep {keep_checkpoints} checkpoints: expected --keep-checkpoints of at least 1."
         )
     SAMPLERS[sampler]  # before anything slow: does it exist?
-    if learn_from is not None and sampler != _LEARNER:
+    if learn_from and sampler != _LEARNER:
         raise InvalidValueError(
             f"The sampler '{sampler}' cannot learn from a study: expected {_LEARNER}. Leave out "
             f"--learn-from, or take --sampler {_LEARNER}."
@@ -225,7 +224,7 @@ def plan_search(
             sampler=sampler,
             seed=seed,
             metric=metric,
-            learn_from=learn_from,
+            learn_from=tuple(learn_from),
             resized_once=True,
         )
         if named is None:
@@ -251,7 +250,7 @@ def plan_search(
                 space=space,
                 recipe=recipe,
                 seed_with=seed_with,
-                learn_from=learn_from or "",
+                learn_from=learn_from,
                 trials=trials,
                 hours=hours,
             ),
@@ -259,7 +258,7 @@ def plan_search(
         )
         check_fits(plan.prices, budgets)
         check_unused(files_at(plan.folder, name, url), name, url)
-        if learn_from is not None:
+        if learn_from:
             plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
         return replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))
 

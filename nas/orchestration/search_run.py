@@ -25,7 +25,6 @@ from nas.orchestration.console_progress import ConsoleProgress
 from nas.orchestration.posterior_update import PosteriorUpdate
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.study_log import study_log
-from nas.orchestration.transfer import store_transfer
 from nas.orchestration.winner_check import WinnerCheck
 from nas.ray_backend.node_admission import NodeAdmission
 from nas.ray_backend.ray_cluster import Cluster, Node
@@ -38,6 +37,7 @@ from nas.storage.database import storage_errors
 from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.earlier_studies import store_transfer
 from nas.study.heartbeat import search_state
 from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy

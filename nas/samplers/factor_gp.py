@@ -21,16 +21,22 @@ from nas.bayesopt.column import Column
 from nas.bayesopt.feasible_region import Batch, Region
 from nas.bayesopt.grid import Grid, Rows
 from nas.bayesopt.history import POINT, Histories, History
-from nas.bayesopt.initial_design import next_start, prior_start
-from nas.bayesopt.problem import Params, Problem, TransferSource
+from nas.bayesopt.initial_design import expected_start, next_start
+from nas.bayesopt.problem import Params, Problem, Source, TransferSource
 from nas.bayesopt.proposer import Fit, Proposer
 from nas.bayesopt.study_space import fixed_values, inside, shared_space
-from nas.bayesopt.transfer_prior import transfer_prior_mean
 from nas.storage.optuna_internals import storage_of, trial_id_of
 from search_spaces.errors import InvalidValueError
 from trials.torch_threads import torch_threads
 
-_STARTS: Final = 4  # start-up trials before the surrogate proposes
+_STARTS: Final = 2  # start-up trials before the surrogate proposes
+_FOLLOWED: Final = (0.5, 1.0)
+"""The same where sources expect values: shares of the points of which less is expected.
+
+The first trial is of a network of which they expect the middle, and only the second of the one of which they
+expect most: what lies between the two tells a source that is worth following from one that is the wrong way
+round, whose best network is the worst of all.
+"""
 _RETRIES: Final = 8  # maximum number of new proposals if another worker announced the same point
 _FIT: Final = "factor_gp:fit"  # system attribute of a trial: hyper-parameters fitted for its proposal
 
@@ -54,8 +60,10 @@ class FactorGPSampler(BaseSampler):
         factors_batch: Function from `n` points to features ``[n, f]`` of the surrogate.
         canonical: Function from a point to the representative of all points that build the same network.
         draw: Function from a generator and `n` to `n` distinct canonical feasible points, uniform over them.
-        transfer_source: Observations of an earlier study, the prior mean for a single maximised objective.
-            It is dropped if it does not predict its own left-out networks; its weight is fitted.
+        transfer_source: Observations of an earlier study; the same as one more source of evidence.
+        evidence: Sources of evidence for a single objective: what is expected of a point before it is tried.
+            The trust in each is fitted to the values seen; one that does not predict them counts for nothing.
+            Observations of an earlier study that do not predict its own left-out networks are left out.
         failure_counts: Function from a failed trial to whether its point is to blame; by default it is.
 
     Raises:
@@ -74,6 +82,7 @@ class FactorGPSampler(BaseSampler):
         canonical: Callable[[Params], dict[str, Any]] | None = None,
         draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None,
         transfer_source: TransferSource | None = None,
+        evidence: Sequence[Source | TransferSource] = (),
         failure_counts: Callable[[FrozenTrial], bool] | None = None,
     ) -> None:
         for name, value in {"seed": seed, "n_startup_trials": n_startup_trials or 0}.items():
@@ -84,7 +93,7 @@ class FactorGPSampler(BaseSampler):
         self._constraints: Final = known_constraints_batch or _batched(known_constraints_func)
         self._n_startup_trials: Final = n_startup_trials
         self._factors, self._canonical, self._draw = factors_batch, canonical, draw
-        self._transfer_source: Final = transfer_source
+        self._sources: Final = (*evidence, *([] if transfer_source is None else [transfer_source]))
         self._failure_counts: Final = failure_counts
         self._latest: tuple[dict[str, BaseDistribution], Params, Proposer, Histories] | None = None
 
@@ -155,14 +164,16 @@ class FactorGPSampler(BaseSampler):
         previous: Fit,
     ) -> Rows:
         """Return the next point, ``[1, d]``, from the start-up design or the surrogate."""
-        if not history.n_finished and proposer.prior_mean is not None:
-            row = prior_start(rng, part, proposer.prior_mean, history.seen)
+        begun = history.n_finished + len(history.failed) + len(history.pending)
+        sources = proposer.sources
+        led = sources is not None and bool(sources.of_value.any())
+        if sources is not None and led and begun < len(_FOLLOWED):
+            row = expected_start(rng, part, sources, history.seen, _FOLLOWED[begun])
             if len(row):
                 return row
-        n_starts = 1 if proposer.prior_mean is not None else self._n_startup_trials
+        n_starts = len(_FOLLOWED) if led else self._n_startup_trials
         if n_starts is None:
-            n_starts = _STARTS if len(proposer.region.grid.columns) <= 20 else 2 * _STARTS
-        begun = history.n_finished + len(history.failed) + len(history.pending)
+            n_starts = _STARTS if len(proposer.region.grid.columns) <= 20 else 4 * _STARTS
         if not history.n_finished or begun < n_starts:
             taken = [history.rows, history.measured_rows, history.failed, history.pending]
             near = not len(history.failed)
@@ -191,21 +202,17 @@ class FactorGPSampler(BaseSampler):
         if self._latest is None or self._latest[:2] != (space, constants):
             free = {n: d for n, d in space.items() if n not in constants and not d.single()}
             alone = {n: _only(n, d) for n, d in space.items() if d.single()} | constants
-            grid = Grid(free)
-            prior = transfer_prior_mean(
-                grid, alone, self._transfer_source, self._factors, self._canonical, self._seed
-            )
             region = Region(
-                grid,
+                Grid(free),
                 alone,
                 self._constraints,
                 self._factors,
                 self._canonical,
                 self._draw if not constants else None,
-                None if prior is None else prior.mean,
             )
-            proposer = Proposer.of(region, self._seed, prior)
-            self._latest = (dict(space), constants, proposer, Histories(region, self._failure_counts))
+            proposer = Proposer.of(region, self._seed, self._sources)
+            histories = Histories(proposer.region, self._failure_counts)
+            self._latest = (dict(space), constants, proposer, histories)
         return self._latest[2:]
 
 
@@ -218,7 +225,7 @@ def SAMPLER(problem: Problem) -> BaseSampler:  # noqa: N802
         factors_batch=problem.factors_batch,
         canonical=problem.canonical,
         draw=problem.draw,
-        transfer_source=problem.transfer_source,
+        evidence=problem.evidence,
         failure_counts=problem.failure_counts,
     )
 

@@ -15,7 +15,7 @@ from nas.storage.own_folder import portable
 from nas.study.network_lookup import is_there
 from nas.study.places import place_now
 from nas.study.reproducibility import is_reproducible
-from nas.study.settings import Settings
+from nas.study.settings import Settings, names_of, stored_names
 from nas.study.study import settings_of
 from search_spaces.catalog import SPACES
 from search_spaces.paths import expanded
@@ -39,7 +39,7 @@ class Request:
         space: Name or file of the search space; empty if it was chosen by images and budgets.
         recipe: Name or file of the recipe.
         seed_with: Networks that are tried first.
-        learn_from: Study whose results are prior knowledge; empty without one.
+        learn_from: Studies whose results are prior knowledge.
         trials: Number of networks to train, at least 1; None in studies older than this field.
         hours: Time limit in hours; None for no limit.
     """
@@ -47,7 +47,7 @@ class Request:
     space: str
     recipe: str
     seed_with: tuple[str, ...]
-    learn_from: str
+    learn_from: tuple[str, ...]
     trials: int | None = None
     hours: float | None = None
 
@@ -58,7 +58,7 @@ class Request:
         space: str | None,
         recipe: str,
         seed_with: Sequence[str],
-        learn_from: str,
+        learn_from: Sequence[str],
         trials: int | None = None,
         hours: float | None = None,
     ) -> "Request":
@@ -67,7 +67,7 @@ class Request:
             space=absolute_file(space or ""),
             recipe=absolute_file(recipe),
             seed_with=tuple(map(_absolute_network, seed_with)),
-            learn_from=learn_from,
+            learn_from=tuple(learn_from),
             trials=trials,
             hours=hours,
         )
@@ -86,6 +86,7 @@ def keep_request(study: optuna.Study, request: Request) -> None:
         **asdict(request),
         "space": portable(request.space, url),
         "recipe": portable(request.recipe, url),
+        "learn_from": stored_names(request.learn_from) or "",
         "seed_with": list(dict.fromkeys([*stored.get("seed_with", ()), *seeds])),
         "trials": max(filter(None, [stored.get("trials"), request.trials]), default=None),
     }
@@ -110,7 +111,8 @@ def search_command(study: optuna.Study, *, trained: int) -> str:
     options = [*_settings_options(settings, stored), ("trials", stored.get("trials") or trained or None)]
     options += [("hours", stored.get("hours"))]
     options += [("metric", settings.metric if settings.metric != "accuracy" else None)]
-    options += [("learn-from", stored.get("learn_from") or settings.learn_from)]
+    learnt = names_of(stored.get("learn_from")) or settings.learn_from
+    options += [("learn-from", name) for name in learnt]
     options += [("seed-with", network) for network in stored.get("seed_with", ())]
     options += [("study", study.study_name if study.study_name != settings.default_name() else None)]
     given = [(name, value) for name, value in options if value is not None]

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -27,7 +28,7 @@ class Settings:
         sampler: Search algorithm, a file in nas/samplers.
         seed: Seed of every generator, at least 0.
         metric: Metric to maximise, one of `trials.training.evaluation.METRICS`.
-        learn_from: Earlier study whose networks are prior knowledge; None without one.
+        learn_from: Earlier studies whose networks are prior knowledge.
         resized_once: Whether images are resized from their files to a network's resolution in one step;
             studies of earlier versions, which do not hold this, resize in two, and go on so.
     """
@@ -41,12 +42,13 @@ class Settings:
     sampler: str
     seed: int
     metric: str = "accuracy"
-    learn_from: str | None = None
+    learn_from: tuple[str, ...] = ()
     resized_once: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version."""
-        plain = {"version": VERSION, **asdict(self), "budgets": [b.text for b in self.budgets]}
+        budgets, learn_from = [b.text for b in self.budgets], stored_names(self.learn_from)
+        plain = {"version": VERSION, **asdict(self), "budgets": budgets, "learn_from": learn_from}
         return {name: value for name, value in plain.items() if name != "resized_once" or value}
 
     @classmethod
@@ -68,6 +70,7 @@ class Settings:
                 f"The study was written with '{unknown[0]}', which this version does not know. Continue it "
                 f"with the version that began it, or a later one."
             )
+        stored["learn_from"] = names_of(stored.get("learn_from"))
         return cls(**{**stored, "budgets": tuple(map(Budget.parse, stored["budgets"]))})
 
     def default_name(self) -> str:
@@ -82,8 +85,7 @@ class Settings:
         ]
         if self.metric != "accuracy":
             parts.append(self.metric)
-        if self.learn_from is not None:
-            parts.append(f"from-{self.learn_from[:40]}")
+        parts += [f"from-{name[:40]}" for name in self.learn_from]
         name = "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
         if len(name) <= MOST_CHARACTERS:
             return name
@@ -104,7 +106,7 @@ class Settings:
             ("sampler", self.sampler, other.sampler),
             ("seed", self.seed, other.seed),
             ("metric", self.metric, other.metric),
-            ("study to learn from", self.learn_from or "none", other.learn_from or "none"),
+            ("study to learn from", _listed(self.learn_from), _listed(other.learn_from)),
             ("resizing of images", _steps(self.resized_once), _steps(other.resized_once)),
             ("content of the space", self.space_digest, other.space_digest),
             *(
@@ -118,6 +120,20 @@ class Settings:
                     return f"its budget is {_texts(self.budgets)}, not {_texts(other.budgets)}"
                 return f"its {name} is {_shown(mine)}, not {_shown(theirs)}"
         return None
+
+
+def names_of(stored: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return names as a study stores them: None or nothing for none, a text for one, a list for several."""
+    return (stored,) if isinstance(stored, str) and stored else tuple(stored or ())
+
+
+def stored_names(names: Sequence[str]) -> str | list[str] | None:
+    """Return names in the form that `names_of` reads; one as studies had it when there could be only one."""
+    return (names[0] if len(names) == 1 else list(names)) if names else None
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
 
 
 def _same_budgets(budgets: tuple[Budget, ...]) -> tuple[tuple[str, float], ...]:

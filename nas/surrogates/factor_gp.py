@@ -22,6 +22,7 @@ from nas.surrogates.factor_features import Factor, Features
 from nas.surrogates.factor_kernel import FactorKernel
 from nas.surrogates.hyperparameter_fit import JITTER, fit, load
 from nas.surrogates.value_subset import subset_by_value
+from nas.surrogates.value_units import Units, clipped, expected_trusts
 
 _FITTED: Final = 256  # maximum number of values that hyper-parameters are fitted to
 _KEPT: Final = 1_500  # maximum number of values that predictions are conditioned on
@@ -30,15 +31,16 @@ _LEVEL: Final = 0.3  # variance of the constant mean, integrated out
 OUTLYING: Final = 16.0
 """Median deviations below the median from which a value says little about good networks."""
 
-_PRIOR_WEIGHT: Final = 4  # number of values that the standard deviation of an earlier study counts as
+_EXPECTED: Final = 1.0
+"""Expected slope of values along a source that expects them, in units of its trust."""
 
 
 class _Process(gpytorch.Module):
     """Kernel with noise and an unknown constant mean."""
 
-    def __init__(self, kernel: FactorKernel) -> None:
+    def __init__(self, kernel: FactorKernel, of_value: Float[Tensor, " s"]) -> None:
         super().__init__()
-        self.kernel = kernel
+        self.kernel, self.of_value = kernel, of_value
         self.register_parameter("log_noise", nn.Parameter(torch.tensor([_NOISE[0]], dtype=torch.float64)))
         self.register_prior("log_noise_prior", NormalPrior(*_NOISE), lambda m: m.log_noise)
 
@@ -46,6 +48,12 @@ class _Process(gpytorch.Module):
         """Return the covariance of noisy values at `x`."""
         noise = self.log_noise.exp() + JITTER
         return self.between(x, x) + noise * torch.eye(len(x), dtype=x.dtype)
+
+    def mean(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """Return what the sources of evidence expect at `x` before any value is seen."""
+        if not self.kernel.sources:
+            return torch.zeros(len(x), dtype=x.dtype)
+        return _EXPECTED * self.kernel.trusted(x) @ self.of_value
 
     def between(self, a: Float[Tensor, "a d"], b: Float[Tensor, "b d"]) -> Float[Tensor, "a b"]:
         """Return the covariance of noiseless values at `a` and `b`."""
@@ -60,18 +68,18 @@ class Inputs:
         rows: Levels of the parameters, ``[n, d]``.
         features: Known costs and factors, ``[n, f]``.
         fidelity: Share of a full training, ``[n]``, in (0, 1].
-        prior_mean: Predictions of an earlier study in the unit of the values, ``[n]``; None without one.
+        evidence: What each source of evidence expects, standardised, ``[n, s]``; None without sources.
     """
 
     rows: NDArray[np.float64]
     features: NDArray[np.float64]
     fidelity: NDArray[np.float64]
-    prior_mean: NDArray[np.float64] | None = None
+    evidence: NDArray[np.float64] | None = None
 
     def __getitem__(self, index: Any) -> "Inputs":
         """Return a subset of the points."""
-        prior_mean = None if self.prior_mean is None else self.prior_mean[index]
-        return Inputs(self.rows[index], self.features[index], self.fidelity[index], prior_mean)
+        evidence = None if self.evidence is None else self.evidence[index]
+        return Inputs(self.rows[index], self.features[index], self.fidelity[index], evidence)
 
 
 class FactorGP:
@@ -92,14 +100,22 @@ class FactorGP:
         self._used: Final = np.flatnonzero(std > 1e-12 * (1 + abs(self._mean)))
         self._std: Final = np.where(std > 0, std, 1.0)
 
-    def tensor(self, inputs: Inputs, units: "_Units | None" = None) -> Float[Tensor, "n d"]:
-        """Return `inputs` as ``[local | features | global | features | prior mean | log fidelity]``."""
+    def tensor(self, inputs: Inputs, units: Units | None = None) -> Float[Tensor, "n d"]:
+        """Return `inputs` as ``[local | features | global | features | evidence | log fidelity]``.
+
+        Args:
+            inputs: Points.
+            units: Units of the evidence; None to leave it out.
+        """
         local, shared = self._local_and_global.of(inputs.rows)
         features = (inputs.features - self._mean) / self._std
         features = np.clip(np.nan_to_num(features, posinf=6.0, neginf=-6.0), -6.0, 6.0)[:, self._used]
         fidelity = np.log(inputs.fidelity)[:, None]
-        prior = np.zeros((len(inputs.rows), 0)) if units is None else units.prior_column(inputs)
-        return torch.from_numpy(np.concatenate([local, features, shared, features, prior, fidelity], axis=1))
+        none = np.zeros((len(inputs.rows), 0))
+        evidence = none if units is None or inputs.evidence is None else units.column(inputs.evidence)
+        return torch.from_numpy(
+            np.concatenate([local, features, shared, features, evidence, fidelity], axis=1)
+        )
 
     def fitted(
         self,
@@ -107,7 +123,7 @@ class FactorGP:
         values: NDArray[np.float64],
         start: NDArray[np.float64] | None = None,
         steps: int = 40,
-        prior_std: float | None = None,
+        of_value: NDArray[np.bool_] | None = None,
         *,
         lowest: float = OUTLYING,
     ) -> "Posterior":
@@ -118,29 +134,29 @@ class FactorGP:
             values: Observed values, finite.
             start: Hyper-parameters of an earlier fit, as a starting point.
             steps: Maximum number of iterations of the fit; 0 uses `start` unchanged.
-            prior_std: Standard deviation of an earlier study's values, whose predictions are the prior mean
-                of `inputs`; the weight of that mean is a hyper-parameter. None without one.
+            of_value: Which sources of the evidence in `inputs` claim to expect the value, ``[s]``; None
+                without sources.
             lowest: Median deviations below the median at which values are clipped, such as those of diverged
                 trainings; infinite to clip none.
         """
-        values = _clipped(values, lowest)
+        values = clipped(values, lowest)
         kept = subset_by_value(values, _KEPT)
         inputs, values = inputs[kept], values[kept]
-        prior = inputs.prior_mean if prior_std is not None else None
-        units = _Units.of(values, prior, prior_std)
+        units = Units.of(values, None if of_value is None else inputs.evidence)
         x = self.tensor(inputs, units)
-        y = torch.from_numpy((values - units.prior_mean(inputs)) / units.scale)
-        process = self._process(fidelities=bool((inputs.fidelity < 1).any()), prior_mean=prior is not None)
+        y = torch.from_numpy((values - units.mean) / units.scale)
+        of_value = np.zeros(0, dtype=np.bool_) if of_value is None else of_value
+        process = self._process(of_value, fidelities=bool((inputs.fidelity < 1).any()))
         n_parameters = sum(p.numel() for p in process.parameters())
         if start is not None and len(start) != n_parameters:
             start = None
         if steps or start is None:
             some = subset_by_value(values, _FITTED)
-            start = fit(process, x[some], y[some], start, steps or 40)
+            start = fit(process, x[some], y[some], start, steps or 40, process.mean)
         load(process, start)
         return Posterior(self, process, x, y, units, start)
 
-    def _process(self, *, fidelities: bool, prior_mean: bool) -> _Process:
+    def _process(self, of_value: NDArray[np.bool_], *, fidelities: bool) -> _Process:
         features, extra = self._local_and_global, np.arange(len(self._used))
         owners = np.concatenate([features.owners, features.n_weights + extra])
         lengths = np.concatenate([features.global_owners, features.n_lengths + extra])
@@ -149,8 +165,9 @@ class FactorGP:
                 torch.from_numpy(owners),
                 torch.from_numpy(lengths),
                 fidelities=fidelities,
-                prior_mean=prior_mean,
-            )
+                trusts=expected_trusts(of_value),
+            ),
+            torch.from_numpy(of_value.astype(np.float64)),
         )
 
 
@@ -167,7 +184,7 @@ class Posterior:
         process: _Process,
         x: Float[Tensor, "n d"],
         y: Float[Tensor, " n"],
-        units: "_Units",
+        units: Units,
         hyper_parameters: NDArray[np.float64],
     ) -> None:
         self.hyper_parameters: Final = hyper_parameters
@@ -175,7 +192,7 @@ class Posterior:
         self._units, self._scale = units, units.scale
         with torch.no_grad():
             self._chol = torch.linalg.cholesky(process.covariance(x))
-            self._weights = torch.cholesky_solve(y[:, None], self._chol)[:, 0]
+            self._weights = torch.cholesky_solve((y - process.mean(x))[:, None], self._chol)[:, 0]
 
     @property
     def left_out_error(self) -> float:
@@ -198,13 +215,29 @@ class Posterior:
     ]:
         """Return mean and variance at `inputs`, mean and covariance at `base`, and between both."""
         a, b = (self._surrogate.tensor(points, self._units) for points in (inputs, base))
-        mean_a, root_a = self._conditional(a, inputs)
-        mean_b, root_b = self._conditional(b, base)
+        mean_a, root_a = self._conditional(a)
+        mean_b, root_b = self._conditional(b)
         own = self._process.kernel.forward(a, a, diag=True) + _LEVEL
         variance = (own - (root_a**2).sum(0)).clamp_min(1e-9) * self._scale**2
         within = (self._process.between(b, b) - root_b.mT @ root_b) * self._scale**2
         across = (self._process.between(a, b) - root_a.mT @ root_b) * self._scale**2
         return mean_a, variance, mean_b, within, across
+
+    @torch.no_grad()
+    def slopes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return how much values rise with each source: mean, ``[s]``, and covariance, ``[s, s]``.
+
+        In the unit of the values, for one standard deviation over the region of what the source expects.
+        """
+        kernel, units = self._process.kernel, self._units
+        if units.spread is None:
+            return np.zeros(0), np.zeros((0, 0))
+        seen = kernel.trusted(self._x) * kernel.damping(self._x)[:, None]
+        root = torch.linalg.solve_triangular(self._chol, seen, upper=False)
+        mean = _EXPECTED * self._process.of_value + seen.mT @ self._weights
+        covariance = torch.eye(kernel.sources, dtype=torch.float64) - root.mT @ root
+        scale = kernel.log_trust.exp().numpy() * self._scale / units.spread
+        return mean.numpy() * scale, covariance.numpy() * np.outer(scale, scale)
 
     def predict(self, inputs: Inputs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the mean and standard deviation of the true value of each point, ``[n]`` each."""
@@ -219,66 +252,8 @@ class Posterior:
         deviation = covariance.diagonal().sqrt()
         return np.asarray((covariance / deviation[:, None] / deviation).numpy())
 
-    def _conditional(
-        self, x: Float[Tensor, "m d"], inputs: Inputs
-    ) -> tuple[Float[Tensor, " m"], Float[Tensor, "n m"]]:
+    def _conditional(self, x: Float[Tensor, "m d"]) -> tuple[Float[Tensor, " m"], Float[Tensor, "n m"]]:
         across = self._process.between(x, self._x)
         root = torch.linalg.solve_triangular(self._chol, across.mT, upper=False)
-        prior = torch.from_numpy(self._units.prior_mean(inputs))
-        return across @ self._weights * self._scale + prior, root
-
-
-@dataclass(frozen=True)
-class _Units:
-    """Centres and scales values for the process; holds their prior mean.
-
-    Attributes:
-        mean: Mean of the values, or of their differences from the predictions of an earlier study.
-        scale: Value that the process counts as 1.
-        centre: Mean of those predictions; None without them.
-    """
-
-    mean: float
-    scale: float
-    centre: float | None
-
-    @classmethod
-    def of(
-        cls, values: NDArray[np.float64], prior_mean: NDArray[np.float64] | None, prior_std: float | None
-    ) -> "_Units":
-        if prior_mean is None or prior_std is None:
-            mean, scale = float(values.mean()), float(values.std())
-            return cls(mean, scale if scale > 1e-12 * (1 + abs(mean)) else 1.0, None)
-        # Few values give a poor estimate of their deviation: the earlier study's counts as four more values.
-        squares = float(((values - values.mean()) ** 2).sum()) + _PRIOR_WEIGHT * prior_std**2
-        scale = max((squares / (len(values) + _PRIOR_WEIGHT)) ** 0.5, 1e-12)
-        return cls(float((values - prior_mean).mean()), scale, float(prior_mean.mean()))
-
-    def prior_mean(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Return the prior mean in the unit of the values, ``[n]``."""
-        if self.centre is None or inputs.prior_mean is None:
-            return np.full(len(inputs.rows), self.mean)
-        return inputs.prior_mean + self.mean
-
-    def prior_column(self, inputs: Inputs) -> NDArray[np.float64]:
-        """Return an earlier study's predictions as an input of the kernel, ``[n, 0 or 1]``."""
-        if self.centre is None or inputs.prior_mean is None:
-            return np.zeros((len(inputs.rows), 0))
-        return ((inputs.prior_mean - self.centre) / self.scale)[:, None]
-
-
-def _clipped(values: NDArray[np.float64], lowest: float) -> NDArray[np.float64]:
-    """Return `values` with outliers clipped, such as those of diverged trainings.
-
-    The limits are `lowest` median deviations below the median and at least 100 above: low outliers say little
-    about good networks, high ones are what a search looks for.
-    """
-    if not np.isfinite(lowest):
-        return values
-    values = np.clip(values, -1e100, 1e100)  # whose squares are finite
-    median = float(np.median(values))
-    distances = np.abs(values - median)
-    spread = float(np.median(distances))
-    if spread == 0 and distances.any():
-        spread = float(np.median(distances[distances > 0]))
-    return np.clip(values, median - lowest * spread, median + max(lowest, 100) * spread) if spread else values
+        mean = self._process.mean(x) + across @ self._weights
+        return mean * self._scale + self._units.mean, root

@@ -1,16 +1,18 @@
 """Kernel of the accuracy surrogate: compares architectures by their factors.
 
-    k = main * S + pairs * S**2 + rest * matern(|x - x'|) + joint * matern(|g - g'| / lengths) + prior * T
+    k = main * S + pairs * S**2 + rest * matern(|x - x'|) + joint * matern(|g - g'| / lengths)
+        + sum(trust**2 * z * z')
 
 `S` is the weighted product of local features: a Gaussian process on main effects, its square one on
 all pairs of factors (the additive kernels of Duvenaud et al., 2011, https://arxiv.org/abs/1112.4394,
 to second order). `g` are the global factors: group means and slopes, realised factors, known costs.
-`T` is the product of the prior means that an earlier study gives both points; its weight is fitted.
+`z` are the numbers that sources of evidence give a point, each with a trust of its own, fitted too.
 Priors are log-normal and narrow enough that ten observations cannot curve them far; length scales
 grow with the square root of their number (Hvarfner et al., 2024, https://arxiv.org/abs/2402.02229).
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import gpytorch
@@ -32,43 +34,51 @@ _PRIORS: Final = {  # of the logarithm: mean, standard deviation
     "log_lengths": (0.5, 0.5),
     "log_curve": (0.0, 1.0),
     "log_drift": (-1.5, 1.0),
-    "log_prior_mean": (-1.4, 1.5),
+    "log_trust": (0.0, 1.0),
 }
 
 
 class FactorKernel(gpytorch.kernels.Kernel):
     """Covariance of architectures given their factors.
 
-    An input is ``[local features | global features | prior mean | log fidelity]``.
+    An input is ``[local features | global features | evidence | log fidelity]``.
 
     Args:
         owners: Index of the weight of each local feature, ``[f]``.
         lengths: Index of the length scale of each global feature, ``[g]``.
         fidelities: Whether some values come from shorter trainings.
-        prior_mean: Whether inputs hold the prior mean of an earlier study; without one its column is absent.
+        trusts: Expected trust in each source of evidence, above 0, ``[s]``.
     """
 
     def __init__(
-        self, owners: Tensor, lengths: Tensor, *, fidelities: bool, prior_mean: bool = False, **options: Any
+        self,
+        owners: Tensor,
+        lengths: Tensor,
+        *,
+        fidelities: bool,
+        trusts: Sequence[float] = (),
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self.owners, self.lengths, self.fidelities = owners, lengths, fidelities
-        self.prior_mean = prior_mean
+        self.sources = len(trusts)
         n_weights = int(owners.max()) + 1 if len(owners) else 1
         n_lengths = int(lengths.max()) + 1 if len(lengths) else 0
-        sizes = {"log_weights": n_weights, "log_lengths": n_lengths}
+        sizes = {"log_weights": n_weights, "log_lengths": n_lengths, "log_trust": self.sources}
         for name, (mean, sd) in _PRIORS.items():
             if name in {"log_curve", "log_drift"} and not fidelities:
                 continue
-            if name == "log_prior_mean" and not prior_mean:
+            if name == "log_trust" and not self.sources:
                 continue
             if name in {"log_lengths", "log_joint"} and not n_lengths:
                 continue
             shift = 0.5 * math.log(n_lengths) if name == "log_lengths" else 0.0
             value = torch.full((sizes.get(name, 1),), mean + shift, dtype=torch.float64)
-            self.register_parameter(name, nn.Parameter(value))
+            if name == "log_trust":
+                value = torch.tensor(trusts, dtype=torch.float64).log()
+            self.register_parameter(name, nn.Parameter(value.clone()))
             self.register_prior(
-                f"{name}_prior", NormalPrior(mean + shift, sd), lambda m, name=name: getattr(m, name)
+                f"{name}_prior", NormalPrior(value, sd), lambda m, name=name: getattr(m, name)
             )
 
     @override
@@ -92,14 +102,22 @@ class FactorKernel(gpytorch.kernels.Kernel):
             end = f + len(self.lengths)
             ga, gb = x1[:, f:end] / scale, x2[:, f:end] / scale
             k = k + self.log_joint.exp() * matern(ga, gb, diag=diag)
-        if self.prior_mean:
-            prior_a, prior_b = x1[:, -2:-1], x2[:, -2:-1]
-            k = k + self.log_prior_mean.exp() * (
-                (prior_a * prior_b).sum(-1) if diag else prior_a @ prior_b.mT
-            )
+        if self.sources:
+            za, zb = self.trusted(x1), self.trusted(x2)
+            k = k + ((za * zb).sum(-1) if diag else za @ zb.mT)
         if self.fidelities:
             k = self._with_fidelity(k, x1[:, -1:], x2[:, -1:], diag)
         return k
+
+    def trusted(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n s"]:
+        """Return what each source expects, times its trust."""
+        return x[:, -1 - self.sources : -1] * self.log_trust.exp()
+
+    def damping(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """Return how far each value tells of that after a full training, in (0, 1]."""
+        if not self.fidelities:
+            return torch.ones(len(x), dtype=x.dtype)
+        return torch.exp(-self.log_drift.exp() * x[:, -1].abs())
 
     def _with_fidelity(self, k: Tensor, t1: Tensor, t2: Tensor, diag: bool) -> Tensor:
         """Return `k` damped between different fidelities, plus a learning curve shared by all points."""

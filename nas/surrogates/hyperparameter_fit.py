@@ -1,5 +1,6 @@
 """Fits the hyper-parameters of a Gaussian process: maximum a posteriori by L-BFGS-B."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ def fit(
     y: Float[Tensor, " n"],
     start: NDArray[np.float64] | None,
     steps: int,
+    mean: Callable[[Float[Tensor, "n d"]], Float[Tensor, " n"]] | None = None,
 ) -> NDArray[np.float64]:
     """Return the most probable hyper-parameters of `process`, and set them.
 
@@ -33,6 +35,7 @@ def fit(
         y: Standardised values.
         start: Starting point; None for the means of the priors.
         steps: Maximum number of iterations.
+        mean: Function from inputs to expected values, which depend on the hyper-parameters; 0 by default.
     """
     parameters = list(process.parameters())
     loc, scale = _priors(process)
@@ -40,7 +43,7 @@ def fit(
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         load(process, flat)
         process.zero_grad()
-        value = -log_likelihood(process.covariance(x), y)
+        value = -log_likelihood(process.covariance(x), y if mean is None else y - mean(x))
         value.backward()
         grads = np.concatenate([_gradient(p) for p in parameters])
         offset = (flat - loc) / scale

@@ -9,7 +9,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
 
-from nas.bayesopt.problem import Problem, TransferSource
+from nas.bayesopt.problem import Problem, Source, TransferSource
 from nas.samplers import SAMPLERS
 from nas.tabular.task import Task
 
@@ -39,7 +39,7 @@ def replay(
     seeds: Iterable[int],
     trials: int,
     workers: int = 1,
-    transfer_source: Callable[[int], TransferSource] | None = None,
+    evidence: Callable[[int], Sequence[Source | TransferSource]] = lambda _: (),
 ) -> Runs:
     """Return the results of a sampler after `trials` trials, for each seed.
 
@@ -51,7 +51,7 @@ def replay(
         seeds: Seeds of the sampler and of the noise of its trainings.
         trials: Number of trials.
         workers: Number of trials that run at the same time.
-        transfer_source: Function from a seed to the earlier study to learn from; None without one.
+        evidence: Function from a seed to sources of evidence besides the task's.
     """
     curves, over, repeated, seconds = [], 0, 0, 0.0
     for seed in seeds:
@@ -59,7 +59,7 @@ def replay(
             distributions=task.distributions,
             seed=seed,
             known_constraints_batch=task.known_constraints_batch,
-            transfer_source=None if transfer_source is None else transfer_source(seed),
+            evidence=(*task.evidence, *evidence(seed)),
         )
         study = optuna.create_study(direction="maximize", sampler=make(problem))
         rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))

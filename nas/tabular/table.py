@@ -4,17 +4,19 @@ The format, ``nas-table`` version 1, is one JSON object::
 
     {"format": "nas-table", "version": 1, "name": "toy", "direction": "maximize",
      "parameters": {"depth": [1, 2, 3], "mixer": ["conv", "attention"]},
-     "rows": [{"point": [1, "conv"], "values": [91.2, 91.5], "costs": {"macs": 12000000}}, ...]}
+     "rows": [{"point": [1, "conv"], "values": [91.2, 91.5], "costs": {"macs": 12000000},
+               "counts": {"blocks": 3}}, ...]}
 
 `parameters` names each parameter and its values; `point` gives one value of each, in that order;
-`values` holds one number for each training of that network; `costs` are known without training.
+`values` holds one number for each training of that network; `costs` are known without training, and so
+are `counts`, which may be left out. Logarithms of the costs, and the counts, are evidence for a sampler.
 The JSON file of NAS-Bench-Macro (Su et al., 2021, https://arxiv.org/abs/2103.11922) is read as it
 is: eight layers of three choices, ``test_acc`` for three seeds, ``flops`` (which are MACs), params.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -23,11 +25,15 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from nas.bayesopt.problem import Params
+from nas.bayesopt.counts import count_sources
+from nas.bayesopt.problem import Params, Source
 from nas.tabular.task import Task
 from search_spaces.errors import DataError, NothingFitsError, reason_of
 
 _PUBLISHED: Final = "https://github.com/xiusu/NAS-Bench-Macro"
+
+_IDENTITY: Final = "0"  # a layer of NAS-Bench-Macro that does nothing
+_MACRO_STAGES: Final = (2, 3, 3)  # its layers by stage: each begins where the resolution is halved
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Table:
         values: Value of each training of a network, ``[n, trainings]``, higher is better; NaN where a
             network was trained fewer times.
         costs: Costs of all networks by name, ``[n]``.
+        counts: Other facts of all networks by name, ``[n]``.
     """
 
     name: str
@@ -48,6 +55,19 @@ class Table:
     points: NDArray[np.int64]
     values: NDArray[np.float64]
     costs: dict[str, NDArray[np.float64]]
+    counts: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @cached_property
+    def evidence(self) -> tuple[Source, ...]:
+        """What is known of networks without training: logarithms of costs, and counts."""
+        positive = {f"log_{name}": cost for name, cost in self.costs.items() if (cost > 0).all()}
+        known = {**{name: np.log(cost) for name, cost in positive.items()}, **self.counts}
+
+        def table(points: Sequence[Params]) -> dict[str, NDArray[np.float64]]:
+            rows = [self.row(point) for point in points]
+            return {name: column[rows] for name, column in known.items()}
+
+        return count_sources(list(known), table)
 
     @cached_property
     def means(self) -> NDArray[np.float64]:
@@ -106,6 +126,7 @@ class Table:
             best=float(self.means[feasible].max()),
             worst=float(self.means[feasible].min()),
             known_constraints_batch=known,
+            evidence=self.evidence,
         )
 
 
@@ -154,6 +175,10 @@ def _ours(content: dict[str, Any]) -> Table:
             name: np.array([row["costs"][name] for row in rows], dtype=np.float64)
             for name in rows[0].get("costs", {})
         },
+        {
+            name: np.array([row["counts"][name] for row in rows], dtype=np.float64)
+            for name in rows[0].get("counts", {})
+        },
     )
 
 
@@ -161,6 +186,9 @@ def _macro(content: dict[str, Any], name: str) -> Table:
     keys = sorted(content)
     choices = tuple(sorted(set("".join(keys))))
     rows = [content[key] for key in keys]
+    works = np.array([[letter != _IDENTITY for letter in key] for key in keys], dtype=np.float64)
+    ends = np.cumsum(_MACRO_STAGES)
+    stages = np.split(works, ends[:-1], axis=1) if works.shape[1] == ends[-1] else []
     return Table(
         name,
         {f"layer{i}": choices for i in range(len(keys[0]))},
@@ -169,6 +197,10 @@ def _macro(content: dict[str, Any], name: str) -> Table:
         {
             "macs": np.array([row["flops"] for row in rows], dtype=np.float64),
             "params": np.array([row["params"] for row in rows], dtype=np.float64),
+        },
+        {
+            "blocks": works.sum(axis=1),
+            **{f"stage{s}.blocks": stage.sum(axis=1) for s, stage in enumerate(stages, 1)},
         },
     )
 

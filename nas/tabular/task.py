@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 
-from nas.bayesopt.problem import Params
+from nas.bayesopt.problem import Params, Source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,7 @@ class Task:
         best: Highest true value among feasible points.
         worst: Value that counts for a proposal that breaks a known constraint, for example the lowest of all.
         known_constraints_batch: Function from `n` points to ``[n, k]``; feasible where all are <= 0.
+        evidence: What is known of networks before they are trained, such as exact counts.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Task:
     best: float
     worst: float
     known_constraints_batch: Callable[[Sequence[Params]], NDArray[np.float64]] | None = None
+    evidence: Sequence[Source] = ()
 
     def fits(self, point: Params) -> bool:
         """Return whether `point` keeps every known constraint."""

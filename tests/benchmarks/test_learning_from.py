@@ -80,16 +80,16 @@ def test_an_earlier_study_saves_regret_and_a_misleading_one_costs_little():
     if not MACRO.exists():
         pytest.skip("NAS-Bench-Macro is not at ../shared/data/nas-bench-macro")
     task, make = load(MACRO).task(TO), SAMPLERS["factor_gp"]
-    sources: dict[str, Callable[[int], TransferSource] | None] = {
-        "nothing": None,
-        "a search above 50M MACs": lambda s: studied(MACRO, "factor_gp", s),
-        "that search, values shuffled": lambda s: shuffled(studied(MACRO, "factor_gp", s), s),
-        "that search, values negated": lambda s: changed(
-            studied(MACRO, "factor_gp", s), -studied(MACRO, "factor_gp", s).values
-        ),
+    sources: dict[str, Callable[[int], list[TransferSource]]] = {
+        "nothing": lambda _: [],
+        "a search above 50M MACs": lambda s: [studied(MACRO, "factor_gp", s)],
+        "that search, values shuffled": lambda s: [shuffled(studied(MACRO, "factor_gp", s), s)],
+        "that search, values negated": lambda s: [
+            changed(studied(MACRO, "factor_gp", s), -studied(MACRO, "factor_gp", s).values)
+        ],
     }
     regrets = {
-        name: replay(task, make, range(SEEDS), TRIALS, transfer_source=earlier).regret.mean(axis=1)
+        name: replay(task, make, range(SEEDS), TRIALS, evidence=earlier).regret.mean(axis=1)
         for name, earlier in sources.items()
     }
     alone = regrets["nothing"]

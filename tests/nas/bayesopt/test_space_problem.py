@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from nas.bayesopt.problem import Source
 from nas.bayesopt.space_problem import distribution_of, problem_of
 from search_spaces.budget import Budget
 from search_spaces.choice import Choice
@@ -47,8 +48,19 @@ def test_only_budgets_known_before_training_are_constraints(tiny_prices):
 
 
 def test_a_search_tells_samplers_what_a_benchmark_tells_them(tiny_prices):
-    """Parameters and known constraints: what is compared by `nas bench` is what `nas search` runs."""
+    """Parameters, known constraints and counts: what `nas bench` compares is what `nas search` runs."""
     told = {
         name for name, value in vars(problem_of(tiny_prices, BUDGETS, seed=0)).items() if value is not None
     }
-    assert told == {"distributions", "seed", "known_constraints_batch", "canonical", "draw"}
+    assert told == {"distributions", "seed", "known_constraints_batch", "canonical", "draw", "evidence"}
+
+
+def test_counts_are_those_of_the_networks_none_of_which_claims_to_expect_accuracy(tiny_prices):
+    problem = problem_of(tiny_prices, BUDGETS, seed=0)
+    assert problem.draw is not None
+    points = problem.draw(np.random.default_rng(0), 20)
+    codes = tiny_prices.codes.of(points)
+    found = {source.name: source for source in problem.evidence if isinstance(source, Source)}
+    assert not any(source.of_value for source in found.values())
+    np.testing.assert_allclose(found["log_macs"].expects(points), np.log(tiny_prices.of(codes, "macs")))
+    assert {"blocks", "stage1.blocks", "attention_blocks", "receptive_field"} <= set(found)

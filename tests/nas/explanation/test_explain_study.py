@@ -101,6 +101,14 @@ def test_what_explains_nothing_lists_no_settings_and_draws_no_effects(explained,
 
 
 @pytest.mark.slow
+def test_counts_are_named_with_how_far_the_networks_bear_them_out(explained, capsys):
+    assert {"blocks", "log_macs", "attention_blocks"} <= {trust.source for trust in explained.sources}
+    assert explained.sources[0].source.startswith("attention")  # what the accuracies were made of
+    assert all(t.share.low <= t.share.mean <= t.share.high <= 1 and t.error > 0 for t in explained.sources)
+    print_explanation(explained, as_json=False)
+    assert "known beforehand" in capsys.readouterr().out
+
+
 def test_it_is_written_as_json_and_figures(explained, tmp_path, capsys):
     write_figures(explained, tmp_path)
     written = json.loads((tmp_path / "explanation.json").read_text())

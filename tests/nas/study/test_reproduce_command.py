@@ -58,7 +58,7 @@ def parsed(text: str) -> dict[str, Any]:
 def test_files_are_named_by_their_whole_path_and_all_else_as_typed(study, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     request = Request.of(
-        space="my.yaml", recipe="quick.yml", seed_with=["old#3", "net.json"], learn_from="older", trials=40
+        space="my.yaml", recipe="quick.yml", seed_with=["old#3", "net.json"], learn_from=["older"], trials=40
     )
     keep_request(begun(study), request)
     here = Path.cwd()
@@ -79,7 +79,7 @@ def test_files_are_named_by_their_whole_path_and_all_else_as_typed(study, tmp_pa
 
 
 def test_what_was_left_to_the_images_is_named_by_what_it_became(study):
-    keep_request(begun(study), Request.of(space=None, recipe="proxy", seed_with=(), learn_from=""))
+    keep_request(begun(study), Request.of(space=None, recipe="proxy", seed_with=(), learn_from=()))
     found = dict(options(search_command(study, trained=1)))
     assert (found["--space"], found["--recipe"]) == ("mine", "proxy")
 
@@ -96,18 +96,22 @@ def test_the_command_line_reads_back_every_option_that_was_given(study):
         "recipe": "/recipes/it's mine.yaml",
         "seed": 3,
         "seed_with": ["old study#3", "mobilenet_v2_1.0_224"],
-        "learn_from": "an older study",
+        "learn_from": ["an older study", "another"],
         "metric": "macro_f1",
         "reproducible": False,
     }
     settings = replace(
-        SETTINGS, space="hybrid_small", sampler="factor_gp", metric="macro_f1", learn_from="an older study"
+        SETTINGS,
+        space="hybrid_small",
+        sampler="factor_gp",
+        metric="macro_f1",
+        learn_from=("an older study", "another"),
     )
     request = Request.of(
         space=None,
         recipe="/recipes/it's mine.yaml",
         seed_with=["old study#3", "mobilenet_v2_1.0_224"],
-        learn_from="an older study",
+        learn_from=["an older study", "another"],
         trials=40,
         hours=1.5,
     )
@@ -119,9 +123,9 @@ def test_the_command_line_reads_back_every_option_that_was_given(study):
 
 
 def test_the_command_has_the_trials_asked_for_and_never_none_of_them(study):
-    keep_request(begun(study), Request.of(space=None, recipe="proxy", seed_with=(), learn_from="", trials=20))
+    keep_request(begun(study), Request.of(space=None, recipe="proxy", seed_with=(), learn_from=(), trials=20))
     assert parsed(search_command(study, trained=0))["trials"] == 20
-    longer = Request.of(space=None, recipe="proxy", seed_with=["a#1"], learn_from="", trials=40)
+    longer = Request.of(space=None, recipe="proxy", seed_with=["a#1"], learn_from=(), trials=40)
     keep_request(study, longer)
     keep_request(study, replace(longer, seed_with=(), trials=10))  # went on, and asked for less
     found = parsed(search_command(study, trained=3))
@@ -130,7 +134,7 @@ def test_the_command_has_the_trials_asked_for_and_never_none_of_them(study):
 
 @pytest.mark.parametrize(("trained", "trials"), [(7, "7"), (0, None)])
 def test_a_study_that_did_not_keep_its_request_still_has_a_command(study, trained: int, trials: str | None):
-    begun(study, replace(SETTINGS, learn_from="older", metric="macro_f1"))
+    begun(study, replace(SETTINGS, learn_from=("older",), metric="macro_f1"))
     found = dict(options(search_command(study, trained=trained)))
     assert (found["--space"], found["--recipe"]) == ("mine.yaml", "quick.yaml")
     assert (found["--learn-from"], found["--metric"]) == ("older", "macro_f1")
@@ -154,7 +158,7 @@ def test_folders_of_networks_are_named_by_their_whole_path(tmp_path, monkeypatch
     (tmp_path / "exported").mkdir()
     (tmp_path / "mobilenet_v2_1.0_224").mkdir()  # the published network of that name comes first
     request = Request.of(
-        space=None, recipe="proxy", seed_with=["exported", "mobilenet_v2_1.0_224", "older"], learn_from=""
+        space=None, recipe="proxy", seed_with=["exported", "mobilenet_v2_1.0_224", "older"], learn_from=()
     )
     assert request.seed_with == (str(Path.cwd() / "exported"), "mobilenet_v2_1.0_224", "older")
 

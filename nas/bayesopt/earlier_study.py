@@ -1,15 +1,14 @@
-"""Fits the prior mean to an earlier study; leaves it out if it does not predict left-out networks."""
+"""Makes a source of evidence of an earlier study; leaves it out if it does not predict left-out networks."""
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nas.bayesopt.feasible_region import Batch, Region
-from nas.bayesopt.grid import Grid
-from nas.bayesopt.prior_mean import PriorMean
-from nas.bayesopt.problem import Params, TransferSource
-from nas.bayesopt.proposer import Proposer
+from nas.bayesopt.feasible_region import Region
+from nas.bayesopt.problem import Params, Source, TransferSource
+from nas.bayesopt.region_surrogate import surrogate_of
 from nas.bayesopt.scoring import inputs
 from nas.surrogates.factor_gp import FactorGP, Inputs
 from trials.torch_threads import torch_threads
@@ -20,36 +19,30 @@ _LEAST: Final = 5  # least number of networks of an earlier study
 _STEPS: Final = 40  # maximum number of iterations of a fit
 
 
-def transfer_prior_mean(
-    grid: Grid,
-    constants: Params,
-    source: TransferSource | None,
-    factors: Batch | None,
-    canonical: Callable[[Params], dict[str, Any]] | None,
-    seed: int,
-) -> PriorMean | None:
-    """Return the prior mean of an earlier study; None if it does not predict its own left-out networks.
+def earlier_study(region: Region, source: TransferSource, seed: int) -> Source | None:
+    """Return an earlier study as a source; None if it does not predict its own left-out networks.
 
     Args:
-        grid: Grid of the space, which the earlier study shares.
-        constants: Parameters of a single value.
-        source: Observations of the earlier study; None without one.
-        factors: Function from points to features of the surrogate.
-        canonical: Function from a point to the representative of all points that build the same network.
+        region: Region of the space, which the earlier study shares.
+        source: Observations of the earlier study.
         seed: Seed of the points that features are standardised by.
     """
-    if source is None or len(np.unique(source.networks)) < _LEAST:
+    if len(np.unique(source.networks)) < _LEAST:
         return None
-    region = Region(grid, constants, source.known_constraints_batch, factors, canonical, source.draw)
-    rows = region.canonical(grid.encode(source.points))
+    region = region.under(source.known_constraints_batch, source.draw)
+    rows = region.canonical(region.grid.encode(source.points))
     with torch_threads(1):
-        surrogate = Proposer.of(region, seed).surrogate
+        surrogate = surrogate_of(region, seed)
         seen = inputs(region, rows, source.fidelity)
         if _skill(surrogate, seen, source) < _SKILL:
             return None
         posterior = surrogate.fitted(seen, source.values, None, _STEPS)
-    prior_std = float(source.values[source.fidelity == source.fidelity.max()].std())
-    return PriorMean(lambda points: posterior.predict(inputs(region, points)), max(prior_std, 1e-12))
+
+    def expects(points: Sequence[Params]) -> NDArray[np.float64]:
+        rows = region.canonical(region.grid.encode(points))
+        return np.stack(posterior.predict(inputs(region, rows)), axis=1)
+
+    return Source(name=source.name, expects=expects, of_value=True)
 
 
 def _skill(surrogate: FactorGP, seen: Inputs, source: TransferSource) -> float:

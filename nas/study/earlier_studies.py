@@ -1,20 +1,23 @@
-"""Stores what a search learns from an earlier study with it, so that it can go on without that study."""
+"""Stores what a search learns from earlier studies with it, so that it can go on without those studies."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import optuna
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from nas.bayesopt.feasible_region import region_of
 from nas.bayesopt.history import Histories
-from nas.bayesopt.problem import TransferSource
+from nas.bayesopt.problem import Source, TransferSource
 from nas.bayesopt.space_problem import problem_of
 from nas.storage.optuna_storage import existing_storage
-from nas.study.study import find, settings_of
+from nas.study.study import find, images_of, settings_of, space_of
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
 from search_spaces.pricing import Prices
+from search_spaces.pricing import prices as priced
 
 LEAST: Final = 10
 """Trained networks of an earlier study that are enough to learn from."""
@@ -25,24 +28,30 @@ _VERSION: Final = 1
 Record = dict[str, Any]
 
 
-def read_transfer(url: str, name: str, earlier: str, prices: Prices) -> Record:
+def read_transfer(url: str, name: str, earlier: Sequence[str], prices: Prices) -> tuple[Record, ...]:
     """Return the networks that a search learns from, those stored when it began if it has begun.
 
     Args:
         url: Database URL of the storage.
         name: Name of the search.
-        earlier: Name of the study to learn from.
+        earlier: Names of the studies to learn from.
         prices: The search space with the costs of its networks.
 
     Raises:
-        StudyError: if there is no such study, or too few of its networks are in the space.
+        StudyError: if there is no such study, it is named twice, or too few of its networks are in the space.
     """
     storage = existing_storage(url)
     begun = {summary.study_name: summary for summary in optuna.get_all_study_summaries(storage=storage)}
     if name in begun and _KEPT in begun[name].user_attrs:
-        return dict(begun[name].user_attrs[_KEPT])
-    if earlier == name:
+        return _records(begun[name].user_attrs[_KEPT])
+    if name in earlier:
         raise StudyError(f"The study '{name}' cannot learn from itself: expected another one. Name another.")
+    for twice in {other for other in earlier if earlier.count(other) > 1}:
+        raise StudyError(f"The study '{twice}' is named twice: expected it once. Leave one out.")
+    return tuple(_networks(storage, other, prices) for other in earlier)
+
+
+def _networks(storage: RDBStorage, earlier: str, prices: Prices) -> Record:
     study = find(storage, earlier)
     budgets = [budget.text for budget in settings_of(study).budgets]
     region = region_of(problem_of(prices, [], seed=0))
@@ -64,10 +73,25 @@ def read_transfer(url: str, name: str, earlier: str, prices: Prices) -> Record:
     }
 
 
-def store_transfer(study: optuna.Study, taken: Record | None) -> None:
-    """Store what a search learns from when it begins."""
-    if taken is not None and _KEPT not in study.user_attrs:
-        study.set_user_attr(_KEPT, taken)
+def _records(kept: Record) -> tuple[Record, ...]:
+    return tuple(kept.get("studies", [kept]))
+
+
+def evidence_of(study: optuna.Study) -> tuple[Source | TransferSource, ...]:
+    """Return what a search knew of networks before they were trained: counts, and what it learns from."""
+    space, images = space_of(study), images_of(study)
+    table = priced(space.codes, num_classes=len(images["classes"]), in_channels=images["channels"])
+    kept = study.user_attrs.get(_KEPT)
+    records = () if kept is None else _records(kept)
+    counts = problem_of(table, settings_of(study).budgets, seed=0).evidence
+    return (*counts, *(transfer_source(record, table) for record in records))
+
+
+def store_transfer(study: optuna.Study, taken: Sequence[Record]) -> None:
+    """Store what a search learns from when it begins; one study as it was when there could be only one."""
+    if taken and _KEPT not in study.user_attrs:
+        kept = taken[0] if len(taken) == 1 else {"version": _VERSION, "studies": list(taken)}
+        study.set_user_attr(_KEPT, kept)
 
 
 def transfer_source(taken: Record, prices: Prices) -> TransferSource:
@@ -85,4 +109,5 @@ def transfer_source(taken: Record, prices: Prices) -> TransferSource:
         networks=np.array(taken["networks"], dtype=np.int64),
         known_constraints_batch=problem.known_constraints_batch,
         draw=problem.draw,
+        name=f"study {taken['study']}",
     )
