@@ -152,7 +152,7 @@ def lines_of(result: Mapping[str, Any]) -> list[str]:
     lines = [
         f"Kendall's tau-b with the mean test accuracy of the table's three trainings, on the half of the "
         f"networks that nothing was chosen on: {overall['networks']} of all, {band['networks']} at 45 to 50M "
-        f"MACs, with 95 % intervals (bootstrap over networks). Combinations are linear in the values, fitted "
+        f"MACs, with 95 % intervals (bootstrap over networks). Combinations are linear in ranks, fitted "
         f"on {overall['fitted on']} and {band['fitted on']} networks of the other half. The reading of a "
         f"supernet is its {result['reading']} on 5,000 images of the training split that it was not trained "
         f"on.",

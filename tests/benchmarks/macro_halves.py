@@ -58,6 +58,23 @@ def judged_networks(table: MacroTable, count: int = 300) -> dict[str, dict[str, 
     }
 
 
+def networks_to_read(table: MacroTable, what: str) -> list[str]:
+    """Return strings of networks in the order in which they are read: those that are compared in turns.
+
+    So a reading that is stopped has read as many of each set.
+
+    Args:
+        table: The table.
+        what: ``choose`` or ``judge`` for those of one half, ``both``, or ``all`` for all others behind them.
+    """
+    picks = judged_networks(table)
+    sets = [rows for half in picks if half == what or what not in picks for rows in picks[half].values()]
+    rows = [row for turn in zip(*sets, strict=True) for row in turn]
+    if what == "all":
+        rows += list(np.random.default_rng(1).permutation(len(table.names)))
+    return list(dict.fromkeys(table.names[row] for row in rows))
+
+
 def drawn(rows: Rows, count: int, seed: int = 0) -> Rows:
     """Return some of the rows, all of them where there are no more."""
     return np.random.default_rng(seed).permutation(rows)[:count]

@@ -45,6 +45,11 @@ SCHEDULES: Final[dict[str, dict[str, Any]]] = {
     },
     "sandwich": {"rule": "sandwich", "drawn": 2, "shrink_from": 0.0, "ramp": 0.0},
     "fair_wide": {"rule": "fair", "drawn": 3, "training": {"batch_size": 128, "learning_rate": 0.1}},
+    "fair_adamw_wide": {
+        "rule": "fair",
+        "drawn": 3,
+        "training": {"optimiser": "adamw", "learning_rate": 2e-3, "weight_decay": 0.05, "batch_size": 128},
+    },
     "single": {"rule": "single_path", "drawn": 1, "training": {"batch_size": 96, "learning_rate": 0.1}},
     "sandwich_shrinking": {"rule": "sandwich", "drawn": 2, "shrink_from": 0.3, "ramp": 0.2},
 }
@@ -185,3 +190,19 @@ class Readings:
                 file.write(f"\n{json.dumps({**told, 'images': value.images, 'seconds': now - last})}")
                 file.flush()
                 last = now
+
+
+def readings_of(folder: Path, supernet: Supernet) -> dict[str, dict[str, float]]:
+    """Return what was read from a supernet so far, by the strings of the networks.
+
+    Args:
+        folder: Folder of the runs, or of results.
+        supernet: The supernet.
+    """
+    kept = folder / f"{supernet.name}.json"
+    found: dict[str, dict[str, float]] = {}
+    if kept.exists():
+        found |= json.loads(kept.read_text(encoding="utf-8"))["readings"]
+    for path in sorted((folder / supernet.name).glob("readings*.jsonl")):
+        found |= Readings(path).known()
+    return found

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 
@@ -68,34 +67,42 @@ def _taus(weights: Floats, first: Floats, second: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Combination:
-    """A linear combination of values that predicts the rank of a network.
+    """A linear combination of the ranks of values that predicts the rank of a network.
 
     Attributes:
-        mean: Mean of each value over the networks it was fitted on, [k].
-        scale: Standard deviation of each, [k].
-        weights: Weight of each in units of `scale`, [k].
+        seen: The values that it was fitted on, each column sorted, [n, k].
+        weights: Weight of the rank of each value, [k].
     """
 
-    mean: Floats
-    scale: Floats
+    seen: Floats
     weights: Floats
 
     def of(self, values: Floats) -> Floats:
-        """Return the prediction for each network, [n, k] -> [n]; larger is better."""
-        return np.asarray(((values - self.mean) / self.scale) @ self.weights)
+        """Return the prediction for each network, [m, k] -> [m]; larger is better."""
+        return np.asarray(_ranks(self.seen, values) @ self.weights)
 
 
 def fitted(values: Floats, truth: Floats, ridge: float = 1.0) -> Combination:
-    """Return the combination whose ranks are nearest to the true ones in squares.
+    """Return the combination that is nearest to the true ranks in squares.
 
     Args:
         values: Values of each network, [n, k].
         truth: True value of each, [n].
-        ridge: Penalty of the squared weights, in networks.
+        ridge: Penalty of the squared weights, in networks at one standard deviation from the middle rank.
     """
-    mean, scale = values.mean(axis=0), values.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
-    x = (values - mean) / scale
-    wanted = rankdata(truth) / len(truth) - (len(truth) + 1) / (2 * len(truth))
-    weights = np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ wanted)
-    return Combination(mean, scale, weights)
+    seen = np.sort(values, axis=0)
+    x = _ranks(seen, values)
+    wanted = _ranks(np.sort(truth)[:, None], truth[:, None])[:, 0]
+    weights = np.asarray(
+        np.linalg.solve(x.T @ x + ridge / 12 * np.eye(x.shape[1]), x.T @ wanted), dtype=np.float64
+    )
+    return Combination(seen, weights)
+
+
+def _ranks(seen: Floats, values: Floats) -> Floats:
+    """Return the share of seen values below each value, equal ones half, minus one half: [m, k]."""
+    columns = [
+        (np.searchsorted(known, column, "left") + np.searchsorted(known, column, "right")) / 2
+        for known, column in zip(seen.T, values.T, strict=True)
+    ]
+    return np.asarray(np.stack(columns, axis=1) / len(seen) - 0.5)

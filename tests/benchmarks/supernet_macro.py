@@ -33,9 +33,9 @@ from tests.benchmarks.macro_comparison import (
     result_of,
     values_of,
 )
-from tests.benchmarks.macro_halves import judged_networks
+from tests.benchmarks.macro_halves import judged_networks, networks_to_read
 from tests.benchmarks.macro_runs import MODULE, command_of, rate_of, readers_of, run_until, shape_of
-from tests.benchmarks.macro_supernets import SCHEDULES, Readings, Supernet, trained, weights_of
+from tests.benchmarks.macro_supernets import SCHEDULES, Readings, Supernet, readings_of, trained, weights_of
 from tests.benchmarks.macro_table import TABLE, MacroTable, read_table
 from tests.benchmarks.rank_agreement import kendall
 from trials.datasets import open_images
@@ -46,40 +46,9 @@ MOST_IMAGES: Final = 3_400_000
 """Images through networks that a training may take: what two cores train on in four hours."""
 CONTROL: Final = 0.4
 """Images of the control as a share of those of the others."""
+FEWEST: Final = 20
+"""Networks of each set without which nothing is compared."""
 COMMANDS: Final = ("train", "read", "explore", "judge", "compare", "speed", "file")
-
-
-def networks_to_read(table: MacroTable, what: str) -> list[str]:
-    """Return strings of networks in the order in which they are read, those in the band and overall in turns.
-
-    Args:
-        table: The table.
-        what: ``choose`` or ``judge`` for those of one half, ``both``, or ``all`` for all others behind them.
-    """
-    picks = judged_networks(table)
-    halves = [picks[half] for half in ("judge", "choose") if what not in picks or what == half]
-    rows = [
-        row for half in halves for pair in zip(half["in band"], half["overall"], strict=True) for row in pair
-    ]
-    if what == "all":
-        rows += list(np.random.default_rng(1).permutation(len(table.names)))
-    return list(dict.fromkeys(table.names[row] for row in rows))
-
-
-def readings_of(folder: Path, supernet: Supernet) -> dict[str, dict[str, float]]:
-    """Return what was read from a supernet so far, by the strings of the networks.
-
-    Args:
-        folder: Folder of the runs, or of results.
-        supernet: The supernet.
-    """
-    kept = folder / f"{supernet.name}.json"
-    found: dict[str, dict[str, float]] = {}
-    if kept.exists():
-        found |= json.loads(kept.read_text(encoding="utf-8"))["readings"]
-    for path in sorted((folder / supernet.name).glob("readings*.jsonl")):
-        found |= Readings(path).known()
-    return found
 
 
 def train(given: argparse.Namespace) -> None:
@@ -152,9 +121,14 @@ def compare(given: argparse.Namespace) -> dict[str, Any]:
     plan = json.loads((given.folder / "plan.json").read_text(encoding="utf-8"))
     supernets = _judged(plan)
     *seeds, control = [readings_of(given.folder, supernet) for supernet in supernets]
-    if not all(seeds):
-        raise SystemExit("Nothing is read of one of the supernets: expected both. Run judge, or read.")
-    result = {"plan": plan, **result_of(read_table(given.table), seeds, control or None)}
+    table = read_table(given.table)
+    sets = [rows for half in judged_networks(table).values() for rows in half.values()]
+    fewest = min(len(known(table, rows, seeds)) for rows in sets)
+    if fewest < FEWEST:
+        raise SystemExit(
+            f"Both supernets have read {fewest} networks of a set: expected {FEWEST}. Run judge."
+        )
+    result = {"plan": plan, **result_of(table, seeds, control or None)}
     _copy(given, supernets)
     _keep(given, "result.json", result)
     print("\n".join(lines_of(result)), flush=True)  # noqa: T201

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.benchmarks.macro_halves import judged_networks, networks_to_read
 from tests.benchmarks.macro_runs import run_until
 from tests.benchmarks.macro_supernets import SCHEDULES, Readings, Supernet, trained, weights_of
 from tests.benchmarks.macro_table import MacroTable
-from tests.benchmarks.supernet_macro import MOST_IMAGES, networks_to_read
+from tests.benchmarks.supernet_macro import MOST_IMAGES
 from trials.images.splits import Images, Splits
 
 NAMES = tuple("".join(digits) for digits in itertools.product("012", repeat=8))
@@ -46,14 +47,19 @@ def test_a_schedule_takes_the_images_that_two_cores_can_train_on(schedule):
     assert images == pytest.approx(MOST_IMAGES, rel=0.01)
 
 
-def test_judged_networks_are_read_before_those_for_choosing_and_these_before_the_rest():
+def test_networks_that_are_compared_are_read_in_turns_and_before_the_rest():
     macs = np.random.default_rng(0).integers(40_000_000, 60_000_000, len(NAMES))
     table = MacroTable(names=NAMES, accuracy=np.zeros((len(NAMES), 3)), macs=macs, params=macs)
-    judged, chosen, every = (networks_to_read(table, what) for what in ("judge", "choose", "all"))
+    judged, chosen, both, every = (
+        networks_to_read(table, what) for what in ("judge", "choose", "both", "all")
+    )
     assert not {*judged} & {*chosen}
-    assert every[: len(judged)] == judged
-    assert {*every[: len(judged) + len(chosen)]} == {*judged, *chosen}
+    assert {*both} == {*judged, *chosen}
+    assert every[: len(both)] == both
     assert sorted(every) == sorted(NAMES)
+    sets = [rows for half in judged_networks(table).values() for rows in half.values()]
+    read = {*both[:200]}
+    assert all(sum(table.names[row] in read for row in rows) >= 50 for rows in sets)
 
 
 @pytest.mark.slow
