@@ -42,7 +42,7 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--scores/--no-scores",
             help="Show training-free scores beside the exact counts. Default: up to 600M MACs; one of 300M "
-            "takes about 10 seconds.",
+            "takes about 6 seconds.",
             show_default=False,
         ),
     ] = None,

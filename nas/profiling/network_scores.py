@@ -24,7 +24,7 @@ VERSION: Final = 1
 NEAR: Final = 0.8
 """Least share of a budget that networks near it take."""
 MOST_MACS: Final = 600_000_000
-"""MACs up to which scores that look at images are taken unasked: about twenty seconds on one core."""
+"""MACs up to which scores that look at images are taken unasked: about twelve seconds on one core."""
 _DRAWN: Final = 50  # networks drawn for each that is scored
 _LEAST: Final = 3
 
