@@ -91,11 +91,13 @@ def _lines(state: Path) -> Iterator[dict[str, Any]]:
 class Band:
     """Accuracies, counts and scores of the networks of one band that were scored with all of some seeds."""
 
-    def __init__(self, table: MacroTable, state: Path, band: str, seeds: int = 1) -> None:
+    def __init__(
+        self, table: MacroTable, state: Path, band: str, seeds: int = 1, most: int | None = None
+    ) -> None:
         found = {(line["name"], line["seed"]): line for line in _lines(state)}
         rows = [
             row
-            for row in rows_of(table, band)
+            for row in rows_of(table, band)[:most]
             if all((table.names[row], seed) in found for seed in range(seeds))
         ]
         names = [table.names[row] for row in rows]
@@ -273,8 +275,8 @@ def report(table: MacroTable, state: Path, seeds: int, source: str) -> Iterator[
     )
     yield from from_few(bands["45-50M"])
     seconds = {s: float(np.median([line["seconds"][s] for line in _lines(state)])) for s in SCORES}
-    for band in SEVERAL_SEEDS:
-        of = Band(table, state, band, seeds)
+    for band, count in SEVERAL_SEEDS.items():
+        of = Band(table, state, band, seeds, count)
         if seeds > 1 and len(of) >= 3 * FOLDS:
             yield from ("", f"{seeds} seeds of the weights, {len(of)} networks of {band}:", "")
             yield from seeds_agree(of, seconds)
