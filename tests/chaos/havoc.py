@@ -199,6 +199,7 @@ def trained_again(folder, url, trial, into, study="chaos"):
         "in_channels": 1,
         "data": settings.data,
         "data_seed": settings.seed,
+        "resized_once": settings.resized_once,
         "recipe": settings.recipe,
         "seed": settings.seed,
         "trial": trial.number,

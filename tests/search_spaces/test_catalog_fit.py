@@ -49,7 +49,8 @@ def test_spaces_in_which_networks_fit_are_named_with_their_shares():
     assert set(shares) == {"hybrid_small", "mobile_cnn"}
     assert list(shares.values()) == sorted(shares.values(), reverse=True)
     assert (
-        in_words({"a": 0.123, "b": 0.00002}) == "--space a (12.3% of it fits) or --space b (2e-05 of it fits)"
+        in_words({"a": 0.123, "b": 0.00002})
+        == "--space a (12.3% of it fits) or --space b (less than 0.1% of it fits)"
     )
     assert fitting_spaces([], **SHAPE, besides="hybrid").keys() == set(SPACES) - {"hybrid"}
 
