@@ -77,8 +77,8 @@ def test_the_module_of_a_network_is_that_of_build(name, seed):
         assert torch.equal(part.of(shared.tensors[part.key]), made.get_parameter(path))
 
 
-@pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=3, deadline=None)
+@pytest.mark.parametrize("name", ["hybrid", "residual", "mixers", "faster"])
+@settings(max_examples=2, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_shared_weights_compute_what_the_module_does_and_gradients_reach_the_slices_alone(name, seed):
     architecture, shared = drawn(name, seed), shared_of(name)
