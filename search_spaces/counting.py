@@ -168,14 +168,19 @@ def total_stride(network: str, options: Options, strides: tuple[int, ...]) -> in
     return large // height * math.prod(strides)
 
 
+def smallest_side(architecture: Architecture) -> int:
+    """Return the least side of images of which something is left after the last stage, in pixels."""
+    strides = tuple(stage.stride for stage in architecture.stages)
+    return total_stride(architecture.network, architecture.options, strides)
+
+
 def check_size(architecture: Architecture) -> None:
     """Raise unless something of the image is left after the last stage.
 
     Raises:
         ArchitectureError: if the strides together are longer than the side of the image.
     """
-    strides = tuple(stage.stride for stage in architecture.stages)
-    shrinks = total_stride(architecture.network, architecture.options, strides)
+    shrinks = smallest_side(architecture)
     if shrinks > architecture.resolution:
         raise ArchitectureError(
             f"An architecture shrinks images of {architecture.resolution} pixels by {shrinks}, below 1 x 1: "

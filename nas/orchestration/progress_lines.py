@@ -1,11 +1,14 @@
-"""Says in lines how far long epochs are: soon after they begin, then once a minute."""
+"""Says in lines how far long epochs are, soon after they begin, then once a minute; and the time left."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from search_spaces.units import format_seconds
 from trials.training.epoch_progress import EpochProgress
+from trials.training.epoch_result import EpochResult
+from trials.training.recipe import Recipe
+from trials.training.sides import work_left
 
 _EVERY_S: Final = 60.0
 
@@ -35,3 +38,14 @@ def progress_words(progress: EpochProgress) -> str:
     """Return the share, the rate and the time left of an epoch."""
     left = f", about {format_seconds(progress.left_s)} left of it" if progress.left_s >= 1 else ""
     return f"{progress.share:.0%} at {progress.images_per_s:,.0f} images/s{left}"
+
+
+def seconds_left(results: Sequence[EpochResult], recipe: Recipe, resolution: int) -> float:
+    """Return the seconds until the end of a training, as those before at the same sides of images.
+
+    Args:
+        results: Results of the epochs so far, at least one.
+        recipe: Recipe of the training.
+        resolution: Resolution of the network in pixels.
+    """
+    return sum(result.seconds for result in results) * work_left(results[-1].epoch, recipe, resolution)

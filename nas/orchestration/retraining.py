@@ -13,7 +13,7 @@ from nas.files.locating import files_of
 from nas.files.ownership import claimed
 from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of, images_for
-from nas.orchestration.progress_lines import ProgressLines
+from nas.orchestration.progress_lines import ProgressLines, seconds_left
 from nas.orchestration.retrain_result import RetrainResult, other_weights
 from nas.orchestration.retrained_expectation import with_expected
 from nas.orchestration.study_log import study_log
@@ -222,7 +222,7 @@ class _Retrainer:
 
     def _line(self, network: TrialResult, results: Sequence[EpochResult], *, joined: bool) -> str:
         last, epochs = results[-1], self._recipe.epochs
-        left_s = (epochs - last.epoch) * sum(r.seconds for r in results) / len(results)
+        left_s = seconds_left(results, self._recipe, network.architecture.resolution)
         value, error = last.of(self._metric)
         named = f"  validation {metric_name(self._metric)} {format_accuracy(value or 0.0, error)}"
         figure = "" if joined else named

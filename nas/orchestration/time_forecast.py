@@ -1,7 +1,7 @@
 """Forecasts how long a search will take, from a few training steps of two networks on this machine."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ import torch
 from nas.orchestration.search_plan import SearchPlan
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
+from search_spaces.counting import smallest_side
 from search_spaces.sampling import fitting_codes
 from search_spaces.units import format_seconds
 from trials.images.resized import resized_images
@@ -20,6 +21,7 @@ from trials.training.learner import Learner
 from trials.training.out_of_memory import is_out_of_memory
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build
+from trials.training.sides import training_areas
 
 _DRAWN: Final = 256  # networks that fit, of which the upper half counts: samplers look near the budget
 _STEPS: Final = 3
@@ -86,6 +88,7 @@ def forecast(plan: SearchPlan, trials: int) -> Forecast | None:
             raise
         return None
     sizes = plan.prices.of(np.stack([small, typical]), "macs")
+    network = plan.space.codes.at(typical)
     training = search_seconds(
         _at(float(macs[order[len(order) // 2 :]].mean()), sizes, times),
         images=min(len(plan.splits.train), plan.recipe.epoch_images or len(plan.splits.train)),
@@ -93,6 +96,7 @@ def forecast(plan: SearchPlan, trials: int) -> Forecast | None:
         recipe=plan.recipe,
         trials=trials,
         slots=plan.slots.count,
+        areas=training_areas(plan.recipe, network.resolution, smallest_side(network)),
     )
     decoding_s = min(trials, len(plan.later_resolutions)) * plan.splits.decoding_s
     return Forecast(low_s=training.low_s, high_s=training.high_s + decoding_s)
@@ -103,6 +107,8 @@ def seconds_per_image(
 ) -> float:
     """Return the seconds of training for each image of a network: augmented, learnt from, stepped.
 
+    They are those at the network's own resolution, also with a recipe that begins with smaller sides.
+
     Args:
         architecture: The network.
         plan: The search, with its images, recipe and slots.
@@ -110,7 +116,7 @@ def seconds_per_image(
     """
     recipe, splits, device = plan.recipe, plan.splits, torch.device(plan.slots.device)
     count = min(_STEPS * recipe.batch_size, len(splits.train))
-    few = recipe.model_copy(update={"epoch_images": count})
+    few = recipe.model_copy(update={"epoch_images": count, "sides": ()})
     images = splits.train
     if plan.settings.resized_once:
         images = resized_images(images, count, architecture.resolution)
@@ -141,7 +147,14 @@ def seconds_per_image(
 
 
 def search_seconds(
-    image_s: float, *, images: int, validation: int, recipe: Recipe, trials: int, slots: int
+    image_s: float,
+    *,
+    images: int,
+    validation: int,
+    recipe: Recipe,
+    trials: int,
+    slots: int,
+    areas: Sequence[float] | None = None,
 ) -> Forecast:
     """Return the shortest and longest time that a search is likely to take.
 
@@ -152,15 +165,20 @@ def search_seconds(
         recipe: Recipe with the epochs and rungs.
         trials: Number of networks still to be trained.
         slots: Number of trainings side by side.
+        areas: Area of training images in each epoch, as a share of those at the network's resolution; None
+            for 1 throughout.
     """
     recalibrated = recipe.recalibration_batches * recipe.batch_size
-    work = images + (validation + recalibrated) * _EVALUATION
+    evaluated = (validation + recalibrated) * _EVALUATION
+    shares = np.ones(recipe.epochs) if areas is None else np.asarray(areas, dtype=np.float64)
     early = recipe.rungs[0] if len(recipe.rungs) > 1 else recipe.epochs
     rounds = max(trials / slots, 1.0)
 
     def seconds(stopped: float, speed: float) -> float:
         epochs = early * stopped + recipe.epochs * (1 - stopped)
-        each_s = _TRAINING_S + epochs * (_EPOCH_S + work * image_s * speed)
+        whole_epochs = float(shares[:early].sum() * stopped + shares.sum() * (1 - stopped))
+        work = images * whole_epochs + evaluated * epochs
+        each_s = _TRAINING_S + epochs * _EPOCH_S + work * image_s * speed
         return _START_S + rounds * each_s
 
     (least, most), (quick, slow) = _STOPPED, _SPEED

@@ -8,6 +8,7 @@ from nas.scaling.rules import Evaluator
 from nas.scaling.scaled_architecture import scaled
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
+from search_spaces.counting import smallest_side
 from search_spaces.units import format_count
 from trials.images.splits import Splits
 from trials.training.loop import train
@@ -42,7 +43,15 @@ def training_evaluator(
             module = seeded_build(
                 lambda: build(network, num_classes=len(splits.classes), in_channels=splits.channels), seed
             )
-            epochs = train(module, splits, recipe, resolution=network.resolution, seed=seed, device=device)
+            epochs = train(
+                module,
+                splits,
+                recipe,
+                resolution=network.resolution,
+                seed=seed,
+                device=device,
+                smallest_side=smallest_side(network),
+            )
             *_, last = epochs
             accuracies[network.fingerprint] = last.accuracy
             channels = [stage.channels for stage in network.stages]

@@ -65,6 +65,9 @@ class Preprocessor:
         std: Standard deviation of each channel, in (0, 1].
         resolution: Side of the square that images are resized to, in pixels.
         device: Device of the images.
+
+    Attributes:
+        resolution: The same.
     """
 
     def __init__(
@@ -72,11 +75,16 @@ class Preprocessor:
     ) -> None:
         self._mean = torch.tensor(mean, device=device)[:, None, None]
         self._scale = torch.tensor(std, device=device).reciprocal()[:, None, None]
-        self._resolution = resolution
+        self.resolution: Final = resolution
 
-    def __call__(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c r r"]:
-        """Return `images` normalised and resized: bilinear, averaged where they shrink."""
-        side = self._resolution
+    def __call__(self, images: Float[Tensor, "b c h w"], side: int | None = None) -> Float[Tensor, "b c r r"]:
+        """Return `images` normalised and resized: bilinear, averaged where they shrink.
+
+        Args:
+            images: Values in [0, 1].
+            side: Side of the square in pixels; None for the network's resolution.
+        """
+        side = side or self.resolution
         images = (images - self._mean) * self._scale
         if images.shape[2:] != (side, side):
             shrinks = images.shape[2] > side or images.shape[3] > side

@@ -20,6 +20,7 @@ from trials.training.precision import autocast
 from trials.training.recipe import Recipe
 from trials.training.schedule import rate_at
 from trials.training.seeding import generator, stream_seed
+from trials.training.sides import side_at
 from trials.training.teacher import Teacher
 from trials.training.weight_averaging import WeightAverage
 
@@ -35,6 +36,7 @@ class Learner:
         classes: Number of classes.
         seed: Seed of the order, the augmentation and the network's own randomness, at least 0.
         teacher: Teacher whose outputs are targets beside the labels; None for labels only.
+        smallest_side: Least side of images that the network can take, in pixels.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class Learner:
         classes: int,
         seed: int,
         teacher: Teacher | None,
+        smallest_side: int = 1,
     ) -> None:
         self.network = network
         self.optimiser = build_optimiser(network, recipe)
         self.average = WeightAverage(network, recipe.ema_decay) if recipe.ema_decay > 0 else None
         self._recipe, self._images, self._preprocess = recipe, images, preprocess
         self._classes, self._seed, self._teacher = classes, seed, teacher
+        self._smallest_side = smallest_side
         self._parts = FittingParts(images.device)
 
     @property
@@ -72,7 +76,8 @@ class Learner:
         order = generator(self._seed, "order", epoch)
         batches = self._images.shuffled(recipe.batch_size, order, recipe.epoch_images)
         total = torch.zeros((), device=device)
-        gradients = MicroBatches(lambda rows: self._loss(rows, draws, rng), self.optimiser, self._parts)
+        side = side_at(epoch, recipe, self._preprocess.resolution, self._smallest_side)
+        gradients = MicroBatches(lambda rows: self._loss(rows, side, draws, rng), self.optimiser, self._parts)
         self.network.train()
         with self._own_randomness(epoch), drop_blocks(self.network, recipe.drop_path):
             for step, rows in enumerate(batches):
@@ -108,8 +113,11 @@ class Learner:
             self.average.update(self.network)
         return loss
 
-    def _loss(self, rows: Tensor, draws: torch.Generator, rng: np.random.Generator) -> Tensor:
-        """Return the loss of the images at `rows`, augmented and mixed."""
+    def _loss(self, rows: Tensor, side: int, draws: torch.Generator, rng: np.random.Generator) -> Tensor:
+        """Return the loss of the images at `rows`, augmented, mixed and then resized to `side`.
+
+        The teacher sees them at its own resolution.
+        """
         recipe = self._recipe
         shown = None
         if self._teacher is not None and self._teacher.images is not None:
@@ -118,7 +126,7 @@ class Learner:
             rewind()
         images, targets = self._changed(self._images, rows, draws, rng)
         with autocast(recipe, images.device):
-            logits = self.network(self._preprocess(images))
+            logits = self.network(self._preprocess(images, side))
             shown = images if shown is None else shown
             soft_targets = None if self._teacher is None else self._teacher.soft_targets(shown)
         logits = logits.float()

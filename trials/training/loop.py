@@ -40,6 +40,7 @@ def train(
     before_saving: Callable[[], None] = lambda: None,
     progress: Callable[[EpochProgress], None] | None = None,
     images_at: Callable[[int], Images] | None = None,
+    smallest_side: int = 1,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[EpochResult]:
     """Train `network` in place and yield a result after each epoch.
@@ -65,6 +66,7 @@ def train(
         progress: Receives every few seconds how far a long epoch is; None for nobody.
         images_at: Opens the training images at another resolution, for the recipe's teacher; None to resize
             those of the network for it.
+        smallest_side: Least side of images that the network can take, in pixels, for recipes with ``sides``.
         clock: Returns seconds.
 
     Raises:
@@ -77,7 +79,14 @@ def train(
     identity = {**_identity(splits, recipe, resolution, seed), **(extra_identity or {})}
     with out_of_memory_named():
         training = _begin(
-            network, splits, recipe, resolution=resolution, seed=seed, device=device, images_at=images_at
+            network,
+            splits,
+            recipe,
+            resolution=resolution,
+            seed=seed,
+            device=device,
+            images_at=images_at,
+            smallest_side=smallest_side,
         )
         learner = training.learner
         history = _restored(learner, identity, checkpoint, device)
@@ -102,6 +111,7 @@ def _begin(
     seed: int,
     device: torch.device,
     images_at: Callable[[int], Images] | None,
+    smallest_side: int,
 ) -> "_Training":
     """Move the network and the images to the device and return the training before its first epoch."""
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -115,6 +125,7 @@ def _begin(
         classes=len(splits.classes),
         seed=seed,
         teacher=load_teacher(recipe, splits, device, images_at),
+        smallest_side=smallest_side,
     )
     return _Training(
         learner=learner,

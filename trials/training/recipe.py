@@ -20,6 +20,7 @@ _FIRST: Final = frozenset([
 ])  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]
+_PositiveShare = Annotated[float, Field(gt=0, le=1)]
 
 
 class Recipe(BaseModel):
@@ -56,6 +57,8 @@ class Recipe(BaseModel):
         mixup: Parameter of the beta distribution of the mixing share; 0 for no mixup.
         cutmix: Parameter of the beta distribution of the pasted area; 0 for no CutMix. With both, each
             batch draws one of them.
+        sides: Sides of training images in equal parts of the training, as shares of the network's
+            resolution; the last is 1. Empty for the resolution throughout. See `trials.training.sides`.
         drop_path: Probability of skipping the last block in training.
         ema_decay: Decay of the weight average that is evaluated and kept; 0 for no averaging.
         teacher: Path of the ``weights.safetensors`` of a trial to distil from; None for no teacher.
@@ -91,6 +94,7 @@ class Recipe(BaseModel):
     erase: Share = 0.0
     mixup: float = Field(default=0.0, ge=0)
     cutmix: float = Field(default=0.0, ge=0)
+    sides: tuple[_PositiveShare, ...] = ()
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
     teacher: str | None = None
@@ -106,6 +110,20 @@ class Recipe(BaseModel):
             )
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs must be below epochs, {self.epochs}")
+        return self
+
+    @model_validator(mode="after")
+    def _sides_end_at_the_resolution(self) -> "Recipe":
+        if self.sides and self.sides[-1] != 1:
+            raise ValueError(
+                f"sides {list(self.sides)} must end at 1, the network's own resolution: write "
+                f"{[*self.sides, 1.0]}"
+            )
+        if len(self.sides) > self.epochs:
+            raise ValueError(
+                f"sides {list(self.sides)} are for {len(self.sides)} parts of the training: expected at most "
+                f"one for each epoch, {self.epochs}"
+            )
         return self
 
     def to_json(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch import nn
 
 import search_spaces
 from search_spaces.architecture import Architecture
+from search_spaces.counting import smallest_side
 from search_spaces.errors import DataError
 from trials.datasets import open_images
 from trials.images.merged_validation import merge_validation
@@ -194,6 +195,7 @@ def _epochs(
             before_saving=lambda: check_attempt(checkpoint.parent, config.attempt),
             progress=progress,
             images_at=(lambda side: _open_splits(config, side).train) if config.resized_once else None,
+            smallest_side=smallest_side(config.architecture),
         )
 
     try:

@@ -32,7 +32,7 @@ from torch.nn import functional as F
 from {name} import {name}
 
 SIDE = {side}  # pixels
-DECODED = {decoded}  # height, width and channels of the images before they are resized
+{sides}DECODED = {decoded}  # height, width and channels of the images before they are resized
 HELD_OUT = Path(__file__).with_name("held_out.json")
 MEAN = torch.tensor({mean}).reshape(-1, 1, 1)
 STD = torch.tensor({std}).reshape(-1, 1, 1)
@@ -92,7 +92,7 @@ def divided(images: Tensor, splits: list[str]) -> dict[str, Tensor]:
     return rows
 
 
-def prepared(images: Tensor) -> Tensor:
+def prepared(images: Tensor{side_parameter}) -> Tensor:
     """Return images in [0, 1] {preparing} for the network, [b, c, r, r]."""
     images = (images - MEAN.to(images.device)) * STD.to(images.device).reciprocal()
 {resizing}    return images.contiguous(memory_format=torch.channels_last)
@@ -200,7 +200,7 @@ def main() -> None:
             x, y = images[kept[chunk]].to(device) * (1 / 255), labels[kept[chunk]].to(device)
 {changing}
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled={autocast}):
-                scores = network(prepared(x))
+                scores = network(prepared(x{side_argument}))
             loss = F.cross_entropy(scores.float(), y, label_smoothing=LABEL_SMOOTHING)
             optimiser.zero_grad()
             loss.backward()

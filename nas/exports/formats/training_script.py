@@ -25,8 +25,10 @@ from nas.exports.formats._training_template import (
     RECALIBRATE,
     SCRIPT,
 )
+from search_spaces.counting import smallest_side
 from search_spaces.errors import ExportError
 from trials.training.recipe import Recipe
+from trials.training.sides import training_sides
 
 _OPTIMISERS: Final = {
     "sgd": "torch.optim.SGD(groups, lr=rate, momentum={momentum}, nesterov={nesterov})",
@@ -62,6 +64,7 @@ class TrainingScript(Exporter):
         script = SCRIPT.format(
             more=(_SEEN if exported.trained_on_validation else "") + _left_out(recipe),
             **_of_network(exported),
+            **_sides(exported, recipe),
             **_numbers(recipe),
             **_steps(recipe),
             **_around(recipe),
@@ -81,7 +84,22 @@ def _of_network(exported: ExportedNetwork) -> dict[str, Any]:
         "mean": list(exported.mean),
         "std": list(exported.std),
         "build": ", deploy=False" if exported.deploys else "",
-        **_resizing(exported),
+    }
+
+
+def _sides(exported: ExportedNetwork, recipe: Recipe) -> dict[str, str]:
+    """Return the template values for the sides at which images are trained on."""
+    found = _resizing(exported)
+    if not recipe.sides:
+        return {"sides": "", "side_parameter": "", "side_argument": "", **found}
+    sides = training_sides(recipe, exported.architecture.resolution, smallest_side(exported.architecture))
+    return {
+        **found,
+        "sides": f"SIDES = {list(sides)}  # of training images, in equal parts of the training\n",
+        "side_parameter": ", side: int = SIDE",
+        "side_argument": ", SIDES[-(-(epoch + 1) * len(SIDES) // given.epochs) - 1]",
+        "resizing": AGAIN.replace("SIDE", "side"),
+        "preparing": "resized and normalised",
     }
 
 

@@ -41,6 +41,16 @@ def test_tiny_networks_are_not_free():
     assert expected.low_s > 15
 
 
+def test_smaller_images_take_less_time_and_the_own_resolution_what_it_took():
+    given = {"images": 20_000, "validation": 500, "trials": 16, "slots": 2}
+    recipe = load_recipe("proxy")
+    whole = search_seconds(1e-3, recipe=recipe, **given)
+    assert search_seconds(1e-3, recipe=recipe, areas=[1.0] * 6, **given) == whole
+    small = search_seconds(1e-3, recipe=recipe, areas=[0.25, 0.25, 0.5, 0.5, 1.0, 1.0], **given)
+    assert 0.25 * whole.low_s < small.low_s < 0.7 * whole.low_s
+    assert small.high_s < 0.7 * whole.high_s
+
+
 def test_a_network_between_two_timed_ones_lies_on_their_line_and_never_below():
     import numpy as np
 

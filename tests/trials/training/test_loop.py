@@ -44,6 +44,7 @@ KINDS = {
         "erase": 0.5,
         "precision": "fp32",
     },
+    "growing": {"sides": (0.75, 1.0)},
 }
 
 

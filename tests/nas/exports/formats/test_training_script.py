@@ -23,6 +23,7 @@ from trials.training.recipe import Recipe
 RECIPES = {
     "plain": {"name": "plain", "epochs": 1, "recalibration_batches": 0, "precision": "fp32"},
     "short": {"name": "short", "epochs": 3, "rungs": [1, 3], "warmup_epochs": 0.3, "shift": 0.05},
+    "growing": {"name": "growing", "epochs": 4, "sides": [0.5, 1.0], "precision": "fp32", "flip": True},
     "full": {
         "name": "full",
         "epochs": 60,
@@ -58,13 +59,13 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def written(folder, recipe, **more):
+def written(folder, recipe, resolution=8, **more):
     stages = tuple(
         Stage(block="metaformer", channels=c, depth=1, stride=2, options=options_of({"mixer": mixer}))
         for c, mixer in ((16, "dilated_reparam"), (32, "attention"))
     )
     options = options_of({"stem_stride": 1})
-    architecture = Architecture(network="pyramid", resolution=8, stages=stages, options=options)
+    architecture = Architecture(network="pyramid", resolution=resolution, stages=stages, options=options)
     known = {"in_channels": 1, "mean": (0.3,), "std": (0.35,), "recipe": recipe, **more}
     given = network_to_export(architecture, **known)
     for form in ("torch_module", "training_script"):
@@ -120,6 +121,32 @@ def test_the_script_passes_ruff_and_says_what_it_leaves_out(recipe, tmp_path):
     assert ("Not part of this script, but of the recipe 'full': teacher teacher.safetensors." in text) == (
         recipe == "full"
     )
+
+
+def test_it_trains_at_the_sides_of_the_recipe_and_measures_at_the_network_s_own(tmp_path, monkeypatch):
+    script = written(tmp_path, {**RECIPES["growing"], "sides": [0.5, 1.0]}, resolution=32)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_net", raising=False)
+    found = runpy.run_path(str(script))
+    assert found["SIDES"] == [16, 32]
+    images = torch.rand(2, 1, 32, 32)
+    assert found["prepared"](images, 16).shape[-1] == 16
+    assert found["prepared"](images).shape[-1] == 32
+    images = torch.randint(0, 256, (40, 1, 32, 32), dtype=torch.uint8)
+    save_file({"images": images, "labels": torch.arange(40) % 2}, tmp_path / "two.safetensors")
+    seen = []
+    arguments = ["train.py", str(tmp_path / "two.safetensors"), "--epochs", "2", "--save", "out.pt"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    monkeypatch.chdir(tmp_path)
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(
+        lambda m, given: (
+            seen.append((m.training, given[0].shape[-1])) if type(m).__name__ == "MyNet" else None
+        )
+    )
+    with hook:
+        runpy.run_path(str(script), run_name="__main__")
+    assert [side for training, side in seen if training] == [16, 16, 32, 32]
+    assert {side for training, side in seen if not training} == {32}
 
 
 @pytest.mark.parametrize("changes", CHANGING)
