@@ -94,7 +94,8 @@ class LaterRecipe(Recipe):
 
 def test_a_later_field_at_its_default_does_not_tell_recipes_apart():
     first, later = Recipe(name="own", epochs=6), LaterRecipe(name="own", epochs=6)
-    assert later.identity() == first.identity() == first.to_json()
+    assert later.identity() == first.identity()
+    assert first.identity() == {name: v for name, v in first.to_json().items() if name != "sides"}
     assert LaterRecipe.from_json(first.to_json()) == later
     assert LaterRecipe(name="own", epochs=6, blur=(0.1,)).identity() == {**first.identity(), "blur": [0.1]}
 

@@ -100,7 +100,7 @@ def test_only_training_images_are_smaller(small_network, tiny_splits):
     assert {side for training, side in seen if not training} == {32}
 
 
-def test_smaller_images_are_those_of_the_network_reduced(small_network, tiny_splits):
+def test_smaller_images_are_those_of_the_network_reduced(tiny_splits):
     prepare = Preprocessor(tiny_splits.mean, tiny_splits.std, 32, CPU)
     images, _ = BatchSource(tiny_splits.train, CPU).batch(torch.arange(4))
     small = prepare(images, 16)

@@ -138,12 +138,12 @@ def test_it_trains_at_the_sides_of_the_recipe_and_measures_at_the_network_s_own(
     arguments = ["train.py", str(tmp_path / "two.safetensors"), "--epochs", "2", "--save", "out.pt"]
     monkeypatch.setattr(sys, "argv", arguments)
     monkeypatch.chdir(tmp_path)
-    hook = torch.nn.modules.module.register_module_forward_pre_hook(
-        lambda m, given: (
-            seen.append((m.training, given[0].shape[-1])) if type(m).__name__ == "MyNet" else None
-        )
-    )
-    with hook:
+
+    def watch(module, given):
+        if type(module).__name__ == "MyNet":
+            seen.append((module.training, given[0].shape[-1]))
+
+    with torch.nn.modules.module.register_module_forward_pre_hook(watch):
         runpy.run_path(str(script), run_name="__main__")
     assert [side for training, side in seen if training] == [16, 16, 32, 32]
     assert {side for training, side in seen if not training} == {32}
