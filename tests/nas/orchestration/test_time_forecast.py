@@ -1,5 +1,7 @@
 """The time that a search will take is said as a range."""
 
+from typing import Any
+
 import pytest
 
 from nas.orchestration.time_forecast import Forecast, _at, search_seconds
@@ -42,7 +44,7 @@ def test_tiny_networks_are_not_free():
 
 
 def test_smaller_images_take_less_time_and_the_own_resolution_what_it_took():
-    given = {"images": 20_000, "validation": 500, "trials": 16, "slots": 2}
+    given: dict[str, Any] = {"images": 20_000, "validation": 500, "trials": 16, "slots": 2}
     recipe = load_recipe("proxy")
     whole = search_seconds(1e-3, recipe=recipe, **given)
     assert search_seconds(1e-3, recipe=recipe, areas=[1.0] * 6, **given) == whole

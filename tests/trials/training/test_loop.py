@@ -1,4 +1,5 @@
 from itertools import islice
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ def test_a_training_learns_and_numbers_its_epochs(small_network, tiny_splits):
     assert results[-1].train_loss < results[0].train_loss
 
 
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "adamw": {},
     "sgd": {"optimiser": "sgd", "schedule": "cosine", "gradient_clip": 1.0},
     "everything": {
