@@ -21,6 +21,7 @@ from nas.storage.optuna_internals import study_id_of
 from nas.storage.own_folder import portable
 from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.expected_values import SUPERNET_FOLDER
 from nas.study.naming import checked_name
 from nas.study.places import FOLDER
 from nas.study.results import result_of
@@ -29,7 +30,17 @@ from search_spaces.errors import FilesError, StudyError
 
 _log = logging.getLogger(__name__)
 
-_OURS: Final = ("trials", "retrained", "artifacts", "tensorboard", "ray", "search.log", "driver.lock", MARK)
+_OURS: Final = (
+    "trials",
+    "retrained",
+    "artifacts",
+    SUPERNET_FOLDER,
+    "tensorboard",
+    "ray",
+    "search.log",
+    "driver.lock",
+    MARK,
+)
 """Names that searches and retrainings write to a study's folder; nothing else in it is ever deleted."""
 
 

@@ -7,7 +7,9 @@ import torch
 
 from dashboards.result import SearchResult
 from nas.api._process_state import process_left_as_found
+from nas.evaluators import EVALUATORS
 from nas.orchestration import retraining
+from nas.orchestration.evaluator_choice import evaluator_named
 from nas.orchestration.retrain_result import RetrainResult
 from nas.orchestration.search_plan import plan_search
 from nas.orchestration.search_run import run_search
@@ -29,7 +31,7 @@ def search(
     *,
     space: str | None = None,
     data: str = "digits",
-    trials: int = 16,
+    trials: int | None = None,
     hours: float | None = None,
     study: str | None = None,
     storage: str | None = None,
@@ -41,6 +43,8 @@ def search(
     storage_path: str = "nas-runs",
     seed_with: Sequence[str] = (),
     learn_from: str | Sequence[str] = (),
+    evaluator: str | None = None,
+    supernet: str | None = None,
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
     log_to: str | None = None,
@@ -53,7 +57,8 @@ def search(
         budget: One or several budgets, for example ``"300M-MACs"``; a network has to meet all of them.
         space: Name of a space in the catalog, or a YAML file; by default chosen by images and budgets.
         data: Name of an embedded data set, path of images, or ``module:function``.
-        trials: Number of networks to train, those of earlier runs of the same search included.
+        trials: Number of networks to train, those of earlier runs of the same search included; by default as
+            the evaluator says, 16 for ``train`` and 8 for ``supernet``.
         hours: Hours after which the search stops even if `trials` is not reached.
         study: Name of the study; by default composed of space, data, budgets, recipe and seed.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
@@ -69,6 +74,9 @@ def search(
             `nas.study.network_lookup.find_network` reads.
         learn_from: Names of studies of the same space, with other budgets or images, used as prior knowledge.
             The trust in each is learnt; a study that does not predict its own networks is ignored.
+        evaluator: How networks are valued, a name in `nas.evaluators`; by default ``supernet`` if `supernet`
+            is given, else ``train``.
+        supernet: Name of a study of the same space and images whose supernet is used instead of training one.
         metric: Validation metric to maximise: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``.
         keep_checkpoints: Number of best networks whose weights are kept once the search is over, at least 1;
             so are those of the best by its own value. `retrain` trains others again.
@@ -83,6 +91,8 @@ def search(
     Raises:
         UserError: if something given cannot be used; the message says which and what is expected.
     """
+    valued_by = evaluator_named(evaluator, supernet)
+    wanted = EVALUATORS[valued_by].trials if trials is None else trials
     with ExitStack() as stack:
         stack.enter_context(torch_threads(1))  # proposals run beside the trainings and must not crowd them
         cluster = stack.enter_context(cluster_for(address))
@@ -90,19 +100,22 @@ def search(
             budget=[budget] if isinstance(budget, str) else budget,
             space=space,
             data=data,
-            trials=trials,
+            trials=wanted,
             hours=hours,
             study=study,
             storage=storage,
             sampler=sampler,
             recipe=recipe,
             seed=seed,
-            slots=slots_here(trials, gpus_per_trial)
+            slots=slots_here(wanted, gpus_per_trial)
             if cluster is None
-            else cluster.slots(trials, gpus_per_trial),
+            else cluster.slots(wanted, gpus_per_trial),
             storage_path=storage_path,
             seed_with=seed_with,
             learn_from=names_of(learn_from),
+            evaluator=valued_by,
+            supernet=supernet,
+            local=cluster is None,
             metric=metric,
             keep_checkpoints=keep_checkpoints,
             log_to=log_to,

@@ -31,6 +31,7 @@ def any_of(names: Sequence[str]) -> str:
 
 
 SAMPLERS: Final = any_of(names_of("nas.samplers", first="factor_gp"))
+EVALUATORS: Final = any_of(names_of("nas.evaluators", first="train"))
 SPACES: Final = any_of(names_of("search_spaces.catalog"))
 RECIPES: Final = any_of(names_of("trials.recipes", first="proxy"))
 COSTS: Final = names_of("search_spaces.costs")

@@ -30,13 +30,15 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
     ] = None,
     data: Annotated[str, typer.Option("--data", metavar="DATA", help=DATA_HELP)] = "digits",
     trials: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--trials",
             metavar="N",
-            help="Number of networks to train, those of earlier runs of the same search included.",
+            help="Number of networks to train, those of earlier runs of the same search included. Default: "
+            "16, with --evaluator supernet 8.",
+            show_default=False,
         ),
-    ] = 16,
+    ] = None,
     hours: Annotated[
         float | None,
         typer.Option(
@@ -101,6 +103,25 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             metavar="STUDY",
             help="Use the results of an earlier study of the same space, with other budgets or images, as "
             "prior knowledge. Can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    evaluator: Annotated[
+        str | None,
+        typer.Option(
+            "--evaluator",
+            metavar="EVALUATOR",
+            help=f"How networks are valued: {_choices.EVALUATORS}. supernet first trains weights that all "
+            "networks share, and expects values by them. Default: train.",
+            show_default=False,
+        ),
+    ] = None,
+    supernet: Annotated[
+        str | None,
+        typer.Option(
+            "--supernet",
+            metavar="STUDY",
+            help="Use the supernet that another study of the same space and images has trained.",
             show_default=False,
         ),
     ] = None,
@@ -171,6 +192,8 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         storage_path=storage_path,
         seed_with=seed_with or [],
         learn_from=learn_from or (),
+        evaluator=evaluator,
+        supernet=supernet,
         metric=metric,
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,

@@ -13,16 +13,19 @@ from optuna.samplers import BaseSampler
 
 from nas.ask_tell.successive_halving import RungHalving
 from nas.bayesopt.space_problem import problem_of
+from nas.evaluators import Work
 from nas.files.local_paths import image_cache
 from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
+from nas.orchestration.evaluator_choice import check_evaluator, planned_work
 from nas.orchestration.space_choice import begun_before, resized_as_before, space_for
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
 from nas.storage.optuna_storage import check_usable, storage_url
 from nas.study import trial_attributes
 from nas.study.earlier_studies import Record, read_transfer, transfer_source
+from nas.study.expected_values import ExpectedValues
 from nas.study.naming import checked_name
 from nas.study.network_lookup import find_network
 from nas.study.reproduce_command import Request
@@ -71,6 +74,7 @@ class SearchPlan:
         keep_checkpoints: Number of the best networks that keep their weights.
         log_to: Where epochs are written besides the study, one of `LOGS`, or None.
         earlier: What it learns from other studies, as `nas.study.earlier_studies` keeps it.
+        work: What its evaluator does before the trainings; None for nothing.
         request: What was typed, for those who do it again.
         reproducible: Whether every run makes the same proposals; None for the default.
         conditions: What the devices of the budgets said about themselves, by target.
@@ -92,6 +96,7 @@ class SearchPlan:
     keep_checkpoints: int = 10
     log_to: str | None = None
     earlier: tuple[Record, ...] = ()
+    work: Work | None = None
     reproducible: bool | None = None
     conditions: Mapping[str, Mapping[str, Condition]] = field(default_factory=dict)
 
@@ -134,11 +139,16 @@ class SearchPlan:
             "std": list(self.splits.std),
         }
 
-    def sampler(self) -> BaseSampler:
-        """Return the sampler that proposes networks."""
+    def sampler(self, expected: ExpectedValues | None = None) -> BaseSampler:
+        """Return the sampler that proposes networks.
+
+        Args:
+            expected: What an evaluator expects of networks; None for nothing.
+        """
         problem = problem_of(self.prices, self.budgets, seed=self.settings.seed)
         problem = replace(problem, failure_counts=trial_attributes.network_failed)
-        earlier = tuple(transfer_source(record, self.prices) for record in self.earlier)
+        read = () if expected is None else (expected.record(self.name, self.space),)
+        earlier = tuple(transfer_source(record, self.prices) for record in (*self.earlier, *read))
         problem = replace(problem, evidence=(*problem.evidence, *earlier))
         return SAMPLERS[self.settings.sampler](problem)
 
@@ -170,6 +180,9 @@ def plan_search(
     storage_path: str,
     seed_with: Sequence[str] = (),
     learn_from: Sequence[str] = (),
+    evaluator: str = "train",
+    supernet: str | None = None,
+    local: bool = True,
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
     log_to: str | None = None,
@@ -192,6 +205,7 @@ def plan_search(
             f"Cannot keep {keep_checkpoints} checkpoints: expected --keep-checkpoints of at least 1."
         )
     SAMPLERS[sampler]  # before anything slow: does it exist?
+    check_evaluator(evaluator, sampler, storage_path)
     if learn_from and sampler != _LEARNER:
         raise InvalidValueError(
             f"The sampler '{sampler}' cannot learn from a study: expected {_LEARNER}. Leave out "
@@ -226,6 +240,8 @@ def plan_search(
             metric=metric,
             learn_from=tuple(learn_from),
             resized_once=True,
+            evaluator=evaluator,
+            supernet=supernet,
         )
         if named is None:
             settings, chosen = begun_before(settings, chosen, splits, url, study)
@@ -260,7 +276,20 @@ def plan_search(
         check_unused(files_at(plan.folder, name, url), name, url)
         if learn_from:
             plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
-        return replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))
+        plan = replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))
+        work = planned_work(
+            plan.settings,
+            plan.prices,
+            training,
+            splits,
+            slots,
+            name=name,
+            url=url,
+            cache=plan.image_cache,
+            trials=trials,
+            local=local,
+        )
+        return replace(plan, work=work)
 
 
 def _seed(text: str, plan: SearchPlan) -> Architecture:

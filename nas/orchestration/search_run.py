@@ -14,6 +14,7 @@ from nas.ask_tell.known_trials import KnownTrials
 from nas.ask_tell.stopping import CutShortError, SearchControl, StoppingCriteria
 from nas.coordination.driver_session import driver_session, is_shared
 from nas.coordination.heartbeat import heartbeat
+from nas.coordination.trial_ownership import TrialOwnership
 from nas.files.checkpoint_retention import CheckpointRetention
 from nas.files.locating import files_of
 from nas.files.ownership import claimed
@@ -22,6 +23,7 @@ from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.constraint import LatencyCheck
 from nas.latency.measurement_cache import LatencyCache
 from nas.orchestration.console_progress import ConsoleProgress
+from nas.orchestration.evaluation import evaluated
 from nas.orchestration.posterior_update import PosteriorUpdate
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.study_log import study_log
@@ -94,7 +96,8 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
         )
         winner = WinnerCheck(cache, store, progress, plan.budgets)
         with heartbeat(storage, opened.study_id) as sign:
-            result = _Run(plan, opened, files, source, winner, control, progress, cluster).result()
+            run = _Run(plan, opened, files, source, winner, control, progress, ownership, cluster)
+            result = run.result()
             sign.outcome = "interrupted" if result.interrupted else "ended"
         return replace(result, state=search_state(opened.study))
 
@@ -146,6 +149,7 @@ class _Run:
     winner: WinnerCheck
     control: SearchControl
     progress: ConsoleProgress
+    ownership: TrialOwnership
     cluster: Cluster | None
 
     def result(self) -> SearchResult:
@@ -159,6 +163,8 @@ class _Run:
         self.progress.plan(self.plan, done, self.source.left_running)
         if done >= self.plan.trials and not self.source.left_running:
             return self.winner.confirmed(study)
+        if not self._evaluated():
+            return self.winner.latest(study, interrupted=self.control.problem is None)
         offered_before_s = self.control.capacity.offered_s
         retention = CheckpointRetention(self.opened, self.files, kept=plan.keep_checkpoints)
         busy_s = self._train(posterior, retention)
@@ -168,6 +174,35 @@ class _Run:
         result = replace(self._delivered(), overhead=max(0.0, 1.0 - busy_s / offered_s))
         retention.sweep_all(result.networks)  # no earlier: the first may have missed its latency
         return result
+
+    def _evaluated(self) -> bool:
+        """Let the evaluator work and tell the sampler what it expects; return whether trainings may begin.
+
+        Raises:
+            UserError: if it cannot do its work, or the cluster has gone.
+        """
+        plan, study, control = self.plan, self.opened.study, self.control
+        with ExitStack() as stack:
+            if self.cluster is not None and plan.work is not None:
+                stack.enter_context(self._admission(self.cluster))
+            if plan.work is not None:
+                stack.enter_context(leaving_on_signals(control, self.progress.say))
+            expected = evaluated(
+                study,
+                plan.work,
+                plan.settings,
+                self.files,
+                plan.slots,
+                self.ownership,
+                control,
+                self.progress.say,
+                cluster=self.cluster,
+            )
+        if control.problem is not None:
+            raise control.problem
+        if expected is not None:
+            study.sampler = plan.sampler(expected)
+        return plan.work is None or expected is not None
 
     def _train(self, posterior: PosteriorUpdate, retention: CheckpointRetention) -> float:
         """Train until the search is to end, and return the slot-seconds that trainings took."""

@@ -17,7 +17,7 @@ from nas.resources import Machine, Slots, slots_on
 from search_spaces.errors import UserError
 
 _ANSWERS_S: Final = 90.0  # within which a node has to answer; starting Python there takes seconds
-_NODE_ID: Final = "ray.io/node-id"  # the label that Ray gives to each node
+NODE_ID: Final = "ray.io/node-id"  # the label that Ray gives to each node
 
 
 class ClusterError(UserError):
@@ -220,4 +220,4 @@ def placed_on(slots: Slots, avoid: Sequence[str]) -> Any:
     bundle = {"CPU": slots.cpus, "GPU": slots.gpus}
     if not avoid:
         return tune.PlacementGroupFactory([bundle])
-    return tune.PlacementGroupFactory([bundle], bundle_label_selector=[{_NODE_ID: f"!in({','.join(avoid)})"}])
+    return tune.PlacementGroupFactory([bundle], bundle_label_selector=[{NODE_ID: f"!in({','.join(avoid)})"}])

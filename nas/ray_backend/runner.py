@@ -56,7 +56,7 @@ def run_trainings(
         UserError: if Ray cannot be started here.
     """
     scratch = folder / "ray" / uuid.uuid4().hex[:12]  # drivers of one study share its folder
-    with _ray(slots, cluster, control) as problems:
+    with running_ray(slots, cluster, control) as problems:
         tuner = tune.Tuner(
             tune.with_resources(train_on_worker, lambda config: placed_on(slots, config.get("avoid", ()))),
             tune_config=tune.TuneConfig(
@@ -123,7 +123,9 @@ def leaving_on_signals(control: SearchControl, report_line: Callable[[str], None
 
 
 @contextmanager
-def _ray(slots: Slots, cluster: Cluster | None, control: SearchControl) -> Iterator[list[CutShortError]]:
+def running_ray(
+    slots: Slots, cluster: Cluster | None, control: SearchControl
+) -> Iterator[list[CutShortError]]:
     """Monitor a cluster, or one that is started here, and give the block a list of what happens to it."""
     problems: list[CutShortError] = []
     name = "Ray on this machine" if cluster is None else cluster.name

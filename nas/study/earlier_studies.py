@@ -13,6 +13,7 @@ from nas.bayesopt.history import Histories
 from nas.bayesopt.problem import Source, TransferSource
 from nas.bayesopt.space_problem import problem_of
 from nas.storage.optuna_storage import existing_storage
+from nas.study.expected_values import expected_values
 from nas.study.study import find, images_of, settings_of, space_of
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
@@ -78,12 +79,15 @@ def _records(kept: Record) -> tuple[Record, ...]:
 
 
 def evidence_of(study: optuna.Study) -> tuple[Source | TransferSource, ...]:
-    """Return what a search knew of networks before they were trained: counts, and what it learns from."""
+    """Return what a search knew of networks before they were trained: counts, earlier studies, a supernet."""
     space, images = space_of(study), images_of(study)
     table = priced(space.codes, num_classes=len(images["classes"]), in_channels=images["channels"])
     kept = study.user_attrs.get(_KEPT)
     records = () if kept is None else _records(kept)
     counts = problem_of(table, settings_of(study).budgets, seed=0).evidence
+    expected = expected_values(study.user_attrs)
+    if expected is not None:
+        records = (*records, expected.record(study.study_name, space))
     return (*counts, *(transfer_source(record, table) for record in records))
 
 
@@ -109,5 +113,5 @@ def transfer_source(taken: Record, prices: Prices) -> TransferSource:
         networks=np.array(taken["networks"], dtype=np.int64),
         known_constraints_batch=problem.known_constraints_batch,
         draw=problem.draw,
-        name=f"study {taken['study']}",
+        name=taken.get("name", f"study {taken['study']}"),
     )

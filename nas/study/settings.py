@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 from nas.study.naming import MOST_CHARACTERS
 from search_spaces.budget import Budget
@@ -12,6 +12,8 @@ from search_spaces.errors import StudyError
 from trials.training.recipe import Recipe
 
 VERSION = 1
+_LATER: Final = {"resized_once": False, "evaluator": "train", "supernet": None}
+"""Fields that studies of earlier versions lack, with the value that they have there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,8 @@ class Settings:
         seed: Seed of every generator, at least 0.
         metric: Metric to maximise, one of `trials.training.evaluation.METRICS`.
         learn_from: Earlier studies whose networks are prior knowledge.
+        evaluator: How networks are valued, a file in nas/evaluators.
+        supernet: Study whose supernet is used; None without one.
         resized_once: Whether images are resized from their files to a network's resolution in one step;
             studies of earlier versions, which do not hold this, resize in two, and go on so.
     """
@@ -44,12 +48,14 @@ class Settings:
     metric: str = "accuracy"
     learn_from: tuple[str, ...] = ()
     resized_once: bool = False
+    evaluator: str = "train"
+    supernet: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version."""
         budgets, learn_from = [b.text for b in self.budgets], stored_names(self.learn_from)
         plain = {"version": VERSION, **asdict(self), "budgets": budgets, "learn_from": learn_from}
-        return {name: value for name, value in plain.items() if name != "resized_once" or value}
+        return {name: value for name, value in plain.items() if name not in _LATER or value != _LATER[name]}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Settings":
@@ -86,6 +92,10 @@ class Settings:
         if self.metric != "accuracy":
             parts.append(self.metric)
         parts += [f"from-{name[:40]}" for name in self.learn_from]
+        if self.evaluator != "train":
+            parts.append(self.evaluator)
+        if self.supernet is not None:
+            parts.append(f"of-{self.supernet[:40]}")
         name = "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
         if len(name) <= MOST_CHARACTERS:
             return name
@@ -107,6 +117,8 @@ class Settings:
             ("seed", self.seed, other.seed),
             ("metric", self.metric, other.metric),
             ("study to learn from", _listed(self.learn_from), _listed(other.learn_from)),
+            ("evaluator", self.evaluator, other.evaluator),
+            ("supernet", _whose(self.supernet), _whose(other.supernet)),
             ("resizing of images", _steps(self.resized_once), _steps(other.resized_once)),
             ("content of the space", self.space_digest, other.space_digest),
             *(
@@ -141,6 +153,10 @@ def _same_budgets(budgets: tuple[Budget, ...]) -> tuple[tuple[str, float], ...]:
     return tuple(
         (b.resource if b.counted else b.measured, b.limit * 4 / b.bytes_per_element) for b in budgets
     )
+
+
+def _whose(supernet: str | None) -> str:
+    return "its own or none" if supernet is None else f"that of {supernet}"
 
 
 def _steps(resized_once: bool) -> str:

@@ -102,6 +102,24 @@ class StepNetworks:
         drawn = np.concatenate(codes)
         return self._prices.of(drawn, "macs"), self._prices.of(drawn, "activations")
 
+    def mean_macs(self, count: int) -> dict[str, float | None]:
+        """Return the mean MACs of the networks of a step by their part in it.
+
+        Args:
+            count: Number of drawn networks that stand for all, at least 1.
+
+        Returns:
+            Means of ``largest`` and ``smallest``, None for rules without them, and of ``drawn``.
+        """
+        rng, macs = np.random.default_rng(0), self._prices
+        codes = uniform_codes(self._codes, rng, count) if self._band is None else self._band.draw(rng, count)
+        ends: dict[str, float | None] = {"largest": None, "smallest": None}
+        if self._ends is not None:
+            for name, end in zip(ends, self._ends, strict=True):
+                rows = np.stack([self._codes.code_of(network) for network in end])
+                ends[name] = float(macs.of(rows, "macs").mean())
+        return {**ends, "drawn": float(macs.of(codes, "macs").mean())}
+
     def _drawn(self, epoch: int, steps: int, count: int) -> NDArray[np.int64]:
         rng = np.random.default_rng(stream_seed(self._seed, "networks", epoch))
         if self._recipe.rule == "fair":
