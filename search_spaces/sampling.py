@@ -69,6 +69,8 @@ def fitting_codes(
         if table.total <= max(_FEW, 4 * n):
             return _among(rng, _every(prices, table, known), n, distinct=distinct)
         codes, draw = codes[:0], partial(table.draw, rng)
+    if distinct:
+        codes = _first_of_each(codes)
     drawn = 0
     while len(codes) < n:
         if drawn > _MOST_DRAWS and not len(codes):

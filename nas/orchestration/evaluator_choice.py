@@ -16,6 +16,7 @@ from nas.study.settings import Settings
 from nas.study.study import find, known_settings
 from search_spaces.errors import InvalidValueError, StudyError
 from search_spaces.pricing import Prices
+from search_spaces.space import SearchSpace
 from trials.images.splits import Splits
 from trials.supernet.memory import free_memory
 from trials.supernet.weights_file import SUPERNET
@@ -68,6 +69,7 @@ def check_evaluator(evaluator: str, sampler: str, storage_path: str) -> None:
 
 def planned_work(
     settings: Settings,
+    space: SearchSpace,
     prices: Prices,
     recipe: Recipe,
     splits: Splits,
@@ -83,7 +85,8 @@ def planned_work(
 
     Args:
         settings: What defines the search.
-        prices: Its space with the costs of the networks.
+        space: Its space.
+        prices: The space with the costs of the networks.
         recipe: Recipe of its trainings.
         splits: Its images.
         slots: Resources of its trainings.
@@ -104,7 +107,7 @@ def planned_work(
     on_cpus = slots.device == "cpu"
     return evaluator.work(
         SearchFacts(
-            space=prices.codes.space,
+            space=space,
             prices=prices,
             budgets=settings.budgets,
             recipe=recipe,

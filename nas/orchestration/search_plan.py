@@ -19,6 +19,7 @@ from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
 from nas.orchestration.evaluator_choice import check_evaluator, planned_work
+from nas.orchestration.search_input import check_numbers, first_network
 from nas.orchestration.space_choice import begun_before, resized_as_before, space_for
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
@@ -27,13 +28,12 @@ from nas.study import trial_attributes
 from nas.study.earlier_studies import Record, read_transfer, transfer_source
 from nas.study.expected_values import ExpectedValues
 from nas.study.naming import checked_name
-from nas.study.network_lookup import find_network
 from nas.study.reproduce_command import Request
 from nas.study.settings import Settings
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import check_fits
-from search_spaces.errors import BudgetError, InvalidValueError, UnknownNameError
+from search_spaces.errors import InvalidValueError, UnknownNameError
 from search_spaces.loading import load
 from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import share_that_fits
@@ -196,7 +196,7 @@ def plan_search(
         UserError: if any of them cannot be read or used, a target does not answer, or nothing fits.
     """
     budgets = tuple(Budget.parse(text) for text in budget)
-    _check_numbers(budgets, trials=trials, hours=hours, seed=seed)
+    check_numbers(budgets, trials=trials, hours=hours, seed=seed)
     for kind, known, given in (("metric", METRICS, metric), ("log", LOGS, log_to)):
         if given is not None and given not in known:
             raise UnknownNameError.of(kind, given, list(known))
@@ -276,9 +276,12 @@ def plan_search(
         check_unused(files_at(plan.folder, name, url), name, url)
         if learn_from:
             plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
-        plan = replace(plan, seeds=tuple(_seed(text, plan) for text in seed_with))
+        plan = replace(
+            plan, seeds=tuple(first_network(text, plan.url, plan.prices, plan.budgets) for text in seed_with)
+        )
         work = planned_work(
             plan.settings,
+            plan.space,
             plan.prices,
             training,
             splits,
@@ -290,39 +293,3 @@ def plan_search(
             local=local,
         )
         return replace(plan, work=work)
-
-
-def _seed(text: str, plan: SearchPlan) -> Architecture:
-    """Return a network to begin with.
-
-    Raises:
-        ArchitectureError: if the space does not hold it.
-        BudgetError: if it exceeds a budget.
-    """
-    found = find_network(text, plan.url)
-    codes = plan.space.codes.code_of(found.architecture)[None]
-    over = plan.prices.excess(codes, plan.budgets)[0]
-    for budget, excess in zip((b for b in plan.budgets if b.counted), over, strict=True):
-        if excess > 0:
-            raise BudgetError(
-                f"Cannot begin with {found.name}: it exceeds {budget} by {excess:.1%}. Expected a network "
-                f"that fits every budget."
-            )
-    return found.architecture
-
-
-def _check_numbers(budgets: Sequence[Budget], *, trials: int, hours: float | None, seed: int) -> None:
-    if not budgets:
-        raise BudgetError("No budget was given: expected at least one, for example --budget 300M-MACs.")
-    if trials < 1:
-        raise InvalidValueError(
-            f"Cannot train {trials} networks: expected --trials of at least 1, for example --trials 16."
-        )
-    if hours is not None and not hours > 0:
-        raise InvalidValueError(
-            f"Cannot search for {hours:g} hours: expected --hours above 0, for example --hours 0.5."
-        )
-    if seed < 0:
-        raise InvalidValueError(
-            f"Cannot use the seed {seed}: expected --seed of at least 0, for example --seed 1."
-        )

@@ -176,16 +176,12 @@ class _Run:
         return result
 
     def _evaluated(self) -> bool:
-        """Let the evaluator work and tell the sampler what it expects; return whether trainings may begin.
-
-        Raises:
-            UserError: if it cannot do its work, or the cluster has gone.
-        """
+        """Let the evaluator work and tell the sampler what it expects; return whether trainings may begin."""
         plan, study, control = self.plan, self.opened.study, self.control
         with ExitStack() as stack:
-            if self.cluster is not None and plan.work is not None:
-                stack.enter_context(self._admission(self.cluster))
             if plan.work is not None:
+                if self.cluster is not None:
+                    stack.enter_context(self._admission(self.cluster))
                 stack.enter_context(leaving_on_signals(control, self.progress.say))
             expected = evaluated(
                 study,
@@ -200,8 +196,7 @@ class _Run:
             )
         if control.problem is not None:
             raise control.problem
-        if expected is not None:
-            study.sampler = plan.sampler(expected)
+        study.sampler = plan.sampler(expected)
         return plan.work is None or expected is not None
 
     def _train(self, posterior: PosteriorUpdate, retention: CheckpointRetention) -> float:

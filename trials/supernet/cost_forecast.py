@@ -180,7 +180,7 @@ def _batch_seconds(
             start = clock()
             with autocast(recipe.training, device):
                 scores = shared(network, images)
-            F.cross_entropy(scores.float(), labels).backward()  # type: ignore[no-untyped-call]
+            F.cross_entropy(scores.float(), labels).backward()
             shared.zero_grad(set_to_none=True)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)

@@ -98,6 +98,8 @@ def test_the_command_line_reads_back_every_option_that_was_given(study):
         "seed_with": ["old study#3", "mobilenet_v2_1.0_224"],
         "learn_from": ["an older study", "another"],
         "metric": "macro_f1",
+        "evaluator": "supernet",
+        "supernet": "a trained one",
         "reproducible": False,
     }
     settings = replace(
@@ -106,6 +108,8 @@ def test_the_command_line_reads_back_every_option_that_was_given(study):
         sampler="factor_gp",
         metric="macro_f1",
         learn_from=("an older study", "another"),
+        evaluator="supernet",
+        supernet="a trained one",
     )
     request = Request.of(
         space=None,
