@@ -1,6 +1,8 @@
 """What every evaluator owes."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -57,13 +59,13 @@ def test_its_work_travels_and_done_again_expects_the_same_of_networks_that_fit(e
     folder = tmp_path / "work"
     folder.mkdir()
     config = {**json.loads(json.dumps(work.config)), "folder": str(folder), "attempt": None}
-    reports = []
+    reports: list[Mapping[str, Any]] = []
     found = work.run(config, reports.append)
     assert len(found["codes"]) == len(found["values"]) >= 4
     assert all(0 <= value <= 1 for value in found["values"])
     assert len({tuple(row) for row in found["codes"]}) == len(found["codes"])
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    again = []
+    again: list[Mapping[str, Any]] = []
     assert work.run(config, again.append) == found
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert json.loads(json.dumps(reports)) == reports
