@@ -64,13 +64,15 @@ def test_every_link_of_a_page_leads_to_a_file(page: Path):
         ("bench.md", "json", lambda path: load_table(Path(path))),
     ],
 )
-def test_a_file_on_a_page_can_be_read(
+def test_each_file_on_a_page_can_be_read(
     name: str, language: str, load: Callable[[str], object], tmp_path: Path
 ):
-    (text,) = blocks(ROOT / "docs" / name, language)
-    path = tmp_path / f"own.{language}"
-    path.write_text(text, encoding="utf-8")
-    assert load(str(path))
+    texts = blocks(ROOT / "docs" / name, language)
+    assert texts
+    for number, text in enumerate(texts):
+        path = tmp_path / f"own_{number}.{language}"
+        path.write_text(text, encoding="utf-8")
+        assert load(str(path))
 
 
 def test_the_readme_is_short_and_links_every_page():
