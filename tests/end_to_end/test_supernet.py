@@ -40,7 +40,7 @@ def test_a_killed_supernet_goes_on_to_the_same_bytes_and_serves_another_search_u
         assert killed.poll() is None
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
-    killed.wait()
+    killed.communicate()  # closes its pipes
     assert not (runs / "cut" / "supernet" / "supernet.safetensors").exists()
     ended = desk.search(*ASKED, "--evaluator", "supernet", "--study", "cut")
     assert ended.status == 0, ended.err
