@@ -7,6 +7,8 @@ independently, each value as often as it occurs among the networks that fit.
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeAlias
 
+from dashboards.expectation import Expectations
+
 VERSION: Final = 1
 NOT_SHOWN: Final = (
     "Effects and best settings are not shown, because they would be noise. Train more networks or for longer."
@@ -207,6 +209,7 @@ class Explanation:
         widened: Factor by which that made the errors of effects wider, at least 1.
         metric: Metric of the search, which `accuracy` and all effects are of.
         sources: Sources of evidence, the most trusted first.
+        expected: Networks expected best within each budget that was asked for; None if none was.
     """
 
     study: str
@@ -223,6 +226,7 @@ class Explanation:
     widened: float = 1.0
     metric: str = "accuracy"
     sources: tuple[Trust, ...] = ()
+    expected: Expectations | None = None
 
     @property
     def caution(self) -> str | None:
@@ -238,6 +242,7 @@ class Explanation:
         """Return the fields by name with a format version, as ``--json`` prints them."""
         record = asdict(self)
         record["comparison"] |= {"saved": self.comparison.saved, "verdict": self.comparison.verdict}
+        record["expected"] = None if self.expected is None else self.expected.to_json()
         return {"version": VERSION, **record}
 
 

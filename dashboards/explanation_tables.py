@@ -5,6 +5,7 @@ from itertools import groupby
 
 from rich.console import Console
 
+from dashboards.expectation_tables import expectations_table, grounds
 from dashboards.explanation import NOT_SHOWN, Comparison, Effect, Explanation, JointEffect, Rule, Share, Value
 from dashboards.fitted_table import Column, FittedTable
 from dashboards.result import metric_name
@@ -57,6 +58,9 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
         if doubted:
             console.print("Not supported by the data:")
             console.print(_rules_table(doubted, warned=True), soft_wrap=True)
+    if explanation.expected is not None:
+        console.print(grounds(explanation.expected), markup=False, soft_wrap=True)
+        console.print(expectations_table(explanation.expected), soft_wrap=True)
 
 
 def rule_text(rule: Rule) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nas.api._profile import profile as profile
     from nas.api._profile import profile_proxy as profile_proxy
     from nas.api._profile import profile_scores as profile_scores
+    from nas.api._propose import propose as propose
     from nas.api._report import report as report
     from nas.api._search import retrain as retrain
     from nas.api._search import search as search
@@ -44,6 +45,7 @@ _MODULES: Final = {
     "profile": "_profile",
     "profile_proxy": "_profile",
     "profile_scores": "_profile",
+    "propose": "_propose",
     "rename_study": "_studies",
     "report": "_report",
     "retrain": "_search",

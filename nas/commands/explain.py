@@ -24,7 +24,8 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--to",
             metavar="DIR",
-            help="Write explanation.json and the figures (HTML) to this folder.",
+            help="Write explanation.json and the figures (HTML) to this folder, and with --budget the "
+            "networks expected best (CSV).",
             show_default=False,
         ),
     ] = None,
@@ -36,7 +37,8 @@ def COMMAND(  # noqa: N802
 
     From the surrogate model of the search: the effect of each factor alone and in pairs, with errors; the
     share of variance that each explains; and the best setting of each factor within a budget, with a warning
-    where the trained networks do not support it. The first line compares the model with one that knows MACs
+    where the trained networks do not support it. With --budget, the networks that are expected best within
+    each, with intervals; none is trained for this. The first line compares the model with one that knows MACs
     alone. Needs at least 10 trained networks.
 
     Example: nas explain my_study --budget 300M-MACs --budget 100M-MACs --to why

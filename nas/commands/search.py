@@ -1,11 +1,15 @@
 """nas search: finds the most accurate network that fits a budget."""
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nas.commands import _choices
 from nas.commands._options import BUDGETS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Address, Json, Storage
+
+if TYPE_CHECKING:
+    from dashboards.expectation import Expectations
 
 
 def COMMAND(  # noqa: N802 -- the name that the registry looks for
@@ -35,7 +39,8 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             "--trials",
             metavar="N",
             help="Number of networks to train, those of earlier runs of the same search included. Default: "
-            "16, with --evaluator supernet 8.",
+            "16, with --evaluator supernet 8. 0 with --learn-from trains none and shows the networks that the "
+            "earlier study lets expect best.",
             show_default=False,
         ),
     ] = None,
@@ -176,6 +181,18 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
     from dashboards.tables import print_search
     from nas import api
 
+    if trials == 0 and learn_from:
+        from dashboards.expectation_tables import print_expectations
+
+        given = {
+            "space": space, "hours": hours, "study": study, "gpus-per-trial": gpus_per_trial,
+            "address": address, "seed-with": seed_with, "evaluator": evaluator, "supernet": supernet,
+            "log-to": log_to, "data": data != "digits", "recipe": recipe != "proxy",
+            "sampler": sampler != "factor_gp", "metric": metric != "accuracy",
+        }  # fmt: skip
+        found = _proposed(budget or [], learn_from, given, seed=seed, storage=storage)
+        print_expectations(found, as_json=json)
+        return
     result = api.search(
         budget or [],
         space=space,
@@ -203,3 +220,32 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
     print_search(result, as_json=json, finished=True)
     if result.interrupted:
         raise typer.Exit(130)
+
+
+def _proposed(
+    budget: Sequence[str],
+    learn_from: Sequence[str],
+    given: Mapping[str, Any],
+    *,
+    seed: int,
+    storage: str | None,
+) -> "Expectations":
+    """Return the networks that one study lets expect best.
+
+    Raises:
+        InvalidValueError: if several studies, or options of trainings, are given.
+    """
+    from nas import api
+    from search_spaces.errors import InvalidValueError
+
+    if len(learn_from) > 1:
+        raise InvalidValueError(
+            f"Cannot propose networks from {len(learn_from)} studies: expected one --learn-from with "
+            f"--trials 0. Leave out all but one."
+        )
+    for name in (name for name, value in given.items() if value):
+        raise InvalidValueError(
+            f"Cannot use --{name} with --trials 0: nothing is trained, expected --budget and --learn-from. "
+            f"Leave it out."
+        )
+    return api.propose(budget, learn_from=learn_from[0], seed=seed, storage=storage)

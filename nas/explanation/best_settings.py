@@ -45,15 +45,15 @@ def best_settings(
         NothingFitsError: if no network of the space is feasible.
     """
     region = evidence.within(budgets)
-    rows = _contenders(evidence, posterior, region, rng)
+    rows = contenders(evidence, posterior, region, rng)
     expected = int(posterior.predict(inputs(evidence.region, rows))[0].argmax())
     values = _drawn(evidence, posterior, rows, rng)
-    extrapolation = _extrapolation(evidence, rows)
+    extrapolation = extrapolation_of(evidence, rows)
     name = " and ".join(map(str, budgets)) or "no budget"
     return [_rule(name, factor, rows, expected, values, evidence, extrapolation) for factor in factors]
 
 
-def _contenders(evidence: Evidence, posterior: Posterior, region: Region, rng: np.random.Generator) -> Rows:
+def contenders(evidence: Evidence, posterior: Posterior, region: Region, rng: np.random.Generator) -> Rows:
     """Return networks within the budget that may be the best one, ``[c, d]``."""
 
     def upper_bound(rows: Rows, deviations: float = 1.0) -> Floats:
@@ -82,7 +82,7 @@ def _drawn(evidence: Evidence, posterior: Posterior, rows: Rows, rng: np.random.
     return rng.multivariate_normal(mean.numpy(), within.numpy(), _DRAWS, check_valid="ignore", method="eigh")
 
 
-def _extrapolation(evidence: Evidence, rows: Rows) -> str | None:
+def extrapolation_of(evidence: Evidence, rows: Rows) -> str | None:
     """Return how far the contenders' MACs lie beyond those of trained networks, in words; None if within."""
     trained, asked = evidence.macs(evidence.rows), float(np.median(evidence.macs(rows)))
     if asked > 1.25 * trained.max():

@@ -10,11 +10,13 @@ from typing import Final
 import numpy as np
 import optuna
 
+from dashboards.expectation import write_csv
 from dashboards.explanation import Explanation, JointEffect
-from dashboards.figures import factor_effects, joint_effects
+from dashboards.figures import expected_front, factor_effects, joint_effects
 from nas.explanation.best_settings import best_settings
 from nas.explanation.effects import Effects, by_place
 from nas.explanation.evidence import Evidence, of_study
+from nas.explanation.expected_networks import expected_within
 from nas.explanation.factor_levels import factor_settings, independent, kinds, together
 from nas.explanation.model_comparison import compared
 from nas.explanation.source_trust import source_trusts
@@ -28,6 +30,7 @@ _LEVELS: Final = 17  # maximum number of levels of one factor
 _PAIR_LEVELS: Final = 7  # maximum number of levels of each factor of a pair
 _PAIRS: Final = 12  # maximum number of computed pairs besides those of global factors
 _KINDS: Final = 3  # maximum number of maps of kinds of choices
+_EXPECTED: Final = 3  # networks expected best within each budget
 
 
 def explain_study(study: optuna.Study, budgets: Sequence[Budget] = (), *, seed: int = 0) -> Explanation:
@@ -47,7 +50,11 @@ def explain_study(study: optuna.Study, budgets: Sequence[Budget] = (), *, seed: 
     settings, rng = settings_of(study), np.random.default_rng(np.random.SeedSequence([seed, 1]))
     with torch_threads(1):
         sources = source_trusts(evidence, evidence_of(study), rng, seed=settings.seed)
-    return replace(found, metric=settings.metric, sources=sources)
+    expected = None
+    if budgets and found.comparison.explains and all(budget.counted for budget in budgets):
+        alone = [[budget] for budget in budgets]
+        expected = expected_within(study, evidence, alone, found.comparison, _EXPECTED, seed=seed)
+    return replace(found, metric=settings.metric, sources=sources, expected=expected)
 
 
 def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: int = 0) -> Explanation:
@@ -63,11 +70,19 @@ def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: in
 
 
 def write_figures(explanation: Explanation, folder: Path) -> None:
-    """Write ``explanation.json``, ``factor_effects.html``, ``joint_effects.html`` into an existing folder."""
+    """Write ``explanation.json`` and the figures into an existing folder.
+
+    These are ``factor_effects.html`` and ``joint_effects.html``; where budgets were asked for, the networks
+    expected best within each are ``expected_front.csv`` and ``expected_front.html``.
+    """
     (folder / "explanation.json").write_text(json.dumps(explanation.to_json(), indent=2) + "\n")
     for figure in (factor_effects, joint_effects):
         name = figure.__name__.rpartition(".")[2]
         figure.draw(explanation).write_html(folder / f"{name}.html", include_plotlyjs=True)
+    if explanation.expected is not None and (drawn := expected_front.draw(explanation)) is not None:
+        drawn.write_html(folder / "expected_front.html", include_plotlyjs=True)
+        with (folder / "expected_front.csv").open("w", encoding="utf-8", newline="") as file:
+            write_csv(explanation.expected.networks, file)
 
 
 def _explained(

@@ -9,7 +9,7 @@ from trials.training.recipe import Recipe, Share
 _FIRST: Final = frozenset([
     "version", "name", "rule", "drawn", "reach", "shrink_from", "ramp", "temperature", "training",
 ])  # fmt: skip
-_UNUSED: Final = {"ema_decay": 0.0, "drop_path": 0.0, "teacher": None}
+_UNUSED: Final = {"ema_decay": 0.0, "drop_path": 0.0, "sides": (), "teacher": None}
 
 
 class SupernetRecipe(BaseModel):
@@ -31,8 +31,8 @@ class SupernetRecipe(BaseModel):
         ramp: Share of the steps, from then on, over which the gradients of the smaller ones grow to their
             full size.
         temperature: Divisor of the logits that ``sandwich`` compares.
-        training: Steps, optimiser, rates, augmentation and precision; averages, drop_path and teacher are
-            not for a supernet.
+        training: Steps, optimiser, rates, augmentation and precision; averages, drop_path, sides and
+            teacher are not for a supernet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
