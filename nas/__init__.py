@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nas.api import profile as profile
     from nas.api import profile_proxy as profile_proxy
     from nas.api import profile_scores as profile_scores
+    from nas.api import propose as propose
     from nas.api import rename_study as rename_study
     from nas.api import report as report
     from nas.api import retrain as retrain
@@ -49,6 +50,7 @@ __all__: Final = [
     "profile",
     "profile_proxy",
     "profile_scores",
+    "propose",
     "rename_study",
     "report",
     "retrain",

@@ -9,9 +9,11 @@ import pytest
 import search_spaces
 from dashboards.expectation import Expectations
 from dashboards.expectation_tables import print_expectations
+from dashboards.explanation import Comparison, Explanation
 from nas import api
 from nas.commands.search import COMMAND as SEARCH
-from nas.explanation.expected_networks import expectations_of
+from nas.explanation.evidence import of_study
+from nas.explanation.expected_networks import expectations_of, expected_within
 from nas.explanation.explain_study import explain_study, write_figures
 from nas.storage.optuna_storage import open_storage
 from nas.study.study import find
@@ -48,9 +50,19 @@ def limit(tiny_prices, share):
     return f"{int(low + share * (high - low))}-MACs"
 
 
+COMPARED = Comparison(networks=14, factors=0.001, macs=0.01, mean=0.012, low=0.8, high=0.95)
+"""How the factors of such a study predict; `compared` takes seconds to say so."""
+
+
+def expected(url, budgets) -> Expectations:
+    study = find(open_storage(url), "trained")
+    combined = [[Budget.parse(text)] for text in budgets]
+    return expected_within(study, of_study(study), combined, COMPARED, 5, seed=0)
+
+
 @pytest.fixture(scope="module")
 def proposed(url, tiny_prices) -> Expectations:
-    return api.propose(limit(tiny_prices, 0.5), learn_from="trained", storage=url)
+    return expected(url, [limit(tiny_prices, 0.5)])
 
 
 def test_proposals_fit_and_their_costs_are_exact(proposed, tiny_prices):
@@ -77,7 +89,7 @@ def test_the_command_trains_and_writes_nothing_and_says_that_nothing_was_measure
     before = (dict(study.user_attrs), len(study.trials))
     SEARCH([limit(tiny_prices, 0.5)], trials=0, learn_from=["trained"], storage=url, json=True)
     record = json.loads(capsys.readouterr().out)
-    assert record == proposed.to_json()
+    assert record["networks"] == json.loads(json.dumps(proposed.to_json()["networks"]))
     assert record["measured"] is False
     first = record["networks"][0]
     assert Architecture.from_json(json.dumps(first["architecture"])) == proposed.networks[0].architecture
@@ -95,16 +107,40 @@ def test_a_table_says_what_it_rests_on(proposed, capsys):
 
 @pytest.mark.slow
 def test_a_sweep_of_budgets_is_a_front_in_a_table_and_a_figure(url, tiny_prices, tmp_path):
-    budgets = [Budget.parse(limit(tiny_prices, share)) for share in (0.3, 0.6)]
-    explanation = explain_study(find(open_storage(url), "trained"), budgets)
-    assert explanation.expected is not None
-    assert [n.budget for n in explanation.expected.best] == [str(budget) for budget in budgets]
+    budgets = [limit(tiny_prices, share) for share in (0.3, 0.6)]
+    found = expected(url, budgets)
+    assert [n.budget for n in found.best] == budgets
+    explanation = Explanation(
+        study="trained",
+        space="tiny",
+        budgets=(),
+        trained=14,
+        accuracy=0.8,
+        comparison=COMPARED,
+        effects=(),
+        joint_effects=(),
+        rules=(),
+        rest=0.0,
+        expected=found,
+    )
     write_figures(explanation, tmp_path)
     with (tmp_path / "expected_front.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["budget"] for row in rows} == {str(budget) for budget in budgets}
+    assert {row["budget"] for row in rows} == set(budgets)
     assert all(float(row["expected_low_90"]) <= float(row["expected"]) for row in rows)
     assert "not measured" in (tmp_path / "expected_front.html").read_text()
+    record = json.loads((tmp_path / "explanation.json").read_text())
+    assert len(record["expected"]["networks"]) == len(rows)
+
+
+@pytest.mark.long
+def test_an_explanation_names_what_is_expected_best_within_budgets_that_were_asked_for(url, tiny_prices):
+    study = find(open_storage(url), "trained")
+    budget = Budget.parse(limit(tiny_prices, 0.5))
+    found = explain_study(study, [budget]).expected
+    assert found is not None
+    assert {n.budget for n in found.networks} == {str(budget)}
+    assert explain_study(study).expected is None
 
 
 def test_what_cannot_be_expected_is_one_line(url, tiny_prices):
