@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from nas.profiling.rank_correlation import kendall
+from nas.profiling.rank_correlation import kendall_tau
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import check_fits
@@ -116,7 +116,7 @@ class ScoreProfile:
         columns = self.columns
         against = ("log_macs", "log_activations", "blocks", *SCORES)
         return {
-            name: {other: kendall(column, columns[other])[0] for other in against}
+            name: {other: kendall_tau(column, columns[other]) for other in against}
             for name, column in columns.items()
         }
 

@@ -5,11 +5,13 @@ from jaxtyping import Float
 from scipy.stats import kendalltau
 
 
-def kendall(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """Return Kendall's tau-b of paired values and its standard error by the jackknife over the pairs.
+def kendall_tau(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> float:
+    """Return Kendall's tau-b of paired values; NaN with fewer than three pairs or a constant list."""
+    return _tau(one, other) if len(one) >= 3 else float("nan")
 
-    Both are NaN with fewer than three pairs or a constant list.
-    """
+
+def kendall(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n"]) -> tuple[float, float]:
+    """Return `kendall_tau` and its standard error by the jackknife over the pairs; both may be NaN."""
     if len(one) < 3:
         return float("nan"), float("nan")
     rest = [np.arange(len(one)) != left for left in range(len(one))]

@@ -1,7 +1,7 @@
 """Connects to SQLite or PostgreSQL: checks the URL, prepares SQLite (WAL), hides passwords in errors."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -96,6 +96,22 @@ def is_there(url: str) -> bool:
     file = database_file(url)
     with storage_errors(url):
         return file is None or file.exists()
+
+
+def is_true_of_existing(url: str, question: Callable[[Engine], bool]) -> bool:
+    """Return the answer to a question about a database; False where there is none, and nothing is created.
+
+    Raises:
+        StorageError: if it cannot be reached, or is none.
+    """
+    if not is_there(url):
+        return False
+    engine = connect(url)
+    try:
+        with storage_errors(url):
+            return question(engine)
+    finally:
+        engine.dispose()
 
 
 def check_creatable(url: str) -> None:

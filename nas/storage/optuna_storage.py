@@ -10,10 +10,9 @@ from sqlalchemy import event, inspect
 from nas.storage.database import (
     check_creatable,
     checked_database,
-    connect,
     engine_options,
     is_read_only,
-    is_there,
+    is_true_of_existing,
     prepare_sqlite,
     storage_errors,
 )
@@ -95,14 +94,7 @@ def exists(url: str) -> bool:
     Raises:
         StorageError: if it cannot be reached, or is none.
     """
-    if not is_there(url):
-        return False
-    engine = connect(url)
-    try:
-        with storage_errors(url):
-            return inspect(engine).has_table(_TABLE)
-    finally:
-        engine.dispose()
+    return is_true_of_existing(url, lambda engine: inspect(engine).has_table(_TABLE))
 
 
 def check_writable(url: str) -> None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, StaticPool, create_engine
 
-from nas.storage.database import check_creatable, connect, is_there, storage_errors
+from nas.storage.database import check_creatable, connect, is_true_of_existing, storage_errors
 from nas.storage.migrating import is_begun, migrate
 from nas.storage.schema import Base
 
@@ -29,14 +29,7 @@ def has_tables(url: str) -> bool:
     Raises:
         StorageError: if it cannot be reached, or is none.
     """
-    if not is_there(url):
-        return False
-    engine = connect(url)
-    try:
-        with storage_errors(url):
-            return is_begun(engine)
-    finally:
-        engine.dispose()
+    return is_true_of_existing(url, is_begun)
 
 
 def empty_tables(url: str) -> Engine:

@@ -34,7 +34,7 @@ class Agreement:
 
 def kendall(first: Floats, second: Floats) -> float:
     """Return Kendall's tau-b; 0 where one of them is constant."""
-    return float(_taus(np.ones((1, len(first))), first, second)[0])
+    return float(weighted_taus(np.ones((1, len(first))), first, second)[0])
 
 
 def agreement(truth: Floats, values: Mapping[str, Floats], *, draws: int = 2_000, seed: int = 0) -> Agreement:
@@ -50,11 +50,11 @@ def agreement(truth: Floats, values: Mapping[str, Floats], *, draws: int = 2_000
     weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
     return Agreement(
         tau={name: kendall(value, truth) for name, value in values.items()},
-        draws={name: _taus(weights, value, truth) for name, value in values.items()},
+        draws={name: weighted_taus(weights, value, truth) for name, value in values.items()},
     )
 
 
-def _taus(weights: Floats, first: Floats, second: Floats) -> Floats:
+def weighted_taus(weights: Floats, first: Floats, second: Floats) -> Floats:
     """Return tau-b over networks that count as often as their weights say, [draws, n] -> [draws]."""
     a, b = (np.sign(x[:, None] - x[None, :]) for x in (first, second))
 

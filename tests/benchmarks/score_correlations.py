@@ -19,6 +19,7 @@ from scipy.stats import kendalltau
 from search_spaces.graph_counts import graph_counts
 from tests.benchmarks.filing import file_result
 from tests.benchmarks.macro_table import TABLE, MacroTable, architecture_of, macro_space, read_table
+from tests.benchmarks.rank_agreement import weighted_taus
 from trials.datasets import open_images
 from trials.scores import SCORES
 from trials.scoring import ScoringImages, score_architecture
@@ -141,18 +142,11 @@ def interval(accuracy: Floats, better: Floats, worse: Floats | None = None) -> t
     rng = np.random.default_rng(0)
     drawn = np.stack([np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(DRAWS)])
     weights = np.concatenate([np.ones((1, n)), drawn])  # how often each network is drawn, [draws, n]
-    values = _taus(weights, better, accuracy)
+    values = weighted_taus(weights, better, accuracy)
     if worse is not None:
-        values = values - _taus(weights, worse, accuracy)
+        values = values - weighted_taus(weights, worse, accuracy)
     low, high = np.nanquantile(values[1:], (0.025, 0.975))
     return float(values[0]), float(low), float(high)
-
-
-def _taus(weights: Floats, one: Floats, other: Floats) -> Floats:
-    """Return tau-b of each weighting of the networks, from the signs of all pairs."""
-    a, b = (np.sign(x[:, None] - x[None]) for x in (one, other))
-    both, first, second = (((weights @ pairs) * weights).sum(axis=1) for pairs in (a * b, a * a, b * b))
-    return np.asarray(both / np.sqrt(np.maximum(first * second, 1e-12)))
 
 
 def alone(bands: dict[str, Band]) -> Iterator[str]:

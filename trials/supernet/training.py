@@ -20,9 +20,9 @@ from trials.supernet.recipe import SupernetRecipe
 from trials.supernet.step_networks import Band, StepNetworks
 from trials.supernet.weights_file import SUPERNET, check_images, write_supernet
 from trials.training.batches import BatchSource
-from trials.training.checkpoint import load_checkpoint, save_checkpoint
+from trials.training.checkpoint import check_identity, load_checkpoint, save_checkpoint
 from trials.training.epoch_progress import EpochProgress, ProgressMeter
-from trials.training.errors import CheckpointError, NonFiniteLossError
+from trials.training.errors import NonFiniteLossError
 from trials.training.file_names import CHECKPOINT
 from trials.training.measurement_turns import take_turns
 from trials.training.out_of_memory import out_of_memory_named
@@ -231,12 +231,7 @@ def _restored(
     if path is None or not path.exists():
         return _Place(epoch=1, step=0, loss=torch.zeros((), device=device), images=0, history=[])
     state = load_checkpoint(path, device)
-    for name, expected in identity.items():
-        if state["identity"].get(name) != expected:
-            raise CheckpointError(
-                f"The checkpoint '{path}' belongs to a supernet with other {name}: expected the same. "
-                f"Remove it to restart."
-            )
+    check_identity(path, state, identity, "a supernet")
     learner.load_state_dict(state["learner"])
     history = [SupernetEpoch(**fields) for fields in state["history"]]
     return _Place(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from trials.images.splits import Images, Splits
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.batchnorm_recalibration import recalibrate_batchnorm
-from trials.training.checkpoint import load_checkpoint, save_checkpoint
+from trials.training.checkpoint import check_identity, load_checkpoint, save_checkpoint
 from trials.training.epoch_progress import EpochProgress, ProgressMeter, cut
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import CheckpointError, NonFiniteLossError
@@ -227,12 +227,7 @@ def _restored(
     if checkpoint is None or not checkpoint.exists():
         return []
     state = load_checkpoint(checkpoint, device)
-    for name, expected in identity.items():
-        if state["identity"].get(name) != expected:
-            raise CheckpointError(
-                f"The checkpoint '{checkpoint}' belongs to a training with other {name}: "
-                f"expected the same. Remove it to restart."
-            )
+    check_identity(checkpoint, state, identity, "a training")
     try:
         learner.load_state_dict(state["learner"])
     except (RuntimeError, ValueError) as error:
