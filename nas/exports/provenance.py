@@ -177,7 +177,8 @@ def _latency(target: str, latency: Latency) -> str:
     """Return a latency with its interval and measurement conditions, as text."""
     given = {name: latency.conditions[name] for name in _CONDITIONS if latency.conditions.get(name)}
     conditions = ", ".join(f"{name} {value}" for name, value in given.items())
-    figures = [f"{latency.median_ms:.3g} ms on {target} ({latency.meaning}; {_interval(latency)})"]
+    unstable = "" if latency.stable else "; unstable, the machine was busy"
+    figures = [f"{latency.median_ms:.3g} ms on {target} ({latency.meaning}; {_interval(latency)}{unstable})"]
     figures += [f"{name} {wall.median_ms:.3g} ms ({_interval(wall)})" for name, wall in latency.wall.items()]
     wall_clock = (
         ", on the wall clock ".join([figures[0], ", ".join(figures[1:])]) if figures[1:] else figures[0]

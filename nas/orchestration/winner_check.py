@@ -104,10 +104,22 @@ class WinnerCheck:
             latency = self._cache.of_budget(architecture, budget, again=True)
         return latency
 
+    def _time(self, network: TrialResult) -> Latency:
+        """Return what is kept, the first stable measurement of a few on this host, or the last of them."""
+        latency = self._cache.time(network.architecture, _HOST)
+        for _ in range(_CONFIRMATIONS - 1):
+            if latency.stable:
+                break
+            latency = self._cache.time(network.architecture, _HOST)
+        return latency
+
     def _time_the_best(self, result: SearchResult) -> None:
         try:
             for network in result.networks[:_TIMED]:
-                if network.state == "complete":
-                    self._cache.time(network.architecture, _HOST)
+                if network.state == "complete" and not self._time(network).stable:
+                    self._observer.say(
+                        f"The latency of #{network.trial} on {_HOST} was unstable {_CONFIRMATIONS} times "
+                        f"and is left out: `nas measure` on a quieter machine"
+                    )
         except TargetError as error:  # nobody asked for these latencies
             self._observer.say(str(error))

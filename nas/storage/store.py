@@ -121,12 +121,15 @@ class Store:
         return next((latency for latency in figures if latency is not None and latency.stable), None)
 
     def latest(self, architecture: Architecture, *, num_classes: int, in_channels: int) -> dict[str, Latency]:
-        """Return the newest stable latency of a network on each target, by the target's name."""
+        """Return the newest latency of a network on each target, by the target's name.
+
+        An unstable one is returned only for a target without a stable one.
+        """
         wanted = (
             select(LatencyRow)
-            .where(LatencyRow.fingerprint == architecture.fingerprint, LatencyRow.stable)
+            .where(LatencyRow.fingerprint == architecture.fingerprint)
             .where(LatencyRow.num_classes == num_classes, LatencyRow.in_channels == in_channels)
-            .order_by(LatencyRow.id)
+            .order_by(LatencyRow.stable, LatencyRow.id)
         )
         with self._reading() as session:
             return {str(m.latency.conditions["target"]): m.latency for m in self._read(session, wanted)}
@@ -134,7 +137,7 @@ class Store:
     def newest(
         self, *, num_classes: int, in_channels: int, stable: bool = True
     ) -> dict[str, dict[str, tuple[datetime, Latency]]]:
-        """Return `latest` for all networks at once with its time, by fingerprint and then by target.
+        """Return the newest latencies of all networks with their times, by fingerprint and then by target.
 
         Args:
             num_classes: Class scores of the networks.

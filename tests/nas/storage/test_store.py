@@ -127,6 +127,18 @@ def test_the_latency_of_a_network_is_its_newest_stable_one(store):
     assert found.median_ms == 11.0
 
 
+def test_an_unstable_latency_is_latest_only_where_no_stable_one_is_known(store):
+    for m in (
+        measurement(10.0),
+        measurement(50.0, stable=False),
+        measurement(40.0, stable=False, target="board"),
+        measurement(45.0, stable=False, target="board"),
+    ):
+        store.add_measurement(m)
+    latest = store.latest(architecture(), num_classes=10, in_channels=1)
+    assert {target: latency.median_ms for target, latency in latest.items()} == {"cpu": 10.0, "board": 45.0}
+
+
 @pytest.mark.parametrize(
     "other",
     [{"threads": 2}, {"device": "another"}, {"version": "1.32"}, {"dtype": "int8"}, {"target": "phone"}],

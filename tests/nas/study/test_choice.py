@@ -115,11 +115,13 @@ class Said(SearchObserver):
         self.lines.append(line)
 
 
-def confirmed(study: optuna.Study, storage: RDBStorage, script: list[tuple[float, bool]]) -> Said:
+def confirmed(
+    study: optuna.Study, storage: RDBStorage, script: list[tuple[float, bool]], *, timed: bool = True
+) -> Said:
     """Confirm the winner of a study by measurements of milliseconds that are stable or not."""
     said = Said()
     with Store(str(storage.url)) as store:
-        budgets = result_of(study).budgets
+        budgets = result_of(study).budgets if timed else ()
         now = iter(BEGUN + timedelta(hours=2 + n) for n in range(9))
         check = WinnerCheck(Scripted(store, script), store, said, budgets, now=lambda: next(now))
         check.confirmed(study)
@@ -150,3 +152,12 @@ def test_a_confirmed_winner_has_no_verdict(searched: optuna.Study, storage: RDBS
     assert confirmed(searched, storage, [(3.0, False), (3.0, True)]).lines == []
     assert not any(key.startswith("nas:verdict") for key in searched.user_attrs)
     assert picked(searched, storage) == {2}
+
+
+def test_without_a_budget_on_latency_the_best_are_timed_until_stable(
+    searched: optuna.Study, storage: RDBStorage
+):
+    best = [(3.0, False), (3.0, True)]
+    assert confirmed(searched, storage, [*best, (3.0, True), (3.0, True)], timed=False).lines == []
+    (line,) = confirmed(searched, storage, [(3.0, True), *[(3.0, False)] * 3, (3.0, True)], timed=False).lines
+    assert "The latency of #1 on cpu was unstable 3 times and is left out" in line
