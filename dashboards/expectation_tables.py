@@ -10,6 +10,7 @@ from dashboards.result import metric_name
 from dashboards.tables import terminal
 from search_spaces.costs import format_cost, label_of
 from search_spaces.options import kind_of
+from search_spaces.units import counted
 
 _COSTS = ("macs", "params", "peak")
 
@@ -62,6 +63,6 @@ def expectations_table(found: Expectations) -> FittedTable:
 def _described(network: ExpectedNetwork) -> str:
     """Return a network in words: its resolution and blocks, and the trial that trained it."""
     kinds = [kind_of(stage.mixer) for stage in network.architecture.stages for _ in range(stage.depth)]
-    blocks = f"{len(kinds)} blocks, {kinds.count('attention')} of attention"
+    blocks = f"{counted(len(kinds), 'block')}, {kinds.count('attention')} of attention"
     trained = f", trained as #{network.trial}" if network.trial is not None else ""
     return f"{network.architecture.resolution} px, {blocks}{trained}"

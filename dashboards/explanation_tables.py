@@ -10,6 +10,7 @@ from dashboards.explanation import NOT_SHOWN, Comparison, Effect, Explanation, J
 from dashboards.fitted_table import Column, FittedTable
 from dashboards.result import metric_name
 from dashboards.tables import terminal
+from search_spaces.units import counted
 
 _EFFECTS = 12
 _PAIRS = 6
@@ -77,7 +78,7 @@ def written(value: Value) -> str:
 
 def _errors(compared: Comparison) -> str:
     return (
-        f"Predicting each of {compared.networks} networks from the others, the error is "
+        f"Predicting each of {counted(compared.networks, 'network')} from the others, the error is "
         f"{100 * compared.factors:.2f} points with factors, {100 * compared.macs:.2f} with MACs, "
         f"{100 * compared.mean:.2f} with the mean."
     )

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from dashboards.result import SearchResult, TrialResult
 from dashboards.tables import networks_table
-from search_spaces.units import format_accuracy, format_count
+from search_spaces.units import counted, format_accuracy, format_count
 
 PAUSE_S = 5.0
 
@@ -61,7 +61,7 @@ def _line(network: TrialResult, metric: str) -> str:
     accuracy = ""
     if network.accuracy is not None:
         reached = format_accuracy(network.accuracy, network.standard_error)
-        accuracy = f"{metric} {reached} after {network.epochs} epochs"
+        accuracy = f"{metric} {reached} after {counted(network.epochs, 'epoch')}"
     cells = [
         f"#{network.trial:<4} {network.state:<9} {format_count(network.costs['macs']):>6} MACs",
         accuracy,

@@ -10,7 +10,7 @@ from dashboards.result import SEEN, SearchResult, TrialResult, metric_name
 from dashboards.tables import caption, expected_value
 from search_spaces.budget import Budget
 from search_spaces.costs import format_cost
-from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
+from search_spaces.units import counted, format_accuracy, format_bytes, format_count, format_seconds
 
 _LINE: Final = 76  # characters of a command on one line
 _WORD: Final = re.compile(r"""(?:'[^']*'|"[^"]*"|[^\s'"])+""")
@@ -45,7 +45,7 @@ def _outcome(network: TrialResult, result: SearchResult) -> str:
     if network.accuracy is None:
         return f"{over}{ending}"
     reached = f"{format_accuracy(network.accuracy, network.standard_error)} {result.metric_name}"
-    return f"{over}{reached} after {network.epochs} epochs; {ending}"
+    return f"{over}{reached} after {counted(network.epochs, 'epoch')}; {ending}"
 
 
 def _ending(network: TrialResult, result: SearchResult) -> str:
@@ -166,7 +166,7 @@ def study_note(findings: Findings) -> str:
     budgets = " and ".join(map(str, result.budgets))
     lines = [
         f"`{result.space}` on `{result.data.rpartition('/')[2]}` within **{budgets}**, "
-        f"sampler `{result.sampler}`, seed {result.seed}: **{result.trained} networks trained**.",
+        f"sampler `{result.sampler}`, seed {result.seed}: **{counted(result.trained, 'network')} trained**.",
         "",
     ]
     if result.state is not None:

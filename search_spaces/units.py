@@ -14,6 +14,11 @@ def format_count(count: float) -> str:
     return f"{count:.0f}"
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number with its noun: "1 image", "1,200 images"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def format_accuracy(accuracy: float, standard_error: float | None) -> str:
     """Return an accuracy in [0, 1] with its error where that is known, in per cent: ``98.10% ± 0.73``."""
     error = "" if standard_error is None else f" ± {100 * standard_error:.2f}"

@@ -16,7 +16,7 @@ from dashboards.picture import picture
 from dashboards.reports._page import facts, page, table
 from dashboards.result import TrialResult
 from dashboards.tables import caption, expected_value
-from search_spaces.units import format_accuracy, format_bytes, format_count, format_seconds
+from search_spaces.units import counted, format_accuracy, format_bytes, format_count, format_seconds
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -220,7 +220,8 @@ def _rules(findings: Findings) -> Iterator[str]:
     if found is None:
         return
     yield "<h2>Best setting of each factor</h2>"
-    yield f'<p class="soft">{escape(found.comparison.verdict)} Based on {found.trained} networks.</p>'
+    based = f"Based on {counted(found.trained, 'network')}."
+    yield f'<p class="soft">{escape(found.comparison.verdict)} {based}</p>'
     if not found.comparison.explains:
         yield f"<p>{escape(NOT_SHOWN)}</p>"
         return

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from search_spaces.errors import UserError
+from search_spaces.units import counted
 
 _ROW: Final = 3  # times as many failures in a row as there may be causes
 _CHANGING: Final = re.compile(r"0x[0-9a-f]+|'[^']*'|\"[^\"]*\"|[\d.,]*\d")
@@ -45,5 +46,5 @@ class FailureCounter:
         most = self._most_causes * (1 if hopeless else _ROW)
         if len(self._causes) < self._most_causes and self._row < most:
             return None
-        last = f"{self._count} trainings failed, the last because of: {reason}"
+        last = f"{counted(self._count, 'training')} failed, the last because of: {reason}"
         return UserError(f"{last} Mend that, then give the same command again to go on.")

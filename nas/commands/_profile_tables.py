@@ -11,7 +11,7 @@ from nas.profiling.network_scores import ScoreProfile
 from nas.profiling.proxy_fidelity import ProxyProfile
 from nas.profiling.space_profile import QUANTILES, SpaceProfile
 from search_spaces.costs import format_cost, label_of
-from search_spaces.units import format_count, format_seconds
+from search_spaces.units import counted, format_count, format_seconds
 
 _LEAST_DIFFERENCE: Final = 1.96 * 2**0.5  # standard errors between two networks, at the 95 % level
 
@@ -52,7 +52,8 @@ def print_proxy(profile: ProxyProfile) -> None:
             markup=False,
         )
     console.print(
-        f"{profile.networks} networks of {profile.space} on {profile.data}, {profile.failed} failed; the "
+        f"{counted(profile.networks, 'network')} of {profile.space} on {profile.data}, "
+        f"{profile.failed} failed; the "
         f"standard error of an accuracy is {100 * profile.standard_error:.2f} points: two networks have "
         f"to differ by {100 * _LEAST_DIFFERENCE * profile.standard_error:.2f} points to be ranked at the "
         "95 % level.",
@@ -66,7 +67,8 @@ def print_scores(profile: ScoreProfile) -> None:
     console = terminal()
     budgets = " and ".join(profile.budgets) or "no budget"
     console.print(
-        f"{len(profile.networks)} networks of {profile.space} near {budgets}, with random weights on "
+        f"{counted(len(profile.networks), 'network')} of {profile.space} near {budgets}, "
+        "with random weights on "
         f"{profile.data}",
         markup=False,
         soft_wrap=True,

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from nas.commands._options import Json, Storage
+from search_spaces.units import counted
 
 
 class _Group(TyperGroup):
@@ -143,6 +144,6 @@ def _confirm(study: str, storage: str | None) -> None:
         return
     if not sys.stdin.isatty():
         raise StudyError(f"Cannot ask for confirmation to delete '{study}': expected a terminal. Add --yes.")
-    question = f"Delete '{study}' with {known.trained} networks and {known.folder}?"
+    question = f"Delete '{study}' with {counted(known.trained, 'network')} and {known.folder}?"
     if not typer.confirm(question, err=True):
         raise typer.Exit

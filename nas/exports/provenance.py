@@ -18,7 +18,7 @@ from nas.study.retrained import DeliveredWeights, Retrained
 from nas.study.scores import ScoreReader
 from nas.study.study import Outline, settings_of
 from search_spaces.budget import Budget
-from search_spaces.units import format_accuracy, format_count
+from search_spaces.units import counted, format_accuracy, format_count
 from trials.images.splits import Splits
 from trials.latency.latency import Latency
 from trials.training.evaluation import METRICS
@@ -47,7 +47,7 @@ def provenance(
     """
     outline = Outline(study.user_attrs)
     settings, retrained = settings_of(outline), weights.retrained
-    recipe = f"{settings.recipe['name']}, {network.epochs} epochs on the training images"
+    recipe = f"{settings.recipe['name']}, {counted(network.epochs, 'epoch')} on the training images"
     topics = {
         "budget": " and ".join(_budget(budget, network) for budget in settings.budgets),
         "weights": f"of the search: {recipe}"

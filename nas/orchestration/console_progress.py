@@ -18,7 +18,7 @@ from nas.orchestration.running_table import RunningTraining, latencies, reached,
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.time_forecast import Forecast, forecast
 from nas.resources import Capacity
-from search_spaces.units import format_count
+from search_spaces.units import counted, format_count
 from trials.training.epoch_progress import EpochProgress
 
 _log = logging.getLogger(__name__)
@@ -100,8 +100,9 @@ class ConsoleProgress:
         resumed += f", {left_running} of them from where they stopped" if left_running else ""
         early = f", stopped early at epoch {plan.recipe.rungs[0]}" if len(plan.recipe.rungs) > 1 else ""
         self.say(
-            f"Train    {missing} networks{resumed}, {plan.slots.count} at a time on {plan.slots.device}, "
-            f"up to {plan.recipe.epochs} epochs each{early}{about}"
+            f"Train    {counted(missing, 'network')}{resumed}, {plan.slots.count} at a time on "
+            f"{plan.slots.device}, "
+            f"up to {counted(plan.recipe.epochs, 'epoch')} each{early}{about}"
         )
         self.say(f"Study    {plan.name} (seed {plan.settings.seed})")
 

@@ -33,6 +33,7 @@ from nas.storage.retry import Retry, is_full, is_outage
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
 from search_spaces.errors import FilesError, StorageError, UserError
+from search_spaces.units import counted
 from trials.torch_threads import torch_threads
 from trials.training.epoch_progress import EpochProgress
 
@@ -218,7 +219,7 @@ class StudySearcher(Searcher, tune.Stopper):
         self._until_stored(self._recorder.settle, None)
         if running and not self._live and not self._said_waiting:
             self._said_waiting = True
-            self._observer.say(f"Waiting for {running} networks that other drivers train")
+            self._observer.say(f"Waiting for {counted(running, 'network')} that other drivers train")
         return None if running else self._idle()
 
     def _not_proposed(self, asked: Callable[[], Any], error: Exception) -> str | None:

@@ -86,7 +86,7 @@ def test_following_in_a_pipe_prints_each_change_once():
     lines = text.getvalue().splitlines()
     assert len(lines) == 3
     assert lines[0].startswith("#0")
-    assert "after 1 epochs" in lines[1]
+    assert "after 1 epoch" in lines[1]
     assert "after 2 epochs" in lines[2]
 
 

@@ -15,12 +15,12 @@ import pyarrow as pa
 from typing_extensions import override
 
 from search_spaces.errors import DataError
+from search_spaces.units import counted
 from trials.datasets import Dataset
 from trials.images.arrow_columns import ArrowSource, Batches, read_columns
 from trials.images.column_choice import choose_columns
 from trials.images.folder_rules import splits_among
 from trials.images.image_table import Table
-from trials.images.notes import counted
 
 
 @dataclass(frozen=True)

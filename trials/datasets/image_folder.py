@@ -10,6 +10,7 @@ import numpy as np
 from typing_extensions import override
 
 from search_spaces.errors import DataError
+from search_spaces.units import counted
 from trials.datasets import Dataset
 from trials.images.class_labels import composed
 from trials.images.decoding import decode
@@ -17,7 +18,7 @@ from trials.images.folder_notes import notes_on
 from trials.images.folder_splits import find_splits
 from trials.images.folder_tree import Folder, has_images_in_folders, read_tree
 from trials.images.image_table import Part, Table
-from trials.images.notes import counted, listed
+from trials.images.notes import listed
 from trials.images.splits import Images
 
 

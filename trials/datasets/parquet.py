@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 from typing_extensions import override
 
 from search_spaces.errors import DataError
+from search_spaces.units import counted
 from trials.datasets import Dataset
 from trials.images.arrow_columns import ArrowSource, Batches, features_in, read_columns
 from trials.images.file_splits import split_files
 from trials.images.folder_tree import files_below
 from trials.images.image_table import Table
-from trials.images.notes import counted
 
 SUFFIXES: Final = (".parquet", ".parq", ".pq")
 ROWS: Final = 1_024

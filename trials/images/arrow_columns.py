@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 
 from search_spaces.errors import DataError
+from search_spaces.units import counted
 from trials.images.class_labels import Label, Labels, find_classes
 from trials.images.column_choice import Columns, choose_columns, is_class_label, plain_type
 from trials.images.image_table import Encoded, Table, labelled_part
-from trials.images.notes import counted
 
 Batches = Callable[[str], Iterator[Any]]
 """Yields the record batches of one column from the start."""

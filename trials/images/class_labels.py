@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from search_spaces.errors import DataError
-from trials.images.notes import counted, listed
+from search_spaces.units import counted
+from trials.images.notes import listed
 
 Label: TypeAlias = int | str | bool | None
 NO_LABEL: Final = -1

@@ -19,11 +19,12 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from search_spaces.errors import DataError
+from search_spaces.units import counted
 from trials.images import image_cache
 from trials.images.cached_before import is_read_as_before
 from trials.images.decoding import Allocate, Decoded, decode, named
 from trials.images.image_table import Table
-from trials.images.notes import counted, on_one_line
+from trials.images.notes import on_one_line
 from trials.images.repeated_images import repeated_images
 from trials.images.splits import Images, Splits
 from trials.images.stratified_split import Rows, stratified_split

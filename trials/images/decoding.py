@@ -21,9 +21,9 @@ from jaxtyping import Int64, UInt8
 from PIL import Image
 
 from search_spaces.errors import DataError
+from search_spaces.units import counted
 from trials.images.image_files import ImageInfo, UnreadableImageError, deep_values, image_info, upright_image
 from trials.images.image_table import Encoded, Part, Table
-from trials.images.notes import counted
 from trials.images.pixel_values import as_bytes, brightest, darkened, outliers
 from trials.images.splits import Images
 from trials.usable_cores import usable_cores

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from search_spaces.units import counted
 from trials.images.folder_tree import Folder
-from trials.images.notes import counted, listed
+from trials.images.notes import listed
 
 
 def notes_on(tree: Folder) -> Iterator[str]:

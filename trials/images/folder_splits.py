@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from search_spaces.errors import DataError
+from search_spaces.units import counted
 from trials.images.folder_rules import is_part_name, splits_among
 from trials.images.folder_tree import Folder
-from trials.images.notes import counted, listed
+from trials.images.notes import listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

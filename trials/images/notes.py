@@ -6,11 +6,6 @@ from typing import Final
 _NAMED: Final = 5
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number with its noun: "1 image", "1,200 images"."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def listed(names: Sequence[str]) -> str:
     """Return the first few names in quotes, and how many more there are."""
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""

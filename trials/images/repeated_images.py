@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
+from search_spaces.units import counted
 from trials.images.decoding import Decoded
-from trials.images.notes import counted
 from trials.images.stratified_split import Rows
 
 _ORDER: Final = ("train", "validation", "test")
