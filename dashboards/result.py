@@ -56,6 +56,7 @@ class Score:
         metric: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``.
         value: The figure, in [0, 1].
         standard_error: Its standard error; None if unknown.
+        started_from: What these weights were before that training, in words; None for random ones.
     """
 
     weights: str
@@ -66,13 +67,15 @@ class Score:
     metric: str
     value: float
     standard_error: float | None
+    started_from: str | None = None
 
     @property
     def weights_name(self) -> str:
         """The weights in words, different for different weights of a network."""
         if self.weights == "search":
             return "weights of the search"
-        return f"weights retrained by {self.recipe} on {self.learnt_from} images"
+        start = "" if self.started_from is None else f" from {self.started_from}"
+        return f"weights retrained by {self.recipe}{start} on {self.learnt_from} images"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from nas.api._process_state import process_left_as_found
 from nas.evaluators import EVALUATORS
 from nas.orchestration import retraining
 from nas.orchestration.evaluator_choice import evaluator_named
+from nas.orchestration.initial_weights import checked_source
 from nas.orchestration.retrain_result import RetrainResult
 from nas.orchestration.search_plan import plan_search
 from nas.orchestration.search_run import run_search
@@ -132,6 +133,7 @@ def retrain(
     top: int = 1,
     recipe: str = "full",
     from_weights: bool = False,
+    weights: str | None = None,
     storage: str | None = None,
     report_line: Callable[[str], None] | None = None,
 ) -> RetrainResult:
@@ -145,13 +147,15 @@ def retrain(
         top: Number of best networks that are first trained and compared; the best of them is the winner.
         recipe: Name of a training recipe, or a YAML file.
         from_weights: Whether training starts from the weights of the search instead of random ones.
+        weights: What training starts from instead: ``supernet`` for the network's slice of the supernet that
+            the study has trained or uses, ``search`` for the weights of the search.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         report_line: Called with one line of progress at a time.
 
     Raises:
         UserError: if something given cannot be used, or the training cannot go on.
     """
-    training = load_recipe(recipe)
+    training, source = load_recipe(recipe), checked_source(weights, from_weights=from_weights)
     chosen, number = split_network(study)
     found = find(existing_storage(storage_url(storage), writing=True), chosen)
     networks = retraining.chosen(result_of(found), trial=trial if trial is not None else number, top=top)
@@ -159,7 +163,7 @@ def retrain(
         found,
         networks,
         training,
-        from_weights=from_weights,
+        weights=source,
         device="cuda" if torch.cuda.is_available() else "cpu",
         threads=None if cpu_quota() is None else len(usable_cores()),
         report_line=report_line or (lambda _: None),

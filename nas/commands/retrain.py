@@ -38,6 +38,16 @@ def COMMAND(  # noqa: N802
             show_default=False,
         ),
     ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="SOURCE",
+            help="What to start from: supernet, the network's slice of the supernet that the study has "
+            "trained or uses; or search, as --from-weights. Default: random weights.",
+            show_default=False,
+        ),
+    ] = None,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
@@ -62,6 +72,7 @@ def COMMAND(  # noqa: N802
         top=top,
         recipe=recipe,
         from_weights=from_weights,
+        weights=weights,
         storage=storage,
         report_line=None if json else report_line,
     )

@@ -107,6 +107,7 @@ def retraining_command(study: optuna.Study, retrained: Retrained) -> str:
         retrained.trial,
         retrained.recipe_file or str(retrained.recipe["name"]),
         from_weights=retrained.from_weights,
+        weights=retrained.source,
         top=retrained.top,
     )
 
@@ -162,7 +163,7 @@ def _front_row(network: TrialResult, metric: str) -> dict[str, str]:
 
 def _retraining(retrained: Retrained) -> str:
     """Return the retraining of a network in words."""
-    start = "from the weights of the search" if retrained.from_weights else "from scratch"
+    start = "from scratch" if retrained.started_from is None else f"from {retrained.started_from}"
     epochs = f"{retrained.recipe['name']}, {retrained.recipe['epochs']} epochs"
     return f"{epochs} {start} on the {retrained.learnt_from} images"
 

@@ -76,8 +76,11 @@ class LocalFiles(StudyFiles):
 
     @override
     def put(self, name: str, source: Path) -> None:
-        (self.local_folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, self.local_folder / name)
+        path = self.local_folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}-draft")
+        shutil.copyfile(source, draft)
+        draft.replace(path)  # a killed copy leaves no half of a file under its name
 
     @override
     def remove(self, names: Iterable[str]) -> None:

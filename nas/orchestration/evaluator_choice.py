@@ -1,17 +1,18 @@
 """Chooses the evaluator of a search, and plans its work before anything is created."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import optuna
 import torch
-from optuna.storages import RDBStorage
 
 from nas.evaluators import EVALUATORS, SearchFacts, Work
-from nas.files.locating import files_of
+from nas.files.supernet_file import about_source, own_supernet
 from nas.files.urls import is_url
 from nas.resources import Slots
 from nas.storage.optuna_storage import existing_storage
-from nas.study.expected_values import SUPERNET_FOLDER, expected_values
+from nas.study.expected_values import expected_values
 from nas.study.settings import Settings
 from nas.study.study import find, known_settings
 from search_spaces.errors import InvalidValueError, StudyError
@@ -19,7 +20,6 @@ from search_spaces.pricing import Prices
 from search_spaces.space import SearchSpace
 from trials.images.splits import Splits
 from trials.supernet.memory import free_memory
-from trials.supernet.weights_file import SUPERNET
 from trials.training.recipe import Recipe
 
 _LEARNER: Final = "factor_gp"  # the sampler that uses evidence
@@ -105,7 +105,8 @@ def planned_work(
         if expected_values(begun.user_attrs) is not None:
             return None
     on_cpus = slots.device == "cpu"
-    return evaluator.work(
+    source = None if settings.supernet is None else find(existing_storage(url), settings.supernet)
+    work = evaluator.work(
         SearchFacts(
             space=space,
             prices=prices,
@@ -120,21 +121,22 @@ def planned_work(
             device=slots.device,
             threads=slots.threads * (slots.count if on_cpus and local else 1),
             memory=free_memory(torch.device("cpu")) if on_cpus and local else None,
-            weights=None if settings.supernet is None else _weights(existing_storage(url), settings.supernet),
+            weights=None if source is None else _weights(source),
         )
     )
+    if work is None or source is None:
+        return work
+    return replace(work, about={**work.about, **about_source(source)})
 
 
-def _weights(storage: RDBStorage, supernet: str) -> Path:
+def _weights(study: optuna.Study) -> Path:
     """Return the file of the supernet that a study has trained.
 
     Raises:
-        StudyError: if there is no such study, or it has none.
+        StudyError: if it has none.
     """
-    study = find(storage, supernet)
-    files = files_of(study)
-    path = Path(files.place(f"{SUPERNET_FOLDER}/{SUPERNET}"))
-    if files.shared_folder is None or not path.exists():
+    path = own_supernet(study)
+    if path is None:
         raise StudyError(
             f"The study '{study.study_name}' has no trained supernet: expected one of a search with "
             f"--evaluator {_SHARED} that has trained its own. Name another with --supernet."

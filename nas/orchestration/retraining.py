@@ -1,8 +1,8 @@
 """Retrains networks of a search to convergence: compares the few best, then trains and tests the winner."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import optuna
 import torch
@@ -13,12 +13,13 @@ from nas.files.locating import files_of
 from nas.files.ownership import claimed
 from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of, images_for
+from nas.orchestration.initial_weights import SEARCH, START, InitialWeights, Start, initial_weights
 from nas.orchestration.progress_lines import ProgressLines, seconds_left
 from nas.orchestration.retrain_result import RetrainResult, other_weights
 from nas.orchestration.retrained_expectation import with_expected
 from nas.orchestration.study_log import study_log
 from nas.study.final_tests import note_read
-from nas.study.naming import retraining_folder, trial_folder
+from nas.study.naming import retraining_folder
 from nas.study.results import chosen_network, misfit
 from nas.study.retrained import Retrained, final, ranked, store, weights_of
 from nas.study.study import Outline, images_of, settings_of
@@ -65,7 +66,7 @@ def retrain(
     networks: Sequence[TrialResult],
     recipe: Recipe,
     *,
-    from_weights: bool,
+    weights: str | None,
     device: str,
     threads: int | None,
     report_line: ReportLine,
@@ -80,7 +81,7 @@ def retrain(
         study: The study that found them.
         networks: Networks that were trained to the end.
         recipe: Training recipe.
-        from_weights: Whether they begin with the weights of the search, not from scratch.
+        weights: What they begin with, see `nas.orchestration.initial_weights`; None for random weights.
         device: Device as torch calls it.
         threads: CPU threads, or None for torch's own choice.
         report_line: Shows a line to the user.
@@ -105,7 +106,7 @@ def retrain(
         retrainer = _Retrainer(
             study,
             recipe,
-            from_weights=from_weights,
+            weights=weights,
             device=device,
             threads=threads,
             report_line=say,
@@ -115,15 +116,15 @@ def retrain(
         first = compared[0].trial if compared else networks[0].trial
         network = next(n for n in networks if n.trial == first)
         winner = retrainer.delivered(network)
-    weights = weights_of(Outline(study.user_attrs), network, exists=files_of(study).exists)
+    chosen_weights = weights_of(Outline(study.user_attrs), network, exists=files_of(study).exists)
     return RetrainResult(
         study=study.study_name,
         winner=winner,
         compared=compared,
         metric=settings_of(study).metric,
-        delivered="search" if weights.retrained is None else "retrain",
-        reason=weights.reason or "",
-        advice=other_weights(weights),
+        delivered="search" if chosen_weights.retrained is None else "retrain",
+        reason=chosen_weights.reason or "",
+        advice=other_weights(chosen_weights),
     )
 
 
@@ -135,13 +136,13 @@ class _Retrainer:
         study: optuna.Study,
         recipe: Recipe,
         *,
-        from_weights: bool,
+        weights: str | None,
         device: str,
         threads: int | None,
         report_line: ReportLine,
         recipe_file: str | None,
     ) -> None:
-        self._study, self._recipe, self._from_weights = study, recipe, from_weights
+        self._study, self._recipe, self._weights = study, recipe, weights
         self._device, self._threads, self._report_line = device, threads, report_line
         self._recipe_file, self._metric, self._top = recipe_file, settings_of(study).metric, 1
         self._files = files_of(study)
@@ -171,7 +172,7 @@ class _Retrainer:
         known, name = final(self._study, network.trial), f"{self._place(network, joined=True)}/{WEIGHTS}"
         if known is not None and known.weights == name and self._files.exists(name):
             return known
-        last, seconds = self._train(network, joined=True)
+        trained = self._train(network, joined=True)
         note_read(self._study, name)
         with self._files.fetched(name) as weights:
             scores = final_scores(
@@ -181,7 +182,7 @@ class _Retrainer:
                 self._recipe,
                 torch.device(self._device),
             )
-        retrained = self._record(network, joined=True, seconds=seconds, last=last, test=scores)
+        retrained = self._record(network, joined=True, trained=trained, test=scores)
         value, error = scores.of(self._metric)
         self._report_line(
             f"#{network.trial} test {metric_name(self._metric)} {format_accuracy(value, error)}"
@@ -193,16 +194,10 @@ class _Retrainer:
         weights = f"{self._place(network, joined=False)}/{WEIGHTS}"
         if known is not None and known.weights == weights and self._files.exists(weights):
             return known
-        last, seconds = self._train(network, joined=False)
-        return self._record(network, joined=False, seconds=seconds, last=last)
+        return self._record(network, joined=False, trained=self._train(network, joined=False))
 
-    def _train(self, network: TrialResult, *, joined: bool) -> tuple[EpochResult, float]:
-        """Return the last epoch of a training and its seconds."""
-        images = "training and validation" if joined else "training"
-        self._report_line(
-            f"#{network.trial} trains on the {images} images by recipe {self._recipe.name}, "
-            f"{self._recipe.epochs} epochs"
-        )
+    def _train(self, network: TrialResult, *, joined: bool) -> "_Trained":
+        """Return what came of a training."""
         results: list[EpochResult] = []
 
         def report(result: EpochResult) -> None:
@@ -213,12 +208,19 @@ class _Retrainer:
             if (line := lines.line(network.trial, progress)) is not None:
                 self._report_line(line)
 
-        lines = ProgressLines()
-        with self._start(network) as start:
-            config = self._config(network, joined=joined, start=start)
-            run_with_uploads(config, report, say_progress)
-        self._files.remove([f"{self._place(network, joined=joined)}/{CHECKPOINT}"])
-        return results[-1], sum(result.seconds for result in results)
+        lines, place = ProgressLines(), self._place(network, joined=joined)
+        begun = initial_weights(
+            self._study, network, self._weights, place, device=self._device, report_line=self._report_line
+        )
+        with begun as initial:
+            images = "training and validation" if joined else "training"
+            self._report_line(
+                f"#{network.trial} trains on the {images} images by recipe {self._recipe.name}, "
+                f"{self._recipe.epochs} epochs"
+            )
+            run_with_uploads(self._config(network, initial, joined=joined), report, say_progress)
+        seconds = sum(result.seconds for result in results)
+        return _Trained(last=results[-1], seconds=seconds, start=None if initial is None else initial.start)
 
     def _line(self, network: TrialResult, results: Sequence[EpochResult], *, joined: bool) -> str:
         last, epochs = results[-1], self._recipe.epochs
@@ -229,7 +231,7 @@ class _Retrainer:
         left = f"  about {format_seconds(left_s)} left" if last.epoch < epochs else ""
         return f"#{network.trial} epoch {last.epoch}/{epochs}  loss {last.train_loss:.3f}{figure}{left}"
 
-    def _config(self, network: TrialResult, *, joined: bool, start: str | None) -> TrialConfig:
+    def _config(self, network: TrialResult, initial: InitialWeights | None, *, joined: bool) -> TrialConfig:
         settings, images = settings_of(self._study), images_of(self._study)
         return TrialConfig(
             architecture=network.architecture,
@@ -245,29 +247,15 @@ class _Retrainer:
             device=self._device,
             cache=str(image_cache_of(self._study)),
             fingerprint=settings.data_fingerprint,
-            start=start,
+            start=None if initial is None else str(initial.file),
             with_validation=joined,
             resized_once=settings.resized_once,
         )
 
-    @contextmanager
-    def _start(self, network: TrialResult) -> Iterator[str | None]:
-        """Return the file of the weights to begin with, None for none, for as long as the block runs."""
-        with ExitStack() as stack:
-            name = f"{trial_folder(network.trial)}/{WEIGHTS}"
-            try:
-                start = str(stack.enter_context(self._files.fetched(name))) if self._from_weights else None
-            except FileNotFoundError as error:
-                raise StudyError(
-                    f"Network #{network.trial} of '{self._study.study_name}' has no weights at "
-                    f"'{self._files.place(name)}' to begin with: expected those that its trial wrote. Leave "
-                    f"--from-weights out."
-                ) from error
-            yield start
-
     def _place(self, network: TrialResult, *, joined: bool) -> str:
         """Return the folder of a retraining among the files of the study."""
-        settings = [self._recipe.identity(), joined, self._from_weights]
+        settings: list[object] = [self._recipe.identity(), joined, self._weights == SEARCH]
+        settings += [] if self._weights in {None, SEARCH} else [self._weights]
         return retraining_folder(network.trial, self._recipe.name, settings)
 
     def _record(
@@ -275,26 +263,37 @@ class _Retrainer:
         network: TrialResult,
         *,
         joined: bool,
-        seconds: float,
-        last: EpochResult,
+        trained: "_Trained",
         test: Scores | None = None,
     ) -> Retrained:
-        value, error = last.of(self._metric)
+        value, error = trained.last.of(self._metric)
+        place = self._place(network, joined=joined)
         retrained = Retrained(
             trial=network.trial,
             recipe=self._recipe.to_json(),
             joined=joined,
-            from_weights=self._from_weights,
+            from_weights=self._weights == SEARCH,
             accuracy=None if joined else value,
             standard_error=None if joined else error,
             test_accuracy=None if test is None else test.accuracy,
             test_standard_error=None if test is None else test.standard_error,
-            seconds=round(seconds, 3),
-            weights=f"{self._place(network, joined=joined)}/{WEIGHTS}",
+            seconds=round(trained.seconds, 3),
+            weights=f"{place}/{WEIGHTS}",
             recipe_file=self._recipe_file,
             seen_accuracy=value if joined else None,
             test_values=None if test is None else {name: list(test.of(name)) for name in METRICS},
             top=None if joined else self._top,
+            start=None if trained.start is None else trained.start.to_json(),
         )
-        store(self._study, retrained)
+        store(self._study, retrained)  # before the files go without which a killed one begins again
+        self._files.remove([f"{place}/{CHECKPOINT}", f"{place}/{START}"])
         return retrained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trained:
+    """The last epoch of a training, its seconds, and what it started from; None for random weights."""
+
+    last: EpochResult
+    seconds: float
+    start: Start | None

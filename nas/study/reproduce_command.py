@@ -134,7 +134,13 @@ def _request_of(study: optuna.Study) -> Mapping[str, Any]:
 
 
 def retrain_command(
-    study: str, trial: int, recipe: str | None = None, *, from_weights: bool = False, top: int | None = None
+    study: str,
+    trial: int,
+    recipe: str | None = None,
+    *,
+    from_weights: bool = False,
+    weights: str | None = None,
+    top: int | None = None,
 ) -> str:
     """Return the command line that trains a network of a study again.
 
@@ -143,11 +149,13 @@ def retrain_command(
         trial: Number of the network, at least 0.
         recipe: Name or file of the recipe; None for that of `nas retrain`.
         from_weights: Whether the training starts from the weights of the search.
+        weights: Another source of weights that it starts from; None for none.
         top: Number of networks that were trained together to compare them; None for the network alone.
     """
     which = f"--trial {trial}" if top is None else f"--top {top}"
     how = "" if recipe is None else f" --recipe {_quoted(_file_of_recipe(recipe))}"
-    return f"nas retrain {_quoted(study)} {which}{how}{' --from-weights' if from_weights else ''}"
+    start = f" --weights {_quoted(weights)}" if weights else " --from-weights" if from_weights else ""
+    return f"nas retrain {_quoted(study)} {which}{how}{start}"
 
 
 def export_command(study: str) -> str:

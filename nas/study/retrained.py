@@ -47,6 +47,8 @@ class Retrained:
         expected: Expected metric on unlimited images like the validation images, given all networks that were
             retrained alike: the best of several is in part the luckiest. None where it was the only one.
         expected_error: Its standard deviation.
+        start: What it started from besides random weights and those of the search, a
+            `nas.orchestration.initial_weights.Start` by field name; None for nothing else.
     """
 
     trial: int
@@ -65,6 +67,7 @@ class Retrained:
     top: int | None = None
     expected: float | None = None
     expected_error: float | None = None
+    start: dict[str, Any] | None = None
 
     @property
     def merit(self) -> tuple[float, float | None] | None:
@@ -86,6 +89,18 @@ class Retrained:
     def learnt_from(self) -> str:
         """The images that the weights learnt from, in words."""
         return "training and validation" if self.joined else "training"
+
+    @property
+    def started_from(self) -> str | None:
+        """What it started from in words; None for random weights."""
+        if self.start is not None:
+            return str(self.start["words"])
+        return "the weights of the search" if self.from_weights else None
+
+    @property
+    def source(self) -> str | None:
+        """Source of its initial weights as asked for; None for random ones and those of the search."""
+        return None if self.start is None else str(self.start["source"])
 
     @property
     def test_scores(self) -> TestScores | None:
@@ -221,4 +236,4 @@ def _comparison(study: Attributed, network: TrialResult, retrained: Retrained) -
 
 def _same_training(one: Retrained, other: Retrained) -> bool:
     """Return whether two retrainings differ in their images alone."""
-    return (one.recipe, one.from_weights) == (other.recipe, other.from_weights)
+    return (one.recipe, one.from_weights, one.source) == (other.recipe, other.from_weights, other.source)

@@ -84,4 +84,5 @@ class ScoreReader:
             metric=metric or self.settings.metric,
             value=value,
             standard_error=error,
+            started_from=None if retrained is None else retrained.started_from,
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from search_spaces.architecture import Architecture
 from search_spaces.elastic.shared_weights import SharedWeights
@@ -74,16 +74,72 @@ def read_networks(
         ArchitectureError: if the space does not hold a network.
         OutOfMemoryError: if the device cannot hold a network even with two images.
     """
-    train, validation = BatchSource(splits.train, device), BatchSource(splits.validation, device)
-    rows = train.shuffled(batch_size, generator(0, "recalibration"), recalibration_images)
+    source = _Source.of(splits, device, batch_size, recalibration_images)
+    validation = BatchSource(splits.validation, device)
     for architecture in architectures:
         with out_of_memory_named():
-            network = shared.module(architecture)
-            network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            preprocess = Preprocessor(splits.mean, splits.std, architecture.resolution, device)
-            recalibrate_batchnorm(network, train, preprocess, rows, recipe, after_batch)
+            network, preprocess = source.recalibrated(shared, architecture, recipe, after_batch)
             scores = evaluate(network, validation, preprocess, recipe, after_batch, batch_size=batch_size)
-        yield NetworkValue(architecture=architecture, scores=scores, images=_images(rows, validation))
+        yield NetworkValue(architecture=architecture, scores=scores, images=_images(source.rows, validation))
+
+
+def starting_network(
+    shared: SharedWeights,
+    architecture: Architecture,
+    splits: Splits,
+    recipe: Recipe,
+    *,
+    device: torch.device,
+) -> tuple[nn.Module, Scores]:
+    """Return a network to begin a training with, as shared weights have it, and its scores on ``validation``.
+
+    Args:
+        shared: Trained shared weights; they are not changed.
+        architecture: A network of their space.
+        splits: Images; statistics of batch norms are of ``train``.
+        recipe: Recipe whose precision is used.
+        device: Device that runs and holds the network.
+
+    Raises:
+        ArchitectureError: if the space does not hold the network.
+        OutOfMemoryError: if the device cannot hold the network even with two images.
+    """
+    source = _Source.of(splits, device, _BATCH, RECALIBRATION_IMAGES)
+    with out_of_memory_named():
+        network, preprocess = source.recalibrated(shared, architecture, recipe)
+        scores = evaluate(
+            network, BatchSource(splits.validation, device), preprocess, recipe, batch_size=_BATCH
+        )
+    return network, scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Source:
+    """The training images over which statistics of batch norms are re-estimated, always the same ones."""
+
+    splits: Splits
+    train: BatchSource
+    rows: Sequence[Tensor]
+
+    @classmethod
+    def of(cls, splits: Splits, device: torch.device, batch_size: int, count: int) -> "_Source":
+        train = BatchSource(splits.train, device)
+        return cls(splits, train, train.shuffled(batch_size, generator(0, "recalibration"), count))
+
+    def recalibrated(
+        self,
+        shared: SharedWeights,
+        architecture: Architecture,
+        recipe: Recipe,
+        after_batch: Callable[[], None] = lambda: None,
+    ) -> tuple[nn.Module, Preprocessor]:
+        """Return a network with statistics of its own, and the preprocessing of its images."""
+        splits, device = self.splits, self.train.device
+        network = shared.module(architecture)
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        preprocess = Preprocessor(splits.mean, splits.std, architecture.resolution, device)
+        recalibrate_batchnorm(network, self.train, preprocess, self.rows, recipe, after_batch)
+        return network, preprocess
 
 
 def _images(rows: Sequence[Tensor], validation: BatchSource) -> int:

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import optuna
 import pytest
 import torch
@@ -12,17 +11,12 @@ from safetensors.torch import load_file, save_file
 import nas
 import search_spaces
 from nas.orchestration.retraining import chosen, retrain
-from nas.study import results, trial_attributes
+from nas.study import results
 from nas.study import study as studies
 from nas.study.final_tests import times_tested
 from nas.study.places import folder_of
 from nas.study.retrained import final, latest, ranked, weights_of
-from nas.study.settings import Settings
-from search_spaces.budget import Budget
 from search_spaces.errors import DataError, InvalidValueError, StudyError, UserError
-from search_spaces.sampling import fitting_codes
-from tests.nas.opened import opened
-from trials.datasets import open_images
 from trials.training.file_names import CHECKPOINT
 from trials.training.recipe import Recipe
 
@@ -30,48 +24,11 @@ pytestmark = pytest.mark.slow
 RECIPE = Recipe(name="longer", epochs=2, batch_size=256, precision="fp32", recalibration_batches=1)
 
 
-@pytest.fixture
-def searched(storage, tiny_prices, tmp_path: Path) -> optuna.Study:
-    """A study of three networks of the tiny space that says it trained them on digits."""
-    splits = open_images("digits", seed=0, cache=None)
-    study = studies.begin(
-        storage,
-        "mine",
-        Settings(
-            space="tiny",
-            space_digest="0",
-            budgets=(Budget.parse("9M-MACs"),),
-            data="digits",
-            data_fingerprint=splits.fingerprint,
-            recipe={"name": "proxy", "epochs": 1},
-            sampler="random",
-            seed=0,
-        ),
-        sampler=optuna.samplers.RandomSampler(),
-        pruner=optuna.pruners.NopPruner(),
-        images={
-            "classes": list(splits.classes),
-            "channels": 1,
-            "mean": list(splits.mean),
-            "std": list(splits.std),
-        },
-        folder=str(tmp_path / "runs" / "mine"),
-    )
-    networks = tiny_prices.codes
-    for number, code in enumerate(fitting_codes(tiny_prices, np.random.default_rng(0), 3, ())):
-        trial = study.ask()
-        costs = tiny_prices.costs(code[None])[0]
-        trial_attributes.describe(opened(study), trial.number, networks.at(code), costs, [-0.5])
-        trial.report(0.5 + 0.1 * number, 1)
-        study.tell(trial, 0.5 + 0.1 * number)
-    return study
-
-
 def again(
     study: optuna.Study, *, trial: int | None = None, top: int = 1, report_line=lambda _: None, **options
 ):
     networks = chosen(results.result_of(study), trial=trial, top=top)
-    settings = {"from_weights": False, "device": "cpu", "threads": 1, "report_line": report_line}
+    settings = {"weights": None, "device": "cpu", "threads": 1, "report_line": report_line}
     return retrain(study, networks, RECIPE, **{**settings, **options})
 
 
@@ -134,9 +91,7 @@ def test_another_recipe_is_another_training_and_the_latest_counts(searched: optu
     again(searched, trial=0)
     networks = chosen(results.result_of(searched), trial=0, top=1)
     other = RECIPE.model_copy(update={"epochs": 1, "name": "shorter"})
-    retrain(
-        searched, networks, other, from_weights=False, device="cpu", threads=1, report_line=lambda _: None
-    )
+    retrain(searched, networks, other, weights=None, device="cpu", threads=1, report_line=lambda _: None)
     found = final(searched, 0)
     assert found is not None
     assert found.recipe["name"] == "shorter"
@@ -154,7 +109,7 @@ def test_what_cannot_be_retrained_is_said(searched: optuna.Study):
     with pytest.raises(StudyError, match="Network #7 of 'mine' was not trained to the end"):
         chosen(result, trial=7, top=1)
     with pytest.raises(StudyError, match="has no weights at"):
-        again(searched, from_weights=True)
+        again(searched, weights="search")
 
 
 def test_images_that_changed_since_the_search_are_refused(searched: optuna.Study):

@@ -1,0 +1,218 @@
+"""Turns what a retraining is asked to start from into the initial weights of a network.
+
+A source of weights is a name in `SOURCES`. Weights that are made of something else are kept beside the
+checkpoint while the network trains, so that a training that was stopped goes on from the same ones whatever
+has become of the source.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dashboards.result import TrialResult
+from nas.files.locating import files_of
+from nas.files.study_images import images_for
+from nas.files.supernet_file import supernet_file, supernet_source
+from nas.study.naming import trial_folder
+from nas.study.study import settings_of, space_of
+from search_spaces.costs import format_cost
+from search_spaces.errors import ArchitectureError, InvalidValueError, StudyError
+from search_spaces.units import format_accuracy
+from trials.supernet.reading import starting_network
+from trials.supernet.weights_file import load_supernet
+from trials.training.file_names import WEIGHTS
+
+SEARCH: Final = "search"
+SUPERNET: Final = "supernet"
+START: Final = "start.safetensors"
+"""File in a retraining's folder of the weights that it starts from, until it ends."""
+
+_KEY: Final = "start"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What a training starts from.
+
+    Attributes:
+        source: The source as it was asked for.
+        words: What it is, in words that follow "starts from".
+        metric: Metric of the search.
+        value: The metric of these weights on the validation images; None if it is not known.
+        standard_error: Its standard error.
+    """
+
+    source: str
+    words: str
+    metric: str
+    value: float | None = None
+    standard_error: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return asdict(self)
+
+    @property
+    def line(self) -> str:
+        """What it is, and what these weights reach before they are trained."""
+        if self.value is None:
+            return f"starts from {self.words}"
+        reached = format_accuracy(self.value, self.standard_error)
+        return f"starts from {self.words}, {reached} on validation images before it trains"
+
+
+Made = tuple[dict[str, Tensor], Start]
+"""State of a network as `search_spaces.build` returns it, and what it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitialWeights:
+    """The weights that a training begins with.
+
+    Attributes:
+        file: Their safetensors file on this machine.
+        start: What they are; None for those of the search.
+    """
+
+    file: Path
+    start: Start | None = None
+
+
+def checked_source(weights: str | None, *, from_weights: bool = False) -> str | None:
+    """Return the source of the initial weights that was asked for; None for random ones.
+
+    Args:
+        weights: Name of a source; None for none.
+        from_weights: Whether those of the search were asked for in the older way.
+
+    Raises:
+        InvalidValueError: if there is no such source, or two were asked for.
+    """
+    if weights is None:
+        return SEARCH if from_weights else None
+    if weights not in SOURCES:
+        raise InvalidValueError(
+            f"Unknown source of weights '{weights}': expected one of {', '.join(SOURCES)}. Name one with "
+            f"--weights, or leave it out for random weights."
+        )
+    if from_weights and weights != SEARCH:
+        raise InvalidValueError(
+            f"Cannot start from the weights of the search and from '{weights}': expected one of "
+            f"--from-weights and --weights. Leave one out."
+        )
+    return weights
+
+
+@contextmanager
+def initial_weights(
+    study: optuna.Study,
+    network: TrialResult,
+    source: str | None,
+    folder: str,
+    *,
+    device: str,
+    report_line: Callable[[str], None],
+) -> Iterator[InitialWeights | None]:
+    """Return the weights that a retraining begins with, None for random ones, for as long as the block runs.
+
+    Args:
+        study: The study.
+        network: One of its networks.
+        source: A name in `SOURCES`; None for random weights.
+        folder: Folder of the retraining among the files of the study.
+        device: Device as torch calls it.
+        report_line: Shows a line to the user.
+
+    Raises:
+        StudyError: if the source has no weights for the network.
+        DataError: if the images have changed, or the source is of others.
+    """
+    if source is None:
+        yield None
+        return
+    make, files, name = SOURCES[source], files_of(study), f"{folder}/{START}"
+    if make is None:
+        with _of_search(study, network) as path:
+            yield InitialWeights(file=path)
+        return
+    if not files.exists(name):
+        tensors, start = make(study, network, device)
+        with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
+            written = Path(scratch) / START
+            save_file(tensors, written, metadata={_KEY: json.dumps(start.to_json(), sort_keys=True)})
+            files.put(name, written)
+    with files.fetched(name) as path:
+        start = _read_start(path)
+        report_line(f"#{network.trial} {start.line}")
+        yield InitialWeights(file=path, start=start)
+
+
+@contextmanager
+def _of_search(study: optuna.Study, network: TrialResult) -> Iterator[Path]:
+    files, name = files_of(study), f"{trial_folder(network.trial)}/{WEIGHTS}"
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(files.fetched(name))
+        except FileNotFoundError as error:
+            raise StudyError(
+                f"Network #{network.trial} of '{study.study_name}' has no weights at '{files.place(name)}' "
+                f"to begin with: expected those that its trial wrote. Leave --from-weights out."
+            ) from error
+        yield path
+
+
+def _of_supernet(study: optuna.Study, network: TrialResult, device: str) -> Made:
+    """Return the slice of a network of the study's supernet, with statistics of its own."""
+    trained = load_supernet(supernet_file(study))
+    images, metric = images_for(study, network.architecture.resolution), settings_of(study).metric
+    trained.check(space_of(study), images)
+    try:
+        module, scores = starting_network(
+            trained.shared, network.architecture, images, trained.recipe.training, device=torch.device(device)
+        )
+    except ArchitectureError as error:
+        raise StudyError(
+            f"Network #{network.trial} of '{study.study_name}' is not part of its supernet: expected a "
+            f"network of the space '{trained.shared.space.name}'. Leave --weights out."
+        ) from error
+    name, beside = (supernet_source(study) or study).study_name, _beside(network, trained.band)
+    value, standard_error = scores.of(metric)
+    start = Start(
+        source=SUPERNET,
+        words=f"its slice of the supernet of '{name}'{beside}",
+        metric=metric,
+        value=value,
+        standard_error=standard_error,
+    )
+    return {key: tensor.cpu().contiguous() for key, tensor in module.state_dict().items()}, start
+
+
+def _beside(network: TrialResult, band: tuple[int, int] | None) -> str:
+    """Return a remark where a network has fewer or more MACs than those that a supernet is for."""
+    macs = network.costs["macs"]
+    if band is None or band[0] <= macs <= band[1]:
+        return ""
+    low, high = (format_cost("macs", limit) for limit in band)
+    return f" (which is for {low} to {high} MACs, and this has {format_cost('macs', macs)})"
+
+
+def _read_start(path: Path) -> Start:
+    with safe_open(path, framework="pt") as file:
+        return Start(**json.loads((file.metadata() or {})[_KEY]))
+
+
+SOURCES: Final[Mapping[str, Callable[[optuna.Study, TrialResult, str], Made] | None]] = {
+    SEARCH: None,
+    SUPERNET: _of_supernet,
+}
+"""What makes the initial weights of a network by the name of the source; None for those of its own trial."""
