@@ -8,6 +8,7 @@
     ├── ArchitectureError         an architecture that cannot be read or built (also a ValueError)
     ├── DataError                 images that are missing, unreadable or too few (also a ValueError)
     ├── RecipeError               a training recipe that cannot be used (also a ValueError)
+    ├── WeightsError              weights that cannot be read or are of another network (also a ValueError)
     ├── StudyError                a study that is absent, busy or asks for something else
     ├── StorageError              a storage that cannot be reached or was written by another version
     ├── FilesError                a place of checkpoints that cannot be reached or used
@@ -93,6 +94,10 @@ class DataError(UserError, ValueError):
 
 class RecipeError(UserError, ValueError):
     """A training recipe that cannot be used."""
+
+
+class WeightsError(UserError, ValueError):
+    """Weights that cannot be read, or are of another network than was expected."""
 
 
 class StudyError(UserError):

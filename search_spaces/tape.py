@@ -103,6 +103,7 @@ class Tape:
         groups: Int = 1,
         bias: bool = False,
         dilation: Int | tuple[Int, Int] = 1,
+        padded: bool = False,
     ) -> Map:
         """Return the map of a convolution with 'same' padding: ceil(h / stride) x ceil(w / stride).
 
@@ -115,10 +116,13 @@ class Tape:
             bias: Whether each output channel has one.
             dilation: Positions from one tap to the next, or those in height and in width. It changes no cost,
                 only what the layer reaches.
+            padded: Whether its zeros are part of `x` already, so that it adds none.
         """
         kernel_h, kernel_w = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         apart_h, apart_w = dilation if isinstance(dilation, tuple) else (dilation, dilation)
-        out = Map(channels, -(-x.height // stride), -(-x.width // stride), copies=x.copies)
+        less_h, less_w = (kernel_h - 1, kernel_w - 1) if padded else (0, 0)
+        height, width = -((less_h - x.height) // stride), -((less_w - x.width) // stride)
+        out = Map(channels, height, width, copies=x.copies)
         taps = kernel_h * kernel_w * (x.channels // groups)  # multiplications an output element
         self.layers.append(
             Layer(
@@ -133,6 +137,12 @@ class Tape:
             )
         )
         return out
+
+    def pad_as_tensorflow(self, x: Map, kernel: Int, stride: int) -> Map:
+        """Return `x` with the zeros that ceil(h / stride) x ceil(w / stride) outputs of a kernel need."""
+        sides = [(-(-side // stride) - 1) * stride + kernel - side for side in (x.height, x.width)]
+        height, width = (more * (more > 0) for more in sides)
+        return self.resize(x, x.height + height, x.width + width)
 
     def linear(self, x: Map, features: Int, *, bias: bool = True) -> Map:
         """Return the map of one linear layer applied at every position."""

@@ -7,13 +7,18 @@ Sandler et al., 2018, https://arxiv.org/abs/1801.04381. A gate may stand before 
 * ``hard_squeeze_excite``, through a quarter of the widened channels (MobileNetV3; Howard et al., 2019,
   https://arxiv.org/abs/1905.02244);
 * ``efficient_channel`` (ECA-Net; Wang et al., 2020, https://arxiv.org/abs/1910.03151), its kernel fixed at 3.
+
+Weights that TensorFlow trained need its ``padding``, ``same``, which at a stride of 2 puts more zeros behind
+a map than before it, and its ``norm_eps``, 0.001.
 """
 
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 _ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU, "relu6": nn.ReLU6, "hard_swish": nn.Hardswish}
+_PADDINGS = ("symmetric", "same")
 _GATES = ("none", "squeeze_excite", "hard_squeeze_excite", "efficient_channel")
 
 
@@ -23,6 +28,18 @@ def _widened(channels: Any, factor: Any) -> Any:
     rounded = (wanted + 4) // 8 * 8
     rounded = rounded + 8 * (rounded < 0.9 * wanted)
     return int(rounded) if isinstance(rounded, float) else rounded
+
+
+class _SameConv(nn.Conv2d):
+    """A convolution with TensorFlow's padding: as many zeros as ceil(h / stride) outputs need."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        height = max((-(-x.shape[2] // stride) - 1) * stride + kernel - x.shape[2], 0)
+        width = max((-(-x.shape[3] // stride) - 1) * stride + kernel - x.shape[3], 0)
+        if height or width:
+            x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
+        return super().forward(x)
 
 
 class _SqueezeExcite(nn.Module):
@@ -72,8 +89,14 @@ class InvertedResidual(nn.Module):
         expansion: int | float = 6,
         gate: str = "none",
         activation: str = "silu",
+        padding: str = "symmetric",
+        norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
+        if padding not in _PADDINGS:
+            raise ValueError(
+                f"inverted_residual got the padding '{padding}': expected one of {', '.join(_PADDINGS)}"
+            )
         if kernel % 2 == 0:
             raise ValueError(f"inverted_residual got the kernel {kernel}: expected an odd number")
         if gate not in _GATES or activation not in _ACTIVATIONS:
@@ -86,13 +109,19 @@ class InvertedResidual(nn.Module):
         self.body = nn.Sequential()
         if expansion != 1:
             self.body += nn.Sequential(
-                nn.Conv2d(in_channels, hidden, 1, bias=False), nn.BatchNorm2d(hidden), act(inplace=True)
+                nn.Conv2d(in_channels, hidden, 1, bias=False),
+                nn.BatchNorm2d(hidden, eps=norm_eps),
+                act(inplace=True),
             )
-        self.body += nn.Sequential(
-            nn.Conv2d(hidden, hidden, kernel, stride=stride, padding=kernel // 2, groups=hidden, bias=False),
-            nn.BatchNorm2d(hidden),
-            act(inplace=True),
-        )
+        if padding == "same" and stride > 1:
+            self.body.append(_SameConv(hidden, hidden, kernel, stride=stride, groups=hidden, bias=False))
+        else:
+            self.body.append(
+                nn.Conv2d(
+                    hidden, hidden, kernel, stride=stride, padding=kernel // 2, groups=hidden, bias=False
+                )
+            )
+        self.body += nn.Sequential(nn.BatchNorm2d(hidden, eps=norm_eps), act(inplace=True))
         if gate == "squeeze_excite":
             self.body.append(_SqueezeExcite(hidden, max(1, round(in_channels / 4)), hard=False))
         elif gate == "hard_squeeze_excite":
@@ -100,7 +129,7 @@ class InvertedResidual(nn.Module):
         elif gate == "efficient_channel":
             self.body.append(_EfficientChannel())
         self.body += nn.Sequential(
-            nn.Conv2d(hidden, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
+            nn.Conv2d(hidden, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels, eps=norm_eps)
         )
         self.residual = stride == 1 and in_channels == out_channels
 
@@ -120,12 +149,16 @@ class InvertedResidual(nn.Module):
         expansion: Any,
         gate: str,
         activation: str,
+        padding: str,
+        norm_eps: float,
     ) -> Any:
         """Write the layers that run."""
-        del deploy, activation
+        del deploy, activation, norm_eps
         hidden = x.channels if expansion == 1 else _widened(x.channels, expansion)
         y = x if expansion == 1 else tape.norm(tape.conv(x, hidden))
-        y = tape.norm(tape.conv(y, hidden, kernel, stride=stride, groups=hidden))
+        padded = padding == "same" and stride > 1
+        y = tape.pad_as_tensorflow(y, kernel, stride) if padded else y
+        y = tape.norm(tape.conv(y, hidden, kernel, stride=stride, groups=hidden, padded=padded))
         if gate == "efficient_channel":
             line = tape.view(tape.pool(y), channels=1, height=1, width=hidden)
             y = tape.add(y, tape.conv(line, 1, (1, 3)))

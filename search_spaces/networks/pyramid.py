@@ -5,8 +5,21 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 _ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU, "relu6": nn.ReLU6, "hard_swish": nn.Hardswish}
+
+
+class _SameConv(nn.Conv2d):
+    """A convolution with TensorFlow's padding: as many zeros as ceil(h / stride) outputs need."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        height = max((-(-x.shape[2] // stride) - 1) * stride + kernel - x.shape[2], 0)
+        width = max((-(-x.shape[3] // stride) - 1) * stride + kernel - x.shape[3], 0)
+        if height or width:
+            x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
+        return super().forward(x)
 
 
 class Pyramid(nn.Module):
@@ -21,6 +34,8 @@ class Pyramid(nn.Module):
         head_channels: Output channels of the 1 x 1 convolution before pooling; 0 for none.
         head_hidden: Features of the layer after pooling (MobileNetV3); 0 for none.
         activation: Activation of stem and head: silu, relu, relu6 or hard_swish.
+        padding: Of the stem: symmetric, or TensorFlow's same, for weights that it trained.
+        norm_eps: What batch norms add to the variance; 0.001 for weights of TensorFlow.
     """
 
     def __init__(
@@ -34,18 +49,25 @@ class Pyramid(nn.Module):
         head_channels: int = 0,
         head_hidden: int = 0,
         activation: str = "silu",
+        padding: str = "symmetric",
+        norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
         if activation not in _ACTIVATIONS:
             raise ValueError(
                 f"pyramid got the activation '{activation}': expected one of {', '.join(_ACTIVATIONS)}"
             )
+        if padding not in {"symmetric", "same"}:
+            raise ValueError(f"pyramid got the padding '{padding}': expected symmetric or same")
         act = _ACTIVATIONS[activation]
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, stem_channels, 3, stride=stem_stride, padding=1, bias=False),
-            nn.BatchNorm2d(stem_channels),
-            act(inplace=True),
-        )
+        self.stem = nn.Sequential()
+        if padding == "same" and stem_stride > 1:
+            self.stem.append(_SameConv(in_channels, stem_channels, 3, stride=stem_stride, bias=False))
+        else:
+            self.stem.append(
+                nn.Conv2d(in_channels, stem_channels, 3, stride=stem_stride, padding=1, bias=False)
+            )
+        self.stem += nn.Sequential(nn.BatchNorm2d(stem_channels, eps=norm_eps), act(inplace=True))
         self.stages = nn.Sequential()
         width = stem_channels
         for block, channels, depth, stride in stages:
@@ -56,7 +78,7 @@ class Pyramid(nn.Module):
         self.neck = nn.Sequential()
         if head_channels:
             conv = nn.Conv2d(width, head_channels, 1, bias=False)
-            self.neck += nn.Sequential(conv, nn.BatchNorm2d(head_channels), act(inplace=True))
+            self.neck += nn.Sequential(conv, nn.BatchNorm2d(head_channels, eps=norm_eps), act(inplace=True))
             width = head_channels
         if head_hidden:
             conv = nn.Conv2d(width, head_hidden, 1)
@@ -72,9 +94,11 @@ class Pyramid(nn.Module):
         return self.head(torch.mean(self.forward_features(x), dim=(2, 3)))  # [b, classes]
 
     @staticmethod
-    def stem_layers(tape: Any, x: Any, *, stem_channels: Any, stem_stride: int) -> Any:
+    def stem_layers(tape: Any, x: Any, *, stem_channels: Any, stem_stride: int, padding: str) -> Any:
         """Write the layers in front of the stages."""
-        return tape.norm(tape.conv(x, stem_channels, 3, stride=stem_stride))
+        padded = padding == "same" and stem_stride > 1
+        x = tape.pad_as_tensorflow(x, 3, stem_stride) if padded else x
+        return tape.norm(tape.conv(x, stem_channels, 3, stride=stem_stride, padded=padded))
 
     @staticmethod
     def head_layers(tape: Any, x: Any, *, num_classes: int, head_channels: int, head_hidden: int) -> Any:

@@ -25,6 +25,9 @@ TIMM = {
     "efficientnet_b1_240": "efficientnet_b1",
     "efficientnet_b2_260": "efficientnet_b2",
     "efficientnet_b3_300": "efficientnet_b3",
+    "efficientnet_lite0_224": "tf_efficientnet_lite0",
+    "efficientnet_lite1_240": "tf_efficientnet_lite1",
+    "efficientnet_lite2_260": "tf_efficientnet_lite2",
     "fasternet_t0_224": "fasternet_t0",
     "inceptionnext_atto_224": "inception_next_atto",
     "mobilenet_v2_0.35_224": "mobilenetv2_035",
@@ -53,6 +56,7 @@ TIMM = {
 SAME_ANSWERS = (
     "mobilenet_v2_1.0_224",
     "efficientnet_b0_224",
+    "efficientnet_lite0_224",
     "tinynet_e_106",
     "mobilevit_xxs_256",
     "mobilevit_v2_0.5_256",

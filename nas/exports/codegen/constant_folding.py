@@ -14,6 +14,8 @@ from nas.exports.codegen.statement_span import span
 
 _MOST_PASSES: Final = 50
 _DEFAULTS: Final = {"stride": "1", "padding": "0", "dilation": "1", "groups": "1", "bias": "True"}
+_NORM_DEFAULTS: Final = {"eps": "1e-05"}
+_LAYER_DEFAULTS: Final = {"nn.Conv2d": _DEFAULTS, "nn.BatchNorm2d": _NORM_DEFAULTS}
 
 
 def folded(text: str, known: Mapping[str, Known], tables: Mapping[str, ast.Dict]) -> str:
@@ -87,8 +89,9 @@ class _Folding:
             if text is not None:
                 yield self.source.replaced(node, text)
                 return
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "nn.Conv2d":
-            dropped = [k for k in node.keywords if _DEFAULTS.get(k.arg or "") == ast.unparse(k.value)]
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in _LAYER_DEFAULTS:
+            defaults = _LAYER_DEFAULTS[ast.unparse(node.func)]
+            dropped = [k for k in node.keywords if defaults.get(k.arg or "") == ast.unparse(k.value)]
             if dropped:
                 yield _without_keyword(self.source, node, dropped[0])
                 return
