@@ -18,7 +18,9 @@ BY_POSTERIOR: Final = "expected value after the search"
 SEEN: Final = "validation, seen"
 """Split of a figure on validation images that the weights learnt from."""
 
-_NOT_STORED_BEFORE: Final = frozenset({"posterior_mean", "posterior_sd", "ranked_by", "retrained_by"})
+_NOT_STORED_BEFORE: Final = frozenset(
+    {"posterior_mean", "posterior_sd", "ranked_by", "retrained_by", "name", "training_seed"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ class TrialResult:
         posterior_sd: Its standard deviation.
         ranked_by: What its place among the networks rests on, in words; None for the value itself.
         scores: Figures of all its weights.
+        name: What a comparison calls it; None for a network of a search.
+        training_seed: Which of the seeds of a comparison trained it; None for a network of a search.
     """
 
     trial: int
@@ -136,6 +140,8 @@ class TrialResult:
     posterior_sd: float | None = None
     ranked_by: str | None = None
     scores: tuple[Score, ...] = ()
+    name: str | None = None
+    training_seed: int | None = None
 
     @property
     def merit(self) -> float:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from nas.api import bench as bench
     from nas.api import check_studies as check_studies
+    from nas.api import compare as compare
     from nas.api import dashboard as dashboard
     from nas.api import delete_study as delete_study
     from nas.api import explain as explain
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__: Final = [
     "bench",
     "check_studies",
+    "compare",
     "dashboard",
     "delete_study",
     "explain",

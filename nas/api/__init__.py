@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from nas.api._bench import bench as bench
     from nas.api._catalog import networks as networks
     from nas.api._catalog import spaces as spaces
+    from nas.api._compare import compare as compare
     from nas.api._dashboard import dashboard as dashboard
     from nas.api._explain import explain as explain
     from nas.api._explain import scale as scale
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _MODULES: Final = {
     "bench": "_bench",
     "check_studies": "_studies",
+    "compare": "_compare",
     "dashboard": "_dashboard",
     "delete_study": "_studies",
     "explain": "_explain",

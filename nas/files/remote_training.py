@@ -14,11 +14,16 @@ from trials.training.attempt_fence import ATTEMPT, check_attempt
 from trials.training.checksum import CHECKSUM
 from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
-from trials.training.file_names import CHECKPOINT, WEIGHTS
+from trials.training.file_names import CHECKPOINT, PREDICTIONS, WEIGHTS
 from trials.training.run_trial import TrialConfig, run_trial
 
 T = TypeVar("T")
-_SAVED = (CHECKPOINT, WEIGHTS + CHECKSUM, WEIGHTS)  # weights last: when they exist, so does their checksum
+_SAVED = (
+    CHECKPOINT,
+    PREDICTIONS,
+    WEIGHTS + CHECKSUM,
+    WEIGHTS,
+)  # weights last: when they exist, so does their checksum
 
 
 def run_with_uploads(

@@ -20,6 +20,7 @@ from nas.orchestration.time_forecast import Forecast, forecast
 from nas.resources import Capacity
 from search_spaces.units import counted, format_count
 from trials.training.epoch_progress import EpochProgress
+from trials.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)
 _ENOUGH_TRAINED = 3  # trained networks whose own times predict the time left
@@ -82,8 +83,7 @@ class ConsoleProgress:
             done: Networks trained by earlier starts of this search.
             left_running: Trainings that an earlier start left unfinished.
         """
-        self._wanted, self._metric = plan.trials, metric_name(plan.settings.metric)
-        self._epochs, self._rungs = plan.recipe.epochs, plan.recipe.rungs
+        self.expect(plan.trials, plan.recipe, plan.settings.metric)
         self._ends_s = None if plan.hours is None else self._clock() + 3600 * plan.hours
         for line in plan_lines(plan):
             self.say(line)
@@ -105,6 +105,11 @@ class ConsoleProgress:
             f"up to {counted(plan.recipe.epochs, 'epoch')} each{early}{about}"
         )
         self.say(f"Study    {plan.name} (seed {plan.settings.seed})")
+
+    def expect(self, trainings: int, recipe: Recipe, metric: str) -> None:
+        """Take up how many trainings are wanted in all, how each is done and what it reports."""
+        self._wanted, self._metric = trainings, metric_name(metric)
+        self._epochs, self._rungs = recipe.epochs, recipe.rungs
 
     def say(self, line: str) -> None:
         """Show one line that stays, and log it."""

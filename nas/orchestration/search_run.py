@@ -9,9 +9,10 @@ import optuna
 from optuna.storages import BaseStorage, get_storage
 
 from dashboards.result import SearchResult
-from nas.ask_tell.candidates import Candidate, CandidateSource
+from nas.ask_tell.candidates import CandidateSource
 from nas.ask_tell.known_trials import KnownTrials
-from nas.ask_tell.stopping import CutShortError, SearchControl, StoppingCriteria
+from nas.ask_tell.stopping import SearchControl, StoppingCriteria
+from nas.ask_tell.trial_source import Planned
 from nas.coordination.driver_session import driver_session, is_shared
 from nas.coordination.heartbeat import heartbeat
 from nas.coordination.trial_ownership import TrialOwnership
@@ -22,6 +23,7 @@ from nas.files.study_files import StudyFiles
 from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.constraint import LatencyCheck
 from nas.latency.measurement_cache import LatencyCache
+from nas.orchestration.cluster_admission import admission
 from nas.orchestration.console_progress import ConsoleProgress
 from nas.orchestration.evaluation import evaluated
 from nas.orchestration.posterior_update import PosteriorUpdate
@@ -29,12 +31,12 @@ from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.study_log import study_log
 from nas.orchestration.winner_check import WinnerCheck
 from nas.ray_backend.node_admission import NodeAdmission
-from nas.ray_backend.ray_cluster import Cluster, Node
+from nas.ray_backend.ray_cluster import Cluster
 from nas.ray_backend.runner import leaving_on_signals, run_trainings
 from nas.ray_backend.searcher import StudySearcher
 from nas.ray_backend.tensorboard import TensorBoard
 from nas.ray_backend.worker import worker_config
-from nas.resources import Capacity, capacity_on
+from nas.resources import Capacity
 from nas.storage.database import storage_errors
 from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
@@ -180,8 +182,8 @@ class _Run:
         plan, study, control = self.plan, self.opened.study, self.control
         with ExitStack() as stack:
             if plan.work is not None:
-                if self.cluster is not None:
-                    stack.enter_context(self._admission(self.cluster))
+                if (admitted := self._admission()) is not None:
+                    stack.enter_context(admitted)
                 stack.enter_context(leaving_on_signals(control, self.progress.say))
             expected = evaluated(
                 study,
@@ -202,7 +204,7 @@ class _Run:
     def _train(self, posterior: PosteriorUpdate, retention: CheckpointRetention) -> float:
         """Train until the search is to end, and return the slot-seconds that trainings took."""
         plan, control = self.plan, self.control
-        admission = None if self.cluster is None else self._admission(self.cluster)
+        admitted = self._admission()
 
         def after_end() -> None:
             posterior.update()
@@ -216,13 +218,13 @@ class _Run:
             self.progress,
             artifacts=TrialArtifacts.of(self.opened.study),
             metric=plan.settings.metric,
-            on_refused=(lambda _node, _reason: None) if admission is None else admission.refuse,
+            on_refused=(lambda _node, _reason: None) if admitted is None else admitted.refuse,
             after_end=after_end,
         )
         callbacks = [TensorBoard(self.files.local_folder)] if plan.log_to == "tensorboard" else []
         with ExitStack() as stack:
-            if admission is not None:
-                stack.enter_context(admission)
+            if admitted is not None:
+                stack.enter_context(admitted)
             stack.enter_context(leaving_on_signals(control, self.progress.say))
             stack.enter_context(self.progress)
             run_trainings(
@@ -256,27 +258,19 @@ class _Run:
             return self.winner.latest(study, interrupted=interrupted)
         return self.winner.confirmed(study, interrupted=interrupted)
 
-    def _admission(self, cluster: Cluster) -> NodeAdmission:
-        """Return the admission of nodes, which changes the capacity as nodes come and go."""
-        plan, capacity = self.plan, self.control.capacity
-
-        def changed(able: list[Node]) -> None:
-            count = capacity_on([node.machine for node in able], plan.trials, plan.slots)
-            if able and count != capacity.count:  # without nodes, the search waits for some
-                capacity.change(count)
-                self.progress.say(f"The nodes of the cluster have room for {count} trainings now")
-
-        return NodeAdmission(
-            cluster,
+    def _admission(self) -> NodeAdmission | None:
+        plan = self.plan
+        return admission(
+            self.cluster,
             plan.slots,
-            self.files.shared_folder,
-            plan.settings.data,
-            report_line=self.progress.say,
-            on_lost=lambda problem: self.control.stop(CutShortError(str(problem))),
-            on_changed=changed,
+            self.files,
+            self.control,
+            trials=plan.trials,
+            data=plan.settings.data,
+            say=self.progress.say,
         )
 
-    def _worker_config(self, candidate: Candidate) -> dict[str, Any]:
+    def _worker_config(self, candidate: Planned) -> dict[str, Any]:
         """Return what the worker of a candidate receives, as a new attempt at its training."""
         plan, number = self.plan, candidate.number
         trial = TrialConfig(

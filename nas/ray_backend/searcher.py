@@ -19,11 +19,12 @@ from ray import tune
 from ray.tune.search import Searcher
 from typing_extensions import override
 
-from nas.ask_tell.candidates import Candidate, CandidateSource, EnoughError
+from nas.ask_tell.candidates import EnoughError
 from nas.ask_tell.known_trials import NotYetError
 from nas.ask_tell.observer import SearchObserver
 from nas.ask_tell.stopping import SearchControl
 from nas.ask_tell.trial_reporter import TrialReporter
+from nas.ask_tell.trial_source import Planned, TrialSource
 from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.constraint import StoppedError
 from nas.ray_backend.daemon_threads import in_background
@@ -63,8 +64,8 @@ class StudySearcher(Searcher, tune.Stopper):
     def __init__(
         self,
         opened: OpenedStudy,
-        source: CandidateSource,
-        worker_config: Callable[[Candidate], dict[str, Any]],
+        source: TrialSource,
+        worker_config: Callable[[Planned], dict[str, Any]],
         control: SearchControl,
         observer: SearchObserver,
         *,
@@ -92,8 +93,8 @@ class StudySearcher(Searcher, tune.Stopper):
         self._live: dict[str, Training] = {}
         self._retry = Retry(observer.say, lambda: control.over)
         self._ask_again_s = 0.0
-        self._said_waiting = False
-        self._pending: concurrent.futures.Future[Candidate] | None = None
+        self._waited_for = 0
+        self._pending: concurrent.futures.Future[Planned] | None = None
         self._retries_seen: frozenset[int] = frozenset()
 
     @property
@@ -131,7 +132,7 @@ class StudySearcher(Searcher, tune.Stopper):
         return self._begin(trial_id, pending)
 
     def _begin(
-        self, trial_id: str, pending: concurrent.futures.Future[Candidate]
+        self, trial_id: str, pending: concurrent.futures.Future[Planned]
     ) -> dict[str, Any] | str | None:
         """Return what the worker of a proposed candidate receives, or what `suggest` returns without one."""
         control = self._control
@@ -157,7 +158,7 @@ class StudySearcher(Searcher, tune.Stopper):
         _log.info("Trial %d trains %s.", candidate.number, candidate.architecture.fingerprint)
         return config
 
-    def _begun(self, candidate: Candidate) -> tuple[FrozenTrial, dict[str, Any]]:
+    def _begun(self, candidate: Planned) -> tuple[FrozenTrial, dict[str, Any]]:
         """Return the trial of a network that begins to train, as stored, and what its worker receives."""
         if self._artifacts is not None:
             self._artifacts.begin(self._opened, candidate.number, candidate.architecture)
@@ -217,8 +218,8 @@ class StudySearcher(Searcher, tune.Stopper):
         """Return that nothing is left, or None while trainings, of other drivers too, may still fail."""
         self._ask_again_s = time.monotonic() + _POLL_S
         self._until_stored(self._recorder.settle, None)
-        if running and not self._live and not self._said_waiting:
-            self._said_waiting = True
+        self._waited_for += bool(running and not self._live)
+        if running and not self._live and self._waited_for == 2:  # at first, an own one may just have ended
             self._observer.say(f"Waiting for {counted(running, 'network')} that other drivers train")
         return None if running else self._idle()
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nas.ask_tell.candidates import CandidateSource
 from nas.ask_tell.failures import FailureCounter
 from nas.ask_tell.retries import MOST_DEATHS
 from nas.ask_tell.stopping import CutShortError, SearchControl
 from nas.ask_tell.trial_reporter import TrialReporter
+from nas.ask_tell.trial_source import TrialSource
 from nas.files.trial_artifacts import TrialArtifacts
 from nas.ray_backend.worker import search_problem
 from nas.study import trial_attributes
@@ -63,7 +63,7 @@ class TrainingRecorder:
     def __init__(
         self,
         opened: OpenedStudy,
-        source: CandidateSource,
+        source: TrialSource,
         reporter: TrialReporter,
         control: SearchControl,
         *,

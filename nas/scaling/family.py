@@ -85,7 +85,7 @@ def family(found: FoundNetwork, base: Base, budgets: Sequence[Budget], rule: str
         RuleError: if the rule is not defined for the network.
     """
     check_budgets(budgets)
-    return [_member(found, base, budget, rule, RULES[rule]) for budget in budgets]
+    return [member_within(found, base, [budget], rule) for budget in budgets]
 
 
 def check_budgets(budgets: Sequence[Budget]) -> None:
@@ -154,9 +154,27 @@ def write(members: Sequence[Scaled], folder: Path) -> list[Path]:
     return files
 
 
-def _member(found: FoundNetwork, base: Base, budget: Budget, name: str, rule: Rule) -> Scaled:
+def member_within(found: FoundNetwork, base: Base, budgets: Sequence[Budget], name: str) -> Scaled:
+    """Return the widest network of a family that fits all of some budgets.
+
+    Args:
+        found: Base network with its classes and channels.
+        base: Base network as rules take it.
+        budgets: Counted budgets, at least one.
+        name: Name of the scaling rule.
+
+    Raises:
+        NothingFitsError: if not even the narrowest network of the rule fits.
+        RuleError: if the rule is not defined for the network.
+    """
+    rule: Rule = RULES[name]
+
+    def shares(network: Architecture) -> list[float]:
+        costs = _costs(found, network)
+        return [1.0 + budget.excess(costs[budget.resource]) for budget in budgets]
+
     def share(network: Architecture) -> float:
-        return 1.0 + budget.excess(_costs(found, network)[budget.resource])
+        return max(shares(network))
 
     ratio, halvings = 1.0 / share(found.architecture), 0
     while True:
@@ -168,6 +186,8 @@ def _member(found: FoundNetwork, base: Base, budget: Budget, name: str, rule: Ru
         halvings += 1
     if made is None:
         least = scaled(base.architecture, replace(factors, width=1e-3))
+        over = shares(least)
+        budget = budgets[over.index(max(over))]
         needs = _costs(found, least)[budget.resource] * (budget.bytes_per_element / 4)
         raise NothingFitsError(
             f"No network that the rule {name} makes of {base.name} fits {budget}: the narrowest needs "
@@ -176,7 +196,7 @@ def _member(found: FoundNetwork, base: Base, budget: Budget, name: str, rule: Ru
         )
     network, taken, width = made
     return Scaled(
-        budget=budget.text,
+        budget=" and ".join(budget.text for budget in budgets),
         rule=name,
         share=taken,
         factors=replace(factors, width=width),

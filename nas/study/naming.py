@@ -30,6 +30,14 @@ def checked_name(name: str) -> str:
     return name
 
 
+def shortened(name: str) -> str:
+    """Return a name that is short enough; names that begin alike still differ."""
+    if len(name) <= MOST_CHARACTERS:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: MOST_CHARACTERS - 9].rstrip('-.')}-{digest}"
+
+
 def trial_folder(number: int) -> str:
     """Return the folder of a trial among the files of its study."""
     return f"trials/{number:05d}"

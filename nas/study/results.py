@@ -12,6 +12,7 @@ from nas.storage.optuna_internals import database_url
 from nas.storage.secrets import without_password
 from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.compared_training import named
 from nas.study.final_tests import times_tested
 from nas.study.heartbeat import search_state
 from nas.study.latest_measurements import with_latencies
@@ -118,6 +119,7 @@ class _StudyAttributes:
             retrained_error=None if again is None else again.standard_error,
             retrained_by=None if again is None else again.settings,
             scores=self.scores.scores(network),
+            **named(trial),
         )
 
 

@@ -1,12 +1,11 @@
 """Defines a search, and names the first difference when a study is resumed with other settings."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from nas.study.naming import MOST_CHARACTERS
+from nas.study.naming import shortened
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
 from trials.training.recipe import Recipe
@@ -97,10 +96,7 @@ class Settings:
         if self.supernet is not None:
             parts.append(f"of-{self.supernet[:40]}")
         name = "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
-        if len(name) <= MOST_CHARACTERS:
-            return name
-        digest = hashlib.sha256(name.encode()).hexdigest()[:8]  # names that begin alike still differ
-        return f"{name[: MOST_CHARACTERS - 9].rstrip('-.')}-{digest}"
+        return shortened(name)
 
     def difference(self, other: "Settings") -> str | None:
         """Return the first thing in which `other` differs, in words, or None.

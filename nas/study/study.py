@@ -16,7 +16,7 @@ from nas.storage.encoding import encoding_of, fits_encoding
 from nas.storage.optuna_internals import database_url
 from nas.storage.optuna_storage import existing_storage, exists, no_search_in
 from nas.storage.secrets import without_password
-from nas.study.places import begin_places, with_places, with_portable_places
+from nas.study.places import begin_places, given_identity, with_places, with_portable_places
 from nas.study.settings import Settings
 from search_spaces.errors import StudyError, UserError
 from search_spaces.loading import load
@@ -27,6 +27,7 @@ _SETTINGS: Final = "nas:settings"
 _CONSTRAINT_NAMES: Final = "nas:constraint_names"
 _IMAGES: Final = "nas:images"
 _SPACE: Final = "nas:space"
+_COMPARISON: Final = "nas:comparison"
 
 
 @runtime_checkable
@@ -131,7 +132,7 @@ def _check_encoding(storage: BaseStorage, name: str) -> None:
 
 
 def find(storage: RDBStorage, name: str | None) -> optuna.Study:
-    """Return the study called `name`, or the latest one.
+    """Return the study called `name`, or the latest search.
 
     Raises:
         StudyError: if there is none; offers the nearest name.
@@ -141,7 +142,10 @@ def find(storage: RDBStorage, name: str | None) -> optuna.Study:
     if not ours:
         raise no_search_in(storage.url)
     if name is None:
-        return optuna.load_study(study_name=ours[-1].study_name, storage=storage)
+        searches = [s for s in ours if not is_comparison(s.user_attrs)]
+        if not searches:
+            raise no_search_in(storage.url)
+        return optuna.load_study(study_name=searches[-1].study_name, storage=storage)
     if name in {s.study_name for s in summaries} - {s.study_name for s in ours}:
         raise StudyError(
             f"The study '{name}' was made by another program: expected one of nas search. Known: "
@@ -183,6 +187,25 @@ def is_ours(user_attrs: Mapping[str, Any]) -> bool:
     return _SETTINGS in user_attrs
 
 
+def is_comparison(user_attrs: Mapping[str, Any]) -> bool:
+    """Return whether the attributes are of a study that nas compare began."""
+    return _COMPARISON in user_attrs
+
+
+def mark_comparison(study: optuna.Study, search: optuna.Study | None) -> None:
+    """Store that a study is a comparison, and with which search it compares."""
+    of = None if search is None else {"study": search.study_name, "id": given_identity(search)}
+    record = {"version": 1, "of": of}
+    if study.user_attrs.get(_COMPARISON) != record:
+        study.set_user_attr(_COMPARISON, record)
+
+
+def compared_search(user_attrs: Mapping[str, Any]) -> str | None:
+    """Return the identity of the search that a comparison is about; None for another study or without one."""
+    of = user_attrs.get(_COMPARISON, {}).get("of")
+    return None if of is None else str(of["id"])
+
+
 def settings_of(study: Attributed) -> Settings:
     """Return what defines a study that nas search began.
 
@@ -211,6 +234,11 @@ def space_of(study: optuna.Study) -> SearchSpace:
     """
     if _SPACE in study.user_attrs:
         return from_record(study.user_attrs[_SPACE])
+    if is_comparison(study.user_attrs):
+        raise StudyError(
+            f"'{study.study_name}' compares networks of no common search space: expected a search. Name the "
+            f"search that nas studies lists beside it."
+        )
     settings = settings_of(study)
     try:
         space = load(settings.space)

@@ -81,7 +81,7 @@ def evaluate(
     counts: Tensor | None = None
     loss = torch.zeros((), device=images.device)
     for rows in images.in_order(batch_size):
-        logits, labels = parts.run(len(rows), partial(_scored, network, images, preprocess, recipe, rows))
+        logits, labels = parts.run(len(rows), partial(scored, network, images, preprocess, recipe, rows))
         loss += F.cross_entropy(logits, labels, reduction="sum")
         classes = logits.shape[1]
         if counts is None:
@@ -94,7 +94,7 @@ def evaluate(
     return scores_from(counts.reshape(classes, classes).cpu(), loss.item() / len(images))
 
 
-def _scored(
+def scored(
     network: nn.Module,
     images: BatchSource,
     preprocess: Preprocessor,

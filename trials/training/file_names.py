@@ -4,3 +4,6 @@ from typing import Final
 
 CHECKPOINT: Final = "checkpoint.pt"
 WEIGHTS: Final = "weights.safetensors"
+PREDICTIONS: Final = "predictions.safetensors"
+"""Predicted classes of the validation images, where networks are compared image by image."""
+TEST_PREDICTIONS: Final = "test_predictions.safetensors"

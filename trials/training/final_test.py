@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
@@ -11,6 +12,7 @@ from trials.images.splits import Splits
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.evaluation import Scores, evaluate
 from trials.training.out_of_memory import out_of_memory_named
+from trials.training.predictions import Predictions, predictions
 from trials.training.recipe import Recipe
 
 
@@ -29,9 +31,25 @@ def final_scores(
     Raises:
         OutOfMemoryError: if the device cannot hold the network even with one image.
     """
+    with out_of_memory_named():
+        network, preprocess = _loaded(architecture, weights, splits, device)
+        return evaluate(network, BatchSource(splits.test, device), preprocess, recipe)
+
+
+def final_predictions(
+    architecture: Architecture, weights: Path, splits: Splits, recipe: Recipe, device: torch.device
+) -> Predictions:
+    """Return what a trained network says of each image of the test split; see `final_scores`."""
+    with out_of_memory_named():
+        network, preprocess = _loaded(architecture, weights, splits, device)
+        return predictions(network, BatchSource(splits.test, device), preprocess, recipe)
+
+
+def _loaded(
+    architecture: Architecture, weights: Path, splits: Splits, device: torch.device
+) -> tuple[nn.Module, Preprocessor]:
+    """Return a trained network on a device, with the preprocessing of its images."""
     network = build(architecture, num_classes=len(splits.classes), in_channels=splits.channels)
     network.load_state_dict(load_file(weights))
-    with out_of_memory_named():
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        preprocess = Preprocessor(splits.mean, splits.std, architecture.resolution, device)
-        return evaluate(network, BatchSource(splits.test, device), preprocess, recipe)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network, Preprocessor(splits.mean, splits.std, architecture.resolution, device)

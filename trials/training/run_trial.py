@@ -22,12 +22,14 @@ from trials.images.splits import Splits
 from trials.latency.host_lock import host_lock
 from trials.training.atomic_writing import write_atomically
 from trials.training.attempt_fence import check_attempt
+from trials.training.batches import BatchSource, Preprocessor
 from trials.training.checksum import write_checksum
 from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import DamagedCheckpointError
-from trials.training.file_names import CHECKPOINT, WEIGHTS
+from trials.training.file_names import CHECKPOINT, PREDICTIONS, WEIGHTS
 from trials.training.loop import train
+from trials.training.predictions import Predictions, predictions
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build, trial_seed
 
@@ -59,6 +61,7 @@ class TrialConfig:
             process can run this trial.
         resized_once: Whether each image is resized from its file to the network's resolution in one step;
             otherwise to a size that suits all images first, as studies of earlier versions do.
+        keep_predictions: Whether the predicted class of each validation image is written beside the weights.
     """
 
     architecture: Architecture
@@ -78,6 +81,7 @@ class TrialConfig:
     with_validation: bool = False
     attempt: str | None = None
     resized_once: bool = False
+    keep_predictions: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them; the architecture is its JSON text."""
@@ -127,6 +131,8 @@ def run_trial(
     for result in _epochs(network, splits, config, seed, progress):
         if result.final:
             check_attempt(folder, config.attempt)
+            if config.keep_predictions:
+                _predicted(network, splits, config).write(folder / PREDICTIONS)
             write_weights(folder / WEIGHTS, network, splits, config.architecture)
         report(result)
 
@@ -147,6 +153,13 @@ def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: 
     }
     write_atomically(path, save(tensors, metadata={"network": json.dumps(metadata, sort_keys=True)}))
     write_checksum(path)
+
+
+def _predicted(network: nn.Module, splits: Splits, config: TrialConfig) -> Predictions:
+    """Return what a trained network says of the validation images."""
+    device = torch.device(config.device)
+    preprocess = Preprocessor(splits.mean, splits.std, config.architecture.resolution, device)
+    return predictions(network, BatchSource(splits.validation, device), preprocess, config.recipe)
 
 
 def _open_splits(config: TrialConfig, resolution: int) -> Splits:

@@ -1,0 +1,84 @@
+"""Implements ``nas.compare``: trains a found network and published ones alike, and says which is better."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from dashboards.comparison import Comparison
+from nas.api._process_state import process_left_as_found
+from nas.comparison.comparison_plan import Request, plan_comparison
+from nas.comparison.comparison_run import run_comparison
+from nas.orchestration.console_progress import ConsoleProgress
+from nas.ray_backend.connection import cluster_for
+from nas.resources import Capacity, slots_here
+from nas.scaling.rules import RULES
+from nas.storage.optuna_storage import storage_url
+from trials.torch_threads import torch_threads
+
+
+@process_left_as_found()
+def compare(
+    networks: str | Sequence[str] = (),
+    *,
+    with_: str | Sequence[str] = (),
+    data: str | None = None,
+    recipe: str = "full",
+    seeds: int = 3,
+    rule: str | None = None,
+    final: bool = False,
+    study: str | None = None,
+    storage: str | None = None,
+    storage_path: str = "nas-runs",
+    gpus_per_trial: float | None = None,
+    address: str | None = None,
+    quiet: bool = False,
+) -> Comparison:
+    """Train networks on the same images by one recipe from the same seeds, and return how they differ.
+
+    The same call goes on with an interrupted comparison. More seeds or other networks add to it: what has
+    been trained is not trained again.
+
+    Args:
+        networks: A search, whose best network is compared with published ones, or ``STUDY#12`` for another
+            one of its networks; or two networks or more, see `nas.study.network_lookup.find_network`. By
+            default the latest search.
+        with_: Networks, or families of published ones, to compare with. What exceeds the budgets of the
+            search is scaled into them. By default each family of the catalog.
+        data: Images where no search names them; by default ``digits``.
+        recipe: Name of a training recipe, or a YAML file.
+        seeds: Number of seeds from which each network is trained, at least 1.
+        rule: Scaling rule; by default ``tinynet`` to shrink and ``compound`` to grow.
+        final: Whether networks are also judged on the test images, which nothing was chosen by.
+        study: Name of the study that holds the trainings; by default made of what is compared.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
+        storage_path: Folder or URL for checkpoints and weights.
+        gpus_per_trial: GPUs for each training; by default 1 if there are GPUs.
+        address: Address of a running Ray cluster that trains; by default the one that this process is
+            connected to, else this machine.
+        quiet: Whether progress is hidden.
+
+    Raises:
+        UserError: if something given cannot be used, or there is nothing to compare with.
+    """
+    if rule is not None:
+        RULES[rule]  # an unknown name is an error before anything slow
+    request = Request(
+        networks=(networks,) if isinstance(networks, str) else tuple(networks),
+        rivals=(with_,) if isinstance(with_, str) else tuple(with_),
+        data=data,
+        recipe=recipe,
+        seeds=seeds,
+        rule=rule,
+        study=study,
+        url=storage_url(storage),
+        storage_path=storage_path,
+        final=final,
+    )
+    with ExitStack() as stack:
+        stack.enter_context(torch_threads(1))  # pricing runs beside the trainings and must not crowd them
+        cluster = stack.enter_context(cluster_for(address))
+        plan = plan_comparison(request, ConsoleProgress(Capacity(1), quiet=quiet).say)
+        wanted = len(plan.entrants) * plan.seeds
+        slots = (
+            slots_here(wanted, gpus_per_trial) if cluster is None else cluster.slots(wanted, gpus_per_trial)
+        )
+        return run_comparison(plan, slots, quiet=quiet, cluster=cluster)

@@ -1,0 +1,200 @@
+"""Plans a comparison: which networks are trained on which images, checked before anything is trained."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import optuna
+import torch
+
+from nas.comparison.entrant import Entrant
+from nas.comparison.entrants import entrants_of
+from nas.comparison.request import Request, Shape
+from nas.files.local_paths import image_cache
+from nas.files.locating import files_at, usable_location
+from nas.files.ownership import check_unused
+from nas.files.paths import location_of
+from nas.storage.optuna_storage import check_usable, existing_storage, exists
+from nas.study.naming import checked_name, shortened
+from nas.study.network_lookup import find_network, is_there
+from nas.study.places import identity_of
+from nas.study.results import split_network
+from nas.study.settings import Settings
+from nas.study.study import compared_search, find, is_comparison, names_of_searches, settings_of
+from search_spaces.errors import InvalidValueError, StudyError
+from search_spaces.published import references
+from trials.datasets import open_images
+from trials.images.image_cache import emptied_on_error
+from trials.images.splits import Splits
+from trials.recipes import load_recipe
+from trials.training.recipe import Recipe
+from trials.training.teacher import load_teacher
+
+SPACE: Final = "comparison"
+"""What stands for the space and the sampler in the settings of a comparison, which has neither."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonPlan:
+    """A comparison that can begin.
+
+    Attributes:
+        settings: What defines its study: images, recipe, metric, seed.
+        name: Name of that study.
+        url: Database URL of its storage.
+        folder: Path or URL of its checkpoints and weights.
+        search: Name of the search whose network is the first; None without one.
+        entrants: The network that others are compared with, then these.
+        left_out: Why published families are missing, by name.
+        seeds: Number of seeds from which each network is trained.
+        recipe: Training recipe.
+        splits: The images.
+        final: Whether networks are judged on the test images too.
+    """
+
+    settings: Settings
+    name: str
+    url: str
+    folder: str
+    search: str | None
+    entrants: tuple[Entrant, ...]
+    left_out: Mapping[str, str]
+    seeds: int
+    recipe: Recipe
+    splits: Splits
+    final: bool
+
+    @property
+    def shape(self) -> Shape:
+        """Class scores of the networks and channels of the images."""
+        return Shape(num_classes=len(self.splits.classes), in_channels=self.splits.channels)
+
+    @property
+    def image_cache(self) -> Path:
+        """Where the decoded images lie."""
+        return image_cache(self.folder)
+
+
+def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonPlan:
+    """Return the comparison that a request describes.
+
+    Args:
+        request: What was asked for.
+        say: Shows a line.
+
+    Raises:
+        UserError: if something cannot be read or used, or there is nothing to compare with.
+    """
+    if request.seeds < 1:
+        raise InvalidValueError(f"Cannot train from {request.seeds} seeds: expected --seeds of at least 1.")
+    recipe = load_recipe(request.recipe)
+    check_usable(request.url)
+    search = _search(request)
+    home = usable_location(request.storage_path)
+    data, seed = _images(request, search)
+    cache = image_cache(f"{home}/study")
+    with emptied_on_error(cache):
+        splits = open_images(data, seed=seed, cache=cache, report_line=lambda _: None)
+        load_teacher(recipe, splits, torch.device("cpu"))  # does it fit the images?
+        searched = None if search is None else settings_of(search)
+        settings = Settings(
+            space=SPACE,
+            space_digest="",
+            budgets=() if searched is None else searched.budgets,
+            data=data,
+            data_fingerprint=splits.fingerprint,
+            recipe=recipe.to_json(),
+            sampler=SPACE,
+            seed=seed,
+            metric="accuracy" if searched is None else searched.metric,
+            resized_once=True,
+        )
+        _check_images(search, splits)
+        name = checked_name(_name(request, search, settings))
+        check_unused(files_at(f"{home}/{name}", name, request.url), name, request.url)
+        entrants, left_out = entrants_of(request, search, settings, splits, say)
+    return ComparisonPlan(
+        settings=settings,
+        name=name,
+        url=request.url,
+        folder=f"{home}/{name}",
+        search=None if search is None else search.study_name,
+        entrants=entrants,
+        left_out=left_out,
+        seeds=request.seeds,
+        recipe=recipe,
+        splits=splits,
+        final=request.final,
+    )
+
+
+def _search(request: Request) -> optuna.Study | None:
+    """Return the search whose network is compared; None where networks alone were named.
+
+    Raises:
+        StudyError: if it is no search.
+    """
+    if len(request.networks) > 1:
+        return None
+    text = request.networks[0] if request.networks else None
+    if text is not None and (text in references() or is_there(text)):
+        return None
+    name, _ = split_network(text)
+    if name is not None and not (
+        exists(request.url) and name in names_of_searches(existing_storage(request.url))
+    ):
+        find_network(text or "", request.url)  # raises, with what may have been meant
+    study = find(existing_storage(request.url), name)
+    if is_comparison(study.user_attrs):
+        if text is not None and "#" in text:
+            return None
+        raise StudyError(
+            f"'{study.study_name}' is a comparison itself: expected a search, for example the one that it is "
+            f"about, or networks. Its own are {study.study_name}#0 and so on."
+        )
+    return study
+
+
+def _images(request: Request, search: optuna.Study | None) -> tuple[str, int]:
+    """Return the place of the images and the seed of their split.
+
+    Raises:
+        InvalidValueError: if other images than those of the search were asked for.
+    """
+    if search is None:
+        return location_of(request.data or "digits"), 0
+    if request.data is not None:
+        raise InvalidValueError(
+            f"Cannot use --data with the search '{search.study_name}': its networks are compared on its own "
+            f"images. Leave --data out, or name two networks, for example {search.study_name}#0 and another."
+        )
+    settings = settings_of(search)
+    return settings.data, settings.seed
+
+
+def _check_images(search: optuna.Study | None, splits: Splits) -> None:
+    """Raise StudyError if the images have changed since the search."""
+    if search is not None and settings_of(search).data_fingerprint != splits.fingerprint:
+        raise StudyError(
+            f"The images '{settings_of(search).data}' are not those that '{search.study_name}' was begun "
+            f"with: expected the same. Compare its network by name, for example nas compare "
+            f"{search.study_name}#0 NETWORK --data DATA."
+        )
+
+
+def _name(request: Request, search: optuna.Study | None, settings: Settings) -> str:
+    """Return the name of the study: that of an earlier comparison with the search, where there is one."""
+    if request.study is not None:
+        return request.study
+    if search is None:
+        return settings.default_name()
+    storage, identity = existing_storage(request.url), identity_of(search)
+    for other in optuna.get_all_study_summaries(storage=storage):
+        if identity is not None and compared_search(other.user_attrs) == identity:
+            study = optuna.load_study(study_name=other.study_name, storage=storage)
+            if settings_of(study).difference(settings) is None:
+                return other.study_name
+    recipe = re.sub(r"[^A-Za-z0-9.]+", "-", str(settings.recipe["name"])).strip("-")
+    return shortened(f"{search.study_name}-compared-{recipe}")

@@ -1,0 +1,167 @@
+"""Puts together what a comparison has found so far: values of networks, differences, costs and latencies."""
+
+from collections.abc import Mapping, Sequence
+
+from optuna.trial import FrozenTrial
+from safetensors import SafetensorError
+
+from dashboards.comparison import Compared, Comparison, Judged
+from nas.comparison.comparison_plan import ComparisonPlan
+from nas.comparison.entrant import Entrant
+from nas.comparison.paired_values import ImageValues, Trainings, judged
+from nas.files.study_files import StudyFiles
+from nas.study import trial_attributes
+from nas.study.naming import trial_folder
+from search_spaces.counting import count
+from search_spaces.errors import FilesError
+from trials.training.file_names import PREDICTIONS, TEST_PREDICTIONS
+from trials.training.predictions import Predictions
+
+Key = tuple[str, int]
+"""Fingerprint of a network and seed of a training."""
+
+
+def comparison_of(
+    plan: ComparisonPlan,
+    files: StudyFiles,
+    done: Mapping[Key, FrozenTrial],
+    reasons: Mapping[str, str],
+    latency_ms: Mapping[str, Mapping[str, float]],
+    *,
+    interrupted: bool,
+) -> Comparison:
+    """Return what was found: the first network, then the others from best to worst.
+
+    Args:
+        plan: What was asked for.
+        files: Files of the study, where predictions lie.
+        done: Its trainings that have reached their end.
+        reasons: Why networks failed, by fingerprint.
+        latency_ms: Latencies by fingerprint of the network and target.
+        interrupted: Whether the comparison was ended before all trainings had.
+
+    Raises:
+        FilesError: if predictions are missing.
+    """
+    validation = [_trainings(entrant, plan, files, done, PREDICTIONS) for entrant in plan.entrants]
+    test: list[Trainings] = [{} for _ in plan.entrants]
+    if plan.final and not interrupted:
+        test = [_trainings(entrant, plan, files, done, TEST_PREDICTIONS) for entrant in plan.entrants]
+    exact = plan.settings.metric == "accuracy"
+    found = [
+        _compared(
+            entrant,
+            plan,
+            done,
+            reasons,
+            latency_ms.get(entrant.architecture.fingerprint, {}),
+            on_validation,
+            on_test,
+        )
+        for entrant, on_validation, on_test in zip(
+            plan.entrants, judged(validation, exact=exact), judged(test, exact=exact), strict=True
+        )
+    ]
+    rivals = sorted(found[1:], key=lambda network: -(network.judged.value if network.judged else -1.0))
+    return Comparison(
+        name=plan.name,
+        study=plan.search,
+        data=plan.settings.data,
+        recipe=plan.recipe.name,
+        epochs=plan.recipe.epochs,
+        metric=plan.settings.metric,
+        seeds=plan.seeds,
+        images=len(plan.splits.validation),
+        test_images=len(plan.splits.test) if any(test) else None,
+        networks=(found[0], *rivals),
+        left_out=dict(plan.left_out),
+        interrupted=interrupted,
+    )
+
+
+def _trainings(
+    entrant: Entrant,
+    plan: ComparisonPlan,
+    files: StudyFiles,
+    done: Mapping[Key, FrozenTrial],
+    file: str,
+) -> Trainings:
+    """Return the values of a network's trainings by seed."""
+    found: dict[int, ImageValues] = {}
+    for seed in range(plan.seeds):
+        trial = done.get((entrant.architecture.fingerprint, seed))
+        if trial is not None:
+            found[seed] = ImageValues.of(_predictions(files, trial.number, file), plan.settings.metric)
+    return found
+
+
+def _predictions(files: StudyFiles, trial: int, file: str) -> Predictions:
+    name = f"{trial_folder(trial)}/{file}"
+    found = read_predictions(files, name)
+    if found is None:
+        raise FilesError(
+            f"What network #{trial} said of single images is missing at '{files.place(name)}': expected the "
+            f"file that its training wrote. Put it back, or compare in another study with --study NAME."
+        )
+    return found
+
+
+def read_predictions(files: StudyFiles, name: str) -> Predictions | None:
+    """Return the predictions in a file of the study; None without the file, or where it is damaged."""
+    try:
+        with files.fetched(name) as path:
+            return Predictions.read(path)
+    except (FileNotFoundError, SafetensorError, KeyError):
+        return None
+
+
+def _compared(
+    entrant: Entrant,
+    plan: ComparisonPlan,
+    done: Mapping[Key, FrozenTrial],
+    reasons: Mapping[str, str],
+    latency_ms: Mapping[str, float],
+    validation: Judged | None,
+    test: Judged | None,
+) -> Compared:
+    architecture = entrant.architecture
+    costs = count(architecture, **plan.shape, deploy=True)
+    trials = {
+        seed: done[key].number
+        for seed in range(plan.seeds)
+        if (key := (architecture.fingerprint, seed)) in done
+    }
+    return Compared(
+        name=entrant.name,
+        origin=entrant.origin,
+        published=entrant.published,
+        trials=trials,
+        fingerprint=architecture.fingerprint,
+        resolution=architecture.resolution,
+        costs={name: int(cost) for name, cost in costs.items()},
+        fits=_fits(plan, costs, latency_ms),
+        latency_ms=dict(latency_ms),
+        validation=validation,
+        test=test,
+        reason=None if trials else reasons.get(architecture.fingerprint),
+    )
+
+
+def _fits(plan: ComparisonPlan, costs: Mapping[str, int], latency_ms: Mapping[str, float]) -> bool | None:
+    """Return whether a network meets the budgets of the search by its counts and its measured latencies."""
+    budgets = plan.settings.budgets
+    if not budgets:
+        return None
+    counted = all(b.excess(costs[b.resource]) <= 0 for b in budgets if b.counted)
+    return counted and all(
+        latency_ms[b.measured] <= b.limit for b in budgets if not b.counted and b.measured in latency_ms
+    )
+
+
+def failures(trials: Sequence[FrozenTrial]) -> dict[str, str]:
+    """Return why trainings failed by the fingerprint of their network, the latest reason of each."""
+    return {
+        str(trial.user_attrs[trial_attributes.FINGERPRINT]): str(trial.user_attrs[trial_attributes.REASON])
+        for trial in trials
+        if trial_attributes.FINGERPRINT in trial.user_attrs and trial_attributes.REASON in trial.user_attrs
+    }

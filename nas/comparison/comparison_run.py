@@ -1,0 +1,262 @@
+"""Runs a planned comparison: trains what its study lacks on Ray Tune, then judges and measures networks."""
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+import torch
+from optuna.pruners import NopPruner
+from optuna.samplers import RandomSampler
+from optuna.storages import get_storage
+
+from dashboards.comparison import Comparison
+from nas.ask_tell.stopping import SearchControl, StoppingCriteria
+from nas.ask_tell.trial_source import Planned
+from nas.comparison.comparison_plan import ComparisonPlan
+from nas.comparison.comparison_result import comparison_of, failures, read_predictions
+from nas.comparison.latencies import latencies, measure_networks
+from nas.comparison.training_source import Job, PlannedTraining, TrainingSource
+from nas.coordination.driver_session import driver_session
+from nas.coordination.heartbeat import heartbeat
+from nas.files.checkpoint_retention import CheckpointRetention
+from nas.files.ownership import claimed
+from nas.files.study_files import StudyFiles
+from nas.files.study_images import images_for
+from nas.files.trial_artifacts import TrialArtifacts
+from nas.latency.measurement_cache import LatencyCache
+from nas.orchestration.cluster_admission import admission
+from nas.orchestration.console_progress import ConsoleProgress
+from nas.orchestration.study_log import study_log
+from nas.ray_backend.ray_cluster import Cluster
+from nas.ray_backend.runner import leaving_on_signals, run_trainings
+from nas.ray_backend.searcher import StudySearcher
+from nas.ray_backend.worker import worker_config
+from nas.resources import Capacity, Slots
+from nas.storage.database import storage_errors
+from nas.storage.optuna_storage import open_storage
+from nas.storage.store import Store
+from nas.study import trial_attributes
+from nas.study.compared_training import store_comparison
+from nas.study.final_tests import note_read
+from nas.study.naming import trial_folder
+from nas.study.opened_study import OpenedStudy
+from nas.study.results import result_of
+from nas.study.study import begin, find, mark_comparison
+from trials.training.file_names import TEST_PREDICTIONS, WEIGHTS
+from trials.training.final_test import final_predictions
+from trials.training.run_trial import TrialConfig
+
+_ALL: Final = 10**9  # networks whose weights are kept
+
+
+def run_comparison(
+    plan: ComparisonPlan, slots: Slots, *, quiet: bool = False, cluster: Cluster | None = None
+) -> Comparison:
+    """Begin the comparison or go on with it, and return what was found when it has ended.
+
+    Args:
+        plan: What was asked for.
+        slots: Resources of the trainings that run side by side.
+        quiet: Whether no progress is shown.
+        cluster: The Ray cluster that trains; None for this machine.
+
+    Raises:
+        UserError: if the study, the storage or the cluster cannot be used, or no training reaches its end.
+    """
+    storage = get_storage(open_storage(plan.url))
+    capacity = Capacity(slots.count)
+    progress = ConsoleProgress(capacity, quiet=quiet)
+    with ExitStack() as stack:
+        store = stack.enter_context(Store(plan.url))
+        with storage_errors(plan.url):
+            opened = OpenedStudy(_begun(plan, storage), storage)
+        files = claimed(opened.study, progress.say)
+        plan = replace(plan, folder=files.location)
+        ownership = stack.enter_context(driver_session(plan.url, opened.study, files.local_folder))
+        stack.enter_context(study_log(files.local_folder))
+        jobs = [Job(entrant=one, seed=seed) for seed in range(plan.seeds) for one in plan.entrants]
+        criteria = StoppingCriteria(trials=len(jobs), failures=max(3, len(plan.entrants)))
+        control = SearchControl(criteria, capacity)
+        source = TrainingSource(
+            opened,
+            jobs,
+            plan.settings.budgets,
+            **plan.shape,
+            ownership=ownership,
+            stopped=control.is_ending,
+        )
+        with heartbeat(storage, opened.study_id) as sign:
+            run = _Run(plan, slots, opened, files, source, control, progress, store, cluster)
+            found = run.result()
+            sign.outcome = "interrupted" if found.interrupted else "ended"
+    return found
+
+
+def _begun(plan: ComparisonPlan, storage: optuna.storages.BaseStorage) -> optuna.Study:
+    """Return the study of a comparison, new or found again."""
+    images = {
+        "classes": list(plan.splits.classes),
+        "channels": plan.splits.channels,
+        "mean": list(plan.splits.mean),
+        "std": list(plan.splits.std),
+    }
+    study = begin(
+        storage,
+        plan.name,
+        plan.settings,
+        sampler=RandomSampler(plan.settings.seed),
+        pruner=NopPruner(),
+        images=images,
+        folder=plan.folder,
+    )
+    search = None if plan.search is None else optuna.load_study(study_name=plan.search, storage=storage)
+    mark_comparison(study, search)
+    return study
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of a comparison."""
+
+    plan: ComparisonPlan
+    slots: Slots
+    opened: OpenedStudy
+    files: StudyFiles
+    source: TrainingSource
+    control: SearchControl
+    progress: ConsoleProgress
+    store: Store
+    cluster: Cluster | None
+
+    def result(self) -> Comparison:
+        """Train what is missing and return the comparison, which the study keeps."""
+        plan, control, study = self.plan, self.control, self.opened.study
+        self._say_plan()
+        if len(self.source.done) < self.source.wanted:
+            self._train()
+            CheckpointRetention(self.opened, self.files, kept=_ALL).sweep_all(result_of(study).networks)
+        done = self.source.done
+        if control.problem is not None and (control.unusable or not done):
+            raise control.problem
+        if control.problem is not None:
+            self.progress.say(str(control.problem))
+        interrupted = control.problem is None and (control.draining or control.stopping)
+        if plan.final and not interrupted:
+            self._test()
+        if not interrupted:
+            cache = LatencyCache(self.store, report_line=self.progress.say, **plan.shape)
+            measure_networks(
+                [entrant.architecture for entrant in plan.entrants],
+                plan.settings.budgets,
+                cache,
+                self.progress.say,
+            )
+        found = comparison_of(
+            plan,
+            self.files,
+            done,
+            failures(study.get_trials(deepcopy=False)),
+            latencies(self.store, plan.settings.budgets, **plan.shape),
+            interrupted=interrupted,
+        )
+        store_comparison(study, found)
+        return found
+
+    def _say_plan(self) -> None:
+        plan, say = self.plan, self.progress.say
+        done, wanted = len(self.source.done), self.source.wanted
+        say(f"Images   {plan.settings.data}: {len(plan.splits.train):,} to train on, the same for all")
+        for place, entrant in enumerate(plan.entrants):
+            say(f"{'Compare  ' if not place else '    with '}{entrant.name}: {entrant.origin}")
+        self.progress.expect(wanted, plan.recipe, plan.settings.metric)
+        self.progress.resume(result_of(self.opened.study))
+        trained = f"{done} are trained already" if done else ""
+        if done < wanted:
+            say(
+                f"Train    {len(plan.entrants)} networks from {plan.seeds} seeds, {self.slots.count} at once "
+                f"on {self.slots.device}, {plan.recipe.epochs} epochs each by {plan.recipe.name}"
+                f"{f'; {trained}' if trained else ''}"
+            )
+        say(f"Study    {plan.name} (seed {plan.settings.seed})")
+
+    def _train(self) -> None:
+        """Train until all have ended or the comparison is to end."""
+        admitted = admission(
+            self.cluster,
+            self.slots,
+            self.files,
+            self.control,
+            trials=self.source.wanted,
+            data=self.plan.settings.data,
+            say=self.progress.say,
+        )
+        retention = CheckpointRetention(self.opened, self.files, kept=_ALL)
+        searcher = StudySearcher(
+            self.opened,
+            self.source,
+            self._worker_config,
+            self.control,
+            self.progress,
+            artifacts=TrialArtifacts.of(self.opened.study),
+            metric=self.plan.settings.metric,
+            on_refused=(lambda _node, _reason: None) if admitted is None else admitted.refuse,
+            after_end=retention.sweep,
+        )
+        with ExitStack() as stack:
+            if admitted is not None:
+                stack.enter_context(admitted)
+            stack.enter_context(leaving_on_signals(self.control, self.progress.say))
+            stack.enter_context(self.progress)
+            run_trainings(
+                searcher, self.control, self.slots, folder=self.files.local_folder, cluster=self.cluster
+            )
+
+    def _worker_config(self, planned: Planned) -> dict[str, Any]:
+        """Return what the worker of a training receives, as a new attempt at it."""
+        assert isinstance(planned, PlannedTraining)
+        plan, number = self.plan, planned.number
+        trial = TrialConfig(
+            architecture=planned.architecture,
+            **plan.shape,
+            data=plan.settings.data,
+            data_seed=plan.settings.seed,
+            recipe=plan.recipe,
+            seed=plan.settings.seed,
+            trial=planned.seed,  # so that all networks have the same seeds
+            folder=self.files.place(trial_folder(number)),
+            threads=self.slots.threads,
+            device=self.slots.device,
+            cache=str(plan.image_cache),
+            fingerprint=plan.splits.fingerprint,
+            attempt=self.files.begin_attempt(number),
+            resized_once=plan.settings.resized_once,
+            keep_predictions=True,
+        )
+        gpu_share = self.slots.gpus if self.slots.gpus < 1 else 0.0
+        return worker_config(trial, gpu_share=gpu_share, cluster=self.cluster)
+
+    def _test(self) -> None:
+        """Let every trained network classify the test images, each once."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        for trial in sorted(self.source.done.values(), key=lambda trial: trial.number):
+            folder = trial_folder(trial.number)
+            if read_predictions(self.files, f"{folder}/{TEST_PREDICTIONS}") is not None:
+                continue
+            network = trial_attributes.architecture_of(trial)
+            images = images_for(self.opened.study, network.resolution)
+            self._note_read(f"{folder}/{WEIGHTS}")
+            with self.files.fetched(f"{folder}/{WEIGHTS}") as weights:
+                found = final_predictions(network, weights, images, self.plan.recipe, device)
+            with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
+                found.write(Path(scratch) / TEST_PREDICTIONS)
+                self.files.put(f"{folder}/{TEST_PREDICTIONS}", Path(scratch) / TEST_PREDICTIONS)
+            self.progress.say(f"#{trial.number} has seen the test images")
+
+    def _note_read(self, weights: str) -> None:
+        """Note that weights are evaluated on the test images, for the search too, whose images these are."""
+        note_read(self.opened.study, weights)
+        if self.plan.search is not None:
+            note_read(find(open_storage(self.plan.url), self.plan.search), f"{self.plan.name}:{weights}")

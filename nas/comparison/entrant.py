@@ -1,0 +1,22 @@
+"""Data class of a network that is to be compared, as it is before anything is trained."""
+
+from dataclasses import dataclass
+
+from search_spaces.architecture import Architecture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrant:
+    """A network that is to be compared.
+
+    Attributes:
+        name: What it is called.
+        origin: Where it comes from, in words.
+        architecture: What is trained.
+        published: Name of the published network that it is or was scaled from; None for others.
+    """
+
+    name: str
+    origin: str
+    architecture: Architecture
+    published: str | None = None

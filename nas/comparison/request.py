@@ -1,0 +1,27 @@
+"""Data classes of what was asked for, and of what networks are built for."""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+
+class Shape(TypedDict):
+    """What networks are built and counted for."""
+
+    num_classes: int
+    in_channels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was asked for; the fields are the arguments of `nas.compare`."""
+
+    networks: tuple[str, ...]
+    rivals: tuple[str, ...]
+    data: str | None
+    recipe: str
+    seeds: int
+    rule: str | None
+    study: str | None
+    url: str
+    storage_path: str
+    final: bool
