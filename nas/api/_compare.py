@@ -5,8 +5,9 @@ from contextlib import ExitStack
 
 from dashboards.comparison import Comparison
 from nas.api._process_state import process_left_as_found
-from nas.comparison.comparison_plan import Request, plan_comparison
+from nas.comparison.comparison_plan import plan_comparison
 from nas.comparison.comparison_run import run_comparison
+from nas.comparison.request import Request
 from nas.orchestration.console_progress import ConsoleProgress
 from nas.ray_backend.connection import cluster_for
 from nas.resources import Capacity, slots_here
