@@ -16,6 +16,7 @@ from nas.files.local_files import LocalFiles
 from nas.files.locating import files_of
 from nas.files.ownership import MARK, is_own, mark
 from nas.files.study_files import StudyFiles
+from nas.files.study_images import image_cache_of
 from nas.storage.database import storage_errors
 from nas.storage.optuna_internals import study_id_of
 from nas.storage.own_folder import portable
@@ -23,10 +24,12 @@ from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.expected_values import SUPERNET_FOLDER
 from nas.study.naming import checked_name
-from nas.study.places import FOLDER
+from nas.study.places import FOLDER, identity_of
 from nas.study.results import result_of
 from nas.study.study import find, is_ours
 from search_spaces.errors import FilesError, StudyError
+from trials.training.output_files import FOLDER as OUTPUTS
+from trials.training.output_files import forget
 
 _log = logging.getLogger(__name__)
 
@@ -120,6 +123,8 @@ def rename(storage: RDBStorage, name: str, new: str) -> None:
 def delete(storage: RDBStorage, name: str) -> tuple[str, ...]:
     """Delete a study with its checkpoints, weights and log; its latency measurements are kept.
 
+    What a teacher said for it is deleted too, on this machine, unless another study uses it.
+
     Returns:
         Folders and URLs whose files were left, because nothing shows that they belong to this storage.
 
@@ -132,12 +137,15 @@ def delete(storage: RDBStorage, name: str) -> tuple[str, ...]:
     files.check()  # fail before anything is deleted if the files cannot be reached
     places: list[StudyFiles] = [files] if files.shared_folder is not None else [files, beside]
     own = [place for place in places if is_own(study, place)]
+    identity, outputs = identity_of(study), image_cache_of(study) / OUTPUTS
     with without_drivers(study):
         optuna.delete_study(study_name=study.study_name, storage=storage)
         with Store(storage.url) as store:
             store.delete_exports(study.study_name)
         for place in own:
             place.remove(_OURS)
+        if identity is not None:
+            forget(outputs, identity)
         folder = beside.local_folder
         if folder.exists() and not any(folder.iterdir()):
             folder.rmdir()

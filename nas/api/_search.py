@@ -14,6 +14,7 @@ from nas.orchestration.initial_weights import checked_source
 from nas.orchestration.retrain_result import RetrainResult
 from nas.orchestration.search_plan import plan_search
 from nas.orchestration.search_run import run_search
+from nas.orchestration.teacher_choice import taught, typed
 from nas.ray_backend.connection import cluster_for
 from nas.resources import slots_here
 from nas.storage.optuna_storage import existing_storage, storage_url
@@ -46,6 +47,7 @@ def search(
     learn_from: str | Sequence[str] = (),
     evaluator: str | None = None,
     supernet: str | None = None,
+    teacher: str | None = None,
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
     log_to: str | None = None,
@@ -78,6 +80,8 @@ def search(
         evaluator: How networks are valued, a name in `nas.evaluators`; by default ``supernet`` if `supernet`
             is given, else ``train``.
         supernet: Name of a study of the same space and images whose supernet is used instead of training one.
+        teacher: Network that trainings learn from besides the labels: an ``.onnx`` file,
+            ``module:function``, ``STUDY#12``, an export folder or the ``weights.safetensors`` of a trial.
         metric: Validation metric to maximise: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``.
         keep_checkpoints: Number of best networks whose weights are kept once the search is over, at least 1;
             so are those of the best by its own value. `retrain` trains others again.
@@ -116,6 +120,7 @@ def search(
             learn_from=names_of(learn_from),
             evaluator=valued_by,
             supernet=supernet,
+            teacher=teacher,
             local=cluster is None,
             metric=metric,
             keep_checkpoints=keep_checkpoints,
@@ -134,6 +139,7 @@ def retrain(
     recipe: str = "full",
     from_weights: bool = False,
     weights: str | None = None,
+    teacher: str | None = None,
     storage: str | None = None,
     report_line: Callable[[str], None] | None = None,
 ) -> RetrainResult:
@@ -149,13 +155,15 @@ def retrain(
         from_weights: Whether training starts from the weights of the search instead of random ones.
         weights: What training starts from instead: ``supernet`` for the network's slice of the supernet that
             the study has trained or uses, ``search`` for the weights of the search.
+        teacher: Network to learn from besides the labels, as `search` takes it.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         report_line: Called with one line of progress at a time.
 
     Raises:
         UserError: if something given cannot be used, or the training cannot go on.
     """
-    training, source = load_recipe(recipe), checked_source(weights, from_weights=from_weights)
+    source = checked_source(weights, from_weights=from_weights)
+    training = taught(load_recipe(recipe), teacher, storage_url(storage))
     chosen, number = split_network(study)
     found = find(existing_storage(storage_url(storage), writing=True), chosen)
     networks = retraining.chosen(result_of(found), trial=trial if trial is not None else number, top=top)
@@ -168,4 +176,5 @@ def retrain(
         threads=None if cpu_quota() is None else len(usable_cores()),
         report_line=report_line or (lambda _: None),
         recipe_file=absolute_file(recipe),
+        teacher=typed(teacher),
     )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nas.commands._options import RECIPE_HELP, Json, Storage, StudyOrTrial
+from nas.commands._options import RECIPE_HELP, TEACHER_HELP, Json, Storage, StudyOrTrial
 
 
 def COMMAND(  # noqa: N802
@@ -48,6 +48,15 @@ def COMMAND(  # noqa: N802
             show_default=False,
         ),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            "--teacher",
+            metavar="SOURCE",
+            help=f"Also learn from a trained network: {TEACHER_HELP}",
+            show_default=False,
+        ),
+    ] = None,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
@@ -73,6 +82,7 @@ def COMMAND(  # noqa: N802
         recipe=recipe,
         from_weights=from_weights,
         weights=weights,
+        teacher=teacher,
         storage=storage,
         report_line=None if json else report_line,
     )

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nas.commands import _choices
-from nas.commands._options import BUDGETS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Address, Json, Storage
+from nas.commands._options import (
+    BUDGETS,
+    DATA_HELP,
+    RECIPE_HELP,
+    SPACE_HELP,
+    TEACHER_HELP,
+    Address,
+    Json,
+    Storage,
+)
 
 if TYPE_CHECKING:
     from dashboards.expectation import Expectations
@@ -130,6 +139,15 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             show_default=False,
         ),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            "--teacher",
+            metavar="SOURCE",
+            help=f"Let networks also learn from a trained one: {TEACHER_HELP}",
+            show_default=False,
+        ),
+    ] = None,
     metric: Annotated[
         str,
         typer.Option(
@@ -187,7 +205,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         given = {
             "space": space, "hours": hours, "study": study, "gpus-per-trial": gpus_per_trial,
             "address": address, "seed-with": seed_with, "evaluator": evaluator, "supernet": supernet,
-            "log-to": log_to, "data": data != "digits", "recipe": recipe != "proxy",
+            "teacher": teacher, "log-to": log_to, "data": data != "digits", "recipe": recipe != "proxy",
             "sampler": sampler != "factor_gp", "metric": metric != "accuracy",
         }  # fmt: skip
         found = _proposed(budget or [], learn_from, given, seed=seed, storage=storage)
@@ -211,6 +229,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         learn_from=learn_from or (),
         evaluator=evaluator,
         supernet=supernet,
+        teacher=teacher,
         metric=metric,
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,

@@ -109,6 +109,7 @@ def retraining_command(study: optuna.Study, retrained: Retrained) -> str:
         from_weights=retrained.from_weights,
         weights=retrained.source,
         top=retrained.top,
+        teacher=retrained.teacher,
     )
 
 

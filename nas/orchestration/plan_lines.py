@@ -25,6 +25,7 @@ def plan_lines(plan: SearchPlan) -> Iterator[str]:
     for note in (*splits.notes, *_resizing(plan)):
         yield f"         {note}"
     yield f"Space    {plan.space.name}: {format_count(plan.space.size)} networks, {_ranges(plan)}"
+    yield from plan.teacher_lines
     share = share_in_words(plan.share_that_fits)
     yield (
         f"Budget   {' and '.join(map(str, plan.budgets))}: {share} of the space fits"

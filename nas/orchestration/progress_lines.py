@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from search_spaces.units import format_seconds
+from dashboards.result import metric_name
+from search_spaces.units import format_accuracy, format_seconds
 from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
 from trials.training.recipe import Recipe
@@ -49,3 +50,22 @@ def seconds_left(results: Sequence[EpochResult], recipe: Recipe, resolution: int
         resolution: Resolution of the network in pixels.
     """
     return sum(result.seconds for result in results) * work_left(results[-1].epoch, recipe, resolution)
+
+
+def epoch_line(results: Sequence[EpochResult], recipe: Recipe, resolution: int, metric: str | None) -> str:
+    """Return in words the last epoch of a training.
+
+    Args:
+        results: All epochs so far.
+        recipe: Recipe of the training.
+        resolution: Resolution of the network in pixels.
+        metric: Metric to name; None for a training on the validation images too.
+    """
+    last = results[-1]
+    figure, left = "", ""
+    if metric is not None:
+        value, error = last.of(metric)
+        figure = f"  validation {metric_name(metric)} {format_accuracy(value or 0.0, error)}"
+    if last.epoch < recipe.epochs:
+        left = f"  about {format_seconds(seconds_left(results, recipe, resolution))} left"
+    return f"epoch {last.epoch}/{recipe.epochs}  loss {last.train_loss:.3f}{figure}{left}"

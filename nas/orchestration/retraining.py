@@ -14,17 +14,19 @@ from nas.files.ownership import claimed
 from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of, images_for
 from nas.orchestration.initial_weights import SEARCH, START, InitialWeights, Start, initial_weights
-from nas.orchestration.progress_lines import ProgressLines, seconds_left
+from nas.orchestration.progress_lines import ProgressLines, epoch_line
 from nas.orchestration.retrain_result import RetrainResult, other_weights
 from nas.orchestration.retrained_expectation import with_expected
 from nas.orchestration.study_log import study_log
+from nas.orchestration.teacher_choice import teacher_lines
 from nas.study.final_tests import note_read
 from nas.study.naming import retraining_folder
+from nas.study.places import given_identity
 from nas.study.results import chosen_network, misfit
 from nas.study.retrained import Retrained, final, ranked, store, weights_of
 from nas.study.study import Outline, images_of, settings_of
 from search_spaces.errors import InvalidValueError, StudyError
-from search_spaces.units import format_accuracy, format_seconds
+from search_spaces.units import format_accuracy
 from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import TrainingError
@@ -71,6 +73,7 @@ def retrain(
     threads: int | None,
     report_line: ReportLine,
     recipe_file: str | None = None,
+    teacher: str | None = None,
 ) -> RetrainResult:
     """Retrain networks of a study and store the results; goes on after a kill where it was.
 
@@ -86,13 +89,14 @@ def retrain(
         threads: CPU threads, or None for torch's own choice.
         report_line: Shows a line to the user.
         recipe_file: Name or absolute path of the recipe as it was asked for.
+        teacher: Network to learn from as it was asked for besides the recipe; None for none.
 
     Raises:
         StudyError: if the study is being searched, or weights to begin with are missing.
         DataError: if its images have changed.
         TrainingError: if no training reaches its end.
     """
-    images_for(study)  # before anything is written: are they there, and the same?
+    about_teacher = teacher_lines(recipe, images_for(study))  # before anything is written: is all there?
     local_folder = claimed(study, report_line).local_folder
     local_folder.mkdir(parents=True, exist_ok=True)  # the lock lies there
 
@@ -101,8 +105,8 @@ def retrain(
         report_line(line)
 
     with without_drivers(study), study_log(local_folder):
-        for over in filter(None, map(misfit, networks)):
-            say(over)
+        for line in (*filter(None, map(misfit, networks)), *about_teacher):
+            say(line)
         retrainer = _Retrainer(
             study,
             recipe,
@@ -111,6 +115,7 @@ def retrain(
             threads=threads,
             report_line=say,
             recipe_file=recipe_file,
+            teacher=teacher,
         )
         compared = retrainer.compared(networks) if len(networks) > 1 else ()
         first = compared[0].trial if compared else networks[0].trial
@@ -141,11 +146,12 @@ class _Retrainer:
         threads: int | None,
         report_line: ReportLine,
         recipe_file: str | None,
+        teacher: str | None,
     ) -> None:
         self._study, self._recipe, self._weights = study, recipe, weights
         self._device, self._threads, self._report_line = device, threads, report_line
         self._recipe_file, self._metric, self._top = recipe_file, settings_of(study).metric, 1
-        self._files = files_of(study)
+        self._files, self._teacher = files_of(study), teacher
 
     def compared(self, networks: Sequence[TrialResult]) -> tuple[Retrained, ...]:
         """Return the networks after training on the training images, best first.
@@ -202,7 +208,8 @@ class _Retrainer:
 
         def report(result: EpochResult) -> None:
             results.append(result)
-            self._report_line(self._line(network, results, joined=joined))
+            side, metric = network.architecture.resolution, None if joined else self._metric
+            self._report_line(f"#{network.trial} {epoch_line(results, self._recipe, side, metric)}")
 
         def say_progress(progress: EpochProgress) -> None:
             if (line := lines.line(network.trial, progress)) is not None:
@@ -221,15 +228,6 @@ class _Retrainer:
             run_with_uploads(self._config(network, initial, joined=joined), report, say_progress)
         seconds = sum(result.seconds for result in results)
         return _Trained(last=results[-1], seconds=seconds, start=None if initial is None else initial.start)
-
-    def _line(self, network: TrialResult, results: Sequence[EpochResult], *, joined: bool) -> str:
-        last, epochs = results[-1], self._recipe.epochs
-        left_s = seconds_left(results, self._recipe, network.architecture.resolution)
-        value, error = last.of(self._metric)
-        named = f"  validation {metric_name(self._metric)} {format_accuracy(value or 0.0, error)}"
-        figure = "" if joined else named
-        left = f"  about {format_seconds(left_s)} left" if last.epoch < epochs else ""
-        return f"#{network.trial} epoch {last.epoch}/{epochs}  loss {last.train_loss:.3f}{figure}{left}"
 
     def _config(self, network: TrialResult, initial: InitialWeights | None, *, joined: bool) -> TrialConfig:
         settings, images = settings_of(self._study), images_of(self._study)
@@ -250,6 +248,7 @@ class _Retrainer:
             start=None if initial is None else str(initial.file),
             with_validation=joined,
             resized_once=settings.resized_once,
+            study=given_identity(self._study),
         )
 
     def _place(self, network: TrialResult, *, joined: bool) -> str:
@@ -284,6 +283,7 @@ class _Retrainer:
             test_values=None if test is None else {name: list(test.of(name)) for name in METRICS},
             top=None if joined else self._top,
             start=None if trained.start is None else trained.start.to_json(),
+            teacher=self._teacher,
         )
         store(self._study, retrained)  # before the files go without which a killed one begins again
         self._files.remove([f"{place}/{CHECKPOINT}", f"{place}/{START}"])

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 
@@ -21,6 +20,7 @@ from nas.files.paths import location_of
 from nas.orchestration.evaluator_choice import check_evaluator, planned_work
 from nas.orchestration.search_input import check_numbers, first_network
 from nas.orchestration.space_choice import begun_before, resized_as_before, space_for
+from nas.orchestration.teacher_choice import taught, teacher_lines, typed
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
 from nas.storage.optuna_storage import check_usable, storage_url
@@ -48,7 +48,6 @@ from trials.recipes import load_recipe
 from trials.target_names import find_target
 from trials.training.evaluation import METRICS
 from trials.training.recipe import Recipe
-from trials.training.teacher import load_teacher
 
 LOGS = ("tensorboard",)
 _LEARNER = "factor_gp"  # the sampler that can learn from another study
@@ -78,6 +77,7 @@ class SearchPlan:
         request: What was typed, for those who do it again.
         reproducible: Whether every run makes the same proposals; None for the default.
         conditions: What the devices of the budgets said about themselves, by target.
+        teacher_lines: What the teacher of the recipe is asked, in lines for the user.
     """
 
     settings: Settings
@@ -99,6 +99,7 @@ class SearchPlan:
     work: Work | None = None
     reproducible: bool | None = None
     conditions: Mapping[str, Mapping[str, Condition]] = field(default_factory=dict)
+    teacher_lines: tuple[str, ...] = ()
 
     @property
     def image_cache(self) -> Path:
@@ -182,6 +183,7 @@ def plan_search(
     learn_from: Sequence[str] = (),
     evaluator: str = "train",
     supernet: str | None = None,
+    teacher: str | None = None,
     local: bool = True,
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
@@ -211,14 +213,15 @@ def plan_search(
             f"The sampler '{sampler}' cannot learn from a study: expected {_LEARNER}. Leave out "
             f"--learn-from, or take --sampler {_LEARNER}."
         )
-    training = load_recipe(recipe)
+    url = storage_url(storage)
+    training = taught(load_recipe(recipe), teacher, url)
     targets = dict.fromkeys(str(budget.target) for budget in budgets if not budget.counted)
     for target in targets:
         find_target(target)
     named = load(space) if space is not None else None
     if study is not None:
         checked_name(study)
-    url, location = storage_url(storage), location_of(data)
+    location = location_of(data)
     check_usable(url)
     conditions = {target: probe(target) for target in targets}
     home = usable_location(storage_path)
@@ -226,7 +229,7 @@ def plan_search(
     with emptied_on_error(cache):
         splits = open_images(location, seed=seed, cache=cache, report_line=lambda _: None)
         # the progress shows the notes, also those of images that were decoded before
-        load_teacher(training, splits, torch.device("cpu"))  # before any training: does it fit the images?
+        about_teacher = teacher_lines(training, splits)  # before any training: does it fit the images?
         chosen = named or space_for(splits, budgets)
         settings = Settings(
             space=chosen.name,
@@ -242,6 +245,7 @@ def plan_search(
             resized_once=True,
             evaluator=evaluator,
             supernet=supernet,
+            teacher=typed(teacher),
         )
         if named is None:
             settings, chosen = begun_before(settings, chosen, splits, url, study)
@@ -271,6 +275,7 @@ def plan_search(
                 hours=hours,
             ),
             conditions=conditions,
+            teacher_lines=about_teacher,
         )
         check_fits(plan.prices, budgets)
         check_unused(files_at(plan.folder, name, url), name, url)

@@ -45,6 +45,7 @@ from nas.study.earlier_studies import store_transfer
 from nas.study.heartbeat import search_state
 from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
+from nas.study.places import identity_of
 from nas.study.reproduce_command import keep_request
 from nas.study.reproducibility import agreed_slots
 from nas.study.study import begin, keep_space
@@ -156,8 +157,7 @@ class _Run:
 
     def result(self) -> SearchResult:
         """Train what is missing and return the search."""
-        study = self.opened.study
-        plan = self.plan
+        study, plan = self.opened.study, self.plan
         posterior = PosteriorUpdate(study, plan.prices, plan.budgets, seed=plan.settings.seed)
         posterior.update(over=True)
         done = sum(map(trial_attributes.trained, study.get_trials(deepcopy=False)))
@@ -289,6 +289,6 @@ class _Run:
             fingerprint=plan.splits.fingerprint,
             attempt=self.files.begin_attempt(number),
             resized_once=plan.settings.resized_once,
+            study=identity_of(self.opened.study),
         )
-        gpu_share = plan.slots.gpus if plan.slots.gpus < 1 else 0.0
-        return worker_config(trial, gpu_share=gpu_share, cluster=self.cluster)
+        return worker_config(trial, gpu_share=plan.slots.gpus % 1, cluster=self.cluster)

@@ -88,7 +88,13 @@ def with_places(settings: Settings, user_attrs: Mapping[str, Any], url: str | No
     recipe = settings.recipe
     if teacher is not None:
         recipe = {**recipe, "teacher": place_now(teacher, user_attrs, url)}
-    return replace(settings, data=place_now(settings.data, user_attrs, url), recipe=recipe)
+    named = settings.teacher
+    return replace(
+        settings,
+        data=place_now(settings.data, user_attrs, url),
+        recipe=recipe,
+        teacher=None if named is None else place_now(named, user_attrs, url),
+    )
 
 
 def with_portable_places(settings: Settings, url: str | None) -> Settings:
@@ -96,7 +102,8 @@ def with_portable_places(settings: Settings, url: str | None) -> Settings:
     teacher, recipe = settings.recipe.get("teacher"), settings.recipe
     if teacher is not None:
         recipe = {**recipe, "teacher": portable(teacher, url)}
-    return replace(settings, data=portable(settings.data, url), recipe=recipe)
+    named = None if settings.teacher is None else portable(settings.teacher, url)
+    return replace(settings, data=portable(settings.data, url), recipe=recipe, teacher=named)
 
 
 def place_now(stored: str, user_attrs: Mapping[str, Any], url: str | None) -> str:

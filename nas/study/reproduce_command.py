@@ -114,7 +114,7 @@ def search_command(study: optuna.Study, *, trained: int) -> str:
     learnt = names_of(stored.get("learn_from")) or settings.learn_from
     options += [("learn-from", name) for name in learnt]
     options += [("evaluator", settings.evaluator if settings.evaluator != "train" else None)]
-    options += [("supernet", settings.supernet)]
+    options += [("supernet", settings.supernet), ("teacher", settings.teacher)]
     options += [("seed-with", network) for network in stored.get("seed_with", ())]
     options += [("study", study.study_name if study.study_name != settings.default_name() else None)]
     given = [(name, value) for name, value in options if value is not None]
@@ -141,6 +141,7 @@ def retrain_command(
     from_weights: bool = False,
     weights: str | None = None,
     top: int | None = None,
+    teacher: str | None = None,
 ) -> str:
     """Return the command line that trains a network of a study again.
 
@@ -151,11 +152,13 @@ def retrain_command(
         from_weights: Whether the training starts from the weights of the search.
         weights: Another source of weights that it starts from; None for none.
         top: Number of networks that were trained together to compare them; None for the network alone.
+        teacher: Network that it learns from besides the recipe; None for none.
     """
     which = f"--trial {trial}" if top is None else f"--top {top}"
     how = "" if recipe is None else f" --recipe {_quoted(_file_of_recipe(recipe))}"
     start = f" --weights {_quoted(weights)}" if weights else " --from-weights" if from_weights else ""
-    return f"nas retrain {_quoted(study)} {which}{how}{start}"
+    taught = "" if teacher is None else f" --teacher {_quoted(teacher)}"
+    return f"nas retrain {_quoted(study)} {which}{how}{start}{taught}"
 
 
 def export_command(study: str) -> str:

@@ -49,6 +49,7 @@ class Retrained:
         expected_error: Its standard deviation.
         start: What it started from besides random weights and those of the search, a
             `nas.orchestration.initial_weights.Start` by field name; None for nothing else.
+        teacher: Network that it learnt from, as it was asked for besides the recipe; None without one.
     """
 
     trial: int
@@ -68,6 +69,7 @@ class Retrained:
     expected: float | None = None
     expected_error: float | None = None
     start: dict[str, Any] | None = None
+    teacher: str | None = None
 
     @property
     def merit(self) -> tuple[float, float | None] | None:

@@ -11,7 +11,7 @@ from search_spaces.errors import StudyError
 from trials.training.recipe import Recipe
 
 VERSION = 1
-_LATER: Final = {"resized_once": False, "evaluator": "train", "supernet": None}
+_LATER: Final = {"resized_once": False, "evaluator": "train", "supernet": None, "teacher": None}
 """Fields that studies of earlier versions lack, with the value that they have there."""
 
 
@@ -32,6 +32,7 @@ class Settings:
         learn_from: Earlier studies whose networks are prior knowledge.
         evaluator: How networks are valued, a file in nas/evaluators.
         supernet: Study whose supernet is used; None without one.
+        teacher: Network that trainings learn from, as it was asked for besides the recipe; None without one.
         resized_once: Whether images are resized from their files to a network's resolution in one step;
             studies of earlier versions, which do not hold this, resize in two, and go on so.
     """
@@ -49,6 +50,7 @@ class Settings:
     resized_once: bool = False
     evaluator: str = "train"
     supernet: str | None = None
+    teacher: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version."""
@@ -95,6 +97,8 @@ class Settings:
             parts.append(self.evaluator)
         if self.supernet is not None:
             parts.append(f"of-{self.supernet[:40]}")
+        if self.teacher is not None:
+            parts.append(f"taught-by-{re.split(r'[/:]', self.teacher)[-1][:40]}")
         name = "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
         return shortened(name)
 
@@ -115,6 +119,7 @@ class Settings:
             ("study to learn from", _listed(self.learn_from), _listed(other.learn_from)),
             ("evaluator", self.evaluator, other.evaluator),
             ("supernet", _whose(self.supernet), _whose(other.supernet)),
+            ("teacher", self.teacher or "none", other.teacher or "none"),
             ("resizing of images", _steps(self.resized_once), _steps(other.resized_once)),
             ("content of the space", self.space_digest, other.space_digest),
             *(

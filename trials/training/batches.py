@@ -68,6 +68,7 @@ class Preprocessor:
 
     Attributes:
         resolution: The same.
+        device: The same.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Preprocessor:
         self._mean = torch.tensor(mean, device=device)[:, None, None]
         self._scale = torch.tensor(std, device=device).reciprocal()[:, None, None]
         self.resolution: Final = resolution
+        self.device: Final = device
 
     def __call__(self, images: Float[Tensor, "b c h w"], side: int | None = None) -> Float[Tensor, "b c r r"]:
         """Return `images` normalised and resized: bilinear, averaged where they shrink.

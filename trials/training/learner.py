@@ -1,6 +1,6 @@
 """Trains a network for one epoch: augments, mixes, steps the optimiser and averages the weights."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from trials.training.augmentation import augment
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.drop_path import drop_blocks
+from trials.training.lessons import Lesson
 from trials.training.micro_batches import MicroBatches
 from trials.training.mixing import mix
 from trials.training.optimisers import build_optimiser, restored_optimiser, set_rate
@@ -37,6 +38,12 @@ class Learner:
         seed: Seed of the order, the augmentation and the network's own randomness, at least 0.
         teacher: Teacher whose outputs are targets beside the labels; None for labels only.
         smallest_side: Least side of images that the network can take, in pixels.
+
+    Attributes:
+        network: The network.
+        optimiser: Its optimiser.
+        average: Its weight average; None if the recipe averages none.
+        teacher: The teacher.
     """
 
     def __init__(
@@ -55,7 +62,10 @@ class Learner:
         self.optimiser = build_optimiser(network, recipe)
         self.average = WeightAverage(network, recipe.ema_decay) if recipe.ema_decay > 0 else None
         self._recipe, self._images, self._preprocess = recipe, images, preprocess
-        self._classes, self._seed, self._teacher = classes, seed, teacher
+        self._classes, self._seed, self.teacher = classes, seed, teacher
+        self._images_seed = seed if recipe.augmentation_seed is None else recipe.augmentation_seed
+        self._lesson: Lesson | None = None
+        self._batch = 0  # images in the present one
         self._smallest_side = smallest_side
         self._parts = FittingParts(images.device)
 
@@ -64,26 +74,39 @@ class Learner:
         """The network to evaluate: the one with averaged weights if the recipe averages them."""
         return self.network if self.average is None else self.average.network
 
-    def learn(self, epoch: int, after_step: Callable[[], None]) -> float:
+    def learn(
+        self,
+        epoch: int,
+        after_step: Callable[[], None],
+        after_teaching: Callable[[], None] = lambda: None,
+    ) -> float:
         """Return the mean training loss of an epoch; the host waits for the device once, at its end.
+
+        Args:
+            epoch: Number of the epoch, from 1.
+            after_step: Called after each step.
+            after_teaching: Called after each batch that a teacher is asked about before the first step.
 
         Raises:
             OutOfMemoryError: if the device cannot hold the network even with one image.
         """
         recipe, device = self._recipe, self._images.device
-        draws = generator(self._seed, "augmentation", epoch, device)
-        rng = np.random.default_rng(stream_seed(self._seed, "mixing", epoch))
-        order = generator(self._seed, "order", epoch)
+        draws, rng = self._draws(epoch)
+        order = generator(self._images_seed, "order", epoch)
         batches = self._images.shuffled(recipe.batch_size, order, recipe.epoch_images)
+        self._lesson = self._taught(epoch, batches, after_teaching)
         total = torch.zeros((), device=device)
         side = side_at(epoch, recipe, self._preprocess.resolution, self._smallest_side)
-        gradients = MicroBatches(lambda rows: self._loss(rows, side, draws, rng), self.optimiser, self._parts)
+        gradients = MicroBatches(
+            lambda rows, places: self._loss(rows, places, side, draws, rng), self.optimiser, self._parts
+        )
+        places = torch.arange(sum(map(len, batches)), device=batches[0].device).split([*map(len, batches)])
         self.network.train()
         with self._own_randomness(epoch), drop_blocks(self.network, recipe.drop_path):
             for step, rows in enumerate(batches):
                 done = (epoch - 1 + (step + 1) / len(batches)) / recipe.epochs
                 set_rate(self.optimiser, rate_at(done, recipe))
-                total += self._step(gradients, rows, _rewinding(draws, rng)) * len(rows)
+                total += self._step(gradients, rows, places[step], _rewinding(draws, rng)) * len(rows)
                 after_step()
         return total.item() / sum(map(len, batches))
 
@@ -102,9 +125,12 @@ class Learner:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
 
-    def _step(self, gradients: MicroBatches, rows: Tensor, rewind: Callable[[], None]) -> Tensor:
+    def _step(
+        self, gradients: MicroBatches, rows: Tensor, places: Tensor, rewind: Callable[[], None]
+    ) -> Tensor:
         """Return the loss of the batch at `rows` after one optimiser step on it."""
-        loss = gradients.backward(rows, rewind=rewind)
+        self._batch = len(rows)
+        loss = gradients.backward(rows, places, rewind=rewind)
         if self._recipe.gradient_clip is not None:
             parameters = self.network.parameters()
             nn.utils.clip_grad_norm_(parameters, self._recipe.gradient_clip, foreach=True)
@@ -113,27 +139,49 @@ class Learner:
             self.average.update(self.network)
         return loss
 
-    def _loss(self, rows: Tensor, side: int, draws: torch.Generator, rng: np.random.Generator) -> Tensor:
-        """Return the loss of the images at `rows`, augmented, mixed and then resized to `side`.
-
-        The teacher sees them at its own resolution.
-        """
+    def _loss(
+        self, rows: Tensor, places: Tensor, side: int, draws: torch.Generator, rng: np.random.Generator
+    ) -> Tensor:
+        """Return the loss of the images at `rows`, augmented, mixed and then resized to `side`."""
         recipe = self._recipe
-        shown = None
-        if self._teacher is not None and self._teacher.images is not None:
+        lesson, whole = self._lesson, len(rows) == self._batch
+        known = None if lesson is None else lesson.targets(rows, places, whole=whole)
+        if self.teacher is not None and known is None:
             rewind = _rewinding(draws, rng)
-            shown, _ = self._changed(self._teacher.images, rows, draws, rng)
+            shown, _ = self._changed(self.teacher.images or self._images, rows, draws, rng)
             rewind()
+            known = self.teacher.soft_targets(shown)
         images, targets = self._changed(self._images, rows, draws, rng)
         with autocast(recipe, images.device):
             logits = self.network(self._preprocess(images, side))
-            shown = images if shown is None else shown
-            soft_targets = None if self._teacher is None else self._teacher.soft_targets(shown)
         logits = logits.float()
         loss = F.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
-        if self._teacher is None or soft_targets is None:
+        if self.teacher is None or known is None:
             return loss
-        return loss.lerp(self._teacher.loss(logits, soft_targets), recipe.teacher_share)
+        return loss.lerp(self.teacher.loss(logits, known), recipe.teacher_share)
+
+    def _taught(
+        self, epoch: int, batches: Sequence[Tensor], after_batch: Callable[[], None]
+    ) -> Lesson | None:
+        """Return what the teacher says of the images of an epoch, at its own resolution."""
+        teacher = self.teacher
+        if teacher is None:
+            return None
+        source = teacher.images or self._images
+
+        def shown() -> Iterator[Tensor]:
+            draws, rng = self._draws(epoch)
+            for rows in batches:
+                yield self._changed(source, rows, draws, rng)[0]
+
+        return teacher.lesson(
+            epoch, batches, shown, self._images, classes=self._classes, after_batch=after_batch
+        )
+
+    def _draws(self, epoch: int) -> tuple[torch.Generator, np.random.Generator]:
+        """Return the generators of augmentation and mixing at the start of an epoch."""
+        rng = np.random.default_rng(stream_seed(self._images_seed, "mixing", epoch))
+        return generator(self._images_seed, "augmentation", epoch, self._images.device), rng
 
     def _changed(
         self, source: BatchSource, rows: Tensor, draws: torch.Generator, rng: np.random.Generator

@@ -23,7 +23,7 @@ from trials.training.measurement_turns import take_turns
 from trials.training.out_of_memory import out_of_memory_named
 from trials.training.recipe import Recipe
 from trials.training.seeding import generator
-from trials.training.teacher import load_teacher
+from trials.training.teacher import OutputPlace, load_teacher
 
 
 def train(
@@ -41,6 +41,7 @@ def train(
     progress: Callable[[EpochProgress], None] | None = None,
     images_at: Callable[[int], Images] | None = None,
     smallest_side: int = 1,
+    teacher_outputs: OutputPlace | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[EpochResult]:
     """Train `network` in place and yield a result after each epoch.
@@ -67,6 +68,7 @@ def train(
         images_at: Opens the training images at another resolution, for the recipe's teacher; None to resize
             those of the network for it.
         smallest_side: Least side of images that the network can take, in pixels, for recipes with ``sides``.
+        teacher_outputs: Where the outputs of the recipe's teacher are kept; None to keep them in memory.
         clock: Returns seconds.
 
     Raises:
@@ -87,8 +89,11 @@ def train(
             device=device,
             images_at=images_at,
             smallest_side=smallest_side,
+            teacher_outputs=teacher_outputs,
         )
         learner = training.learner
+        if learner.teacher is not None:
+            identity["teacher"] = learner.teacher.digest
         history = _restored(learner, identity, checkpoint, device)
     for epoch in range(1, recipe.epochs + 1):
         if epoch > len(history):
@@ -112,6 +117,7 @@ def _begin(
     device: torch.device,
     images_at: Callable[[int], Images] | None,
     smallest_side: int,
+    teacher_outputs: OutputPlace | None,
 ) -> "_Training":
     """Move the network and the images to the device and return the training before its first epoch."""
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -124,7 +130,7 @@ def _begin(
         preprocess,
         classes=len(splits.classes),
         seed=seed,
-        teacher=load_teacher(recipe, splits, device, images_at),
+        teacher=load_teacher(recipe, splits, device, images_at, teacher_outputs),
         smallest_side=smallest_side,
     )
     return _Training(
@@ -162,7 +168,7 @@ class _Training:
                 meter.step()
                 turns.step()
 
-            train_loss = self.learner.learn(number, after_step)
+            train_loss = self.learner.learn(number, after_step, turns.step)
             _check_finite("training", train_loss, number, self.recipe)
             scores = self._scores(after_step)
         _check_finite("validation", scores.loss, number, self.recipe)
@@ -227,6 +233,8 @@ def _restored(
     if checkpoint is None or not checkpoint.exists():
         return []
     state = load_checkpoint(checkpoint, device)
+    if "teacher" not in state["identity"]:  # of an earlier version
+        identity = {name: value for name, value in identity.items() if name != "teacher"}
     check_identity(checkpoint, state, identity, "a training")
     try:
         learner.load_state_dict(state["learner"])

@@ -61,9 +61,11 @@ class Recipe(BaseModel):
             resolution; the last is 1. Empty for the resolution throughout. See `trials.training.sides`.
         drop_path: Probability of skipping the last block in training.
         ema_decay: Decay of the weight average that is evaluated and kept; 0 for no averaging.
-        teacher: Path of the ``weights.safetensors`` of a trial to distil from; None for no teacher.
+        teacher: Network to distil from, as `trials.teachers.opening.open_teacher` reads it; None for none.
         teacher_share: Weight of the teacher's outputs in the loss; the labels have the rest.
         teacher_temperature: Divisor of both networks' logits in the loss.
+        augmentation_seed: Seed of the order and the changes of images in all trainings by this recipe, so
+            that they see the same images and a teacher is asked once for all; None for a seed of each.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,6 +102,7 @@ class Recipe(BaseModel):
     teacher: str | None = None
     teacher_share: Share = 0.5
     teacher_temperature: float = Field(default=2.0, gt=0)
+    augmentation_seed: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _rungs_ascend_to_the_end(self) -> "Recipe":
@@ -194,9 +197,15 @@ def recipe_from_yaml(path: Path, base_of: Callable[[str], Recipe]) -> Recipe:
             raise RecipeError(f"Cannot use the recipe '{path}', line {line}: {error}") from error
         fields = _inherited(base, {name: value for name, value in fields.items() if name != "base"})
     recipe = _checked(Recipe, {"name": path.stem, **fields}, f"'{path}'", lines)
-    if recipe.teacher is None or Path(recipe.teacher).is_absolute():
-        return recipe
-    return recipe.model_copy(update={"teacher": str((path.parent / recipe.teacher).resolve())})
+    return recipe if recipe.teacher is None else recipe.model_copy(update={"teacher": _placed(recipe, path)})
+
+
+def _placed(recipe: Recipe, path: Path) -> str:
+    """Return the teacher of a recipe in a file: a path from the folder of that file, or a name as it is."""
+    teacher = str(recipe.teacher)
+    beside = path.parent / teacher
+    is_name = not Path(teacher).suffix or any(sign in teacher for sign in ":#")
+    return teacher if is_name and not beside.exists() else str(beside.resolve())
 
 
 def _inherited(base: Recipe, fields: dict[str, Any]) -> dict[str, Any]:

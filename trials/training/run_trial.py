@@ -29,9 +29,11 @@ from trials.training.epoch_result import EpochResult
 from trials.training.errors import DamagedCheckpointError
 from trials.training.file_names import CHECKPOINT, PREDICTIONS, WEIGHTS
 from trials.training.loop import train
+from trials.training.output_files import FOLDER
 from trials.training.predictions import Predictions, predictions
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build, trial_seed
+from trials.training.teacher import OutputPlace
 
 _log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class TrialConfig:
         resized_once: Whether each image is resized from its file to the network's resolution in one step;
             otherwise to a size that suits all images first, as studies of earlier versions do.
         keep_predictions: Whether the predicted class of each validation image is written beside the weights.
+        study: Identity of the study, which the outputs of a teacher are kept for; None for no study.
     """
 
     architecture: Architecture
@@ -82,6 +85,7 @@ class TrialConfig:
     attempt: str | None = None
     resized_once: bool = False
     keep_predictions: bool = False
+    study: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them; the architecture is its JSON text."""
@@ -209,6 +213,7 @@ def _epochs(
             progress=progress,
             images_at=(lambda side: _open_splits(config, side).train) if config.resized_once else None,
             smallest_side=smallest_side(config.architecture),
+            teacher_outputs=_teacher_outputs(config),
         )
 
     try:
@@ -218,6 +223,11 @@ def _epochs(
         check_attempt(checkpoint.parent, config.attempt)
         checkpoint.unlink()
         yield from epochs()
+
+
+def _teacher_outputs(config: TrialConfig) -> OutputPlace | None:
+    """Return where the outputs of the teacher are kept: beside the decoded images."""
+    return None if config.cache is None else OutputPlace(root=Path(config.cache) / FOLDER, owner=config.study)
 
 
 def _identity(config: TrialConfig) -> dict[str, str]:
