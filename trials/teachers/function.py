@@ -5,12 +5,11 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from search_spaces.errors import RecipeError
 from search_spaces.shelf import Shelf
-from trials.teachers.opened_teacher import OpenedTeacher
+from trials.teachers.opened_teacher import OpenedTeacher, weights_digest
 
 _FUNCTIONS = Shelf[Any](__name__, "TEACHER", "teacher")
 
@@ -71,8 +70,5 @@ def _digest(found: Any, network: Any) -> str:
     if source is not None and Path(source).is_file():
         digest.update(Path(source).read_bytes())
     if isinstance(network, nn.Module):
-        for key, value in network.state_dict().items():
-            digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
-            flat = value.detach().cpu().contiguous().flatten()
-            digest.update(flat.view(torch.uint8).numpy().data)
+        digest.update(weights_digest(network).encode())
     return digest.hexdigest()

@@ -1,5 +1,6 @@
 """`OpenedTeacher`: a trained network with the images that it takes, checked against those of a training."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -115,6 +116,15 @@ class OpenedTeacher:
             )
             return replace(self, scores=partial(_logarithms, self.scores), notes=(*self.notes, note))
         return self
+
+
+def weights_digest(network: nn.Module) -> str:
+    """Return the SHA-256 of the parameters and buffers of a network."""
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _shown(side: int, channels: int) -> Float[Tensor, "2 c r r"]:

@@ -12,7 +12,7 @@ from safetensors.torch import load
 import search_spaces
 from search_spaces.errors import RecipeError, UserError, reason_of
 from trials.teachers.onnx_file import opened_onnx
-from trials.teachers.opened_teacher import OpenedTeacher
+from trials.teachers.opened_teacher import OpenedTeacher, weights_digest
 
 SUFFIX: Final = ".safetensors"
 
@@ -84,7 +84,7 @@ def _built(
     network.load_state_dict(load(content))
     return OpenedTeacher(
         name=name,
-        digest=hashlib.sha256(content).hexdigest(),
+        digest=hashlib.sha256(f"{found.fingerprint} {weights_digest(network)}".encode()).hexdigest(),
         scores=network,
         classes=classes or None,
         num_classes=count,
