@@ -13,7 +13,7 @@ from nas.study.retrained import weights_of
 from nas.study.study import find, names_of_searches
 from search_spaces.errors import RecipeError
 from search_spaces.paths import expanded
-from search_spaces.published import references
+from trials.donors import DONORS
 from trials.images.splits import Splits
 from trials.teachers.opening import is_file
 from trials.training.lessons import says_by_row
@@ -55,7 +55,7 @@ def _source(teacher: str, url: str) -> str:
     """Return what `trials.teachers.opening.open_teacher` reads, a file for a network of a study."""
     if is_file(teacher) or is_there(teacher):
         return str(typed(teacher))
-    if ":" in teacher or teacher in references():
+    if any(DONORS[kind].takes(teacher) for kind in DONORS) or ":" in teacher:
         return teacher
     name, number = split_network(teacher)
     storage = existing_storage(url) if exists(url) else None

@@ -1,1 +1,1 @@
-"""Opens trained networks that teach others: weights of a trial, ONNX files, functions of the user's own."""
+"""Opens trained networks that teach others: donors, ONNX files, functions of the user's own."""

@@ -173,6 +173,8 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=LEARNING_RATE, help="highest learning rate")
     parser.add_argument("--weights", type=Path, help="safetensors file to start from")
     parser.add_argument("--save", type=Path, default=Path("trained.safetensors"))
+    parser.add_argument("--teacher", help="trained network to learn from too, see teacher.py")
+    parser.add_argument("--teacher-share", type=float, default={teacher_share}, help="its share of the loss")
     given = parser.parse_args()
     torch.manual_seed(given.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -184,7 +186,7 @@ def main() -> None:
         if given.weights:
             start_from(given.weights, network)
         rows = divided(images, splits)
-    except (ImportError, OSError, SafetensorError, ValueError) as error:
+{opening}    except (ImportError, OSError, SafetensorError, ValueError) as error:
         parser.exit(2, f"{{error}}\\n")
     kept, held_out, tested = rows["train"], rows["validation"], rows["test"]
     sys.stdout.write(f"{{len(kept)}} images to train on, {{len(held_out)}} to measure accuracy on\\n")
@@ -202,7 +204,7 @@ def main() -> None:
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled={autocast}):
                 scores = network(prepared(x{side_argument}))
             loss = F.cross_entropy(scores.float(), y, label_smoothing=LABEL_SMOOTHING)
-            optimiser.zero_grad()
+{teaching}            optimiser.zero_grad()
             loss.backward()
 {clip}            optimiser.step()
 {averaging}
@@ -235,31 +237,6 @@ def recalibrate(network: nn.Module, images: Tensor, rows: Tensor, device: torch.
         norm.momentum = 0.1
 
 '''
-
-MIXING: Final = '''
-def mixed(images: Tensor, labels: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Return images mixed with their predecessors in the batch, and soft targets, [b, classes]."""
-    partners, targets = images.roll(1, 0), F.one_hot(labels, classes).float()
-{mixing}
-    return images, targets.roll(1, 0).lerp(targets, share)
-
-'''
-
-MIXUP: Final = """    share = float(torch.distributions.Beta({alpha}, {alpha}).sample())
-    images = partners.lerp(images, share)  # mixup, Zhang et al., 2017, https://arxiv.org/abs/1710.09412
-"""
-
-CUTMIX: Final = """    # CutMix, Yun et al., 2019, https://arxiv.org/abs/1905.04899
-    share = float(torch.distributions.Beta({alpha}, {alpha}).sample())
-    spans = []
-    for side in images.shape[2:]:
-        centre, length = int(torch.randint(side, ())), round(side * math.sqrt(1 - share))
-        spans.append(slice(max(0, centre - length // 2), min(side, centre + length - length // 2)))
-    images = images.clone()
-    images[:, :, spans[0], spans[1]] = partners[:, :, spans[0], spans[1]]
-    cut = (spans[0].stop - spans[0].start) * (spans[1].stop - spans[1].start)
-    share = 1 - cut / (images.shape[2] * images.shape[3])
-"""
 
 DROP_PATH: Final = '''
 def skipping(probability: float) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]:

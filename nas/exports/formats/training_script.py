@@ -13,15 +13,13 @@ from nas.exports.codegen.ruff_format import formatted
 from nas.exports.codegen.standalone import standalone
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
+from nas.exports.formats._training_parts import CUTMIX, MIXING, MIXUP, OPENING, TEACHING
 from nas.exports.formats._training_template import (
     AVERAGE,
     AVERAGED,
     AVERAGING,
-    CUTMIX,
     DROP_PATH,
     DROPPING,
-    MIXING,
-    MIXUP,
     RECALIBRATE,
     SCRIPT,
 )
@@ -42,16 +40,16 @@ _SEEN: Final = """
 
 The exported weights were trained on the validation images of the search too: of a training that starts from
 them, the accuracy on those images is too high."""
-_LEFT_OUT: Final = ("teacher", "teacher_share", "teacher_temperature")
+_TEACHER: Final = "teacher.py"
 
 
 class TrainingScript(Exporter):
-    """Writes ``train.py``, ``image_folder.py`` that it reads folders with, and ``held_out.json``."""
+    """Writes ``train.py``, ``image_folder.py`` and ``teacher.py`` that it uses, and ``held_out.json``."""
 
     @override
     def files(self, name: str) -> tuple[str, ...]:
         del name
-        return "train.py", "image_folder.py", "held_out.json"
+        return "train.py", "image_folder.py", "held_out.json", _TEACHER
 
     @override
     def write(self, exported: ExportedNetwork, folder: Path) -> None:
@@ -68,11 +66,14 @@ class TrainingScript(Exporter):
             **_numbers(recipe),
             **_steps(recipe),
             **_around(recipe),
+            **_teaching(exported, recipe),
         )
         reading = standalone("trials.datasets.image_folder", frozenset({"decoded_folder"}), _READING)
         held_out = json.dumps(exported.held_out_digests or {"validation": (), "test": ()}, indent=0)
         (folder / "train.py").write_text(formatted(script), encoding="utf-8")
         (folder / "image_folder.py").write_text(formatted(reading), encoding="utf-8")
+        teacher = Path(__file__).with_name("_teacher_script.py").read_text(encoding="utf-8")
+        (folder / _TEACHER).write_text(formatted(teacher), encoding="utf-8")
         (folder / "held_out.json").write_text(held_out + "\n", encoding="utf-8")
 
 
@@ -177,6 +178,17 @@ def _around(recipe: Recipe) -> dict[str, str]:
     }
 
 
+def _teaching(exported: ExportedNetwork, recipe: Recipe) -> dict[str, Any]:
+    """Return the template values for learning from a teacher, asked once about images that stay the same."""
+    changes = _augments(recipe) or recipe.mixup > 0 or recipe.cutmix > 0
+    said = "teacher.scores(x)" if changes else "teacher.remembered(x, kept[chunk])"
+    return {
+        "opening": OPENING.format(mean=list(exported.mean), std=list(exported.std)),
+        "teaching": TEACHING.format(said=said, temperature=recipe.teacher_temperature),
+        "teacher_share": recipe.teacher_share,
+    }
+
+
 def _augments(recipe: Recipe) -> bool:
     return recipe.shift > 0 or recipe.flip or recipe.randaugment_rounds > 0 or recipe.erase > 0
 
@@ -192,18 +204,10 @@ def _mixing(recipe: Recipe) -> str:
 
 
 def _left_out(recipe: Recipe) -> str:
-    """Return a sentence on the parts of the recipe that the script leaves out."""
-    fields = type(recipe).model_fields
-    others = [
-        f"{name} {getattr(recipe, name)}"
-        for name, field in fields.items()
-        if name in _LEFT_OUT and getattr(recipe, name) != field.default
-    ]
-    return (
-        f"\n\nNot part of this script, but of the recipe '{recipe.name}': {', '.join(others)}."
-        if others
-        else ""
-    )
+    """Return a sentence on the teacher of the recipe, which the script does not bring along."""
+    if recipe.teacher is None:
+        return ""
+    return f"\n\nNot part of this script, but of the recipe '{recipe.name}': --teacher {recipe.teacher}."
 
 
 EXPORTER = TrainingScript()

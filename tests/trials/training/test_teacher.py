@@ -111,7 +111,7 @@ def test_a_file_that_is_no_teacher_is_an_error(tmp_path, tiny_splits, content):
     path = tmp_path / "weights.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(RecipeError, match=r"Cannot use the teacher .*expected the weights\.safetensors"):
+    with pytest.raises(RecipeError, match=r"Cannot use the teacher .*the weights\.safetensors of a trial"):
         load_teacher(recipe(path), tiny_splits, CPU)
 
 

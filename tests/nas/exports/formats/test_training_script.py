@@ -118,7 +118,7 @@ def test_the_script_passes_ruff_and_says_what_it_leaves_out(recipe, tmp_path):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
     assert f"EPOCHS = {RECIPES[recipe]['epochs']}" in text
-    assert ("Not part of this script, but of the recipe 'full': teacher teacher.safetensors." in text) == (
+    assert ("Not part of this script, but of the recipe 'full': --teacher teacher.safetensors." in text) == (
         recipe == "full"
     )
 
@@ -218,3 +218,73 @@ def test_what_it_cannot_use_is_named_in_one_line(packages, tmp_path):
 def test_without_a_recipe_there_is_no_script(tmp_path):
     with pytest.raises(ExportError, match="no recipe was given"):
         written(tmp_path, None)
+
+
+OWN_TEACHER = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    mean, std, resolution = (0.5,), (0.25,), 4
+    asked = 0
+    def forward(self, x):
+        assert x.shape[1:] == (1, 4, 4)
+        Net.asked += len(x)
+        return torch.stack([x.mean((1, 2, 3)), -x.mean((1, 2, 3))], 1)[:, :{classes}]
+
+def make():
+    return Net()
+"""
+
+
+@pytest.mark.parametrize(("recipe", "asked"), [("plain", 36), ("short", 36 * 3)])
+def test_it_learns_from_a_teacher_too(recipe, asked, tmp_path, monkeypatch, capsys):
+    script = written(tmp_path, {**RECIPES[recipe], "epochs": 3, "rungs": []})
+    (tmp_path / "own_teacher.py").write_text(OWN_TEACHER.format(classes=2))
+    images = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8)
+    save_file({"images": images, "labels": torch.arange(40) % 2}, tmp_path / "two.safetensors")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    weights = []
+    for more in (
+        [],
+        ["--teacher", "own_teacher:make"],
+        ["--teacher", "own_teacher:make", "--teacher-share", "0"],
+    ):
+        for module in ("my_net", "teacher", "own_teacher"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        monkeypatch.setattr(sys, "argv", ["train.py", "two.safetensors", *more])
+        runpy.run_path(str(script), run_name="__main__")
+        weights.append(load_file("trained.safetensors"))
+        if more:
+            assert sys.modules["own_teacher"].Net.asked == asked + 2  # the two that it is tried with
+    alone, taught, deaf = weights
+    assert all(torch.equal(alone[name], deaf[name]) for name in alone)
+    assert not all(torch.equal(alone[name], taught[name]) for name in alone)
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("teacher", "expected"),
+    [
+        ("own_teacher:make", r"returns (2, 1) for 2 images: expected (2, 2)"),
+        ("own_teacher:nobody", "Cannot use the teacher 'own_teacher:nobody'"),
+        ("absent.onnx", "Cannot use the teacher 'absent.onnx'"),
+    ],
+)
+def test_a_teacher_that_does_not_suit_gets_one_line(teacher, expected, tmp_path, monkeypatch, capsys):
+    script = written(tmp_path, RECIPES["plain"])
+    (tmp_path / "own_teacher.py").write_text(OWN_TEACHER.format(classes=1))
+    images = torch.zeros(20, 1, 8, 8, dtype=torch.uint8)
+    save_file({"images": images, "labels": torch.arange(20) % 2}, tmp_path / "two.safetensors")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ("my_net", "teacher", "own_teacher"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setattr(sys, "argv", ["train.py", "two.safetensors", "--teacher", teacher])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(script), run_name="__main__")
+    assert caught.value.code == 2
+    err = capsys.readouterr().err
+    assert expected in err
+    assert len(err.strip().splitlines()) == 1
