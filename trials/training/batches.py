@@ -69,6 +69,7 @@ class Preprocessor:
     Attributes:
         resolution: The same.
         device: The same.
+        channels: Number of channels.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Preprocessor:
         self._mean = torch.tensor(mean, device=device)[:, None, None]
         self._scale = torch.tensor(std, device=device).reciprocal()[:, None, None]
         self.resolution: Final = resolution
+        self.channels: Final = len(mean)
         self.device: Final = device
 
     def __call__(self, images: Float[Tensor, "b c h w"], side: int | None = None) -> Float[Tensor, "b c r r"]:

@@ -1,7 +1,8 @@
 """Trains a network for one epoch: augments, mixes, steps the optimiser and averages the weights."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from search_spaces.errors import RecipeError
 from trials.training.augmentation import augment
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.drop_path import drop_blocks
+from trials.training.inner_distillation import InnerDistillation, Maps, watched
 from trials.training.lessons import Lesson
 from trials.training.micro_batches import MicroBatches
 from trials.training.mixing import mix
@@ -68,6 +71,7 @@ class Learner:
         self._batch = 0  # images in the present one
         self._smallest_side = smallest_side
         self._parts = FittingParts(images.device)
+        self._inner = self._inner_distillation() if recipe.teacher_features > 0 else None
 
     @property
     def evaluated_network(self) -> nn.Module:
@@ -106,6 +110,8 @@ class Learner:
             for step, rows in enumerate(batches):
                 done = (epoch - 1 + (step + 1) / len(batches)) / recipe.epochs
                 set_rate(self.optimiser, rate_at(done, recipe))
+                if self._inner is not None:
+                    set_rate(self._inner.optimiser, rate_at(done, recipe))
                 total += self._step(gradients, rows, places[step], _rewinding(draws, rng)) * len(rows)
                 after_step()
         return total.item() / sum(map(len, batches))
@@ -116,6 +122,7 @@ class Learner:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
+            **({} if self._inner is None else {"inner": self._inner.state_dict()}),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -124,17 +131,24 @@ class Learner:
         self.optimiser = restored_optimiser(self.network, self._recipe, state["optimiser"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+        if self._inner is not None:
+            self._inner.load_state_dict(state["inner"])
 
     def _step(
         self, gradients: MicroBatches, rows: Tensor, places: Tensor, rewind: Callable[[], None]
     ) -> Tensor:
         """Return the loss of the batch at `rows` after one optimiser step on it."""
         self._batch = len(rows)
+        if self._inner is not None:
+            rewind = partial(_all, self._inner.optimiser.zero_grad, rewind)
+            self._inner.optimiser.zero_grad()
         loss = gradients.backward(rows, places, rewind=rewind)
         if self._recipe.gradient_clip is not None:
             parameters = self.network.parameters()
             nn.utils.clip_grad_norm_(parameters, self._recipe.gradient_clip, foreach=True)
         self.optimiser.step()
+        if self._inner is not None:
+            self._inner.optimiser.step()
         if self.average is not None:
             self.average.update(self.network)
         return loss
@@ -146,26 +160,54 @@ class Learner:
         recipe = self._recipe
         lesson, whole = self._lesson, len(rows) == self._batch
         known = None if lesson is None else lesson.targets(rows, places, whole=whole)
+        inside: Maps = {}
         if self.teacher is not None and known is None:
             rewind = _rewinding(draws, rng)
             shown, _ = self._changed(self.teacher.images or self._images, rows, draws, rng)
             rewind()
-            known = self.teacher.soft_targets(shown)
+            if self._inner is None:
+                known = self.teacher.soft_targets(shown)
+            else:
+                known, inside = self.teacher.observed(shown)
         images, targets = self._changed(self._images, rows, draws, rng)
-        with autocast(recipe, images.device):
+        watching = nullcontext({}) if self._inner is None else watched(self.network)
+        with autocast(recipe, images.device), watching as maps:
             logits = self.network(self._preprocess(images, side))
         logits = logits.float()
         loss = F.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
         if self.teacher is None or known is None:
             return loss
-        return loss.lerp(self.teacher.loss(logits, known), recipe.teacher_share)
+        loss = loss.lerp(self.teacher.loss(logits, known), recipe.teacher_share)
+        if self._inner is None:
+            return loss
+        return loss + recipe.teacher_features * self._inner.loss(maps, inside)
+
+    def _inner_distillation(self) -> InnerDistillation:
+        """Return the distillation from inside the teacher.
+
+        Raises:
+            RecipeError: if it has no stages to learn from.
+        """
+        module = None if self.teacher is None else self.teacher.module
+        if self.teacher is None or module is None:
+            raise RecipeError(
+                f"teacher_features {self._recipe.teacher_features:g} needs a teacher of torch with stages: "
+                f"expected a network of this project or of a donor, found {self._recipe.teacher or 'none'}. "
+                f"Set teacher_features: 0."
+            )
+        sides = self._preprocess.resolution, self.teacher.resolution
+        shapes = [(1, self._preprocess.channels, side, side) for side in sides]
+        seed, device = stream_seed(self._seed, "inner"), self._images.device
+        return InnerDistillation(
+            self.network, module, (shapes[0], shapes[1]), self._recipe, seed=seed, device=device
+        )
 
     def _taught(
         self, epoch: int, batches: Sequence[Tensor], after_batch: Callable[[], None]
     ) -> Lesson | None:
         """Return what the teacher says of the images of an epoch, at its own resolution."""
         teacher = self.teacher
-        if teacher is None:
+        if teacher is None or self._inner is not None:  # whose maps are not kept
             return None
         source = teacher.images or self._images
 
@@ -198,6 +240,11 @@ class Learner:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(stream_seed(self._seed, "network", epoch))
             yield
+
+
+def _all(*calls: Callable[[], None]) -> None:
+    for call in calls:
+        call()
 
 
 def _rewinding(draws: torch.Generator, rng: np.random.Generator) -> Callable[[], None]:

@@ -64,6 +64,8 @@ class Recipe(BaseModel):
         teacher: Network to distil from, as `trials.teachers.opening.open_teacher` reads it; None for none.
         teacher_share: Weight of the teacher's outputs in the loss; the labels have the rest.
         teacher_temperature: Divisor of both networks' logits in the loss.
+        teacher_features: Weight of the distance of feature maps from the teacher's in the loss, see
+            `trials.training.inner_distillation`; 0 leaves them alone.
         augmentation_seed: Seed of the order and the changes of images in all trainings by this recipe, so
             that they see the same images and a teacher is asked once for all; None for a seed of each.
     """
@@ -102,6 +104,7 @@ class Recipe(BaseModel):
     teacher: str | None = None
     teacher_share: Share = 0.5
     teacher_temperature: float = Field(default=2.0, gt=0)
+    teacher_features: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     augmentation_seed: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")

@@ -14,12 +14,13 @@ from typing import Any, Final
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trials.images.splits import Images, Splits
 from trials.teachers.opening import open_teacher
 from trials.training.batches import BatchSource, Preprocessor
+from trials.training.inner_distillation import Maps, watched
 from trials.training.lessons import Lesson, outputs_of, says_by_row
 from trials.training.out_of_memory import FittingParts
 from trials.training.output_files import OutputFiles
@@ -33,7 +34,7 @@ _APART_FROM_IMAGES: Final = frozenset([
     "version", "name", "epochs", "rungs", "reduction", "optimiser", "learning_rate", "momentum",
     "weight_decay", "schedule", "warmup_epochs", "decay_from", "final_rate", "label_smoothing",
     "gradient_clip", "recalibration_batches", "precision", "sides", "drop_path", "ema_decay", "teacher",
-    "teacher_share", "teacher_temperature",
+    "teacher_share", "teacher_temperature", "teacher_features",
 ])  # fmt: skip
 """Fields of a recipe on which the images that a teacher sees do not depend; on all others they may."""
 
@@ -86,6 +87,24 @@ class Teacher:
     def soft_targets(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b k"]:
         """Return the teacher's log-probabilities for images in [0, 1]."""
         return self._said(images).dense(torch.arange(len(images), device=images.device))
+
+    @property
+    def module(self) -> nn.Module | None:
+        """The network as a module of torch; None for another runtime."""
+        return self._network if isinstance(self._network, nn.Module) else None
+
+    @property
+    def resolution(self) -> int:
+        """Side of the images that it sees, in pixels."""
+        return self._preprocess.resolution
+
+    @torch.no_grad()
+    def observed(self, images: Float[Tensor, "b c h w"]) -> tuple[Float[Tensor, "b k"], Maps]:
+        """Return the log-probabilities of `soft_targets`, and the maps of the stages of a module."""
+        assert self.module is not None
+        with autocast(self._recipe, images.device), watched(self.module) as maps:
+            outputs = SparseOutputs.of(self.module(self._preprocess(images)))
+        return outputs.dense(torch.arange(len(images), device=images.device)), maps
 
     def loss(self, logits: Float[Tensor, "b k"], soft_targets: Float[Tensor, "b k"]) -> Float[Tensor, ""]:
         """Return the KL divergence from the targets, both softened, times the temperature squared."""
