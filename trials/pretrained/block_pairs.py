@@ -107,9 +107,8 @@ def _pair(
         return (Pair(ours, theirs, added=False),) if theirs in there else ()
     if not _alike(network[0], ours, donor[0], theirs):
         return ()
-    held = network[0].get_submodule(ours).state_dict()
-    others = donor[0].get_submodule(theirs).state_dict()
-    return [Pair(f"{ours}.{name}", f"{theirs}.{name}", added=False) for name in held if name in others]
+    held, others = (set(_own(n.get_submodule(path))) for n, path in ((network[0], ours), (donor[0], theirs)))
+    return [Pair(f"{ours}.{name}", f"{theirs}.{name}", added=False) for name in sorted(held & others)]
 
 
 def _alike(here: nn.Module, ours: str, there: nn.Module, theirs: str) -> bool:
@@ -124,6 +123,11 @@ def _alike(here: nn.Module, ours: str, there: nn.Module, theirs: str) -> bool:
         for network, path in ((here, a), (there, b))
     ]
     return kinds[0] == kinds[1]
+
+
+def _own(module: nn.Module) -> list[str]:
+    """Return the names of the parameters and buffers of a module itself, without those of its parts."""
+    return [name for name in module.state_dict() if "." not in name]
 
 
 def _path(part: Part) -> str:
