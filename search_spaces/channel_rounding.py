@@ -9,6 +9,9 @@ from search_spaces.networks import NETWORKS
 from search_spaces.options import keywords
 
 _CHANNEL_OPTIONS: Final = ("stem_channels", "head_channels")  # widen with the stages
+# Options that skeletons got after networks of spaces were stored, which therefore stand in a network of a
+# space only where the space gives them.
+_LATER: Final = frozenset({"padding", "norm_eps"})
 
 
 def widened(channels: int, width: float, divisor: int) -> int:
@@ -23,7 +26,8 @@ def widened(channels: int, width: float, divisor: int) -> int:
 
 def widened_options(network: str, options: Options, width: float, divisor: int) -> Options:
     """Return the options of a skeleton at a width factor, those that were not given at their defaults."""
-    found = {**keywords(NETWORKS[network]), **dict(options)}
+    defaults = {k: v for k, v in keywords(NETWORKS[network]).items() if k not in _LATER}
+    found = {**defaults, **dict(options)}
     for name in _CHANNEL_OPTIONS:
         if found.get(name):
             found[name] = widened(found[name], width, divisor)

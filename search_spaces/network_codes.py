@@ -16,6 +16,8 @@ from search_spaces.channel_rounding import widened, widened_options
 from search_spaces.choice import Choice
 from search_spaces.encoding import canonical_codes, count_networks, depth_table, slot_table
 from search_spaces.errors import ArchitectureError
+from search_spaces.networks import NETWORKS
+from search_spaces.options import keywords
 from search_spaces.stage_choices import MenuItem, StageSpace, menu_of, same_block, stage_slots
 
 GLOBALS: Final = ("resolution", "width", "conv_depth", "attention_depth")
@@ -205,7 +207,7 @@ class NetworkCodes:
                 ]
                 if None not in picked:
                     codes = np.array([resolution, w, conv, attention, *picked], dtype=np.int64)
-                    if self.at(codes) != architecture:
+                    if not _same_skeleton(self.at(codes), architecture):
                         raise absent
                     return self.canonical(codes[None])[0]
         raise absent
@@ -228,3 +230,11 @@ class NetworkCodes:
         return tuple(
             slot_table(stage, menu) for stage, menu in zip(self.space.stages, self.menus, strict=True)
         )
+
+
+def _same_skeleton(one: Architecture, other: Architecture) -> bool:
+    """Return whether two networks have the same skeleton, whichever of its defaults are written out."""
+    if one.network != other.network:
+        return False
+    defaults = keywords(NETWORKS[one.network])
+    return {**defaults, **dict(one.options)} == {**defaults, **dict(other.options)}

@@ -103,7 +103,7 @@ class Tape:
         groups: Int = 1,
         bias: bool = False,
         dilation: Int | tuple[Int, Int] = 1,
-        padded: bool = False,
+        unpadded: Map | None = None,
     ) -> Map:
         """Return the map of a convolution with 'same' padding: ceil(h / stride) x ceil(w / stride).
 
@@ -116,12 +116,12 @@ class Tape:
             bias: Whether each output channel has one.
             dilation: Positions from one tap to the next, or those in height and in width. It changes no cost,
                 only what the layer reaches.
-            padded: Whether its zeros are part of `x` already, so that it adds none.
+            unpadded: What `x` was before zeros were added to it, where the convolution adds none itself.
         """
         kernel_h, kernel_w = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         apart_h, apart_w = dilation if isinstance(dilation, tuple) else (dilation, dilation)
-        less_h, less_w = (kernel_h - 1, kernel_w - 1) if padded else (0, 0)
-        height, width = -((less_h - x.height) // stride), -((less_w - x.width) // stride)
+        before = x if unpadded is None else unpadded
+        height, width = -(-before.height // stride), -(-before.width // stride)
         out = Map(channels, height, width, copies=x.copies)
         taps = kernel_h * kernel_w * (x.channels // groups)  # multiplications an output element
         self.layers.append(

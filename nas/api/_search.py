@@ -48,6 +48,7 @@ def search(
     evaluator: str | None = None,
     supernet: str | None = None,
     teacher: str | None = None,
+    weights: str | None = None,
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
     log_to: str | None = None,
@@ -82,6 +83,9 @@ def search(
         supernet: Name of a study of the same space and images whose supernet is used instead of training one.
         teacher: Network that trainings learn from besides the labels: an ``.onnx`` file,
             ``module:function``, ``STUDY#12``, an export folder or the ``weights.safetensors`` of a trial.
+        weights: Trained weights of which every network inherits what fits, as a text that
+            `nas.orchestration.donor_source.donor_from` reads, such as ``"efficientnet_lite0_224"``. Without
+            `space`, the networks are those around the donor's own.
         metric: Validation metric to maximise: ``accuracy``, ``balanced_accuracy`` or ``macro_f1``.
         keep_checkpoints: Number of best networks whose weights are kept once the search is over, at least 1;
             so are those of the best by its own value. `retrain` trains others again.
@@ -121,6 +125,7 @@ def search(
             evaluator=valued_by,
             supernet=supernet,
             teacher=teacher,
+            weights=weights,
             local=cluster is None,
             metric=metric,
             keep_checkpoints=keep_checkpoints,
@@ -154,7 +159,8 @@ def retrain(
         recipe: Name of a training recipe, or a YAML file.
         from_weights: Whether training starts from the weights of the search instead of random ones.
         weights: What training starts from instead: ``supernet`` for the network's slice of the supernet that
-            the study has trained or uses, ``search`` for the weights of the search.
+            the study has trained or uses, ``search`` for the weights of the search, or trained weights as
+            `search` takes them, of which the network inherits what fits.
         teacher: Network to learn from besides the labels, as `search` takes it.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         report_line: Called with one line of progress at a time.

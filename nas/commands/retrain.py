@@ -44,7 +44,8 @@ def COMMAND(  # noqa: N802
             "--weights",
             metavar="SOURCE",
             help="What to start from: supernet, the network's slice of the supernet that the study has "
-            "trained or uses; or search, as --from-weights. Default: random weights.",
+            "trained or uses; search, as --from-weights; or trained weights as nas search takes them. "
+            "Default: random weights.",
             show_default=False,
         ),
     ] = None,

@@ -148,6 +148,16 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             show_default=False,
         ),
     ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="SOURCE",
+            help="Trained weights of which every network takes what fits: a published network, timm:NAME, a "
+            ".pth or .safetensors file, an export folder or STUDY#12. Without --space, search around them.",
+            show_default=False,
+        ),
+    ] = None,
     metric: Annotated[
         str,
         typer.Option(
@@ -205,7 +215,8 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         given = {
             "space": space, "hours": hours, "study": study, "gpus-per-trial": gpus_per_trial,
             "address": address, "seed-with": seed_with, "evaluator": evaluator, "supernet": supernet,
-            "teacher": teacher, "log-to": log_to, "data": data != "digits", "recipe": recipe != "proxy",
+            "teacher": teacher, "weights": weights, "log-to": log_to, "data": data != "digits",
+            "recipe": recipe != "proxy",
             "sampler": sampler != "factor_gp", "metric": metric != "accuracy",
         }  # fmt: skip
         found = _proposed(budget or [], learn_from, given, seed=seed, storage=storage)
@@ -230,6 +241,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         evaluator=evaluator,
         supernet=supernet,
         teacher=teacher,
+        weights=weights,
         metric=metric,
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,

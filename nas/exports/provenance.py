@@ -12,6 +12,7 @@ import torch
 
 from dashboards.network_filters import unbeaten
 from dashboards.result import SEEN, SearchResult, TrialResult, metric_name
+from nas.study.donor import donor_of
 from nas.study.final_tests import TestScores, key_of, note_read, times_tested
 from nas.study.reproduce_command import retrain_command, search_command
 from nas.study.retrained import DeliveredWeights, Retrained
@@ -54,6 +55,7 @@ def provenance(
         if retrained is None
         else f"retrained: {_retraining(retrained)}",
     }
+    topics |= _begun_with(study, retrained)
     if weights.reason is not None:
         topics["chosen"] = f"these weights, {weights.reason}"
     topics |= _figures(replace(network, scores=ScoreReader.of(outline, settings).scores(network)))
@@ -71,6 +73,20 @@ def provenance(
     if latencies:
         topics["latency"] = "; ".join(_latency(target, latency) for target, latency in latencies.items())
     return topics
+
+
+def _begun_with(study: optuna.Study, retrained: Retrained | None) -> dict[str, str]:
+    """Return the trained weights that a training began with, and their licence, where it began with any."""
+    donor = donor_of(study)
+    if donor is not None and (retrained is None or retrained.from_weights):
+        return {
+            "began with": donor.line,
+            "licence": donor.licence or "not stated by the source of the weights",
+        }
+    if retrained is not None and retrained.start is not None and "licence" in retrained.start:
+        licence = retrained.start["licence"]
+        return {"licence": licence} if licence else {}
+    return {}
 
 
 def _budget(budget: Budget, network: TrialResult) -> str:

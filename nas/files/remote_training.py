@@ -54,12 +54,22 @@ def run_with_uploads(
     with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
         synced = _SyncedFolder(url, Path(scratch), config.attempt)
         synced.download()
+        if config.donor is not None and is_url(config.donor):
+            config = replace(config, donor=str(_fetched_donor(config.donor, Path(scratch))))
 
         def report_uploaded(result: EpochResult) -> None:
             synced.upload()
             report(result)
 
         run_trial(replace(config, folder=scratch, cache=str(image_cache(url))), report_uploaded, progress)
+
+
+def _fetched_donor(url: str, scratch: Path) -> Path:
+    """Return the downloaded file of the weights that networks begin with."""
+    folder, _, name = url.rpartition("/")
+    path = scratch / name
+    Retry(lambda _: None, lambda: False)(lambda: RemoteFolder(folder).fetch(name, path))
+    return path
 
 
 class _SyncedFolder:

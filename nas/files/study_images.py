@@ -1,11 +1,13 @@
 """Opens the images of a study again after the search, and checks that they have not changed."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
 
 from nas.files.local_paths import image_cache
+from nas.study.donor import normalisation_of
 from nas.study.places import folder_of
 from nas.study.study import settings_of
 from search_spaces.errors import DataError
@@ -14,7 +16,7 @@ from trials.images.splits import Splits
 
 
 def images_for(study: optuna.Study, resolution: int | None = None) -> Splits:
-    """Return the images of a study, split as in the search.
+    """Return the images of a study, split and normalised as in the search.
 
     Args:
         study: The study.
@@ -35,7 +37,8 @@ def images_for(study: optuna.Study, resolution: int | None = None) -> Splits:
             f"'{study.study_name}' was started with. Restore them, then run the same command "
             f"again; if this version reads them by newer rules, start another study."
         )
-    return splits
+    adopted = normalisation_of(study)
+    return splits if adopted is None else replace(splits, mean=adopted[0], std=adopted[1])
 
 
 def _may_be_written(folder: Path) -> bool:

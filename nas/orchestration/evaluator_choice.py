@@ -45,16 +45,22 @@ def evaluator_named(evaluator: str | None, supernet: str | None) -> str:
     return evaluator or (_OWN if supernet is None else _SHARED)
 
 
-def check_evaluator(evaluator: str, sampler: str, storage_path: str) -> None:
-    """Raise unless a search with this sampler and place can use an evaluator.
+def check_evaluator(evaluator: str, sampler: str, storage_path: str, *, weights: str | None = None) -> None:
+    """Raise unless a search with this sampler, place and source of weights can use an evaluator.
 
     Raises:
         UnknownNameError: if there is no such evaluator.
-        InvalidValueError: if the sampler uses no evidence, or files lie behind a URL.
+        InvalidValueError: if the sampler uses no evidence, files lie behind a URL, or networks begin with
+            trained weights, which no evaluator but the default knows.
     """
     EVALUATORS[evaluator]
     if evaluator == _OWN:
         return
+    if weights is not None:
+        raise InvalidValueError(
+            f"The evaluator '{evaluator}' trains weights of its own and cannot begin with '{weights}': "
+            f"expected one of --evaluator and --weights. Leave one out."
+        )
     if sampler != _LEARNER:
         raise InvalidValueError(
             f"The sampler '{sampler}' cannot use what the evaluator '{evaluator}' expects: expected "

@@ -17,20 +17,25 @@ import optuna
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from dashboards.result import TrialResult
 from nas.files.locating import files_of
 from nas.files.study_images import images_for
 from nas.files.supernet_file import supernet_file, supernet_source
+from nas.orchestration.donor_source import absolute_source, donor_from, normalisation
+from nas.storage.optuna_internals import database_url
 from nas.study.naming import trial_folder
-from nas.study.study import settings_of, space_of
+from nas.study.study import images_of, settings_of, space_of
+from search_spaces.building import build
 from search_spaces.costs import format_cost
 from search_spaces.errors import ArchitectureError, InvalidValueError, StudyError
 from search_spaces.units import format_accuracy
+from trials.pretrained.inheritance import inherit, renormalised
 from trials.supernet.reading import starting_network
 from trials.supernet.weights_file import load_supernet
 from trials.training.file_names import WEIGHTS
+from trials.training.seeding import seeded_build, trial_seed
 
 SEARCH: Final = "search"
 SUPERNET: Final = "supernet"
@@ -50,6 +55,7 @@ class Start:
         metric: Metric of the search.
         value: The metric of these weights on the validation images; None if it is not known.
         standard_error: Its standard error.
+        licence: Licence of the weights as their source states it; None if it states none.
     """
 
     source: str
@@ -57,6 +63,7 @@ class Start:
     metric: str
     value: float | None = None
     standard_error: float | None = None
+    licence: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -92,25 +99,20 @@ def checked_source(weights: str | None, *, from_weights: bool = False) -> str | 
     """Return the source of the initial weights that was asked for; None for random ones.
 
     Args:
-        weights: Name of a source; None for none.
+        weights: Name of a source, or what `nas.orchestration.donor_source.donor_from` reads; None for none.
         from_weights: Whether those of the search were asked for in the older way.
 
     Raises:
-        InvalidValueError: if there is no such source, or two were asked for.
+        InvalidValueError: if two were asked for.
     """
     if weights is None:
         return SEARCH if from_weights else None
-    if weights not in SOURCES:
-        raise InvalidValueError(
-            f"Unknown source of weights '{weights}': expected one of {', '.join(SOURCES)}. Name one with "
-            f"--weights, or leave it out for random weights."
-        )
     if from_weights and weights != SEARCH:
         raise InvalidValueError(
             f"Cannot start from the weights of the search and from '{weights}': expected one of "
             f"--from-weights and --weights. Leave one out."
         )
-    return weights
+    return weights if weights in SOURCES else absolute_source(weights)
 
 
 @contextmanager
@@ -128,7 +130,7 @@ def initial_weights(
     Args:
         study: The study.
         network: One of its networks.
-        source: A name in `SOURCES`; None for random weights.
+        source: A name in `SOURCES` or the source of a donor; None for random weights.
         folder: Folder of the retraining among the files of the study.
         device: Device as torch calls it.
         report_line: Shows a line to the user.
@@ -140,7 +142,7 @@ def initial_weights(
     if source is None:
         yield None
         return
-    make, files, name = SOURCES[source], files_of(study), f"{folder}/{START}"
+    make, files, name = SOURCES.get(source, _of_donor(source)), files_of(study), f"{folder}/{START}"
     if make is None:
         with _of_search(study, network) as path:
             yield InitialWeights(file=path)
@@ -195,6 +197,34 @@ def _of_supernet(study: optuna.Study, network: TrialResult, device: str) -> Made
         standard_error=standard_error,
     )
     return {key: tensor.cpu().contiguous() for key, tensor in module.state_dict().items()}, start
+
+
+def _of_donor(source: str) -> Callable[[optuna.Study, TrialResult, str], Made]:
+    """Return what makes the initial weights of a network from those of a donor."""
+
+    def inherited(study: optuna.Study, network: TrialResult, device: str) -> Made:
+        del device
+        donor = donor_from(source, database_url(study) or "")
+        images = images_of(study)
+        shape = {"num_classes": len(images["classes"]), "in_channels": images["channels"]}
+        seed = trial_seed(settings_of(study).seed, network.trial)
+        module: nn.Module = seeded_build(lambda: build(network.architecture, **shape), seed)
+        found = inherit(donor, module, network.architecture, classes=images["classes"])
+        theirs = normalisation(donor, images["channels"])
+        ours = (tuple(images["mean"]), tuple(images["std"]))
+        weights = found.weights if theirs is None else renormalised(found.weights, theirs, ours)
+        new = f"{found.new:.1%} of its parameters are new" + (
+            ", the head with them" if found.new_head else ""
+        )
+        start = Start(
+            source=source,
+            words=f"the weights of {source} ({donor.origin}; licence {donor.licence or 'not stated'}); {new}",
+            metric=settings_of(study).metric,
+            licence=donor.licence,
+        )
+        return {key: tensor.contiguous() for key, tensor in weights.items()}, start
+
+    return inherited
 
 
 def _beside(network: TrialResult, band: tuple[int, int] | None) -> str:

@@ -19,6 +19,7 @@ from nas.orchestration.retrain_result import RetrainResult, other_weights
 from nas.orchestration.retrained_expectation import with_expected
 from nas.orchestration.study_log import study_log
 from nas.orchestration.teacher_choice import teacher_lines
+from nas.study.donor import normalisation_of
 from nas.study.final_tests import note_read
 from nas.study.naming import retraining_folder
 from nas.study.places import given_identity
@@ -249,6 +250,7 @@ class _Retrainer:
             with_validation=joined,
             resized_once=settings.resized_once,
             study=given_identity(self._study),
+            normalise=normalisation_of(self._study),
         )
 
     def _place(self, network: TrialResult, *, joined: bool) -> str:

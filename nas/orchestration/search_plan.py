@@ -17,9 +17,10 @@ from nas.files.local_paths import image_cache
 from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
+from nas.orchestration.donor_source import absolute_source, donor_from, normalised_as
 from nas.orchestration.evaluator_choice import check_evaluator, planned_work
 from nas.orchestration.search_input import check_numbers, first_network
-from nas.orchestration.space_choice import begun_before, resized_as_before, space_for
+from nas.orchestration.space_choice import begun_before, resized_as_before, space_for, space_of_donor
 from nas.orchestration.teacher_choice import taught, teacher_lines, typed
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
@@ -44,6 +45,7 @@ from trials.images.image_cache import emptied_on_error
 from trials.images.splits import Splits
 from trials.latency.latency import Condition
 from trials.latency_measurement import probe
+from trials.pretrained.donor import Donor
 from trials.recipes import load_recipe
 from trials.target_names import find_target
 from trials.training.evaluation import METRICS
@@ -78,6 +80,7 @@ class SearchPlan:
         reproducible: Whether every run makes the same proposals; None for the default.
         conditions: What the devices of the budgets said about themselves, by target.
         teacher_lines: What the teacher of the recipe is asked, in lines for the user.
+        donor: The trained weights of which every network inherits; None for random weights.
     """
 
     settings: Settings
@@ -100,6 +103,7 @@ class SearchPlan:
     reproducible: bool | None = None
     conditions: Mapping[str, Mapping[str, Condition]] = field(default_factory=dict)
     teacher_lines: tuple[str, ...] = ()
+    donor: Donor | None = None
 
     @property
     def image_cache(self) -> Path:
@@ -184,6 +188,7 @@ def plan_search(
     evaluator: str = "train",
     supernet: str | None = None,
     teacher: str | None = None,
+    weights: str | None = None,
     local: bool = True,
     metric: str = "accuracy",
     keep_checkpoints: int = 10,
@@ -207,7 +212,7 @@ def plan_search(
             f"Cannot keep {keep_checkpoints} checkpoints: expected --keep-checkpoints of at least 1."
         )
     SAMPLERS[sampler]  # before anything slow: does it exist?
-    check_evaluator(evaluator, sampler, storage_path)
+    check_evaluator(evaluator, sampler, storage_path, weights=weights)
     if learn_from and sampler != _LEARNER:
         raise InvalidValueError(
             f"The sampler '{sampler}' cannot learn from a study: expected {_LEARNER}. Leave out "
@@ -224,13 +229,16 @@ def plan_search(
     location = location_of(data)
     check_usable(url)
     conditions = {target: probe(target) for target in targets}
+    donor = None if weights is None else donor_from(weights, url)
     home = usable_location(storage_path)
     cache = image_cache(f"{home}/study")
     with emptied_on_error(cache):
         splits = open_images(location, seed=seed, cache=cache, report_line=lambda _: None)
         # the progress shows the notes, also those of images that were decoded before
         about_teacher = teacher_lines(training, splits)  # before any training: does it fit the images?
-        chosen = named or space_for(splits, budgets)
+        if donor is not None:
+            splits = normalised_as(splits, donor)
+        chosen = named or (space_for(splits, budgets) if donor is None else space_of_donor(donor))
         settings = Settings(
             space=chosen.name,
             space_digest=space_digest(chosen),
@@ -246,8 +254,10 @@ def plan_search(
             evaluator=evaluator,
             supernet=supernet,
             teacher=typed(teacher),
+            weights=None if weights is None else absolute_source(weights),
+            weights_digest=None if donor is None else donor.digest,
         )
-        if named is None:
+        if named is None and donor is None:
             settings, chosen = begun_before(settings, chosen, splits, url, study)
         name = checked_name(study if study is not None else settings.default_name())
         settings = resized_as_before(settings, url, name)
@@ -276,6 +286,7 @@ def plan_search(
             ),
             conditions=conditions,
             teacher_lines=about_teacher,
+            donor=donor,
         )
         check_fits(plan.prices, budgets)
         check_unused(files_at(plan.folder, name, url), name, url)

@@ -25,6 +25,7 @@ from nas.latency.constraint import LatencyCheck
 from nas.latency.measurement_cache import LatencyCache
 from nas.orchestration.cluster_admission import admission
 from nas.orchestration.console_progress import ConsoleProgress
+from nas.orchestration.donor_source import donor_line, place_donor
 from nas.orchestration.evaluation import evaluated
 from nas.orchestration.posterior_update import PosteriorUpdate
 from nas.orchestration.search_plan import SearchPlan
@@ -41,6 +42,7 @@ from nas.storage.database import storage_errors
 from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.donor import DONOR_FILE
 from nas.study.earlier_studies import store_transfer
 from nas.study.heartbeat import search_state
 from nas.study.naming import trial_folder
@@ -84,6 +86,9 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
         files = claimed(opened.study, progress.say)
         plan = replace(plan, folder=files.location)
         ownership = stack.enter_context(driver_session(plan.url, opened.study, files.local_folder))
+        if plan.donor is not None:
+            place_donor(plan.donor, opened.study, files)
+            progress.say(donor_line(plan.donor, plan.splits))
         stack.enter_context(study_log(files.local_folder))
         known = _known(plan, opened.study, local=cluster is None)
         control = SearchControl(_criteria(plan), capacity)
@@ -290,5 +295,7 @@ class _Run:
             attempt=self.files.begin_attempt(number),
             resized_once=plan.settings.resized_once,
             study=identity_of(self.opened.study),
+            donor=None if plan.donor is None else self.files.place(DONOR_FILE),
+            normalise=None if plan.donor is None else (plan.splits.mean, plan.splits.std),
         )
         return worker_config(trial, gpu_share=plan.slots.gpus % 1, cluster=self.cluster)

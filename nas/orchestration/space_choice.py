@@ -10,13 +10,20 @@ from search_spaces.catalog_fit import default_space, space_by_size
 from search_spaces.loading import load
 from search_spaces.space import SearchSpace
 from search_spaces.space_record import space_digest
+from search_spaces.surroundings import space_around
 from trials.images.splits import Splits
+from trials.pretrained.donor import Donor
 
 
 def space_for(splits: Splits, budgets: Sequence[Budget]) -> SearchSpace:
     """Return the space of the catalog that images and budgets choose."""
     name = default_space(_side(splits), budgets, num_classes=len(splits.classes), in_channels=splits.channels)
     return load(name)
+
+
+def space_of_donor(donor: Donor) -> SearchSpace:
+    """Return the space around a donor, in which every network inherits most of its weights."""
+    return space_around(donor.architecture, f"around_{donor.published or donor.architecture.fingerprint}")
 
 
 def begun_before(

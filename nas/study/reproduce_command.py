@@ -115,6 +115,7 @@ def search_command(study: optuna.Study, *, trained: int) -> str:
     options += [("learn-from", name) for name in learnt]
     options += [("evaluator", settings.evaluator if settings.evaluator != "train" else None)]
     options += [("supernet", settings.supernet), ("teacher", settings.teacher)]
+    options += [("weights", settings.weights)]
     options += [("seed-with", network) for network in stored.get("seed_with", ())]
     options += [("study", study.study_name if study.study_name != settings.default_name() else None)]
     given = [(name, value) for name, value in options if value is not None]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Final
 
 from nas.study.naming import shortened
@@ -11,7 +12,14 @@ from search_spaces.errors import StudyError
 from trials.training.recipe import Recipe
 
 VERSION = 1
-_LATER: Final = {"resized_once": False, "evaluator": "train", "supernet": None, "teacher": None}
+_LATER: Final = {
+    "resized_once": False,
+    "evaluator": "train",
+    "supernet": None,
+    "teacher": None,
+    "weights": None,
+    "weights_digest": None,
+}
 """Fields that studies of earlier versions lack, with the value that they have there."""
 
 
@@ -33,6 +41,8 @@ class Settings:
         evaluator: How networks are valued, a file in nas/evaluators.
         supernet: Study whose supernet is used; None without one.
         teacher: Network that trainings learn from, as it was asked for besides the recipe; None without one.
+        weights: Source of the trained weights of which every network inherits; None for random weights.
+        weights_digest: Changes when these weights do; None without them.
         resized_once: Whether images are resized from their files to a network's resolution in one step;
             studies of earlier versions, which do not hold this, resize in two, and go on so.
     """
@@ -51,6 +61,8 @@ class Settings:
     evaluator: str = "train"
     supernet: str | None = None
     teacher: str | None = None
+    weights: str | None = None
+    weights_digest: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version."""
@@ -99,6 +111,8 @@ class Settings:
             parts.append(f"of-{self.supernet[:40]}")
         if self.teacher is not None:
             parts.append(f"taught-by-{re.split(r'[/:]', self.teacher)[-1][:40]}")
+        if self.weights is not None:
+            parts.append(f"with-{Path(self.weights).name[:40]}")
         name = "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
         return shortened(name)
 
@@ -120,6 +134,7 @@ class Settings:
             ("evaluator", self.evaluator, other.evaluator),
             ("supernet", _whose(self.supernet), _whose(other.supernet)),
             ("teacher", self.teacher or "none", other.teacher or "none"),
+            ("source of weights", _begun(self), _begun(other)),
             ("resizing of images", _steps(self.resized_once), _steps(other.resized_once)),
             ("content of the space", self.space_digest, other.space_digest),
             *(
@@ -158,6 +173,11 @@ def _same_budgets(budgets: tuple[Budget, ...]) -> tuple[tuple[str, float], ...]:
 
 def _whose(supernet: str | None) -> str:
     return "its own or none" if supernet is None else f"that of {supernet}"
+
+
+def _begun(settings: Settings) -> str:
+    """Return what weights networks begin with, equal for equal weights wherever they lie."""
+    return "none" if settings.weights is None else f"{Path(settings.weights).name} {settings.weights_digest}"
 
 
 def _steps(resized_once: bool) -> str:

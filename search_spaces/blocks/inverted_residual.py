@@ -156,9 +156,8 @@ class InvertedResidual(nn.Module):
         del deploy, activation, norm_eps
         hidden = x.channels if expansion == 1 else _widened(x.channels, expansion)
         y = x if expansion == 1 else tape.norm(tape.conv(x, hidden))
-        padded = padding == "same" and stride > 1
-        y = tape.pad_as_tensorflow(y, kernel, stride) if padded else y
-        y = tape.norm(tape.conv(y, hidden, kernel, stride=stride, groups=hidden, padded=padded))
+        z = tape.pad_as_tensorflow(y, kernel, stride) if padding == "same" and stride > 1 else y
+        y = tape.norm(tape.conv(z, hidden, kernel, stride=stride, groups=hidden, unpadded=y))
         if gate == "efficient_channel":
             line = tape.view(tape.pool(y), channels=1, height=1, width=hidden)
             y = tape.add(y, tape.conv(line, 1, (1, 3)))

@@ -96,9 +96,8 @@ class Pyramid(nn.Module):
     @staticmethod
     def stem_layers(tape: Any, x: Any, *, stem_channels: Any, stem_stride: int, padding: str) -> Any:
         """Write the layers in front of the stages."""
-        padded = padding == "same" and stem_stride > 1
-        x = tape.pad_as_tensorflow(x, 3, stem_stride) if padded else x
-        return tape.norm(tape.conv(x, stem_channels, 3, stride=stem_stride, padded=padded))
+        y = tape.pad_as_tensorflow(x, 3, stem_stride) if padding == "same" and stem_stride > 1 else x
+        return tape.norm(tape.conv(y, stem_channels, 3, stride=stem_stride, unpadded=x))
 
     @staticmethod
     def head_layers(tape: Any, x: Any, *, num_classes: int, head_channels: int, head_hidden: int) -> Any:

@@ -28,6 +28,8 @@ VALUES: dict[str, list[Any]] = {
     "inner_channels": [0, 16, 48],
     "kernel": [3, 5, 7],
     "norm": ["layer", "batch"],
+    "norm_eps": [1e-5, 1e-3],
+    "padding": ["symmetric", "same"],
     "patch": [1, 2, 3],
     "transformers": [1, 2],
 }

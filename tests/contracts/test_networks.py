@@ -22,6 +22,8 @@ VALUES: dict[str, list[Any]] = {
     "head_hidden": [0, 40],
     "head_norm": [True, False],
     "norm": ["layer", "batch"],
+    "norm_eps": [1e-5, 1e-3],
+    "padding": ["symmetric", "same"],
     "patch": [1, 2, 4],
     "stem_channels": [16, 24],
     "stem_stride": [1, 2],

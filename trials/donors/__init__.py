@@ -15,7 +15,7 @@ from search_spaces.published import references
 from search_spaces.shelf import Shelf
 from trials.pretrained.donor import Donor
 
-__all__ = ["DONORS", "Donor", "DonorSource", "open_donor"]
+__all__ = ["DONORS", "Donor", "DonorSource", "is_source", "open_donor"]
 
 
 class DonorSource(ABC):
@@ -43,12 +43,18 @@ class DonorSource(ABC):
 DONORS: Final[Shelf[DonorSource]] = Shelf(__name__, "DONOR", "kind of donor", DonorSource)
 
 
+def is_source(source: str) -> bool:
+    """Return whether a text names something that `open_donor` takes."""
+    return any(DONORS[name].takes(source) for name in DONORS)
+
+
 def open_donor(source: str) -> Donor:
     """Return the trained network that a text names.
 
     Args:
         source: ``timm:NAME``, a published network such as ``efficientnet_lite0_224``, a ``.pth`` or
-            ``.safetensors`` file, or an export folder. `nas.study.weights_source` also reads ``STUDY#12``.
+            ``.safetensors`` file, or an export folder. `nas.orchestration.donor_source` also reads
+            ``STUDY#12``.
 
     Raises:
         WeightsError: if there is none, or it cannot be used; the message says what was expected.

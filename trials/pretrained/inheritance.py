@@ -21,6 +21,7 @@ from trials.pretrained.block_pairs import pairs
 from trials.pretrained.channel_spaces import Dims, channel_spaces
 from trials.pretrained.donor import Donor
 from trials.pretrained.selection import Segments, Selection, cut
+from trials.pretrained.usual_preprocessing import Normalisation
 
 _COLOURS: Final = 3
 _STATISTICS: Final = ("running_mean", "running_var")
@@ -170,3 +171,30 @@ def _head(
     weights["head.weight"], count = cut(given["head.weight"], weights["head.weight"], {0: rows, 1: columns})
     weights["head.bias"] = given["head.bias"][rows].clone()
     return count + len(rows)
+
+
+def renormalised(
+    weights: Mapping[str, Tensor], before: Normalisation, after: Normalisation
+) -> dict[str, Tensor]:
+    """Return weights that give the same answers for images that are normalised otherwise, but at the border.
+
+    The stem's convolution takes over the scale, and the norm or the bias behind it the shift, which zeros
+    around an image do not have.
+
+    Args:
+        weights: State dict of one of our networks.
+        before: Mean and standard deviation of each channel with which it was trained.
+        after: Those that its images will have.
+    """
+    (mean, std), (new_mean, new_std) = (
+        [torch.tensor(values, dtype=torch.float64) for values in given] for given in (before, after)
+    )
+    kernel = weights["stem.0.weight"].double()
+    shift = (kernel * ((new_mean - mean) / std)[None, :, None, None]).sum(dim=(1, 2, 3))
+    scaled = kernel * (new_std / std)[None, :, None, None]
+    moved = {"stem.0.weight": scaled.to(weights["stem.0.weight"].dtype)}
+    if "stem.0.bias" in weights:
+        moved["stem.0.bias"] = weights["stem.0.bias"] + shift.float()
+    elif "stem.1.running_mean" in weights:
+        moved["stem.1.running_mean"] = weights["stem.1.running_mean"] - shift.float()
+    return {**weights, **moved}

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from trials.datasets import open_images
 from trials.images.merged_validation import merge_validation
 from trials.images.splits import Splits
 from trials.latency.host_lock import host_lock
+from trials.pretrained.donor_file import donor_facts, read_donor
+from trials.pretrained.inheritance import inherit
+from trials.pretrained.usual_preprocessing import Normalisation
 from trials.training.atomic_writing import write_atomically
 from trials.training.attempt_fence import check_attempt
 from trials.training.batches import BatchSource, Preprocessor
@@ -57,6 +60,10 @@ class TrialConfig:
         cache: Folder of decoded images that workers share; None to decode in memory.
         fingerprint: Expected fingerprint of the images; None to accept any.
         start: Safetensors file of the initial weights; None for random initialisation.
+        donor: File of a donor, see `trials.pretrained.donor_file`, of which the network inherits what fits;
+            None for none.
+        normalise: Mean and standard deviation of each channel by which images are normalised; None for those
+            of the images.
         with_validation: Whether the network also trains on the validation images, see
             `trials.images.merged_validation`.
         attempt: Name of this attempt, from `trials.training.attempt_fence.begin_attempt`; None if no other
@@ -86,6 +93,8 @@ class TrialConfig:
     resized_once: bool = False
     keep_predictions: bool = False
     study: str | None = None
+    donor: str | None = None
+    normalise: Normalisation | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them; the architecture is its JSON text."""
@@ -102,6 +111,9 @@ class TrialConfig:
         """
         plain = {f.name: values[f.name] for f in fields(cls) if f.name in values}
         architecture = Architecture.from_json(plain["architecture"])
+        if plain.get("normalise") is not None:
+            mean, std = plain["normalise"]
+            plain["normalise"] = (tuple(mean), tuple(std))
         return cls(**{**plain, "architecture": architecture, "recipe": Recipe.from_json(plain["recipe"])})
 
 
@@ -129,19 +141,26 @@ def run_trial(
         torch.set_num_threads(config.threads)
     splits = _open_splits(config, config.architecture.resolution)
     seed = trial_seed(config.seed, config.trial)
-    network = _initial_network(config, seed)
+    network, begun = _initial_network(config, seed, splits.classes)
     folder = Path(config.folder)
     check_attempt(folder, config.attempt)
-    for result in _epochs(network, splits, config, seed, progress):
+    for result in _epochs(network, splits, config, seed, progress, begun):
         if result.final:
             check_attempt(folder, config.attempt)
             if config.keep_predictions:
                 _predicted(network, splits, config).write(folder / PREDICTIONS)
-            write_weights(folder / WEIGHTS, network, splits, config.architecture)
+            write_weights(folder / WEIGHTS, network, splits, config.architecture, donor=begun)
         report(result)
 
 
-def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: Architecture) -> None:
+def write_weights(
+    path: Path,
+    network: nn.Module,
+    splits: Splits,
+    architecture: Architecture,
+    *,
+    donor: Mapping[str, Any] | None = None,
+) -> None:
     """Write the weights of `network` atomically as safetensors, with a checksum file beside it.
 
     Everything needed to use them is JSON in the metadata's only key, ``network``; with several keys
@@ -154,6 +173,7 @@ def write_weights(path: Path, network: nn.Module, splits: Splits, architecture: 
         "mean": splits.mean,
         "std": splits.std,
         "images": splits.fingerprint,
+        **({} if donor is None else {"donor": donor}),
     }
     write_atomically(path, save(tensors, metadata={"network": json.dumps(metadata, sort_keys=True)}))
     write_checksum(path)
@@ -176,16 +196,25 @@ def _open_splits(config: TrialConfig, resolution: int) -> Splits:
     }
     splits = open_images(config.data, **where)
     _check_images(splits, config)
+    if config.normalise is not None:
+        splits = replace(splits, mean=config.normalise[0], std=config.normalise[1])
     return merge_validation(splits, **where) if config.with_validation else splits
 
 
-def _initial_network(config: TrialConfig, seed: int) -> nn.Module:
-    """Return the network with its initial weights."""
+def _initial_network(
+    config: TrialConfig, seed: int, classes: Sequence[str]
+) -> tuple[nn.Module, dict[str, Any] | None]:
+    """Return the network with its initial weights, and of whom it inherited; None for nobody."""
     shape = {"num_classes": config.num_classes, "in_channels": config.in_channels}
     network: nn.Module = seeded_build(lambda: search_spaces.build(config.architecture, **shape), seed)
     if config.start is not None:
         network.load_state_dict(load_file(config.start))
-    return network
+    elif config.donor is not None:
+        donor = read_donor(config.donor)
+        inherited = inherit(donor, network, config.architecture, classes=classes)
+        network.load_state_dict(inherited.weights)
+        return network, {**donor_facts(donor), "new": inherited.new}
+    return network, None
 
 
 def _epochs(
@@ -194,6 +223,7 @@ def _epochs(
     config: TrialConfig,
     seed: int,
     progress: Callable[[EpochProgress], None] | None,
+    begun: Mapping[str, Any] | None,
 ) -> Iterator[EpochResult]:
     """Yield the result of each epoch; starts again without a checkpoint that is damaged."""
     checkpoint = Path(config.folder) / CHECKPOINT
@@ -207,7 +237,7 @@ def _epochs(
             seed=seed,
             device=torch.device(config.device),
             checkpoint=checkpoint,
-            extra_identity=_identity(config),
+            extra_identity=_identity(config, begun),
             lock=host_lock(),
             before_saving=lambda: check_attempt(checkpoint.parent, config.attempt),
             progress=progress,
@@ -230,7 +260,7 @@ def _teacher_outputs(config: TrialConfig) -> OutputPlace | None:
     return None if config.cache is None else OutputPlace(root=Path(config.cache) / FOLDER, owner=config.study)
 
 
-def _identity(config: TrialConfig) -> dict[str, str]:
+def _identity(config: TrialConfig, begun: Mapping[str, Any] | None) -> dict[str, str]:
     """Return what a checkpoint must agree with, besides images, recipe and seed, to be resumed."""
     start = "" if config.start is None else hashlib.sha256(Path(config.start).read_bytes()).hexdigest()
     return {
@@ -238,6 +268,8 @@ def _identity(config: TrialConfig) -> dict[str, str]:
         "start": start,
         "images to learn from": "train and validation" if config.with_validation else "train",
         **({"resizing of images": "once"} if config.resized_once else {}),
+        **({} if begun is None else {"donor": begun["digest"]}),
+        **({} if config.normalise is None else {"normalisation": str(config.normalise)}),
     }
 
 

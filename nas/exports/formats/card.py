@@ -15,7 +15,7 @@ from search_spaces.units import format_bytes, format_count
 _CARD: Final = """---
 pipeline_tag: image-classification
 tags: [image-classification, neural-architecture-search]
-license: apache-2.0
+license: {code_licence}
 ---
 
 # {name}
@@ -74,7 +74,7 @@ head is new.
 {classes}## Licence
 
 The code is Apache-2.0, like the blocks it consists of. The weights belong to whoever trained them and are
-subject to the terms of the images they were trained on.
+subject to the terms of the images they were trained on.{licence}
 """
 
 _ONNX: Final = """ `{name}.onnx` does all that itself: it takes images of any size, uint8
@@ -112,8 +112,26 @@ class Card(Exporter):
             resizing=_resizing(exported),
             onnx=_ONNX.format(name=exported.name) if exported.with_preprocessing else "",
             classes=_classes(exported),
+            code_licence=_front_matter_licence(exported),
+            licence=_licence(exported),
         )
         (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def _front_matter_licence(exported: ExportedNetwork) -> str:
+    """Return the licence of the whole: ``other`` where the weights began with some under other terms."""
+    given = exported.provenance.get("licence")
+    return "apache-2.0" if given in {None, "apache-2.0"} else "other"
+
+
+def _licence(exported: ExportedNetwork) -> str:
+    """Return under which terms the weights are with which the training began."""
+    given = exported.provenance.get("licence")
+    if given is None:
+        return ""
+    begun = exported.provenance.get("began with")
+    whose = f" of {begun}" if begun else ""
+    return f" Their\ntraining began with weights{whose}, whose licence is: {given}."
 
 
 def _costs(exported: ExportedNetwork) -> dict[str, str]:

@@ -1,0 +1,116 @@
+"""Opens the trained weights that networks begin with: any source of a donor, or a network of a study."""
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+
+from nas.files.locating import files_of
+from nas.files.study_files import StudyFiles
+from nas.storage.optuna_storage import existing_storage, exists
+from nas.study.donor import DONOR_FILE, keep_donor
+from nas.study.network_lookup import is_there
+from nas.study.results import chosen_network, result_of, split_network
+from nas.study.retrained import weights_of
+from nas.study.study import Outline, find, names_of_searches
+from search_spaces.errors import WeightsError
+from search_spaces.paths import expanded
+from search_spaces.published import references
+from trials.donors import is_source, open_donor
+from trials.images.splits import Splits
+from trials.pretrained.donor import Donor
+from trials.pretrained.donor_file import donor_facts, packed
+from trials.pretrained.usual_preprocessing import Normalisation
+
+
+def donor_from(source: str, url: str) -> Donor:
+    """Return the donor that a text names.
+
+    Args:
+        source: What `trials.donors.open_donor` takes, ``STUDY#12``, or a study, which stands for its best
+            network.
+        url: Database URL of the storage in which studies are looked for.
+
+    Raises:
+        WeightsError: if there is none, or it cannot be used.
+        StudyError: if the network of a study has no weights.
+    """
+    if is_source(source):
+        return open_donor(source)
+    study, number = split_network(source)
+    if exists(url) and (study is None or study in names_of_searches(existing_storage(url))):
+        return _of_study(source, study, number, url)
+    return open_donor(source)  # says what was expected
+
+
+def absolute_source(source: str) -> str:
+    """Return the absolute path of a source that is a file or folder, and any other text unchanged."""
+    is_path = source not in references() and is_there(source)
+    return str(expanded(source).resolve()) if is_path else source
+
+
+def normalisation(donor: Donor, channels: int) -> Normalisation | None:
+    """Return how the donor's images were normalised, for images of so many channels; None if that is unknown.
+
+    Grey images take the mean of the colours, as the weights of the colours are added up for them.
+    """
+    if donor.mean is None or donor.std is None:
+        return None
+    if len(donor.mean) == channels:
+        return donor.mean, donor.std
+    mean, std = (sum(values) / len(values) for values in (donor.mean, donor.std))
+    return (mean,) * channels, (std,) * channels
+
+
+def normalised_as(splits: Splits, donor: Donor) -> Splits:
+    """Return images that are normalised as the donor's were, if that is known."""
+    found = normalisation(donor, splits.channels)
+    return splits if found is None else replace(splits, mean=found[0], std=found[1])
+
+
+def place_donor(donor: Donor, study: optuna.Study, files: StudyFiles) -> None:
+    """Write a donor among the files of a study, for its workers, and what is to be known of it beside it."""
+    keep_donor(study, donor_facts(donor))
+    if not files.exists(DONOR_FILE):
+        with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
+            path = Path(scratch) / DONOR_FILE
+            path.write_bytes(packed(donor))
+            files.put(DONOR_FILE, path)
+
+
+def donor_line(donor: Donor, splits: Splits) -> str:
+    """Return what networks begin with, its licence, and what is new for these images, in words."""
+    head = "" if set(splits.classes) <= set(donor.classes) else "; the head is new, as the classes are others"
+    colours = "" if donor.in_channels == splits.channels else "; colours are added up for grey images"
+    sentences = [
+        f"Networks begin with the weights of {donor.source}: {donor.origin}, licence "
+        f"{donor.licence or 'not stated'}{head}{colours}",
+        *donor.notes,
+    ]
+    return ". ".join(sentence.rstrip(".") for sentence in sentences)
+
+
+def _of_study(source: str, study: str | None, number: int | None, url: str) -> Donor:
+    """Return the weights of a network of a study that `nas export` would write."""
+    found = find(existing_storage(url), study)
+    network = chosen_network(result_of(found), number)
+    files = files_of(found)
+    delivered = weights_of(Outline(found.user_attrs), network, exists=files.exists)
+    with ExitStack() as stack:
+        try:
+            file: Path = stack.enter_context(files.fetched(delivered.file))
+        except FileNotFoundError as error:
+            raise WeightsError(
+                f"Network #{network.trial} of '{found.study_name}' has no weights at "
+                f"'{files.place(delivered.file)}': expected those that its training wrote. Name another "
+                f"network, or train it again."
+            ) from error
+        donor = open_donor(str(file))
+        return replace(
+            donor,
+            source=source,
+            origin=f"network #{network.trial} of the search '{found.study_name}'"
+            + (f", which began with {donor.origin}" if donor.licence else ""),
+        )
