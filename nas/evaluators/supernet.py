@@ -30,7 +30,13 @@ _LONGER: Final = 4  # epochs of the supernet for each epoch of an ordinary train
 _BELOW: Final = 3  # the band begins at the budget divided by this
 _DRAWN: Final = 512
 _ORDINARY: Final = 16  # trainings of a search without a supernet
-_LEFT_OUT: Final[Mapping[str, Any]] = {"ema_decay": 0.0, "drop_path": 0.0, "teacher": None, "rungs": ()}
+_LEFT_OUT: Final[Mapping[str, Any]] = {
+    "ema_decay": 0.0,
+    "drop_path": 0.0,
+    "teacher": None,
+    "teacher_features": 0.0,
+    "rungs": (),
+}
 
 
 def supernet_recipe(recipe: Recipe) -> SupernetRecipe:

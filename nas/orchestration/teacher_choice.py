@@ -95,6 +95,8 @@ def teacher_lines(recipe: Recipe, splits: Splits) -> tuple[str, ...]:
 def _asked(recipe: Recipe, splits: Splits) -> str:
     """Return in words how often a teacher is asked, and the disk space of what it says."""
     images = len(splits.train)
+    if recipe.teacher_features > 0:
+        return "asked in every step of every training, for the sake of its feature maps"
     if says_by_row(recipe, images):
         asked, size = "asked once about each image", forecast_bytes(images, len(splits.classes), 1)
     elif recipe.augmentation_seed is None:

@@ -116,7 +116,8 @@ def seconds_per_image(
     """
     recipe, splits, device = plan.recipe, plan.splits, torch.device(plan.slots.device)
     count = min(_STEPS * recipe.batch_size, len(splits.train))
-    few = recipe.model_copy(update={"epoch_images": count, "sides": (), "epochs": 2, "rungs": (2,)})
+    short = {"epoch_images": count, "sides": (), "epochs": 2, "rungs": (2,), "teacher_features": 0.0}
+    few = recipe.model_copy(update=short)
     images = splits.train
     if plan.settings.resized_once:
         images = resized_images(images, count, architecture.resolution)

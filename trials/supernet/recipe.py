@@ -9,7 +9,13 @@ from trials.training.recipe import Recipe, Share
 _FIRST: Final = frozenset([
     "version", "name", "rule", "drawn", "reach", "shrink_from", "ramp", "temperature", "training",
 ])  # fmt: skip
-_UNUSED: Final = {"ema_decay": 0.0, "drop_path": 0.0, "sides": (), "teacher": None}
+_UNUSED: Final = {
+    "ema_decay": 0.0,
+    "drop_path": 0.0,
+    "sides": (),
+    "teacher": None,
+    "teacher_features": 0.0,
+}
 
 
 class SupernetRecipe(BaseModel):

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from search_spaces.errors import RecipeError
 from trials.training.augmentation import augment
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.drop_path import drop_blocks
@@ -188,18 +187,13 @@ class Learner:
         Raises:
             RecipeError: if it has no stages to learn from.
         """
-        module = None if self.teacher is None else self.teacher.module
-        if self.teacher is None or module is None:
-            raise RecipeError(
-                f"teacher_features {self._recipe.teacher_features:g} needs a teacher of torch with stages: "
-                f"expected a network of this project or of a donor, found {self._recipe.teacher or 'none'}. "
-                f"Set teacher_features: 0."
-            )
+        assert self.teacher is not None
+        assert self.teacher.module is not None
         sides = self._preprocess.resolution, self.teacher.resolution
         shapes = [(1, self._preprocess.channels, side, side) for side in sides]
         seed, device = stream_seed(self._seed, "inner"), self._images.device
         return InnerDistillation(
-            self.network, module, (shapes[0], shapes[1]), self._recipe, seed=seed, device=device
+            self.network, self.teacher.module, (shapes[0], shapes[1]), self._recipe, seed=seed, device=device
         )
 
     def _taught(

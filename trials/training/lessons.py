@@ -98,7 +98,7 @@ def outputs_of(
     """
     pieces = _pieces(batches)
     if files is None:
-        return SparseOutputs.joined([_asked(list(islice(shown(), len(batches))), ask, after_batch)])
+        return _asked(shown(), ask, after_batch)
     found: dict[int, SparseOutputs] = {}
     while True:
         for number, piece in enumerate(pieces):
@@ -108,9 +108,13 @@ def outputs_of(
                     found[number] = kept
         if len(found) == len(pieces):
             return SparseOutputs.joined([found[number] for number in range(len(pieces))])
-        before = len(found)
+        free = [n for n in range(len(pieces)) if n not in found and files.is_free(_file(name, n))]
+        if not free:  # others compute all that is missing
+            time.sleep(_WAIT_S)
+            after_batch()
+            continue
         stream = iter(shown())
-        for number, piece in enumerate(pieces[: 1 + max(set(range(len(pieces))) - found.keys())]):
+        for number, piece in enumerate(pieces[: 1 + free[-1]]):
             images = islice(stream, piece.stop - piece.start)
             if number not in found:
                 with files.claimed(_file(name, number)) as mine:
@@ -124,9 +128,6 @@ def outputs_of(
                         found[number] = outputs
             for _ in images:  # what this process did not ask about is drawn all the same
                 after_batch()
-        if len(found) == before:
-            time.sleep(_WAIT_S)
-            after_batch()
 
 
 def _asked(images: Iterable[Tensor], ask: Ask, after_batch: Callable[[], None]) -> SparseOutputs:

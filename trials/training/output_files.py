@@ -71,10 +71,21 @@ class OutputFiles:
             self._stop_storing(error)
         return None
 
+    def is_free(self, name: str) -> bool:
+        """Return whether no other process computes a file at the moment."""
+        try:
+            with self._lock(name).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:  # nobody has begun, or a disk without locks
+            return True
+        return True
+
     @contextmanager
     def claimed(self, name: str) -> Iterator[bool]:
         """Yield whether this process is the one that computes a file; the claim ends with the block."""
-        lock = self.folder / f".{name}.lock"
+        lock = self._lock(name)
         try:
             self._make_folder()
             file = lock.open("a")
@@ -108,6 +119,9 @@ class OutputFiles:
             write_checkpoint(self.folder / name, memoryview(content))
         except OSError as error:
             self._stop_storing(error)
+
+    def _lock(self, name: str) -> Path:
+        return self.folder / f".{name}.lock"
 
     def _make_folder(self) -> None:
         about = self.folder / _ABOUT

@@ -19,6 +19,7 @@ _FIRST: Final = frozenset([
     "ema_decay", "teacher", "teacher_share", "teacher_temperature",
 ])  # fmt: skip
 
+_TEACHERS: Final = (".onnx", ".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")  # files
 Share = Annotated[float, Field(ge=0, le=1)]
 _PositiveShare = Annotated[float, Field(gt=0, le=1)]
 
@@ -207,8 +208,7 @@ def _placed(recipe: Recipe, path: Path) -> str:
     """Return the teacher of a recipe in a file: a path from the folder of that file, or a name as it is."""
     teacher = str(recipe.teacher)
     beside = path.parent / teacher
-    is_name = not Path(teacher).suffix or any(sign in teacher for sign in ":#")
-    return teacher if is_name and not beside.exists() else str(beside.resolve())
+    return str(beside.resolve()) if teacher.endswith(_TEACHERS) or beside.exists() else teacher
 
 
 def _inherited(base: Recipe, fields: dict[str, Any]) -> dict[str, Any]:

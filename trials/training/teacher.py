@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from search_spaces.errors import RecipeError
 from trials.images.splits import Images, Splits
 from trials.teachers.opening import open_teacher
 from trials.training.batches import BatchSource, Preprocessor
@@ -28,7 +29,8 @@ from trials.training.precision import autocast
 from trials.training.recipe import Recipe
 from trials.training.sparse_outputs import SparseOutputs
 
-_BATCH: Final = 128
+_BATCHES: Final = {"cpu": 32}  # about a second of a large teacher, after which a measurement may run
+_BATCH: Final = 128  # elsewhere
 _SAMPLED: Final = 256  # images whose pixels tell a split from others of the same data set
 _APART_FROM_IMAGES: Final = frozenset([
     "version", "name", "epochs", "rungs", "reduction", "optimiser", "learning_rate", "momentum",
@@ -139,7 +141,7 @@ class Teacher:
         common: dict[str, Any] = {"classes": classes, "after_batch": after_batch}
         if says_by_row(self._recipe, len(own)):
             if self._of_rows is None:
-                rows = own.in_order(_BATCH)
+                rows = own.in_order(_BATCHES.get(own.device.type, _BATCH))
                 files = None if self._files is None else self._files({})
                 found = outputs_of(
                     "images",
@@ -196,8 +198,10 @@ def load_teacher(
         RecipeError: if there is no such teacher, or its classes or channels differ from those of the images.
     """
     if recipe.teacher is None:
+        _check_features(recipe, None)
         return None
     opened = open_teacher(recipe.teacher).to(device).suited(splits)
+    _check_features(recipe, opened.network)
     side = opened.resolution or max(splits.size)
     opened = opened.checked(side, splits, device)
     images = splits.train
@@ -226,6 +230,15 @@ def load_teacher(
         digest=opened.digest,
         notes=opened.notes,
     )
+
+
+def _check_features(recipe: Recipe, network: nn.Module | None) -> None:
+    if recipe.teacher_features > 0 and network is None:
+        raise RecipeError(
+            f"teacher_features {recipe.teacher_features:g} needs a teacher of torch with stages: expected a "
+            f"network of this project or of a donor, found {recipe.teacher or 'no teacher'}. Set "
+            f"teacher_features: 0."
+        )
 
 
 def images_digest(images: Images, fingerprint: str) -> str:
