@@ -1,0 +1,117 @@
+"""nas compare: killed and begun again it goes on, and its study is treated well by all other commands."""
+
+import json
+import signal
+
+import optuna
+import pytest
+
+from nas.study import study as studies
+from nas.study import trial_attributes
+from nas.study.opened_study import OpenedStudy
+from nas.study.settings import Settings
+from search_spaces.budget import Budget
+from search_spaces.counting import count
+from search_spaces.published import reference
+from tests.end_to_end.conftest import Desk
+from trials.datasets import open_images
+
+pytestmark = pytest.mark.slow
+WORDS = (
+    "compare",
+    "mine",
+    "--with",
+    "mobilenet_v2",
+    "--with",
+    "tinynet",
+    "--recipe",
+    "quick.yaml",
+    "--seeds",
+    "2",
+)
+
+
+def pretend_search(desk: Desk) -> None:
+    """Store a search that says it found one small network on digits."""
+    from nas.scaling.family import base_of, member_within
+    from nas.storage.optuna_storage import open_storage
+    from nas.study.network_lookup import FoundNetwork
+
+    budget = Budget.parse("3M-MACs")
+    found = FoundNetwork(
+        name="small", architecture=reference("mobilenet_v3_small_224"), num_classes=10, in_channels=1
+    )
+    network = member_within(found, base_of(found, None), [budget], "compound").architecture
+    splits = open_images("digits", seed=0, cache=None)
+    storage = open_storage(f"sqlite:///{desk.folder}/nas.db")
+    study = studies.begin(
+        storage,
+        "mine",
+        Settings(
+            space="tiny",
+            space_digest="0",
+            budgets=(budget,),
+            data="digits",
+            data_fingerprint=splits.fingerprint,
+            recipe={"name": "proxy", "epochs": 1},
+            sampler="random",
+            seed=0,
+        ),
+        sampler=optuna.samplers.RandomSampler(),
+        pruner=optuna.pruners.NopPruner(),
+        images={"classes": list(splits.classes), "channels": 1, "mean": [0.3], "std": [0.3]},
+        folder=str(desk.folder / "nas-runs" / "mine"),
+    )
+    trial = study.ask()
+    costs = count(network, num_classes=10, in_channels=1, deploy=True)
+    trial_attributes.describe(OpenedStudy(study, storage), trial.number, network, costs, [-0.01])
+    trial.report(0.5, 1)
+    study.tell(trial, 0.5)
+
+
+def test_a_comparison_killed_halfway_goes_on_and_every_command_knows_it(desk: Desk):
+    pretend_search(desk)
+    process = desk.start(*WORDS)
+    ended = lambda trials: [
+        t for t in trials if "training_seed" in t["attributes"] and t["state"] == "COMPLETE"
+    ]
+    desk.wait_until(lambda trials: bool(ended(trials)), process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = ended(desk.trials())
+
+    first = desk.nas(*WORDS, "--json")
+    assert first.status == 0, first.err
+    found = json.loads(first.out)
+    after = ended(desk.trials())
+    assert [t for t in after if t["number"] in {k["number"] for k in kept}] == kept
+    assert len(after) == 6
+    assert not [t for t in desk.trials() if t["state"] == "RUNNING"]
+    names = {network["name"] for network in found["networks"]}
+    assert names == {"mine#0", "mobilenet_v2", "tinynet"}
+    for network in found["networks"]:
+        assert set(network["validation"]["values"]) == {"0", "1"}
+        assert network["costs"]["macs"] <= 3e6
+        assert network["fits"]
+    rivals = found["networks"][1:]
+    assert all(r["validation"]["difference"]["low"] <= r["validation"]["alone"]["low"] for r in rivals)
+    assert found["test_images"] is None
+
+    again = desk.nas(*WORDS, "--final")
+    assert again.status == 0, again.err
+    assert ended(desk.trials()) == after
+    assert "test images" in again.out
+    for words in (("studies", "check"), ("studies",), ("show", found["name"]), ("show",), ("report", "mine")):
+        assert desk.here(*words).status == 0, words
+    page = (
+        (desk.folder / "mine-report.html").read_text() if (desk.folder / "mine-report.html").exists() else ""
+    )
+    del page
+    assert "#0" in desk.here("show").out  # the latest search, not the comparison
+    renamed = desk.here("studies", "rename", "mine", "ours")
+    assert renamed.status == 0, renamed.err
+    listed = desk.here("studies", "--json")
+    assert {s["study"] for s in json.loads(listed.out)["studies"]} == {"ours", found["name"]}
+    deleted = desk.here("studies", "delete", found["name"], "--yes")
+    assert deleted.status == 0, deleted.err
+    assert not (desk.folder / "nas-runs" / found["name"]).exists()
