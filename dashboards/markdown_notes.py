@@ -171,6 +171,8 @@ def study_note(findings: Findings) -> str:
     ]
     if result.state is not None:
         lines += [f"The search {'is' if result.state.state == 'running' else 'was'} **{result.state}**.", ""]
+    if result.supernet is not None:
+        lines += [f"Supernet: {'. '.join(result.supernet.lines)}.", ""]
     if not result.networks:
         return "\n".join([*lines, "Nothing has been tried yet; this page updates while the search runs."])
     if result.best is None:

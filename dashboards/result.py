@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
 from dashboards.search_state import SearchState
+from dashboards.supernet_state import SupernetState
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 
@@ -186,6 +187,7 @@ class SearchResult:
         pareto: Whether `networks` holds the Pareto front alone.
         test_reads: How many weights were evaluated on the test images of this study.
         state: Whether the search runs; None if nothing tells.
+        supernet: How far its supernet is and what it is worth; None without one.
     """
 
     study: str
@@ -205,6 +207,7 @@ class SearchResult:
     pareto: bool = False
     test_reads: int = 0
     state: SearchState | None = None
+    supernet: SupernetState | None = None
 
     @property
     def metric_name(self) -> str:
@@ -222,7 +225,9 @@ class SearchResult:
         texts = {name: tuple(b.text for b in getattr(self, name)) for name in ("budgets", "fits")}
         networks = tuple(network.to_json() for network in self.networks)
         state = None if self.state is None else self.state.to_json()
-        return {"version": VERSION, **_by_name(self), **texts, "networks": networks, "state": state}
+        shown = {**_by_name(self), **texts, "networks": networks, "state": state}
+        supernet = {} if self.supernet is None else {"supernet": self.supernet.to_json()}
+        return {"version": VERSION, **{k: v for k, v in shown.items() if k != "supernet"}, **supernet}
 
 
 def _by_name(record: TrialResult | SearchResult) -> dict[str, Any]:

@@ -45,6 +45,8 @@ def print_search(
         lines.append(("Tested", tested))
     if result.state is not None and not (finished and result.state.state == "ended"):
         lines.append(("State", str(result.state)))
+    if result.supernet is not None:
+        lines += zip(("Supernet", ""), result.supernet.lines, strict=True)
     if result.overhead is not None:
         lines.append(("Overhead", f"{result.overhead:.1%} of the slots' time was not spent on training"))
     for name, text in lines:
@@ -187,7 +189,7 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, console: Console | No
             _best_figure(study),
             (study["begun"] or "-").replace("T", " "),
             format_bytes(study["disk_bytes"]),
-            _state_word(study.get("state")),
+            _studies_remark(study),
         )
     console.print(table, soft_wrap=True)
 
@@ -199,9 +201,15 @@ def _best_figure(study: Mapping[str, Any]) -> str:
     return f"{study['accuracy']:.2%}{metric}"
 
 
-def _state_word(state: Mapping[str, Any] | None) -> str:
-    """Return whether a search runs or was interrupted, nothing once it has ended."""
-    return "" if state is None or state["state"] == "ended" else str(state["state"])
+def _studies_remark(study: Mapping[str, Any]) -> str:
+    """Return whether a search runs or was interrupted, nothing once it has ended; and its supernet."""
+    state, supernet = study.get("state"), study.get("supernet")
+    words = [] if state is None or state["state"] == "ended" else [str(state["state"])]
+    if supernet is not None:
+        words.append(f"supernet of {supernet['study']}" if supernet["study"] else "supernet")
+        if supernet["epochs"] < supernet["of_epochs"]:
+            words[-1] += f" {supernet['epochs'] / supernet['of_epochs']:.0%} trained"
+    return ", ".join(words)
 
 
 def _shown_costs(result: SearchResult) -> list[str]:

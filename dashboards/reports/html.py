@@ -51,6 +51,8 @@ def _sections(findings: Findings, figures: dict[str, "Figure"]) -> Iterator[str]
     )
     if result.state is not None and result.state.state != "ended":
         yield f"<p>The search {'is' if result.state.state == 'running' else 'was'} {result.state}.</p>"
+    if result.supernet is not None:
+        yield f"<p>Supernet: {escape('. '.join(result.supernet.lines))}.</p>"
     if best is None:
         yield _nothing_yet(findings)
     else:

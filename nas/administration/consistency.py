@@ -13,12 +13,15 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from nas.administration.supernet_consistency import supernet_problems
+from nas.coordination.trial_ownership import EVALUATION
 from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
 from nas.storage.database import connect, storage_errors
 from nas.storage.optuna_internals import study_id_of
 from nas.storage.schema import DriverRow, LeaseRow
 from nas.study import trial_attributes
+from nas.study.expected_values import expected_values
 from nas.study.naming import trial_folder
 from nas.study.processes import has_ended
 from nas.study.study import settings_of
@@ -67,6 +70,7 @@ def findings(study: optuna.Study, url: str) -> tuple[Finding, ...]:
         ]
     except FilesError as error:
         found.append((None, f"its files cannot be read: {error}"))
+    found += [(None, problem) for problem in supernet_problems(study)]
     found += _duplicates(trials)
     found += _leases(study, trials, url)
     return tuple(Finding(study=study.study_name, trial=t, problem=p) for t, p in found)
@@ -144,10 +148,16 @@ def _leases(study: optuna.Study, trials: list[FrozenTrial], url: str) -> list[tu
     finally:
         engine.dispose()
     running = {t.number for t in trials if t.state == TrialState.RUNNING}
+    if expected_values(study.user_attrs) is None:
+        running.add(EVALUATION)  # a supernet is trained, or its driver was killed meanwhile
     gone = [d for d in drivers if has_ended(d.process, d.machine)]
     found: list[tuple[int | None, str]] = [
         (None, f"its driver, process {d.process} on {d.host}, has ended; the next search releases its trials")
         for d in gone
     ]
-    found += [(lease.trial, "has a lease but does not run") for lease in leases if lease.trial not in running]
+    for lease in leases:
+        if lease.trial == EVALUATION and lease.trial not in running:
+            found.append((None, "its evaluator has a lease but has ended"))
+        elif lease.trial not in running:
+            found.append((lease.trial, "has a lease but does not run"))
     return found

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, text
 
 from dashboards.search_state import SearchState
+from dashboards.supernet_state import SupernetState
 from nas.coordination.driver_session import without_drivers
 from nas.files.local_files import LocalFiles
 from nas.files.locating import files_of
@@ -26,7 +28,7 @@ from nas.study.expected_values import SUPERNET_FOLDER
 from nas.study.naming import checked_name
 from nas.study.places import FOLDER, identity_of
 from nas.study.results import result_of
-from nas.study.study import find, is_ours
+from nas.study.study import SETTINGS, find, is_ours, names_of_searches, settings_of
 from search_spaces.errors import FilesError, StudyError
 from trials.training.output_files import FOLDER as OUTPUTS
 from trials.training.output_files import forget
@@ -64,6 +66,7 @@ class StudySummary:
         folder: Path or URL of its checkpoints and weights.
         disk_bytes: Disk space of these files in bytes; 0 if this machine cannot see them.
         state: Whether the search runs; None if nothing tells.
+        supernet: How far its supernet is; None without one.
     """
 
     study: str
@@ -77,10 +80,14 @@ class StudySummary:
     folder: str
     disk_bytes: int
     state: SearchState | None = None
+    supernet: SupernetState | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name."""
-        return {**asdict(self), "state": None if self.state is None else self.state.to_json()}
+        supernet = {} if self.supernet is None else {"supernet": self.supernet.to_json()}
+        state = None if self.state is None else self.state.to_json()
+        fields = {name: value for name, value in asdict(self).items() if name != "supernet"}
+        return {**fields, "state": state, **supernet}
 
 
 def study_summaries(storage: RDBStorage) -> tuple[StudySummary, ...]:
@@ -109,9 +116,11 @@ def rename(storage: RDBStorage, name: str, new: str) -> None:
         )
     with Store(storage.url):  # creates our tables if they are missing
         pass
+    users = users_of_supernet(storage, name)
     with without_drivers(study), storage_errors(storage.url), storage.engine.begin() as connection:
         location = str(folder) if files.location == str(old) else files.location
         _write_name(connection, study, new, portable(location, storage.url))
+        _write_users(connection, users, new)
         if folder != old and old.exists():
             old.rename(folder)  # just before the commit: if it fails, nothing is renamed
     renamed = find(storage, new)
@@ -152,6 +161,13 @@ def delete(storage: RDBStorage, name: str) -> tuple[str, ...]:
     return tuple(place.location for place in places if place not in own and any(map(place.exists, _OURS)))
 
 
+def users_of_supernet(storage: RDBStorage, name: str) -> tuple[optuna.Study, ...]:
+    """Return the studies that use the supernet which a study has trained."""
+    names = [other for other in names_of_searches(storage) if other != name]
+    others = (optuna.load_study(study_name=other, storage=storage) for other in names)
+    return tuple(other for other in others if settings_of(other).supernet == name)
+
+
 def _disk_bytes(study: optuna.Study) -> int:
     try:
         return files_of(study).disk_bytes()
@@ -177,7 +193,18 @@ def _summary(storage: RDBStorage, name: str, store: Store) -> StudySummary:
         folder=result.folder,
         disk_bytes=_disk_bytes(study),
         state=result.state,
+        supernet=result.supernet,
     )
+
+
+def _write_users(connection: Connection, users: Sequence[optuna.Study], new: str) -> None:
+    """Write the new name of a study into the settings of those that use its supernet."""
+    for user in users:
+        settings = {**user.user_attrs[SETTINGS], "supernet": new}
+        connection.execute(
+            text("update study_user_attributes set value_json = :new where study_id = :key and key = :name"),
+            {"new": json.dumps(settings), "key": study_id_of(user), "name": SETTINGS},
+        )
 
 
 def _write_name(connection: Connection, study: optuna.Study, new: str, folder: str) -> None:

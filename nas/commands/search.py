@@ -48,7 +48,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             "--trials",
             metavar="N",
             help="Number of networks to train, those of earlier runs of the same search included. Default: "
-            "16, with --evaluator supernet 8. 0 with --learn-from trains none and shows the networks that "
+            "16, with a supernet 8. 0 with --learn-from trains none and shows the networks that "
             "the earlier study lets expect best.",
             show_default=False,
         ),

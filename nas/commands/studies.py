@@ -63,11 +63,17 @@ def check(
     found = api.check_studies(study, storage=storage)
     summaries = api.studies(storage=storage)
     states = {kept.study: kept.state for kept in summaries if study in {None, kept.study}}
+    begun = {
+        kept.study: kept.supernet
+        for kept in summaries
+        if study in {None, kept.study} and kept.supernet is not None and not kept.supernet.trained
+    }
     if json:
         record = {
             "version": 1,
             "findings": [f.to_json() for f in found],
             "states": {name: None if state is None else state.to_json() for name, state in states.items()},
+            "supernets_in_training": {name: supernet.to_json() for name, supernet in begun.items()},
         }
         typer.echo(json_format.dumps(record, indent=2))
     else:
@@ -79,6 +85,11 @@ def check(
         for name, state in states.items():
             if state is not None and state.state != "ended":
                 typer.echo(f"{name}: {state}.")
+        for name, half in begun.items():
+            typer.echo(
+                f"{name}: its supernet is trained for {half.epochs:.3g} of {half.of_epochs} epochs; the same "
+                f"search goes on with it."
+            )
     if found:
         raise typer.Exit(2)
 
@@ -139,11 +150,15 @@ def _confirm(study: str, storage: str | None) -> None:
     from nas import api
     from search_spaces.errors import StudyError
 
-    known = next((s for s in api.studies(storage=storage) if s.study == study), None)
+    kept = api.studies(storage=storage)
+    known = next((s for s in kept if s.study == study), None)
     if known is None:
         return
     if not sys.stdin.isatty():
         raise StudyError(f"Cannot ask for confirmation to delete '{study}': expected a terminal. Add --yes.")
     question = f"Delete '{study}' with {counted(known.trained, 'network')} and {known.folder}?"
+    users = [s.study for s in kept if s.supernet is not None and s.supernet.study == study]
+    if users:
+        question = f"{', '.join(users)} use its supernet, and keep its readings alone. {question}"
     if not typer.confirm(question, err=True):
         raise typer.Exit

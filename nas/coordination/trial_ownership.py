@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
+
+EVALUATION: Final = -1
+"""Number that no trial has: who owns it does the work of the evaluator, and other drivers wait."""
 
 
 class NoTurnError(Exception):

@@ -20,7 +20,8 @@ from trials.images.splits import Splits
 from trials.training.recipe import Recipe
 
 Report = Callable[[Mapping[str, Any]], None]
-"""Receives what happens, as JSON has it: ``{"line": text}`` is shown to the user."""
+"""Receives what happens, as JSON has it: ``{"line": text}`` is shown to the user. Stored with the study
+for its views are ``epochs_done``, ``images`` through networks, networks ``read`` and the ``forecast``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,8 @@ class Work:
         run: Function that does it, of a module that workers can import. It gets `config`, with the study's
             folder for it as ``folder`` and the name of this attempt as ``attempt``, and a function that
             reports; it goes on where an earlier attempt stopped. It returns what is expected of networks:
-            ``codes``, rows of codes of the space, and ``values``, higher is better.
+            ``codes``, rows of codes of the space, and ``values``, higher is better; and what more is known
+            of them as ``about``.
         config: What it needs, as JSON has it.
         lines: What it will do, in lines for the user.
         about: What is stored with the study for its views, as JSON has it.

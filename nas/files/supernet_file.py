@@ -1,6 +1,7 @@
 """Finds the supernet of a study: the one that it has trained, or that it uses of another study."""
 
 from pathlib import Path
+from typing import Any
 
 import optuna
 
@@ -23,9 +24,11 @@ def own_supernet(study: optuna.Study) -> Path | None:
     return path if files.shared_folder is not None and path.exists() else None
 
 
-def about_source(source: optuna.Study) -> dict[str, str | None]:
+def about_source(source: optuna.Study) -> dict[str, Any]:
     """Return what a study that uses the supernet of another keeps of that, as JSON has it."""
-    return {"study": source.study_name, "study_id": identity_of(source)}
+    expected = expected_values(source.user_attrs)
+    images = None if expected is None else expected.about.get("images")
+    return {"study": source.study_name, "study_id": identity_of(source), "images": images}
 
 
 def supernet_source(study: optuna.Study) -> optuna.Study | None:
@@ -57,7 +60,7 @@ def supernet_file(study: optuna.Study) -> Path:
         StudyError: if it has none, or the file is gone.
     """
     settings = settings_of(study)
-    if settings.evaluator != "supernet":
+    if settings.evaluator == "train":
         raise StudyError(
             f"The study '{study.study_name}' has no supernet: expected one of a search with --evaluator "
             f"supernet or --supernet STUDY. Leave --weights out, or begin such a search."

@@ -8,7 +8,7 @@ from typing import Any, Final
 import optuna
 
 from nas.ask_tell.stopping import SearchControl
-from nas.coordination.trial_ownership import NoTurnError, TrialOwnership
+from nas.coordination.trial_ownership import EVALUATION, NoTurnError, TrialOwnership
 from nas.evaluators import Work
 from nas.files.study_files import StudyFiles
 from nas.orchestration.progress_lines import ProgressLines
@@ -17,10 +17,12 @@ from nas.ray_backend.worker_task import run_on_worker
 from nas.resources import Slots
 from nas.study.expected_values import SUPERNET_FOLDER, ExpectedValues, expected_values, store_expected
 from nas.study.settings import Settings
+from nas.study.supernet_record import so_far, store_so_far
 from trials.training.attempt_fence import begin_attempt
 from trials.training.epoch_progress import EpochProgress
 
-_LEASE: Final = -1  # number that no trial has, whose lease keeps other drivers waiting
+_KEPT: Final = ("forecast", "epochs_done", "images", "read")  # of what is reported, for views
+_STORE_EVERY_S: Final = 10.0
 _POLL_S: Final = 5.0
 
 
@@ -61,9 +63,9 @@ def evaluated(
             return known
         try:
             with ownership.turn(control.is_ending) as others:
-                mine = _LEASE not in others
+                mine = EVALUATION not in others
                 if mine:
-                    ownership.take(_LEASE)
+                    ownership.take(EVALUATION)
         except NoTurnError:
             return None
         if mine:
@@ -74,7 +76,7 @@ def evaluated(
     try:
         return _worked(study, work, settings, files, slots, control, say, cluster)
     finally:
-        ownership.drop(_LEASE)
+        ownership.drop(EVALUATION)
 
 
 def _worked(
@@ -94,7 +96,7 @@ def _worked(
     folder.mkdir(parents=True, exist_ok=True)
     for line in work.lines:
         say(line)
-    about, lines = dict(work.about), ProgressLines()
+    about, lines = _SoFar(study, work.about), ProgressLines()
 
     def config() -> dict[str, Any]:
         return {**work.config, "folder": str(folder), "attempt": begin_attempt(folder)}
@@ -103,11 +105,10 @@ def _worked(
         if "line" in news:
             say(str(news["line"]))
         if "progress" in news:
-            line = lines.line(_LEASE, EpochProgress.from_json(news["progress"]))
+            line = lines.line(EVALUATION, EpochProgress.from_json(news["progress"]))
             if line is not None:
-                say(line.replace(f"#{_LEASE}", settings.evaluator.capitalize()))
-        if "forecast" in news:
-            about["forecast"] = news["forecast"]
+                say(line.replace(f"#{EVALUATION}", settings.evaluator.capitalize()))
+        about.update({name: news[name] for name in _KEPT if name in news})
 
     started_s = time.monotonic()
     found = run_on_worker(work.run, config, slots, control, report, cluster=cluster)
@@ -118,8 +119,31 @@ def _worked(
         codes=found["codes"],
         values=found["values"],
         budgets=tuple(budget.text for budget in settings.budgets if budget.counted),
-        about={**about, "seconds": round(time.monotonic() - started_s, 1)},
+        about={**about.known, **found.get("about", {}), "seconds": round(time.monotonic() - started_s, 1)},
     )
     store_expected(study, expected)
     say(f"{settings.evaluator.capitalize()} {len(expected.values)} networks read: evidence to the sampler")
     return expected
+
+
+class _SoFar:
+    """What is known of the work, which views read while it goes on.
+
+    Args:
+        study: Study that keeps it.
+        about: What is known before.
+    """
+
+    def __init__(self, study: optuna.Study, about: Mapping[str, Any]) -> None:
+        self._study, self.known = study, {**so_far(study.user_attrs), **about}  # an earlier attempt's
+        self._store()
+
+    def update(self, news: Mapping[str, Any]) -> None:
+        """Add what is known now, and store it every few seconds."""
+        self.known |= news
+        if news and time.monotonic() - self._stored_s >= _STORE_EVERY_S:
+            self._store()
+
+    def _store(self) -> None:
+        store_so_far(self._study, self.known)
+        self._stored_s = time.monotonic()

@@ -1,19 +1,16 @@
 """Runs a planned search from its study to its result."""
 
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-import optuna
-from optuna.storages import BaseStorage, get_storage
+from optuna.storages import get_storage
 
 from dashboards.result import SearchResult
 from nas.ask_tell.candidates import CandidateSource
-from nas.ask_tell.known_trials import KnownTrials
-from nas.ask_tell.stopping import SearchControl, StoppingCriteria
+from nas.ask_tell.stopping import SearchControl
 from nas.ask_tell.trial_source import Planned
-from nas.coordination.driver_session import driver_session, is_shared
+from nas.coordination.driver_session import driver_session
 from nas.coordination.heartbeat import heartbeat
 from nas.coordination.trial_ownership import TrialOwnership
 from nas.files.checkpoint_retention import CheckpointRetention
@@ -27,9 +24,11 @@ from nas.orchestration.cluster_admission import admission
 from nas.orchestration.console_progress import ConsoleProgress
 from nas.orchestration.donor_source import donor_line, place_donor
 from nas.orchestration.evaluation import evaluated
+from nas.orchestration.plan_start import begun, criteria_of, known_trials
 from nas.orchestration.posterior_update import PosteriorUpdate
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.study_log import study_log
+from nas.orchestration.supernet_agreement import compare_readings
 from nas.orchestration.winner_check import WinnerCheck
 from nas.ray_backend.node_admission import NodeAdmission
 from nas.ray_backend.ray_cluster import Cluster
@@ -43,14 +42,10 @@ from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.donor import DONOR_FILE
-from nas.study.earlier_studies import store_transfer
 from nas.study.heartbeat import search_state
 from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
 from nas.study.places import identity_of
-from nas.study.reproduce_command import keep_request
-from nas.study.reproducibility import agreed_slots
-from nas.study.study import begin, keep_space
 from search_spaces.errors import TargetError
 from trials.training.run_trial import TrialConfig
 
@@ -79,7 +74,7 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
             conditions=plan.conditions,
         )
         with storage_errors(plan.url):
-            opened = OpenedStudy(_begun(plan, storage), storage)
+            opened = OpenedStudy(begun(plan, storage), storage)
         files = files_of(opened.study)  # a study found again keeps its own
         if files.location != plan.folder:
             files.check()
@@ -90,8 +85,8 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
             place_donor(plan.donor, opened.study, files)
             progress.say(donor_line(plan.donor, plan.splits))
         stack.enter_context(study_log(files.local_folder))
-        known = _known(plan, opened.study, local=cluster is None)
-        control = SearchControl(_criteria(plan), capacity)
+        known = known_trials(plan, opened.study, local=cluster is None)
+        control = SearchControl(criteria_of(plan), capacity)
         source = CandidateSource(
             opened,
             plan.prices,
@@ -108,42 +103,6 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
             result = run.result()
             sign.outcome = "interrupted" if result.interrupted else "ended"
         return replace(result, state=search_state(opened.study))
-
-
-def _begun(plan: SearchPlan, storage: BaseStorage) -> optuna.Study:
-    """Return the study of a plan, new or found again, with everything that is stored beside it."""
-    study = begin(
-        storage,
-        plan.name,
-        plan.settings,
-        sampler=plan.sampler(),
-        pruner=plan.pruner(),
-        images=plan.images,
-        folder=plan.folder,
-    )
-    keep_space(study, plan.space)
-    store_transfer(study, plan.earlier)
-    keep_request(study, plan.request)
-    return study
-
-
-def _known(plan: SearchPlan, study: optuna.Study, *, local: bool) -> KnownTrials | None:
-    """Return what proposals may rest on, None where every run may make others; sets the pruner accordingly.
-
-    The default holds for one driver on one machine: with several, each would wait for the others.
-    """
-    default = local and not is_shared(plan.url)
-    slots = agreed_slots(study, plan.reproducible, default=default, slots=plan.slots.count)
-    study.pruner = plan.pruner(in_order=slots is not None)
-    return None if slots is None else KnownTrials(slots=slots, rung=plan.first_rung)
-
-
-def _criteria(plan: SearchPlan) -> StoppingCriteria:
-    return StoppingCriteria(
-        trials=plan.trials,
-        failures=max(3, plan.trials // 4),
-        deadline=None if plan.hours is None else time.monotonic() + 3600 * plan.hours,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +128,7 @@ class _Run:
         self.progress.resume(self.winner.latest(study))
         self.progress.plan(self.plan, done, self.source.left_running)
         if done >= self.plan.trials and not self.source.left_running:
+            self._compare()
             return self.winner.confirmed(study)
         if not self._evaluated():
             return self.winner.latest(study, interrupted=self.control.problem is None)
@@ -178,6 +138,7 @@ class _Run:
         posterior.update(over=True)
         self._check_problem(retention)
         offered_s = self.control.capacity.offered_s - offered_before_s
+        self._compare()
         result = replace(self._delivered(), overhead=max(0.0, 1.0 - busy_s / offered_s))
         retention.sweep_all(result.networks)  # no earlier: the first may have missed its latency
         return result
@@ -205,6 +166,17 @@ class _Run:
             raise control.problem
         study.sampler = plan.sampler(expected)
         return plan.work is None or expected is not None
+
+    def _compare(self) -> None:
+        """Compare what a supernet said of the trained networks with their trainings."""
+        plan, control = self.plan, self.control
+        if plan.settings.evaluator == "train" or control.is_ending():
+            return
+        with ExitStack() as stack:
+            if (admitted := self._admission()) is not None:
+                stack.enter_context(admitted)
+            stack.enter_context(leaving_on_signals(control, self.progress.say))
+            compare_readings(self.opened.study, plan.settings, plan.slots, control, cluster=self.cluster)
 
     def _train(self, posterior: PosteriorUpdate, retention: CheckpointRetention) -> float:
         """Train until the search is to end, and return the slot-seconds that trainings took."""

@@ -22,6 +22,7 @@ from nas.study.retrained import Retrained, ranked
 from nas.study.scores import ScoreReader
 from nas.study.settings import Settings
 from nas.study.study import Attributed, Outline, images_of, settings_of
+from nas.study.supernet_record import supernet_state
 from nas.study.verdicts import verdicts_of
 from search_spaces.errors import StudyError
 
@@ -62,6 +63,7 @@ def result_of(
         interrupted=interrupted,
         state=search_state(study),
         test_reads=times_tested(outline.user_attrs),
+        supernet=supernet_state(outline.user_attrs),
     )
     with ExitStack() as stack:
         if store is None and url is not None:

@@ -23,7 +23,7 @@ from search_spaces.loading import load
 from search_spaces.space import SearchSpace
 from search_spaces.space_record import from_record, space_digest, to_record
 
-_SETTINGS: Final = "nas:settings"
+SETTINGS: Final = "nas:settings"
 _CONSTRAINT_NAMES: Final = "nas:constraint_names"
 _IMAGES: Final = "nas:images"
 _SPACE: Final = "nas:space"
@@ -79,7 +79,7 @@ def begin(
         pruner=pruner,
         load_if_exists=True,
     )
-    if _SETTINGS not in study.user_attrs:
+    if SETTINGS not in study.user_attrs:
         with warnings.catch_warnings():  # Optuna calls it experimental, and the dashboard needs it
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names([settings.metric])
@@ -184,7 +184,7 @@ def names_of_searches(storage: BaseStorage) -> list[str]:
 
 def is_ours(user_attrs: Mapping[str, Any]) -> bool:
     """Return whether the attributes are of a study that nas search began."""
-    return _SETTINGS in user_attrs
+    return SETTINGS in user_attrs
 
 
 def is_comparison(user_attrs: Mapping[str, Any]) -> bool:
@@ -212,12 +212,12 @@ def settings_of(study: Attributed) -> Settings:
     The paths of a study are where they are now, those of a summary as they are stored.
     """
     attrs = study.user_attrs
-    settings = Settings.from_json(attrs[_SETTINGS])
+    settings = Settings.from_json(attrs[SETTINGS])
     return with_places(settings, attrs, database_url(study)) if isinstance(study, optuna.Study) else settings
 
 
 def _keep_settings(study: optuna.Study, settings: Settings) -> None:
-    study.set_user_attr(_SETTINGS, with_portable_places(settings, database_url(study)).to_json())
+    study.set_user_attr(SETTINGS, with_portable_places(settings, database_url(study)).to_json())
 
 
 def keep_space(study: optuna.Study, space: SearchSpace) -> None:

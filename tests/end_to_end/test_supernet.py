@@ -41,12 +41,21 @@ def test_a_killed_supernet_goes_on_to_the_same_bytes_and_serves_another_search_u
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()  # closes its pipes
+    checked = desk.nas("studies", "check", "cut")
+    assert "cut: its supernet is trained for" in checked.out
+    assert "epochs by sandwich" in desk.nas("show", "cut").out
     assert not (runs / "cut" / "supernet" / "supernet.safetensors").exists()
     ended = desk.search(*ASKED, "--evaluator", "supernet", "--study", "cut")
     assert ended.status == 0, ended.err
     for name in ("supernet.safetensors", "readings.json"):
         one, other = (runs / study / "supernet" / name for study in ("whole", "cut"))
         assert one.read_bytes() == other.read_bytes()
+
+    shown = json.loads(desk.nas("show", "whole", "--json").out)["supernet"]
+    assert (shown["epochs"], shown["compared"]) == (shown["of_epochs"], 2)
+    retrained = desk.nas("retrain", "whole", "--weights", "supernet", "--recipe", "quick.yaml")
+    assert retrained.status == 0, retrained.err
+    assert "starts from its slice of the supernet of 'whole'" in retrained.err
 
     reused = desk.search("--budget", "100k-MACs", *ASKED[2:], "--supernet", "whole", "--study", "other")
     assert reused.status == 0, reused.err

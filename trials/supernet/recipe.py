@@ -1,6 +1,6 @@
 """`SupernetRecipe`: how a supernet is trained, as frozen data: which networks a step trains, and on what."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -16,6 +16,9 @@ _UNUSED: Final = {
     "teacher": None,
     "teacher_features": 0.0,
 }
+
+Rule: TypeAlias = Literal["sandwich", "sorted", "single_path", "fair"]
+"""Which networks a step trains, and on what; see `SupernetRecipe`."""
 
 
 class SupernetRecipe(BaseModel):
@@ -45,7 +48,7 @@ class SupernetRecipe(BaseModel):
 
     version: Literal[1] = 1
     name: str = Field(min_length=1)
-    rule: Literal["sandwich", "sorted", "single_path", "fair"] = "sandwich"
+    rule: Rule = "sandwich"
     drawn: int = Field(default=2, ge=1)
     reach: float = Field(default=2.0, ge=1)
     shrink_from: Share = 0.5

@@ -159,6 +159,9 @@ def test_a_supernet_of_another_study_is_found_under_its_new_name_and_missed_in_o
         user, ExpectedValues(source="supernet of mine", codes=[], values=[], budgets=(), about=about)
     )
     rename(storage, "mine", "ours")
+    assert studies.settings_of(studies.find(storage, "user")).supernet == "ours"
+    stale = {**user.user_attrs["nas:settings"], "supernet": "mine"}  # renamed by an earlier version
+    user.set_user_attr("nas:settings", stale)
     assert supernet_file(user).parent.parent.name == "ours"
     supernet_file(user).unlink()
     with pytest.raises(StudyError, match="The supernet of 'mine', which 'user' uses, is not there: expected"):

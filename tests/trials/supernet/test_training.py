@@ -90,7 +90,7 @@ class StopError(Exception):
     """Stops a training."""
 
 
-@pytest.mark.parametrize(("rule", "optimiser"), [("sandwich", "adamw"), ("fair", "sgd")])
+@pytest.mark.parametrize(("rule", "optimiser"), [("sandwich", "adamw"), ("sorted", "adamw"), ("fair", "sgd")])
 def test_a_training_stopped_at_any_step_goes_on_to_the_same_weights(rule, optimiser, tiny_splits, tmp_path):
     changes = {"optimiser": optimiser, "mixup": 0.2, "gradient_clip": 1.0, "epochs": 2}
     training = TRAINING.model_copy(update=changes)
