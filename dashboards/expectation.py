@@ -28,6 +28,7 @@ class ExpectedNetwork:
         high: Upper end of the 90 % interval.
         trial: Number of the study's trial that trained it; None if it was never trained.
         warning: Why the study does not support the expectation, in words; None if it does.
+        study: Study of that trial, where networks of several are the ground; None for the only one.
     """
 
     budget: str
@@ -38,6 +39,7 @@ class ExpectedNetwork:
     high: float
     trial: int | None
     warning: str | None
+    study: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them; values are named as expected ones."""
@@ -47,6 +49,7 @@ class ExpectedNetwork:
             "costs": self.costs,
             "trial": self.trial,
             "warning": self.warning,
+            **({} if self.study is None else {"study": self.study}),
             "architecture": json.loads(self.architecture.to_json()),
         }
 

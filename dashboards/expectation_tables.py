@@ -64,5 +64,5 @@ def _described(network: ExpectedNetwork) -> str:
     """Return a network in words: its resolution and blocks, and the trial that trained it."""
     kinds = [kind_of(stage.mixer) for stage in network.architecture.stages for _ in range(stage.depth)]
     blocks = f"{counted(len(kinds), 'block')}, {kinds.count('attention')} of attention"
-    trained = f", trained as #{network.trial}" if network.trial is not None else ""
+    trained = f", trained as {network.study or ''}#{network.trial}" if network.trial is not None else ""
     return f"{network.architecture.resolution} px, {blocks}{trained}"

@@ -49,7 +49,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             metavar="N",
             help="Number of networks to train, those of earlier runs of the same search included. Default: "
             "16, with a supernet 8. 0 with --learn-from trains none and shows the networks that "
-            "the earlier study lets expect best.",
+            "the earlier studies let expect best.",
             show_default=False,
         ),
     ] = None,
@@ -261,22 +261,17 @@ def _proposed(
     seed: int,
     storage: str | None,
 ) -> "Expectations":
-    """Return the networks that one study lets expect best.
+    """Return the networks that the studies let expect best.
 
     Raises:
-        InvalidValueError: if several studies, or options of trainings, are given.
+        InvalidValueError: if options of trainings are given.
     """
     from nas import api
     from search_spaces.errors import InvalidValueError
 
-    if len(learn_from) > 1:
-        raise InvalidValueError(
-            f"Cannot propose networks from {len(learn_from)} studies: expected one --learn-from with "
-            f"--trials 0. Leave out all but one."
-        )
     for name in (name for name, value in given.items() if value):
         raise InvalidValueError(
             f"Cannot use --{name} with --trials 0: nothing is trained, expected --budget and --learn-from. "
             f"Leave it out."
         )
-    return api.propose(budget, learn_from=learn_from[0], seed=seed, storage=storage)
+    return api.propose(budget, learn_from=learn_from, seed=seed, storage=storage)

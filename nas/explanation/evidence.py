@@ -1,7 +1,7 @@
 """Evidence of an explanation: trained networks of a study, its surrogate and the costs of networks."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -32,6 +32,7 @@ A search has few bad networks, and those are what shows that a factor matters; s
 `nas.surrogates.factor_gp.OUTLYING` for the search itself.
 """
 
+_COMPARABLE: Final = ("budgets", "sampler", "seed", "learn_from", "evaluator", "supernet")  # may differ
 _STEPS: Final = 40  # maximum number of iterations of the fit
 
 Floats = NDArray[np.float64]
@@ -50,10 +51,11 @@ class Evidence:
         rows: Points with a value, ``[n, d]``; one with a learning curve has several rows.
         values: Observed values, higher is better, ``[n]``.
         fidelity: Share of a full training after which each value was observed, ``[n]``.
-        trials: Number of the trial of each row, ``[n]``.
+        trials: Number of the trial of each row, ``[n]``; of several studies, as `origins` has them.
         canonical: Function from points to canonical points, ``[n, d]``.
         macs: Function from points to the MACs of their networks, ``[n, d]`` to ``[n]``.
         within: Function from budgets to the feasible region; raises NothingFitsError if it is empty.
+        origins: Study and number of its trial by number in `trials`, where these are of several studies.
     """
 
     study: str
@@ -68,6 +70,7 @@ class Evidence:
     canonical: Callable[[Rows], Rows]
     macs: Callable[[Rows], Floats]
     within: Callable[[Sequence[Budget]], Region]
+    origins: Mapping[int, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def trained(self) -> int:
@@ -97,6 +100,59 @@ def of_study(study: optuna.Study) -> Evidence:
     Raises:
         StudyError: if too few networks have been trained; says how many are needed.
     """
+    return of_studies([study])
+
+
+def of_studies(studies: Sequence[optuna.Study]) -> Evidence:
+    """Return the evidence of studies whose values compare: of one space, images, recipe and metric.
+
+    Args:
+        studies: One or several; budgets and region are those of the first.
+
+    Raises:
+        StudyError: if too few networks have been trained in all of them, or their values do not compare.
+    """
+    first = settings_of(studies[0])
+    for other in studies[1:]:
+        theirs = replace(
+            first, **{name: getattr(settings_of(other), name) for name in _COMPARABLE}
+        ).difference(settings_of(other))
+        if theirs is not None:
+            raise StudyError(
+                f"The values of '{studies[0].study_name}' and '{other.study_name}' do not compare: {theirs}. "
+                f"Expected studies of one space, images, recipe and metric. Leave one out."
+            )
+    found = pooled([_read(study) for study in studies])
+    if found.trained < LEAST:
+        raise StudyError(
+            f"The study '{found.study}' has {found.trained} trained networks: expected at least {LEAST} "
+            f"to explain them. Go on with the command that began it and --trials {LEAST} or more."
+        )
+    return found
+
+
+def pooled(found: Sequence[Evidence]) -> Evidence:
+    """Return the evidence of studies of one space as that of one; budgets and region are the first's."""
+    first = found[0]
+    if len(found) == 1:
+        return first
+    origins, trials = dict[int, tuple[str, int]](), list[NDArray[np.int64]]()
+    for evidence in found:
+        numbers, rows = np.unique(evidence.trials, return_inverse=True)
+        trials.append(rows + len(origins))
+        origins |= {len(origins) + i: (evidence.study, int(n)) for i, n in enumerate(numbers)}
+    return replace(
+        first,
+        study=" and ".join(evidence.study for evidence in found),
+        rows=np.concatenate([evidence.rows for evidence in found]),
+        values=np.concatenate([evidence.values for evidence in found]),
+        fidelity=np.concatenate([evidence.fidelity for evidence in found]),
+        trials=np.concatenate(trials).astype(np.int64),
+        origins=origins,
+    )
+
+
+def _read(study: optuna.Study) -> Evidence:
     settings, images, space = settings_of(study), images_of(study), space_of(study)
     table = prices(space.codes, num_classes=len(images["classes"]), in_channels=images["channels"])
 
@@ -112,13 +168,7 @@ def of_study(study: optuna.Study) -> Evidence:
         return region.grid.encode([space.codes.slots(row) for row in space.codes.of(region.points(rows))])
 
     region = within(settings.budgets)
-    found = of_trials(study, region, canonical, macs, within, settings.seed, settings.budgets, space.name)
-    if found.trained < LEAST:
-        raise StudyError(
-            f"The study '{study.study_name}' has {found.trained} trained networks: expected at least {LEAST} "
-            f"to explain them. Go on with the command that began it and --trials {LEAST} or more."
-        )
-    return found
+    return of_trials(study, region, canonical, macs, within, settings.seed, settings.budgets, space.name)
 
 
 def of_trials(

@@ -12,7 +12,7 @@ from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.scoring import inputs
 from nas.explanation.best_settings import contenders, extrapolation_of
-from nas.explanation.evidence import Evidence, Floats, of_study
+from nas.explanation.evidence import Evidence, Floats, of_studies
 from nas.explanation.model_comparison import compared
 from nas.study.study import images_of, settings_of, space_of
 from nas.surrogates.factor_gp import Posterior
@@ -47,12 +47,12 @@ def expected_best(
 
 
 def expectations_of(
-    study: optuna.Study, budgets: Sequence[Sequence[Budget]], *, count: int, seed: int = 0
+    studies: Sequence[optuna.Study], budgets: Sequence[Sequence[Budget]], *, count: int, seed: int = 0
 ) -> Expectations:
-    """Return the networks that a study lets expect best within budgets.
+    """Return the networks that studies let expect best within budgets.
 
     Args:
-        study: Study of nas search.
+        studies: Studies of nas search whose values compare, see `nas.explanation.evidence.of_studies`.
         budgets: Combinations of budgets; the networks within each meet all of it.
         count: Most networks within each combination.
         seed: Seed of all generators, at least 0.
@@ -67,17 +67,17 @@ def expectations_of(
             f"Cannot expect networks within {budget}: it has to be measured. Expected budgets of counted "
             f"costs, for example 100M-MACs."
         )
-    evidence = of_study(study)
+    evidence = of_studies(studies)
     for combined in budgets:
         evidence.within(combined)  # raises before anything slow if nothing fits
     with torch_threads(1):
         comparison = compared(evidence, np.random.default_rng([seed, 2]))
     if not comparison.explains:
         raise StudyError(
-            f"The study '{evidence.study}' does not let expect anything of other networks: those of its own "
+            f"The networks of '{evidence.study}' do not let expect anything of other networks: they "
             f"are predicted no better than by their mean. Train more networks, or for longer."
         )
-    return expected_within(study, evidence, budgets, comparison, count, seed=seed)
+    return expected_within(studies[0], evidence, budgets, comparison, count, seed=seed)
 
 
 def expected_within(
@@ -123,6 +123,7 @@ def _within(
     rows, mean, deviation = expected_best(evidence, posterior, evidence.within(budgets), count, rng)
     codes = space.codes.of(evidence.region.points(rows))
     trained = {row.tobytes(): int(trial) for row, trial in zip(evidence.rows, evidence.trials, strict=True)}
+    origins = [_origin(evidence, trained.get(row.tobytes())) for row in rows]
     warning = extrapolation_of(evidence, rows)
     return [
         ExpectedNetwork(
@@ -132,11 +133,17 @@ def _within(
             mean=_share(mean[i]),
             low=_share(mean[i] - _Z * deviation[i]),
             high=_share(mean[i] + _Z * deviation[i]),
-            trial=trained.get(rows[i].tobytes()),
+            trial=origins[i][1],
+            study=origins[i][0],
             warning=warning,
         )
         for i, (code, costs) in enumerate(zip(codes, table.costs(codes), strict=True))
     ]
+
+
+def _origin(evidence: Evidence, trial: int | None) -> tuple[str | None, int | None]:
+    """Return the study and the number of a trial in it; no study where there is only one."""
+    return (None, trial) if trial is None else evidence.origins.get(trial, (None, trial))
 
 
 def _share(value: float) -> float:

@@ -170,7 +170,7 @@ class _Run:
     def _compare(self) -> None:
         """Compare what a supernet said of the trained networks with their trainings."""
         plan, control = self.plan, self.control
-        if plan.settings.evaluator == "train" or control.is_ending():
+        if plan.settings.evaluator == "train" or control.over or control.draining:
             return
         with ExitStack() as stack:
             if (admitted := self._admission()) is not None:

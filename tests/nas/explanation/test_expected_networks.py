@@ -12,11 +12,11 @@ from dashboards.expectation_tables import print_expectations
 from dashboards.explanation import Comparison, Explanation
 from nas import api
 from nas.commands.search import COMMAND as SEARCH
-from nas.explanation.evidence import of_study
+from nas.explanation.evidence import of_studies, of_study
 from nas.explanation.expected_networks import expectations_of, expected_within
 from nas.explanation.explain_study import explain_study, write_figures
 from nas.storage.optuna_storage import open_storage
-from nas.study.study import find
+from nas.study.study import SETTINGS, find
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError, NothingFitsError, StudyError
@@ -41,6 +41,7 @@ def url(tmp_path_factory, tiny_prices):
     studied(storage, tiny_prices, mixers_matter, trials=14, name="trained")
     studied(storage, tiny_prices, noise, trials=14, name="noise")
     studied(storage, tiny_prices, noise, trials=4, name="few")
+    studied(storage, tiny_prices, noise, trials=4, name="other")
     return url
 
 
@@ -150,11 +151,30 @@ def test_what_cannot_be_expected_is_one_line(url, tiny_prices):
     with pytest.raises(NothingFitsError, match="No network in"):
         api.propose("1-MACs", learn_from="trained", storage=url)
     with pytest.raises(InvalidValueError, match="has to be measured"):
-        expectations_of(find(open_storage(url), "trained"), [[Budget.parse("5ms@cpu")]], count=1)
+        expectations_of([find(open_storage(url), "trained")], [[Budget.parse("5ms@cpu")]], count=1)
     with pytest.raises(InvalidValueError, match="--study with --trials 0"):
         SEARCH([half], study="x", trials=0, learn_from=["trained"], storage=url)
-    with pytest.raises(InvalidValueError, match="from 2 studies"):
-        SEARCH([half], trials=0, learn_from=["trained", "noise"], storage=url)
+    with pytest.raises(StudyError, match="'few' is named twice"):
+        api.propose(half, learn_from=["few", "few"], storage=url)
+    other = find(open_storage(url), "other")
+    other.set_user_attr(SETTINGS, {**other.user_attrs[SETTINGS], "metric": "macro_f1"})
+    with pytest.raises(StudyError, match="'trained' and 'other' do not compare: its metric is accuracy, not"):
+        SEARCH([half], trials=0, learn_from=["trained", "other"], storage=url)
+
+
+def test_studies_whose_values_compare_are_one_ground_and_each_network_keeps_its_own(url, tiny_prices):
+    storage = open_storage(url)
+    studies = [find(storage, name) for name in ("few", "trained")]
+    alone, both = of_study(studies[1]), of_studies(studies)
+    assert both.trained == 4 + alone.trained
+    assert both.study == "few and trained"
+    assert {study for study, _ in both.origins.values()} == {"few", "trained"}
+    assert both.values[-len(alone.values) :].tolist() == alone.values.tolist()
+    most = [[Budget.parse(limit(tiny_prices, 1.0))]]
+    found = expected_within(studies[0], both, most, COMPARED, 50, seed=0)
+    known = {(n.study, n.trial) for n in found.networks if n.trial is not None}
+    assert known <= set(both.origins.values())
+    print_expectations(found, as_json=False)
 
 
 @pytest.mark.slow
