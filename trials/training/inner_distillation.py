@@ -20,8 +20,8 @@ from trials.training.optimisers import build_optimiser
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build
 
-Maps = dict[int, Float[Tensor, "b c h w"]]
-"""Output of each stage of a network, by its place."""
+Maps = dict[int, Tensor]
+"""Output [b, c, h, w] of each stage of a network, by its place."""
 
 
 @contextmanager

@@ -16,13 +16,11 @@ from nas.study.retrained import final
 from nas.study.settings import Settings
 from nas.study.study import find
 from search_spaces.errors import RecipeError, StudyError
-from tests.nas.orchestration.test_retraining import RECIPE, searched
 from tests.nas.study.test_study import SETTINGS
 from trials.training.output_files import FOLDER
 from trials.training.recipe import Recipe
 
-__all__ = ["searched"]
-
+RECIPE = Recipe(name="longer", epochs=2)
 QUICK = (
     "epochs: 1\nbatch_size: 256\nprecision: fp32\nrecalibration_batches: 1\nwarmup_epochs: 0\nshift: 0.1\n"
 )
