@@ -12,6 +12,7 @@ from nas.orchestration import retraining
 from nas.orchestration.evaluator_choice import evaluator_named
 from nas.orchestration.initial_weights import checked_source
 from nas.orchestration.retrain_result import RetrainResult
+from nas.orchestration.retraining_recipe import recipe_of
 from nas.orchestration.search_plan import plan_search
 from nas.orchestration.search_run import run_search
 from nas.orchestration.teacher_choice import taught, typed
@@ -141,10 +142,11 @@ def retrain(
     *,
     trial: int | None = None,
     top: int = 1,
-    recipe: str = "full",
+    recipe: str | None = None,
     from_weights: bool = False,
     weights: str | None = None,
     teacher: str | None = None,
+    seeds: int = 1,
     storage: str | None = None,
     report_line: Callable[[str], None] | None = None,
 ) -> RetrainResult:
@@ -156,31 +158,40 @@ def retrain(
         study: Name of the study, or ``STUDY#12`` for one of its networks; by default the latest study.
         trial: Number of the network; by default the best that fits.
         top: Number of best networks that are first trained and compared; the best of them is the winner.
-        recipe: Name of a training recipe, or a YAML file.
+        recipe: Name of a training recipe, or a YAML file; by default chosen by the sizes of network and
+            images, see `trials.recipe_choice`. A retraining that was begun goes on by its recipe.
         from_weights: Whether training starts from the weights of the search instead of random ones.
         weights: What training starts from instead: ``supernet`` for the network's slice of the supernet that
             the study has trained or uses, ``search`` for the weights of the search, or trained weights as
             `search` takes them, of which the network inherits what fits.
         teacher: Network to learn from besides the labels, as `search` takes it.
+        seeds: Number of trainings of the winner that differ in their randomness. Several learn from the
+            training images alone, and validation images choose which of them is delivered.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         report_line: Called with one line of progress at a time.
 
     Raises:
         UserError: if something given cannot be used, or the training cannot go on.
     """
-    source = checked_source(weights, from_weights=from_weights)
-    training = taught(load_recipe(recipe), teacher, storage_url(storage))
+    source, url = checked_source(weights, from_weights=from_weights), storage_url(storage)
+    asked = None if recipe is None else taught(load_recipe(recipe), teacher, url)
+    say = report_line or (lambda _: None)
     chosen, number = split_network(study)
-    found = find(existing_storage(storage_url(storage), writing=True), chosen)
+    found = find(existing_storage(url, writing=True), chosen)
     networks = retraining.chosen(result_of(found), trial=trial if trial is not None else number, top=top)
+    choice = recipe_of(found, networks, asked, weights=source)
+    if choice.reason:
+        say(choice.reason)
     return retraining.retrain(
         found,
         networks,
-        training,
+        choice.recipe if asked is not None else taught(choice.recipe, teacher, url),
         weights=source,
         device="cuda" if torch.cuda.is_available() else "cpu",
         threads=None if cpu_quota() is None else len(usable_cores()),
-        report_line=report_line or (lambda _: None),
-        recipe_file=absolute_file(recipe),
+        report_line=say,
+        recipe_file=None if recipe is None else absolute_file(recipe),
         teacher=typed(teacher),
+        recipe_reason=choice.reason,
+        seeds=seeds,
     )

@@ -28,8 +28,15 @@ def COMMAND(  # noqa: N802
         ),
     ] = 1,
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="RECIPE", help=f"How networks are trained: {RECIPE_HELP}")
-    ] = "full",
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="RECIPE",
+            help=f"How networks are trained: {RECIPE_HELP} Default: chosen by the size of the network and "
+            "its images.",
+            show_default=False,
+        ),
+    ] = None,
     from_weights: Annotated[
         bool,
         typer.Option(
@@ -58,6 +65,15 @@ def COMMAND(  # noqa: N802
             show_default=False,
         ),
     ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds",
+            metavar="N",
+            help="Train the winner N times on the training images; validation images choose which weights "
+            "are delivered.",
+        ),
+    ] = 1,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
@@ -66,6 +82,9 @@ def COMMAND(  # noqa: N802
     The winner is trained on the training and the validation images. nas export delivers these weights,
     unless those of the search are better by validation images. The same command resumes an interrupted
     training from its last epoch.
+
+    With --top, networks that are clearly worse than the best after a quarter or half of the epochs are not
+    trained on.
 
     Example: nas retrain --top 3 --recipe full
     """
@@ -84,6 +103,7 @@ def COMMAND(  # noqa: N802
         from_weights=from_weights,
         weights=weights,
         teacher=teacher,
+        seeds=seeds,
         storage=storage,
         report_line=None if json else report_line,
     )
@@ -96,6 +116,11 @@ def COMMAND(  # noqa: N802
         if one.expected is not None:
             expected = f", {format_accuracy(one.expected, one.expected_error)} expected given all of these"
         typer.echo(f"{place}. #{one.trial}  {figure} on validation images{expected}")
+    for one in result.seeds:
+        figure = format_accuracy(one.accuracy or 0.0, one.standard_error)
+        typer.echo(f"seed {one.seed}: {metric_name(result.metric)} {figure} on validation images")
+    if result.seeds_mean is not None:
+        typer.echo(f"mean of {len(result.seeds)} seeds: {format_accuracy(*result.seeds_mean)}")
     winner = result.winner
     if winner.test_scores is not None:
         metric, value, error = winner.test_scores.of(result.metric)

@@ -121,11 +121,12 @@ def retraining_command(study: optuna.Study, retrained: Retrained) -> str:
     return retrain_command(
         study.study_name,
         retrained.trial,
-        retrained.recipe_file or str(retrained.recipe["name"]),
+        retrained.recipe_file or (None if retrained.recipe_reason else str(retrained.recipe["name"])),
         from_weights=retrained.from_weights,
         weights=retrained.source,
         top=retrained.top,
         teacher=retrained.teacher,
+        seeds=retrained.seeds,
     )
 
 

@@ -13,6 +13,9 @@ from trials.training.sides import work_left
 
 _EVERY_S: Final = 60.0
 
+ReportLine = Callable[[str], None]
+"""Shows a line to the user."""
+
 
 class ProgressLines:
     """Makes lines of the progress of trainings, few enough to read.

@@ -14,9 +14,13 @@ class RetrainResult:
 
     Attributes:
         study: Name of the study.
-        winner: The network that is delivered, trained on all but the test images, and tested.
+        winner: The network that is delivered, trained on all but the test images or the best of `seeds`, and
+            tested.
         compared: The few best after a longer training on the training images alone, best first; none if
             only one was asked for.
+        seeds: The trainings of the winner on the training images alone, one by each seed; none if one was
+            asked for.
+        seeds_mean: Their mean value on validation images and its standard error; None without them.
         metric: Metric of the search, of which all figures but `test_accuracy` are.
         delivered: ``retrain`` or ``search``: the weights of the winner that `nas export` delivers.
         reason: Why these, in words.
@@ -26,6 +30,8 @@ class RetrainResult:
     study: str
     winner: Retrained
     compared: tuple[Retrained, ...]
+    seeds: tuple[Retrained, ...] = ()
+    seeds_mean: tuple[float, float] | None = None
     metric: str = "accuracy"
     delivered: str = "retrain"
     reason: str = ""

@@ -1,44 +1,30 @@
 """Retrains networks of a search to convergence: compares the few best, then trains and tests the winner."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import optuna
-import torch
 
-from dashboards.result import SearchResult, TrialResult, metric_name
+from dashboards.result import SearchResult, TrialResult
 from nas.coordination.driver_session import without_drivers
 from nas.files.locating import files_of
 from nas.files.ownership import claimed
-from nas.files.remote_training import run_with_uploads
-from nas.files.study_images import image_cache_of, images_for
-from nas.orchestration.initial_weights import SEARCH, START, InitialWeights, Start, initial_weights
-from nas.orchestration.progress_lines import ProgressLines, epoch_line
+from nas.files.study_images import images_for
+from nas.orchestration.progress_lines import ReportLine
 from nas.orchestration.retrain_result import RetrainResult, other_weights
-from nas.orchestration.retrained_expectation import with_expected
+from nas.orchestration.retrainer import Retrainer
+from nas.orchestration.retraining_seeds import mean_of
 from nas.orchestration.study_log import study_log
 from nas.orchestration.teacher_choice import teacher_lines
-from nas.study.donor import normalisation_of
-from nas.study.final_tests import note_read
-from nas.study.naming import retraining_folder
-from nas.study.places import given_identity
 from nas.study.results import chosen_network, misfit
-from nas.study.retrained import Retrained, final, ranked, store, weights_of
-from nas.study.study import Outline, images_of, settings_of
+from nas.study.retrained import (
+    weights_of,
+)
+from nas.study.study import Outline, settings_of
 from search_spaces.errors import InvalidValueError, StudyError
-from search_spaces.units import format_accuracy
-from trials.training.epoch_progress import EpochProgress
-from trials.training.epoch_result import EpochResult
-from trials.training.errors import TrainingError
-from trials.training.evaluation import METRICS, Scores
-from trials.training.file_names import CHECKPOINT, WEIGHTS
-from trials.training.final_test import final_scores
 from trials.training.recipe import Recipe
-from trials.training.run_trial import TrialConfig
 
 _log = logging.getLogger(__name__)
-ReportLine = Callable[[str], None]
 
 
 def chosen(result: SearchResult, *, trial: int | None, top: int) -> tuple[TrialResult, ...]:
@@ -75,11 +61,15 @@ def retrain(
     report_line: ReportLine,
     recipe_file: str | None = None,
     teacher: str | None = None,
+    recipe_reason: str = "",
+    seeds: int = 1,
 ) -> RetrainResult:
     """Retrain networks of a study and store the results; goes on after a kill where it was.
 
     Several networks are compared by their validation accuracy after training on the training images. The
-    winner, or the only one, is then trained on the validation images too, and tested once.
+    winner, or the only one, is then trained on the validation images too, and tested once. With several
+    seeds it is trained on the training images alone, once by each: validation images choose which of these
+    weights are delivered, and tested.
 
     Args:
         study: The study that found them.
@@ -91,12 +81,17 @@ def retrain(
         report_line: Shows a line to the user.
         recipe_file: Name or absolute path of the recipe as it was asked for.
         teacher: Network to learn from as it was asked for besides the recipe; None for none.
+        recipe_reason: Why this recipe, in sentences; empty if it was asked for as it is.
+        seeds: Number of trainings of the winner that differ in their randomness, at least 1.
 
     Raises:
+        InvalidValueError: if `seeds` is below 1.
         StudyError: if the study is being searched, or weights to begin with are missing.
         DataError: if its images have changed.
         TrainingError: if no training reaches its end.
     """
+    if seeds < 1:
+        raise InvalidValueError(f"Cannot train with {seeds} seeds: expected --seeds of at least 1.")
     about_teacher = teacher_lines(recipe, images_for(study))  # before anything is written: is all there?
     local_folder = claimed(study, report_line).local_folder
     local_folder.mkdir(parents=True, exist_ok=True)  # the lock lies there
@@ -108,7 +103,7 @@ def retrain(
     with without_drivers(study), study_log(local_folder):
         for line in (*filter(None, map(misfit, networks)), *about_teacher):
             say(line)
-        retrainer = _Retrainer(
+        retrainer = Retrainer(
             study,
             recipe,
             weights=weights,
@@ -117,185 +112,22 @@ def retrain(
             report_line=say,
             recipe_file=recipe_file,
             teacher=teacher,
+            recipe_reason=recipe_reason,
         )
         compared = retrainer.compared(networks) if len(networks) > 1 else ()
         first = compared[0].trial if compared else networks[0].trial
         network = next(n for n in networks if n.trial == first)
-        winner = retrainer.delivered(network)
+        seeded = retrainer.seeded(network, seeds) if seeds > 1 else ()
+        winner = retrainer.best(network, seeded) if seeded else retrainer.delivered(network)
     chosen_weights = weights_of(Outline(study.user_attrs), network, exists=files_of(study).exists)
     return RetrainResult(
         study=study.study_name,
         winner=winner,
         compared=compared,
+        seeds=seeded,
+        seeds_mean=mean_of(seeded) if seeded else None,
         metric=settings_of(study).metric,
         delivered="search" if chosen_weights.retrained is None else "retrain",
         reason=chosen_weights.reason or "",
         advice=other_weights(chosen_weights),
     )
-
-
-class _Retrainer:
-    """Retrains networks of one study by one recipe."""
-
-    def __init__(
-        self,
-        study: optuna.Study,
-        recipe: Recipe,
-        *,
-        weights: str | None,
-        device: str,
-        threads: int | None,
-        report_line: ReportLine,
-        recipe_file: str | None,
-        teacher: str | None,
-    ) -> None:
-        self._study, self._recipe, self._weights = study, recipe, weights
-        self._device, self._threads, self._report_line = device, threads, report_line
-        self._recipe_file, self._metric, self._top = recipe_file, settings_of(study).metric, 1
-        self._files, self._teacher = files_of(study), teacher
-
-    def compared(self, networks: Sequence[TrialResult]) -> tuple[Retrained, ...]:
-        """Return the networks after training on the training images, best first.
-
-        Raises:
-            TrainingError: if none of the trainings reaches its end.
-        """
-        found, failed = [], None
-        self._top = len(networks)
-        for network in networks:
-            try:
-                found.append(self._ranked(network))
-            except TrainingError as error:
-                self._report_line(f"#{network.trial} failed: {error}")
-                failed = error
-        if failed is not None and not found:
-            raise failed
-        trials = {one.trial for one in found}
-        expected = [one for one in with_expected(self._study, found[0].settings) if one.trial in trials]
-        return tuple(sorted(expected, key=lambda one: (-(one.accuracy or 0.0), one.trial)))
-
-    def delivered(self, network: TrialResult) -> Retrained:
-        """Return a network after training on all but the test images, on which it is then tested."""
-        known, name = final(self._study, network.trial), f"{self._place(network, joined=True)}/{WEIGHTS}"
-        if known is not None and known.weights == name and self._files.exists(name):
-            return known
-        trained = self._train(network, joined=True)
-        note_read(self._study, name)
-        with self._files.fetched(name) as weights:
-            scores = final_scores(
-                network.architecture,
-                weights,
-                images_for(self._study, network.architecture.resolution),
-                self._recipe,
-                torch.device(self._device),
-            )
-        retrained = self._record(network, joined=True, trained=trained, test=scores)
-        value, error = scores.of(self._metric)
-        self._report_line(
-            f"#{network.trial} test {metric_name(self._metric)} {format_accuracy(value, error)}"
-        )
-        return retrained
-
-    def _ranked(self, network: TrialResult) -> Retrained:
-        known = ranked(self._study).get(network.trial)
-        weights = f"{self._place(network, joined=False)}/{WEIGHTS}"
-        if known is not None and known.weights == weights and self._files.exists(weights):
-            return known
-        return self._record(network, joined=False, trained=self._train(network, joined=False))
-
-    def _train(self, network: TrialResult, *, joined: bool) -> "_Trained":
-        """Return what came of a training."""
-        results: list[EpochResult] = []
-
-        def report(result: EpochResult) -> None:
-            results.append(result)
-            side, metric = network.architecture.resolution, None if joined else self._metric
-            self._report_line(f"#{network.trial} {epoch_line(results, self._recipe, side, metric)}")
-
-        def say_progress(progress: EpochProgress) -> None:
-            if (line := lines.line(network.trial, progress)) is not None:
-                self._report_line(line)
-
-        lines, place = ProgressLines(), self._place(network, joined=joined)
-        begun = initial_weights(
-            self._study, network, self._weights, place, device=self._device, report_line=self._report_line
-        )
-        with begun as initial:
-            images = "training and validation" if joined else "training"
-            self._report_line(
-                f"#{network.trial} trains on the {images} images by recipe {self._recipe.name}, "
-                f"{self._recipe.epochs} epochs"
-            )
-            run_with_uploads(self._config(network, initial, joined=joined), report, say_progress)
-        seconds = sum(result.seconds for result in results)
-        return _Trained(last=results[-1], seconds=seconds, start=None if initial is None else initial.start)
-
-    def _config(self, network: TrialResult, initial: InitialWeights | None, *, joined: bool) -> TrialConfig:
-        settings, images = settings_of(self._study), images_of(self._study)
-        return TrialConfig(
-            architecture=network.architecture,
-            num_classes=len(images["classes"]),
-            in_channels=images["channels"],
-            data=settings.data,
-            data_seed=settings.seed,
-            recipe=self._recipe,
-            seed=settings.seed,
-            trial=network.trial,
-            folder=self._files.place(self._place(network, joined=joined)),
-            threads=self._threads,
-            device=self._device,
-            cache=str(image_cache_of(self._study)),
-            fingerprint=settings.data_fingerprint,
-            start=None if initial is None else str(initial.file),
-            with_validation=joined,
-            resized_once=settings.resized_once,
-            study=given_identity(self._study),
-            normalise=normalisation_of(self._study),
-        )
-
-    def _place(self, network: TrialResult, *, joined: bool) -> str:
-        """Return the folder of a retraining among the files of the study."""
-        settings: list[object] = [self._recipe.identity(), joined, self._weights == SEARCH]
-        settings += [] if self._weights in {None, SEARCH} else [self._weights]
-        return retraining_folder(network.trial, self._recipe.name, settings)
-
-    def _record(
-        self,
-        network: TrialResult,
-        *,
-        joined: bool,
-        trained: "_Trained",
-        test: Scores | None = None,
-    ) -> Retrained:
-        value, error = trained.last.of(self._metric)
-        place = self._place(network, joined=joined)
-        retrained = Retrained(
-            trial=network.trial,
-            recipe=self._recipe.to_json(),
-            joined=joined,
-            from_weights=self._weights == SEARCH,
-            accuracy=None if joined else value,
-            standard_error=None if joined else error,
-            test_accuracy=None if test is None else test.accuracy,
-            test_standard_error=None if test is None else test.standard_error,
-            seconds=round(trained.seconds, 3),
-            weights=f"{place}/{WEIGHTS}",
-            recipe_file=self._recipe_file,
-            seen_accuracy=value if joined else None,
-            test_values=None if test is None else {name: list(test.of(name)) for name in METRICS},
-            top=None if joined else self._top,
-            start=None if trained.start is None else trained.start.to_json(),
-            teacher=self._teacher,
-        )
-        store(self._study, retrained)  # before the files go without which a killed one begins again
-        self._files.remove([f"{place}/{CHECKPOINT}", f"{place}/{START}"])
-        return retrained
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Trained:
-    """The last epoch of a training, its seconds, and what it started from; None for random weights."""
-
-    last: EpochResult
-    seconds: float
-    start: Start | None

@@ -49,6 +49,7 @@ from trials.pretrained.donor import Donor
 from trials.recipes import load_recipe
 from trials.target_names import find_target
 from trials.training.evaluation import METRICS
+from trials.training.flips import settled_flips
 from trials.training.recipe import Recipe
 
 LOGS = ("tensorboard",)
@@ -235,6 +236,8 @@ def plan_search(
     with emptied_on_error(cache):
         splits = open_images(location, seed=seed, cache=cache, report_line=lambda _: None)
         # the progress shows the notes, also those of images that were decoded before
+        training, flips = settled_flips(training, splits)
+        splits = replace(splits, notes=(*splits.notes, *([flips] if flips else [])))
         about_teacher = teacher_lines(training, splits)  # before any training: does it fit the images?
         if donor is not None:
             splits = normalised_as(splits, donor)

@@ -143,6 +143,7 @@ def retrain_command(
     weights: str | None = None,
     top: int | None = None,
     teacher: str | None = None,
+    seeds: int | None = None,
 ) -> str:
     """Return the command line that trains a network of a study again.
 
@@ -154,12 +155,14 @@ def retrain_command(
         weights: Another source of weights that it starts from; None for none.
         top: Number of networks that were trained together to compare them; None for the network alone.
         teacher: Network that it learns from besides the recipe; None for none.
+        seeds: Number of trainings from which it was chosen; None for one.
     """
     which = f"--trial {trial}" if top is None else f"--top {top}"
     how = "" if recipe is None else f" --recipe {_quoted(_file_of_recipe(recipe))}"
     start = f" --weights {_quoted(weights)}" if weights else " --from-weights" if from_weights else ""
     taught = "" if teacher is None else f" --teacher {_quoted(teacher)}"
-    return f"nas retrain {_quoted(study)} {which}{how}{start}{taught}"
+    times = "" if seeds is None else f" --seeds {seeds}"
+    return f"nas retrain {_quoted(study)} {which}{how}{start}{taught}{times}"
 
 
 def export_command(study: str) -> str:

@@ -21,6 +21,7 @@ WEIGHTS_OF: Final = ("search", "retrain")
 
 _RANKED: Final = "nas:ranked:"  # and the number of the trial: trained on train, compared on validation
 _FINAL: Final = "nas:retrained:"  # trained on train and validation, tested once
+_SEEDED: Final = "nas:retrained_seed:"  # and the seed, a colon and the trial: as those compared
 _Z: Final = 1.96  # standard errors of a 95 % interval
 
 
@@ -50,6 +51,10 @@ class Retrained:
         start: What it started from besides random weights and those of the search, a
             `nas.orchestration.initial_weights.Start` by field name; None for nothing else.
         teacher: Network that it learnt from, as it was asked for besides the recipe; None without one.
+        recipe_reason: Why this recipe, in sentences, where it was chosen by its network and images or decides
+            something by the images; None where it was asked for as it is.
+        seed: Number of the training among those of the network that differ in their randomness alone.
+        seeds: Number of those from which validation images chose it; None where it was not chosen so.
     """
 
     trial: int
@@ -70,6 +75,9 @@ class Retrained:
     expected_error: float | None = None
     start: dict[str, Any] | None = None
     teacher: str | None = None
+    recipe_reason: str | None = None
+    seed: int = 0
+    seeds: int | None = None
 
     @property
     def merit(self) -> tuple[float, float | None] | None:
@@ -123,6 +131,22 @@ def store(study: optuna.Study, retrained: Retrained) -> None:
     study.set_user_attr(f"{kind}{retrained.trial}", retrained.to_json())
 
 
+def store_seed(study: optuna.Study, retrained: Retrained) -> None:
+    """Store one of several trainings of a network, by a seed above 0; see `store` for that by seed 0."""
+    study.set_user_attr(f"{_SEEDED}{retrained.seed}:{retrained.trial}", retrained.to_json())
+
+
+def seed_of(study: Attributed, trial: int, seed: int) -> Retrained | None:
+    """Return the training of a network by a seed above 0, if there was one."""
+    fields = study.user_attrs.get(f"{_SEEDED}{seed}:{trial}")
+    return None if fields is None else Retrained(**fields)
+
+
+def store_delivered(study: optuna.Study, retrained: Retrained) -> None:
+    """Store one of several trainings of a network as the one that is delivered."""
+    study.set_user_attr(f"{_FINAL}{retrained.trial}", retrained.to_json())
+
+
 def ranked(study: Attributed) -> dict[int, Retrained]:
     """Return the retrainings by which networks are compared, by trial."""
     return {
@@ -133,7 +157,7 @@ def ranked(study: Attributed) -> dict[int, Retrained]:
 
 
 def finals(study: Attributed) -> dict[int, Retrained]:
-    """Return the retrainings on all but the test images, by trial."""
+    """Return the retrainings that are delivered: on all but the test images, or the best of several."""
     return {
         int(key.removeprefix(_FINAL)): Retrained(**fields)
         for key, fields in study.user_attrs.items()
@@ -142,7 +166,7 @@ def finals(study: Attributed) -> dict[int, Retrained]:
 
 
 def final(study: Attributed, trial: int) -> Retrained | None:
-    """Return the retraining of a network on all but the test images, if there was one."""
+    """Return the retraining of a network that is delivered, see `finals`, if there was one."""
     fields = study.user_attrs.get(f"{_FINAL}{trial}")
     return None if fields is None else Retrained(**fields)
 
@@ -219,7 +243,7 @@ class _Comparison:
 def _comparison(study: Attributed, network: TrialResult, retrained: Retrained) -> _Comparison:
     """Return how the retrained weights of a network compare with those of the search."""
     before = format_accuracy(network.merit, network.merit_error)
-    alone = ranked(study).get(network.trial)
+    alone = ranked(study).get(network.trial) if retrained.joined else retrained
     if alone is not None and _same_training(alone, retrained) and alone.merit is not None:
         value, error = alone.merit
         chance = abs(value - network.merit) <= _Z * hypot(error or 0.0, network.merit_error or 0.0)

@@ -44,11 +44,11 @@ class ScoreReader:
         searched = trial_folder(network.trial) + f"/{WEIGHTS}"
         yield self._score(network, None, "validation", network.accuracy or 0.0, network.standard_error)
         yield from self._tested(network, None, self._stored(network.trial, searched))
-        alone = self.compared.get(network.trial)
+        joined = self.delivered.get(network.trial)
+        alone = self.compared.get(network.trial) if joined is None or joined.joined else joined
         if alone is not None and alone.accuracy is not None:
             yield self._score(network, alone, "validation", alone.accuracy, alone.standard_error)
             yield from self._tested(network, alone, self._stored(network.trial, alone.weights))
-        joined = self.delivered.get(network.trial)
         if joined is not None:
             if joined.seen_accuracy is not None:
                 yield self._score(network, joined, SEEN, joined.seen_accuracy, None)

@@ -18,6 +18,7 @@ from trials.training.epoch_progress import EpochProgress, ProgressMeter, cut
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import CheckpointError, NonFiniteLossError
 from trials.training.evaluation import BATCH, Scores, evaluate
+from trials.training.flips import settled_flips
 from trials.training.learner import Learner
 from trials.training.measurement_turns import take_turns
 from trials.training.out_of_memory import out_of_memory_named
@@ -78,6 +79,7 @@ def train(
         DamagedCheckpointError: if the checkpoint cannot be read.
         CheckpointError: if the checkpoint belongs to another training.
     """
+    recipe, _ = settled_flips(recipe, splits)
     identity = {**_identity(splits, recipe, resolution, seed), **(extra_identity or {})}
     with out_of_memory_named():
         training = _begin(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, to_jsonable_python
 
 from search_spaces.errors import RecipeError, UnknownNameError, did_you_mean
@@ -22,6 +22,13 @@ _FIRST: Final = frozenset([
 _TEACHERS: Final = (".onnx", ".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")  # files
 Share = Annotated[float, Field(ge=0, le=1)]
 _PositiveShare = Annotated[float, Field(gt=0, le=1)]
+
+
+def _flip(value: object) -> object:
+    """Return a value that ``flip`` may have; else raise one complaint, not one for each of two types."""
+    if value != "detect" and str(value).lower() not in {"true", "false", "yes", "no", "on", "off", "1", "0"}:
+        raise ValueError("expected true, false or detect")
+    return value
 
 
 class Recipe(BaseModel):
@@ -51,7 +58,8 @@ class Recipe(BaseModel):
             before each evaluation; 0 evaluates with the running statistics.
         precision: ``bf16`` runs under autocast, ``fp32`` does not.
         shift: Largest random translation as a share of the side.
-        flip: Whether images are mirrored left to right at random.
+        flip: Whether images are mirrored left to right at random; ``detect`` looks at the training images,
+            see `trials.training.flips`.
         randaugment_rounds: Number of random changes to each image, see `trials.training.augmentation`.
         randaugment_magnitude: Strength of these changes.
         erase: Share of the images in which a square is replaced by grey.
@@ -93,7 +101,7 @@ class Recipe(BaseModel):
     recalibration_batches: int = Field(default=8, ge=0)
     precision: Literal["bf16", "fp32"] = "bf16"
     shift: float = Field(default=0.0, ge=0, lt=1)
-    flip: bool = False
+    flip: Annotated[bool | Literal["detect"], BeforeValidator(_flip)] = False
     randaugment_rounds: int = Field(default=0, ge=0)
     randaugment_magnitude: Share = 0.5
     erase: Share = 0.0

@@ -59,6 +59,11 @@ class TrainingScript(Exporter):
                 f"one that trained it, or leave training_script out."
             )
         recipe = Recipe.from_json(dict(exported.recipe))
+        if recipe.flip == "detect":
+            raise ExportError(
+                f"Cannot export a training script for '{exported.name}': its recipe has 'flip: detect', "
+                f"expected true or false. Say in the recipe whether images are mirrored."
+            )
         script = SCRIPT.format(
             more=(_SEEN if exported.trained_on_validation else "") + _left_out(recipe),
             **_of_network(exported),
@@ -190,7 +195,7 @@ def _teaching(exported: ExportedNetwork, recipe: Recipe) -> dict[str, Any]:
 
 
 def _augments(recipe: Recipe) -> bool:
-    return recipe.shift > 0 or recipe.flip or recipe.randaugment_rounds > 0 or recipe.erase > 0
+    return recipe.shift > 0 or bool(recipe.flip) or recipe.randaugment_rounds > 0 or recipe.erase > 0
 
 
 def _mixing(recipe: Recipe) -> str:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 import torch
@@ -10,13 +11,18 @@ from safetensors.torch import load_file, save_file
 
 import nas
 import search_spaces
+from nas.exports.provenance import retraining_command
 from nas.orchestration.retraining import chosen, retrain
+from nas.orchestration.retraining_recipe import recipe_of
 from nas.study import results
 from nas.study import study as studies
 from nas.study.final_tests import times_tested
+from nas.study.naming import retraining_folder
 from nas.study.places import folder_of
 from nas.study.retrained import final, latest, ranked, weights_of
 from search_spaces.errors import DataError, InvalidValueError, StudyError, UserError
+from trials.recipe_choice import RecipeChoice
+from trials.recipes import RECIPES
 from trials.training.file_names import CHECKPOINT
 from trials.training.recipe import Recipe
 
@@ -68,6 +74,76 @@ def test_the_few_best_are_compared_on_validation_images_and_the_best_of_them_win
     assert latest(searched, result.winner.trial) == result.winner
 
 
+LONGER = RECIPE.model_copy(update={"epochs": 4, "name": "raced", "warmup_epochs": 0})
+
+
+def raced(study: optuna.Study, monkeypatch: pytest.MonkeyPatch, report_line=lambda _: None):
+    """A race of three networks in which the first is always far behind."""
+    race = "nas.orchestration.retrainer"
+    monkeypatch.setattr(f"{race}.rungs_of", lambda _: (1, 2))
+    monkeypatch.setattr(f"{race}.survivors", lambda figures: tuple(sorted(figures.keys() - {0})))
+    networks = chosen(results.result_of(study), trial=None, top=3)
+    options = {"weights": None, "device": "cpu", "threads": 1, "report_line": report_line}
+    return retrain(study, networks, LONGER, **options)
+
+
+def test_a_network_that_is_clearly_worse_is_not_trained_on_and_a_stopped_race_goes_on(
+    searched: optuna.Study, monkeypatch: pytest.MonkeyPatch
+):
+    class KilledError(Exception):
+        pass
+
+    def die(line: str) -> None:
+        lines.append(line)
+        if line.startswith("#1 epoch 3/4"):
+            raise KilledError
+
+    lines: list[str] = []
+    with pytest.raises(KilledError):
+        raced(searched, monkeypatch, die)
+    broken = raced(searched, monkeypatch, lines.append)
+    assert sorted(one.trial for one in broken.compared) == [1, 2]
+    assert "up to epoch 1 of 4" in lines[0]
+    assert any("#0 is not trained on after epoch 1" in line for line in lines)
+    assert not any("#0 epoch 2/4" in line for line in lines)
+    assert sum(line.startswith("#2 epoch 4/4") for line in lines) <= 2
+    assert not list(Path(folder_of(searched)).glob(f"retrained/**/{CHECKPOINT}"))
+    assert [line for line in lines if "is delivered" in line]
+
+    files = {path: path.read_bytes() for path in Path(folder_of(searched)).glob("retrained/**/*.safetensors")}
+    for path in files:
+        path.unlink()
+    for key in [key for key in searched.user_attrs if key.startswith("nas:raced:")]:
+        searched.set_user_attr(key, {})  # begins again, without the files
+    unbroken = raced(searched, monkeypatch)
+    assert [one.accuracy for one in unbroken.compared] == [one.accuracy for one in broken.compared]
+    assert all(path.read_bytes() == content for path, content in files.items())
+
+
+def test_several_seeds_are_stored_and_validation_images_choose_one(searched: optuna.Study):
+    lines: list[str] = []
+    result = again(searched, seeds=2, report_line=lines.append)
+    assert [one.seed for one in result.seeds] == [0, 1]
+    assert len({one.weights for one in result.seeds}) == 2
+    assert result.seeds[0].accuracy is not None
+    best = max(result.seeds, key=lambda one: (one.accuracy or 0.0, -one.seed))
+    assert (result.winner.weights, result.winner.seeds) == (best.weights, 2)
+    assert result.winner.test_accuracy is not None
+    assert result.winner.learnt_from == "training"
+    assert times_tested(searched.user_attrs) == 1
+    assert result.seeds_mean is not None
+    assert result.seeds_mean[0] == pytest.approx(np.mean([one.accuracy for one in result.seeds]))
+    assert final(searched, result.winner.trial) == result.winner
+    network = results.result_of(searched).networks[0]
+    assert weights_of(searched, network, exists=lambda file: file == best.weights).file == best.weights
+    rows = [(score.split, score.value) for score in network.scores if score.weights == "retrained"]
+    assert rows == [("validation", best.accuracy), ("test", result.winner.test_accuracy)]
+    assert retraining_command(searched, result.winner).endswith("--seeds 2")
+    assert again(searched, seeds=2).winner == result.winner
+    with pytest.raises(InvalidValueError, match="expected --seeds of at least 1"):
+        again(searched, seeds=0)
+
+
 def test_a_retraining_that_was_stopped_goes_on_from_its_last_epoch(searched: optuna.Study):
     class KilledError(Exception):
         pass
@@ -96,6 +172,25 @@ def test_another_recipe_is_another_training_and_the_latest_counts(searched: optu
     assert found is not None
     assert found.recipe["name"] == "shorter"
     assert ranked(searched) == {}
+
+
+def test_a_recipe_is_chosen_once_and_what_was_begun_by_another_goes_on(searched: optuna.Study):
+    first, second = chosen(results.result_of(searched), trial=None, top=2)
+    choice = recipe_of(searched, [first], None, weights=None)
+    assert choice.recipe == RECIPES["full"]  # digits are not mirrored
+    assert choice.reason.startswith("Recipe full for ")
+    assert recipe_of(searched, [first], None, weights="search") == choice
+    place = retraining_folder(second.trial, "full", [RECIPES["full"].identity(), True, False])
+    begun = Path(folder_of(searched)) / place / CHECKPOINT
+    begun.parent.mkdir(parents=True)
+    begun.touch()
+    assert "was begun" in recipe_of(searched, [second], None, weights=None).reason
+    assert recipe_of(searched, [second], RECIPE, weights=None) == RecipeChoice(RECIPE, "")
+
+
+def test_the_command_of_a_chosen_recipe_names_none(searched: optuna.Study):
+    found = again(searched, recipe_reason="Recipe longer for 9 parameters.").winner
+    assert retraining_command(searched, found) == "nas retrain mine --trial 2"
 
 
 def test_what_cannot_be_retrained_is_said(searched: optuna.Study):

@@ -46,6 +46,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "precision": "fp32",
     },
     "growing": {"sides": (0.75, 1.0)},
+    "detected": {"flip": "detect"},
 }
 
 

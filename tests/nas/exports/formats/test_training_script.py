@@ -17,6 +17,7 @@ from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import ExportError
 from tests.nas.exports.bare import link_packages
 from tests.nas.exports.networks import network_to_export
+from trials.recipes import load_recipe
 from trials.training.augmentation import augment
 from trials.training.recipe import Recipe
 
@@ -43,6 +44,7 @@ RECIPES = {
         "teacher": "teacher.safetensors",
     },
 }
+RECIPES["strong"] = {**load_recipe("strong").to_json(), "flip": True}
 CHANGING: dict[str, dict[str, Any]] = {
     "shift": {"shift": 0.1},
     "flip": {"flip": True},

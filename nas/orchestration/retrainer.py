@@ -1,0 +1,251 @@
+"""Retrains networks of one study by one recipe: in a race, by several seeds, or one on all its images."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+import optuna
+import torch
+
+from dashboards.result import TrialResult, metric_name
+from nas.files.study_images import images_for
+from nas.orchestration.initial_weights import SEARCH
+from nas.orchestration.progress_lines import ReportLine
+from nas.orchestration.retrained_expectation import with_expected
+from nas.orchestration.retraining_runs import RetrainingRuns, Trained
+from nas.orchestration.retraining_seeds import best_of
+from nas.study.final_tests import note_read
+from nas.study.retrained import (
+    Retrained,
+    final,
+    ranked,
+    seed_of,
+    store,
+    store_delivered,
+    store_seed,
+)
+from nas.study.retraining_race import (
+    Figure,
+    rests_on,
+    rungs_of,
+    stopped_line,
+    store_figure,
+    stored_figure,
+    survivors,
+)
+from nas.study.study import settings_of
+from search_spaces.units import format_accuracy
+from trials.training.errors import TrainingError
+from trials.training.evaluation import METRICS, Scores
+from trials.training.final_test import final_scores
+from trials.training.recipe import Recipe
+
+Found = TypeVar("Found")
+
+
+class Retrainer:
+    """Retrains networks of one study by one recipe, and stores what came of it."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        recipe: Recipe,
+        *,
+        weights: str | None,
+        device: str,
+        threads: int | None,
+        report_line: ReportLine,
+        recipe_file: str | None,
+        recipe_reason: str,
+        teacher: str | None,
+    ) -> None:
+        self._study, self._recipe, self._weights = study, recipe, weights
+        self._device, self._report_line = device, report_line
+        self._teacher = teacher
+        self._recipe_file, self._recipe_reason = recipe_file, recipe_reason or None
+        self._metric, self._top = settings_of(study).metric, 1
+        self._runs = RetrainingRuns(
+            study,
+            recipe,
+            weights=weights,
+            device=device,
+            threads=threads,
+            report_line=report_line,
+        )
+
+    def compared(self, networks: Sequence[TrialResult]) -> tuple[Retrained, ...]:
+        """Return the networks that a race leaves, trained on the training images to the end, best first.
+
+        Raises:
+            TrainingError: if none of the trainings reaches its end.
+        """
+        self._top = len(networks)
+        standing = self._raced(networks)
+        found = self._each(standing, self._ranked)
+        trials = {one.trial for one in found.values()}
+        settings = next(iter(found.values())).settings
+        expected = [one for one in with_expected(self._study, settings) if one.trial in trials]
+        ordered = tuple(sorted(expected, key=lambda one: (-(one.accuracy or 0.0), one.trial)))
+        merits = [(one.trial, one.merit or (0.0, None)) for one in ordered]
+        self._report_line(rests_on([(trial, (value, error or 0.0)) for trial, (value, error) in merits]))
+        return ordered
+
+    def _raced(self, networks: Sequence[TrialResult]) -> list[TrialResult]:
+        """Return the networks that are left after the rungs of a race, in the order that was given."""
+        standing = list(networks)
+        for rung in rungs_of(self._recipe.epochs):
+            if len(standing) == 1:
+                break
+            racing = [network for network in standing if not self._ended_before(network, rung)]
+            figures = self._each(racing, partial(self._at, epoch=rung))
+            kept = {*survivors(figures), *(n.trial for n in standing if n not in racing)}
+            for network in standing:
+                if network.trial in figures and network.trial not in kept:
+                    self._report_line(stopped_line(network.trial, rung, figures))
+                    self._runs.forget(network, joined=False)
+            standing = [network for network in standing if network.trial in kept]
+        return standing
+
+    def _each(
+        self, networks: Sequence[TrialResult], train: Callable[[TrialResult], Found]
+    ) -> dict[int, Found]:
+        """Return what trainings gave, by trial, without those that failed.
+
+        Raises:
+            TrainingError: if all failed.
+        """
+        found: dict[int, Found] = {}
+        failed = None
+        for network in networks:
+            try:
+                found[network.trial] = train(network)
+            except TrainingError as error:
+                self._report_line(f"#{network.trial} failed: {error}")
+                failed = error
+        if failed is not None and not found:
+            raise failed
+        return found
+
+    def _ended_before(self, network: TrialResult, epoch: int) -> bool:
+        """Return whether a network was trained to the end without a race that looked at an epoch."""
+        known, weights = ranked(self._study).get(network.trial), self._runs.weights(network, joined=False)
+        place = self._runs.place(network, joined=False)
+        ended = known is not None and known.weights == weights and self._runs.files.exists(weights)
+        return ended and stored_figure(self._study, place, epoch) is None
+
+    def _at(self, network: TrialResult, epoch: int) -> Figure:
+        """Return the value of a network after an epoch on the training images, trained only once."""
+        place = self._runs.place(network, joined=False)
+        known = stored_figure(self._study, place, epoch)
+        if known is not None:
+            return known
+        trained = self._runs.train(network, joined=False, until=epoch)
+        value, error = trained.results[epoch - 1].of(self._metric)
+        figure = (value or 0.0, error or 0.0)
+        store_figure(self._study, place, epoch, figure)
+        return figure
+
+    def seeded(self, network: TrialResult, seeds: int) -> tuple[Retrained, ...]:
+        """Return trainings of a network on the training images, one by each seed, in their order.
+
+        Raises:
+            TrainingError: if one of them does not reach its end.
+        """
+        found = [self._ranked(network)]
+        for seed in range(1, seeds):
+            name = self._runs.weights(network, joined=False, seed=seed)
+            known = seed_of(self._study, network.trial, seed)
+            if known is None or known.weights != name or not self._runs.files.exists(name):
+                trained = self._runs.train(network, joined=False, seed=seed)
+                known = replace(self._retrained(name, network, trained, joined=False), seed=seed)
+                store_seed(self._study, known)  # before the files go with which a killed one goes on
+                self._runs.forget(network, joined=False, seed=seed)
+            found.append(known)
+        return tuple(found)
+
+    def best(self, network: TrialResult, seeded: Sequence[Retrained]) -> Retrained:
+        """Return the best of a network's trainings by validation images, tested and stored as delivered."""
+        chosen = replace(best_of(seeded), seeds=len(seeded), top=None)
+        known = final(self._study, network.trial)
+        if known is not None and known.weights == chosen.weights and known.seeds == chosen.seeds:
+            return known
+        self._report_line(
+            f"#{network.trial} seed {chosen.seed} is the best of {len(seeded)} by validation images"
+        )
+        test = self._tested(network, chosen.weights)
+        tested = replace(
+            chosen,
+            test_accuracy=test.accuracy,
+            test_standard_error=test.standard_error,
+            test_values={name: list(test.of(name)) for name in METRICS},
+        )
+        store_delivered(self._study, tested)
+        return tested
+
+    def delivered(self, network: TrialResult) -> Retrained:
+        """Return a network after training on all but the test images, on which it is then tested."""
+        known, name = final(self._study, network.trial), self._runs.weights(network, joined=True)
+        if known is not None and known.weights == name and self._runs.files.exists(name):
+            return known
+        trained = self._runs.train(network, joined=True)
+        found = self._retrained(name, network, trained, joined=True, test=self._tested(network, name))
+        store(self._study, found)
+        self._runs.forget(network, joined=True)
+        return found
+
+    def _tested(self, network: TrialResult, name: str) -> Scores:
+        """Return the scores of weights on the test images, and say them."""
+        note_read(self._study, name)
+        with self._runs.files.fetched(name) as weights:
+            scores = final_scores(
+                network.architecture,
+                weights,
+                images_for(self._study, network.architecture.resolution),
+                self._recipe,
+                torch.device(self._device),
+            )
+        value, error = scores.of(self._metric)
+        self._report_line(
+            f"#{network.trial} test {metric_name(self._metric)} {format_accuracy(value, error)}"
+        )
+        return scores
+
+    def _ranked(self, network: TrialResult) -> Retrained:
+        known, weights = ranked(self._study).get(network.trial), self._runs.weights(network, joined=False)
+        if known is not None and known.weights == weights and self._runs.files.exists(weights):
+            return known
+        found = self._retrained(weights, network, self._runs.train(network, joined=False), joined=False)
+        store(self._study, found)
+        self._runs.forget(network, joined=False)
+        return found
+
+    def _retrained(
+        self,
+        weights: str,
+        network: TrialResult,
+        trained: Trained,
+        *,
+        joined: bool,
+        test: Scores | None = None,
+    ) -> Retrained:
+        value, error = trained.results[-1].of(self._metric)
+        return Retrained(
+            trial=network.trial,
+            recipe=self._recipe.to_json(),
+            joined=joined,
+            from_weights=self._weights == SEARCH,
+            accuracy=None if joined else value,
+            standard_error=None if joined else error,
+            test_accuracy=None if test is None else test.accuracy,
+            test_standard_error=None if test is None else test.standard_error,
+            seconds=round(sum(result.seconds for result in trained.results), 3),
+            weights=weights,
+            recipe_file=self._recipe_file,
+            seen_accuracy=value if joined else None,
+            test_values=None if test is None else {name: list(test.of(name)) for name in METRICS},
+            top=None if joined else self._top,
+            start=None if trained.start is None else trained.start.to_json(),
+            teacher=self._teacher,
+            recipe_reason=self._recipe_reason,
+        )

@@ -1,0 +1,62 @@
+"""Chooses the recipe of a retraining where none is named, once: what was begun goes on by its recipe."""
+
+from collections.abc import Sequence
+from itertools import product
+
+import optuna
+
+from dashboards.result import TrialResult
+from nas.files.locating import files_of
+from nas.files.study_images import images_for
+from nas.orchestration.initial_weights import SEARCH
+from nas.study.naming import retraining_folder
+from nas.study.recipe_choices import chosen_recipe, store_choice
+from search_spaces.counting import count
+from trials.recipe_choice import RecipeChoice, fitting, settled
+from trials.recipes import RECIPES
+from trials.training.file_names import CHECKPOINT, WEIGHTS
+from trials.training.recipe import Recipe
+
+_ALWAYS = "full"
+"""The recipe of every retraining before recipes were chosen."""
+
+
+def recipe_of(
+    study: optuna.Study, networks: Sequence[TrialResult], asked: Recipe | None, *, weights: str | None
+) -> RecipeChoice:
+    """Return the recipe by which networks of a study are trained again; several by one, to be compared.
+
+    Args:
+        study: Their study.
+        networks: The networks, best first; the first decides.
+        asked: Recipe that was asked for; None to choose one.
+        weights: What they begin with, see `nas.orchestration.initial_weights`.
+
+    Raises:
+        DataError: if the images of the study are needed and have changed.
+    """
+    if asked is not None:
+        return RecipeChoice(asked, "") if asked.flip != "detect" else settled(asked, images_for(study))
+    first = networks[0]
+    known = chosen_recipe(study, first.trial)
+    if known is not None:
+        return known
+    splits = images_for(study)
+    if _begun(study, networks, weights=weights):
+        choice = RecipeChoice(RECIPES[_ALWAYS], f"Recipe {_ALWAYS}, by which this was begun.")
+    else:
+        shape = {"num_classes": len(splits.classes), "in_channels": splits.channels}
+        choice = fitting(count(first.architecture, **shape).params, splits)
+    store_choice(study, first.trial, choice)
+    return choice
+
+
+def _begun(study: optuna.Study, networks: Sequence[TrialResult], *, weights: str | None) -> bool:
+    """Return whether an earlier version began to train one of the networks again by its only default."""
+    recipe, files = RECIPES[_ALWAYS], files_of(study)
+    others = [] if weights in {None, SEARCH} else [weights]
+    places = (
+        retraining_folder(network.trial, recipe.name, [recipe.identity(), joined, weights == SEARCH, *others])
+        for network, joined in product(networks, (True, False))
+    )
+    return any(files.exists(f"{place}/{name}") for place, name in product(places, (CHECKPOINT, WEIGHTS)))

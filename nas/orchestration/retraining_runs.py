@@ -1,0 +1,156 @@
+"""Runs the trainings of a retraining, from a seed's first epoch to a given one, and names their folders."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import optuna
+
+from dashboards.result import TrialResult
+from nas.files.locating import files_of
+from nas.files.remote_training import run_with_uploads
+from nas.files.study_images import image_cache_of
+from nas.orchestration.initial_weights import SEARCH, START, InitialWeights, Start, initial_weights
+from nas.orchestration.progress_lines import ProgressLines, ReportLine, epoch_line
+from nas.study.donor import normalisation_of
+from nas.study.naming import retraining_folder
+from nas.study.places import given_identity
+from nas.study.study import images_of, settings_of
+from trials.training.epoch_progress import EpochProgress
+from trials.training.epoch_result import EpochResult
+from trials.training.file_names import CHECKPOINT, WEIGHTS
+from trials.training.recipe import Recipe
+from trials.training.run_trial import TrialConfig
+
+
+class _PausedError(Exception):
+    """A training has reached the epoch that it was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """The epochs of a training, and what it started from; None for random weights and those of the search."""
+
+    results: list[EpochResult]
+    start: Start | None
+
+
+class RetrainingRuns:
+    """Trainings of networks of one study by one recipe.
+
+    Args:
+        study: The study.
+        recipe: Training recipe.
+        weights: What networks begin with, see `nas.orchestration.initial_weights`; None for random weights.
+        device: Device as torch calls it.
+        threads: CPU threads, or None for torch's own choice.
+        report_line: Shows a line to the user.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        recipe: Recipe,
+        *,
+        weights: str | None,
+        device: str,
+        threads: int | None,
+        report_line: ReportLine,
+    ) -> None:
+        self._study, self._recipe, self._weights = study, recipe, weights
+        self._device, self._threads, self._report_line = device, threads, report_line
+        self._metric, self.files = settings_of(study).metric, files_of(study)
+
+    def place(self, network: TrialResult, *, joined: bool, seed: int = 0) -> str:
+        """Return the folder of a training among the files of the study.
+
+        Args:
+            network: The network.
+            joined: Whether it trains on the validation images too.
+            seed: Number of the training among those that differ in their randomness, from 0.
+        """
+        settings: list[object] = [self._recipe.identity(), joined, self._weights == SEARCH]
+        settings += [] if self._weights in {None, SEARCH} else [self._weights]
+        settings += [f"seed {seed}"] if seed else []
+        return retraining_folder(network.trial, self._recipe.name, settings)
+
+    def weights(self, network: TrialResult, *, joined: bool, seed: int = 0) -> str:
+        """Return the weights of a training among the files of the study; arguments as for `place`."""
+        return f"{self.place(network, joined=joined, seed=seed)}/{WEIGHTS}"
+
+    def train(
+        self, network: TrialResult, *, joined: bool, seed: int = 0, until: int | None = None
+    ) -> Trained:
+        """Return a training after it reached its end or an epoch; one that was stopped goes on.
+
+        Args:
+            network: The network.
+            joined: Whether it trains on the validation images too.
+            seed: Number of the training among those that differ in their randomness, from 0.
+            until: Epoch after which it pauses, with its checkpoint kept; None for the end.
+
+        Raises:
+            StudyError: if weights to begin with are missing.
+            TrainingError: if it does not reach its end.
+        """
+        last = self._recipe.epochs if until is None else until
+        results: list[EpochResult] = []
+
+        def report(result: EpochResult) -> None:
+            results.append(result)
+            side, metric = network.architecture.resolution, None if joined else self._metric
+            self._report_line(f"#{network.trial} {epoch_line(results, self._recipe, side, metric)}")
+            if result.epoch == last and not result.final:
+                raise _PausedError
+
+        def say_progress(progress: EpochProgress) -> None:
+            if (line := lines.line(network.trial, progress)) is not None:
+                self._report_line(line)
+
+        lines, place = ProgressLines(), self.place(network, joined=joined, seed=seed)
+        begun = initial_weights(
+            self._study, network, self._weights, place, device=self._device, report_line=self._report_line
+        )
+        with begun as initial, suppress(_PausedError):
+            self._announce(network, last, joined=joined, seed=seed)
+            config = self._config(network, initial, joined=joined, seed=seed)
+            run_with_uploads(config, report, say_progress)
+        return Trained(results=results, start=None if initial is None else initial.start)
+
+    def forget(self, network: TrialResult, *, joined: bool, seed: int = 0) -> None:
+        """Remove what a training needs to go on, once its end is stored; arguments as for `place`."""
+        place = self.place(network, joined=joined, seed=seed)
+        self.files.remove([f"{place}/{CHECKPOINT}", f"{place}/{START}"])
+
+    def _announce(self, network: TrialResult, last: int, *, joined: bool, seed: int) -> None:
+        images = "training and validation" if joined else "training"
+        numbered = f", seed {seed}" if seed else ""
+        epochs = self._recipe.epochs
+        count = f"{epochs} epochs" if last == epochs else f"up to epoch {last} of {epochs}"
+        self._report_line(
+            f"#{network.trial} trains on the {images} images by recipe {self._recipe.name}{numbered}, {count}"
+        )
+
+    def _config(
+        self, network: TrialResult, initial: InitialWeights | None, *, joined: bool, seed: int
+    ) -> TrialConfig:
+        settings, images = settings_of(self._study), images_of(self._study)
+        return TrialConfig(
+            architecture=network.architecture,
+            num_classes=len(images["classes"]),
+            in_channels=images["channels"],
+            data=settings.data,
+            data_seed=settings.seed,
+            recipe=self._recipe,
+            seed=settings.seed + seed,
+            trial=network.trial,
+            folder=self.files.place(self.place(network, joined=joined, seed=seed)),
+            threads=self._threads,
+            device=self._device,
+            cache=str(image_cache_of(self._study)),
+            fingerprint=settings.data_fingerprint,
+            start=None if initial is None else str(initial.file),
+            with_validation=joined,
+            resized_once=settings.resized_once,
+            study=given_identity(self._study),
+            normalise=normalisation_of(self._study),
+        )
