@@ -30,7 +30,7 @@ KNOWN = [
     ("nas/storage/optuna_internals.py", "storage._backend", "a study wraps its database in a cache"),
     ("search_spaces/tracing.py", "torch.utils._python_dispatch.TorchDispatchMode", "sees what really runs"),
     (
-        "trials/pretrained/channel_spaces.py",
+        "trials/pretrained/channel_tracing.py",
         "torch.utils._python_dispatch.TorchDispatchMode",
         "sees what really runs",
     ),

@@ -1,6 +1,7 @@
 """Opens the trained weights that networks begin with: any source of a donor, or a network of a study."""
 
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -64,14 +65,27 @@ def normalisation(donor: Donor, channels: int) -> Normalisation | None:
     return (mean,) * channels, (std,) * channels
 
 
-def normalised_as(splits: Splits, donor: Donor) -> Splits:
-    """Return images that are normalised as the donor's were, if that is known."""
-    found = normalisation(donor, splits.channels)
+def normalised_as(splits: Splits, donor: Donor | None) -> Splits:
+    """Return images that are normalised as the donor's were, if there is one and that is known."""
+    found = None if donor is None else normalisation(donor, splits.channels)
     return splits if found is None else replace(splits, mean=found[0], std=found[1])
 
 
-def place_donor(donor: Donor, study: optuna.Study, files: StudyFiles) -> None:
-    """Write a donor among the files of a study, for its workers, and what is to be known of it beside it."""
+def place_donor(
+    donor: Donor | None, splits: Splits, study: optuna.Study, files: StudyFiles, say: Callable[[str], None]
+) -> None:
+    """Write a donor among the files of a study, for its workers, store what it is, and say that.
+
+    Args:
+        donor: The donor; None for none.
+        splits: Images of the study.
+        study: The study.
+        files: Its files.
+        say: Shows a line.
+    """
+    if donor is None:
+        return
+    say(donor_line(donor, splits))
     keep_donor(study, donor_facts(donor))
     if not files.exists(DONOR_FILE):
         with tempfile.TemporaryDirectory(prefix="nas-") as scratch:

@@ -1,12 +1,15 @@
 """Checks the numbers that a search was given, and reads the networks that it begins with."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from nas.study.network_lookup import find_network
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import BudgetError, InvalidValueError
 from search_spaces.pricing import Prices
+
+_LEARNER: Final = "factor_gp"  # the sampler that can learn from another study
 
 
 def first_network(text: str, url: str, prices: Prices, budgets: Sequence[Budget]) -> Architecture:
@@ -34,7 +37,22 @@ def first_network(text: str, url: str, prices: Prices, budgets: Sequence[Budget]
     return found.architecture
 
 
-def check_numbers(budgets: Sequence[Budget], *, trials: int, hours: float | None, seed: int) -> None:
+def check_learning(sampler: str, learn_from: Sequence[str]) -> None:
+    """Raise unless a sampler can learn from earlier studies, if it is to.
+
+    Raises:
+        InvalidValueError: if it cannot.
+    """
+    if learn_from and sampler != _LEARNER:
+        raise InvalidValueError(
+            f"The sampler '{sampler}' cannot learn from a study: expected {_LEARNER}. Leave out "
+            f"--learn-from, or take --sampler {_LEARNER}."
+        )
+
+
+def check_numbers(
+    budgets: Sequence[Budget], *, trials: int, hours: float | None, seed: int, keep_checkpoints: int
+) -> None:
     """Raise unless a search can be made with these numbers.
 
     Raises:
@@ -50,6 +68,10 @@ def check_numbers(budgets: Sequence[Budget], *, trials: int, hours: float | None
     if hours is not None and not hours > 0:
         raise InvalidValueError(
             f"Cannot search for {hours:g} hours: expected --hours above 0, for example --hours 0.5."
+        )
+    if keep_checkpoints < 1:
+        raise InvalidValueError(
+            f"Cannot keep {keep_checkpoints} checkpoints: expected --keep-checkpoints of at least 1."
         )
     if seed < 0:
         raise InvalidValueError(

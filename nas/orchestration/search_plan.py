@@ -19,8 +19,8 @@ from nas.files.ownership import check_unused
 from nas.files.paths import location_of
 from nas.orchestration.donor_source import absolute_source, donor_from, normalised_as
 from nas.orchestration.evaluator_choice import check_evaluator, planned_work
-from nas.orchestration.search_input import check_numbers, first_network
-from nas.orchestration.space_choice import begun_before, resized_as_before, space_for, space_of_donor
+from nas.orchestration.search_input import check_learning, check_numbers, first_network
+from nas.orchestration.space_choice import begun_before, resized_as_before, space_for
 from nas.orchestration.teacher_choice import taught, teacher_lines, typed
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
@@ -34,7 +34,7 @@ from nas.study.settings import Settings
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import check_fits
-from search_spaces.errors import InvalidValueError, UnknownNameError
+from search_spaces.errors import UnknownNameError
 from search_spaces.loading import load
 from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import share_that_fits
@@ -53,7 +53,6 @@ from trials.training.flips import settled_flips
 from trials.training.recipe import Recipe
 
 LOGS = ("tensorboard",)
-_LEARNER = "factor_gp"  # the sampler that can learn from another study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,21 +203,13 @@ def plan_search(
         UserError: if any of them cannot be read or used, a target does not answer, or nothing fits.
     """
     budgets = tuple(Budget.parse(text) for text in budget)
-    check_numbers(budgets, trials=trials, hours=hours, seed=seed)
+    check_numbers(budgets, trials=trials, hours=hours, seed=seed, keep_checkpoints=keep_checkpoints)
     for kind, known, given in (("metric", METRICS, metric), ("log", LOGS, log_to)):
         if given is not None and given not in known:
             raise UnknownNameError.of(kind, given, list(known))
-    if keep_checkpoints < 1:
-        raise InvalidValueError(
-            f"Cannot keep {keep_checkpoints} checkpoints: expected --keep-checkpoints of at least 1."
-        )
     SAMPLERS[sampler]  # before anything slow: does it exist?
     check_evaluator(evaluator, sampler, storage_path, weights=weights)
-    if learn_from and sampler != _LEARNER:
-        raise InvalidValueError(
-            f"The sampler '{sampler}' cannot learn from a study: expected {_LEARNER}. Leave out "
-            f"--learn-from, or take --sampler {_LEARNER}."
-        )
+    check_learning(sampler, learn_from)
     url = storage_url(storage)
     training = taught(load_recipe(recipe), teacher, url)
     targets = dict.fromkeys(str(budget.target) for budget in budgets if not budget.counted)
@@ -239,9 +230,8 @@ def plan_search(
         training, flips = settled_flips(training, splits)
         splits = replace(splits, notes=(*splits.notes, *([flips] if flips else [])))
         about_teacher = teacher_lines(training, splits)  # before any training: does it fit the images?
-        if donor is not None:
-            splits = normalised_as(splits, donor)
-        chosen = named or (space_for(splits, budgets) if donor is None else space_of_donor(donor))
+        splits = normalised_as(splits, donor)
+        chosen = named or space_for(splits, budgets, donor)
         settings = Settings(
             space=chosen.name,
             space_digest=space_digest(chosen),
@@ -295,9 +285,8 @@ def plan_search(
         check_unused(files_at(plan.folder, name, url), name, url)
         if learn_from:
             plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
-        plan = replace(
-            plan, seeds=tuple(first_network(text, plan.url, plan.prices, plan.budgets) for text in seed_with)
-        )
+        seeds = tuple(first_network(text, plan.url, plan.prices, plan.budgets) for text in seed_with)
+        plan = replace(plan, seeds=seeds)
         work = planned_work(
             plan.settings,
             plan.space,

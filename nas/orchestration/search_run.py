@@ -22,7 +22,7 @@ from nas.latency.constraint import LatencyCheck
 from nas.latency.measurement_cache import LatencyCache
 from nas.orchestration.cluster_admission import admission
 from nas.orchestration.console_progress import ConsoleProgress
-from nas.orchestration.donor_source import donor_line, place_donor
+from nas.orchestration.donor_source import place_donor
 from nas.orchestration.evaluation import evaluated
 from nas.orchestration.plan_start import begun, criteria_of, known_trials
 from nas.orchestration.posterior_update import PosteriorUpdate
@@ -81,9 +81,7 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
         files = claimed(opened.study, progress.say)
         plan = replace(plan, folder=files.location)
         ownership = stack.enter_context(driver_session(plan.url, opened.study, files.local_folder))
-        if plan.donor is not None:
-            place_donor(plan.donor, opened.study, files)
-            progress.say(donor_line(plan.donor, plan.splits))
+        place_donor(plan.donor, plan.splits, opened.study, files, progress.say)
         stack.enter_context(study_log(files.local_folder))
         known = known_trials(plan, opened.study, local=cluster is None)
         control = SearchControl(criteria_of(plan), capacity)

@@ -15,15 +15,12 @@ from trials.images.splits import Splits
 from trials.pretrained.donor import Donor
 
 
-def space_for(splits: Splits, budgets: Sequence[Budget]) -> SearchSpace:
-    """Return the space of the catalog that images and budgets choose."""
+def space_for(splits: Splits, budgets: Sequence[Budget], donor: Donor | None = None) -> SearchSpace:
+    """Return the space around a donor, or without one that of the catalog that images and budgets choose."""
+    if donor is not None:
+        return space_around(donor.architecture, f"around_{donor.published or donor.architecture.fingerprint}")
     name = default_space(_side(splits), budgets, num_classes=len(splits.classes), in_channels=splits.channels)
     return load(name)
-
-
-def space_of_donor(donor: Donor) -> SearchSpace:
-    """Return the space around a donor, in which every network inherits most of its weights."""
-    return space_around(donor.architecture, f"around_{donor.published or donor.architecture.fingerprint}")
 
 
 def begun_before(

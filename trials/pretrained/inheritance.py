@@ -18,7 +18,8 @@ from search_spaces.architecture import Architecture, Stage
 from search_spaces.elastic.block_weights import make_block
 from search_spaces.errors import WeightsError
 from trials.pretrained.block_pairs import pairs
-from trials.pretrained.channel_spaces import Dims, channel_spaces
+from trials.pretrained.channel_spaces import Dims
+from trials.pretrained.channel_tracing import channel_spaces
 from trials.pretrained.donor import Donor
 from trials.pretrained.selection import Segments, Selection, cut
 from trials.pretrained.usual_preprocessing import Normalisation

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from trials.training.augmentation import augment
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.drop_path import drop_blocks
+from trials.training.fine_tuning import frozen
 from trials.training.inner_distillation import InnerDistillation, Maps, watched
 from trials.training.lessons import Lesson
 from trials.training.micro_batches import MicroBatches
@@ -105,7 +106,8 @@ class Learner:
         )
         places = torch.arange(sum(map(len, batches)), device=batches[0].device).split([*map(len, batches)])
         self.network.train()
-        with self._own_randomness(epoch), drop_blocks(self.network, recipe.drop_path):
+        freezing = frozen(self.network, recipe, epoch)
+        with self._own_randomness(epoch), drop_blocks(self.network, recipe.drop_path), freezing:
             for step, rows in enumerate(batches):
                 done = (epoch - 1 + (step + 1) / len(batches)) / recipe.epochs
                 set_rate(self.optimiser, rate_at(done, recipe))

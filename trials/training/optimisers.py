@@ -1,12 +1,14 @@
 """Builds the optimiser of a recipe, SGD or AdamW, and sets its learning rate."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from torch import nn, optim
 
+from trials.training.fine_tuning import rate_factors
 from trials.training.recipe import Recipe
 
+_FACTOR: Final = "rate_factor"
 WITH_KERNELS: Final = (
     nn.Linear,
     nn.Bilinear,
@@ -27,8 +29,12 @@ def build_optimiser(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
     their shape: a layer scale of [c, 1, 1] is a vector, a convolution's kernel of [c, 1, 1, 1] is not.
     """
     kernels = _kernels(network)
+    factors = rate_factors(network, recipe) if recipe.layer_rate < 1 else None
     return optimiser_over(
-        network.parameters(), recipe, lambda parameter: id(parameter) in kernels or is_matrix(parameter)
+        network.parameters(),
+        recipe,
+        lambda parameter: id(parameter) in kernels or is_matrix(parameter),
+        factors=factors,
     )
 
 
@@ -49,13 +55,17 @@ def restored_optimiser(network: nn.Module, recipe: Recipe, state: dict[str, Any]
 
 
 def set_rate(optimiser: optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of the next step."""
+    """Set the learning rate of the next step, times the factor of each group that has one."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get(_FACTOR, 1.0)
 
 
 def optimiser_over(
-    parameters: Iterable[nn.Parameter], recipe: Recipe, decays: Callable[[nn.Parameter], bool]
+    parameters: Iterable[nn.Parameter],
+    recipe: Recipe,
+    decays: Callable[[nn.Parameter], bool],
+    *,
+    factors: Mapping[int, float] | None = None,
 ) -> optim.Optimizer:
     """Return the fused optimiser of `recipe` over some parameters.
 
@@ -63,12 +73,17 @@ def optimiser_over(
         parameters: The parameters; those that need no gradient are left out.
         recipe: Recipe with the optimiser and its rates.
         decays: Says whether weight decay applies to a parameter.
+        factors: Factor on the rate of each parameter, by its id; None for the same rate.
     """
     parameters = [p for p in parameters if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if decays(p)], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if not decays(p)], "weight_decay": 0.0},
-    ]
+    groups: list[dict[str, Any]] = []
+    for factor in sorted({1.0} if factors is None else {factors[id(p)] for p in parameters}):
+        alike = [p for p in parameters if factors is None or factors[id(p)] == factor]
+        own = {} if factors is None else {_FACTOR: factor}
+        groups += [
+            {"params": [p for p in alike if decays(p)], "weight_decay": recipe.weight_decay, **own},
+            {"params": [p for p in alike if not decays(p)], "weight_decay": 0.0, **own},
+        ]
     groups = [group for group in groups if group["params"]]
     if recipe.optimiser == "sgd":
         return optim.SGD(

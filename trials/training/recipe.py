@@ -69,6 +69,11 @@ class Recipe(BaseModel):
         sides: Sides of training images in equal parts of the training, as shares of the network's
             resolution; the last is 1. Empty for the resolution throughout. See `trials.training.sides`.
         drop_path: Probability of skipping the last block in training.
+        frozen_epochs: First epochs in which the stem and the first stages keep the weights with which they
+            began, for networks that begin with trained ones.
+        frozen_stages: Stages that are frozen with the stem; None for all, so that only the head learns.
+        layer_rate: Factor on the rate from each stage to the one before it, so that early layers change less;
+            the head has the rate itself.
         ema_decay: Decay of the weight average that is evaluated and kept; 0 for no averaging.
         teacher: Network to distil from, as `trials.teachers.opening.open_teacher` reads it; None for none.
         teacher_share: Weight of the teacher's outputs in the loss; the labels have the rest.
@@ -109,6 +114,9 @@ class Recipe(BaseModel):
     cutmix: float = Field(default=0.0, ge=0)
     sides: tuple[_PositiveShare, ...] = ()
     drop_path: float = Field(default=0.0, ge=0, lt=1)
+    frozen_epochs: int = Field(default=0, ge=0)
+    frozen_stages: int | None = Field(default=None, ge=0)
+    layer_rate: _PositiveShare = 1.0
     ema_decay: float = Field(default=0.0, ge=0, lt=1)
     teacher: str | None = None
     teacher_share: Share = 0.5
@@ -125,6 +133,15 @@ class Recipe(BaseModel):
             )
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs must be below epochs, {self.epochs}")
+        return self
+
+    @model_validator(mode="after")
+    def _something_learns(self) -> "Recipe":
+        if self.frozen_epochs >= self.epochs and self.frozen_epochs:
+            raise ValueError(
+                f"frozen_epochs {self.frozen_epochs} must be below epochs, {self.epochs}: write "
+                f"{self.epochs - 1} or less"
+            )
         return self
 
     @model_validator(mode="after")

@@ -209,10 +209,13 @@ def _mixing(recipe: Recipe) -> str:
 
 
 def _left_out(recipe: Recipe) -> str:
-    """Return a sentence on the teacher of the recipe, which the script does not bring along."""
-    if recipe.teacher is None:
+    """Return a sentence on what of the recipe the script does not bring along."""
+    others = [] if recipe.teacher is None else [f"--teacher {recipe.teacher}"]
+    others += ["frozen_epochs"] if recipe.frozen_epochs else []
+    others += ["layer_rate"] if recipe.layer_rate < 1 else []
+    if not others:
         return ""
-    return f"\n\nNot part of this script, but of the recipe '{recipe.name}': --teacher {recipe.teacher}."
+    return f"\n\nNot part of this script, but of the recipe '{recipe.name}': {', '.join(others)}."
 
 
 EXPORTER = TrainingScript()

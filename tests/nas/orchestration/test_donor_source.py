@@ -1,0 +1,149 @@
+"""Searches and retrainings begin with trained weights, and say whose and what of them is new."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+import search_spaces
+from nas.orchestration.donor_source import donor_from, normalisation
+from nas.orchestration.search_plan import SearchPlan, plan_search
+from nas.resources import Slots
+from search_spaces.architecture import Architecture, Stage, options_of
+from search_spaces.errors import InvalidValueError, WeightsError
+from trials.datasets import open_images
+from trials.pretrained.donor import Donor
+from trials.pretrained.donor_file import packed
+from trials.pretrained.inheritance import renormalised
+from trials.training.recipe import Recipe
+from trials.training.run_trial import TrialConfig, run_trial
+
+SMALL = Architecture(
+    network="pyramid",
+    resolution=16,
+    stages=tuple(
+        Stage(
+            block="inverted_residual",
+            channels=channels,
+            depth=2,
+            stride=stride,
+            options=options_of({"expansion": 4, "kernel": 5}),
+        )
+        for channels, stride in ((16, 1), (32, 2))
+    ),
+    options=options_of({"stem_channels": 16, "head_channels": 64}),
+)
+
+
+def donor(**changes) -> Donor:
+    torch.manual_seed(0)
+    network = search_spaces.build(SMALL, num_classes=4, in_channels=3)
+    fields = {
+        "source": "small",
+        "architecture": SMALL,
+        "weights": network.state_dict(),
+        "mean": (0.4, 0.5, 0.6),
+        "std": (0.2, 0.2, 0.2),
+        "licence": "cc-by-4.0",
+    }
+    return Donor(**{**fields, **changes})
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "small.safetensors"
+    path.write_bytes(packed(donor()))
+    return path
+
+
+def planned(tmp_path: Path, weights: str | None, **options) -> SearchPlan:
+    given = {
+        "budget": ["1M-MACs"],
+        "space": None,
+        "data": "digits",
+        "trials": 2,
+        "hours": None,
+        "study": None,
+        "storage": f"sqlite:///{tmp_path}/nas.db",
+        "sampler": "factor_gp",
+        "recipe": "proxy",
+        "seed": 0,
+        "slots": Slots(count=1, threads=1, gpus=0, device="cpu"),
+        "storage_path": str(tmp_path / "runs"),
+    }
+    return plan_search(**{**given, **options}, weights=weights)
+
+
+def test_a_search_with_weights_is_around_them_and_normalises_images_as_they_were(file, tmp_path):
+    plan = planned(tmp_path, str(file))
+    assert plan.space.contains(SMALL)
+    assert plan.splits.mean == (0.5,)  # digits are grey: the mean of the colours
+    assert plan.images["mean"] == [0.5]
+    assert plan.settings.weights == str(file)
+    assert plan.settings.to_json()["weights_digest"] == donor().digest
+    assert "with-small" in plan.name
+    assert "weights" not in planned(tmp_path, None).settings.to_json()
+
+
+def test_other_weights_make_another_search(file, tmp_path):
+    plan = planned(tmp_path, str(file))
+    file.write_bytes(packed(donor(weights={**donor().weights, "head.bias": torch.ones(4)})))
+    difference = plan.settings.difference(planned(tmp_path, str(file)).settings)
+    assert difference is not None
+    assert "source of weights" in difference
+
+
+def test_an_evaluator_that_trains_weights_of_its_own_takes_no_others(file, tmp_path):
+    with pytest.raises(InvalidValueError, match="expected one of --evaluator and --weights"):
+        planned(tmp_path, str(file), evaluator="supernet")
+
+
+def test_weights_of_nothing_are_refused_on_one_line(tmp_path):
+    with pytest.raises(WeightsError, match="Found no weights called 'nobody'"):
+        donor_from("nobody", f"sqlite:///{tmp_path}/nas.db")
+
+
+def test_a_trial_trains_what_it_inherited_and_says_so_in_its_weights(file, tmp_path):
+    images = open_images("digits", seed=0, cache=None)
+    config = TrialConfig(
+        architecture=SMALL,
+        num_classes=10,
+        in_channels=1,
+        data="digits",
+        data_seed=0,
+        recipe=Recipe(name="short", epochs=1, epoch_images=16, batch_size=8),
+        seed=0,
+        trial=0,
+        folder=str(tmp_path / "trial"),
+        fingerprint=images.fingerprint,
+        donor=str(file),
+        normalise=((0.5,), (0.25,)),
+    )
+    assert TrialConfig.from_json(config.to_json()) == config
+    run_trial(config, lambda _: None)
+    written = tmp_path / "trial" / "weights.safetensors"
+    with safe_open(written, framework="pt") as opened:
+        kept = opened.get_tensor("stages.0.0.body.0.weight")
+    assert (kept - donor().weights["stages.0.0.body.0.weight"]).abs().max() < 0.05
+    again = donor_from(str(written), f"sqlite:///{tmp_path}/nas.db")
+    assert (again.mean, again.std, again.licence) == ((0.5,), (0.25,), "cc-by-4.0")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_weights_renormalised_for_other_images_answer_the_same_away_from_the_border(channels):
+    torch.manual_seed(0)
+    network = search_spaces.build(SMALL, num_classes=4, in_channels=channels).eval()
+    found = normalisation(donor(), channels)
+    assert found is not None
+    new = ((0.1,) * channels, (0.5,) * channels)
+    other = search_spaces.build(SMALL, num_classes=4, in_channels=channels).eval()
+    other.load_state_dict(renormalised(network.state_dict(), found, new))
+    pixels = torch.rand(1, channels, 16, 16)
+
+    def stem(of: torch.nn.Module, given: tuple[tuple[float, ...], tuple[float, ...]]) -> torch.Tensor:
+        mean, std = (torch.tensor(values)[:, None, None] for values in given)
+        return of.get_submodule("stem")((pixels - mean) / std)[:, :, 1:, 1:]
+
+    with torch.no_grad():
+        torch.testing.assert_close(stem(network, found), stem(other, new), atol=1e-5, rtol=1e-4)
