@@ -189,9 +189,12 @@ class NetworkCodes:
             raise absent
         channels = tuple(s.channels for s in architecture.stages)
         widths = [tuple(widened(s.channels, w, space.divisor) for s in space.stages) for w in space.width]
-        if channels not in widths:
+        alike = [
+            w for w, found in enumerate(widths) if found == channels and self._has_skeleton(w, architecture)
+        ]
+        if not alike:
             raise absent
-        w = widths.index(channels)
+        w = alike[0]
         items = []
         for stage, menu in zip(architecture.stages, self.menus, strict=True):
             matching = [i for i, item in enumerate(menu) if same_block(item.stage, stage)]
@@ -207,10 +210,16 @@ class NetworkCodes:
                 ]
                 if None not in picked:
                     codes = np.array([resolution, w, conv, attention, *picked], dtype=np.int64)
-                    if not _same_skeleton(self.at(codes), architecture):
-                        raise absent
                     return self.canonical(codes[None])[0]
         raise absent
+
+    def _has_skeleton(self, width: int, architecture: Architecture) -> bool:
+        """Return whether an architecture has the skeleton of a width, whichever defaults are written out."""
+        if architecture.network != self.space.network:
+            return False
+        defaults = keywords(NETWORKS[architecture.network])
+        own = self.network_options(self.space.width[width])
+        return {**defaults, **dict(own)} == {**defaults, **dict(architecture.options)}
 
     def network_options(self, width: float) -> Options:
         """Return the options of the skeleton at a width factor."""
@@ -230,11 +239,3 @@ class NetworkCodes:
         return tuple(
             slot_table(stage, menu) for stage, menu in zip(self.space.stages, self.menus, strict=True)
         )
-
-
-def _same_skeleton(one: Architecture, other: Architecture) -> bool:
-    """Return whether two networks have the same skeleton, whichever of its defaults are written out."""
-    if one.network != other.network:
-        return False
-    defaults = keywords(NETWORKS[one.network])
-    return {**defaults, **dict(one.options)} == {**defaults, **dict(other.options)}

@@ -1,7 +1,7 @@
 """Trained networks of other libraries are read exactly, and what cannot be read says so on one line."""
 
+import importlib.util
 import json
-import sys
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -208,6 +208,8 @@ def test_weights_that_are_inside_of_a_training_checkpoint_are_found():
 
 
 def test_without_timm_a_name_of_timm_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    monkeypatch.delitem(sys.modules, "timm", raising=False)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *a: None if name == "timm" else real(name, *a)
+    )
     assert "pip install timm" in refused("timm:mobilenetv3_small_100")
