@@ -83,10 +83,11 @@ def _begun_with(study: optuna.Study, retrained: Retrained | None) -> dict[str, s
             "began with": donor.line,
             "licence": donor.licence or "not stated by the source of the weights",
         }
-    if retrained is not None and retrained.start is not None and "licence" in retrained.start:
-        licence = retrained.start["licence"]
-        return {"licence": licence} if licence else {}
-    return {}
+    start = {} if retrained is None else retrained.start or {}
+    if not start.get("remark"):
+        return {}
+    line = f"{start['words'].removeprefix('the weights of ')} ({start['remark']})"
+    return {"began with": line, "licence": start["licence"] or "not stated by the source of the weights"}
 
 
 def _budget(budget: Budget, network: TrialResult) -> str:

@@ -7,15 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import optuna
+import torch
 
+from nas.ask_tell.candidates import Candidate
 from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
 from nas.storage.optuna_storage import existing_storage, exists
-from nas.study.donor import DONOR_FILE, keep_donor
+from nas.study.donor import DONOR_FILE, keep_donor, keep_new_share
 from nas.study.network_lookup import is_there
+from nas.study.opened_study import OpenedStudy
 from nas.study.results import chosen_network, result_of, split_network
 from nas.study.retrained import weights_of
 from nas.study.study import Outline, find, names_of_searches
+from search_spaces.building import build
 from search_spaces.errors import WeightsError
 from search_spaces.paths import expanded
 from search_spaces.published import references
@@ -23,6 +27,7 @@ from trials.donors import is_source, open_donor
 from trials.images.splits import Splits
 from trials.pretrained.donor import Donor
 from trials.pretrained.donor_file import donor_facts, packed
+from trials.pretrained.inheritance import inherit
 from trials.pretrained.usual_preprocessing import Normalisation
 
 
@@ -94,6 +99,27 @@ def place_donor(
             files.put(DONOR_FILE, path)
 
 
+def note_inherited(
+    donor: Donor | None, candidate: Candidate, splits: Splits, opened: OpenedStudy, say: Callable[[str], None]
+) -> None:
+    """Store with a trial what share of its parameters it cannot inherit, and say it.
+
+    Args:
+        donor: The donor; None for none.
+        candidate: The network that is about to train.
+        splits: Images of the study.
+        opened: The study.
+        say: Shows a line.
+    """
+    if donor is None:
+        return
+    with torch.random.fork_rng(devices=[]):
+        network = build(candidate.architecture, num_classes=len(splits.classes), in_channels=splits.channels)
+    new = inherit(donor, network, candidate.architecture, classes=splits.classes).new
+    keep_new_share(opened, candidate.number, new)
+    say(f"#{candidate.number} inherits from {Path(donor.source).name}; {new:.1%} of its parameters are new")
+
+
 def donor_line(donor: Donor, splits: Splits) -> str:
     """Return what networks begin with, its licence, and what is new for these images, in words."""
     head = "" if set(splits.classes) <= set(donor.classes) else "; the head is new, as the classes are others"
@@ -125,6 +151,5 @@ def _of_study(source: str, study: str | None, number: int | None, url: str) -> D
         return replace(
             donor,
             source=source,
-            origin=f"network #{network.trial} of the search '{found.study_name}'"
-            + (f", which began with {donor.origin}" if donor.licence else ""),
+            origin=f"network #{network.trial} of the search '{found.study_name}'",
         )

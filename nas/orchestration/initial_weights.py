@@ -56,6 +56,7 @@ class Start:
         value: The metric of these weights on the validation images; None if it is not known.
         standard_error: Its standard error.
         licence: Licence of the weights as their source states it; None if it states none.
+        remark: Where they come from and what of them is new; empty for nothing.
     """
 
     source: str
@@ -64,6 +65,7 @@ class Start:
     value: float | None = None
     standard_error: float | None = None
     licence: str | None = None
+    remark: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -72,8 +74,9 @@ class Start:
     @property
     def line(self) -> str:
         """What it is, and what these weights reach before they are trained."""
+        remark = f" ({self.remark})" if self.remark else ""
         if self.value is None:
-            return f"starts from {self.words}"
+            return f"starts from {self.words}{remark}"
         reached = format_accuracy(self.value, self.standard_error)
         return f"starts from {self.words}, {reached} on validation images before it trains"
 
@@ -218,7 +221,8 @@ def _of_donor(source: str) -> Callable[[optuna.Study, TrialResult, str], Made]:
         )
         start = Start(
             source=source,
-            words=f"the weights of {source} ({donor.origin}; licence {donor.licence or 'not stated'}); {new}",
+            words=f"the weights of {Path(source).name}",
+            remark=f"{donor.origin}, licence {donor.licence or 'not stated'}; {new}",
             metric=settings_of(study).metric,
             licence=donor.licence,
         )

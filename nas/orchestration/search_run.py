@@ -22,7 +22,7 @@ from nas.latency.constraint import LatencyCheck
 from nas.latency.measurement_cache import LatencyCache
 from nas.orchestration.cluster_admission import admission
 from nas.orchestration.console_progress import ConsoleProgress
-from nas.orchestration.donor_source import place_donor
+from nas.orchestration.donor_source import note_inherited, place_donor
 from nas.orchestration.evaluation import evaluated
 from nas.orchestration.plan_start import begun, criteria_of, known_trials
 from nas.orchestration.posterior_update import PosteriorUpdate
@@ -248,6 +248,7 @@ class _Run:
     def _worker_config(self, candidate: Planned) -> dict[str, Any]:
         """Return what the worker of a candidate receives, as a new attempt at its training."""
         plan, number = self.plan, candidate.number
+        note_inherited(plan.donor, candidate, plan.splits, self.opened, self.progress.say)
         trial = TrialConfig(
             architecture=candidate.architecture,
             num_classes=len(plan.splits.classes),

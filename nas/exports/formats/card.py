@@ -131,7 +131,7 @@ def _licence(exported: ExportedNetwork) -> str:
         return ""
     begun = exported.provenance.get("began with")
     whose = f" of {begun}" if begun else ""
-    return f" Their\ntraining began with weights{whose}, whose licence is: {given}."
+    return f"\n\nTheir training began with weights{whose}, whose licence is: {given}."
 
 
 def _costs(exported: ExportedNetwork) -> dict[str, str]:
