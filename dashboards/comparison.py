@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from dashboards.difference import Difference
-from dashboards.result import metric_name
+from dashboards.metric_names import metric_name
+from dashboards.point_difference import Difference
 
 VERSION: Final = 1
 """Format of `Comparison.to_json`."""
@@ -16,7 +16,7 @@ AS_GOOD: Final = "as good"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Evaluation:
     """What a network is worth on the images of one split.
 
     Attributes:
@@ -43,7 +43,7 @@ class Judged:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> "Judged":
+    def from_json(cls, record: Mapping[str, Any]) -> "Evaluation":
         """Return what `to_json` wrote."""
         values = {int(seed): value for seed, value in record["values"].items()}
         pairs = {k: None if record[k] is None else Difference(**record[k]) for k in ("difference", "alone")}
@@ -79,12 +79,12 @@ class Compared:
     costs: Mapping[str, int]
     fits: bool | None
     latency_ms: Mapping[str, float]
-    validation: Judged | None
-    test: Judged | None = None
+    validation: Evaluation | None
+    test: Evaluation | None = None
     reason: str | None = None
 
     @property
-    def judged(self) -> Judged | None:
+    def evaluation(self) -> Evaluation | None:
         """What it is worth: on test images where these were used, else on validation images."""
         return self.test or self.validation
 
@@ -95,14 +95,16 @@ class Compared:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "Compared":
         """Return what `to_json` wrote."""
-        kept = {k: None if record[k] is None else Judged.from_json(record[k]) for k in ("validation", "test")}
+        kept = {
+            k: None if record[k] is None else Evaluation.from_json(record[k]) for k in ("validation", "test")
+        }
         trials = {int(seed): number for seed, number in record["trials"].items()}
         return cls(**{**record, **kept, "trials": trials})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Networks trained by one recipe from the same seeds, judged on the same images.
+    """Networks trained by one recipe from the same seeds, evaluated on the same images.
 
     Attributes:
         name: Name of the study that holds their trainings.
@@ -138,7 +140,7 @@ class Comparison:
         return self.networks[0]
 
     @property
-    def rivals(self) -> tuple[Compared, ...]:
+    def others(self) -> tuple[Compared, ...]:
         """The other networks."""
         return self.networks[1:]
 
@@ -149,13 +151,13 @@ class Comparison:
 
     @property
     def split(self) -> str:
-        """The split of `Compared.judged`: test, where all trained networks were tested."""
+        """The split of `Compared.evaluation`: test, where all trained networks were tested."""
         return "validation" if self.test_images is None else "test"
 
     @property
     def of_weights(self) -> bool:
         """Whether the intervals hold for these weights alone, as no network has been trained twice."""
-        kept = [network.judged for network in self.networks]
+        kept = [network.evaluation for network in self.networks]
         return all(one is None or len(one.values) < 2 for one in kept)
 
     def to_json(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from rich.console import Console
 
-from dashboards.comparison import AS_GOOD, BETTER, WORSE, Compared, Comparison, Judged
+from dashboards.comparison import AS_GOOD, BETTER, WORSE, Compared, Comparison, Evaluation
 from dashboards.fitted_table import Column, FittedTable
 from dashboards.tables import terminal
 from search_spaces.units import format_accuracy, format_count
@@ -13,11 +13,16 @@ from search_spaces.units import format_accuracy, format_count
 _NONE: Final = "–"
 
 
+def title(comparison: Comparison) -> str:
+    """Return what is compared, in a few words."""
+    return "found against published networks" if comparison.study is not None else "networks trained alike"
+
+
 def heading(comparison: Comparison) -> str:
     """Return what is compared by what, in one line."""
     count = comparison.test_images or comparison.images
     seeds = "1 seed" if comparison.seeds == 1 else f"{comparison.seeds} seeds"
-    others = "1 other" if len(comparison.rivals) == 1 else f"{len(comparison.rivals)} others"
+    others = "1 other" if len(comparison.others) == 1 else f"{len(comparison.others)} others"
     return (
         f"{comparison.first.name} (first) and {others}, {seeds}, {comparison.epochs} epochs "
         f"by {comparison.recipe}, {comparison.metric_name} on {count:,} {comparison.split} images"
@@ -28,6 +33,13 @@ def columns(comparison: Comparison) -> list[str]:
     """Return the headings of `rows`."""
     figures = [comparison.metric_name, "first ahead by", "first is", "MACs", "params"]
     return ["network", *figures, *(f"ms {target}" for target in targets(comparison)), "from"]
+
+
+def numbers(comparison: Comparison) -> list[int]:
+    """Return the places of the columns that hold figures."""
+    return [
+        place for place, name in enumerate(columns(comparison)) if name not in {"network", "first is", "from"}
+    ]
 
 
 def targets(comparison: Comparison) -> list[str]:
@@ -41,13 +53,13 @@ def rows(comparison: Comparison) -> list[list[str]]:
 
 
 def _row(network: Compared, comparison: Comparison) -> list[str]:
-    judged, first = _of_split(network, comparison), network is comparison.first
+    found, first = _of_split(network, comparison), network is comparison.first
     latencies = [network.latency_ms.get(target) for target in targets(comparison)]
     return [
         network.name,
-        _NONE if judged is None else format_accuracy(judged.value, judged.standard_error),
-        "" if first else _NONE if judged is None or judged.difference is None else str(judged.difference),
-        "" if first else _verdict(network, judged, comparison),
+        _NONE if found is None else format_accuracy(found.value, found.standard_error),
+        "" if first else _NONE if found is None or found.difference is None else str(found.difference),
+        "" if first else _verdict(network, found, comparison),
         format_count(network.costs["macs"]) + ("" if network.fits is not False else " (over budget)"),
         format_count(network.costs["params"]),
         *(_NONE if ms is None else f"{ms:.3g}" for ms in latencies),
@@ -55,30 +67,30 @@ def _row(network: Compared, comparison: Comparison) -> list[str]:
     ]
 
 
-def _of_split(network: Compared, comparison: Comparison) -> Judged | None:
+def _of_split(network: Compared, comparison: Comparison) -> Evaluation | None:
     return network.validation if comparison.test_images is None else network.test
 
 
-def _verdict(network: Compared, judged: Judged | None, comparison: Comparison) -> str:
-    if judged is None:
+def _verdict(network: Compared, found: Evaluation | None, comparison: Comparison) -> str:
+    if found is None:
         return network.reason or "not trained yet"
-    less = "" if judged.seeds == comparison.seeds else f" ({judged.seeds} of {comparison.seeds} seeds)"
-    return f"{judged.verdict or _NONE}{less}"
+    less = "" if found.seeds == comparison.seeds else f" ({found.seeds} of {comparison.seeds} seeds)"
+    return f"{found.verdict or _NONE}{less}"
 
 
 def sentences(comparison: Comparison) -> list[str]:
     """Return what the comparison says, in words: a sentence for each verdict, then what it rests on."""
     first, lines = comparison.first.name, []
-    judged = [(n, j) for n in comparison.rivals if (j := _of_split(n, comparison)) is not None]
+    found = [(n, e) for n in comparison.others if (e := _of_split(n, comparison)) is not None]
     for verdict, words in ((BETTER, "is better than"), (AS_GOOD, "is as good as"), (WORSE, "is worse than")):
         names = [
             f"{network.name} ({one.difference} points)"
-            for network, one in judged
+            for network, one in found
             if one.verdict == verdict and one.difference is not None
         ]
         if names:
             lines.append(f"{first} {words} {_listed(names)}.")
-    lines += [_basis(comparison, len(judged))] if judged else []
+    lines += [_basis(comparison, len(found))] if found else []
     lines += [f"{name} is left out: {reason}" for name, reason in comparison.left_out.items()]
     if comparison.interrupted:
         lines.append("It was interrupted: the same command goes on.")
@@ -99,7 +111,7 @@ def _basis(comparison: Comparison, differences: int) -> str:
         else ""
     )
     chosen = (
-        f" The validation images also chose {comparison.first.name}: --final judges on test images."
+        f" The validation images also chose {comparison.first.name}: --final evaluates on test images."
         if comparison.study is not None and comparison.test_images is None
         else ""
     )
@@ -140,8 +152,7 @@ def print_comparison(comparison: Comparison, console: Console | None = None) -> 
 def markdown(comparison: Comparison) -> list[str]:
     """Return a comparison as lines of Markdown: a table, then what it says in words."""
     names = columns(comparison)
-    figures = range(1, len(names) - 1)
-    marks = ["---:" if place in figures and name != "first is" else "---" for place, name in enumerate(names)]
+    marks = ["---:" if place in numbers(comparison) else "---" for place in range(len(names))]
     return [
         heading(comparison),
         "",

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from dashboards.expectation import Expectations, ExpectedNetwork
 from dashboards.fitted_table import Column, FittedTable
-from dashboards.result import metric_name
+from dashboards.metric_names import metric_name
 from dashboards.tables import terminal
 from search_spaces.costs import format_cost, label_of
 from search_spaces.options import kind_of

@@ -8,7 +8,7 @@ from rich.console import Console
 from dashboards.expectation_tables import expectations_table, grounds
 from dashboards.explanation import NOT_SHOWN, Comparison, Effect, Explanation, JointEffect, Rule, Share, Value
 from dashboards.fitted_table import Column, FittedTable
-from dashboards.result import metric_name
+from dashboards.metric_names import metric_name
 from dashboards.tables import terminal
 from search_spaces.units import counted
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from dashboards.comparison import Comparison
 from dashboards.explanation import Explanation
 from dashboards.latency_table import NetworkLatency
 from dashboards.result import SearchResult, TrialResult
@@ -57,6 +58,7 @@ class Findings:
         baselines: Best accuracies of uniform sampling.
         explanation: Effects of the factors on accuracy; None if there are too few networks.
         latencies: What is known of the networks under each budget on latency.
+        comparisons: Networks that were trained alike, among them those of the search.
     """
 
     result: SearchResult
@@ -70,6 +72,7 @@ class Findings:
     baselines: tuple[Baseline, ...] = ()
     explanation: Explanation | None = None
     latencies: tuple[NetworkLatency, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
 
     def parts(self, network: TrialResult) -> tuple[Part, ...]:
         """Return the stem, stages and head of a network with their costs in deployed form."""

@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from dashboards.comparison_rows import markdown
 from dashboards.findings import Findings
+from dashboards.metric_names import metric_name
 from dashboards.part_names import part_names, part_words
-from dashboards.result import SEEN, SearchResult, TrialResult, metric_name
+from dashboards.result import SEEN, SearchResult, TrialResult
 from dashboards.tables import caption, expected_value
 from search_spaces.budget import Budget
 from search_spaces.costs import format_cost
@@ -163,7 +165,7 @@ def stage_table(findings: Findings, network: TrialResult) -> list[str]:
 def study_note(findings: Findings) -> str:
     """Return the note of a study: its progress, its best networks, and the commands for what comes next."""
     result = findings.result
-    budgets = " and ".join(map(str, result.budgets))
+    budgets = " and ".join(map(str, result.budgets)) or "no budget"
     lines = [
         f"`{result.space}` on `{result.data.rpartition('/')[2]}` within **{budgets}**, "
         f"sampler `{result.sampler}`, seed {result.seed}: **{counted(result.trained, 'network')} trained**.",
@@ -188,12 +190,13 @@ def study_note(findings: Findings) -> str:
         latency = ", ".join(f"{ms:.3g} ms {on}" for on, ms in (network.latency_ms or {}).items())
         mark = "best" if network == result.best else _ending(network, result)
         lines.append(
-            f"| #{network.trial} | {accuracy} | {expected_value(network)} "
-            f"| {format_count(network.costs['macs'])} "
+            f"| #{network.trial}{'' if network.name is None else f' {network.name}'} | {accuracy} "
+            f"| {expected_value(network)} | {format_count(network.costs['macs'])} "
             f"| {format_count(network.costs['params'])} | {latency or '–'} | {mark} |"
         )
+    found = [line for comparison in findings.comparisons for line in ("", *markdown(comparison))]
     commands = [f"    {line}" for command in findings.commands for line in command_lines(command)]
-    lines += ["", caption(result), "", *score_table(findings)]
+    lines += ["", caption(result), *found, "", *score_table(findings)]
     return "\n".join([*lines, "", "To do this search again and export its best network:", "", *commands])
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
+from dashboards.comparison import Comparison
+from dashboards.metric_names import metric_name
 from dashboards.search_state import SearchState
 from dashboards.supernet_state import SupernetState
 from search_spaces.architecture import Architecture
@@ -188,6 +190,7 @@ class SearchResult:
         test_reads: How many weights were evaluated on the test images of this study.
         state: Whether the search runs; None if nothing tells.
         supernet: How far its supernet is and what it is worth; None without one.
+        comparisons: What its networks were compared with by nas compare, where that was read too.
     """
 
     study: str
@@ -208,6 +211,7 @@ class SearchResult:
     test_reads: int = 0
     state: SearchState | None = None
     supernet: SupernetState | None = None
+    comparisons: tuple[Comparison, ...] = ()
 
     @property
     def metric_name(self) -> str:
@@ -226,8 +230,12 @@ class SearchResult:
         networks = tuple(network.to_json() for network in self.networks)
         state = None if self.state is None else self.state.to_json()
         shown = {**_by_name(self), **texts, "networks": networks, "state": state}
-        supernet = {} if self.supernet is None else {"supernet": self.supernet.to_json()}
-        return {"version": VERSION, **{k: v for k, v in shown.items() if k != "supernet"}, **supernet}
+        shown = {name: value for name, value in shown.items() if name not in {"supernet", "comparisons"}}
+        if self.supernet is not None:  # absent where there is none, as in earlier versions
+            shown["supernet"] = self.supernet.to_json()
+        if self.comparisons:
+            shown["comparisons"] = [one.to_json() for one in self.comparisons]
+        return {"version": VERSION, **shown}
 
 
 def _by_name(record: TrialResult | SearchResult) -> dict[str, Any]:
@@ -237,11 +245,6 @@ def _by_name(record: TrialResult | SearchResult) -> dict[str, Any]:
 def capitalised(text: str) -> str:
     """Return a text that begins with a capital letter, its other letters unchanged."""
     return text[:1].upper() + text[1:]
-
-
-def metric_name(metric: str) -> str:
-    """Return the name of a metric in words, for example ``macro F1``."""
-    return metric.replace("_", " ").replace("f1", "F1")
 
 
 def retrained_scores(network: TrialResult) -> list[Score]:

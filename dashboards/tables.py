@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from dashboards.fitted_table import Cell, Column, FittedTable
-from dashboards.result import BY_POSTERIOR, Score, SearchResult, TrialResult, metric_name, retrained_scores
+from dashboards.metric_names import metric_name
+from dashboards.result import BY_POSTERIOR, Score, SearchResult, TrialResult, retrained_scores
 from search_spaces.costs import format_cost, label_of
 from search_spaces.units import format_accuracy, format_bytes
 
@@ -129,7 +130,8 @@ def caption(result: SearchResult) -> str:
 def _title(result: SearchResult) -> str:
     """Return which networks a table shows: those of the budgets of the search, or of a filter."""
     budgets = " and ".join(map(str, result.fits or result.budgets))
-    return f"{result.study}: {'Pareto front' if result.pareto else 'best networks'} within {budgets}"
+    within = f" within {budgets}" if budgets else ""
+    return f"{result.study}: {'Pareto front' if result.pareto else 'best networks'}{within}"
 
 
 def _no_best(result: SearchResult) -> str:
@@ -237,7 +239,7 @@ def _row(network: TrialResult, costs: Sequence[str], training: str, *, expected:
         accuracy = format_accuracy(network.accuracy, network.standard_error)
     latencies = [f"{ms:.3g} ms {target}" for target, ms in (network.latency_ms or {}).items()]
     return [
-        f"#{network.trial}",
+        f"#{network.trial}" if network.name is None else f"#{network.trial} {network.name}",
         accuracy,
         *([expected_value(network)] if expected else []),
         str(network.epochs),

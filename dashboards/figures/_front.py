@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from dashboards.comparison import Comparison
 from dashboards.figures._style import styled
 from dashboards.findings import Findings, Reference
 from dashboards.network_filters import Cost, unbeaten
@@ -57,6 +58,8 @@ def front_figure(
         _add(figure, "Pareto front", front, cost, shown, BEST, 10, line=True)
     if reference is not None:
         _mark(figure, findings.references, reference, shown)
+        for comparison in findings.comparisons:
+            _compare(figure, comparison, reference, shown)
     expected = ", expected" if any(n.posterior_mean is not None for n in finished) else ""
     return styled(
         figure, title, x=axis, y=f"validation {findings.result.metric_name}{expected}", yaxis_tickformat=".1%"
@@ -106,6 +109,47 @@ def _add(
             "%{y:.2%} expected<br>%{customdata[2]}"
             if any(n.posterior_mean is not None for n in networks)
             else "#%{customdata[0]}: %{y:.2%} after %{customdata[1]} epochs<br>%{customdata[2]}",
+        )
+    )
+
+
+def _compare(
+    figure: "Figure",
+    comparison: Comparison,
+    reference: Callable[[Reference], float],
+    shown: Callable[[float], str],
+) -> None:
+    """Draw networks that were trained alike, the found one too, by what they reached on validation images.
+
+    They were trained longer than those of the search, with which they share only the axes.
+    """
+    from plotly.graph_objects import Scatter  # noqa: PLC0415
+
+    networks = [(n, n.validation) for n in comparison.networks if n.validation is not None]
+    if not networks:
+        return
+    costs = [reference(Reference(name=n.name, costs=dict(n.costs))) for n, _ in networks]
+    figure.add_trace(
+        Scatter(
+            x=costs,
+            y=[evaluated.value for _, evaluated in networks],
+            name=f"compared, trained alike by {comparison.recipe}",
+            mode="markers",
+            marker={
+                "symbol": ["star" if n is comparison.first else "diamond-open" for n, _ in networks],
+                "size": 10,
+                "color": PLAIN,
+            },
+            error_y={
+                "type": "data",
+                "array": [evaluated.standard_error for _, evaluated in networks],
+                "thickness": 1,
+            },
+            text=[
+                f"{n.name}: {j.value:.2%}<br>{shown(c)}<br>{n.origin}"
+                for (n, j), c in zip(networks, costs, strict=True)
+            ],
+            hoverinfo="text",
         )
     )
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from dashboards.explanation import Explanation
 from dashboards.figures._style import styled
+from dashboards.metric_names import metric_name
 from dashboards.palette import SERIES
-from dashboards.result import metric_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from dashboards.explanation import Effect, Explanation
-from dashboards.result import metric_name
+from dashboards.metric_names import metric_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dashboards import comparison_rows
 from dashboards.difference import difference
 from dashboards.explanation import NOT_SHOWN
 from dashboards.figures import drawn
@@ -14,7 +15,7 @@ from dashboards.markdown_notes import amount_used, score_rows, verdicts
 from dashboards.part_names import part_names, part_words
 from dashboards.picture import picture
 from dashboards.reports._page import facts, page, table
-from dashboards.result import TrialResult
+from dashboards.result import TrialResult, capitalised
 from dashboards.tables import caption, expected_value
 from search_spaces.units import counted, format_accuracy, format_bytes, format_count, format_seconds
 
@@ -44,7 +45,8 @@ def report_page(findings: Findings) -> str:
 
 def _sections(findings: Findings, figures: dict[str, "Figure"]) -> Iterator[str]:
     result, best = findings.result, findings.result.best
-    yield f"<h1>{escape(' and '.join(map(str, result.budgets)))} on {escape(result.data)}</h1>"
+    within = " and ".join(map(str, result.budgets)) or "Networks"
+    yield f"<h1>{escape(within)} on {escape(result.data)}</h1>"
     yield (
         f'<p class="soft">Study {escape(result.study)} · space {escape(result.space)} · sampler '
         f"{escape(result.sampler)}, seed {result.seed} · {findings.made}</p>"
@@ -65,6 +67,7 @@ def _sections(findings: Findings, figures: dict[str, "Figure"]) -> Iterator[str]
         yield "<h2>Figures</h2>"
         yield f'<div class="figures">{"".join(_arranged(figures))}</div>'
     yield from _rules(findings)
+    yield from _comparisons(findings)
     yield from _references(findings)
     yield from _recipe(findings)
 
@@ -243,14 +246,26 @@ def _rules(findings: Findings) -> Iterator[str]:
     )
 
 
+def _comparisons(findings: Findings) -> Iterator[str]:
+    """Yield what networks were compared with: trained alike, with their differences."""
+    for comparison in findings.comparisons:
+        yield f"<h2>{escape(capitalised(comparison_rows.title(comparison)))}</h2>"
+        yield f'<p class="soft">{escape(comparison_rows.heading(comparison))}</p>'
+        head = comparison_rows.columns(comparison)
+        rows = [[escape(cell) for cell in row] for row in comparison_rows.rows(comparison)]
+        yield table(head, rows, numbers=comparison_rows.numbers(comparison))
+        yield from (f"<p>{escape(line)}</p>" for line in comparison_rows.sentences(comparison))
+
+
 def _references(findings: Findings) -> Iterator[str]:
     if not findings.references:
         return
-    yield "<h2>Published networks of similar cost</h2>"
+    others = "Other published" if findings.comparisons else "Published"
+    yield f"<h2>{others} networks of similar cost</h2>"
     yield (
         '<p class="soft">Costs are for the images and classes of this search. Published accuracies are not '
-        "shown, as they are for other images. A search can start from one of these networks with --seed-with "
-        "if its space contains it.</p>"
+        "shown, as they are for other images; nas compare trains them on these. A search can start from one "
+        "of these networks with --seed-with if its space contains it.</p>"
     )
     rows = [
         [

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from dashboards import comparison_rows
 from dashboards.findings import Findings
 from dashboards.latency_table import HEAD, NUMBERS, latency_rows, latency_summary
 from dashboards.markdown_notes import budget_table, stage_table, study_note
+from dashboards.result import capitalised
 from search_spaces.units import format_count
 
 
@@ -20,9 +22,12 @@ def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 --
         cells = [HEAD, tuple("---:" if i in NUMBERS else "---" for i in range(len(HEAD)))]
         rows = ["| " + " | ".join(row) + " |" for row in (*cells, *latency_rows(findings.latencies))]
         lines += ["## Latencies", "", " ".join(latency_summary(findings.latencies)), "", *rows, ""]
+    for comparison in findings.comparisons:
+        lines += [f"## {capitalised(comparison_rows.title(comparison))}", ""]
+        lines += [*comparison_rows.markdown(comparison), ""]
     if findings.references:
         lines += [
-            "## Published networks of similar cost",
+            f"## {'Other published' if findings.comparisons else 'Published'} networks of similar cost",
             "",
             "| network | MACs | params |",
             "| --- | ---: | ---: |",

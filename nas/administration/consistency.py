@@ -21,6 +21,7 @@ from nas.storage.database import connect, storage_errors
 from nas.storage.optuna_internals import study_id_of
 from nas.storage.schema import DriverRow, LeaseRow
 from nas.study import trial_attributes
+from nas.study.compared_training import training_of
 from nas.study.expected_values import expected_values
 from nas.study.naming import trial_folder
 from nas.study.processes import has_ended
@@ -126,10 +127,11 @@ def _architecture(trial: FrozenTrial) -> Iterator[str]:
 
 
 def _duplicates(trials: list[FrozenTrial]) -> list[tuple[int | None, str]]:
-    first: dict[str, int] = {}
+    first: dict[object, int] = {}
     found: list[tuple[int | None, str]] = []
     for trial in filter(trial_attributes.trained, trials):
-        fingerprint = trial.user_attrs.get(trial_attributes.FINGERPRINT)
+        # A comparison trains each network from several seeds.
+        fingerprint = training_of(trial) or trial.user_attrs.get(trial_attributes.FINGERPRINT)
         if fingerprint in first:
             found.append((trial.number, f"is the same network as trial {first[fingerprint]}"))
         elif fingerprint is not None:

@@ -1,18 +1,22 @@
 """Implements ``nas.compare``: trains a found network and published ones alike, and says which is better."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from dashboards.comparison import Comparison
 from nas.api._process_state import process_left_as_found
-from nas.comparison.comparison_plan import plan_comparison
+from nas.comparison.comparison_plan import ComparisonPlan, plan_comparison
 from nas.comparison.comparison_run import run_comparison
+from nas.comparison.lone_training import train_alone
 from nas.comparison.request import Request
 from nas.orchestration.console_progress import ConsoleProgress
+from nas.orchestration.retrain_result import RetrainResult
 from nas.ray_backend.connection import cluster_for
-from nas.resources import Capacity, slots_here
+from nas.ray_backend.ray_cluster import Cluster
+from nas.resources import Capacity, Slots, slots_here
 from nas.scaling.rules import RULES
 from nas.storage.optuna_storage import storage_url
+from search_spaces.errors import InvalidValueError
 from trials.torch_threads import torch_threads
 
 
@@ -48,7 +52,7 @@ def compare(
         recipe: Name of a training recipe, or a YAML file.
         seeds: Number of seeds from which each network is trained, at least 1.
         rule: Scaling rule; by default ``tinynet`` to shrink and ``compound`` to grow.
-        final: Whether networks are also judged on the test images, which nothing was chosen by.
+        final: Whether networks are also evaluated on the test images, which nothing was chosen by.
         study: Name of the study that holds the trainings; by default made of what is compared.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         storage_path: Folder or URL for checkpoints and weights.
@@ -64,7 +68,7 @@ def compare(
         RULES[rule]  # an unknown name is an error before anything slow
     request = Request(
         networks=(networks,) if isinstance(networks, str) else tuple(networks),
-        rivals=(with_,) if isinstance(with_, str) else tuple(with_),
+        others=(with_,) if isinstance(with_, str) else tuple(with_),
         data=data,
         recipe=recipe,
         seeds=seeds,
@@ -74,12 +78,61 @@ def compare(
         storage_path=storage_path,
         final=final,
     )
+    with _planned(request, gpus_per_trial, address, quiet=quiet) as (plan, slots, cluster):
+        return run_comparison(plan, slots, quiet=quiet, cluster=cluster)
+
+
+def retrain_alone(
+    network: str, url: str, *, recipe: str, data: str | None, quiet: bool, alone: bool
+) -> RetrainResult:
+    """Train a network that is no search's on the training images, and test it once.
+
+    Args:
+        network: What names it.
+        url: Database URL.
+        recipe: Name of a training recipe, or a YAML file.
+        data: Images; None for ``digits``.
+        quiet: Whether progress is hidden.
+        alone: Whether nothing was given that only networks of a search have.
+
+    Raises:
+        InvalidValueError: if something was.
+        UserError: if the network cannot be trained.
+    """
+    if not alone:
+        raise InvalidValueError(
+            f"Cannot use --trial, --top, --weights or --from-weights with '{network}': expected a search for "
+            f"them. Leave them out."
+        )
+    request = Request(
+        networks=(network,),
+        others=(),
+        data=data,
+        recipe=recipe,
+        seeds=1,
+        rule=None,
+        study=None,
+        url=url,
+        storage_path="nas-runs",
+        final=True,
+        alone=True,
+    )
+    with _planned(request, None, None, quiet=quiet) as (plan, slots, cluster):
+        return train_alone(plan, slots, quiet=quiet, cluster=cluster)
+
+
+@contextmanager
+def _planned(
+    request: Request, gpus_per_trial: float | None, address: str | None, *, quiet: bool
+) -> Iterator[tuple[ComparisonPlan, Slots, Cluster | None]]:
+    """Plan a comparison and give the block what it runs on."""
     with ExitStack() as stack:
         stack.enter_context(torch_threads(1))  # pricing runs beside the trainings and must not crowd them
         cluster = stack.enter_context(cluster_for(address))
         plan = plan_comparison(request, ConsoleProgress(Capacity(1), quiet=quiet).say)
         wanted = len(plan.entrants) * plan.seeds
-        slots = (
-            slots_here(wanted, gpus_per_trial) if cluster is None else cluster.slots(wanted, gpus_per_trial)
+        yield (
+            plan,
+            slots_here(wanted, gpus_per_trial) if cluster is None else cluster.slots(wanted, gpus_per_trial),
+            cluster,
         )
-        return run_comparison(plan, slots, quiet=quiet, cluster=cluster)

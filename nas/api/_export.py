@@ -11,6 +11,7 @@ from nas.files.trial_artifacts import TrialArtifacts
 from nas.storage.database import is_read_only
 from nas.storage.optuna_storage import existing_storage, storage_url
 from nas.storage.store import Store
+from nas.study.network_weights import is_lone_network, trained_as
 from nas.study.results import chosen_network, result_of, split_network
 from nas.study.retrained import WEIGHTS_OF
 from nas.study.study import find
@@ -38,7 +39,8 @@ def export(
     """Write a network of a search as plain PyTorch that does not need this package, and return the files.
 
     Args:
-        study: Name of the study, or ``STUDY#12`` for one of its networks; by default the latest study.
+        study: Name of the study, or ``STUDY#12`` for one of its networks; by default the latest study. Or a
+            network that `compare` or `retrain` has trained, by the file or name that it was given.
         to: New folder to write to.
         trial: Number of the network; by default the best that fits.
         pareto: Whether the whole Pareto front is written, one folder each, see
@@ -67,6 +69,9 @@ def export(
             "Cannot use --with-preprocessing with --into, which writes no ONNX file: expected --to with a "
             "new folder."
         )
+    url = storage_url(storage)
+    if study is not None and is_lone_network(study, url):
+        study = trained_as(study, url)
     chosen, number = split_network(study)
     trial = trial if trial is not None else number
     if pareto and (trial is not None or into is not None or force):
@@ -74,7 +79,6 @@ def export(
             "Cannot use --pareto with --trial, --into or --force: expected --pareto and --to with a new "
             "folder."
         )
-    url = storage_url(storage)
     options = ExportOptions(
         folder=Path(str(to if to is not None else into)),
         name=name,

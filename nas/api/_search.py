@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import torch
 
 from dashboards.result import SearchResult
+from nas.api._compare import retrain_alone
 from nas.api._process_state import process_left_as_found
 from nas.evaluators import EVALUATORS
 from nas.orchestration import retraining
@@ -19,10 +20,12 @@ from nas.orchestration.teacher_choice import taught, typed
 from nas.ray_backend.connection import cluster_for
 from nas.resources import slots_here
 from nas.storage.optuna_storage import existing_storage, storage_url
+from nas.study.network_weights import is_lone_network
 from nas.study.reproduce_command import absolute_file
 from nas.study.results import result_of, split_network
 from nas.study.settings import names_of
 from nas.study.study import find
+from search_spaces.errors import InvalidValueError
 from trials.recipes import load_recipe
 from trials.torch_threads import torch_threads
 from trials.usable_cores import cpu_quota, usable_cores
@@ -147,6 +150,7 @@ def retrain(
     weights: str | None = None,
     teacher: str | None = None,
     seeds: int = 1,
+    data: str | None = None,
     storage: str | None = None,
     report_line: Callable[[str], None] | None = None,
 ) -> RetrainResult:
@@ -155,7 +159,8 @@ def retrain(
     The same call resumes an interrupted training.
 
     Args:
-        study: Name of the study, or ``STUDY#12`` for one of its networks; by default the latest study.
+        study: Name of the study, or ``STUDY#12`` for one of its networks; by default the latest study. Or a
+            network that is no search's: a published one, an architecture file or an export folder.
         trial: Number of the network; by default the best that fits.
         top: Number of best networks that are first trained and compared; the best of them is the winner.
         recipe: Name of a training recipe, or a YAML file; by default chosen by the sizes of network and
@@ -167,15 +172,32 @@ def retrain(
         teacher: Network to learn from besides the labels, as `search` takes it.
         seeds: Number of trainings of the winner that differ in their randomness. Several learn from the
             training images alone, and validation images choose which of them is delivered.
+        data: Images for a network that is no search's; by default ``digits``.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         report_line: Called with one line of progress at a time.
 
     Raises:
         UserError: if something given cannot be used, or the training cannot go on.
     """
-    source, url = checked_source(weights, from_weights=from_weights), storage_url(storage)
+    url, say = storage_url(storage), report_line or (lambda _: None)
+    if study is not None and is_lone_network(study, url):
+        alone = trial is None and top == 1 and weights is None and not from_weights and seeds == 1
+        return retrain_alone(
+            study,
+            url,
+            recipe=recipe or "full",
+            teacher=teacher,
+            data=data,
+            quiet=report_line is None,
+            alone=alone,
+        )
+    if data is not None:
+        raise InvalidValueError(
+            "Cannot use --data with a search, whose network is trained on its own images: expected a network "
+            "such as an architecture file. Leave --data out."
+        )
+    source = checked_source(weights, from_weights=from_weights)
     asked = None if recipe is None else taught(load_recipe(recipe), teacher, url)
-    say = report_line or (lambda _: None)
     chosen, number = split_network(study)
     found = find(existing_storage(url, writing=True), chosen)
     networks = retraining.chosen(result_of(found), trial=trial if trial is not None else number, top=top)

@@ -1,12 +1,14 @@
 """Implements ``nas.show``: the results of a search as data. Imports no torch, so that it answers at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dashboards.network_filters import selected
 from dashboards.result import SearchResult
 from nas.api._process_state import process_left_as_found
 from nas.storage.optuna_storage import existing_storage, storage_url
 from nas.storage.store import Store
+from nas.study.compared_training import comparisons_with
 from nas.study.results import result_of
 from nas.study.study import find
 from search_spaces.budget import Budget
@@ -36,4 +38,5 @@ def show(
     url = storage_url(storage)
     found = find(existing_storage(url), study)
     with Store(url) as store:
-        return selected(result_of(found, store), pareto=pareto, fits=budgets)
+        result = replace(result_of(found, store), comparisons=tuple(comparisons_with(found)))
+        return selected(result, pareto=pareto, fits=budgets)

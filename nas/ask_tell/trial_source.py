@@ -1,10 +1,11 @@
 """Interface of what hands out trainings one by one: the networks of a search, or those of a comparison."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from search_spaces.architecture import Architecture
 
 
+@runtime_checkable
 class Planned(Protocol):
     """A training whose trial is running.
 
@@ -22,6 +23,7 @@ class Planned(Protocol):
         """What is trained."""
 
 
+@runtime_checkable
 class TrialSource(Protocol):
     """Hands out trials, each once, to the driver that owns it."""
 

@@ -58,7 +58,8 @@ StudyOrTrial: TypeAlias = Annotated[
     str | None,
     typer.Argument(
         metavar="STUDY",
-        help="Name of a study, or STUDY#12 for its trial 12. Default: the latest study.",
+        help="Name of a study, or STUDY#12 for its trial 12. Default: the latest study. Or a NETWORK that no "
+        "search found: a published one, an architecture file, an export folder.",
         show_default=False,
     ),
 ]

@@ -62,7 +62,7 @@ def COMMAND(  # noqa: N802
         bool,
         typer.Option(
             "--final",
-            help="Also judge on the test images, by which nothing was chosen. Do this once.",
+            help="Also evaluate on the test images, by which nothing was chosen. Do this once.",
             show_default=False,
         ),
     ] = False,
@@ -91,11 +91,11 @@ def COMMAND(  # noqa: N802
     address: Address = None,
     json: Json = False,
 ) -> None:
-    """Train a found network and published ones alike, and say which is better.
+    """Compare a found network with published ones, trained alike.
 
-    All are trained on the same images by one recipe from the same seeds, and judged image by image. Intervals
-    hold for all differences together with 95 %; a network whose interval holds 0 is told as good. The same
-    command goes on after an interruption; more --seeds or another --with add to what is there.
+    All are trained on the same images by one recipe from the same seeds, and compared image by image.
+    Intervals hold for all differences together with 95 %; a network whose interval holds 0 counts as good.
+    The same command goes on after an interruption; more --seeds or another --with add to what is there.
 
     Example: nas compare my_search --with mobilenet_v2 --with efficientnet_b0_224
     """

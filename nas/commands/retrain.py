@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nas.commands._options import RECIPE_HELP, TEACHER_HELP, Json, Storage, StudyOrTrial
+from nas.commands._options import DATA_HELP, RECIPE_HELP, TEACHER_HELP, Json, Storage, StudyOrTrial
 
 
 def COMMAND(  # noqa: N802
@@ -74,6 +74,15 @@ def COMMAND(  # noqa: N802
             "are delivered.",
         ),
     ] = 1,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="DATA",
+            help=f"For a NETWORK that is no search's. {DATA_HELP} Default: digits.",
+            show_default=False,
+        ),
+    ] = None,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
@@ -81,14 +90,14 @@ def COMMAND(  # noqa: N802
 
     The winner is trained on the training and the validation images. nas export delivers these weights,
     unless those of the search are better by validation images. The same command resumes an interrupted
-    training from its last epoch.
+    training from its last epoch. A NETWORK that no search found is trained on the training images of --data.
 
     With --top, networks that are clearly worse than the best after a quarter or half of the epochs are not
     trained on.
 
     Example: nas retrain --top 3 --recipe full
     """
-    from dashboards.result import metric_name
+    from dashboards.metric_names import metric_name
     from nas import api
     from search_spaces.units import format_accuracy
 
@@ -104,6 +113,7 @@ def COMMAND(  # noqa: N802
         weights=weights,
         teacher=teacher,
         seeds=seeds,
+        data=data,
         storage=storage,
         report_line=None if json else report_line,
     )

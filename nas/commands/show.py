@@ -48,6 +48,7 @@ def COMMAND(  # noqa: N802
     """
     import sys
 
+    from dashboards.comparison_rows import print_comparison
     from dashboards.comparison_table import comparison_table
     from dashboards.live_table import changes
     from dashboards.live_table import follow as keep_printing
@@ -77,6 +78,8 @@ def COMMAND(  # noqa: N802
         write_csv([network for result in results for network in result.networks], sys.stdout)
     elif len(results) == 1:
         print_search(results[0], as_json=json, finished=False)
+        for comparison in () if json else results[0].comparisons:
+            print_comparison(comparison)
     elif json:
         print_json([result.to_json() for result in results])
     else:

@@ -20,6 +20,7 @@ from nas.storage.optuna_storage import check_usable, existing_storage, exists
 from nas.study.naming import checked_name, shortened
 from nas.study.network_lookup import find_network, is_there
 from nas.study.places import identity_of
+from nas.study.reproduce_command import compare_command
 from nas.study.results import split_network
 from nas.study.settings import Settings
 from nas.study.study import compared_search, find, is_comparison, names_of_searches, settings_of
@@ -51,7 +52,8 @@ class ComparisonPlan:
         seeds: Number of seeds from which each network is trained.
         recipe: Training recipe.
         splits: The images.
-        final: Whether networks are judged on the test images too.
+        final: Whether networks are evaluated on the test images too.
+        command: Command that makes the comparison again.
     """
 
     settings: Settings
@@ -65,6 +67,7 @@ class ComparisonPlan:
     recipe: Recipe
     splits: Splits
     final: bool
+    command: str
 
     @property
     def shape(self) -> Shape:
@@ -127,6 +130,14 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
         recipe=recipe,
         splits=splits,
         final=request.final,
+        command=compare_command(
+            request.networks or (() if search is None else (search.study_name,)),
+            request.others,
+            recipe=request.recipe,
+            seeds=request.seeds,
+            data=data if search is None else None,
+            rule=request.rule,
+        ),
     )
 
 

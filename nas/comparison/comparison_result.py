@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from optuna.trial import FrozenTrial
 from safetensors import SafetensorError
 
-from dashboards.comparison import Compared, Comparison, Judged
+from dashboards.comparison import Compared, Comparison, Evaluation
 from nas.comparison.comparison_plan import ComparisonPlan
 from nas.comparison.entrant import Entrant
-from nas.comparison.paired_values import ImageValues, Trainings, judged
+from nas.comparison.paired_values import ImageValues, Trainings, evaluated
 from nas.files.study_files import StudyFiles
 from nas.study import trial_attributes
 from nas.study.naming import trial_folder
@@ -59,10 +59,12 @@ def comparison_of(
             on_test,
         )
         for entrant, on_validation, on_test in zip(
-            plan.entrants, judged(validation, exact=exact), judged(test, exact=exact), strict=True
+            plan.entrants, evaluated(validation, exact=exact), evaluated(test, exact=exact), strict=True
         )
     ]
-    rivals = sorted(found[1:], key=lambda network: -(network.judged.value if network.judged else -1.0))
+    others = sorted(
+        found[1:], key=lambda network: -(network.evaluation.value if network.evaluation else -1.0)
+    )
     return Comparison(
         name=plan.name,
         study=plan.search,
@@ -73,7 +75,7 @@ def comparison_of(
         seeds=plan.seeds,
         images=len(plan.splits.validation),
         test_images=len(plan.splits.test) if any(test) else None,
-        networks=(found[0], *rivals),
+        networks=(found[0], *others),
         left_out=dict(plan.left_out),
         interrupted=interrupted,
     )
@@ -121,8 +123,8 @@ def _compared(
     done: Mapping[Key, FrozenTrial],
     reasons: Mapping[str, str],
     latency_ms: Mapping[str, float],
-    validation: Judged | None,
-    test: Judged | None,
+    validation: Evaluation | None,
+    test: Evaluation | None,
 ) -> Compared:
     architecture = entrant.architecture
     costs = count(architecture, **plan.shape, deploy=True)

@@ -1,4 +1,4 @@
-"""Runs a planned comparison: trains what its study lacks on Ray Tune, then judges and measures networks."""
+"""Runs a planned comparison: trains what its study lacks on Ray Tune, then compares the networks."""
 
 import tempfile
 from contextlib import ExitStack
@@ -113,7 +113,7 @@ def _begun(plan: ComparisonPlan, storage: optuna.storages.BaseStorage) -> optuna
         folder=plan.folder,
     )
     search = None if plan.search is None else optuna.load_study(study_name=plan.search, storage=storage)
-    mark_comparison(study, search)
+    mark_comparison(study, search, plan.command)
     return study
 
 

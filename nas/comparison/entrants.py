@@ -6,8 +6,8 @@ from contextlib import ExitStack
 import optuna
 
 from nas.comparison.entrant import Entrant
+from nas.comparison.families import Scaler, families
 from nas.comparison.request import Request, Shape
-from nas.comparison.rivals import Scaler, families
 from nas.latency.measurement_cache import LatencyCache
 from nas.storage.store import Store
 from nas.study.network_lookup import find_network
@@ -34,8 +34,8 @@ def entrants_of(
         NothingFitsError: if nothing fits that could be compared.
     """
     if search is None:
-        named = [_named(text, request.url) for text in (*request.networks, *request.rivals)]
-        if len(named) < 2:
+        named = [_named(text, request.url) for text in (*request.networks, *request.others)]
+        if len(named) < 2 and not request.alone:
             raise InvalidValueError(
                 f"Cannot compare {named[0].name} with nothing: expected two or more, for example nas "
                 f"compare {named[0].name} --with mobilenet_v2_0.35_96, or a search."
@@ -62,12 +62,12 @@ def entrants_of(
             excess=lambda architecture: _timed_excess(architecture, settings.budgets, cache),
             **shape,
         )
-        for rival in request.rivals or families():
+        for other in request.others or families():
             try:
-                found.append(_rival(rival, request.url, scaler, say))
+                found.append(_other(other, request.url, scaler, say))
             except NothingFitsError as error:
-                left_out[rival] = str(error)
-                say(f"Left out {rival}: {error}")
+                left_out[other] = str(error)
+                say(f"Left out {other}: {error}")
     if len(found) == 1:
         raise NothingFitsError(
             f"Nothing to compare {first.name} with fits {' and '.join(map(str, settings.budgets))}: "
@@ -76,7 +76,7 @@ def entrants_of(
     return _distinct(found), left_out
 
 
-def _rival(text: str, url: str, scaler: Scaler, say: Callable[[str], None]) -> Entrant:
+def _other(text: str, url: str, scaler: Scaler, say: Callable[[str], None]) -> Entrant:
     """Return a network to compare with: as it is if it fits the budgets, else scaled into them."""
     if text in families():
         return scaler.family(text)

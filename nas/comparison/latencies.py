@@ -21,7 +21,7 @@ def measure_networks(
     cache: LatencyCache,
     say: Callable[[str], None],
 ) -> None:
-    """Measure networks that have no stable measurement; a target that is away is told and left out.
+    """Measure networks that have no stable measurement; a target that is away is named and left out.
 
     Args:
         networks: What is measured, each once.

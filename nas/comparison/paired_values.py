@@ -1,6 +1,6 @@
 """Values of networks by what they say of single images, and their paired differences with intervals.
 
-Networks are judged on the same images, so that images which are hard for all of them cancel in a difference.
+Networks see the same images, so that images which are hard for all of them cancel in a difference.
 What a network is worth also varies with the seed of its training; that is estimated from several seeds.
 """
 
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from dashboards.comparison import AS_GOOD, BETTER, WORSE, Judged
-from dashboards.difference import Difference
+from dashboards.comparison import AS_GOOD, BETTER, WORSE, Evaluation
+from dashboards.point_difference import Difference
 from trials.training.predictions import Predictions
 
-_ALARMS: Final = 0.05  # probability that any of several networks of equal worth is told from the first
+_ALARMS: Final = 0.05  # probability that any of several networks of equal worth is set apart from the first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,28 +52,28 @@ Trainings = Mapping[int, ImageValues]
 """Values of the trainings of one network by seed."""
 
 
-def judged(networks: Sequence[Trainings], *, exact: bool) -> list[Judged | None]:
+def evaluated(networks: Sequence[Trainings], *, exact: bool) -> list[Evaluation | None]:
     """Return what each network is worth, and how far the first is ahead of it; None where untrained.
 
     The 95 % intervals of all differences hold together: each has a share of 5 % (Bonferroni), so that of
-    several networks as good as the first, any is told from it in at most 5 % of comparisons.
+    several networks as good as the first, any is set apart from it in at most 5 % of comparisons.
 
     Args:
         networks: Values by seed; the first network is the one that others are compared with.
         exact: Whether parts are 0 or 1, the metric being the accuracy.
     """
     level = _SeedNoise.of(networks)
-    rivals = max(1, sum(bool(network) for network in networks[1:]))
-    found: list[Judged | None] = []
+    others = max(1, sum(bool(network) for network in networks[1:]))
+    found: list[Evaluation | None] = []
     for place, network in enumerate(networks):
         if not network:
             found.append(None)
             continue
         common = sorted(networks[0].keys() & network.keys()) if place else []
         pair = _Pair.of(networks[0], network, common, level, exact=exact) if common else None
-        whole = None if pair is None else pair.interval(_ALARMS / rivals)
+        whole = None if pair is None else pair.interval(_ALARMS / others)
         found.append(
-            Judged(
+            Evaluation(
                 value=float(np.mean([one.value for one in network.values()])),
                 standard_error=hypot(_image_error(network, exact=exact), level.error(network)),
                 values={seed: network[seed].value for seed in sorted(network)},
@@ -129,7 +129,7 @@ class _SeedNoise:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pair:
-    """Two networks, trained from the same seeds and judged on the same images.
+    """Two networks, trained from the same seeds and evaluated on the same images.
 
     Attributes:
         value: First less second value.

@@ -13,10 +13,14 @@ class Shape(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked for; the fields are the arguments of `nas.compare`."""
+    """What was asked for; the fields are the arguments of `nas.compare`.
+
+    Attributes:
+        alone: Whether one network may be trained, with nothing to compare it with.
+    """
 
     networks: tuple[str, ...]
-    rivals: tuple[str, ...]
+    others: tuple[str, ...]
     data: str | None
     recipe: str
     seeds: int
@@ -25,3 +29,4 @@ class Request:
     url: str
     storage_path: str
     final: bool
+    alone: bool = False

@@ -10,8 +10,9 @@ from typing import Any, Final
 import optuna
 import torch
 
+from dashboards.metric_names import metric_name
 from dashboards.network_filters import unbeaten
-from dashboards.result import SEEN, SearchResult, TrialResult, metric_name
+from dashboards.result import SEEN, SearchResult, TrialResult
 from nas.study.donor import donor_of
 from nas.study.final_tests import TestScores, key_of, note_read, times_tested
 from nas.study.reproduce_command import retrain_command, search_command

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dashboards.network_filters import unbeaten
 from dashboards.result import SearchResult, TrialResult
+from nas.exports.compared_facts import compared_facts
 from nas.exports.export_folder import check_target, export_network, read_weights
 from nas.exports.formats import default_forms
 from nas.exports.held_out import held_out_digests
@@ -254,7 +255,8 @@ class StudyExporter:
             num_classes=len(images["classes"]),
             in_channels=images["channels"],
         )
-        return provenance(self.study, self.result, network, weights=weights, latencies=latencies)
+        facts = provenance(self.study, self.result, network, weights=weights, latencies=latencies)
+        return {**facts, **compared_facts(self.study, network)}
 
     def _other_classes(self, options: ExportOptions) -> int | None:
         """Return the number of classes of a new head, None if the trained head stays."""

@@ -11,7 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from dashboards.result import Epoch, SearchResult, TrialResult, metric_name
+from dashboards.metric_names import metric_name
+from dashboards.result import Epoch, SearchResult, TrialResult
 from nas.orchestration.plan_lines import plan_lines
 from nas.orchestration.progress_lines import ProgressLines
 from nas.orchestration.running_table import RunningTraining, latencies, reached, running_table

@@ -8,7 +8,8 @@ from typing import TypeVar
 import optuna
 import torch
 
-from dashboards.result import TrialResult, metric_name
+from dashboards.metric_names import metric_name
+from dashboards.result import TrialResult
 from nas.files.study_images import images_for
 from nas.orchestration.initial_weights import SEARCH
 from nas.orchestration.progress_lines import ReportLine

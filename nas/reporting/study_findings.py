@@ -19,6 +19,7 @@ from nas.reporting.background_explainer import Insight
 from nas.reporting.latency_findings import network_latencies
 from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.compared_training import comparisons_with
 from nas.study.places import folder_in, former_folders
 from nas.study.reproduce_command import export_command, search_command
 from nas.study.results import networks_of, result_of
@@ -77,6 +78,8 @@ class FindingsCollector:
         classes, channels = len(images["classes"]), int(images["channels"])
         result = result_of(study, self._store)
         insight = self._explain(study, result)
+        comparisons = tuple(comparisons_with(study))
+        compared = {network.published for one in comparisons for network in one.networks}
         measured = tuple(self._random_searches(study, settings))
         expected = (insight.uniform,) if insight.uniform is not None and settings.sampler != "random" else ()
         return Findings(
@@ -87,10 +90,11 @@ class FindingsCollector:
             commands=(search_command(study, trained=result.trained), export_command(study.study_name)),
             versions={name: version(name) for name in _SHOWN_VERSIONS},
             made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-            references=_near(result, classes, channels),
+            references=tuple(one for one in _near(result, classes, channels) if one.name not in compared),
             baselines=measured or expected,
             explanation=insight.explanation,
             latencies=network_latencies(result, self._store, num_classes=classes, in_channels=channels),
+            comparisons=comparisons,
         )
 
     def places(self) -> list[ArtifactPlace]:

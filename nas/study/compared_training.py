@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import optuna
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from dashboards.comparison import Comparison
+from nas.storage.optuna_internals import storage_of
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
 from nas.study.places import identity_of
@@ -48,15 +48,15 @@ def comparison_in(study: Attributed) -> Comparison | None:
     return None if record is None else Comparison.from_json(record)
 
 
-def comparisons_with(storage: BaseStorage, study: optuna.Study) -> Iterator[Comparison]:
-    """Yield the comparisons of a storage with networks of a search; for one of them, itself."""
+def comparisons_with(study: optuna.Study) -> Iterator[Comparison]:
+    """Yield the comparisons of a search in its storage; of a study that is one, itself."""
     own = comparison_in(study)
     if own is not None:
         yield own
         return
     identity = identity_of(study)
-    for other in storage.get_all_studies():
-        if identity is not None and compared_search(other.user_attrs) == identity:
+    for other in storage_of(study).get_all_studies() if identity is not None else ():
+        if compared_search(other.user_attrs) == identity:
             found = comparison_in(other)
             if found is not None:
                 yield found

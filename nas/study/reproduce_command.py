@@ -16,7 +16,7 @@ from nas.study.network_lookup import is_there
 from nas.study.places import place_now
 from nas.study.reproducibility import is_reproducible
 from nas.study.settings import Settings, names_of, stored_names
-from nas.study.study import settings_of
+from nas.study.study import compare_command_of, settings_of
 from search_spaces.catalog import SPACES
 from search_spaces.paths import expanded
 from search_spaces.published import references
@@ -107,6 +107,8 @@ def search_command(study: optuna.Study, *, trained: int) -> str:
         trained: Networks trained so far; stands for the number of trials in studies that do not store it,
             and 0 leaves `--trials` out there.
     """
+    if (command := compare_command_of(study.user_attrs)) is not None:
+        return command
     settings, stored = settings_of(study), _request_of(study)
     options = [*_settings_options(settings, stored), ("trials", stored.get("trials") or trained or None)]
     options += [("hours", stored.get("hours"))]
@@ -121,6 +123,32 @@ def search_command(study: optuna.Study, *, trained: int) -> str:
     given = [(name, value) for name, value in options if value is not None]
     otherwise = " --no-reproducible" if is_reproducible(study) is False else ""
     return "nas search " + " ".join(f"--{name} {_quoted(value)}" for name, value in given) + otherwise
+
+
+def compare_command(
+    networks: Sequence[str],
+    others: Sequence[str],
+    *,
+    recipe: str,
+    seeds: int,
+    data: str | None,
+    rule: str | None,
+) -> str:
+    """Return the command line that makes a comparison again, files with their absolute path.
+
+    Args:
+        networks: Networks, or the search, as they were named.
+        others: Those that were named with ``--with``.
+        recipe: Name or file of the recipe.
+        seeds: Number of seeds.
+        data: Images; None for those of the search.
+        rule: Scaling rule; None for the default.
+    """
+    options = [("with", _absolute_network(one)) for one in others]
+    options += [("data", data), ("recipe", absolute_file(recipe)), ("seeds", seeds), ("rule", rule)]  # type: ignore[list-item]
+    words = [*map(_quoted, map(_absolute_network, networks))]
+    words += [f"--{name} {_quoted(value)}" for name, value in options if value is not None]
+    return f"nas compare {' '.join(words)}"
 
 
 def _request_of(study: optuna.Study) -> Mapping[str, Any]:

@@ -192,10 +192,10 @@ def is_comparison(user_attrs: Mapping[str, Any]) -> bool:
     return _COMPARISON in user_attrs
 
 
-def mark_comparison(study: optuna.Study, search: optuna.Study | None) -> None:
-    """Store that a study is a comparison, and with which search it compares."""
+def mark_comparison(study: optuna.Study, search: optuna.Study | None, command: str) -> None:
+    """Store that a study is a comparison, with which search, and the command that does it again."""
     of = None if search is None else {"study": search.study_name, "id": given_identity(search)}
-    record = {"version": 1, "of": of}
+    record = {"version": 1, "of": of, "command": command}
     if study.user_attrs.get(_COMPARISON) != record:
         study.set_user_attr(_COMPARISON, record)
 
@@ -204,6 +204,12 @@ def compared_search(user_attrs: Mapping[str, Any]) -> str | None:
     """Return the identity of the search that a comparison is about; None for another study or without one."""
     of = user_attrs.get(_COMPARISON, {}).get("of")
     return None if of is None else str(of["id"])
+
+
+def compare_command_of(user_attrs: Mapping[str, Any]) -> str | None:
+    """Return the command that makes a comparison again; None for another study."""
+    command = user_attrs.get(_COMPARISON, {}).get("command")
+    return None if command is None else str(command)
 
 
 def settings_of(study: Attributed) -> Settings:

@@ -110,10 +110,8 @@ def claim(opened: OpenedStudy, number: int, architecture: Architecture) -> None:
 
 def decided(trial: FrozenTrial) -> TrialState | None:
     """Return the state in which a running trial is already known to end, None if it goes on."""
-    if (end := ending(trial)) is not None:
-        return end
     missed = any(e > 0 for e in trial.system_attrs.get(_CONSTRAINTS, []))
-    return TrialState.PRUNED if missed else None
+    return ending(trial) or (TrialState.PRUNED if missed else None)
 
 
 def ending(trial: FrozenTrial) -> TrialState | None:

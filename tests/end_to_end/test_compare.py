@@ -31,6 +31,11 @@ WORDS = (
 )
 
 
+def ended(trials):
+    """Return the trainings of a comparison that have reached their end."""
+    return [t for t in trials if "training_seed" in t["attributes"] and t["state"] == "COMPLETE"]
+
+
 def pretend_search(desk: Desk) -> None:
     """Store a search that says it found one small network on digits."""
     from nas.scaling.family import base_of, member_within
@@ -72,9 +77,6 @@ def pretend_search(desk: Desk) -> None:
 def test_a_comparison_killed_halfway_goes_on_and_every_command_knows_it(desk: Desk):
     pretend_search(desk)
     process = desk.start(*WORDS)
-    ended = lambda trials: [
-        t for t in trials if "training_seed" in t["attributes"] and t["state"] == "COMPLETE"
-    ]
     desk.wait_until(lambda trials: bool(ended(trials)), process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -93,25 +95,57 @@ def test_a_comparison_killed_halfway_goes_on_and_every_command_knows_it(desk: De
         assert set(network["validation"]["values"]) == {"0", "1"}
         assert network["costs"]["macs"] <= 3e6
         assert network["fits"]
-    rivals = found["networks"][1:]
-    assert all(r["validation"]["difference"]["low"] <= r["validation"]["alone"]["low"] for r in rivals)
+    others = found["networks"][1:]
+    assert all(r["validation"]["difference"]["low"] <= r["validation"]["alone"]["low"] for r in others)
     assert found["test_images"] is None
 
     again = desk.nas(*WORDS, "--final")
     assert again.status == 0, again.err
     assert ended(desk.trials()) == after
     assert "test images" in again.out
-    for words in (("studies", "check"), ("studies",), ("show", found["name"]), ("show",), ("report", "mine")):
-        assert desk.here(*words).status == 0, words
-    page = (
-        (desk.folder / "mine-report.html").read_text() if (desk.folder / "mine-report.html").exists() else ""
-    )
-    del page
-    assert "#0" in desk.here("show").out  # the latest search, not the comparison
+    assert desk.here("studies", "check").out.count(f"{found['name']}") == 0
+    assert "mobilenet_v2" in desk.here("show", found["name"]).out
+    shown = desk.here("show").out  # of the latest search, not of the comparison
+    assert "mine: best networks" in shown
+    assert "mine#0 (first) and 2 others" in shown
+    assert [c["name"] for c in json.loads(desk.here("show", "--json").out)["comparisons"]] == [found["name"]]
+    for name in ("page.html", "page.md"):
+        written = desk.here("report", "mine", "--to", name)
+        assert written.status == 0, written.err
+        assert "first ahead by" in (desk.folder / name).read_text()
+    refused = desk.here("compare", found["name"])
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
+
+    exported = desk.here("export", f"{found['name']}#{others[0]['trials']['0']}", "--to", "other")
+    assert exported.status == 0, exported.err
+    assert (desk.folder / "other" / "other.py").exists()
     renamed = desk.here("studies", "rename", "mine", "ours")
     assert renamed.status == 0, renamed.err
+    assert "ours" in desk.here("show").out
+    assert "(first) and 2 others" in desk.here("show").out
     listed = desk.here("studies", "--json")
     assert {s["study"] for s in json.loads(listed.out)["studies"]} == {"ours", found["name"]}
     deleted = desk.here("studies", "delete", found["name"], "--yes")
     assert deleted.status == 0, deleted.err
     assert not (desk.folder / "nas-runs" / found["name"]).exists()
+
+
+def test_a_scaled_network_is_trained_compared_and_exported_by_its_file(desk: Desk):
+    scale = ("scale", "mobilenet_v2_0.35_96", "--budget", "1M-MACs", "--to", "family")
+    assert desk.here(*scale, "--classes", "10", "--channels", "1").status == 0
+    (file,) = (desk.folder / "family").iterdir()
+    name = f"family/{file.name}"
+    trained = desk.nas("retrain", name, "--recipe", "quick.yaml", "--json")
+    assert trained.status == 0, trained.err
+    told = json.loads(trained.out)
+    assert told["winner"]["test_accuracy"] is not None
+    again = desk.nas(
+        "compare", name, "mobilenet_v2_0.35_96", "--recipe", "quick.yaml", "--seeds", "1", "--json"
+    )
+    assert again.status == 0, again.err
+    compared = json.loads(again.out)
+    assert compared["name"] == told["study"]
+    assert compared["networks"][0]["trials"] == {"0": told["winner"]["trial"]}  # not trained again
+    exported = desk.here("export", name, "--to", "scaled")
+    assert exported.status == 0, exported.err
+    assert (desk.folder / "scaled" / "scaled.safetensors").exists()

@@ -1,5 +1,6 @@
 """Networks of equal truth are told as good, and intervals are those of paired proportions."""
 
+from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboards.comparison import AS_GOOD, BETTER, WORSE
-from nas.comparison.paired_values import ImageValues, judged
+from dashboards.comparison import AS_GOOD, BETTER, WORSE, Evaluation
+from dashboards.point_difference import Difference
+from nas.comparison.paired_values import ImageValues, Trainings, evaluated
 from trials.training.evaluation import METRICS, scores_from
 from trials.training.predictions import Predictions
 
@@ -27,6 +29,19 @@ def trainings(rng, images, networks, seeds, *, seed_noise=0.0, better=0.0):
         right = [rng.random(images) < 1 / (1 + np.exp(-o)) for o in odds]
         found.append({seed: values(r) for seed, r in enumerate(right)})
     return found
+
+
+def others(networks: Sequence[Trainings]) -> list[Evaluation]:
+    """Return what is said of all networks but the first."""
+    found = evaluated(networks, exact=True)[1:]
+    assert None not in found
+    return [one for one in found if one is not None]
+
+
+def ahead(one: Evaluation) -> Difference:
+    """Return how far the first network is ahead of another."""
+    assert one.difference is not None
+    return one.difference
 
 
 def newcombe(both, first, second, neither):
@@ -52,19 +67,17 @@ def test_of_one_seed_the_interval_is_newcombes_for_pairs(counts):
     both, first, second, neither = counts
     one = np.repeat([1.0, 1.0, 0.0, 0.0], counts)
     other = np.repeat([1.0, 0.0, 1.0, 0.0], counts)
-    found = judged([{0: values(one)}, {0: values(other)}], exact=True)[1]
-    assert found is not None
+    (found,) = others([{0: values(one)}, {0: values(other)}])
     assert found.difference == found.alone
-    assert (found.difference.low, found.difference.high) == pytest.approx(
+    assert (ahead(found).low, ahead(found).high) == pytest.approx(
         newcombe(both, first, second, neither), abs=1e-6
     )
 
 
 def test_networks_that_say_the_same_are_as_good_without_doubt():
     right = np.array([1.0, 0.0, 1.0])
-    found = judged([{0: values(right)}, {0: values(right)}], exact=True)[1]
-    assert found is not None
-    assert (found.difference.value, found.difference.low, found.difference.high) == (0, 0, 0)
+    (found,) = others([{0: values(right)}, {0: values(right)}])
+    assert ahead(found) == Difference(0, 0, 0)
     assert found.verdict == AS_GOOD
 
 
@@ -73,36 +86,31 @@ def test_networks_of_equal_truth_are_told_apart_in_at_most_one_comparison_of_twe
     rng = np.random.default_rng(networks + seeds)
     alarms = 0
     for _ in range(200):
-        found = judged(trainings(rng, 300, networks, seeds, seed_noise=noise), exact=True)
-        alarms += any(one.verdict != AS_GOOD for one in found[1:])
+        found = others(trainings(rng, 300, networks, seeds, seed_noise=noise))
+        alarms += any(one.verdict != AS_GOOD for one in found)
     # At a true rate of 5 %, more than 21 of 200 have a probability of .0004.
     assert alarms <= 21
 
 
-def test_a_better_network_is_told_in_both_directions():
-    found = judged(trainings(np.random.default_rng(0), 2000, 2, 3, better=1.5), exact=True)
-    assert found[1].verdict == BETTER
-    assert found[1].difference.low > 0
-    assert judged(
-        [found_ for found_ in trainings(np.random.default_rng(0), 2000, 2, 3, better=-1.5)], exact=True
-    )[1].verdict == (WORSE)
+@pytest.mark.parametrize(("better", "verdict"), [(1.5, BETTER), (-1.5, WORSE)])
+def test_a_difference_is_told_in_both_directions(better: float, verdict: str):
+    found = others(trainings(np.random.default_rng(0), 2000, 2, 3, better=better))[0]
+    assert found.verdict == verdict
+    assert ahead(found).value * better > 0
 
 
 def test_intervals_of_several_differences_are_wider_than_of_one():
     rng = np.random.default_rng(1)
-    found = judged(trainings(rng, 300, 5, 3, seed_noise=0.2), exact=True)
-    for one in found[1:]:
-        assert one.difference.low < one.alone.low < one.alone.value < one.alone.high < one.difference.high
+    for one in others(trainings(rng, 300, 5, 3, seed_noise=0.2)):
+        assert one.alone is not None
+        assert ahead(one).low < one.alone.low < one.alone.value < one.alone.high < ahead(one).high
 
 
 def test_a_network_that_varies_with_its_seed_has_a_wider_interval():
     rng = np.random.default_rng(2)
     still = [{s: values(rng.random(500) < 0.8) for s in range(3)} for _ in range(2)]
     shaken = [still[0], {s: values(rng.random(500) < p) for s, p in enumerate((0.7, 0.8, 0.9))}]
-    widths = [
-        judged(pair, exact=True)[1].difference.high - judged(pair, exact=True)[1].difference.low
-        for pair in (still, shaken)
-    ]
+    widths = [one.high - one.low for pair in (still, shaken) for one in [ahead(others(pair)[0])]]
     assert widths[1] > 1.5 * widths[0]
 
 
@@ -120,16 +128,17 @@ def test_the_value_and_error_of_a_network_are_those_of_its_evaluation(metric):
     parts = ImageValues.of(predicted, metric)
     assert parts.value == pytest.approx(value)
     assert parts.parts.mean() == pytest.approx(value)
-    (found,) = judged([{0: parts}], exact=metric == "accuracy")
+    (found,) = evaluated([{0: parts}], exact=metric == "accuracy")
     assert found is not None
     assert found.standard_error == pytest.approx(error, rel=0.01)
 
 
 def test_networks_that_are_not_trained_yet_are_left_out():
     right = values(np.array([1.0, 0.0]))
-    assert judged([{0: right}, {}], exact=True)[1] is None
-    alone = judged([{}, {0: right}], exact=True)
+    assert evaluated([{0: right}, {}], exact=True)[1] is None
+    alone = evaluated([{}, {0: right}], exact=True)
     assert alone[0] is None
+    assert alone[1] is not None
     assert alone[1].verdict is None
 
 
@@ -137,5 +146,5 @@ def test_only_seeds_that_both_were_trained_from_are_compared():
     rng = np.random.default_rng(4)
     first, second = trainings(rng, 100, 2, 3)
     del second[2]
-    found = judged([first, second], exact=True)[1]
+    (found,) = others([first, second])
     assert (found.seeds, len(found.values)) == (2, 2)

@@ -117,7 +117,12 @@ class Scaler:
         best: Scaled | None = None
         over = math.inf
         for _ in range(_ATTEMPTS):
-            made = self._counted_within(found, [*self._counted, *cap])
+            try:
+                made = self._counted_within(found, [*self._counted, *cap])
+            except NothingFitsError:
+                if math.isinf(over):  # what can be counted does not fit already
+                    raise
+                break
             over = self.excess(made.architecture)
             if over <= 0 and (best is None or made.costs.macs > best.costs.macs):
                 best = made
@@ -126,7 +131,7 @@ class Scaler:
             cap = [_macs(made.costs.macs / (1 + over) * _MARGIN)]
         if best is None:
             raise NothingFitsError(
-                f"None of {_ATTEMPTS} networks scaled from {found.name} meets its latency: the last is over "
+                f"No network scaled from {found.name} meets its latency: the last tried is over "
                 f"it by {over:.1%}. Raise the budget."
             )
         return best
