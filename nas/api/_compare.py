@@ -48,7 +48,8 @@ def compare(
             default the latest search.
         with_: Networks, or families of published ones, to compare with. What exceeds the budgets of the
             search is scaled into them. By default each family of the catalog.
-        data: Images where no search names them; by default ``digits``.
+        data: Images where no search names them; by default those of the first study of which a network was
+            named, else ``digits``.
         recipe: Name of a training recipe, or a YAML file.
         seeds: Number of seeds from which each network is trained, at least 1.
         rule: Scaling rule; by default ``tinynet`` to shrink and ``compound`` to grow.

@@ -34,7 +34,7 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--data",
             metavar="DATA",
-            help=f"Without a search. {DATA_HELP} Default: digits.",
+            help=f"Without a search. {DATA_HELP} Default: those of the first STUDY#12, else digits.",
             show_default=False,
         ),
     ] = None,

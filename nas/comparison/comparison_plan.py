@@ -175,7 +175,8 @@ def _images(request: Request, search: optuna.Study | None) -> tuple[str, int]:
         InvalidValueError: if other images than those of the search were asked for.
     """
     if search is None:
-        return location_of(request.data or "digits"), 0
+        named = _first_study(request) if request.data is None else None
+        return (location_of(request.data or "digits"), 0) if named is None else (named.data, named.seed)
     if request.data is not None:
         raise InvalidValueError(
             f"Cannot use --data with the search '{search.study_name}': its networks are compared on its own "
@@ -183,6 +184,21 @@ def _images(request: Request, search: optuna.Study | None) -> tuple[str, int]:
         )
     settings = settings_of(search)
     return settings.data, settings.seed
+
+
+def _first_study(request: Request) -> Settings | None:
+    """Return the settings of the first study of which a network was named; None where there is none."""
+    if not exists(request.url):
+        return None
+    storage = existing_storage(request.url)
+    known = names_of_searches(storage)
+    for text in (*request.networks, *request.others):
+        if text in references() or is_there(text):
+            continue
+        name, _ = split_network(text)
+        if name in known:
+            return settings_of(find(storage, name))
+    return None
 
 
 def _check_images(search: optuna.Study | None, splits: Splits) -> None:

@@ -27,6 +27,7 @@ def comparison_of(
     done: Mapping[Key, FrozenTrial],
     reasons: Mapping[str, str],
     latency_ms: Mapping[str, Mapping[str, float]],
+    fits: Mapping[str, bool],
     *,
     interrupted: bool,
 ) -> Comparison:
@@ -38,6 +39,7 @@ def comparison_of(
         done: Its trainings that have reached their end.
         reasons: Why networks failed, by fingerprint.
         latency_ms: Latencies by fingerprint of the network and target.
+        fits: Whether networks meet the budgets, by fingerprint; empty without budgets.
         interrupted: Whether the comparison was ended before all trainings had.
 
     Raises:
@@ -55,6 +57,7 @@ def comparison_of(
             done,
             reasons,
             latency_ms.get(entrant.architecture.fingerprint, {}),
+            fits,
             on_validation,
             on_test,
         )
@@ -123,6 +126,7 @@ def _compared(
     done: Mapping[Key, FrozenTrial],
     reasons: Mapping[str, str],
     latency_ms: Mapping[str, float],
+    fits: Mapping[str, bool],
     validation: Evaluation | None,
     test: Evaluation | None,
 ) -> Compared:
@@ -141,22 +145,11 @@ def _compared(
         fingerprint=architecture.fingerprint,
         resolution=architecture.resolution,
         costs={name: int(cost) for name, cost in costs.items()},
-        fits=_fits(plan, costs, latency_ms),
+        fits=fits.get(architecture.fingerprint),
         latency_ms=dict(latency_ms),
         validation=validation,
         test=test,
         reason=None if trials else reasons.get(architecture.fingerprint),
-    )
-
-
-def _fits(plan: ComparisonPlan, costs: Mapping[str, int], latency_ms: Mapping[str, float]) -> bool | None:
-    """Return whether a network meets the budgets of the search by its counts and its measured latencies."""
-    budgets = plan.settings.budgets
-    if not budgets:
-        return None
-    counted = all(b.excess(costs[b.resource]) <= 0 for b in budgets if b.counted)
-    return counted and all(
-        latency_ms[b.measured] <= b.limit for b in budgets if not b.counted and b.measured in latency_ms
     )
 
 

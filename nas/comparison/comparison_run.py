@@ -160,10 +160,16 @@ class _Run:
             done,
             failures(study.get_trials(deepcopy=False)),
             latencies(self.store, plan.settings.budgets, **plan.shape),
+            self._fits(),
             interrupted=interrupted,
         )
         store_comparison(study, found)
         return found
+
+    def _fits(self) -> dict[str, bool]:
+        """Return whether networks meet the budgets by the latest measurements; nothing without budgets."""
+        networks = result_of(self.opened.study, self.store).networks if self.plan.settings.budgets else ()
+        return {network.architecture.fingerprint: network.fits for network in networks}
 
     def _say_plan(self) -> None:
         plan, say = self.plan, self.progress.say

@@ -7,6 +7,7 @@ import optuna
 
 from nas.comparison.entrant import Entrant
 from nas.comparison.families import Scaler, families
+from nas.comparison.latencies import latency_of
 from nas.comparison.request import Request, Shape
 from nas.latency.measurement_cache import LatencyCache
 from nas.storage.store import Store
@@ -102,5 +103,5 @@ def _distinct(entrants: Sequence[Entrant]) -> tuple[Entrant, ...]:
 
 def _timed_excess(architecture: Architecture, budgets: Sequence[Budget], cache: LatencyCache) -> float:
     """Return by what share a network, measured now unless it was, exceeds the latency it exceeds most."""
-    latencies = [(b, cache.of_budget(architecture, b)) for b in budgets if not b.counted]
+    latencies = [(b, latency_of(architecture, b, cache)) for b in budgets if not b.counted]
     return max(latency.excess(b.limit, cache.spread(latency)) for b, latency in latencies)

@@ -68,9 +68,9 @@ class Scaler:
 
     def fits(self, network: Architecture) -> bool:
         """Return whether a network meets every budget."""
-        return max(self._shares(network, self._counted)) <= 1 and (
-            len(self._counted) == len(self.budgets) or self.excess(network) <= 0
-        )
+        if self._counted and max(self._shares(network, self._counted)) > 1:
+            return False
+        return len(self._counted) == len(self.budgets) or self.excess(network) <= 0
 
     def scaled(self, name: str, network: Architecture, *, published: str | None, called: str) -> Entrant:
         """Return a network scaled into the budgets.

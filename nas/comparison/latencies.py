@@ -40,9 +40,18 @@ def measure_networks(
 def _measure(network: Architecture, timed: Sequence[Budget], cache: LatencyCache) -> None:
     """Measure a network until it has a stable measurement for each budget, on this machine without any."""
     for budget in timed:
-        _until_stable(lambda again, b=budget: cache.of_budget(network, b, again=again))  # type: ignore[misc]
+        latency_of(network, budget, cache)
     if not timed:
         _until_stable(lambda again: cache.time(network, _HOST, again=again))
+
+
+def latency_of(network: Architecture, budget: Budget, cache: LatencyCache) -> Latency:
+    """Return what was measured of a network for a budget, or else the first stable one of a few measurements.
+
+    Raises:
+        TargetError: if the target is away or cannot run the network.
+    """
+    return _until_stable(lambda again: cache.of_budget(network, budget, again=again))
 
 
 def latencies(
@@ -57,9 +66,10 @@ def latencies(
     }
 
 
-def _until_stable(measured: Callable[[bool], Latency]) -> None:
+def _until_stable(measured: Callable[[bool], Latency]) -> Latency:
     latency = measured(False)
     for _ in range(_ATTEMPTS - 1):
         if latency.stable:
-            return
+            break
         latency = measured(True)
+    return latency

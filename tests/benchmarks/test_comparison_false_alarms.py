@@ -81,10 +81,10 @@ def points(case: Case) -> float:
 @pytest.mark.benchmark
 def test_networks_of_equal_truth_are_set_apart_in_at_most_one_comparison_of_twenty():
     lines = [
-        f"{COMPARISONS:,} simulated comparisons of networks that are equally accurate ({accuracy(0):.1f} %) on "
+        f"{COMPARISONS:,} simulated comparisons of networks of equal accuracy ({accuracy(0):.1f} %) on "
         f"images of one population; {FOUND} more of each kind with a first network that is "
-        f"{accuracy(BY) - accuracy(0):.1f} points better than all others. Seeds move the accuracy of a training "
-        f"by the standard deviation given.",
+        f"{accuracy(BY) - accuracy(0):.1f} points better than all others. Seeds move the accuracy of a "
+        f"training by the standard deviation given.",
         "",
         "| others | seeds | images | seeds move, points | any set apart | interval of one alone misses "
         "| better one found |",
