@@ -84,7 +84,7 @@ def compare(
 
 
 def retrain_alone(
-    network: str, url: str, *, recipe: str, data: str | None, quiet: bool, alone: bool
+    network: str, url: str, *, recipe: str, teacher: str | None, data: str | None, quiet: bool, alone: bool
 ) -> RetrainResult:
     """Train a network that is no search's on the training images, and test it once.
 
@@ -92,6 +92,7 @@ def retrain_alone(
         network: What names it.
         url: Database URL.
         recipe: Name of a training recipe, or a YAML file.
+        teacher: Network to learn from besides the labels; None for that of the recipe.
         data: Images; None for ``digits``.
         quiet: Whether progress is hidden.
         alone: Whether nothing was given that only networks of a search have.
@@ -117,6 +118,7 @@ def retrain_alone(
         storage_path="nas-runs",
         final=True,
         alone=True,
+        teacher=teacher,
     )
     with _planned(request, None, None, quiet=quiet) as (plan, slots, cluster):
         return train_alone(plan, slots, quiet=quiet, cluster=cluster)

@@ -16,6 +16,7 @@ from nas.files.local_paths import image_cache
 from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
+from nas.orchestration.teacher_choice import taught
 from nas.storage.optuna_storage import check_usable, existing_storage, exists
 from nas.study.naming import checked_name, shortened
 from nas.study.network_lookup import find_network, is_there
@@ -92,7 +93,7 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
     """
     if request.seeds < 1:
         raise InvalidValueError(f"Cannot train from {request.seeds} seeds: expected --seeds of at least 1.")
-    recipe = load_recipe(request.recipe)
+    recipe = taught(load_recipe(request.recipe), request.teacher, request.url)
     check_usable(request.url)
     search = _search(request)
     home = usable_location(request.storage_path)

@@ -17,6 +17,7 @@ class Request:
 
     Attributes:
         alone: Whether one network may be trained, with nothing to compare it with.
+        teacher: Network that all learn from besides the labels, as `nas.retrain` takes it.
     """
 
     networks: tuple[str, ...]
@@ -30,3 +31,4 @@ class Request:
     storage_path: str
     final: bool
     alone: bool = False
+    teacher: str | None = None
