@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 import torch
 
-from nas.ask_tell.candidates import Candidate
+from nas.ask_tell.trial_source import Planned
 from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
 from nas.storage.optuna_storage import existing_storage, exists
@@ -100,7 +100,7 @@ def place_donor(
 
 
 def note_inherited(
-    donor: Donor | None, candidate: Candidate, splits: Splits, opened: OpenedStudy, say: Callable[[str], None]
+    donor: Donor | None, candidate: Planned, splits: Splits, opened: OpenedStudy, say: Callable[[str], None]
 ) -> None:
     """Store with a trial what share of its parameters it cannot inherit, and say it.
 

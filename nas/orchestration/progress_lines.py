@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from dashboards.result import metric_name
+from dashboards.metric_names import metric_name
 from search_spaces.units import format_accuracy, format_seconds
 from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
