@@ -78,7 +78,7 @@ def _work(rule: Rule, facts: SearchFacts) -> Work:
     if facts.weights is not None:
         trained = load_supernet(facts.weights)
         limit = min((b.limit for b in facts.budgets if b.resource == "macs"), default=None)
-        trained.check(facts.space, facts.splits, limit)
+        trained.check(facts.space, facts.splits, limit, seed=facts.seed)
         recipe = trained.recipe
         own = trained.band or band
         band = (max(band[0], own[0]), max(min(band[1], own[1]), own[0]))

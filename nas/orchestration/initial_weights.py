@@ -179,8 +179,8 @@ def _of_search(study: optuna.Study, network: TrialResult) -> Iterator[Path]:
 def _of_supernet(study: optuna.Study, network: TrialResult, device: str) -> Made:
     """Return the slice of a network of the study's supernet, with statistics of its own."""
     trained = load_supernet(supernet_file(study))
-    images, metric = images_for(study, network.architecture.resolution), settings_of(study).metric
-    trained.check(space_of(study), images)
+    settings, images = settings_of(study), images_for(study, network.architecture.resolution)
+    trained.check(space_of(study), images, seed=settings.seed)
     try:
         module, scores = starting_network(
             trained.shared, network.architecture, images, trained.recipe.training, device=torch.device(device)
@@ -191,11 +191,11 @@ def _of_supernet(study: optuna.Study, network: TrialResult, device: str) -> Made
             f"network of the space '{trained.shared.space.name}'. Leave --weights out."
         ) from error
     name, beside = (supernet_source(study) or study).study_name, _beside(network, trained.band)
-    value, standard_error = scores.of(metric)
+    value, standard_error = scores.of(settings.metric)
     start = Start(
         source=SUPERNET,
         words=f"its slice of the supernet of '{name}'{beside}",
-        metric=metric,
+        metric=settings.metric,
         value=value,
         standard_error=standard_error,
     )

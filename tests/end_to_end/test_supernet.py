@@ -9,7 +9,7 @@ import pytest
 
 from tests.end_to_end.conftest import LIMIT_S, Desk
 
-pytestmark = [pytest.mark.slow, pytest.mark.long]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 
 SPACE = """
 version: 1

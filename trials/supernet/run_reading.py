@@ -58,7 +58,7 @@ def run_reading(config: Mapping[str, Any], report: Callable[[Mapping[str, Any]],
     cache = None if asked.cache is None else Path(asked.cache)
     splits = open_images(asked.data, seed=asked.data_seed, cache=cache)
     trained = load_supernet(Path(asked.weights))
-    trained.check(trained.shared.space, splits)
+    trained.check(trained.shared.space, splits, seed=asked.data_seed)
     device = torch.device(asked.device)
     trained.shared.to(device)
     read = read_networks(

@@ -153,7 +153,7 @@ def run_supernet(config: SupernetConfig, listener: Listener) -> Readings:
             _train(config, splits, device, listener, check)
         (folder / CHECKPOINT).unlink(missing_ok=True)  # with the optimiser's state: three times the weights
     trained = load_supernet(weights)
-    trained.check(config.space, splits)
+    trained.check(config.space, splits, seed=config.data_seed)
     return read_into(
         folder,
         trained,

@@ -47,17 +47,20 @@ class TrainedSupernet:
     images: str
     seed: int
 
-    def check(self, space: SearchSpace, splits: Splits, macs: float | None = None) -> None:
+    def check(
+        self, space: SearchSpace, splits: Splits, macs: float | None = None, *, seed: int | None = None
+    ) -> None:
         """Raise unless it says something of networks of a space on some images.
 
         Args:
             space: Space of the networks.
             splits: Images.
             macs: A budget on MACs; None for none.
+            seed: Seed of the images' split, as that of the training; None to leave it unchecked.
 
         Raises:
             SpaceError: if it is of another space.
-            DataError: if it was trained on other classes or images.
+            DataError: if it was trained on other classes, images or another split of them.
             BudgetError: if the budget lies outside of its band.
         """
         if space_digest(space) != space_digest(self.shared.space):
@@ -74,6 +77,12 @@ class TrainedSupernet:
             raise DataError(
                 "The supernet was trained on other images of the same classes: expected those of the search. "
                 "Train one on these."
+            )
+        if seed not in {None, self.seed}:
+            raise DataError(
+                f"The supernet was trained on the images as seed {self.seed} splits them, among which may be "
+                f"validation and test images of seed {seed}: expected --seed {self.seed}. Use that, or train "
+                f"a supernet for seed {seed}."
             )
         if macs is not None and self.band is not None and not self.band[0] <= macs <= self.band[1]:
             raise BudgetError(

@@ -158,7 +158,9 @@ def test_what_cannot_be_expected_is_one_line(url, tiny_prices):
         api.propose(half, learn_from=["few", "few"], storage=url)
     other = find(open_storage(url), "other")
     other.set_user_attr(SETTINGS, {**other.user_attrs[SETTINGS], "metric": "macro_f1"})
-    with pytest.raises(StudyError, match="'trained' and 'other' do not compare: its metric is accuracy, not"):
+    with pytest.raises(
+        StudyError, match="'trained' and 'other' do not compare: its metric is 'accuracy', not"
+    ):
         SEARCH([half], trials=0, learn_from=["trained", "other"], storage=url)
 
 
