@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import optuna
-import torch
 
 from nas.comparison.entrant import Entrant
 from nas.comparison.entrants import entrants_of
@@ -16,7 +15,7 @@ from nas.files.local_paths import image_cache
 from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
-from nas.orchestration.teacher_choice import taught
+from nas.orchestration.teacher_choice import taught, teacher_lines
 from nas.storage.optuna_storage import check_usable, existing_storage, exists
 from nas.study.naming import checked_name, shortened
 from nas.study.network_lookup import find_network, is_there
@@ -32,7 +31,6 @@ from trials.images.image_cache import emptied_on_error
 from trials.images.splits import Splits
 from trials.recipes import load_recipe
 from trials.training.recipe import Recipe
-from trials.training.teacher import load_teacher
 
 SPACE: Final = "comparison"
 """What stands for the space and the sampler in the settings of a comparison, which has neither."""
@@ -101,7 +99,8 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
     cache = image_cache(f"{home}/study")
     with emptied_on_error(cache):
         splits = open_images(data, seed=seed, cache=cache, report_line=lambda _: None)
-        load_teacher(recipe, splits, torch.device("cpu"))  # does it fit the images?
+        for line in teacher_lines(recipe, splits):  # before any training: does it fit the images?
+            say(line)
         searched = None if search is None else settings_of(search)
         settings = Settings(
             space=SPACE,
