@@ -11,7 +11,7 @@ from nas.api._process_state import process_left_as_found
 from nas.evaluators import EVALUATORS
 from nas.orchestration import retraining
 from nas.orchestration.evaluator_choice import evaluator_named
-from nas.orchestration.initial_weights import checked_source
+from nas.orchestration.initial_weights import checked_source, source_for
 from nas.orchestration.retrain_result import RetrainResult
 from nas.orchestration.retraining_recipe import recipe_of
 from nas.orchestration.search_plan import plan_search
@@ -168,7 +168,8 @@ def retrain(
         from_weights: Whether training starts from the weights of the search instead of random ones.
         weights: What training starts from instead: ``supernet`` for the network's slice of the supernet that
             the study has trained or uses, ``search`` for the weights of the search, or trained weights as
-            `search` takes them, of which the network inherits what fits.
+            `search` takes them, of which the network inherits what fits. By default ``donor``, what the
+            search began with, if it began with trained weights, else ``random``.
         teacher: Network to learn from besides the labels, as `search` takes it.
         seeds: Number of trainings of the winner that differ in their randomness. Several learn from the
             training images alone, and validation images choose which of them is delivered.
@@ -208,7 +209,7 @@ def retrain(
         found,
         networks,
         choice.recipe if asked is not None else taught(choice.recipe, teacher, url),
-        weights=source,
+        weights=source_for(found, source),
         device="cuda" if torch.cuda.is_available() else "cpu",
         threads=None if cpu_quota() is None else len(usable_cores()),
         report_line=say,

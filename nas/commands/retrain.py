@@ -51,8 +51,8 @@ def COMMAND(  # noqa: N802
             "--weights",
             metavar="SOURCE",
             help="What to start from: supernet, the network's slice of the supernet that the study has "
-            "trained or uses; search, as --from-weights; or trained weights as nas search takes them. "
-            "Default: random weights.",
+            "trained or uses; search, as --from-weights; random; or trained weights as for nas search. "
+            "Default: what the search began with.",
             show_default=False,
         ),
     ] = None,

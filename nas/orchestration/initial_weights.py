@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,12 +25,15 @@ from nas.files.study_images import images_for
 from nas.files.supernet_file import supernet_file, supernet_source
 from nas.orchestration.donor_source import absolute_source, donor_from, normalisation
 from nas.storage.optuna_internals import database_url
+from nas.study.donor import DONOR_FILE, donor_of
 from nas.study.naming import trial_folder
 from nas.study.study import images_of, settings_of, space_of
 from search_spaces.building import build
 from search_spaces.costs import format_cost
 from search_spaces.errors import ArchitectureError, InvalidValueError, StudyError
 from search_spaces.units import format_accuracy
+from trials.pretrained.donor import Donor
+from trials.pretrained.donor_file import read_donor
 from trials.pretrained.inheritance import inherit, renormalised
 from trials.supernet.reading import starting_network
 from trials.supernet.weights_file import load_supernet
@@ -39,6 +42,8 @@ from trials.training.seeding import seeded_build, trial_seed
 
 SEARCH: Final = "search"
 SUPERNET: Final = "supernet"
+DONOR: Final = "donor"
+RANDOM: Final = "random"
 START: Final = "start.safetensors"
 """File in a retraining's folder of the weights that it starts from, until it ends."""
 
@@ -115,7 +120,7 @@ def checked_source(weights: str | None, *, from_weights: bool = False) -> str | 
             f"Cannot start from the weights of the search and from '{weights}': expected one of "
             f"--from-weights and --weights. Leave one out."
         )
-    return weights if weights in SOURCES else absolute_source(weights)
+    return weights if weights in {RANDOM, *SOURCES} else absolute_source(weights)
 
 
 @contextmanager
@@ -202,33 +207,66 @@ def _of_supernet(study: optuna.Study, network: TrialResult, device: str) -> Made
     return {key: tensor.cpu().contiguous() for key, tensor in module.state_dict().items()}, start
 
 
+def source_for(study: optuna.Study, source: str | None) -> str | None:
+    """Return the source of a retraining's weights, by default what the search began with.
+
+    Args:
+        study: The study.
+        source: What was asked for; None for the default.
+    """
+    if source is None:
+        return None if donor_of(study) is None else DONOR
+    return None if source == RANDOM else source
+
+
+def _of_own_donor(study: optuna.Study, network: TrialResult, device: str) -> Made:
+    """Return what a network inherits of the weights that its search began with."""
+    del device
+    facts = donor_of(study)
+    with ExitStack() as stack:
+        try:
+            path = stack.enter_context(files_of(study).fetched(DONOR_FILE))
+        except FileNotFoundError as error:
+            raise StudyError(
+                f"The study '{study.study_name}' has no weights at '{files_of(study).place(DONOR_FILE)}' to "
+                f"begin with: expected those that its search began with. Name others with --weights, or "
+                f"{RANDOM} for none."
+            ) from error
+        donor = read_donor(str(path))
+        return _inherited(
+            study, network, replace(donor, source=DONOR if facts is None else facts.source), DONOR
+        )
+
+
 def _of_donor(source: str) -> Callable[[optuna.Study, TrialResult, str], Made]:
     """Return what makes the initial weights of a network from those of a donor."""
 
     def inherited(study: optuna.Study, network: TrialResult, device: str) -> Made:
         del device
-        donor = donor_from(source, database_url(study) or "")
-        images = images_of(study)
-        shape = {"num_classes": len(images["classes"]), "in_channels": images["channels"]}
-        seed = trial_seed(settings_of(study).seed, network.trial)
-        module: nn.Module = seeded_build(lambda: build(network.architecture, **shape), seed)
-        found = inherit(donor, module, network.architecture, classes=images["classes"])
-        theirs = normalisation(donor, images["channels"])
-        ours = (tuple(images["mean"]), tuple(images["std"]))
-        weights = found.weights if theirs is None else renormalised(found.weights, theirs, ours)
-        new = f"{found.new:.1%} of its parameters are new" + (
-            ", the head with them" if found.new_head else ""
-        )
-        start = Start(
-            source=source,
-            words=f"the weights of {Path(source).name}",
-            remark=f"{donor.origin}, licence {donor.licence or 'not stated'}; {new}",
-            metric=settings_of(study).metric,
-            licence=donor.licence,
-        )
-        return {key: tensor.contiguous() for key, tensor in weights.items()}, start
+        return _inherited(study, network, donor_from(source, database_url(study) or ""), source)
 
     return inherited
+
+
+def _inherited(study: optuna.Study, network: TrialResult, donor: Donor, source: str) -> Made:
+    """Return what a network inherits of a donor, for images that are normalised as the study's are."""
+    images = images_of(study)
+    shape = {"num_classes": len(images["classes"]), "in_channels": images["channels"]}
+    seed = trial_seed(settings_of(study).seed, network.trial)
+    module: nn.Module = seeded_build(lambda: build(network.architecture, **shape), seed)
+    found = inherit(donor, module, network.architecture, classes=images["classes"])
+    theirs = normalisation(donor, images["channels"])
+    ours = (tuple(images["mean"]), tuple(images["std"]))
+    weights = found.weights if theirs is None or theirs == ours else renormalised(found.weights, theirs, ours)
+    new = f"{found.new:.1%} of its parameters are new" + (", the head with them" if found.new_head else "")
+    start = Start(
+        source=source,
+        words=f"the weights of {Path(donor.source).name}",
+        remark=f"{donor.origin}, licence {donor.licence or 'not stated'}; {new}",
+        metric=settings_of(study).metric,
+        licence=donor.licence,
+    )
+    return {key: tensor.contiguous() for key, tensor in weights.items()}, start
 
 
 def _beside(network: TrialResult, band: tuple[int, int] | None) -> str:
@@ -248,5 +286,6 @@ def _read_start(path: Path) -> Start:
 SOURCES: Final[Mapping[str, Callable[[optuna.Study, TrialResult, str], Made] | None]] = {
     SEARCH: None,
     SUPERNET: _of_supernet,
+    DONOR: _of_own_donor,
 }
 """What makes the initial weights of a network by the name of the source; None for those of its own trial."""

@@ -31,13 +31,13 @@ def _widened(channels: Any, factor: Any) -> Any:
 
 
 class _SameConv(nn.Conv2d):
-    """A convolution with TensorFlow's padding: as many zeros as ceil(h / stride) outputs need."""
+    """A convolution that pads as TensorFlow does where it strides: for ceil(h / stride) outputs."""
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, stride = self.kernel_size[0], self.stride[0]
         height = max((-(-x.shape[2] // stride) - 1) * stride + kernel - x.shape[2], 0)
         width = max((-(-x.shape[3] // stride) - 1) * stride + kernel - x.shape[3], 0)
-        if height or width:
+        if stride > 1 and (height or width):
             x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
         return super().forward(x)
 
@@ -113,8 +113,11 @@ class InvertedResidual(nn.Module):
                 nn.BatchNorm2d(hidden, eps=norm_eps),
                 act(inplace=True),
             )
-        if padding == "same" and stride > 1:
-            self.body.append(_SameConv(hidden, hidden, kernel, stride=stride, groups=hidden, bias=False))
+        if padding == "same":
+            zeros = 0 if stride > 1 else kernel // 2
+            self.body.append(
+                _SameConv(hidden, hidden, kernel, stride=stride, padding=zeros, groups=hidden, bias=False)
+            )
         else:
             self.body.append(
                 nn.Conv2d(

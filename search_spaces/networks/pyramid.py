@@ -11,13 +11,13 @@ _ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU, "relu6": nn.ReLU6, "hard_swish
 
 
 class _SameConv(nn.Conv2d):
-    """A convolution with TensorFlow's padding: as many zeros as ceil(h / stride) outputs need."""
+    """A convolution that pads as TensorFlow does where it strides: for ceil(h / stride) outputs."""
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, stride = self.kernel_size[0], self.stride[0]
         height = max((-(-x.shape[2] // stride) - 1) * stride + kernel - x.shape[2], 0)
         width = max((-(-x.shape[3] // stride) - 1) * stride + kernel - x.shape[3], 0)
-        if height or width:
+        if stride > 1 and (height or width):
             x = F.pad(x, (width // 2, width - width // 2, height // 2, height - height // 2))
         return super().forward(x)
 
@@ -61,8 +61,11 @@ class Pyramid(nn.Module):
             raise ValueError(f"pyramid got the padding '{padding}': expected symmetric or same")
         act = _ACTIVATIONS[activation]
         self.stem = nn.Sequential()
-        if padding == "same" and stem_stride > 1:
-            self.stem.append(_SameConv(in_channels, stem_channels, 3, stride=stem_stride, bias=False))
+        if padding == "same":
+            zeros = 0 if stem_stride > 1 else 1
+            self.stem.append(
+                _SameConv(in_channels, stem_channels, 3, stride=stem_stride, padding=zeros, bias=False)
+            )
         else:
             self.stem.append(
                 nn.Conv2d(in_channels, stem_channels, 3, stride=stem_stride, padding=1, bias=False)

@@ -1,12 +1,17 @@
 """Downloads a model of timm with its weights, and reads what timm says of them."""
 
 import importlib.util
+import socket
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from search_spaces.errors import WeightsError, did_you_mean
 from trials.pretrained.donor import Donor
 from trials.pretrained.matching import match
+
+_PATIENCE_S: Final = 10.0  # for the first answer of the hub
 
 
 def timm_donor(name: str, source: str, *, published: str | None = None) -> Donor:
@@ -34,8 +39,14 @@ def timm_donor(name: str, source: str, *, published: str | None = None) -> Donor
             f"timm {timm.__version__} has no model called '{name}'.{did_you_mean(name, known)} See "
             f"timm.list_pretrained()."
         )
+    untrained = timm.create_model(name)
+    match(untrained.state_dict(), name, named=published)  # before anything is downloaded
+    found = _kept(untrained.pretrained_cfg.get("hf_hub_id"))
     try:
-        model = timm.create_model(name, pretrained=True)
+        if found is None:
+            check_reachable()
+        overlay = None if found is None else {"file": found}
+        model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     except Exception as error:  # the hub's client raises many types
         raise WeightsError(
             f"Cannot download '{name}' through timm ({_first_line(error)}): expected that its hub can be "
@@ -67,6 +78,29 @@ def donor_of(
         resizing=f"{config.get('interpolation')}, the middle {config.get('crop_pct', 1):.1%}",
         notes=found.notes,
     )
+
+
+def check_reachable() -> None:
+    """Raise unless a connection to the hub can be made; its client would try for minutes.
+
+    Raises:
+        OSError: if there is none. Behind a proxy nothing is tried.
+    """
+    from huggingface_hub import constants  # noqa: PLC0415 -- comes with timm
+
+    hub = urlsplit(constants.ENDPOINT)
+    if not getproxies():
+        socket.create_connection((hub.hostname or "", hub.port or 443), timeout=_PATIENCE_S).close()
+
+
+def _kept(repository: str | None) -> str | None:
+    """Return the weights of a model that were downloaded before; None if there are none."""
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 -- comes with timm
+
+    if repository is None:
+        return None
+    found = try_to_load_from_cache(repository, "model.safetensors")
+    return found if isinstance(found, str) else None
 
 
 def _first_line(error: Exception) -> str:

@@ -38,10 +38,10 @@ def frozen(network: nn.Module, recipe: Recipe, epoch: int) -> Iterator[None]:
     most = _BEHIND - 1 if recipe.frozen_stages is None else recipe.frozen_stages
     held = [p for name, p in network.named_parameters() if p.requires_grad and depth_of(name) <= most]
     for parameter in held:
-        parameter.requires_grad_(requires_grad=False)
+        parameter.requires_grad_(False)
         parameter.grad = None
     try:
         yield
     finally:
         for parameter in held:
-            parameter.requires_grad_(requires_grad=True)
+            parameter.requires_grad_(True)

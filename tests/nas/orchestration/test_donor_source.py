@@ -143,7 +143,8 @@ def test_weights_renormalised_for_other_images_answer_the_same_away_from_the_bor
 
     def stem(of: torch.nn.Module, given: tuple[tuple[float, ...], tuple[float, ...]]) -> torch.Tensor:
         mean, std = (torch.tensor(values)[:, None, None] for values in given)
-        return of.get_submodule("stem")((pixels - mean) / std)[:, :, 1:, 1:]
+        found: torch.Tensor = of.get_submodule("stem")((pixels - mean) / std)
+        return found[:, :, 1:, 1:]
 
     with torch.no_grad():
         torch.testing.assert_close(stem(network, found), stem(other, new), atol=1e-5, rtol=1e-4)

@@ -46,7 +46,10 @@ def timm_library() -> torch.library.Library:
 
 def library(name: str) -> ModuleType:
     timm_library()
-    return pytest.importorskip(name, reason=f"{name} is a developer dependency", exc_type=ImportError)
+    found: ModuleType = pytest.importorskip(
+        name, reason=f"{name} is a developer dependency", exc_type=ImportError
+    )
+    return found
 
 
 def unsettled(network: nn.Module) -> nn.Module:
@@ -73,11 +76,12 @@ def same_answers(donor: Donor, theirs: nn.Module) -> None:
 def test_weights_of_timm_answer_as_in_timm(name):
     timm = library("timm")
     torch.manual_seed(0)
-    model = unsettled(timm.create_model(name))
-    donor = donor_of(model.state_dict(), dict(model.pretrained_cfg), name, f"timm:{name}")
+    model = timm.create_model(name)
+    config = dict(model.pretrained_cfg)
+    donor = donor_of(unsettled(model).state_dict(), config, name, f"timm:{name}")
     assert donor.published in search_spaces.references()
-    assert donor.licence == model.pretrained_cfg["license"]
-    assert donor.mean == tuple(model.pretrained_cfg["mean"])
+    assert donor.licence == config["license"]
+    assert donor.mean == tuple(config["mean"])
     same_answers(donor, model)
 
 
@@ -205,6 +209,18 @@ def test_an_unknown_name_offers_the_nearest():
 def test_weights_that_are_inside_of_a_training_checkpoint_are_found():
     donor = small()
     assert match({**donor.weights}, "mobilenet_96").published == "mobilenet_v2_0.35_96"
+
+
+def test_a_hub_that_cannot_be_reached_gets_one_line_at_once(monkeypatch):
+    library("timm")
+
+    def away() -> None:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr("trials.pretrained.timm_hub.check_reachable", away)
+    monkeypatch.setattr("trials.pretrained.timm_hub._kept", lambda _: None)
+    assert "expected that its hub can be reached" in refused("timm:mobilenetv3_small_100")
+    assert "no library that is known" in refused("timm:resnet18")
 
 
 def test_without_timm_a_name_of_timm_says_how_to_get_it(monkeypatch):

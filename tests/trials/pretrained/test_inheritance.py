@@ -1,6 +1,7 @@
 """Networks take of a donor what fits: consistently, and without changing what it knows where they can."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from search_spaces.mixers import MIXERS
 from trials.pretrained.donor import Donor
 from trials.pretrained.inheritance import inherit
 
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "inverted_residual": {"kernel": 3, "expansion": 2, "gate": "squeeze_excite"},
     "optional_inverted_residual": {"form": "k3_e2"},
     "convnext": {"mixer": "depthwise", "kernel": 3},
