@@ -49,7 +49,7 @@ from trials.pretrained.donor import Donor
 from trials.recipes import load_recipe
 from trials.target_names import find_target
 from trials.training.evaluation import METRICS
-from trials.training.flips import settled_flips
+from trials.training.flips import noted_flips
 from trials.training.recipe import Recipe
 
 LOGS = ("tensorboard",)
@@ -226,9 +226,7 @@ def plan_search(
     cache = image_cache(f"{home}/study")
     with emptied_on_error(cache):
         splits = open_images(location, seed=seed, cache=cache, report_line=lambda _: None)
-        # the progress shows the notes, also those of images that were decoded before
-        training, flips = settled_flips(training, splits)
-        splits = replace(splits, notes=(*splits.notes, *([flips] if flips else [])))
+        training, splits = noted_flips(training, splits)
         about_teacher = teacher_lines(training, splits)  # before any training: does it fit the images?
         splits = normalised_as(splits, donor)
         chosen = named or space_for(splits, budgets, donor)
@@ -286,7 +284,6 @@ def plan_search(
         if learn_from:
             plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
         seeds = tuple(first_network(text, plan.url, plan.prices, plan.budgets) for text in seed_with)
-        plan = replace(plan, seeds=seeds)
         work = planned_work(
             plan.settings,
             plan.space,
@@ -300,4 +297,4 @@ def plan_search(
             trials=trials,
             local=local,
         )
-        return replace(plan, work=work)
+        return replace(plan, seeds=seeds, work=work)
