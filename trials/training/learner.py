@@ -1,7 +1,7 @@
 """Trains a network for one epoch: augments, mixes, steps the optimiser and averages the weights."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -171,7 +171,10 @@ class Learner:
             else:
                 known, inside = self.teacher.observed(shown)
         images, targets = self._changed(self._images, rows, draws, rng)
-        watching = nullcontext({}) if self._inner is None else watched(self.network)
+        none: Maps = {}
+        watching: AbstractContextManager[Maps] = (
+            nullcontext(none) if self._inner is None else watched(self.network)
+        )
         with autocast(recipe, images.device), watching as maps:
             logits = self.network(self._preprocess(images, side))
         logits = logits.float()

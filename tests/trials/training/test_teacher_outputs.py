@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,11 +26,11 @@ from trials.training.sparse_outputs import SparseOutputs
 from trials.training.teacher import OutputPlace, Teacher, what_changes_images
 
 CPU = torch.device("cpu")
-PLAIN = {}
+PLAIN: dict[str, Any] = {}
 CHANGING = {"flip": True, "shift": 0.2, "cutmix": 1.0, "randaugment_rounds": 1, "augmentation_seed": 3}
 RECIPES = pytest.mark.parametrize("fields", [PLAIN, CHANGING], ids=["plain", "changing"])
 
-asked = []
+asked: list[int] = []
 
 
 class Master(nn.Module):
