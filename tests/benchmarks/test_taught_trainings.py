@@ -23,11 +23,11 @@ from trials.training.teacher import OutputPlace
 
 CIFAR = Path("../shared/data/cifar10/train.parquet")
 CPU = torch.device("cpu")
-TRAIN, JUDGED, SEEDS, ROUNDS = 2_000, 2_000, (0, 1, 2), 5
+TRAIN, JUDGED, SEEDS, ROUNDS = 1_500, 1_000, (0, 1, 2), 4
 STUDENT, MASTER = "3M-MACs", "12M-MACs"
 SHARED = {"schedule": "cosine", "warmup_epochs": 1, "shift": 0.1, "flip": True, "gradient_clip": 5.0}
-LEARNS = Recipe.from_json({"name": "learns", "epochs": 10, "augmentation_seed": 0, **SHARED})
-TEACHES = Recipe.from_json({"name": "teaches", "epochs": 14, **SHARED})
+LEARNS = Recipe.from_json({"name": "learns", "epochs": 8, "augmentation_seed": 0, **SHARED})
+TEACHES = Recipe.from_json({"name": "teaches", "epochs": 12, **SHARED})
 
 pytestmark = [
     pytest.mark.benchmark,

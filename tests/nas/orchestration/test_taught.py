@@ -75,7 +75,7 @@ def test_a_winner_learns_from_an_exported_network_whose_word_is_kept(url: str, s
         ("mine#9", "9"),
         ("yours#1", "yours"),
         ("absent.onnx", "absent.onnx"),
-        ("nobody", "expected an .onnx file"),
+        ("nobody", "may also be an .onnx file"),
         ("mine#1", "expected its weights on this machine"),
     ],
 )

@@ -208,7 +208,7 @@ def test_weights_and_source_tell_functions_apart(tmp_path, monkeypatch):
 def test_what_is_no_teacher_gets_one_line(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(RecipeError, match="expected") as caught:
+    with pytest.raises(RecipeError, match="Expected") as caught:
         open_teacher(name)
     assert "\n" not in str(caught.value)
 
