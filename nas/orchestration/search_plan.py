@@ -218,16 +218,14 @@ def plan_search(
     named = load(space) if space is not None else None
     if study is not None:
         checked_name(study)
-    location = location_of(data)
     check_usable(url)
-    conditions = {target: probe(target) for target in targets}
+    location, conditions = location_of(data), {target: probe(target) for target in targets}
     donor = None if weights is None else donor_from(weights, url)
     home = usable_location(storage_path)
     cache = image_cache(f"{home}/study")
     with emptied_on_error(cache):
         splits = open_images(location, seed=seed, cache=cache, report_line=lambda _: None)
         training, splits = noted_flips(training, splits)
-        about_teacher = teacher_lines(training, splits)  # before any training: does it fit the images?
         splits = normalised_as(splits, donor)
         chosen = named or space_for(splits, budgets, donor)
         settings = Settings(
@@ -276,7 +274,7 @@ def plan_search(
                 hours=hours,
             ),
             conditions=conditions,
-            teacher_lines=about_teacher,
+            teacher_lines=teacher_lines(training, splits),  # before any training: does it fit the images?
             donor=donor,
         )
         check_fits(plan.prices, budgets)

@@ -6,6 +6,7 @@ from pathlib import Path
 from search_spaces.errors import RecipeError, WeightsError
 from search_spaces.paths import expanded
 from trials.donors import open_donor
+from trials.teachers.onnx_file import opened_onnx
 from trials.teachers.opened_teacher import OpenedTeacher
 
 
@@ -18,8 +19,6 @@ def opened_donor(source: str) -> OpenedTeacher:
     folder = _export(expanded(source))
     inference = None if folder is None else _for_inference(folder)
     if inference is not None:
-        from trials.teachers.onnx_file import opened_onnx  # noqa: PLC0415 -- half a second to import
-
         return opened_onnx(inference)
     try:
         donor = open_donor(source if folder is None else str(folder))

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -36,10 +34,14 @@ def opened_onnx(path: Path) -> OpenedTeacher:
     Raises:
         RecipeError: if the file cannot be read or run, or has another form of input.
     """
+    import onnxruntime  # noqa: PLC0415 -- half a second, and most trainings need none
+
     try:
         content = path.read_bytes()
         session = onnxruntime.InferenceSession(
-            str(path), _options(), providers=[p for p in _PROVIDERS if p in _available()]
+            str(path),
+            _options(onnxruntime.SessionOptions()),
+            providers=[p for p in _PROVIDERS if p in onnxruntime.get_available_providers()],
         )
         digest = _digest(path, content)
         (entry,) = session.get_inputs()
@@ -97,16 +99,12 @@ class _Runner:
         return self._session.run(None, {self._name: images})[0][:count]
 
 
-def _options() -> Any:
-    options = onnxruntime.SessionOptions()
+def _options(options: Any) -> Any:
+    """Return the options of a session that uses the threads of torch."""
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return options
-
-
-def _available() -> list[str]:
-    return list(onnxruntime.get_available_providers())
 
 
 def _last(session: Any) -> int | None:
@@ -117,6 +115,8 @@ def _last(session: Any) -> int | None:
 
 def _digest(path: Path, content: bytes) -> str:
     """Return the SHA-256 of a file and of the files beside it that hold its weights."""
+    import onnx  # noqa: PLC0415 -- see above
+
     digest = hashlib.sha256(content)
     graph = onnx.load(str(path), load_external_data=False).graph
     entries = [entry for tensor in graph.initializer for entry in tensor.external_data]

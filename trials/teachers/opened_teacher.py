@@ -82,7 +82,7 @@ class OpenedTeacher:
         return replace(self, mean=self.mean or splits.mean, std=self.std or splits.std, notes=notes)
 
     def checked(self, side: int, splits: Splits, device: torch.device) -> "OpenedTeacher":
-        """Return the teacher after showing it images, so that what it cannot do is told before any training.
+        """Return the teacher after showing it images, so that what it cannot do is known before a training.
 
         One that returns probabilities returns their logarithms from now on.
 

@@ -8,6 +8,7 @@ from trials.donors import DONORS
 from trials.pretrained.state_file import SUFFIXES
 from trials.teachers.donor import opened_donor
 from trials.teachers.function import opened_function
+from trials.teachers.onnx_file import opened_onnx
 from trials.teachers.opened_teacher import OpenedTeacher
 
 _ONNX: Final = ".onnx"
@@ -25,8 +26,6 @@ def open_teacher(source: str) -> OpenedTeacher:
     """
     path = expanded(source, "the teacher")
     if path.suffix == _ONNX:
-        from trials.teachers.onnx_file import opened_onnx  # noqa: PLC0415 -- half a second to import
-
         return opened_onnx(path)
     if is_function(source):
         return opened_function(source)

@@ -36,7 +36,8 @@ _APART_FROM_IMAGES: Final = frozenset([
     "version", "name", "epochs", "rungs", "reduction", "optimiser", "learning_rate", "momentum",
     "weight_decay", "schedule", "warmup_epochs", "decay_from", "final_rate", "label_smoothing",
     "gradient_clip", "recalibration_batches", "precision", "sides", "drop_path", "ema_decay", "teacher",
-    "teacher_share", "teacher_temperature", "teacher_features", "frozen_epochs", "frozen_stages", "layer_rate",
+    "teacher_share", "teacher_temperature", "teacher_features", "frozen_epochs", "frozen_stages",
+    "layer_rate",
 ])  # fmt: skip
 """Fields of a recipe on which the images that a teacher sees do not depend; on all others they may."""
 
