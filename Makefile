@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: search test lint audit test-long benchmark chaos test-gpu clean
+.PHONY: search test lint audit test-long benchmark benchmark-truth chaos test-gpu clean
 
 search: $(VENV)/.installed
 	$(BIN)/nas search --budget 300M-MACs $(ARGS)
@@ -28,6 +28,10 @@ test-long: $(VENV)/.developer
 
 benchmark: $(VENV)/.developer
 	$(BIN)/pytest -m benchmark
+
+# Hours on two cores, goes on where it was interrupted. On a GPU: make benchmark-truth ARGS="--budget 20M-MACs --device cuda"
+benchmark-truth: $(VENV)/.developer
+	$(BIN)/python -m tests.benchmarks.truth $(ARGS)
 
 chaos: $(VENV)/.developer
 	$(BIN)/pytest -m chaos

@@ -1,0 +1,255 @@
+"""Found against designed against random networks on CIFAR-10, all trained by one recipe.
+
+Run ``make benchmark-truth``, or ``python -m tests.benchmarks.truth --budget 20M-MACs --device cuda`` on a
+GPU. Each finished search and training is stored at once and trainings have checkpoints: the command goes on
+where it was interrupted. The steps, in this order:
+
+1. the learning rate of the final recipe is fixed on two networks of none of the groups;
+2. *designed*: every published family is scaled into the budget, also with a stem for small images; all are
+   screened on one seed by validation accuracy, and the best two trained again on three others;
+3. *found* and *random*: what ``nas search`` delivers from five search seeds, by its default sampler and by
+   ``--sampler random``, with equal trials, each trained on a seed of its own.
+
+Accuracies are compared on the test images, which nothing before them has seen.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import nas
+import search_spaces
+from search_spaces.architecture import Architecture
+from search_spaces.budget import Budget
+from search_spaces.catalog_fit import default_space
+from search_spaces.space_record import space_digest
+from tests.benchmarks.filing import RESULTS, file_result
+from tests.benchmarks.truth_networks import designed, of_no_family
+from tests.benchmarks.truth_table import groups_of, lines_of, missing
+from tests.benchmarks.truth_trainings import Place, Training, trained
+from trials.training.recipe import Recipe
+from trials.usable_cores import usable_cores
+
+IMAGES: Final = Path(__file__).parents[3] / "shared/data/cifar10"
+BUDGET, TRIALS, CLASSES, SIDE = "5M-MACs", 24, 10, 32
+SAMPLERS: Final = {"found": "factor_gp", "random": "random"}
+SEARCH_SEEDS: Final = (0, 1, 2, 3, 4)
+SCREENED_ON, AGAIN_ON, KEPT = 0, (1, 2, 3), 2
+RATES: Final = (1e-3, 2e-3, 4e-3)
+EPOCHS: Final = {"cpu": (5, 40_000), "cuda": (60, None)}
+"""Epochs of the final recipe and the most images in one: 200,000 images on a CPU, all 60 times on a GPU."""
+FIXED_BY: Final = {"cpu": (2, 40_000), "cuda": (10, None)}
+"""The same of the trainings that fix its rate."""
+
+State = dict[str, Any]
+
+
+def recipe(name: str, epochs: int, images: int | None, rate: float) -> Recipe:
+    """Return a recipe with one cosine and the augmentation that is usual for CIFAR."""
+    return Recipe(
+        name=name,
+        epochs=epochs,
+        rungs=(epochs,),
+        epoch_images=images,
+        batch_size=64,
+        learning_rate=rate,
+        schedule="cosine",
+        warmup_epochs=0.5,
+        final_rate=0.0,
+        gradient_clip=1.0,
+        flip=True,
+        shift=0.125,
+    )
+
+
+class Truth:
+    """One comparison and its state.
+
+    Args:
+        given: Arguments of the command.
+    """
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given, self.budget = given, Budget.parse(given.budget)
+        self.place = Place(
+            images=str(given.images), folder=given.folder, device=given.device, at_once=given.at_once
+        )
+        self.ends = None if given.hours is None else time.monotonic() + 3600 * given.hours
+        self.state = self._begun()
+
+    def run(self) -> None:
+        """Do every step that is not done yet, until the time is over."""
+        self._fix_recipe()
+        self._train("trainings", self._screened())
+        self._train("trainings", self._designed_again())
+        for seed in SEARCH_SEEDS:
+            self._search(seed)
+            self._train("trainings", self._delivered())
+        self.file()
+
+    def file(self) -> None:
+        """File what there is."""
+        module = f"python -m {__spec__.name if __spec__ else 'tests.benchmarks.truth'}"
+        command = f"{module} --budget {self.given.budget} --device {self.given.device}"
+        name = "truth" if self.given.budget == BUDGET else f"truth_{self.given.budget}"
+        file_result(name, command=command, seed="0 to 4", lines=lines_of(self.state))
+
+    def _begun(self) -> State:
+        """Return the state, refusing one of other settings or of another default space."""
+        space = search_spaces.load(self.given.space or _default_space(self.budget))
+        settings = {
+            "budget": self.given.budget,
+            "device": self.given.device,
+            "trials": self.given.trials,
+            "space": space.name,
+            "space_digest": space_digest(space),
+            "planned": {
+                "found": 5,
+                "random": 5,
+                "screened": len(self._families()),
+                "designed": KEPT * len(AGAIN_ON),
+            },
+        }
+        path = self.given.state
+        state: State = json.loads(path.read_text(encoding="utf-8")) if path.exists() else dict(settings)
+        other = [name for name, value in settings.items() if state.get(name) != value]
+        if other:
+            raise SystemExit(
+                f"{path} was begun with another {', '.join(other)}: expected {settings[other[0]]}, found "
+                f"{state.get(other[0])}. Give --state a new file."
+            )
+        return state
+
+    def _families(self) -> dict[str, Architecture]:
+        return designed(self.budget, classes=CLASSES, side=SIDE)
+
+    def _fix_recipe(self) -> None:
+        """Choose the rate by the mean validation accuracy of networks of none of the groups."""
+        if "recipe" in self.state:
+            return
+        outside = of_no_family(self.budget, classes=CLASSES)
+        trainings = [
+            Training(
+                key=f"{rate}/{name}",
+                network=network,
+                recipe=recipe(f"rate{rate}", *FIXED_BY[self.given.device], rate),
+                seed=0,
+            )
+            for rate in RATES
+            for name, network in outside.items()
+        ]
+        self._train("fixing", trainings)
+        values = self.state["fixing"]
+        best = max(RATES, key=lambda rate: sum(values[f"{rate}/{name}"]["validation"] for name in outside))
+        self.state["recipe"] = recipe("truth", *EPOCHS[self.given.device], best).to_json()
+        self._keep()
+
+    def _screened(self) -> list[Training]:
+        return [
+            self._training("screened", name, network, SCREENED_ON)
+            for name, network in self._families().items()
+        ]
+
+    def _designed_again(self) -> list[Training]:
+        screened, families = groups_of(self.state)["screened"], self._families()
+        ranked = sorted(screened, key=lambda key: -screened[key]["validation"])
+        names = [key.split("/")[1] for key in ranked[:KEPT]]
+        return [self._training("designed", name, families[name], seed) for name in names for seed in AGAIN_ON]
+
+    def _delivered(self) -> list[Training]:
+        """Return the trainings of what finished searches deliver, each on the seed of its search."""
+        found = []
+        for key, record in self.state.get("searches", {}).items():
+            group, seed = key.split("/")
+            found.append(self._training(group, seed, Architecture.from_json(record["network"]), int(seed)))
+        return found
+
+    def _training(self, group: str, name: str, network: Architecture, seed: int) -> Training:
+        fixed = Recipe.from_json(self.state["recipe"])
+        return Training(key=f"{group}/{name}/{seed}", network=network, recipe=fixed, seed=seed)
+
+    def _train(self, part: str, trainings: Sequence[Training]) -> None:
+        left = [training for training in trainings if training.key not in self.state.setdefault(part, {})]
+        for key, result in trained(left, self.place):
+            self.state[part][key] = result
+            self._keep()
+            _say(f"{part} {key}: validation {result['validation']:.1%}, {result['seconds']:.0f} s")
+            self._check_time()
+
+    def _search(self, seed: int) -> None:
+        for group, sampler in SAMPLERS.items():
+            searches = self.state.setdefault("searches", {})
+            if f"{group}/{seed}" in searches:
+                continue
+            self._check_time()
+            result = nas.search(
+                self.given.budget,
+                space=self.given.space,
+                data=str(self.given.images),
+                trials=self.given.trials,
+                study=f"truth-{group}-{seed}",
+                storage=f"sqlite:///{self.given.folder / 'nas.db'}",
+                storage_path=str(self.given.folder / "nas-runs"),
+                sampler=sampler,
+                recipe=self.given.recipe,
+                seed=seed,
+            )
+            if result.best is None or result.interrupted:
+                raise SystemExit(f"The search {result.study} did not end: run the same command again.")
+            searches[f"{group}/{seed}"] = {
+                "network": json.loads(result.best.architecture.to_json()),
+                "accuracy": result.best.accuracy,
+                "seconds": round(sum(network.seconds for network in result.networks), 1),
+                "trained": result.trained,
+            }
+            self._keep()
+
+    def _check_time(self) -> None:
+        if self.ends is not None and time.monotonic() > self.ends:
+            self.file()
+            raise SystemExit(f"The time is over; still to come: {missing(self.state)}.")
+
+    def _keep(self) -> None:
+        new = self.given.state.with_suffix(".new")
+        new.write_text(json.dumps(self.state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        new.replace(self.given.state)
+
+
+def _default_space(budget: Budget) -> str:
+    """Return the space that a search of the images takes when it is given none."""
+    return default_space(SIDE, [budget], num_classes=CLASSES, in_channels=3)
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the arguments of the command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--budget", default=BUDGET, help="budget of every network")
+    parser.add_argument("--device", default="cpu", choices=list(EPOCHS), help="what trains")
+    parser.add_argument("--images", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
+    parser.add_argument("--folder", type=Path, default=None, help="folder of searches and checkpoints")
+    parser.add_argument("--state", type=Path, default=None, help="file of what is done")
+    parser.add_argument("--space", default=None, help="space of the searches; by default theirs")
+    parser.add_argument("--recipe", default="proxy", help="recipe of the searches")
+    parser.add_argument("--trials", type=int, default=TRIALS, help="networks that each search trains")
+    parser.add_argument("--at-once", type=int, default=None, help="final trainings at the same time")
+    parser.add_argument("--hours", type=float, default=None, help="stop and file after these")
+    given = parser.parse_args(words)
+    given.folder = Path(given.folder or f"nas-runs/truth-{given.budget}").resolve()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    given.state = given.state or RESULTS / f"truth_{given.budget}.json"
+    given.at_once = given.at_once or (len(usable_cores()) if given.device == "cpu" else 1)
+    return given
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+if __name__ == "__main__":
+    Truth(arguments()).run()
