@@ -17,7 +17,14 @@ _LEAST_SHOWN: Final = 0.001
 _PHOTOGRAPHS: Final = 128  # pixels that the largest resolution of a space for photographs has at least
 
 
-def default_space(side: int, budgets: Sequence[Budget], *, num_classes: int, in_channels: int) -> str:
+def default_space(
+    side: int,
+    budgets: Sequence[Budget],
+    *,
+    num_classes: int,
+    in_channels: int,
+    among: Iterable[str] | None = None,
+) -> str:
     """Return the catalog space for images and budgets: that in which most networks fit near the budgets.
 
     Near means at least half of one of them. A space for images of another size is taken only where nothing
@@ -28,12 +35,14 @@ def default_space(side: int, budgets: Sequence[Budget], *, num_classes: int, in_
         budgets: All hold at once; latencies are not known here.
         num_classes: Class scores of the networks.
         in_channels: Channels of the images.
+        among: Names of spaces to choose from; None for the whole catalog.
     """
-    suited, others = (list(filter(wanted, SPACES)) for wanted in (_suits(side), _not(_suits(side))))
+    names = tuple(SPACES if among is None else among)
+    suited, others = (list(filter(wanted, names)) for wanted in (_suits(side), _not(_suits(side))))
     if len(suited) == 1 and not any(budget.counted for budget in budgets):
         return suited[0]
-    for names in (suited, others):
-        tables = [_priced(name, num_classes, in_channels) for name in names]
+    for group in (suited, others):
+        tables = [_priced(name, num_classes, in_channels) for name in group]
         ranked = sorted(((_fitting(table, budgets), table.codes.name) for table in tables), reverse=True)
         if ranked and ranked[0][0] > (0.0, 0.0):
             return ranked[0][1]

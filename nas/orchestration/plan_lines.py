@@ -35,6 +35,8 @@ def plan_lines(plan: SearchPlan) -> Iterator[str]:
         wider = in_words(_wider_spaces(plan))
         more = f" More fits of: {wider}" if wider else ""
         yield f"         Hardly any network fits, and none but small ones.{more}"
+    for name, network in plan.published.items():
+        yield f"         Begins with {name} at the size of the budget, {network.resolution} pixels"
 
 
 def _resizing(plan: SearchPlan) -> Iterator[str]:

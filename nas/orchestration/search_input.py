@@ -1,14 +1,17 @@
-"""Checks the numbers that a search was given, and reads the networks that it begins with."""
+"""Checks the numbers and names that a search was given, and reads the networks that it begins with."""
 
 from collections.abc import Sequence
 from typing import Final
 
+from nas.samplers import SAMPLERS
 from nas.study.network_lookup import find_network
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.errors import BudgetError, InvalidValueError
+from search_spaces.errors import BudgetError, InvalidValueError, UnknownNameError
 from search_spaces.pricing import Prices
+from trials.training.evaluation import METRICS
 
+LOGS: Final = ("tensorboard",)
 _LEARNER: Final = "factor_gp"  # the sampler that can learn from another study
 
 
@@ -37,19 +40,6 @@ def first_network(text: str, url: str, prices: Prices, budgets: Sequence[Budget]
     return found.architecture
 
 
-def check_learning(sampler: str, learn_from: Sequence[str]) -> None:
-    """Raise unless a sampler can learn from earlier studies, if it is to.
-
-    Raises:
-        InvalidValueError: if it cannot.
-    """
-    if learn_from and sampler != _LEARNER:
-        raise InvalidValueError(
-            f"The sampler '{sampler}' cannot learn from a study: expected {_LEARNER}. Leave out "
-            f"--learn-from, or take --sampler {_LEARNER}."
-        )
-
-
 def check_numbers(
     budgets: Sequence[Budget], *, trials: int, hours: float | None, seed: int, keep_checkpoints: int
 ) -> None:
@@ -76,4 +66,29 @@ def check_numbers(
     if seed < 0:
         raise InvalidValueError(
             f"Cannot use the seed {seed}: expected --seed of at least 0, for example --seed 1."
+        )
+
+
+def check_names(*, metric: str, log_to: str | None, sampler: str) -> None:
+    """Raise unless these exist; before anything slow.
+
+    Raises:
+        UnknownNameError: names what is known.
+    """
+    for kind, known, given in (("metric", METRICS, metric), ("log", LOGS, log_to)):
+        if given is not None and given not in known:
+            raise UnknownNameError.of(kind, given, list(known))
+    SAMPLERS[sampler]
+
+
+def check_learning(learn_from: Sequence[str], sampler: str) -> None:
+    """Raise unless the sampler can learn from the studies that it is given, if it is given any.
+
+    Raises:
+        InvalidValueError: if it cannot.
+    """
+    if learn_from and sampler != _LEARNER:
+        raise InvalidValueError(
+            f"The sampler '{sampler}' cannot learn from a study: expected {_LEARNER}. Leave out "
+            f"--learn-from, or take --sampler {_LEARNER}."
         )

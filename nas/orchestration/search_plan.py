@@ -19,8 +19,9 @@ from nas.files.ownership import check_unused
 from nas.files.paths import location_of
 from nas.orchestration.donor_source import absolute_source, donor_from, normalised_as
 from nas.orchestration.evaluator_choice import check_evaluator, planned_work
-from nas.orchestration.search_input import check_learning, check_numbers, first_network
+from nas.orchestration.search_input import check_learning, check_names, check_numbers, first_network
 from nas.orchestration.space_choice import begun_before, resized_as_before, space_for
+from nas.orchestration.starting_networks import starting_networks
 from nas.orchestration.teacher_choice import taught, teacher_lines, typed
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
@@ -34,7 +35,6 @@ from nas.study.settings import Settings
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import check_fits
-from search_spaces.errors import UnknownNameError
 from search_spaces.loading import load
 from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import share_that_fits
@@ -48,11 +48,8 @@ from trials.latency_measurement import probe
 from trials.pretrained.donor import Donor
 from trials.recipes import load_recipe
 from trials.target_names import find_target
-from trials.training.evaluation import METRICS
 from trials.training.flips import noted_flips
 from trials.training.recipe import Recipe
-
-LOGS = ("tensorboard",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +69,9 @@ class SearchPlan:
         splits: The images.
         slots: Resources of the trainings that run side by side.
         seeds: Networks that are tried before the sampler's own.
+        published: Published networks at the size of the budgets, by name, that are tried after those.
         keep_checkpoints: Number of the best networks that keep their weights.
-        log_to: Where epochs are written besides the study, one of `LOGS`, or None.
+        log_to: Where epochs are written besides the study, one of `search_input.LOGS`, or None.
         earlier: What it learns from other studies, as `nas.study.earlier_studies` keeps it.
         work: What its evaluator does before the trainings; None for nothing.
         request: What was typed, for those who do it again.
@@ -96,6 +94,7 @@ class SearchPlan:
     slots: Slots
     request: Request
     seeds: tuple[Architecture, ...] = ()
+    published: Mapping[str, Architecture] = field(default_factory=dict)
     keep_checkpoints: int = 10
     log_to: str | None = None
     earlier: tuple[Record, ...] = ()
@@ -204,12 +203,9 @@ def plan_search(
     """
     budgets = tuple(Budget.parse(text) for text in budget)
     check_numbers(budgets, trials=trials, hours=hours, seed=seed, keep_checkpoints=keep_checkpoints)
-    for kind, known, given in (("metric", METRICS, metric), ("log", LOGS, log_to)):
-        if given is not None and given not in known:
-            raise UnknownNameError.of(kind, given, list(known))
-    SAMPLERS[sampler]  # before anything slow: does it exist?
+    check_names(metric=metric, log_to=log_to, sampler=sampler)
     check_evaluator(evaluator, sampler, storage_path, weights=weights)
-    check_learning(sampler, learn_from)
+    check_learning(learn_from, sampler)
     url = storage_url(storage)
     training = taught(load_recipe(recipe), teacher, url)
     targets = dict.fromkeys(str(budget.target) for budget in budgets if not budget.counted)
@@ -247,7 +243,7 @@ def plan_search(
             weights_digest=None if donor is None else donor.digest,
         )
         if named is None and donor is None:
-            settings, chosen = begun_before(settings, chosen, splits, url, study)
+            settings, chosen = begun_before(settings, chosen, splits, budgets, url, study)
         name = checked_name(study if study is not None else settings.default_name())
         settings = resized_as_before(settings, url, name)
         plan = SearchPlan(
@@ -281,7 +277,8 @@ def plan_search(
         check_unused(files_at(plan.folder, name, url), name, url)
         if learn_from:
             plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
-        seeds = tuple(first_network(text, plan.url, plan.prices, plan.budgets) for text in seed_with)
+        named_first = tuple(first_network(text, plan.url, plan.prices, plan.budgets) for text in seed_with)
+        published = starting_networks(plan.space, plan.prices, budgets, sampler)
         work = planned_work(
             plan.settings,
             plan.space,
@@ -295,4 +292,4 @@ def plan_search(
             trials=trials,
             local=local,
         )
-        return replace(plan, seeds=seeds, work=work)
+        return replace(plan, seeds=named_first, published=published, work=work)

@@ -90,7 +90,7 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
             plan.prices,
             plan.budgets,
             LatencyCheck(cache, progress.say),
-            plan.seeds,
+            (*plan.seeds, *plan.published.values()),
             ownership,
             stopped=control.is_ending,
             known=known,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from nas.study.settings import Settings
 from nas.study.study import known_settings
@@ -14,6 +15,8 @@ from search_spaces.surroundings import space_around
 from trials.images.splits import Splits
 from trials.pretrained.donor import Donor
 
+_FIRST_CATALOG: Final = ("hybrid", "hybrid_small", "mobile_cnn")
+
 
 def space_for(splits: Splits, budgets: Sequence[Budget], donor: Donor | None = None) -> SearchSpace:
     """Return the space around a donor, or without one that of the catalog that images and budgets choose."""
@@ -24,23 +27,39 @@ def space_for(splits: Splits, budgets: Sequence[Budget], donor: Donor | None = N
 
 
 def begun_before(
-    settings: Settings, chosen: SearchSpace, splits: Splits, url: str, study: str | None
+    settings: Settings,
+    chosen: SearchSpace,
+    splits: Splits,
+    budgets: Sequence[Budget],
+    url: str,
+    study: str | None,
 ) -> tuple[Settings, SearchSpace]:
-    """Return settings and space, those of a study that was begun when the images alone chose the space.
+    """Return settings and space, those of a study that an earlier version began in its own default space.
 
     Args:
         settings: What is asked for, with the space that images and budgets choose.
         chosen: That space.
         splits: The images.
+        budgets: The most that networks may take.
         url: Database URL of the storage.
         study: Name of the study; None for its default name.
     """
-    before = load(space_by_size(_side(splits)))
-    if before.name == chosen.name:
-        return settings, chosen
-    earlier = replace(settings, space=before.name, space_digest=space_digest(before))
-    known = known_settings(url, study if study is not None else earlier.default_name())
-    return (earlier, before) if known is not None and known.space == before.name else (settings, chosen)
+    for name in _earlier_defaults(splits, budgets):
+        before = load(name)
+        if before.name == chosen.name:
+            continue
+        earlier = replace(settings, space=before.name, space_digest=space_digest(before))
+        known = known_settings(url, study if study is not None else earlier.default_name())
+        if known is not None and known.space == before.name:
+            return earlier, before
+    return settings, chosen
+
+
+def _earlier_defaults(splits: Splits, budgets: Sequence[Budget]) -> tuple[str, ...]:
+    """Return the spaces that earlier versions chose: by the images alone, and from a smaller catalog."""
+    shape = {"num_classes": len(splits.classes), "in_channels": splits.channels}
+    by_budget = default_space(_side(splits), budgets, **shape, among=_FIRST_CATALOG)
+    return tuple(dict.fromkeys((space_by_size(_side(splits)), by_budget)))
 
 
 def resized_as_before(settings: Settings, url: str, name: str) -> Settings:

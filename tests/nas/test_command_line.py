@@ -67,7 +67,7 @@ def named_options() -> list[tuple[str, str, str]]:
 def choices() -> dict[str, list[str]]:
     """Return, by the metavar of an option that takes a name, every name that it accepts."""
     from dashboards.reports import REPORTS
-    from nas.orchestration.search_plan import LOGS
+    from nas.orchestration.search_input import LOGS
     from nas.samplers import SAMPLERS
     from nas.scaling.rules import RULES
     from search_spaces.catalog import SPACES

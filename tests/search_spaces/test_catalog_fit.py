@@ -24,6 +24,7 @@ def chosen(side, *texts):
     [
         (8, ["300M-MACs"], "hybrid_small"),
         (32, ["20M-MACs"], "hybrid_small"),
+        (32, ["5M-MACs"], "mobile_small"),
         (64, ["5ms@cpu"], "hybrid_small"),
         (224, ["300M-MACs"], "hybrid"),
         (224, ["1G-MACs", "4M-params"], "hybrid"),
@@ -31,12 +32,18 @@ def chosen(side, *texts):
         (224, ["20M-MACs"], "mobile_cnn"),
         (500, ["50M-MACs", "5ms@cpu"], "mobile_cnn"),
         (224, ["512KiB-peak"], "mobile_cnn"),
-        (224, ["3M-MACs"], "hybrid_small"),  # nothing for photographs is as small
-        (32, ["120k-params"], "mobile_cnn"),
+        (224, ["3M-MACs"], "mobile_small"),  # nothing for photographs is as small
+        (32, ["120k-params"], "mobile_small"),
     ],
 )
 def test_images_and_budgets_choose_the_space(side, budgets, space):
     assert chosen(side, *budgets) == space
+
+
+def test_from_a_smaller_catalog_the_choice_is_what_it_was():
+    earlier = ["hybrid", "hybrid_small", "mobile_cnn"]
+    for side, text, space in ((32, "5M-MACs", "hybrid_small"), (224, "3M-MACs", "hybrid_small")):
+        assert default_space(side, [Budget.parse(text)], **SHAPE, among=earlier) == space
 
 
 def test_where_nothing_fits_anywhere_the_images_choose():
@@ -46,7 +53,7 @@ def test_where_nothing_fits_anywhere_the_images_choose():
 
 def test_spaces_in_which_networks_fit_are_named_with_their_shares():
     shares = fitting_spaces([Budget.parse("20M-MACs")], **SHAPE)
-    assert set(shares) == {"hybrid_small", "mobile_cnn"}
+    assert set(shares) == {"hybrid_small", "mobile_cnn", "mobile_small"}
     assert list(shares.values()) == sorted(shares.values(), reverse=True)
     assert (
         in_words({"a": 0.123, "b": 0.00002})
@@ -57,7 +64,7 @@ def test_spaces_in_which_networks_fit_are_named_with_their_shares():
 
 def test_a_space_in_which_nothing_fits_names_those_in_which_something_does():
     table = prices(search_spaces.load("hybrid").codes, **SHAPE)
-    advice = r"Networks fit in --space hybrid_small \(1\d.\d% of it fits\) or --space mobile_cnn"
+    advice = r"Networks fit in --space mobile_small \(8\d.\d% of it fits\) or --space hybrid_small"
     with pytest.raises(NothingFitsError, match=rf"the smallest needs 27\.7M macs\. .* {advice}"):
         check_fits(table, [Budget.parse("20M-MACs")])
     with pytest.raises(NothingFitsError, match=r"choose another space\.$"):

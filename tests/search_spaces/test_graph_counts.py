@@ -31,7 +31,7 @@ def stage(block: str = "metaformer", depth: int = 1, stride: int = 1, **options:
     return Stage(block=block, channels=16, depth=depth, stride=stride, options=options_of(options))
 
 
-@pytest.mark.parametrize("name", ["hybrid", "hybrid_small", "mobile_cnn"])
+@pytest.mark.parametrize("name", ["hybrid", "hybrid_small", "mobile_cnn", "mobile_small"])
 def test_many_networks_are_counted_like_each_alone(name: str) -> None:
     space = search_spaces.load(name)
     codes = uniform_codes(space.codes, np.random.default_rng(0), 12)

@@ -36,7 +36,7 @@ def later(space: SearchSpace, *, blur: float = 0.0, branches: tuple[int, ...] = 
     return LaterSpace(**values, stages=stages, blur=blur)
 
 
-@pytest.mark.parametrize("name", ["hybrid", "hybrid_small", "mobile_cnn"])
+@pytest.mark.parametrize("name", ["hybrid", "hybrid_small", "mobile_cnn", "mobile_small"])
 def test_a_space_comes_back_from_json_as_it_was(name):
     space = search_spaces.load(name)
     read = from_record(json.loads(json.dumps(to_record(space))))

@@ -33,7 +33,9 @@ def photographs(tmp_path: Path) -> Path:
 def planned(photographs: Path, tmp_path: Path):
     """Return what plans a search on the photographs."""
 
-    def plan(budget: str, space: str | None = None, study: str | None = None) -> SearchPlan:
+    def plan(
+        budget: str, space: str | None = None, study: str | None = None, sampler: str = "random"
+    ) -> SearchPlan:
         return plan_search(
             budget=[budget],
             space=space,
@@ -42,7 +44,7 @@ def planned(photographs: Path, tmp_path: Path):
             hours=None,
             study=study,
             storage=f"sqlite:///{tmp_path / 'nas.db'}",
-            sampler="random",
+            sampler=sampler,
             recipe="proxy",
             seed=0,
             slots=slots_here(1, None),
@@ -91,6 +93,10 @@ def test_a_study_goes_on_in_the_space_in_which_it_was_begun(planned):
     begun(before)
     again = planned("60M-MACs")
     assert (again.space.name, again.name) == ("hybrid", before.name)
+    small = planned("3M-MACs", space="hybrid_small")
+    begun(small)
+    assert planned("3M-MACs").name == small.name
+    assert planned("2800k-MACs").space.name == "mobile_small"
     named = planned("70M-MACs", space="hybrid", study="mine")
     begun(named)
     assert planned("70M-MACs", study="mine").space.name == "hybrid"
@@ -101,5 +107,13 @@ def test_a_study_goes_on_in_the_space_in_which_it_was_begun(planned):
 @pytest.mark.slow
 def test_a_search_in_which_hardly_any_network_fits_names_spaces_with_more(planned):
     text = told(planned("32M-MACs", space="hybrid"))
-    assert "Hardly any network fits, and none but small ones. More fits of: --space hybrid_small" in text
+    assert "Hardly any network fits, and none but small ones. More fits of: --space mobile_small" in text
     assert "Hardly any" not in told(planned("300M-MACs"))
+
+
+@pytest.mark.slow
+def test_a_search_says_with_which_published_network_it_begins_and_random_begins_with_none(planned):
+    plan = planned("3M-MACs", sampler="factor_gp")
+    assert plan.published.keys() == {"efficientnet_b0_224"}
+    assert "Begins with efficientnet_b0_224 at the size of the budget" in told(plan)
+    assert not planned("3M-MACs").published

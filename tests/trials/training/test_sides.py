@@ -119,7 +119,7 @@ def test_a_teacher_sees_images_at_its_own_resolution(small_network, tiny_splits)
     assert {side for _, side in shown} == {24}
 
 
-@pytest.mark.parametrize("name", ["hybrid_small", "mobile_cnn", "hybrid"])
+@pytest.mark.parametrize("name", ["hybrid_small", "mobile_cnn", "mobile_small", "hybrid"])
 def test_networks_of_the_catalog_train_at_the_smallest_side(name: str):
     space: SearchSpace = search_spaces.load(name)
     architecture = space.sample(np.random.default_rng(0))

@@ -1,0 +1,69 @@
+"""A search begins with the published networks that its space can scale into the budgets."""
+
+from dataclasses import replace
+
+import pytest
+
+import search_spaces
+from nas.orchestration.starting_networks import blocks_in, starting_networks
+from search_spaces.architecture import Architecture, options_of
+from search_spaces.budget import Budget
+from search_spaces.catalog import SPACES
+from search_spaces.pricing import prices
+
+SMALL = SPACES["mobile_small"]
+TABLE = prices(SMALL.codes, num_classes=10, in_channels=3)
+
+
+def begun(*texts: str) -> dict[str, Architecture]:
+    return starting_networks(SMALL, TABLE, [Budget.parse(text) for text in texts], "factor_gp")
+
+
+@pytest.mark.parametrize("text", ["500k-MACs", "2M-MACs", "5M-MACs", "12M-MACs", "100k-params", "64KiB-peak"])
+def test_efficientnet_is_scaled_into_any_budget_that_the_space_meets(text):
+    budget = Budget.parse(text)
+    ((name, network),) = begun(text).items()
+    assert name == "efficientnet_b0_224"
+    assert SMALL.contains(network)
+    used = 1 + budget.excess(search_spaces.count(network, num_classes=10, deploy=True)[budget.resource])
+    assert 0.5 < used <= 1
+    published = search_spaces.reference(name)
+    for stage, other in zip(network.stages, published.stages, strict=True):
+        assert (stage.block, stage.options, stage.stride) == (other.block, other.options, other.stride)
+
+
+def test_it_has_about_the_resolution_and_depth_of_compound_scaling():
+    (network,) = begun("5M-MACs").values()  # `nas scale` gives 88 pixels and 8 blocks
+    assert 72 <= network.resolution <= 96
+    assert sum(stage.depth for stage in network.stages) == 8
+
+
+def test_every_budget_is_met_at_once():
+    (network,) = begun("5M-MACs", "100k-params", "5ms@cpu").values()
+    costs = search_spaces.count(network, num_classes=10, deploy=True)
+    assert costs.macs <= 5e6
+    assert costs.params <= 1e5
+
+
+def test_nothing_is_begun_with_where_nothing_can_be_scaled():
+    assert begun("5ms@cpu") == {}
+    assert begun("10k-MACs") == {}
+    assert starting_networks(SMALL, TABLE, [Budget.parse("5M-MACs")], "random") == {}
+    copy = replace(SMALL, name="mine")
+    table = prices(copy.codes, num_classes=10)
+    assert (
+        starting_networks(copy, table, [Budget.parse("5M-MACs")], "tpe") == {}
+    )  # its author says where to begin
+    for name in ("hybrid", "hybrid_small", "mobile_cnn"):
+        table = prices(SPACES[name].codes, num_classes=10)
+        assert starting_networks(SPACES[name], table, [Budget.parse("100M-MACs")], "tpe") == {}
+
+
+def test_a_network_with_another_block_or_skeleton_is_not_held():
+    published = search_spaces.reference("efficientnet_b0_224")
+    assert blocks_in(SMALL.codes, published) is not None
+    assert blocks_in(SMALL.codes, replace(published, stages=published.stages[:-1])) is None
+    assert blocks_in(SMALL.codes, replace(published, network="patchified")) is None
+    other = replace(published.stages[1], options=options_of({"expansion": 6, "kernel": 7}))
+    changed = (published.stages[0], other, *published.stages[2:])
+    assert blocks_in(SMALL.codes, replace(published, stages=changed)) is None
