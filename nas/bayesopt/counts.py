@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 from nas.bayesopt.problem import Params, Source
 from search_spaces.graph_counts import count_names, graph_counts
 from search_spaces.pricing import Prices
+
+_RISING: Final = frozenset({"blocks"})
+"""Counts that values are expected to rise with: of networks of equal MACs the one with more blocks that do
+something is mostly the better one.
+"""
 
 Table = Callable[[Sequence[Params]], Mapping[str, NDArray[Any]]]
 
@@ -22,7 +27,9 @@ def count_sources(names: Sequence[str], table: Table) -> tuple[Source, ...]:
         table: Function from `n` points to all counts by name, ``[n]`` each.
     """
     shared = _Latest(table)
-    return tuple(Source(name=name, expects=partial(shared.column, name)) for name in names)
+    return tuple(
+        Source(name=name, expects=partial(shared.column, name), rises=name in _RISING) for name in names
+    )
 
 
 def counts_of_space(prices: Prices) -> tuple[Source, ...]:

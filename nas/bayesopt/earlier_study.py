@@ -6,7 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.bayesopt.additive_fit import AdditiveFit
 from nas.bayesopt.feasible_region import Region
+from nas.bayesopt.grid import Rows
 from nas.bayesopt.problem import Params, Source, TransferSource
 from nas.bayesopt.region_surrogate import surrogate_of
 from nas.bayesopt.scoring import inputs
@@ -31,6 +33,8 @@ def earlier_study(region: Region, source: TransferSource, seed: int) -> Source |
         return None
     region = region.under(source.known_constraints_batch, source.draw)
     rows = region.canonical(region.grid.encode(source.points))
+    if source.additive:
+        return _additive(region, source, rows, surrogate_of(region, seed))
     with torch_threads(1):
         surrogate = surrogate_of(region, seed)
         seen = inputs(region, rows, source.fidelity)
@@ -41,6 +45,19 @@ def earlier_study(region: Region, source: TransferSource, seed: int) -> Source |
     def expects(points: Sequence[Params]) -> NDArray[np.float64]:
         rows = region.canonical(region.grid.encode(points))
         return np.stack(posterior.predict(inputs(region, rows)), axis=1)
+
+    return Source(name=source.name, expects=expects, of_value=True)
+
+
+def _additive(region: Region, source: TransferSource, rows: Rows, surrogate: FactorGP) -> Source | None:
+    """Return what a sum over parameters expects, None if it does not predict left-out networks."""
+    fit = AdditiveFit.of(surrogate.local(rows), source.values)
+    if fit.skill < _SKILL:
+        return None
+
+    def expects(points: Sequence[Params]) -> NDArray[np.float64]:
+        rows = region.canonical(region.grid.encode(points))
+        return np.stack(fit.predict(surrogate.local(rows)), axis=1)
 
     return Source(name=source.name, expects=expects, of_value=True)
 

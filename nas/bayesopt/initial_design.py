@@ -10,6 +10,7 @@ from nas.bayesopt.grid import Rows
 from nas.bayesopt.sources import Sources
 
 _POOL: Final = 512  # points drawn to choose one from
+_MIDDLE: Final = (0.3, 0.7)  # shares of the points of which less is expected
 
 
 def next_start(
@@ -28,25 +29,30 @@ def next_start(
 
 
 def expected_start(
-    rng: np.random.Generator, region: Region, sources: Sources, seen: frozenset[bytes], share: float
+    rng: np.random.Generator, region: Region, sources: Sources, taken: Rows, seen: frozenset[bytes]
 ) -> Rows:
-    """Return a point near the budget by its rank in what sources of the value expect, ``[1, d]``.
+    """Return a point near the budget, ``[1, d]``: of which most is expected, then one of the middle.
 
-    Near the budget as in `next_start`: expectations are least reliable for far smaller networks. Returns no
-    row if every point has been seen.
+    That second one, far from those `taken`, tells a source that is worth following from one that is not, or is
+    the wrong way round. Near the budget as in `next_start`: expectations are least reliable for far smaller
+    networks. Returns no row if every point has been seen.
 
     Args:
         rng: Generator of the drawn points.
         region: Feasible region.
         sources: Sources of evidence.
+        taken: Points of earlier trials, ``[t, d]``.
         seen: Points that must not be proposed.
-        share: Share of the points of which less is expected, in [0, 1].
     """
     pool = _near_the_budget(rng, region, seen, 4 * _POOL)
     if not len(pool):
         return pool
     order = np.argsort(sources.expected(pool), kind="stable")
-    return pool[[order[round(share * (len(pool) - 1))]]]
+    if not len(taken):
+        return pool[order[-1:]]
+    low, high = (round(share * (len(pool) - 1)) for share in _MIDDLE)
+    middle = pool[order[low : high + 1]]
+    return middle[[distances(region, middle, taken).min(axis=1).argmax()]]
 
 
 def _near_the_budget(

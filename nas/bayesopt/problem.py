@@ -23,6 +23,7 @@ class Source:
             errors, ``[n, 2]``; NaN where it knows nothing of a point.
         of_value: Whether it claims to expect the value itself, as an earlier study does: higher is then
             thought better, and the first proposal follows it. Of a count, only trials tell the sign.
+        rises: Whether values are expected to rise with it all the same, as with the number of blocks.
         reads: Number of points that a costly source is asked for before the first proposal, at least 10; all
             others are predicted from them, and each proposal asks for its best few candidates. None for a
             source that is asked for any number of points.
@@ -31,6 +32,7 @@ class Source:
     name: str
     expects: Callable[[Sequence[Params]], NDArray[np.float64]]
     of_value: bool = False
+    rises: bool = False
     reads: int | None = None
 
 
@@ -46,6 +48,8 @@ class TransferSource:
         known_constraints_batch: Known constraints of the earlier study; see `Problem`.
         draw: Sampler of feasible points of the earlier study; see `Problem`.
         name: Name of the study in reports.
+        additive: Whether what they tell of a network is only a sum over its parameters. Values that are read
+            from shared weights differ from trained ones in how choices go together, of which a sum is free.
     """
 
     points: Sequence[Params]
@@ -55,6 +59,7 @@ class TransferSource:
     known_constraints_batch: Callable[[Sequence[Params]], NDArray[np.float64]] | None = None
     draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None
     name: str = "earlier study"
+    additive: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -79,7 +80,7 @@ class Proposer:
             history: Trials of the study.
             previous: Latest fit before.
         """
-        with torch.device("cpu"):
+        with _on_cpu():
             state, fit = self._fit_surrogates(rng, history, previous)
             limit = int(np.clip(_SCORED / max(len(history.rows), 1), 1_000, 20_000))
             parents = np.concatenate([state.observed[state.feasible[: len(state.observed)]]])
@@ -110,7 +111,7 @@ class Proposer:
             rows: Rows,
             y: NDArray[np.float64],
             fidelity: NDArray[np.float64] | None,
-            of_value: NDArray[np.bool_] | None,
+            rising: NDArray[np.bool_] | None,
         ) -> Posterior:
             start = np.array(previous[name]) if name in previous else None
             points = inputs(region, rows, fidelity)
@@ -119,7 +120,7 @@ class Proposer:
                 y,
                 start,
                 _STEPS if due else 0,
-                of_value,
+                rising,
                 lowest=math.inf if fidelity is None else OUTLYING,  # a constraint has no outliers
             )
             fit[name] = found.hyper_parameters.tolist()
@@ -127,10 +128,10 @@ class Proposer:
 
         values = _scalarised(rng, history.values) if len(history.rows) else history.values[:, :0]
         sources = self.sources if values.shape[1] == 1 else None  # they expect a single objective
-        of_value = None if sources is None else sources.of_value
+        rising = None if sources is None else sources.rising
         names = "" if sources is None else f" with {sources.names}"
         objectives = [
-            posterior(f"objective{j}{names}", history.rows, y, history.fidelity, of_value)
+            posterior(f"objective{j}{names}", history.rows, y, history.fidelity, rising)
             for j, y in enumerate(values.T)
         ]
         constraints = [
@@ -139,6 +140,14 @@ class Proposer:
         ]
         state = AcquisitionState.of(rng, region, history, objectives, constraints)
         return state, {**fit, "n": [float(n)]} if due else {}
+
+
+def _on_cpu() -> AbstractContextManager[object]:
+    """Return a context in which new tensors lie in main memory.
+
+    Where they do anyway it is empty: torch's own slows every operation down.
+    """
+    return nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
 
 
 def _scalarised(rng: np.random.Generator, values: NDArray[np.float64]) -> NDArray[np.float64]:

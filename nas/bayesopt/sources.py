@@ -64,9 +64,14 @@ class Sources:
         )
 
     @property
-    def of_value(self) -> NDArray[np.bool_]:
-        """Which sources claim to expect the value, ``[s]``."""
-        return np.array([source.of_value for source in self.sources])
+    def rising(self) -> NDArray[np.bool_]:
+        """Which sources values are expected to rise with, ``[s]``."""
+        return np.array([source.of_value or source.rises for source in self.sources])
+
+    @property
+    def of_value(self) -> bool:
+        """Whether a source claims to expect the value itself."""
+        return any(source.of_value for source in self.sources)
 
     @property
     def costly(self) -> bool:
@@ -79,8 +84,8 @@ class Sources:
         return ", ".join(source.name for source in self.sources)
 
     def expected(self, rows: Rows) -> Floats:
-        """Return the sum of what the sources of the value expect of each row, standardised, ``[n]``."""
-        return np.asarray(self.expectations.predicted(rows) @ self.of_value.astype(np.float64))
+        """Return the sum of what the sources that values rise with expect of each row, ``[n]``."""
+        return np.asarray(self.expectations.predicted(rows) @ self.rising.astype(np.float64))
 
 
 _Read = Callable[[Rows, Sequence[Params]], Floats]

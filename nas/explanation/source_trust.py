@@ -35,8 +35,8 @@ def source_trusts(
     if proposer.sources is None:
         return ()
     seen = inputs(proposer.region, evidence.rows, evidence.fidelity)
-    of_value = proposer.sources.of_value
-    posterior = proposer.surrogate.fitted(seen, evidence.values, None, _STEPS, of_value, lowest=LOWEST)
+    rising = proposer.sources.rising
+    posterior = proposer.surrogate.fitted(seen, evidence.values, None, _STEPS, rising, lowest=LOWEST)
     mean, covariance = posterior.slopes()
     networks = inputs(proposer.region, proposer.region.draw(rng, _NETWORKS))
     expected, deviation = posterior.predict(networks)

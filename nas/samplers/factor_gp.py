@@ -30,13 +30,7 @@ from search_spaces.errors import InvalidValueError
 from trials.torch_threads import torch_threads
 
 _STARTS: Final = 2  # start-up trials before the surrogate proposes
-_FOLLOWED: Final = (0.5, 1.0)
-"""The same where sources expect values: shares of the points of which less is expected.
-
-The first trial is of a network of which they expect the middle, and only the second of the one of which they
-expect most: what lies between the two tells a source that is worth following from one that is the wrong way
-round, whose best network is the worst of all.
-"""
+_FOLLOWED: Final = 2  # start-up trials that follow what sources expect
 _RETRIES: Final = 8  # maximum number of new proposals if another worker announced the same point
 _FIT: Final = "factor_gp:fit"  # system attribute of a trial: hyper-parameters fitted for its proposal
 
@@ -166,18 +160,18 @@ class FactorGPSampler(BaseSampler):
         """Return the next point, ``[1, d]``, from the start-up design or the surrogate."""
         begun = history.n_finished + len(history.failed) + len(history.pending)
         sources = proposer.sources
-        led = sources is not None and bool(sources.of_value.any())
-        if sources is not None and led and begun < len(_FOLLOWED):
-            row = expected_start(rng, part, sources, history.seen, _FOLLOWED[begun])
+        taken = np.concatenate([history.rows, history.measured_rows, history.failed, history.pending])
+        if sources is not None and sources.rising.any() and begun < _FOLLOWED:
+            row = expected_start(rng, part, sources, taken, history.seen)
             if len(row):
                 return row
-        n_starts = len(_FOLLOWED) if led else self._n_startup_trials
+        led = sources is not None and sources.of_value
+        n_starts = _FOLLOWED if led else self._n_startup_trials
         if n_starts is None:
             n_starts = _STARTS if len(proposer.region.grid.columns) <= 20 else 4 * _STARTS
         if not history.n_finished or begun < n_starts:
-            taken = [history.rows, history.measured_rows, history.failed, history.pending]
             near = not len(history.failed)
-            row = next_start(rng, part, np.concatenate(taken), history.seen, near=near)
+            row = next_start(rng, part, taken, history.seen, near=near)
             if len(row):
                 return row
             if not history.n_finished:

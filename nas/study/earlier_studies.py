@@ -114,4 +114,5 @@ def transfer_source(taken: Record, prices: Prices) -> TransferSource:
         known_constraints_batch=problem.known_constraints_batch,
         draw=problem.draw,
         name=taken.get("name", f"study {taken['study']}"),
+        additive=taken.get("additive", False),
     )

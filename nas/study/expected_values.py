@@ -55,6 +55,7 @@ class ExpectedValues:
             "values": self.values,
             "fidelity": [1.0] * len(self.values),
             "networks": list(range(len(self.values))),
+            "additive": True,  # as a sum over layers the readings of shared weights rank networks best
         }
 
     def to_json(self) -> dict[str, Any]:

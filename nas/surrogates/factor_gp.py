@@ -32,15 +32,15 @@ OUTLYING: Final = 16.0
 """Median deviations below the median from which a value says little about good networks."""
 
 _EXPECTED: Final = 1.0
-"""Expected slope of values along a source that expects them, in units of its trust."""
+"""Expected slope of values along a source that they rise with, in units of its trust."""
 
 
 class _Process(gpytorch.Module):
     """Kernel with noise and an unknown constant mean."""
 
-    def __init__(self, kernel: FactorKernel, of_value: Float[Tensor, " s"]) -> None:
+    def __init__(self, kernel: FactorKernel, rising: Float[Tensor, " s"]) -> None:
         super().__init__()
-        self.kernel, self.of_value = kernel, of_value
+        self.kernel, self.rising = kernel, rising
         self.register_parameter("log_noise", nn.Parameter(torch.tensor([_NOISE[0]], dtype=torch.float64)))
         self.register_prior("log_noise_prior", NormalPrior(*_NOISE), lambda m: m.log_noise)
 
@@ -53,7 +53,7 @@ class _Process(gpytorch.Module):
         """Return what the sources of evidence expect at `x` before any value is seen."""
         if not self.kernel.sources:
             return torch.zeros(len(x), dtype=x.dtype)
-        return _EXPECTED * self.kernel.trusted(x) @ self.of_value
+        return _EXPECTED * self.kernel.trusted(x) @ self.rising
 
     def between(self, a: Float[Tensor, "a d"], b: Float[Tensor, "b d"]) -> Float[Tensor, "a b"]:
         """Return the covariance of noiseless values at `a` and `b`."""
@@ -100,6 +100,10 @@ class FactorGP:
         self._used: Final = np.flatnonzero(std > 1e-12 * (1 + abs(self._mean)))
         self._std: Final = np.where(std > 0, std, 1.0)
 
+    def local(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the features of rows that a sum over parameters is made of, ``[n, f]``."""
+        return self._local_and_global.of(rows)[0]
+
     def tensor(self, inputs: Inputs, units: Units | None = None) -> Float[Tensor, "n d"]:
         """Return `inputs` as ``[local | features | global | features | evidence | log fidelity]``.
 
@@ -123,7 +127,7 @@ class FactorGP:
         values: NDArray[np.float64],
         start: NDArray[np.float64] | None = None,
         steps: int = 40,
-        of_value: NDArray[np.bool_] | None = None,
+        rising: NDArray[np.bool_] | None = None,
         *,
         lowest: float = OUTLYING,
     ) -> "Posterior":
@@ -134,7 +138,7 @@ class FactorGP:
             values: Observed values, finite.
             start: Hyper-parameters of an earlier fit, as a starting point.
             steps: Maximum number of iterations of the fit; 0 uses `start` unchanged.
-            of_value: Which sources of the evidence in `inputs` claim to expect the value, ``[s]``; None
+            rising: Which sources of the evidence in `inputs` values are expected to rise with, ``[s]``; None
                 without sources.
             lowest: Median deviations below the median at which values are clipped, such as those of diverged
                 trainings; infinite to clip none.
@@ -142,11 +146,12 @@ class FactorGP:
         values = clipped(values, lowest)
         kept = subset_by_value(values, _KEPT)
         inputs, values = inputs[kept], values[kept]
-        units = Units.of(values, None if of_value is None else inputs.evidence)
+        evidence = None if rising is None else inputs.evidence
+        rising = np.zeros(0, dtype=np.bool_) if rising is None else rising
+        units = Units.of(values, evidence, rising, inputs.fidelity)
         x = self.tensor(inputs, units)
         y = torch.from_numpy((values - units.mean) / units.scale)
-        of_value = np.zeros(0, dtype=np.bool_) if of_value is None else of_value
-        process = self._process(of_value, fidelities=bool((inputs.fidelity < 1).any()))
+        process = self._process(rising, fidelities=bool((inputs.fidelity < 1).any()))
         n_parameters = sum(p.numel() for p in process.parameters())
         if start is not None and len(start) != n_parameters:
             start = None
@@ -156,7 +161,7 @@ class FactorGP:
         load(process, start)
         return Posterior(self, process, x, y, units, start)
 
-    def _process(self, of_value: NDArray[np.bool_], *, fidelities: bool) -> _Process:
+    def _process(self, rising: NDArray[np.bool_], *, fidelities: bool) -> _Process:
         features, extra = self._local_and_global, np.arange(len(self._used))
         owners = np.concatenate([features.owners, features.n_weights + extra])
         lengths = np.concatenate([features.global_owners, features.n_lengths + extra])
@@ -165,9 +170,9 @@ class FactorGP:
                 torch.from_numpy(owners),
                 torch.from_numpy(lengths),
                 fidelities=fidelities,
-                trusts=expected_trusts(of_value),
+                trusts=expected_trusts(rising),
             ),
-            torch.from_numpy(of_value.astype(np.float64)),
+            torch.from_numpy(rising.astype(np.float64)),
         )
 
 
@@ -230,13 +235,13 @@ class Posterior:
         In the unit of the values, for one standard deviation over the region of what the source expects.
         """
         kernel, units = self._process.kernel, self._units
-        if units.spread is None:
+        if units.spread is None or units.weights is None:
             return np.zeros(0), np.zeros((0, 0))
         seen = kernel.trusted(self._x) * kernel.damping(self._x)[:, None]
         root = torch.linalg.solve_triangular(self._chol, seen, upper=False)
-        mean = _EXPECTED * self._process.of_value + seen.mT @ self._weights
+        mean = _EXPECTED * self._process.rising + seen.mT @ self._weights
         covariance = torch.eye(kernel.sources, dtype=torch.float64) - root.mT @ root
-        scale = kernel.log_trust.exp().numpy() * self._scale / units.spread
+        scale = kernel.log_trust.exp().numpy() * self._scale * units.weights / units.spread
         return mean.numpy() * scale, covariance.numpy() * np.outer(scale, scale)
 
     def predict(self, inputs: Inputs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,10 +1,14 @@
-"""Matérn-5/2 correlations between points, by GPyTorch's kernel at length scale 1."""
+"""Matérn-5/2 correlations between points."""
 
-from functools import cache
+import math
+from typing import Final
 
-from gpytorch.kernels import MaternKernel
+import torch
 from jaxtyping import Float
 from torch import Tensor
+
+_ROOT: Final = math.sqrt(5.0)
+_NEAREST: Final = 1e-30  # squared distance that counts as 0: the root has no slope there
 
 
 def matern(
@@ -17,12 +21,11 @@ def matern(
         b: Scaled points, as many as `a` for the diagonal.
         diag: Whether to return the diagonal alone.
     """
-    return _unit_kernel().forward(a, b, diag=diag)
-
-
-@cache
-def _unit_kernel() -> MaternKernel:
-    """Return the kernel; its length scale stays 1 and is not a hyper-parameter of any surrogate."""
-    kernel = MaternKernel(nu=2.5).double().requires_grad_(requires_grad=False)
-    kernel.lengthscale = 1.0
-    return kernel
+    if diag:
+        squared = ((a - b) ** 2).sum(-1)
+    else:
+        centre = a.mean(dim=0, keepdim=True)  # smaller numbers lose fewer digits in the difference below
+        a, b = a - centre, b - centre
+        squared = torch.addmm((b**2).sum(-1), a, b.mT, alpha=-2.0) + (a**2).sum(-1, keepdim=True)
+    scaled = _ROOT * squared.clamp_min(_NEAREST).sqrt()
+    return (1.0 + scaled + scaled**2 / 3.0) * torch.exp(-scaled)

@@ -6,8 +6,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.surrogates.source_agreement import trust_weights
+
 _TRUSTED: Final = (0.5, 0.2)
-"""Expected trust in all sources of the value together, and in all counts: standard deviations of the observed
+"""Expected trust in all sources that values rise with together, and in all others: standard deviations of the observed
 values for one of what they expect.
 """
 
@@ -23,35 +25,63 @@ class Units:
         scale: Value that the process counts as 1.
         centre: Mean of the evidence of the observed points, ``[s]``; None without sources.
         spread: Its standard deviation, in which that over the region counts as `_SPREAD` more points.
+        weights: Factors of the trust in each source, see `nas.surrogates.source_agreement`, ``[s]``.
     """
 
     mean: float
     scale: float
     centre: NDArray[np.float64] | None
     spread: NDArray[np.float64] | None
+    weights: NDArray[np.float64] | None
 
     @classmethod
-    def of(cls, values: NDArray[np.float64], evidence: NDArray[np.float64] | None) -> "Units":
-        """Return the units of observed values, and of the evidence on their points, ``[n, s]``."""
+    def of(
+        cls,
+        values: NDArray[np.float64],
+        evidence: NDArray[np.float64] | None,
+        rising: NDArray[np.bool_],
+        fidelity: NDArray[np.float64],
+    ) -> "Units":
+        """Return the units of observed values, and of the evidence on their points.
+
+        Args:
+            values: Observed values, ``[n]``.
+            evidence: Evidence on their points, ``[n, s]``; None without sources.
+            rising: Which sources values are expected to rise with, ``[s]``.
+            fidelity: Share of a full training after which each was observed, ``[n]``.
+        """
         mean, scale = float(values.mean()), float(values.std())
         scale = scale if scale > 1e-12 * (1 + abs(mean)) else 1.0
         if evidence is None:
-            return cls(mean, scale, None, None)
+            return cls(mean, scale, None, None, None)
         squares = ((evidence - evidence.mean(axis=0)) ** 2).sum(axis=0) + _SPREAD
-        return cls(mean, scale, evidence.mean(axis=0), np.sqrt(squares / (len(values) + _SPREAD)))
+        alike = _most_alike(fidelity)
+        return cls(
+            mean,
+            scale,
+            evidence.mean(axis=0),
+            np.sqrt(squares / (len(values) + _SPREAD)),
+            trust_weights(evidence[alike], values[alike], rising),
+        )
 
     def column(self, evidence: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return evidence as inputs of the kernel, ``[n, s]``; ``[n, 0]`` without sources."""
-        if self.centre is None or self.spread is None:
+        if self.centre is None or self.spread is None or self.weights is None:
             return evidence[:, :0]
-        return np.asarray((evidence - self.centre) / self.spread)
+        return np.asarray(self.weights * (evidence - self.centre) / self.spread)
 
 
-def expected_trusts(of_value: NDArray[np.bool_]) -> list[float]:
+def expected_trusts(rising: NDArray[np.bool_]) -> list[float]:
     """Return how far each source is expected to be trusted: less, the more there are of its kind."""
-    values = max(int(of_value.sum()), 1)
-    counts = max(int((~of_value).sum()), 1)
-    return [_TRUSTED[0] / values**0.5 if value else _TRUSTED[1] / counts**0.5 for value in of_value]
+    risers = max(int(rising.sum()), 1)
+    counts = max(int((~rising).sum()), 1)
+    return [_TRUSTED[0] / risers**0.5 if up else _TRUSTED[1] / counts**0.5 for up in rising]
+
+
+def _most_alike(fidelity: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which values are compared: those of the fidelity that most have, of several the highest."""
+    found, counts = np.unique(fidelity, return_counts=True)
+    return np.asarray(fidelity == found[counts == counts.max()][-1])
 
 
 def clipped(values: NDArray[np.float64], lowest: float) -> NDArray[np.float64]:

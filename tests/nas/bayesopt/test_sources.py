@@ -58,7 +58,7 @@ def after(evidence: Sequence[Source], n: int, seed: int = 0) -> tuple[Posterior,
     values = truth(proposer.region.points(rows))
     with torch_threads(1):
         seen = inputs(proposer.region, rows)
-        return proposer.surrogate.fitted(seen, values, of_value=proposer.sources.of_value), proposer
+        return proposer.surrogate.fitted(seen, values, rising=proposer.sources.rising), proposer
 
 
 def predicted(found: tuple[Posterior, Proposer]) -> Floats:
