@@ -33,9 +33,9 @@ def expected_start(
 ) -> Rows:
     """Return a point near the budget, ``[1, d]``: of which most is expected, then one of the middle.
 
-    That second one, far from those `taken`, tells a source that is worth following from one that is not, or is
-    the wrong way round. Near the budget as in `next_start`: expectations are least reliable for far smaller
-    networks. Returns no row if every point has been seen.
+    That second one, far from those `taken`, tells a source that is worth following from one that is not, or
+    is the wrong way round. Near the budget as in `next_start`: expectations are least reliable for far
+    smaller networks. Returns no row if every point has been seen.
 
     Args:
         rng: Generator of the drawn points.

@@ -18,8 +18,8 @@ Floats = NDArray[np.float64]
 _CLAIMED: Final = np.linspace(0.6, 0.95, 10)  # correlations of a source that ranks well, equally probable
 _AGAINST: Final = 1.4  # log odds against a source of which even the sign is unknown, as of one count of many
 _LEAST: Final = (0.45, 0.5)
-"""Probabilities below which a source counts for nothing: one that values are expected to rise with, and one of
-which they may rise or fall. Differences between the best networks are small, and a little trust in noise
+"""Probabilities below which a source counts for nothing: one that values are expected to rise with, and one
+of which they may rise or fall. Differences between the best networks are small, and a little trust in noise
 would outweigh them.
 """
 
@@ -28,7 +28,7 @@ def trust_weights(evidence: Floats, values: Floats, rising: NDArray[np.bool_]) -
     """Return factors of the trust in each source, ``[s]``: 1 before anything is known, at most 2, or 0.
 
     Args:
-        evidence: What each source expects of observed networks, in its deviations over the region, ``[n, s]``.
+        evidence: What each source expects of networks, in its deviations over the region, ``[n, s]``.
         values: Observed values, ``[n]``, all after equally long trainings.
         rising: Which sources values are expected to rise with, ``[s]``.
     """

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from nas.surrogates.source_agreement import trust_weights
 
 _TRUSTED: Final = (0.5, 0.2)
-"""Expected trust in all sources that values rise with together, and in all others: standard deviations of the observed
-values for one of what they expect.
+"""Expected trust in all sources that values rise with together, and in all others: standard deviations of the
+observed values for one of what they expect.
 """
 
 _SPREAD: Final = 1.0  # number of points that the spread of the evidence over the whole region counts as
