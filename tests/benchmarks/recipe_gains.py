@@ -37,7 +37,7 @@ SEEDS: Final = (0, 1, 2)
 SPACE: Final = replace(
     search_spaces.load("hybrid_small"),
     name="recipe_gains",
-    resolution=(32,),
+    resolution=(24, 32),
     width=(0.125, 0.25, 0.5, 0.75, 1.0, 1.5),
     options=options_of({"stem_channels": 8, "stem_stride": 1, "head_channels": 256}),
 )
