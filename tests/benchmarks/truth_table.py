@@ -108,7 +108,7 @@ def _hours(state: State, groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not hours:
         return []
     said = ", ".join(f"{name} {value:.1f}" for name, value in hours.items())
-    return [f"Hours of one core (or of the GPU), searches and trainings: {said}.", ""]
+    return [f"Hours of one core (of the GPU), the trainings of searches by the clock: {said}.", ""]
 
 
 def _recipe_line(state: State) -> str:

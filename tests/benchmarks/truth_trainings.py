@@ -80,7 +80,10 @@ def trained(trainings: Sequence[Training], place: Place) -> Iterator[tuple[str, 
 
 
 def result_of(training: Training, place: Place) -> tuple[str, dict[str, Any]]:
-    """Return the key of a training, and accuracies on validation and test images with what it took."""
+    """Return the key of a training, and accuracies on validation and test images with what it took.
+
+    Seconds are those of one core, or of the GPU, also where a training was interrupted.
+    """
     if place.device == "cpu":
         torch.set_num_threads(1)
     splits, device = place.splits(), torch.device(place.device)
@@ -98,6 +101,7 @@ def result_of(training: Training, place: Place) -> tuple[str, dict[str, Any]]:
             seed=trial_seed(training.seed, 0),
             device=device,
             checkpoint=checkpoint,
+            clock=time.process_time if place.device == "cpu" else time.perf_counter,
         )
     )
     preprocess = Preprocessor(splits.mean, splits.std, network.resolution, device)
