@@ -140,3 +140,41 @@ def test_a_remembered_teacher_costs_little_and_gains_accuracy(splits, tmp_path):
         ],
     )
     assert statistics.median(kept) <= 1.15
+
+
+def test_the_processor_time_of_a_remembered_teacher(splits, tmp_path):
+    """Other processes make wall time vary; the processor time of one thread is what an idle machine takes."""
+    student, teacher = largest(STUDENT), largest(MASTER)
+    weights = tmp_path / "weights.safetensors"
+    network = seeded_build(lambda: search_spaces.build(teacher, num_classes=10), 0)
+    write_weights(weights, network, splits, teacher)
+    short = {"epochs": 1, "warmup_epochs": 0.1}
+    plain = LEARNS.model_copy(update=short)
+    taught = plain.model_copy(update={"teacher": str(weights)})
+    ratios: dict[str, list[float]] = {"asked for, and kept": [], "kept before": []}
+    for number in range(ROUNDS):
+        found = []
+        for recipe in (plain, taught, taught):
+            begun = time.process_time()
+            trained(student, splits, recipe, 0, tmp_path / f"outputs{number}")
+            found.append(time.process_time() - begun)
+        for name, seconds in zip(ratios, found[1:], strict=True):
+            ratios[name].append(seconds / found[0])
+    file_result(
+        "taught_processor_time",
+        command=".venv/bin/pytest -m benchmark tests/benchmarks/test_taught_trainings.py -s -k processor",
+        seed=0,
+        lines=[
+            f"Processor time of a training with a teacher as a multiple of one without: {len(splits.train):,} "
+            f"images of CIFAR-10, {ROUNDS} rounds, student {macs(student):,} MACs, teacher {macs(teacher):,} "
+            f"MACs, one epoch, evaluation included.",
+            "",
+            "| its outputs are | median | least | most |",
+            "| --- | ---: | ---: | ---: |",
+            *(
+                f"| {name} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} |"
+                for name, values in ratios.items()
+            ),
+        ],
+    )
+    assert statistics.median(ratios["kept before"]) <= 1.15
