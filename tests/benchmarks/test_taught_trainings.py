@@ -165,7 +165,7 @@ def test_the_processor_time_of_a_remembered_teacher(splits, tmp_path):
         command=".venv/bin/pytest -m benchmark tests/benchmarks/test_taught_trainings.py -s -k processor",
         seed=0,
         lines=[
-            f"Processor time of a training with a teacher as a multiple of one without: {len(splits.train):,} "
+            f"Processor time of a training with a teacher as a multiple of one without: {TRAIN:,} "
             f"images of CIFAR-10, {ROUNDS} rounds, student {macs(student):,} MACs, teacher {macs(teacher):,} "
             f"MACs, one epoch, evaluation included.",
             "",
