@@ -66,9 +66,10 @@ SAME_ANSWERS = (
 @cache
 def timm_library() -> torch.library.Library:
     """Declare two operators whose absence keeps torchvision from being imported beside torch for CPU."""
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "FRAGMENT")
     for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        if not hasattr(torch.ops.torchvision, name):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     return library
 
 

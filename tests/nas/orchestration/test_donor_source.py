@@ -83,7 +83,8 @@ def test_a_search_with_weights_is_around_them_and_normalises_images_as_they_were
     assert plan.settings.weights == str(file)
     assert plan.settings.to_json()["weights_digest"] == donor().digest
     assert "with-small" in plan.name
-    assert "weights" not in planned(tmp_path, None).settings.to_json()
+    without = planned(tmp_path, None, space="hybrid_small", budget=["9M-MACs"])
+    assert "weights" not in without.settings.to_json()
 
 
 def test_other_weights_make_another_search(file, tmp_path):
