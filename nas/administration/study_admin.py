@@ -30,8 +30,8 @@ from nas.study.places import FOLDER, identity_of
 from nas.study.results import result_of
 from nas.study.study import SETTINGS, find, is_ours, names_of_searches, settings_of
 from search_spaces.errors import FilesError, StudyError
-from trials.training.output_files import FOLDER as OUTPUTS
-from trials.training.output_files import forget
+from trials.training.output_folders import FOLDER as OUTPUTS
+from trials.training.output_folders import forget
 
 _log = logging.getLogger(__name__)
 

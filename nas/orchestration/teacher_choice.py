@@ -17,7 +17,8 @@ from trials.donors import DONORS
 from trials.images.splits import Splits
 from trials.teachers.opening import is_file
 from trials.training.lessons import says_by_row
-from trials.training.output_files import MOST_BYTES, forecast_bytes
+from trials.training.output_files import forecast_bytes
+from trials.training.output_folders import MOST_BYTES
 from trials.training.recipe import Recipe
 from trials.training.teacher import load_teacher
 

@@ -10,8 +10,6 @@ import hashlib
 import json
 import logging
 import os
-import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,18 +17,10 @@ from typing import Any, Final
 
 from trials.training.checkpoint_file import check_checkpoint, write_checkpoint
 from trials.training.errors import DamagedCheckpointError
+from trials.training.output_folders import ABOUT, MOST_BYTES, MOST_OF_DISK, USED_BY, has_room
 from trials.training.sparse_outputs import SparseOutputs, bytes_for
 
-FOLDER: Final = "teacher_outputs"
-"""Folder of all outputs, beside the decoded images of a machine."""
-MOST_BYTES: Final = 8 * 2**30
-"""Most bytes that all outputs of a machine take."""
-MOST_OF_DISK: Final = 0.1
-"""Largest share of a disk's room, free or taken by them, that they take."""
 _VERSION: Final = 1
-_ABOUT: Final = "about.json"
-_USED_BY: Final = "used-by-"
-_ENTRY: Final = re.compile(r"[0-9a-f]{24}")
 _log = logging.getLogger(__name__)
 
 
@@ -112,7 +102,7 @@ class OutputFiles:
             return
         content = outputs.to_bytes()
         try:
-            if not _has_room(self.folder, len(content)):
+            if not has_room(self.folder, len(content)):
                 self._stop_storing(f"{MOST_BYTES / 2**30:.0f} GiB or {MOST_OF_DISK:.0%} of the disk are full")
                 return
             self._make_folder()
@@ -124,7 +114,7 @@ class OutputFiles:
         return self.folder / f".{name}.lock"
 
     def _make_folder(self) -> None:
-        about = self.folder / _ABOUT
+        about = self.folder / ABOUT
         if not about.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             about.write_text(self._text, encoding="utf-8")
@@ -135,10 +125,10 @@ class OutputFiles:
         if self._noted:
             return
         with suppress(OSError):  # none yet, or those of a colleague who may only read
-            os.utime(self.folder / _ABOUT)
+            os.utime(self.folder / ABOUT)
             self._noted = True
             if self._owner is not None:
-                (self.folder / f"{_USED_BY}{self._owner}").touch()
+                (self.folder / f"{USED_BY}{self._owner}").touch()
 
     def _stop_storing(self, reason: object) -> None:
         if self._stores:
@@ -146,60 +136,6 @@ class OutputFiles:
         self._stores = False
 
 
-def forget(root: Path, owner: str) -> None:
-    """Delete the outputs that a study used and no other study does.
-
-    Args:
-        root: Folder of all outputs of this machine.
-        owner: Identity of the study.
-    """
-    for folder in _entries(root):
-        mark = folder / f"{_USED_BY}{owner}"
-        if mark.exists():
-            mark.unlink()
-            if not any(folder.glob(f"{_USED_BY}*")):
-                shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError):  # others are still in it
-        root.rmdir()
-
-
 def forecast_bytes(images: int, classes: int, epochs: int) -> int:
     """Return the bytes of the outputs for a number of images in each of some epochs."""
     return epochs * bytes_for(images, classes)
-
-
-def _has_room(folder: Path, needed: int) -> bool:
-    """Return whether so many bytes may be written, after deleting what was used longest ago if need be."""
-    root = folder.parent
-    sizes = {entry: _bytes_in(entry) for entry in _entries(root)}
-    taken = sum(sizes.values())
-    there = next(path for path in (root, *root.parents) if path.exists())
-    most = min(MOST_BYTES, MOST_OF_DISK * (shutil.disk_usage(there).free + taken))
-    others = [entry for entry in sizes if entry != folder]
-    for entry in sorted(others, key=_last_used):
-        if taken + needed <= most:
-            break
-        shutil.rmtree(entry, ignore_errors=True)
-        taken -= sizes[entry]
-    return taken + needed <= most
-
-
-def _entries(root: Path) -> list[Path]:
-    if not root.is_dir():
-        return []
-    return [path for path in root.iterdir() if _ENTRY.fullmatch(path.name) and path.is_dir()]
-
-
-def _bytes_in(folder: Path) -> int:
-    total = 0
-    for path in folder.iterdir() if folder.is_dir() else ():
-        with suppress(FileNotFoundError):  # written or deleted meanwhile
-            total += path.stat().st_size
-    return total
-
-
-def _last_used(folder: Path) -> float:
-    try:
-        return (folder / _ABOUT).stat().st_mtime
-    except FileNotFoundError:
-        return 0.0

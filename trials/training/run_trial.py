@@ -32,7 +32,7 @@ from trials.training.epoch_result import EpochResult
 from trials.training.errors import DamagedCheckpointError
 from trials.training.file_names import CHECKPOINT, PREDICTIONS, WEIGHTS
 from trials.training.loop import train
-from trials.training.output_files import FOLDER
+from trials.training.output_folders import FOLDER
 from trials.training.predictions import Predictions, predictions
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build, trial_seed

@@ -17,7 +17,7 @@ from nas.study.settings import Settings
 from nas.study.study import find
 from search_spaces.errors import RecipeError, StudyError
 from tests.nas.study.test_study import SETTINGS
-from trials.training.output_files import FOLDER
+from trials.training.output_folders import FOLDER
 from trials.training.recipe import Recipe
 
 RECIPE = Recipe(name="longer", epochs=2)

@@ -15,12 +15,13 @@ import pytest
 import torch
 from torch import nn
 
-from trials.training import output_files
+from trials.training import output_folders
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.learner import Learner
 from trials.training.lessons import changes_images, outputs_of
 from trials.training.loop import train
-from trials.training.output_files import OutputFiles, forget
+from trials.training.output_files import OutputFiles
+from trials.training.output_folders import forget
 from trials.training.recipe import Recipe
 from trials.training.sparse_outputs import SparseOutputs
 from trials.training.teacher import OutputPlace, Teacher, what_changes_images
@@ -244,10 +245,10 @@ def test_no_more_is_kept_than_there_is_room_for(small_network, tiny_splits, tmp_
     old = OutputFiles(tmp_path, {"teacher": "old"})
     with old.claimed("e-0"):
         old.write("e-0", said(torch.zeros(500, 1, 1, 1)))
-    monkeypatch.setattr(output_files, "MOST_BYTES", 1200)
+    monkeypatch.setattr(output_folders, "MOST_BYTES", 1200)
     first = trained(small_network, tiny_splits, recipe(), tmp_path)  # 424 bytes, and what it is about
     assert not old.folder.exists()  # used longest ago
-    monkeypatch.setattr(output_files, "MOST_BYTES", 10)
+    monkeypatch.setattr(output_folders, "MOST_BYTES", 10)
     with caplog.at_level(logging.WARNING):
         other = trained(small_network, tiny_splits, recipe(), tmp_path / "b")
     assert same(first, other)
