@@ -12,12 +12,10 @@ from nas.study.expected_values import SUPERNET_FOLDER, ExpectedValues, expected_
 from nas.study.study import settings_of
 from nas.study.supernet_record import so_far
 from search_spaces.errors import FilesError, UserError
-from trials.supernet.readings import READINGS
-from trials.supernet.weights_file import SUPERNET
 from trials.training.checkpoint_file import check_checkpoint
 from trials.training.checksum import read_checksum
 from trials.training.errors import DamagedCheckpointError
-from trials.training.file_names import CHECKPOINT
+from trials.training.file_names import CHECKPOINT, READINGS, SUPERNET
 
 _CHECKPOINT = f"{SUPERNET_FOLDER}/{CHECKPOINT}"
 _WEIGHTS = f"{SUPERNET_FOLDER}/{SUPERNET}"

@@ -24,9 +24,10 @@ from trials.supernet.recipe import Rule, SupernetRecipe
 from trials.supernet.run_supernet import Listener, SupernetConfig, run_supernet
 from trials.supernet.step_networks import Band, StepNetworks
 from trials.supernet.training import SupernetEpoch
-from trials.supernet.weights_file import SUPERNET, load_supernet
+from trials.supernet.weights_file import load_supernet
 from trials.training.checksum import read_checksum
 from trials.training.epoch_progress import EpochProgress
+from trials.training.file_names import SUPERNET
 from trials.training.recipe import Recipe
 
 _LONGER: Final = 4  # epochs of the supernet for each epoch of an ordinary training

@@ -12,7 +12,7 @@ from nas.study.expected_values import SUPERNET_FOLDER, expected_values
 from nas.study.places import identity_of
 from nas.study.study import is_ours, settings_of
 from search_spaces.errors import StudyError
-from trials.supernet.weights_file import SUPERNET
+from trials.training.file_names import SUPERNET
 
 _NAME = f"{SUPERNET_FOLDER}/{SUPERNET}"
 

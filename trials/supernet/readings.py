@@ -21,11 +21,11 @@ from search_spaces.pricing import Prices
 from search_spaces.sampling import fitting_codes
 from trials.images.splits import Splits
 from trials.supernet.reading import read_networks
-from trials.supernet.weights_file import SUPERNET, TrainedSupernet
+from trials.supernet.weights_file import TrainedSupernet
 from trials.training.atomic_writing import write_atomically
+from trials.training.file_names import READINGS, SUPERNET
 from trials.training.seeding import stream_seed
 
-READINGS: Final = "readings.json"
 VERSION: Final = 1
 
 _ROUNDS: Final = 4  # of neighbours

@@ -22,11 +22,11 @@ from trials.supernet.readings import Readings, Wanted, read_into
 from trials.supernet.recipe import SupernetRecipe
 from trials.supernet.step_networks import Band, StepNetworks
 from trials.supernet.training import SAVE_EVERY_S, SupernetEpoch, train_supernet
-from trials.supernet.weights_file import SUPERNET, TrainedSupernet, load_supernet
+from trials.supernet.weights_file import TrainedSupernet, load_supernet
 from trials.training.attempt_fence import check_attempt
 from trials.training.epoch_progress import EpochProgress
 from trials.training.errors import DamagedCheckpointError
-from trials.training.file_names import CHECKPOINT
+from trials.training.file_names import CHECKPOINT, SUPERNET
 from trials.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)

@@ -18,12 +18,12 @@ from trials.supernet.learner import SupernetLearner
 from trials.supernet.memory import forecast_memory, free_memory
 from trials.supernet.recipe import SupernetRecipe
 from trials.supernet.step_networks import Band, StepNetworks
-from trials.supernet.weights_file import SUPERNET, check_images, write_supernet
+from trials.supernet.weights_file import check_images, write_supernet
 from trials.training.batches import BatchSource
 from trials.training.checkpoint import check_identity, load_checkpoint, save_checkpoint
 from trials.training.epoch_progress import EpochProgress, ProgressMeter
 from trials.training.errors import NonFiniteLossError
-from trials.training.file_names import CHECKPOINT
+from trials.training.file_names import CHECKPOINT, SUPERNET
 from trials.training.measurement_turns import take_turns
 from trials.training.out_of_memory import out_of_memory_named
 from trials.training.recipe import Recipe

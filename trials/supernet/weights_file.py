@@ -18,8 +18,8 @@ from trials.supernet.step_networks import Band
 from trials.training.atomic_writing import write_atomically
 from trials.training.checksum import write_checksum
 from trials.training.errors import CheckpointError
+from trials.training.file_names import SUPERNET
 
-SUPERNET: Final = "supernet.safetensors"
 VERSION: Final = 1
 
 

@@ -19,8 +19,9 @@ from trials.recipes import load_recipe
 from trials.supernet import SupernetRecipe
 from trials.supernet.memory import forecast_memory
 from trials.supernet.step_networks import StepNetworks
-from trials.supernet.weights_file import SUPERNET, write_supernet
+from trials.supernet.weights_file import write_supernet
 from trials.training.errors import OutOfMemoryError
+from trials.training.file_names import SUPERNET
 from trials.training.recipe import Recipe
 
 SPACE = """

@@ -26,8 +26,9 @@ from search_spaces.space_record import to_record
 from trials.datasets import open_images
 from trials.images.splits import Splits
 from trials.supernet import SupernetRecipe
-from trials.supernet.weights_file import SUPERNET, write_supernet
+from trials.supernet.weights_file import write_supernet
 from trials.training.errors import CheckpointError
+from trials.training.file_names import SUPERNET
 from trials.training.recipe import Recipe
 
 pytestmark = pytest.mark.slow

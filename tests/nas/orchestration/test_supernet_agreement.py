@@ -25,7 +25,8 @@ from tests.nas.opened import opened
 from trials.datasets import open_images
 from trials.supernet import SupernetRecipe, read_networks
 from trials.supernet.run_reading import ReadingConfig, run_reading
-from trials.supernet.weights_file import SUPERNET, write_supernet
+from trials.supernet.weights_file import write_supernet
+from trials.training.file_names import SUPERNET
 from trials.training.recipe import Recipe
 
 COUNTS = [float(number) for number in range(8)]

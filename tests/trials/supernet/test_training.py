@@ -25,9 +25,8 @@ from tests.trials.supernet.supernets import (
     weights,
 )
 from trials.supernet import SupernetEpoch, load_supernet, read_networks, train_supernet
-from trials.supernet.weights_file import SUPERNET
 from trials.training.errors import CheckpointError
-from trials.training.file_names import CHECKPOINT
+from trials.training.file_names import CHECKPOINT, SUPERNET
 from trials.training.recipe import Recipe
 
 MACS = prices(SPACE.codes, num_classes=2, in_channels=3).extremes("macs")
