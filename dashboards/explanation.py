@@ -100,7 +100,7 @@ class Trust:
         of_value: Whether it claims to expect the value itself; of a count, trained networks tell the sign.
         slope: Accuracy by which networks differ for one standard deviation of what it expects, all other
             sources and factors equal.
-        error: Standard deviation of `slope`.
+        error: Standard deviation of `slope`; 0 of a source that is left out.
         share: Share of the variance that it explains by itself; shares of sources that agree overlap.
     """
 
@@ -109,6 +109,11 @@ class Trust:
     slope: float
     error: float
     share: Share
+
+    @property
+    def left_out(self) -> bool:
+        """Whether the search leaves the source out, because trained networks do not bear it out."""
+        return self.error == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,8 +99,11 @@ def _sources_table(explanation: Explanation) -> FittedTable:
     headings = ("known beforehand", "share of variance", points)
     table = FittedTable([Column(heading, left=True) for heading in headings])
     for trust in explanation.sources[:_SOURCES]:
-        slope = f"{100 * trust.slope:+.2f} ± {100 * trust.error:.2f}"
-        table.add_row(trust.source, _share(trust.share), slope)
+        if trust.left_out:
+            table.add_row(trust.source, "-", "left out: the trained networks do not bear it out")
+        else:
+            slope = f"{100 * trust.slope:+.2f} ± {100 * trust.error:.2f}"
+            table.add_row(trust.source, _share(trust.share), slope)
     return table
 
 

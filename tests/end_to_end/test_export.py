@@ -126,7 +126,7 @@ def test_a_front_is_a_folder_for_each_network_that_none_beats(searched: Desk, ex
     assert folders == sorted(f"front_{network['trial']}" for network in shown["networks"])
     for name in folders:
         assert (searched.folder / "front" / name / f"{name}.py").exists()
-    assert len(ended.out.splitlines()) == 10 * len(folders)
+    assert len(ended.out.splitlines()) == 11 * len(folders)
 
 
 def test_every_export_is_kept_in_the_store(searched: Desk, exported: Path):

@@ -105,9 +105,14 @@ def test_what_explains_nothing_lists_no_settings_and_draws_no_effects(explained,
 @pytest.mark.slow
 def test_counts_are_named_with_how_far_the_networks_bear_them_out(explained, capsys):
     assert {"blocks", "log_macs", "attention_blocks"} <= {trust.source for trust in explained.sources}
-    assert all(t.share.low <= t.share.mean <= t.share.high <= 1 and t.error > 0 for t in explained.sources)
-    print_explanation(explained, as_json=False)
-    assert "known beforehand" in capsys.readouterr().out
+    assert all(t.share.low <= t.share.mean <= t.share.high <= 1 for t in explained.sources)
+    assert all(t.left_out == (t.slope == t.share.high == 0) for t in explained.sources)
+    borne_out = replace(explained.sources[0], slope=0.01, error=0.002)
+    print_explanation(replace(explained, sources=(borne_out, *explained.sources[1:])), as_json=False)
+    printed = capsys.readouterr().out
+    assert "known beforehand" in printed
+    assert "+1.00 ± 0.20" in printed
+    assert ("do not bear it out" in printed) == any(t.left_out for t in explained.sources[1:8])
 
 
 def test_a_source_that_says_more_than_the_factors_is_borne_out_and_a_shuffled_one_is_not(

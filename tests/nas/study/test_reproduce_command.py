@@ -100,6 +100,8 @@ def test_the_command_line_reads_back_every_option_that_was_given(study):
         "metric": "macro_f1",
         "evaluator": "supernet",
         "supernet": "a trained one",
+        "teacher": "/nets/it is big.onnx",
+        "weights": "/nets/my donor",
         "reproducible": False,
     }
     settings = replace(
@@ -110,6 +112,8 @@ def test_the_command_line_reads_back_every_option_that_was_given(study):
         learn_from=("an older study", "another"),
         evaluator="supernet",
         supernet="a trained one",
+        teacher="/nets/it is big.onnx",
+        weights="/nets/my donor",
     )
     request = Request.of(
         space=None,

@@ -153,10 +153,10 @@ def scalar():
 
 @pytest.fixture
 def own_module(tmp_path, monkeypatch):
-    (tmp_path / "own_teacher.py").write_text(MODULE.format(weight=0.5))
+    (tmp_path / "users_teacher.py").write_text(MODULE.format(weight=0.5))
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield "own_teacher"
-    sys.modules.pop("own_teacher", None)
+    yield "users_teacher"
+    sys.modules.pop("users_teacher", None)
 
 
 @pytest.mark.parametrize("name", ["make", "net"])
