@@ -82,7 +82,8 @@ def test_a_larger_number_of_trials_goes_on_in_its_own_folder_and_the_old_ones_st
     assert not (searched.folder / "elsewhere" / "mine").exists()
     for network in told["networks"]:
         folder = searched.folder / "nas-runs" / "mine" / "trials" / f"{network['trial']:05d}"
-        assert (folder / "weights.safetensors").exists() == (network["state"] == "complete")
+        # A training that is stopped early may have reached its end before it hears of it.
+        assert (folder / "weights.safetensors").exists() or network["state"] != "complete"
     same = ("--recipe", "quick.yaml", "--budget", "4M-MACs", "--trials", "4", "--study", "mine")
     again = searched.here("search", *same)
     assert again.status == 0

@@ -1,5 +1,6 @@
 """What a person sees in a browser while a search runs and after it; screenshots stay in tests/screenshots."""
 
+import re
 import shutil
 import subprocess
 import warnings
@@ -158,7 +159,7 @@ def _networks_are_seen(browser: Browser, address: str, missing: int) -> None:
     picture.wait_for()
     page.wait_for_function("document.querySelector('img[alt^=\"The network\"]').naturalWidth > 0")
     assert page.get_by_role("cell", name="stem", exact=True).count() >= 1
-    assert page.get_by_text("metaformer").count() + page.get_by_text("mobilevit").count() >= 1
+    assert page.get_by_text(re.compile("metaformer|mobilevit|inverted.residual")).count() >= 1
     assert page.get_by_text("weights.safetensors").count() >= 1
     kept(page, "dashboard_network")
     page.goto(f"{address}/dashboard/studies/1/trials?numbers={missing}")
