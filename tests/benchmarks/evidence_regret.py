@@ -1,7 +1,8 @@
 """What sources of evidence save a search, and what misleading ones cost it. Goes on where it stopped.
 
 Run: ``python -m tests.benchmarks.evidence_regret STATE.json [SEEDS SEEDS_SYNTHETIC]``. Each finished search
-is kept in the file; at the end, and with 0 seeds at once, what there is so far is filed under results/.
+is kept in the file; at the end, and with 0 seeds at once, what there is so far is filed under results/. The
+searches that were run so far are in ``results/sampler_evidence.json``: give it as STATE.json to go on.
 
 On NAS-Bench-Macro the searches are those of `test_sampler_regret.py`: seven budgets, the value of a trial is
 one training seed drawn at random, regret is of the mean accuracy. The supernets are the two of
