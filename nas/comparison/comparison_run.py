@@ -29,6 +29,7 @@ from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.measurement_cache import LatencyCache
 from nas.orchestration.cluster_admission import admission
 from nas.orchestration.console_progress import ConsoleProgress
+from nas.orchestration.planned_trial import planned_trial
 from nas.orchestration.study_log import study_log
 from nas.ray_backend.ray_cluster import Cluster
 from nas.ray_backend.runner import leaving_on_signals, run_trainings
@@ -47,7 +48,6 @@ from nas.study.results import result_of
 from nas.study.study import begin, find, mark_comparison
 from trials.training.file_names import TEST_PREDICTIONS, WEIGHTS
 from trials.training.final_test import final_predictions
-from trials.training.run_trial import TrialConfig
 
 _ALL: Final = 10**9  # networks whose weights are kept
 
@@ -223,26 +223,12 @@ class _Run:
     def _worker_config(self, planned: Planned) -> dict[str, Any]:
         """Return what the worker of a training receives, as a new attempt at it."""
         assert isinstance(planned, PlannedTraining)
-        plan, number = self.plan, planned.number
-        trial = TrialConfig(
-            architecture=planned.architecture,
-            **plan.shape,
-            data=plan.settings.data,
-            data_seed=plan.settings.seed,
-            recipe=plan.recipe,
-            seed=plan.settings.seed,
+        trial = replace(
+            planned_trial(planned, self.plan, self.slots, self.files),
             trial=planned.seed,  # so that all networks have the same seeds
-            folder=self.files.place(trial_folder(number)),
-            threads=self.slots.threads,
-            device=self.slots.device,
-            cache=str(plan.image_cache),
-            fingerprint=plan.splits.fingerprint,
-            attempt=self.files.begin_attempt(number),
-            resized_once=plan.settings.resized_once,
             keep_predictions=True,
         )
-        gpu_share = self.slots.gpus if self.slots.gpus < 1 else 0.0
-        return worker_config(trial, gpu_share=gpu_share, cluster=self.cluster)
+        return worker_config(trial, gpu_share=self.slots.gpus % 1, cluster=self.cluster)
 
     def _test(self) -> None:
         """Let every trained network classify the test images, each once."""

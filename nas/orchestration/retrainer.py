@@ -5,14 +5,12 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-import optuna
 import torch
 
 from dashboards.metric_names import metric_name
 from dashboards.result import TrialResult
 from nas.files.study_images import images_for
 from nas.orchestration.initial_weights import SEARCH
-from nas.orchestration.progress_lines import ReportLine
 from nas.orchestration.retrained_expectation import with_expected
 from nas.orchestration.retraining_runs import RetrainingRuns, Trained
 from nas.orchestration.retraining_seeds import best_of
@@ -40,40 +38,32 @@ from search_spaces.units import format_accuracy
 from trials.training.errors import TrainingError
 from trials.training.evaluation import METRICS, Scores
 from trials.training.final_test import final_scores
-from trials.training.recipe import Recipe
 
 Found = TypeVar("Found")
 
 
 class Retrainer:
-    """Retrains networks of one study by one recipe, and stores what came of it."""
+    """Retrains networks of one study by one recipe, and stores what came of it.
+
+    Args:
+        runs: The trainings.
+        recipe_file: Name or absolute path of the recipe as it was asked for.
+        recipe_reason: Why this recipe, in sentences; empty if it was asked for as it is.
+        teacher: Network to learn from as it was asked for besides the recipe; None for none.
+    """
 
     def __init__(
         self,
-        study: optuna.Study,
-        recipe: Recipe,
+        runs: RetrainingRuns,
         *,
-        weights: str | None,
-        device: str,
-        threads: int | None,
-        report_line: ReportLine,
         recipe_file: str | None,
         recipe_reason: str,
         teacher: str | None,
     ) -> None:
-        self._study, self._recipe, self._weights = study, recipe, weights
-        self._device, self._report_line = device, report_line
-        self._teacher = teacher
+        self._runs, self._study, self._recipe = runs, runs.study, runs.recipe
+        self._report_line, self._teacher = runs.report_line, teacher
         self._recipe_file, self._recipe_reason = recipe_file, recipe_reason or None
-        self._metric, self._top = settings_of(study).metric, 1
-        self._runs = RetrainingRuns(
-            study,
-            recipe,
-            weights=weights,
-            device=device,
-            threads=threads,
-            report_line=report_line,
-        )
+        self._metric, self._top = settings_of(self._study).metric, 1
 
     def compared(self, networks: Sequence[TrialResult]) -> tuple[Retrained, ...]:
         """Return the networks that a race leaves, trained on the training images to the end, best first.
@@ -204,7 +194,7 @@ class Retrainer:
                 weights,
                 images_for(self._study, network.architecture.resolution),
                 self._recipe,
-                torch.device(self._device),
+                torch.device(self._runs.device),
             )
         value, error = scores.of(self._metric)
         self._report_line(
@@ -235,7 +225,7 @@ class Retrainer:
             trial=network.trial,
             recipe=self._recipe.to_json(),
             joined=joined,
-            from_weights=self._weights == SEARCH,
+            from_weights=self._runs.begins_with == SEARCH,
             accuracy=None if joined else value,
             standard_error=None if joined else error,
             test_accuracy=None if test is None else test.accuracy,

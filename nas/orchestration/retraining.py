@@ -13,6 +13,7 @@ from nas.files.study_images import images_for
 from nas.orchestration.progress_lines import ReportLine
 from nas.orchestration.retrain_result import RetrainResult, other_weights
 from nas.orchestration.retrainer import Retrainer
+from nas.orchestration.retraining_runs import RetrainingRuns
 from nas.orchestration.retraining_seeds import mean_of
 from nas.orchestration.study_log import study_log
 from nas.orchestration.teacher_choice import teacher_lines
@@ -103,17 +104,8 @@ def retrain(
     with without_drivers(study), study_log(local_folder):
         for line in (*filter(None, map(misfit, networks)), *about_teacher):
             say(line)
-        retrainer = Retrainer(
-            study,
-            recipe,
-            weights=weights,
-            device=device,
-            threads=threads,
-            report_line=say,
-            recipe_file=recipe_file,
-            teacher=teacher,
-            recipe_reason=recipe_reason,
-        )
+        runs = RetrainingRuns(study, recipe, weights=weights, device=device, threads=threads, report_line=say)
+        retrainer = Retrainer(runs, recipe_file=recipe_file, recipe_reason=recipe_reason, teacher=teacher)
         compared = retrainer.compared(networks) if len(networks) > 1 else ()
         first = compared[0].trial if compared else networks[0].trial
         network = next(n for n in networks if n.trial == first)

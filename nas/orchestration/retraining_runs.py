@@ -56,8 +56,8 @@ class RetrainingRuns:
         threads: int | None,
         report_line: ReportLine,
     ) -> None:
-        self._study, self._recipe, self._weights = study, recipe, weights
-        self._device, self._threads, self._report_line = device, threads, report_line
+        self.study, self.recipe, self.begins_with = study, recipe, weights
+        self.device, self._threads, self.report_line = device, threads, report_line
         self._metric, self.files = settings_of(study).metric, files_of(study)
 
     def place(self, network: TrialResult, *, joined: bool, seed: int = 0) -> str:
@@ -68,10 +68,10 @@ class RetrainingRuns:
             joined: Whether it trains on the validation images too.
             seed: Number of the training among those that differ in their randomness, from 0.
         """
-        settings: list[object] = [self._recipe.identity(), joined, self._weights == SEARCH]
-        settings += [] if self._weights in {None, SEARCH} else [self._weights]
+        settings: list[object] = [self.recipe.identity(), joined, self.begins_with == SEARCH]
+        settings += [] if self.begins_with in {None, SEARCH} else [self.begins_with]
         settings += [f"seed {seed}"] if seed else []
-        return retraining_folder(network.trial, self._recipe.name, settings)
+        return retraining_folder(network.trial, self.recipe.name, settings)
 
     def weights(self, network: TrialResult, *, joined: bool, seed: int = 0) -> str:
         """Return the weights of a training among the files of the study; arguments as for `place`."""
@@ -92,23 +92,23 @@ class RetrainingRuns:
             StudyError: if weights to begin with are missing.
             TrainingError: if it does not reach its end.
         """
-        last = self._recipe.epochs if until is None else until
+        last = self.recipe.epochs if until is None else until
         results: list[EpochResult] = []
 
         def report(result: EpochResult) -> None:
             results.append(result)
             side, metric = network.architecture.resolution, None if joined else self._metric
-            self._report_line(f"#{network.trial} {epoch_line(results, self._recipe, side, metric)}")
+            self.report_line(f"#{network.trial} {epoch_line(results, self.recipe, side, metric)}")
             if result.epoch == last and not result.final:
                 raise _PausedError
 
         def say_progress(progress: EpochProgress) -> None:
             if (line := lines.line(network.trial, progress)) is not None:
-                self._report_line(line)
+                self.report_line(line)
 
         lines, place = ProgressLines(), self.place(network, joined=joined, seed=seed)
         begun = initial_weights(
-            self._study, network, self._weights, place, device=self._device, report_line=self._report_line
+            self.study, network, self.begins_with, place, device=self.device, report_line=self.report_line
         )
         with begun as initial, suppress(_PausedError):
             self._announce(network, last, joined=joined, seed=seed)
@@ -124,33 +124,33 @@ class RetrainingRuns:
     def _announce(self, network: TrialResult, last: int, *, joined: bool, seed: int) -> None:
         images = "training and validation" if joined else "training"
         numbered = f", seed {seed}" if seed else ""
-        epochs = self._recipe.epochs
+        epochs = self.recipe.epochs
         count = f"{epochs} epochs" if last == epochs else f"up to epoch {last} of {epochs}"
-        self._report_line(
-            f"#{network.trial} trains on the {images} images by recipe {self._recipe.name}{numbered}, {count}"
+        self.report_line(
+            f"#{network.trial} trains on the {images} images by recipe {self.recipe.name}{numbered}, {count}"
         )
 
     def _config(
         self, network: TrialResult, initial: InitialWeights | None, *, joined: bool, seed: int
     ) -> TrialConfig:
-        settings, images = settings_of(self._study), images_of(self._study)
+        settings, images = settings_of(self.study), images_of(self.study)
         return TrialConfig(
             architecture=network.architecture,
             num_classes=len(images["classes"]),
             in_channels=images["channels"],
             data=settings.data,
             data_seed=settings.seed,
-            recipe=self._recipe,
+            recipe=self.recipe,
             seed=settings.seed + seed,
             trial=network.trial,
             folder=self.files.place(self.place(network, joined=joined, seed=seed)),
             threads=self._threads,
-            device=self._device,
-            cache=str(image_cache_of(self._study)),
+            device=self.device,
+            cache=str(image_cache_of(self.study)),
             fingerprint=settings.data_fingerprint,
             start=None if initial is None else str(initial.file),
             with_validation=joined,
             resized_once=settings.resized_once,
-            study=given_identity(self._study),
-            normalise=normalisation_of(self._study),
+            study=given_identity(self.study),
+            normalise=normalisation_of(self.study),
         )

@@ -25,6 +25,7 @@ from nas.orchestration.console_progress import ConsoleProgress
 from nas.orchestration.donor_source import note_inherited, place_donor
 from nas.orchestration.evaluation import evaluated
 from nas.orchestration.plan_start import begun, criteria_of, known_trials
+from nas.orchestration.planned_trial import planned_trial
 from nas.orchestration.posterior_update import PosteriorUpdate
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.study_log import study_log
@@ -43,11 +44,9 @@ from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.donor import DONOR_FILE
 from nas.study.heartbeat import search_state
-from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
 from nas.study.places import identity_of
 from search_spaces.errors import TargetError
-from trials.training.run_trial import TrialConfig
 
 
 def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None = None) -> SearchResult:
@@ -247,24 +246,10 @@ class _Run:
 
     def _worker_config(self, candidate: Planned) -> dict[str, Any]:
         """Return what the worker of a candidate receives, as a new attempt at its training."""
-        plan, number = self.plan, candidate.number
+        plan = self.plan
         note_inherited(plan.donor, candidate, plan.splits, self.opened, self.progress.say)
-        trial = TrialConfig(
-            architecture=candidate.architecture,
-            num_classes=len(plan.splits.classes),
-            in_channels=plan.splits.channels,
-            data=plan.settings.data,
-            data_seed=plan.settings.seed,
-            recipe=plan.recipe,
-            seed=plan.settings.seed,
-            trial=number,
-            folder=self.files.place(trial_folder(number)),
-            threads=plan.slots.threads,
-            device=plan.slots.device,
-            cache=str(plan.image_cache),
-            fingerprint=plan.splits.fingerprint,
-            attempt=self.files.begin_attempt(number),
-            resized_once=plan.settings.resized_once,
+        trial = replace(
+            planned_trial(candidate, plan, plan.slots, self.files),
             study=identity_of(self.opened.study),
             donor=None if plan.donor is None else self.files.place(DONOR_FILE),
             normalise=None if plan.donor is None else (plan.splits.mean, plan.splits.std),

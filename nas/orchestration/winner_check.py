@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import optuna
@@ -13,7 +14,6 @@ from nas.storage.store import Store
 from nas.study import verdicts
 from nas.study.results import result_of
 from nas.study.verdicts import Verdict
-from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import TargetError
 from trials.latency.latency import Latency
@@ -79,7 +79,8 @@ class WinnerCheck:
 
     def _verdict(self, network: TrialResult) -> Verdict | None:
         """Return by what a network, measured now, exceeds its budgets on latency; None if it fits."""
-        found = {str(budget): self._measured_again(network.architecture, budget) for budget in self._timed}
+        again = partial(self._cache.of_budget, network.architecture, again=True)
+        found = {str(budget): _until_stable(partial(again, budget)) for budget in self._timed}
         excess = {
             budget.text: found[str(budget)].excess(budget.limit, self._cache.spread(found[str(budget)]))
             for budget in self._timed
@@ -95,31 +96,25 @@ class WinnerCheck:
             decided_at=self._now().isoformat(),
         )
 
-    def _measured_again(self, architecture: Architecture, budget: Budget) -> Latency:
-        """Return the first stable measurement of a few, or the last of them."""
-        latency = self._cache.of_budget(architecture, budget, again=True)
-        for _ in range(_CONFIRMATIONS - 1):
-            if latency.stable:
-                break
-            latency = self._cache.of_budget(architecture, budget, again=True)
-        return latency
-
-    def _time(self, network: TrialResult) -> Latency:
-        """Return what is kept, the first stable measurement of a few on this host, or the last of them."""
-        latency = self._cache.time(network.architecture, _HOST)
-        for _ in range(_CONFIRMATIONS - 1):
-            if latency.stable:
-                break
-            latency = self._cache.time(network.architecture, _HOST)
-        return latency
-
     def _time_the_best(self, result: SearchResult) -> None:
         try:
             for network in result.networks[:_TIMED]:
-                if network.state == "complete" and not self._time(network).stable:
+                if network.state != "complete":
+                    continue
+                if not _until_stable(partial(self._cache.time, network.architecture, _HOST)).stable:
                     self._observer.say(
                         f"The latency of #{network.trial} on {_HOST} was unstable {_CONFIRMATIONS} times "
                         f"and is left out: `nas measure` on a quieter machine"
                     )
         except TargetError as error:  # nobody asked for these latencies
             self._observer.say(str(error))
+
+
+def _until_stable(measured: Callable[[], Latency]) -> Latency:
+    """Return the first stable measurement of a few, or the last of them."""
+    latency = measured()
+    for _ in range(_CONFIRMATIONS - 1):
+        if latency.stable:
+            break
+        latency = measured()
+    return latency

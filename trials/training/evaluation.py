@@ -1,7 +1,7 @@
 """Evaluates a network on a split: accuracy, balanced accuracy, macro F1 and their standard errors, loss."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -76,12 +76,9 @@ def evaluate(
     Raises:
         OutOfMemoryError: if the device cannot hold the network even with one image.
     """
-    network.eval()
-    parts = FittingParts(images.device)
     counts: Tensor | None = None
     loss = torch.zeros((), device=images.device)
-    for rows in images.in_order(batch_size):
-        logits, labels = parts.run(len(rows), partial(scored, network, images, preprocess, recipe, rows))
+    for logits, labels in scored_batches(network, images, preprocess, recipe, batch_size):
         loss += F.cross_entropy(logits, labels, reduction="sum")
         classes = logits.shape[1]
         if counts is None:
@@ -94,7 +91,21 @@ def evaluate(
     return scores_from(counts.reshape(classes, classes).cpu(), loss.item() / len(images))
 
 
-def scored(
+def scored_batches(
+    network: nn.Module,
+    images: BatchSource,
+    preprocess: Preprocessor,
+    recipe: Recipe,
+    batch_size: int = BATCH,
+) -> Iterator[tuple[Float[Tensor, "b k"], Int64[Tensor, " b"]]]:
+    """Yield the logits and labels of all images of a split in order; arguments as for `evaluate`."""
+    network.eval()
+    parts = FittingParts(images.device)
+    for rows in images.in_order(batch_size):
+        yield parts.run(len(rows), partial(_scored, network, images, preprocess, recipe, rows))
+
+
+def _scored(
     network: nn.Module,
     images: BatchSource,
     preprocess: Preprocessor,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,7 @@ from torch import nn
 
 from trials.training.atomic_writing import write_atomically
 from trials.training.batches import BatchSource, Preprocessor
-from trials.training.evaluation import BATCH, scored
-from trials.training.out_of_memory import FittingParts
+from trials.training.evaluation import scored_batches
 from trials.training.recipe import Recipe
 
 
@@ -61,11 +59,8 @@ def predictions(
     Raises:
         OutOfMemoryError: if the device cannot hold the network even with one image.
     """
-    network.eval()
-    parts = FittingParts(images.device)
     labels, classes = [], []
-    for rows in images.in_order(BATCH):
-        logits, truth = parts.run(len(rows), partial(scored, network, images, preprocess, recipe, rows))
+    for logits, truth in scored_batches(network, images, preprocess, recipe):
         labels.append(truth.cpu())
         classes.append(logits.argmax(1).cpu())
         after_batch()

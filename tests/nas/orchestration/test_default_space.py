@@ -10,10 +10,11 @@ from PIL import Image
 from rich.console import Console
 
 from nas.orchestration.console_progress import ConsoleProgress
+from nas.orchestration.plan_start import begun
 from nas.orchestration.search_plan import SearchPlan, plan_search
 from nas.resources import Capacity, slots_here
 from nas.storage.optuna_storage import open_storage
-from nas.study.study import begin, known_settings
+from nas.study.study import known_settings
 from search_spaces.errors import NothingFitsError
 
 
@@ -54,18 +55,6 @@ def planned(photographs: Path, tmp_path: Path):
     return plan
 
 
-def begun(plan: SearchPlan) -> None:
-    begin(
-        get_storage(open_storage(plan.url)),
-        plan.name,
-        plan.settings,
-        sampler=plan.sampler(),
-        pruner=plan.pruner(),
-        images=plan.images,
-        folder=plan.folder,
-    )
-
-
 def told(plan: SearchPlan) -> str:
     written = StringIO()
     progress = ConsoleProgress(Capacity(1), console=Console(file=written, width=200))
@@ -90,15 +79,15 @@ def test_a_small_budget_on_photographs_is_searched_where_networks_fit(planned, t
 def test_a_study_goes_on_in_the_space_in_which_it_was_begun(planned):
     assert planned("60M-MACs").space.name == "mobile_cnn"
     before = planned("60M-MACs", space="hybrid")
-    begun(before)
+    begun(before, get_storage(open_storage(before.url)))
     again = planned("60M-MACs")
     assert (again.space.name, again.name) == ("hybrid", before.name)
     small = planned("3M-MACs", space="hybrid_small")
-    begun(small)
+    begun(small, get_storage(open_storage(small.url)))
     assert planned("3M-MACs").name == small.name
     assert planned("2800k-MACs").space.name == "mobile_small"
     named = planned("70M-MACs", space="hybrid", study="mine")
-    begun(named)
+    begun(named, get_storage(open_storage(named.url)))
     assert planned("70M-MACs", study="mine").space.name == "hybrid"
     assert planned("70M-MACs").space.name == "mobile_cnn"
     assert known_settings(before.url, "absent") is None
