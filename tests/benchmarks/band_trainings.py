@@ -17,12 +17,11 @@ import torch
 
 import search_spaces
 from search_spaces.architecture import Architecture
+from tests.benchmarks.training_from_scratch import trained_from_scratch
 from trials.datasets import open_images
 from trials.images.splits import Splits
 from trials.recipes.proxy import RECIPE as PROXY
-from trials.training.loop import train
 from trials.training.recipe import Recipe
-from trials.training.seeding import seeded_build, trial_seed
 
 IMAGES: Final = Path("../shared/data/cifar10")
 RESULTS: Final = Path(__file__).parent / "results" / "band_trainings.json"
@@ -59,18 +58,8 @@ def networks(count: int = NETWORKS) -> list[Architecture]:
 
 def trained(architecture: Architecture, splits: Splits, recipe: Recipe, seed: int) -> dict[str, Any]:
     """Return accuracy and loss after each epoch, and the seconds of one core that the training took."""
-    module = seeded_build(lambda: search_spaces.build(architecture, num_classes=CLASSES), seed)
     started = time.process_time()
-    results = list(
-        train(
-            module,
-            splits,
-            recipe,
-            resolution=architecture.resolution,
-            seed=trial_seed(seed, 0),
-            device=torch.device("cpu"),
-        )
-    )
+    results = trained_from_scratch(architecture, splits, recipe, seed)
     return {
         "accuracy": [result.accuracy for result in results],
         "loss": [result.loss for result in results],

@@ -22,13 +22,12 @@ import torch
 import search_spaces
 from search_spaces.architecture import Architecture, options_of
 from tests.benchmarks.filing import file_result
+from tests.benchmarks.training_from_scratch import trained_from_scratch
 from trials.datasets import open_images
 from trials.images.splits import Splits
 from trials.recipes import RECIPES
 from trials.training.flips import settled_flips
-from trials.training.loop import train
 from trials.training.recipe import Recipe
-from trials.training.seeding import seeded_build, trial_seed
 
 IMAGES: Final = Path("../shared/data/cifar10")
 STATE: Final = Path(__file__).parent / "results" / "recipe_gains.json"
@@ -94,18 +93,8 @@ def trained(
     architecture: Architecture, splits: Splits, recipe: Recipe, seed: int, device: str
 ) -> dict[str, Any]:
     """Return the accuracy on validation images after each epoch, and the seconds that the training took."""
-    module = seeded_build(lambda: search_spaces.build(architecture, num_classes=CLASSES), seed)
     started = time.perf_counter()
-    results = list(
-        train(
-            module,
-            splits,
-            recipe,
-            resolution=architecture.resolution,
-            seed=trial_seed(seed, 0),
-            device=torch.device(device),
-        )
-    )
+    results = trained_from_scratch(architecture, splits, recipe, seed, device)
     return {
         "accuracy": [round(result.accuracy, 5) for result in results],
         "train_loss": [round(result.train_loss, 5) for result in results],

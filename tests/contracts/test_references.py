@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +62,7 @@ SAME_ANSWERS = (
 )
 
 
-@cache
-def timm_library() -> torch.library.Library:
-    """Declare two operators whose absence keeps torchvision from being imported beside torch for CPU."""
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, name):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    return library
-
-
 def timm_model(name: str) -> nn.Module:
-    timm_library()
     import timm
 
     model: nn.Module = timm.create_model(TIMM[name])

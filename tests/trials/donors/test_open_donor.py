@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -34,18 +33,7 @@ TIMM = (
 TORCHVISION = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b0")
 
 
-@cache
-def timm_library() -> torch.library.Library:
-    """Declare two operators whose absence keeps torchvision from being imported beside torch for CPU."""
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, name):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    return library
-
-
 def library(name: str) -> ModuleType:
-    timm_library()
     found: ModuleType = pytest.importorskip(
         name, reason=f"{name} is a developer dependency", exc_type=ImportError
     )
