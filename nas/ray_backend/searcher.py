@@ -93,7 +93,7 @@ class StudySearcher(Searcher, tune.Stopper):
         self._live: dict[str, Training] = {}
         self._retry = Retry(observer.say, lambda: control.over)
         self._ask_again_s = 0.0
-        self._waited_for = 0
+        self._asked_alone, self._said_waiting = False, False
         self._pending: concurrent.futures.Future[Planned] | None = None
         self._retries_seen: frozenset[int] = frozenset()
 
@@ -120,7 +120,7 @@ class StudySearcher(Searcher, tune.Stopper):
             if time.monotonic() < self._ask_again_s:
                 return None
             self._retries_seen = frozenset(control.retries.waiting)
-            wanted = control.wanted
+            wanted, self._asked_alone = control.wanted, not (self._live or self._recorder.waits)
             self._pending = in_background(torch_threads(1)(lambda: self._source.next(wanted)), "ask")
         while not self._live and not self._pending.done() and not control.is_ending():
             concurrent.futures.wait([self._pending], timeout=_TICK_S)  # else Tune, idle, sleeps for a second
@@ -218,8 +218,8 @@ class StudySearcher(Searcher, tune.Stopper):
         """Return that nothing is left, or None while trainings, of other drivers too, may still fail."""
         self._ask_again_s = time.monotonic() + _POLL_S
         self._until_stored(self._recorder.settle, None)
-        self._waited_for += bool(running and not self._live)
-        if running and not self._live and self._waited_for == 2:  # at first, an own one may just have ended
+        if running and self._asked_alone and not self._said_waiting:  # else one of them was trained here
+            self._said_waiting = True
             self._observer.say(f"Waiting for {counted(running, 'network')} that other drivers train")
         return None if running else self._idle()
 

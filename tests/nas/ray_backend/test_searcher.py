@@ -1,6 +1,9 @@
 """The searcher writes every epoch into the study and tells each training's end as what it was."""
 
+import concurrent.futures
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import optuna
 import pytest
@@ -11,6 +14,7 @@ from nas.ask_tell.candidates import CandidateSource
 from nas.ask_tell.stopping import SearchControl, StoppingCriteria
 from nas.ask_tell.successive_halving import RungHalving
 from nas.bayesopt.space_problem import problem_of
+from nas.coordination.trial_ownership import SoleDriver
 from nas.ray_backend.searcher import StudySearcher
 from nas.resources import Capacity
 from nas.samplers import SAMPLERS
@@ -65,9 +69,20 @@ def control(clock: Clock) -> SearchControl:
     return SearchControl(StoppingCriteria(trials=3, failures=2, deadline=9.0), Capacity(4), clock)
 
 
-def searching(opened: OpenedStudy, prices, control: SearchControl, **options) -> StudySearcher:
+class OthersTrain(SoleDriver):
+    """Owns all trials but the first, which another driver trains."""
+
+    @contextmanager
+    def turn(self, given_up: Callable[[], bool]) -> Iterator[frozenset[int]]:
+        del given_up
+        yield frozenset({0})
+
+
+def searching(
+    opened: OpenedStudy, prices, control: SearchControl, ownership: SoleDriver | None = None, **options
+) -> StudySearcher:
     opened.study.sampler = SAMPLERS["random"](problem_of(prices, (), seed=0))
-    source = CandidateSource(opened, prices, (), stopped=control.is_ending)
+    source = CandidateSource(opened, prices, (), ownership=ownership, stopped=control.is_ending)
     return StudySearcher(opened, source, lambda c: {"number": c.number}, control, Notes(), **options)
 
 
@@ -161,6 +176,43 @@ def test_the_search_ends_when_enough_networks_are_trained(searcher: StudySearche
         searcher.on_trial_complete(name, epoch(2, 0.5, final=True))
     assert asked(searcher, "d") == StudySearcher.FINISHED
     assert len(study.get_trials()) == 3
+
+
+ONE = StoppingCriteria(trials=1, failures=2, deadline=9.0)
+
+
+def lines_said(searcher: StudySearcher) -> list[object]:
+    assert isinstance(searcher._observer, Notes)
+    return [line[1] for line in searcher._observer.lines if line[0] == "said"]
+
+
+def test_an_answer_from_before_the_end_of_an_own_training_names_no_other_driver(
+    opened: OpenedStudy, tiny_prices, clock: Clock
+):
+    searcher = searching(opened, tiny_prices, SearchControl(ONE, Capacity(4), clock))
+    for name, fails in (("a", True), ("b", False)):
+        start(searcher, name)
+        assert searcher.suggest("next") is None
+        assert searcher._pending is not None
+        concurrent.futures.wait([searcher._pending])
+        searcher(name, epoch(2, 0.5, final=not fails))
+        searcher.on_trial_complete(name, epoch(2, 0.5, final=not fails), error=fails)
+        assert searcher.suggest("next") is None
+        searcher._ask_again_s = 0.0
+    assert asked(searcher, "next") == StudySearcher.FINISHED
+    assert lines_said(searcher) == []
+
+
+def test_what_another_driver_trains_is_waited_for_and_said_once(
+    opened: OpenedStudy, tiny_prices, clock: Clock, study: optuna.Study
+):
+    study.ask()
+    searcher = searching(opened, tiny_prices, SearchControl(ONE, Capacity(4), clock), OthersTrain())
+    for _ in range(2):
+        searcher._ask_again_s = 0.0
+        assert searcher.suggest("a") is None
+        assert searcher._pending is None  # answered
+    assert lines_said(searcher) == ["Waiting for 1 network that other drivers train"]
 
 
 def test_failures_are_recorded_do_not_count_and_are_bounded(
