@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -33,6 +33,9 @@ LARGEST_SIDE: Final = 256
 UNREADABLE_SHARE: Final = 0.01
 NAMED: Final = 10
 CHUNK: Final = 1_024
+_GROUP: Final = (
+    16  # images that a thread takes at once: to hand a small one over takes longer than to decode it
+)
 _FEWEST_LEVELS: Final = 64
 """16-bit colours are cut to 8 bits; when none reaches this, they were written with 14 bits or fewer."""
 
@@ -251,9 +254,14 @@ def _is_decoded(pictures: object, shape: tuple[int, int, int, int]) -> bool:
 def _mapped(function: Callable[[S], R], items: Iterable[S]) -> Iterator[R]:
     """Yield `function` of each item, computed by threads: Pillow decodes without holding the GIL."""
     waiting = iter(items)
+
+    def done(group: Sequence[S]) -> list[R]:
+        return [function(item) for item in group]
+
     with ThreadPoolExecutor(len(usable_cores())) as pool:
         while chunk := list(islice(waiting, CHUNK)):
-            yield from pool.map(function, chunk)
+            groups = [chunk[start : start + _GROUP] for start in range(0, len(chunk), _GROUP)]
+            yield from chain.from_iterable(pool.map(done, groups))
 
 
 def _named(table: Table, found: Infos) -> tuple[Unreadable, ...]:

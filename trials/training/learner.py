@@ -14,6 +14,7 @@ from trials.training.augmentation import augment
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.drop_path import drop_blocks
 from trials.training.fine_tuning import frozen
+from trials.training.graphed_network import GraphedNetwork
 from trials.training.inner_distillation import InnerDistillation, Maps, watched
 from trials.training.lessons import Lesson
 from trials.training.micro_batches import MicroBatches
@@ -71,6 +72,7 @@ class Learner:
         self._batch = 0  # images in the present one
         self._smallest_side = smallest_side
         self._parts = FittingParts(images.device)
+        self._graphed = GraphedNetwork(network)
         self._inner = self._inner_distillation() if recipe.teacher_features > 0 else None
 
     @property
@@ -176,7 +178,8 @@ class Learner:
             nullcontext(none) if self._inner is None else watched(self.network)
         )
         with autocast(recipe, images.device), watching as maps:
-            logits = self.network(self._preprocess(images, side))
+            forward = self._graphed if whole and self._inner is None else self.network
+            logits = forward(self._preprocess(images, side))
         logits = logits.float()
         loss = F.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
         if self.teacher is None or known is None:

@@ -21,7 +21,8 @@ def autocast(recipe: Recipe, device: torch.device) -> Iterator[None]:
         with torch.autocast("cpu", dtype=torch.bfloat16), _Float32WhereNeeded():
             yield
     else:
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        # a graph casts its weights itself: casts kept from before its capture would be those of old weights
+        with torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False):
             yield
 
 
