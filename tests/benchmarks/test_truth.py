@@ -86,7 +86,7 @@ def test_a_state_in_parts_is_filed_with_what_is_still_to_come():
 
 def test_the_command_takes_another_budget_and_device(tmp_path):
     given = arguments(["--budget", "20M-MACs", "--device", "cuda", "--folder", str(tmp_path / "runs")])
-    assert given.state.name == "truth_20M-MACs.json"
+    assert given.state.name == "truth_20M-MACs_cuda.json"
     assert (given.at_once, given.folder.is_dir()) == (1, True)
 
 
@@ -110,7 +110,7 @@ def few_images(tmp_path):
 
 @pytest.mark.long
 def test_the_comparison_goes_on_where_it_was_interrupted(few_images, tmp_path, monkeypatch):
-    for name, value in {"SEARCH_SEEDS": (0,), "AGAIN_ON": (1,), "RATES": (2e-3,)}.items():
+    for name, value in {"SEARCH_SEEDS": (0,), "AGAIN_ON": (1,), "RATES": {"cpu": (2e-3,)}}.items():
         monkeypatch.setattr(truth, name, value)
     monkeypatch.setattr(truth_networks, "FAMILIES", FAMILIES[:1])
     monkeypatch.setattr(filing, "RESULTS", tmp_path)
@@ -119,7 +119,7 @@ def test_the_comparison_goes_on_where_it_was_interrupted(few_images, tmp_path, m
     with pytest.raises(SystemExit, match="The time is over"):
         Truth(arguments([*words, "--hours", "0"])).run()
     begun = json.loads((tmp_path / "state.json").read_text())
-    Truth(arguments(words)).run()
+    Truth(arguments([*words, "--searches-at-once", "2"])).run()
     ended = json.loads((tmp_path / "state.json").read_text())
     assert ended["fixing"].items() >= begun["fixing"].items()
     assert [ended["searches"][f"{group}/0"]["trained"] for group in ("found", "random")] == [2, 2]

@@ -2,7 +2,8 @@
 
 Run ``make benchmark-truth``, or ``python -m tests.benchmarks.truth --budget 20M-MACs --device cuda`` on a
 GPU. Each finished search and training is stored at once and trainings have checkpoints: the command goes on
-where it was interrupted. The steps, in this order:
+where it was interrupted. With ``--searches-at-once 10`` all searches run at once, beside steps 1 and 2. The
+steps, in this order:
 
 1. the learning rate of the final recipe is fixed on two networks of none of the groups;
 2. *designed*: every published family is scaled into the budget, also with a stem for small images; all are
@@ -17,11 +18,11 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, as_completed
 from pathlib import Path
 from typing import Any, Final
 
-import nas
 import search_spaces
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
@@ -29,6 +30,7 @@ from search_spaces.catalog_fit import default_space
 from search_spaces.space_record import space_digest
 from tests.benchmarks.filing import RESULTS, file_result
 from tests.benchmarks.truth_networks import designed, of_no_family
+from tests.benchmarks.truth_searches import Search, begun, searched
 from tests.benchmarks.truth_table import groups_of, lines_of, missing
 from tests.benchmarks.truth_trainings import Place, Training, trained
 from trials.training.recipe import Recipe
@@ -39,23 +41,24 @@ BUDGET, TRIALS, CLASSES, SIDE = "5M-MACs", 24, 10, 32
 SAMPLERS: Final = {"found": "factor_gp", "random": "random"}
 SEARCH_SEEDS: Final = (0, 1, 2, 3, 4)
 SCREENED_ON, AGAIN_ON, KEPT = 0, (1, 2, 3), 2
-RATES: Final = (1e-3, 2e-3, 4e-3)
+RATES: Final = {"cpu": (1e-3, 2e-3, 4e-3), "cuda": (1e-3, 2e-3, 4e-3, 8e-3)}
 EPOCHS: Final = {"cpu": (5, 40_000), "cuda": (60, None)}
 """Epochs of the final recipe and the most images in one: 200,000 images on a CPU, all 60 times on a GPU."""
-FIXED_BY: Final = {"cpu": (2, 40_000), "cuda": (10, None)}
-"""The same of the trainings that fix its rate."""
+BATCH: Final = {"cpu": 64, "cuda": 128}
+FIXED_BY: Final = {"cpu": 2, "cuda": 10}
+"""Epochs of the trainings that fix its rate."""
 
 State = dict[str, Any]
 
 
-def recipe(name: str, epochs: int, images: int | None, rate: float) -> Recipe:
+def recipe(name: str, epochs: int, images: int | None, rate: float, batch: int) -> Recipe:
     """Return a recipe with one cosine and the augmentation that is usual for CIFAR."""
     return Recipe(
         name=name,
         epochs=epochs,
         rungs=(epochs,),
         epoch_images=images,
-        batch_size=64,
+        batch_size=batch,
         learning_rate=rate,
         schedule="cosine",
         warmup_epochs=0.5,
@@ -83,11 +86,16 @@ class Truth:
 
     def run(self) -> None:
         """Do every step that is not done yet, until the time is over."""
-        self._fix_recipe()
-        self._train("trainings", self._screened())
-        self._train("trainings", self._designed_again())
-        for seed in SEARCH_SEEDS:
-            self._search(seed)
+        left, at_once = self._searches_left(), self.given.searches_at_once
+        with begun(left if at_once > 1 else [], at_once) as beside:
+            self._fix_recipe()
+            self._train("trainings", self._screened())
+            self._train("trainings", self._designed_again())
+            self._keep_ended(dict(zip(beside, left, strict=False)))
+        self._train("trainings", self._delivered())
+        for search in self._searches_left():
+            self._check_time()
+            self._keep_search(search, searched(search))
             self._train("trainings", self._delivered())
         self.file()
 
@@ -95,8 +103,12 @@ class Truth:
         """File what there is."""
         module = f"python -m {__spec__.name if __spec__ else 'tests.benchmarks.truth'}"
         command = f"{module} --budget {self.given.budget} --device {self.given.device}"
-        name = "truth" if self.given.budget == BUDGET else f"truth_{self.given.budget}"
-        file_result(name, command=command, seed="0 to 4", lines=lines_of(self.state))
+        file_result(
+            name_of(self.given.budget, self.given.device),
+            command=command,
+            seed="0 to 4",
+            lines=lines_of(self.state),
+        )
 
     def _begun(self) -> State:
         """Return the state, refusing one of other settings or of another default space."""
@@ -105,6 +117,10 @@ class Truth:
             "budget": self.given.budget,
             "device": self.given.device,
             "trials": self.given.trials,
+            "epochs": self.given.epochs,
+            "epoch_images": self.given.epoch_images,
+            "batch": self.given.batch,
+            "searched_by": self.given.recipe,
             "space": space.name,
             "space_digest": space_digest(space),
             "planned": {
@@ -136,17 +152,24 @@ class Truth:
             Training(
                 key=f"{rate}/{name}",
                 network=network,
-                recipe=recipe(f"rate{rate}", *FIXED_BY[self.given.device], rate),
+                recipe=self._recipe(f"rate{rate}", self.given.fixing_epochs, rate),
                 seed=0,
             )
-            for rate in RATES
+            for rate in RATES[self.given.device]
             for name, network in outside.items()
         ]
         self._train("fixing", trainings)
         values = self.state["fixing"]
-        best = max(RATES, key=lambda rate: sum(values[f"{rate}/{name}"]["validation"] for name in outside))
-        self.state["recipe"] = recipe("truth", *EPOCHS[self.given.device], best).to_json()
+
+        def value(rate: float) -> float:
+            return sum(float(values[f"{rate}/{name}"]["validation"]) for name in outside)
+
+        best = max(RATES[self.given.device], key=value)
+        self.state["recipe"] = self._recipe("truth", self.given.epochs, best).to_json()
         self._keep()
+
+    def _recipe(self, name: str, epochs: int, rate: float) -> Recipe:
+        return recipe(name, epochs, self.given.epoch_images, rate, self.given.batch)
 
     def _screened(self) -> list[Training]:
         return [
@@ -180,33 +203,42 @@ class Truth:
             _say(f"{part} {key}: validation {result['validation']:.1%}, {result['seconds']:.0f} s")
             self._check_time()
 
-    def _search(self, seed: int) -> None:
-        for group, sampler in SAMPLERS.items():
-            searches = self.state.setdefault("searches", {})
-            if f"{group}/{seed}" in searches:
-                continue
-            self._check_time()
-            result = nas.search(
-                self.given.budget,
+    def _searches_left(self) -> list[Search]:
+        """Return the searches that have not ended, both groups of a seed before the next seed."""
+        done = self.state.setdefault("searches", {})
+        return [
+            Search(
+                key=f"{group}/{seed}",
+                budget=self.given.budget,
                 space=self.given.space,
-                data=str(self.given.images),
+                images=str(self.given.images),
                 trials=self.given.trials,
-                study=f"truth-{group}-{seed}",
-                storage=f"sqlite:///{self.given.folder / 'nas.db'}",
-                storage_path=str(self.given.folder / "nas-runs"),
+                folder=self.given.folder,
                 sampler=sampler,
                 recipe=self.given.recipe,
                 seed=seed,
             )
-            if result.best is None or result.interrupted:
-                raise SystemExit(f"The search {result.study} did not end: run the same command again.")
-            searches[f"{group}/{seed}"] = {
-                "network": json.loads(result.best.architecture.to_json()),
-                "accuracy": result.best.accuracy,
-                "seconds": round(sum(network.seconds for network in result.networks), 1),
-                "trained": result.trained,
-            }
-            self._keep()
+            for seed in SEARCH_SEEDS
+            for group, sampler in SAMPLERS.items()
+            if f"{group}/{seed}" not in done
+        ]
+
+    def _keep_ended(self, running: Mapping[Future[dict[str, Any]], Search]) -> None:
+        """Keep what searches find as they end; one that fails is begun again by the next command."""
+        left_s = None if self.ends is None else max(0.0, self.ends - time.monotonic())
+        try:
+            for found in as_completed(running, timeout=left_s):
+                if error := found.exception():
+                    _say(f"search {running[found].key} failed: {error}")
+                else:
+                    self._keep_search(running[found], found.result())
+        except TimeoutError:
+            self._check_time()
+
+    def _keep_search(self, search: Search, found: dict[str, Any]) -> None:
+        self.state["searches"][search.key] = found
+        self._keep()
+        _say(f"search {search.key}: {found['accuracy']:.1%}, {found['seconds']:.0f} s")
 
     def _check_time(self) -> None:
         if self.ends is not None and time.monotonic() > self.ends:
@@ -224,6 +256,12 @@ def _default_space(budget: Budget) -> str:
     return default_space(SIDE, [budget], num_classes=CLASSES, in_channels=3)
 
 
+def name_of(budget: str, device: str) -> str:
+    """Return the name under which a comparison is filed."""
+    place = "" if device == "cpu" else f"_{device}"
+    return f"truth{place}" if budget == BUDGET else f"truth_{budget}{place}"
+
+
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the arguments of the command."""
     parser = argparse.ArgumentParser(
@@ -231,18 +269,29 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--budget", default=BUDGET, help="budget of every network")
     parser.add_argument("--device", default="cpu", choices=list(EPOCHS), help="what trains")
-    parser.add_argument("--images", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
+    parser.add_argument("--images", type=Path, default=IMAGES, help="CIFAR-10, as nas search takes it")
     parser.add_argument("--folder", type=Path, default=None, help="folder of searches and checkpoints")
     parser.add_argument("--state", type=Path, default=None, help="file of what is done")
     parser.add_argument("--space", default=None, help="space of the searches; by default theirs")
     parser.add_argument("--recipe", default="proxy", help="recipe of the searches")
     parser.add_argument("--trials", type=int, default=TRIALS, help="networks that each search trains")
+    parser.add_argument("--epochs", type=int, default=None, help="epochs of the final recipe")
+    parser.add_argument("--epoch-images", type=int, default=None, help="most images in one of them")
+    parser.add_argument("--batch", type=int, default=None, help="images in one of its steps")
+    parser.add_argument(
+        "--fixing-epochs", type=int, default=None, help="epochs of trainings that fix its rate"
+    )
     parser.add_argument("--at-once", type=int, default=None, help="final trainings at the same time")
+    parser.add_argument("--searches-at-once", type=int, default=1, help="searches at the same time")
     parser.add_argument("--hours", type=float, default=None, help="stop and file after these")
     given = parser.parse_args(words)
     given.folder = Path(given.folder or f"nas-runs/truth-{given.budget}").resolve()
     given.folder.mkdir(parents=True, exist_ok=True)
-    given.state = given.state or RESULTS / f"truth_{given.budget}.json"
+    given.state = given.state or RESULTS / f"{name_of(given.budget, given.device)}.json"
+    given.epochs = given.epochs or EPOCHS[given.device][0]
+    given.epoch_images = given.epoch_images or EPOCHS[given.device][1]
+    given.batch = given.batch or BATCH[given.device]
+    given.fixing_epochs = given.fixing_epochs or FIXED_BY[given.device]
     given.at_once = given.at_once or (len(usable_cores()) if given.device == "cpu" else 1)
     return given
 

@@ -70,7 +70,7 @@ def trained(trainings: Sequence[Training], place: Place) -> Iterator[tuple[str, 
         return
     place.splits()  # decoded before several processes would
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(place.at_once, context, _ends_with_its_parent, (os.getpid(),)) as pool:
+    with ProcessPoolExecutor(place.at_once, context, ends_with_its_parent, (os.getpid(),)) as pool:
         running = [pool.submit(result_of, training, place) for training in trainings]
         try:
             for done in as_completed(running):
@@ -117,8 +117,12 @@ def result_of(training: Training, place: Place) -> tuple[str, dict[str, Any]]:
     }
 
 
-def _ends_with_its_parent(parent: int) -> None:
-    """End this process soon after its parent ended, so that two never write one checkpoint."""
+def ends_with_its_parent(parent: int) -> None:
+    """End this process soon after its parent ended, so that two never write one checkpoint.
+
+    Args:
+        parent: Process that began this one.
+    """
 
     def look() -> None:
         while os.getppid() == parent:
