@@ -1,51 +1,87 @@
-"""Trains networks of one band of MACs on CIFAR-10 for long, twice: what a cheaper value is judged by.
+"""Trains networks of one band of MACs on CIFAR-10: what cheaper values are judged by, and such values.
 
-The networks are drawn uniformly from the space `hybrid_small` at 4M to 5M MACs, and the recipe was fixed
-before the first of them was trained. Each finished training is stored at once, so that the command goes on
-where it was interrupted; hours on two cores.
+Run ``python -m tests.benchmarks.band_trainings STATE.json [--device cuda --at-once N --batch-size B]``. The
+networks are drawn uniformly from the space `hybrid_small` at 4M to 5M MACs, and every recipe was fixed before
+the first of them was trained. STATE holds the settings and each finished training; with checkpoints in
+``--folder``, the command goes on where it was interrupted. It needs neither Ray nor Optuna. What the values
+are worth is said by `band_agreement.py`.
+
+Kinds of trainings, in the order in which they are run:
+
+* ``long``: 300,000 images, two seeds;
+* ``proxy``: the recipe of a search, one seed of its own;
+* ``short``: the recipe of a search with other ``epochs`` and ``epoch_images``, same seed; nothing else
+  varies. A value after each epoch is kept, so that any rung of a search can be read from them.
 """
 
 import argparse
 import json
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
 
 import search_spaces
 from search_spaces.architecture import Architecture
-from tests.benchmarks.training_from_scratch import trained_from_scratch
-from trials.datasets import open_images
-from trials.images.splits import Splits
+from search_spaces.space_record import space_digest
+from tests.benchmarks.truth_trainings import Place, Training, trained
 from trials.recipes.proxy import RECIPE as PROXY
 from trials.training.recipe import Recipe
 
-IMAGES: Final = Path("../shared/data/cifar10")
-RESULTS: Final = Path(__file__).parent / "results" / "band_trainings.json"
+State = dict[str, Any]
+
+IMAGES: Final = Path(__file__).parents[3] / "shared/data/cifar10"
 SPACE, LOW_MACS, HIGH_MACS, NETWORKS, CLASSES = "hybrid_small", 4_000_000, 5_000_000, 40, 10
-LONG: Final = Recipe(
-    name="long",
-    epochs=10,
-    rungs=(10,),
-    epoch_images=30_000,
-    batch_size=64,
-    schedule="cosine",
-    warmup_epochs=0.5,
-    final_rate=0.0,
-    gradient_clip=1.0,
-    flip=True,
-    shift=0.125,
-)
-"""300,000 images."""
-WORK: Final = {"long": (LONG, (0, 1)), "proxy": (PROXY, (100,))}
-"""Recipe and seeds of each kind of value; the proxy has a seed of its own, as in a search."""
+KINDS: Final = ("long", "proxy", "short")
+LONG_SEEDS: Final = (0, 1)
+SHORT_SEED: Final = 100
+SHORT: Final = ((3, 20_000), (6, 10_000), (3, 10_000), (6, 5_000), (12, 10_000), (3, 40_000))
+"""Epochs and images of each of the recipes that vary the proxy, which has 6 of 20,000."""
+_BATCH, _RATE = 64, 2e-3
+
+
+def long_recipe(batch_size: int = _BATCH) -> Recipe:
+    """Return the recipe of the long trainings, 300,000 images.
+
+    Args:
+        batch_size: Images of a step; the rate grows with its root.
+    """
+    return Recipe(
+        name="long",
+        epochs=10,
+        rungs=(10,),
+        epoch_images=30_000,
+        batch_size=batch_size,
+        learning_rate=_RATE * (batch_size / _BATCH) ** 0.5,
+        schedule="cosine",
+        warmup_epochs=0.5,
+        final_rate=0.0,
+        gradient_clip=1.0,
+        flip=True,
+        shift=0.125,
+    )
+
+
+def short_recipe(epochs: int, epoch_images: int) -> Recipe:
+    """Return the proxy with other epochs."""
+    fields = {"name": f"short-{epochs}x{epoch_images}", "epochs": epochs, "epoch_images": epoch_images}
+    return Recipe.from_json({**PROXY.to_json(), **fields, "rungs": [epochs]})
+
+
+def recipes(batch_size: int) -> dict[str, dict[str, Recipe]]:
+    """Return the recipes of each kind by their names."""
+    short = [short_recipe(*sizes) for sizes in SHORT]
+    return {
+        "long": {"long": long_recipe(batch_size)},
+        "proxy": {PROXY.name: PROXY},
+        "short": {recipe.name: recipe for recipe in short},
+    }
 
 
 def networks(count: int = NETWORKS) -> list[Architecture]:
-    """Return the networks of the band, the same at every call."""
+    """Return networks of the band, the first ones the same at every call."""
     space, rng = search_spaces.load(SPACE), np.random.default_rng(0)
     budget = search_spaces.Budget.parse("5M-MACs")
     found: dict[Architecture, None] = {}
@@ -56,44 +92,77 @@ def networks(count: int = NETWORKS) -> list[Architecture]:
     return list(found)
 
 
-def trained(architecture: Architecture, splits: Splits, recipe: Recipe, seed: int) -> dict[str, Any]:
-    """Return accuracy and loss after each epoch, and the seconds of one core that the training took."""
-    started = time.process_time()
-    results = trained_from_scratch(architecture, splits, recipe, seed)
+def trainings(kind: str, count: int, batch_size: int) -> Iterator[Training]:
+    """Yield the trainings of a kind, all of one network before the next, of short ones all of one recipe."""
+    found = networks(count)
+    for name, recipe in recipes(batch_size)[kind].items():
+        for number, network in enumerate(found):
+            for seed in LONG_SEEDS if kind == "long" else (SHORT_SEED,):
+                yield Training(key=f"{name}/{seed}/{number}", network=network, recipe=recipe, seed=seed)
+
+
+def settings(batch_size: int) -> dict[str, Any]:
+    """Return what all trainings in one state have in common."""
     return {
-        "accuracy": [result.accuracy for result in results],
-        "loss": [result.loss for result in results],
-        "core_seconds": time.process_time() - started,
+        "space": SPACE,
+        "space_digest": space_digest(search_spaces.load(SPACE)),
+        "macs": [LOW_MACS, HIGH_MACS],
+        "batch_size": batch_size,
+        "recipes": {
+            name: recipe.identity()
+            for of_kind in recipes(batch_size).values()
+            for name, recipe in of_kind.items()
+        },
     }
 
 
+def begun(path: Path, expected: dict[str, Any]) -> State:
+    """Return the state in a file, an empty one where there is none; refuses one of other settings."""
+    fresh = {"settings": json.loads(json.dumps(expected)), "trainings": {}}
+    state: State = json.loads(path.read_text(encoding="utf-8")) if path.exists() else fresh
+    other = [name for name, value in fresh["settings"].items() if state["settings"].get(name) != value]
+    if other:
+        raise SystemExit(
+            f"{path} was begun with another {', '.join(other)}: expected "
+            f"{json.dumps(fresh['settings'][other[0]])}, found "
+            f"{json.dumps(state['settings'].get(other[0]))}. Name a new file."
+        )
+    return state
+
+
+def kept(path: Path, state: State) -> None:
+    """Write the state, whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
 def main() -> None:
-    """Train what is not yet in the file of results."""
+    """Train what is not yet in the state."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--state", type=Path, default=RESULTS, help="file of the results")
+    parser.add_argument("state", type=Path, help="file of settings and results")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--networks", type=int, default=NETWORKS, help="networks of the band")
     parser.add_argument("--images", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
-    parser.add_argument("--part", default="0/1", help="which of several processes this is, such as 0/2")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    splits = open_images(str(arguments.images), seed=0, cache=None)
-    part, parts = map(int, arguments.part.split("/"))
+    parser.add_argument("--folder", type=Path, help="of decoded images and checkpoints")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--at-once", type=int, default=1, help="trainings at the same time")
+    parser.add_argument("--batch-size", type=int, default=_BATCH, help="of the long trainings")
+    given = parser.parse_args()
+    state = begun(given.state, settings(given.batch_size))
+    folder = (given.folder or given.state.with_suffix("")).resolve()
+    place = Place(images=str(given.images), folder=folder, device=given.device, at_once=given.at_once)
     todo = [
-        (f"{kind}:{seed}", number, recipe, seed)
-        for number in range(NETWORKS)
-        for kind, (recipe, seeds) in WORK.items()
-        for seed in seeds
+        training
+        for kind in given.kinds
+        for training in trainings(kind, given.networks, given.batch_size)
+        if training.key not in state["trainings"]
     ]
-    found = networks()
-    for key, number, recipe, seed in todo[part::parts]:
-        known = json.loads(arguments.state.read_text()) if arguments.state.exists() else {}
-        if str(number) in known.get(key, {}):
-            continue
-        result = trained(found[number], splits, recipe, seed)
-        known = json.loads(arguments.state.read_text()) if arguments.state.exists() else {}
-        known.setdefault(key, {})[str(number)] = result
-        arguments.state.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-        line = f"{key} {number}: {result['accuracy'][-1]:.3f}, {result['core_seconds']:.0f} s of one core"
-        sys.stderr.write(line + "\n")
+    for key, result in trained(todo, place):
+        state["trainings"][key] = result
+        kept(given.state, state)
+        left = sum(training.key not in state["trainings"] for training in todo)
+        sys.stderr.write(f"{key}: {result['test']:.3f}, {result['seconds']:.0f} s, {left} left\n")
 
 
 if __name__ == "__main__":

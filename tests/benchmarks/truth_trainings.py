@@ -82,7 +82,8 @@ def trained(trainings: Sequence[Training], place: Place) -> Iterator[tuple[str, 
 def result_of(training: Training, place: Place) -> tuple[str, dict[str, Any]]:
     """Return the key of a training, and accuracies on validation and test images with what it took.
 
-    Seconds are those of one core, or of the GPU, also where a training was interrupted.
+    Of each epoch there are accuracy and loss on the validation images. Seconds are those of one core, or of
+    the GPU, also where a training was interrupted.
     """
     if place.device == "cpu":
         torch.set_num_threads(1)
@@ -109,6 +110,7 @@ def result_of(training: Training, place: Place) -> tuple[str, dict[str, Any]]:
     checkpoint.unlink(missing_ok=True)
     return training.key, {
         "validation": results[-1].accuracy,
+        "epochs": [[result.accuracy, result.loss] for result in results],
         "test": test.accuracy,
         "seconds": round(sum(result.seconds for result in results), 1),
         "costs": dict(search_spaces.count(network, num_classes=classes, deploy=True)),
