@@ -79,6 +79,8 @@ class GraphedNetwork:
         if self._pool is None:
             self._pool = torch.cuda.graph_pool_handle()
         alone, sample = _Alone(self._network), images.detach().clone()
+        # The graph was captured in a stream of its own, which gradients are added up after in any case.
+        torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)
         try:
             with _unchanged(self._network, images.device):
                 graph: Any = torch.cuda.make_graphed_callables(
