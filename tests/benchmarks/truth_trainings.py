@@ -5,11 +5,12 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import torch
 
@@ -22,6 +23,8 @@ from trials.training.evaluation import evaluate
 from trials.training.loop import train
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build, trial_seed
+
+T = TypeVar("T")
 
 _LOOKED_AFTER_S: Final = 2.0
 
@@ -69,9 +72,14 @@ def trained(trainings: Sequence[Training], place: Place) -> Iterator[tuple[str, 
     if not trainings:
         return
     place.splits()  # decoded before several processes would
+    yield from results_of([partial(result_of, training, place) for training in trainings], place.at_once)
+
+
+def results_of(calls: Sequence[Callable[[], T]], at_once: int) -> Iterator[T]:
+    """Yield what functions return as they end, each called in a process of its own beside some others."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(place.at_once, context, ends_with_its_parent, (os.getpid(),)) as pool:
-        running = [pool.submit(result_of, training, place) for training in trainings]
+    with ProcessPoolExecutor(at_once, context, ends_with_its_parent, (os.getpid(),)) as pool:
+        running = [pool.submit(call) for call in calls]
         try:
             for done in as_completed(running):
                 yield done.result()
