@@ -43,6 +43,7 @@ class SearchFacts:
         threads: CPU threads that the work may use.
         memory: Free bytes where the work is done; None if that is not known.
         weights: Weights of another study's supernet that is used; None for none.
+        band: Least and most MACs of the networks with which the work has begun; None where it has not.
     """
 
     space: SearchSpace
@@ -59,6 +60,7 @@ class SearchFacts:
     threads: int
     memory: int | None = None
     weights: Path | None = None
+    band: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,11 @@ from typing import Any, Final
 import numpy as np
 
 from nas.evaluators import Evaluator, Report, SearchFacts, Work
+from search_spaces.budget import Budget
 from search_spaces.costs import format_cost
 from search_spaces.elastic.layout import SharedLayout
 from search_spaces.elastic.report import sharing_of
+from search_spaces.errors import BudgetError, NothingFitsError
 from search_spaces.sampling import fitting_codes
 from search_spaces.units import format_seconds
 from trials.supernet.cost_forecast import CostForecast, work_of
@@ -58,15 +60,54 @@ def supernet_recipe(recipe: Recipe, rule: Rule = "sandwich") -> SupernetRecipe:
 def band_of(facts: SearchFacts) -> Band:
     """Return the least and most MACs of the networks that matter to a search.
 
-    The most is the budget on MACs, or without one the most of networks that fit.
+    The most is the budget on MACs, or without one the most of networks that fit. How large those are that
+    meet a latency is not known beforehand: with such a budget alone they are all that fit.
     """
     least, most = facts.prices.extremes("macs")
-    limits = [budget.limit for budget in facts.budgets if budget.resource == "macs"]
+    limits = _macs_limits(facts)
     drawn = fitting_codes(facts.prices, np.random.default_rng(facts.seed), _DRAWN, facts.budgets)
     macs = facts.prices.of(drawn, "macs")
     high = int(min([*limits, most])) if limits else int(macs.max())
+    if not limits and not all(budget.counted for budget in facts.budgets):
+        return (int(macs.min()), high)
     low = max(int(least), high // _BELOW)
     return (low, high) if (macs >= low).any() else (int(least), high)
+
+
+def band_within(facts: SearchFacts, trained: Band | None) -> Band:
+    """Return the least and most MACs of the networks that matter to a search and that a supernet is for.
+
+    Without a budget on MACs, these are all that it is for: how large those are that meet a latency is not
+    known beforehand.
+
+    Args:
+        facts: The search.
+        trained: Least and most MACs of the networks that the supernet was trained for; None for all.
+
+    Raises:
+        BudgetError: if none of these fits the budgets.
+    """
+    limits, (least, most) = _macs_limits(facts), trained or facts.prices.extremes("macs")
+    high = int(min([*limits, most]))
+    low = max(int(least), high // _BELOW if limits else 0)
+    inside = Budget.parse(f"{high}-MACs")
+    try:
+        drawn = fitting_codes(
+            facts.prices, np.random.default_rng(facts.seed), _DRAWN, [*facts.budgets, inside]
+        )
+    except NothingFitsError:
+        drawn = np.empty((0, len(facts.space.codes.radices)), np.int64)
+    if not (facts.prices.of(drawn, "macs") >= low).any():
+        budgets = " and ".join(budget.text for budget in facts.budgets)
+        raise BudgetError(
+            f"The supernet is for {int(least):,} to {int(most):,} MACs: expected a network of those within "
+            f"{budgets}, found none. Choose another budget, or train a supernet for it."
+        )
+    return (low, high)
+
+
+def _macs_limits(facts: SearchFacts) -> list[float]:
+    return [budget.limit for budget in facts.budgets if budget.resource == "macs"]
 
 
 def _work(rule: Rule, facts: SearchFacts) -> Work:
@@ -75,14 +116,16 @@ def _work(rule: Rule, facts: SearchFacts) -> Work:
     Raises:
         UserError: if there is too little memory, or the supernet of another study does not suit the search.
     """
-    recipe, band = supernet_recipe(facts.recipe, rule), band_of(facts)
-    if facts.weights is not None:
+    budgets = tuple(budget.text for budget in facts.budgets if budget.counted)
+    if facts.weights is None:
+        recipe, band = supernet_recipe(facts.recipe, rule), facts.band or band_of(facts)
+    else:
         trained = load_supernet(facts.weights)
-        limit = min((b.limit for b in facts.budgets if b.resource == "macs"), default=None)
+        limit = min(_macs_limits(facts), default=None)
         trained.check(facts.space, facts.splits, limit, seed=facts.seed)
-        recipe = trained.recipe
-        own = trained.band or band
-        band = (max(band[0], own[0]), max(min(band[1], own[1]), own[0]))
+        recipe, band = trained.recipe, band_within(facts, trained.band)
+        if limit is None:
+            budgets = (*budgets, f"{band[1]}-MACs")  # it says nothing of larger ones
     shape = {"num_classes": len(facts.splits.classes), "in_channels": facts.splits.channels}
     networks = StepNetworks(facts.space, recipe, band, **shape, seed=facts.seed)
     if facts.weights is None:
@@ -94,7 +137,7 @@ def _work(rule: Rule, facts: SearchFacts) -> Work:
         recipe=recipe,
         search=facts.recipe,
         band=band,
-        budgets=tuple(budget.text for budget in facts.budgets if budget.counted),
+        budgets=budgets,
         readings=work.readings,
         metric=facts.metric,
         data=facts.data,
@@ -123,6 +166,11 @@ def _lines(facts: SearchFacts, recipe: SupernetRecipe, band: Band) -> list[str]:
     lines = [f"Supernet for {_words(band)}: {recipe.training.epochs} epochs by recipe {recipe.name}"]
     if own:
         lines.append(f"         Values with weights of their own: {', '.join(own)}")
+    if not _macs_limits(facts) and not all(budget.counted for budget in facts.budgets):
+        lines.append(
+            "         These are all sizes, as a latency says nothing of MACs beforehand: with a second "
+            "--budget such as 300M-MACs it takes less time and ranks better"
+        )
     return lines
 
 

@@ -15,6 +15,7 @@ from nas.storage.optuna_storage import existing_storage
 from nas.study.expected_values import expected_values
 from nas.study.settings import Settings
 from nas.study.study import find, known_settings
+from nas.study.supernet_record import so_far
 from search_spaces.errors import InvalidValueError, StudyError
 from search_spaces.pricing import Prices
 from search_spaces.space import SearchSpace
@@ -105,11 +106,12 @@ def planned_work(
     Raises:
         UserError: if the search cannot be evaluated so.
     """
-    evaluator = EVALUATORS[settings.evaluator]
+    evaluator, band = EVALUATORS[settings.evaluator], None
     if known_settings(url, name) is not None:
         begun = find(existing_storage(url), name)
         if expected_values(begun.user_attrs) is not None:
             return None
+        band = so_far(begun.user_attrs).get("band")
     on_cpus = slots.device == "cpu"
     source = None if settings.supernet is None else find(existing_storage(url), settings.supernet)
     work = evaluator.work(
@@ -128,6 +130,7 @@ def planned_work(
             threads=slots.threads * (slots.count if on_cpus and local else 1),
             memory=free_memory(torch.device("cpu")) if on_cpus and local else None,
             weights=None if source is None else _weights(source),
+            band=None if band is None else (int(band[0]), int(band[1])),
         )
     )
     if work is None or source is None:

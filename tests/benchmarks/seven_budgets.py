@@ -215,8 +215,8 @@ def lines_of(found: dict[str, list[Found]], seeds: int) -> list[str]:
         other = "separate, learning" if kind.endswith("learning") else "separate"
         ratio = ""
         if kind != other and other in found:
-            quotients = draws[other] / draws[kind]
-            low, high = np.quantile(quotients[np.isfinite(quotients)], [0.025, 0.975])
+            reached = np.isfinite(draws[other]) & np.isfinite(draws[kind])
+            low, high = np.quantile(draws[other][reached] / draws[kind][reached], [0.025, 0.975])
             ratio = f"{hours(other, found[other], every) / cost:.2f} [{low:.2f}, {high:.2f}]"
         lines.append(f"| {SEARCHES[kind]} | {' | '.join([*cells, ratio])} |")
     lines += ["", "Mean regret after 10 trials at each budget:", ""]

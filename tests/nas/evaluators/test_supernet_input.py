@@ -77,19 +77,22 @@ def test_a_supernet_of_another_space_split_classes_images_or_budget_is_refused(w
     assert "among which may be validation and test images of seed 1" in said(capsys, "--seed", "1")
     outside = said(capsys, "--budget", "200k-MACs")
     assert "is for 50,000 to 90,000 MACs: expected a budget between them, found 200,000" in outside
+    assert "expected a network of those within 80k-MACs and 1k-params, found none" in said(
+        capsys, "--budget", "80k-MACs", "--budget", "1k-params"
+    )
     written(fingerprint="0" * 64)
     assert "was trained on other images of the same classes" in said(capsys)
     written(classes=tuple("abcdefghij"))
     assert "The supernet has 10 classes (a, b, c, d, e" in said(capsys)
 
 
-def test_what_cannot_share_is_named_and_too_little_memory_says_how_large_a_network_may_be(
-    tmp_path, monkeypatch
-):
+@pytest.fixture
+def facts(tmp_path: Path, monkeypatch) -> SearchFacts:
+    """Return a search in the space."""
     monkeypatch.chdir(tmp_path)
     Path("few.yaml").write_text(SPACE)
     space, splits = load("few.yaml"), open_images("digits", seed=0, cache=None)
-    facts = SearchFacts(
+    return SearchFacts(
         space=space,
         prices=prices(space.codes, num_classes=10, in_channels=1),
         budgets=(Budget.parse("80k-MACs"),),
@@ -103,6 +106,34 @@ def test_what_cannot_share_is_named_and_too_little_memory_says_how_large_a_netwo
         device="cpu",
         threads=1,
     )
+
+
+@pytest.mark.parametrize("budget", ["12ms@cpu", "4k-params", "200k-activations"])
+def test_without_a_budget_on_macs_a_trained_supernet_reads_what_it_is_for(facts, budget: str):
+    shared, band = SharedWeights(facts.space, num_classes=10, in_channels=1), (50_000, 90_000)
+    recipe = SupernetRecipe(name="s", training=Recipe(name="s", epochs=1))
+    write_supernet(Path("s.safetensors"), shared, facts.splits, recipe, band=band, seed=0)
+    budgets = (Budget.parse(budget),)
+    work = EVALUATORS["supernet"].work(replace(facts, budgets=budgets, weights=Path("s.safetensors")))
+    assert work is not None
+    assert work.config["band"] == list(band)
+    assert work.config["budgets"] == [b.text for b in budgets if b.counted] + ["90000-MACs"]
+
+
+def test_with_a_latency_alone_a_supernet_is_for_all_sizes_and_says_so(facts):
+    facts = replace(facts, budgets=(Budget.parse("12ms@cpu"),))
+    work = EVALUATORS["supernet"].work(facts)
+    assert work is not None
+    least, most = facts.prices.extremes("macs")
+    assert (work.config["band"][0], work.config["band"][1]) == pytest.approx((least, most), rel=0.1)
+    assert "with a second --budget such as 300M-MACs" in work.lines[-1]
+    begun = EVALUATORS["supernet"].work(replace(facts, band=(60_000, 90_000)))
+    assert begun is not None
+    assert begun.config["band"] == [60_000, 90_000]  # with which it has begun
+
+
+def test_what_cannot_share_is_named_and_too_little_memory_says_how_large_a_network_may_be(facts):
+    space = facts.space
     for name in ("supernet", "sortednet"):
         work = EVALUATORS[name].work(facts)
         assert work is not None
