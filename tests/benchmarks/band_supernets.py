@@ -19,7 +19,8 @@ import search_spaces
 from search_spaces.budget import Budget
 from search_spaces.pricing import prices
 from tests.benchmarks.band_trainings import CLASSES, HIGH_MACS, IMAGES, NETWORKS, SPACE, begun, kept, networks
-from tests.benchmarks.truth_trainings import Place, results_of
+from tests.benchmarks.kept_runs import in_processes
+from tests.benchmarks.truth_trainings import Place
 from trials.recipes.proxy import RECIPE as PROXY
 from trials.supernet.cost_forecast import work_of
 from trials.supernet.reading import read_networks
@@ -55,7 +56,7 @@ def readings_of_search(images: int, validation: int) -> int:
     return work_of(step_networks(0), RECIPE, PROXY, images=images, validation=validation).readings
 
 
-def supernet_of(seed: int, count: int, place: Place) -> tuple[str, dict[str, Any]]:
+def supernet_of(seed: int, count: int, place: Place) -> dict[str, Any]:
     """Return the key of a supernet, and its readings with the seconds of training and reading.
 
     Args:
@@ -93,7 +94,7 @@ def supernet_of(seed: int, count: int, place: Place) -> tuple[str, dict[str, Any
         [value.accuracy, value.loss]
         for value in read_networks(trained.shared, networks(count), splits, RECIPE.training, device=device)
     ]
-    return spoken.name, {
+    return {
         "of_band": of_band,
         "codes": found.codes.tolist(),
         "values": found.values.tolist(),
@@ -139,8 +140,8 @@ def main() -> None:
     place = Place(images=str(given.images), folder=folder, device=given.device, at_once=given.at_once)
     place.splits()
     todo = [seed for seed in given.seeds if f"supernet/{seed}" not in state["trainings"]]
-    calls = [partial(supernet_of, seed, given.networks, place) for seed in todo]
-    for key, result in results_of(calls, place.at_once):
+    runs = {f"supernet/{seed}": partial(supernet_of, seed, given.networks, place) for seed in todo}
+    for key, result in in_processes(runs, place.at_once):
         state["trainings"][key] = result
         kept(given.state, state)
 

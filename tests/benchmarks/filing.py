@@ -2,9 +2,9 @@
 
 import platform
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import optuna
 import torch
 
 from trials.latency.host import load, processor
@@ -23,9 +23,17 @@ def file_result(name, *, command, seed, lines):
         "",
         f"* Command: `{command}`, seed {seed}, {now:%Y-%m-%d}",
         f"* Versions: Python {platform.python_version()}, torch {torch.__version__}, "
-        f"optuna {optuna.__version__}",
+        f"optuna {_version('optuna')}",
         f"* Machine: {processor()}, {len(usable_cores())} cores, {torch.get_num_threads()} torch threads, "
         f"load {load():.1f} at the end",
     ]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text("\n".join(told) + "\n", encoding="utf-8")
+
+
+def _version(package):
+    """Return the version of a package, also where it is not installed, as on a machine that only trains."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,18 +1,20 @@
 """What recipes gain over `full` on CIFAR-10, in networks of several sizes, by the same seeds in pairs.
 
 At each size, one network that is drawn uniformly from a narrow band of MACs, before anything was trained, of
-a space like `hybrid_small` that also holds smaller ones. Each training is stored at once, so that the command
-goes on where it was interrupted; the table says what is missing. The defaults take days on a CPU, hours on a
-GPU; `--epochs` and `--images` ask for less, and are filed with the results.
+a space like `hybrid_small` that also holds smaller ones. Each training is stored as it ends and has a
+checkpoint until then, so that the command goes on where it was interrupted; the table says what is missing.
+The defaults take days on a CPU, hours on a GPU; `--epochs`, `--images` and `--batch` ask for less, and are
+filed with the results.
+
+    .venv/bin/python -m tests.benchmarks.recipe_gains --device cuda --at-once 8 --batch 256
 """
 
 import argparse
-import json
 import math
 import statistics
-import sys
 import time
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +24,7 @@ import torch
 import search_spaces
 from search_spaces.architecture import Architecture, options_of
 from tests.benchmarks.filing import file_result
+from tests.benchmarks.kept_runs import KeptRuns
 from tests.benchmarks.training_from_scratch import trained_from_scratch
 from trials.datasets import open_images
 from trials.images.splits import Splits
@@ -32,6 +35,7 @@ from trials.training.recipe import Recipe
 IMAGES: Final = Path("../shared/data/cifar10")
 STATE: Final = Path(__file__).parent / "results" / "recipe_gains.json"
 CLASSES: Final = 10
+BATCH: Final = 32
 SEEDS: Final = (0, 1, 2)
 SPACE: Final = replace(
     search_spaces.load("hybrid_small"),
@@ -75,26 +79,62 @@ def network(pair: Pair) -> Architecture:
             return drawn
 
 
-def shortened(name: str, epochs: int, images: int, splits: Splits) -> Recipe:
-    """Return a recipe with fewer epochs and images, whose warm-up is the same share; flips as detected."""
-    recipe = RECIPES[name]
-    shorter = {
-        "epochs": epochs,
-        "rungs": (epochs,),
-        "warmup_epochs": recipe.warmup_epochs * epochs / recipe.epochs,
-        "epoch_images": images,
-        "flip": "detect",
-        "precision": "fp32",
-    }
-    return settled_flips(recipe.model_copy(update=shorter), splits)[0]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How every network is trained.
+
+    Attributes:
+        images_at: Folder of CIFAR-10 as Parquet.
+        epochs: Epochs of a training.
+        images: Images in an epoch, drawn anew for each.
+        batch: Images in an optimiser step; the rate is in proportion.
+        device: Name of the device.
+        unfinished: Folder of decoded images and unfinished trainings.
+    """
+
+    images_at: str
+    epochs: int
+    images: int
+    batch: int
+    device: str
+    unfinished: Path
+
+    def key(self, pair: Pair, name: str, seed: int) -> str:
+        """Return the name of a training among the results."""
+        batch = "" if self.batch == BATCH else f"x{self.batch}"
+        return f"{pair.high / 1e6:g}M:{name}:{seed}:{self.epochs}x{self.images}{batch}"
+
+    def recipe(self, name: str, splits: Splits) -> Recipe:
+        """Return a recipe with fewer epochs, whose warm-up is the same share; flips as detected."""
+        recipe = RECIPES[name]
+        shorter = {
+            "epochs": self.epochs,
+            "rungs": (self.epochs,),
+            "warmup_epochs": recipe.warmup_epochs * self.epochs / recipe.epochs,
+            "epoch_images": self.images,
+            "batch_size": self.batch,
+            "learning_rate": recipe.learning_rate * self.batch / recipe.batch_size,
+            "flip": "detect",
+            "precision": "fp32",
+        }
+        return settled_flips(recipe.model_copy(update=shorter), splits)[0]
 
 
-def trained(
-    architecture: Architecture, splits: Splits, recipe: Recipe, seed: int, device: str
-) -> dict[str, Any]:
+@cache
+def opened(settings: Settings) -> Splits:
+    """Return the images; decoded once for all processes."""
+    return open_images(settings.images_at, seed=0, cache=settings.unfinished / "images")
+
+
+def trained(pair: Pair, name: str, seed: int, settings: Settings) -> dict[str, Any]:
     """Return the accuracy on validation images after each epoch, and the seconds that the training took."""
-    started = time.perf_counter()
-    results = trained_from_scratch(architecture, splits, recipe, seed, device)
+    started, splits = time.perf_counter(), opened(settings)
+    settings.unfinished.mkdir(parents=True, exist_ok=True)
+    checkpoint = settings.unfinished / f"{settings.key(pair, name, seed)}.pt"
+    results = trained_from_scratch(
+        network(pair), splits, settings.recipe(name, splits), seed, settings.device, checkpoint
+    )
+    checkpoint.unlink(missing_ok=True)
     return {
         "accuracy": [round(result.accuracy, 5) for result in results],
         "train_loss": [round(result.train_loss, 5) for result in results],
@@ -102,7 +142,7 @@ def trained(
     }
 
 
-def table(known: dict[str, Any], pairs: tuple[Pair, ...], settings: str) -> list[str]:
+def table(known: dict[str, Any], pairs: tuple[Pair, ...], settings: Settings) -> list[str]:
     """Return the results as lines of Markdown: differences of pairs with their 95 % interval over seeds."""
     lines = [
         "| MACs | parameters | recipe | accuracy | `full` | difference, 95 % interval | seeds |",
@@ -112,9 +152,9 @@ def table(known: dict[str, Any], pairs: tuple[Pair, ...], settings: str) -> list
         architecture = network(pair)
         costs = search_spaces.count(architecture, num_classes=CLASSES)
         both = [
-            [known[key(pair, name, seed, settings)]["accuracy"][-1] for name in (pair.recipe, "full")]
+            [known[settings.key(pair, name, seed)]["accuracy"][-1] for name in (pair.recipe, "full")]
             for seed in SEEDS
-            if all(key(pair, name, seed, settings) in known for name in (pair.recipe, "full"))
+            if all(settings.key(pair, name, seed) in known for name in (pair.recipe, "full"))
         ]
         row = f"| {costs.macs / 1e6:.2f}M | {costs.params:,} | `{pair.recipe}`"
         if not both:
@@ -132,51 +172,58 @@ def table(known: dict[str, Any], pairs: tuple[Pair, ...], settings: str) -> list
     return lines
 
 
-def key(pair: Pair, name: str, seed: int, settings: str) -> str:
-    """Return the name of a training among the results."""
-    return f"{pair.high / 1e6:g}M:{name}:{seed}:{settings}"
-
-
-def main() -> None:
-    """Train what is not yet in the file of results, then file them."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments() -> argparse.Namespace:
+    """Return the arguments of the command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--state", type=Path, default=STATE, help="file of the results")
     parser.add_argument("--images-at", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--images", type=int, default=45_000, help="images in an epoch, drawn anew for each")
     parser.add_argument(
+        "--batch", type=int, default=BATCH, help="images in a step; the rate is in proportion"
+    )
+    parser.add_argument(
         "--pairs", type=int, default=len(PAIRS), help="how many of the sizes, the smallest first"
     )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    given = parser.parse_args()
-    if given.device == "cpu":
-        torch.set_num_threads(1)
-    splits = open_images(str(given.images_at), seed=0, cache=None)
-    settings = f"{given.epochs}x{given.images}"
-    for seed in SEEDS:
-        for pair in PAIRS[: given.pairs]:
-            for name in (pair.recipe, "full"):
-                known = json.loads(given.state.read_text()) if given.state.exists() else {}
-                if key(pair, name, seed, settings) in known:
-                    continue
-                recipe = shortened(name, given.epochs, given.images, splits)
-                known[key(pair, name, seed, settings)] = trained(
-                    network(pair), splits, recipe, seed, given.device
-                )
-                given.state.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-                sys.stderr.write(f"{key(pair, name, seed, settings)}\n")
-    known = json.loads(given.state.read_text())
+    parser.add_argument("--at-once", type=int, default=1, help="trainings at the same time")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train what is not yet in the file of results, then file them."""
+    given = arguments()
+    settings = Settings(
+        images_at=str(given.images_at),
+        epochs=given.epochs,
+        images=given.images,
+        batch=given.batch,
+        device=given.device,
+        unfinished=given.state.with_suffix(".unfinished"),
+    )
+    splits = opened(settings)  # decoded before several processes would
+    runs = KeptRuns(given.state, given.at_once)
+    runs.run(
+        {
+            settings.key(pair, name, seed): partial(trained, pair, name, seed, settings)
+            for seed in SEEDS
+            for pair in PAIRS[: given.pairs]
+            for name in (pair.recipe, "full")
+        }
+    )
     file_result(
         "recipe_gains",
         command=f"python -m tests.benchmarks.recipe_gains --epochs {given.epochs} --images {given.images} "
-        f"--pairs {given.pairs}",
+        f"--batch {given.batch} --pairs {given.pairs}",
         seed="0, 1 and 2",
         lines=[
             f"Accuracy on the {len(splits.validation):,} validation images of CIFAR-10 after {given.epochs} "
-            f"epochs of {given.images:,} of its {len(splits.train):,} training images, in fp32 on the "
-            f"{given.device}. All recipes mirror images.",
+            f"epochs of {given.images:,} of its {len(splits.train):,} training images in batches of "
+            f"{given.batch}, in fp32 on the {given.device}. All recipes mirror images.",
             "",
-            *table(known, PAIRS, settings),
+            *table(runs.found, PAIRS, settings),
         ],
     )
 

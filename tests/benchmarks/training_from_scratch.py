@@ -1,5 +1,7 @@
 """Trains one network from random weights in this process, as benchmarks of values and recipes do."""
 
+from pathlib import Path
+
 import torch
 
 import search_spaces
@@ -12,7 +14,12 @@ from trials.training.seeding import seeded_build, trial_seed
 
 
 def trained_from_scratch(
-    architecture: Architecture, splits: Splits, recipe: Recipe, seed: int, device: str = "cpu"
+    architecture: Architecture,
+    splits: Splits,
+    recipe: Recipe,
+    seed: int,
+    device: str = "cpu",
+    checkpoint: Path | None = None,
 ) -> list[EpochResult]:
     """Return the epochs of a training, whose weights and order of images come from the seed."""
     classes = len(splits.classes)
@@ -25,5 +32,6 @@ def trained_from_scratch(
             resolution=architecture.resolution,
             seed=trial_seed(seed, 0),
             device=torch.device(device),
+            checkpoint=checkpoint,
         )
     )

@@ -19,7 +19,7 @@ from nas.ask_tell.stopping import SearchControl
 from nas.orchestration import search_run
 from nas.orchestration.winner_check import WinnerCheck
 from nas.ray_backend.searcher import StudySearcher
-from tests.benchmarks.truth_trainings import ends_with_its_parent
+from tests.benchmarks.kept_runs import begin_beside
 from trials.torch_threads import torch_threads
 from trials.training.epoch_result import EpochResult
 from trials.training.run_trial import TrialConfig, run_trial
@@ -99,7 +99,7 @@ def begun(searches: Sequence[Search], at_once: int) -> Iterator[Sequence[Future[
 
 
 def _in_a_process(parent: int) -> None:
-    ends_with_its_parent(parent)
+    begin_beside(parent)
     patch.object(search_run, "run_trainings", trainings_here).start()
     patch.object(WinnerCheck, "_time_the_best", lambda *_: None).start()
 
