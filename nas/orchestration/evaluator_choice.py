@@ -20,7 +20,7 @@ from search_spaces.errors import InvalidValueError, StudyError
 from search_spaces.pricing import Prices
 from search_spaces.space import SearchSpace
 from trials.images.splits import Splits
-from trials.supernet.memory import free_memory
+from trials.training.free_memory import free_memory
 from trials.training.recipe import Recipe
 
 _LEARNER: Final = "factor_gp"  # the sampler that uses evidence

@@ -71,4 +71,5 @@ def epoch_line(results: Sequence[EpochResult], recipe: Recipe, resolution: int, 
         figure = f"  validation {metric_name(metric)} {format_accuracy(value or 0.0, error)}"
     if last.epoch < recipe.epochs:
         left = f"  about {format_seconds(seconds_left(results, recipe, resolution))} left"
-    return f"epoch {last.epoch}/{recipe.epochs}  loss {last.train_loss:.3f}{figure}{left}"
+    batches = f"  batches of {last.batch_size}" if last.batch_size and last.epoch == 1 else ""
+    return f"epoch {last.epoch}/{recipe.epochs}{batches}  loss {last.train_loss:.3f}{figure}{left}"

@@ -27,6 +27,7 @@ _METRICS: Final = "metrics"  # epoch to everything that was found of it, by name
 _STORED_METRICS: Final = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "train_loss")
 _TIMES: Final = "epochs"  # epoch to when it ended, its seconds and how busy its device was
 _DEVICE: Final = "device"
+_OF_TRAINING: Final = (_DEVICE, "batch_size")  # which the first epoch tells
 _MEASURED: Final = "latency_ms@"  # and the target
 _PREDICTED: Final = "latency_predicted_ms@"
 # The dashboard reads constraints from this list and from nowhere else.
@@ -140,14 +141,13 @@ def report_epoch(
     if step in trial.intermediate_values:
         return
     error = epoch["standard_error" if metric == "accuracy" else f"{metric}_error"]
-    errors = {**trial.user_attrs.get(_ERRORS, {}), str(step): round(float(error), 6)}
     metrics = {name: round(float(epoch[name]), 6) for name in _STORED_METRICS if epoch.get(name) is not None}
     times = [round(now_s, 1), round(float(epoch["seconds"]), 3), epoch.get("device_use")]
-    for name, entry in ((_METRICS, metrics), (_TIMES, times)):
+    for name, entry in ((_METRICS, metrics), (_TIMES, times), (_ERRORS, round(float(error), 6))):
         opened.set_user_attribute(number, name, {**trial.user_attrs.get(name, {}), str(step): entry})
-    opened.set_user_attribute(number, _ERRORS, errors)
-    if "device" in epoch and _DEVICE not in trial.user_attrs:
-        opened.set_user_attribute(number, _DEVICE, str(epoch["device"]))
+    for name in _OF_TRAINING:
+        if epoch.get(name) is not None and name not in trial.user_attrs:
+            opened.set_user_attribute(number, name, epoch[name])
     seconds = trial.user_attrs.get("seconds", 0.0) + float(epoch["seconds"])
     opened.set_user_attribute(number, "seconds", round(seconds, 3))
     opened.storage.set_trial_intermediate_value(opened.trial_id(number), step, float(epoch[metric]))

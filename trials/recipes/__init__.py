@@ -9,7 +9,8 @@ from typing import Final
 
 from search_spaces.errors import RecipeError
 from search_spaces.shelf import Shelf
-from trials.training.recipe import Recipe, recipe_from_yaml
+from trials.training.recipe import Recipe
+from trials.training.recipe_file import recipe_from_yaml
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml"})
 

@@ -17,7 +17,7 @@ from trials.datasets import open_images
 from trials.images.splits import Splits
 from trials.latency.host_lock import host_lock
 from trials.supernet.cost_forecast import CostForecast, cost_forecast, work_of
-from trials.supernet.memory import forecast_memory, free_memory
+from trials.supernet.memory import forecast_memory
 from trials.supernet.readings import Readings, Wanted, read_into
 from trials.supernet.recipe import SupernetRecipe
 from trials.supernet.step_networks import Band, StepNetworks
@@ -27,6 +27,7 @@ from trials.training.attempt_fence import check_attempt
 from trials.training.epoch_progress import EpochProgress
 from trials.training.errors import DamagedCheckpointError
 from trials.training.file_names import CHECKPOINT, SUPERNET
+from trials.training.free_memory import free_memory
 from trials.training.recipe import Recipe
 
 _log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from search_spaces.elastic.shared_weights import SharedWeights
 from search_spaces.space_record import space_digest
 from trials.images.splits import Splits
 from trials.supernet.learner import SupernetLearner
-from trials.supernet.memory import forecast_memory, free_memory
+from trials.supernet.memory import forecast_memory
 from trials.supernet.recipe import SupernetRecipe
 from trials.supernet.step_networks import Band, StepNetworks
 from trials.supernet.weights_file import check_images, write_supernet
@@ -24,6 +24,7 @@ from trials.training.checkpoint import check_identity, load_checkpoint, save_che
 from trials.training.epoch_progress import EpochProgress, ProgressMeter
 from trials.training.errors import NonFiniteLossError
 from trials.training.file_names import CHECKPOINT, SUPERNET
+from trials.training.free_memory import free_memory
 from trials.training.measurement_turns import take_turns
 from trials.training.out_of_memory import out_of_memory_named
 from trials.training.recipe import Recipe

@@ -21,6 +21,7 @@ class EpochResult:
         balanced_accuracy_error: Standard error of `balanced_accuracy`.
         macro_f1_error: Standard error of `macro_f1`.
         waited_seconds: Part of `seconds` spent waiting for latency measurements on this host.
+        batch_size: Images in a step, where the recipe left that to the memory of the device.
     """
 
     epoch: int
@@ -35,6 +36,7 @@ class EpochResult:
     balanced_accuracy_error: float | None = None
     macro_f1_error: float | None = None
     waited_seconds: float = 0.0
+    batch_size: int | None = None
 
     def of(self, metric: str) -> tuple[float | None, float | None]:
         """Return the value and standard error of a metric, one of `trials.training.evaluation.METRICS`."""

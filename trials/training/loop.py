@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trials.images.splits import Images, Splits
+from trials.training.batch_fitting import largest_batch, with_batch
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.batchnorm_recalibration import recalibrate_batchnorm
 from trials.training.checkpoint import check_identity, load_checkpoint, save_checkpoint
@@ -81,7 +82,10 @@ def train(
     """
     recipe, _ = settled_flips(recipe, splits)
     identity = {**_identity(splits, recipe, resolution, seed), **(extra_identity or {})}
+    stored = _stored(checkpoint, device)
     with out_of_memory_named():
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        batch, recipe = _settled_batch(network, splits, recipe, resolution, device, stored)
         training = _begin(
             network,
             splits,
@@ -96,11 +100,12 @@ def train(
         learner = training.learner
         if learner.teacher is not None:
             identity["teacher"] = learner.teacher.digest
-        history = _restored(learner, identity, checkpoint, device)
+        history = _restored(learner, identity, checkpoint, stored)
+        stored = None  # holds tensors
     for epoch in range(1, recipe.epochs + 1):
         if epoch > len(history):
             with out_of_memory_named():
-                history.append(training.epoch(epoch, lock, clock, progress))
+                history.append(replace(training.epoch(epoch, lock, clock, progress), batch_size=batch))
             if checkpoint is not None:
                 before_saving()
                 save_checkpoint(checkpoint, _state(learner, identity, history))
@@ -121,8 +126,7 @@ def _begin(
     smallest_side: int,
     teacher_outputs: OutputPlace | None,
 ) -> "_Training":
-    """Move the network and the images to the device and return the training before its first epoch."""
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    """Move the images to the device and return the training before its first epoch."""
     train_images = BatchSource(splits.train, device)
     preprocess = Preprocessor(splits.mean, splits.std, resolution, device)
     learner = Learner(
@@ -214,6 +218,31 @@ def _check_finite(kind: str, loss: float, epoch: int, recipe: Recipe) -> None:
         )
 
 
+def _stored(checkpoint: Path | None, device: torch.device) -> dict[str, Any] | None:
+    """Return the state in the checkpoint; None without one."""
+    return None if checkpoint is None or not checkpoint.exists() else load_checkpoint(checkpoint, device)
+
+
+def _settled_batch(
+    network: nn.Module,
+    splits: Splits,
+    recipe: Recipe,
+    resolution: int,
+    device: torch.device,
+    stored: Mapping[str, Any] | None,
+) -> tuple[int | None, Recipe]:
+    """Return the images in a step if memory decides them, as stored if there are epochs; and the recipe."""
+    if recipe.largest_batch is None:
+        return None, with_batch(recipe, recipe.batch_size)
+    epochs = [] if stored is None else stored["history"]
+    found = epochs[-1].get("batch_size") if epochs else None
+    if found is None:
+        images = min(len(splits.train), recipe.epoch_images or len(splits.train))
+        shape = (splits.channels, resolution, resolution)
+        found = largest_batch(network, recipe, shape, images=images, device=device)
+    return found, with_batch(recipe, found)
+
+
 def _identity(splits: Splits, recipe: Recipe, resolution: int, seed: int) -> dict[str, Any]:
     return {
         "images": splits.fingerprint,
@@ -229,12 +258,11 @@ def _state(learner: Learner, identity: dict[str, Any], history: list[EpochResult
 
 
 def _restored(
-    learner: Learner, identity: dict[str, Any], checkpoint: Path | None, device: torch.device
+    learner: Learner, identity: dict[str, Any], checkpoint: Path | None, state: dict[str, Any] | None
 ) -> list[EpochResult]:
-    """Return the results in the checkpoint, none without one, after restoring the learner."""
-    if checkpoint is None or not checkpoint.exists():
+    """Return the results in the state of a checkpoint, none without one, after restoring the learner."""
+    if checkpoint is None or state is None:
         return []
-    state = load_checkpoint(checkpoint, device)
     if "teacher" not in state["identity"]:  # of an earlier version
         identity = {name: value for name, value in identity.items() if name != "teacher"}
     check_identity(checkpoint, state, identity, "a training")

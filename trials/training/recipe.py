@@ -1,14 +1,12 @@
-"""Training recipe: every hyper-parameter of a training as frozen data, read from YAML and validated."""
+"""Training recipe: every hyper-parameter of a training as validated frozen data."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, to_jsonable_python
 
-from search_spaces.errors import RecipeError, UnknownNameError, did_you_mean
-from search_spaces.yaml_document import Lines, line_of, read
+from search_spaces.errors import RecipeError, did_you_mean
+from search_spaces.yaml_document import Lines, line_of
 
 # The fields of the first stored recipes, which `Recipe.identity` always holds. Never add a name.
 _FIRST: Final = frozenset([
@@ -19,7 +17,6 @@ _FIRST: Final = frozenset([
     "ema_decay", "teacher", "teacher_share", "teacher_temperature",
 ])  # fmt: skip
 
-_TEACHERS: Final = (".onnx", ".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")  # files
 Share = Annotated[float, Field(ge=0, le=1)]
 _PositiveShare = Annotated[float, Field(gt=0, le=1)]
 
@@ -44,7 +41,11 @@ class Recipe(BaseModel):
         batch_size: Images in one optimiser step.
         epoch_images: Largest number of training images in an epoch, sampled anew for each; None for all.
         optimiser: ``adamw`` or ``sgd`` (with Nesterov momentum).
+        largest_batch: Most images in one step: `batch_size` is doubled as often as this and the device's
+            memory allow, see `trials.training.batch_fitting`; None for `batch_size` itself.
         learning_rate: Highest rate of the schedule.
+        rate_batch: Images in one step that `learning_rate` is for; where a step has others, the rate is in
+            proportion. None for `batch_size`.
         momentum: Momentum of ``sgd``, or the first beta of ``adamw``.
         weight_decay: Weight decay, decoupled for ``adamw``; not applied to biases, norms and other vectors.
         schedule: ``flat_then_decay`` holds the rate until `decay_from` and then decays it along
@@ -123,6 +124,8 @@ class Recipe(BaseModel):
     teacher_temperature: float = Field(default=2.0, gt=0)
     teacher_features: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     augmentation_seed: int | None = Field(default=None, ge=0)
+    rate_batch: int | None = Field(default=None, ge=1)
+    largest_batch: int | None = Field(default=None, ge=2)
 
     @model_validator(mode="after")
     def _rungs_ascend_to_the_end(self) -> "Recipe":
@@ -133,6 +136,14 @@ class Recipe(BaseModel):
             )
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs must be below epochs, {self.epochs}")
+        return self
+
+    @model_validator(mode="after")
+    def _batches_grow(self) -> "Recipe":
+        if self.largest_batch is not None and self.largest_batch < self.batch_size:
+            raise ValueError(
+                f"largest_batch {self.largest_batch} must be at least batch_size, {self.batch_size}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -193,59 +204,13 @@ class Recipe(BaseModel):
         Raises:
             RecipeError: if a field is unknown, missing or out of range; names the field.
         """
-        return _checked(cls, fields, _named(fields), {})
+        return checked(cls, fields, _named(fields), {})
 
 
 _WRITTEN: Final = ("base", *Recipe.model_fields)  # in a file
 
 
-def recipe_from_yaml(path: Path, base_of: Callable[[str], Recipe]) -> Recipe:
-    """Return the recipe in a YAML file; its default name is that of the file.
-
-    Its ``base`` names another recipe, whose fields it takes where it has none of its own. The path of a
-    teacher is relative to the folder of the file.
-
-    Args:
-        path: Path of the file.
-        base_of: Returns the recipe that a ``base`` names.
-
-    Raises:
-        RecipeError: if the file is missing, is not YAML or holds no recipe; names the line.
-    """
-    fields, lines = read(path, "recipe", RecipeError)
-    if not isinstance(fields, dict):
-        raise RecipeError(
-            f"Cannot use the recipe '{path}': expected 'field: value' lines, for example "
-            f"'epochs: 6', with the fields of trials/training/recipe.py."
-        )
-    if "base" in fields:
-        try:
-            base = base_of(str(fields["base"]))
-        except UnknownNameError as error:
-            line = line_of(lines, ("base",))
-            raise RecipeError(f"Cannot use the recipe '{path}', line {line}: {error}") from error
-        fields = _inherited(base, {name: value for name, value in fields.items() if name != "base"})
-    recipe = _checked(Recipe, {"name": path.stem, **fields}, f"'{path}'", lines)
-    return recipe if recipe.teacher is None else recipe.model_copy(update={"teacher": _placed(recipe, path)})
-
-
-def _placed(recipe: Recipe, path: Path) -> str:
-    """Return the teacher of a recipe in a file: a path from the folder of that file, or a name as it is."""
-    teacher = str(recipe.teacher)
-    beside = path.parent / teacher
-    return str(beside.resolve()) if teacher.endswith(_TEACHERS) or beside.exists() else teacher
-
-
-def _inherited(base: Recipe, fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a file with those of its base, whose rungs end where the epochs of the file do."""
-    inherited = {name: value for name, value in base.to_json().items() if name != "name"}
-    epochs = fields.get("epochs")
-    if isinstance(epochs, int) and base.rungs and "rungs" not in fields:
-        inherited["rungs"] = [*(rung for rung in base.rungs[:-1] if rung < epochs), epochs]
-    return {**inherited, **fields}
-
-
-def _checked(kind: type[Recipe], fields: dict[str, Any], named: str, lines: Lines) -> Recipe:
+def checked(kind: type[Recipe], fields: dict[str, Any], named: str, lines: Lines) -> Recipe:
     """Return the recipe of a kind with these fields; `lines` says where each stands in a file.
 
     Raises:

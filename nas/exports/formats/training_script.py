@@ -25,6 +25,7 @@ from nas.exports.formats._training_template import (
 )
 from search_spaces.counting import smallest_side
 from search_spaces.errors import ExportError
+from trials.training.batch_fitting import with_batch
 from trials.training.recipe import Recipe
 from trials.training.sides import training_sides
 
@@ -132,7 +133,7 @@ def _numbers(recipe: Recipe) -> dict[str, Any]:
     return {
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
-        "learning_rate": recipe.learning_rate,
+        "learning_rate": with_batch(recipe, recipe.batch_size).learning_rate,
         "weight_decay": recipe.weight_decay,
         "warmup": round(recipe.warmup_epochs / recipe.epochs, 6),
         "decay_from": 0.0 if cosine else recipe.decay_from,

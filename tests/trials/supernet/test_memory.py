@@ -5,9 +5,10 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 
 from tests.trials.supernet.supernets import SPACE, TRAINING, recipe_of, shared_for
-from trials.supernet.memory import forecast_memory, free_memory
+from trials.supernet.memory import forecast_memory
 from trials.supernet.step_networks import StepNetworks
 from trials.training.errors import OutOfMemoryError
+from trials.training.free_memory import free_memory
 
 
 def forecast_for(shared, rule="sandwich"):
