@@ -1,9 +1,10 @@
-"""The search space around one network: the network itself, and narrower, shallower and smaller ones."""
+"""The search spaces around one network: narrower, shallower and smaller ones, or wider ones that hold it."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from search_spaces.architecture import Architecture, Option, Stage
+from search_spaces.channel_rounding import widened
 from search_spaces.options import kind_of
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
@@ -44,6 +45,42 @@ def space_around(architecture: Architecture, name: str) -> SearchSpace:
     )
 
 
+def wider_space(architecture: Architecture, widths: Sequence[float], name: str) -> SearchSpace:
+    """Return the space of a network and of wider ones, which hold it as their first channels.
+
+    Args:
+        architecture: The network.
+        widths: Factors on its channels, above 1 and ascending; of those that round to the same channels the
+            first is taken.
+        name: Name of the space.
+
+    Raises:
+        SpaceError: if it cannot be widened so.
+    """
+    divisor, channels = _divisor(architecture), _channels(architecture)
+    distinct: dict[tuple[int, ...], float] = {}
+    for width in (1.0, *widths):
+        distinct.setdefault(tuple(widened(count, width, divisor) for count in channels), width)
+    return SearchSpace(
+        name=name,
+        resolution=(architecture.resolution,),
+        width=tuple(distinct.values()),
+        stages=tuple(
+            StageSpace(
+                channels=stage.channels,
+                depth=(stage.depth,),
+                stride=stage.stride,
+                block=stage.block,
+                options={option: (value,) for option, value in stage.options},
+            )
+            for stage in architecture.stages
+        ),
+        network=architecture.network,
+        options=architecture.options,
+        divisor=divisor,
+    )
+
+
 def _sides(resolution: int) -> tuple[int, ...]:
     """Return the sides of images in pixels, multiples of 16 but for the network's own."""
     smaller = {round(resolution * share / _STEP) * _STEP for share in _SIDES[:-1]}
@@ -72,6 +109,10 @@ def _values(name: str, value: Option) -> tuple[Option, ...]:
 
 def _divisor(architecture: Architecture) -> int:
     """Return the largest of a few numbers that divides all channels, so that width 1 keeps them."""
-    channels = [stage.channels for stage in architecture.stages]
-    channels += [v for k, v in architecture.options if k.endswith("channels") and isinstance(v, int)]
-    return next(d for d in _DIVISORS if all(c % d == 0 for c in channels))
+    return next(d for d in _DIVISORS if all(c % d == 0 for c in _channels(architecture)))
+
+
+def _channels(architecture: Architecture) -> list[int]:
+    """Return the channels of the stages, and those of the skeleton."""
+    stages = [stage.channels for stage in architecture.stages]
+    return stages + [v for k, v in architecture.options if k.endswith("channels") and isinstance(v, int)]

@@ -134,6 +134,7 @@ def seconds_per_image(
             classes=len(splits.classes),
             seed=0,
             teacher=None,
+            architecture=architecture,
         )
         durations: list[float] = []
         for epoch in (1, 2):  # the first warms up

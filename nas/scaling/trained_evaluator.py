@@ -51,6 +51,7 @@ def training_evaluator(
                 seed=seed,
                 device=device,
                 smallest_side=smallest_side(network),
+                architecture=network,
             )
             *_, last = epochs
             accuracies[network.fingerprint] = last.accuracy

@@ -52,7 +52,7 @@ class Pair:
     """A recipe that is compared with `full` in a network of a band of MACs.
 
     Attributes:
-        recipe: Name of the recipe.
+        recipe: Name of the recipe; with ``+wider``, inside wider networks.
         low: Least MACs of the network.
         high: Most MACs of the network.
     """
@@ -62,8 +62,11 @@ class Pair:
     high: int
 
 
+INSIDE: Final = "+wider"
+WIDER: Final = 2.0
 PAIRS: Final = (
     Pair("tiny", 900_000, 1_000_000),
+    Pair("tiny+wider", 900_000, 1_000_000),
     Pair("strong", 1_800_000, 2_000_000),
     Pair("strong", 18_000_000, 20_000_000),
 )
@@ -106,7 +109,7 @@ class Settings:
 
     def recipe(self, name: str, splits: Splits) -> Recipe:
         """Return a recipe with fewer epochs, whose warm-up is the same share; flips as detected."""
-        recipe = RECIPES[name]
+        recipe = RECIPES[name.removesuffix(INSIDE)]
         shorter = {
             "epochs": self.epochs,
             "rungs": (self.epochs,),
@@ -116,6 +119,7 @@ class Settings:
             "learning_rate": recipe.learning_rate * self.batch / recipe.batch_size,
             "flip": "detect",
             "precision": "fp32",
+            "wider": WIDER if name.endswith(INSIDE) else 1.0,
         }
         return settled_flips(recipe.model_copy(update=shorter), splits)[0]
 

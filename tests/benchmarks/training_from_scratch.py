@@ -33,5 +33,6 @@ def trained_from_scratch(
             seed=trial_seed(seed, 0),
             device=torch.device(device),
             checkpoint=checkpoint,
+            architecture=architecture,
         )
     )

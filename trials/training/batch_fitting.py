@@ -63,6 +63,8 @@ def largest_batch(
         return batch
     left = int(_USED * left) - _COPIES * _bytes_of(network.parameters())
     each = _KEPT * kept_bytes(network, recipe, shape, device) / _PROBED
+    if recipe.wider > 1:  # a wider network beside it, whose maps are wider
+        each *= 1 + recipe.wider
     while 2 * batch <= most and 2 * batch * each <= left:
         batch *= 2
     return batch

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from search_spaces.architecture import Architecture
+from search_spaces.errors import RecipeError
 from trials.training.augmentation import augment
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.drop_path import drop_blocks
@@ -28,6 +30,7 @@ from trials.training.seeding import generator, stream_seed
 from trials.training.sides import side_at
 from trials.training.teacher import Teacher
 from trials.training.weight_averaging import WeightAverage
+from trials.training.wider_networks import WiderNetworks
 
 
 class Learner:
@@ -42,6 +45,7 @@ class Learner:
         seed: Seed of the order, the augmentation and the network's own randomness, at least 0.
         teacher: Teacher whose outputs are targets beside the labels; None for labels only.
         smallest_side: Least side of images that the network can take, in pixels.
+        architecture: Architecture of the network, for recipes with ``wider``.
 
     Attributes:
         network: The network.
@@ -61,6 +65,7 @@ class Learner:
         seed: int,
         teacher: Teacher | None,
         smallest_side: int = 1,
+        architecture: Architecture | None = None,
     ) -> None:
         self.network = network
         self.optimiser = build_optimiser(network, recipe)
@@ -74,6 +79,9 @@ class Learner:
         self._parts = FittingParts(images.device)
         self._graphed = GraphedNetwork(network)
         self._inner = self._inner_distillation() if recipe.teacher_features > 0 else None
+        self._wider = self._wider_networks(architecture) if recipe.wider > 1 else None
+        beside = {"inner": self._inner, "wider": self._wider}
+        self._beside = {name: one for name, one in beside.items() if one is not None}
 
     @property
     def evaluated_network(self) -> nn.Module:
@@ -98,6 +106,7 @@ class Learner:
         """
         recipe, device = self._recipe, self._images.device
         draws, rng = self._draws(epoch)
+        widths = np.random.default_rng(stream_seed(self._seed, "wider", epoch))
         order = generator(self._images_seed, "order", epoch)
         batches = self._images.shuffled(recipe.batch_size, order, recipe.epoch_images)
         self._lesson = self._taught(epoch, batches, after_teaching)
@@ -112,9 +121,10 @@ class Learner:
         with self._own_randomness(epoch), drop_blocks(self.network, recipe.drop_path), freezing:
             for step, rows in enumerate(batches):
                 done = (epoch - 1 + (step + 1) / len(batches)) / recipe.epochs
-                set_rate(self.optimiser, rate_at(done, recipe))
-                if self._inner is not None:
-                    set_rate(self._inner.optimiser, rate_at(done, recipe))
+                for optimiser in (self.optimiser, *(one.optimiser for one in self._beside.values())):
+                    set_rate(optimiser, rate_at(done, recipe))
+                if self._wider is not None:
+                    self._wider.choose(widths)
                 total += self._step(gradients, rows, places[step], _rewinding(draws, rng)) * len(rows)
                 after_step()
         return total.item() / sum(map(len, batches))
@@ -125,7 +135,7 @@ class Learner:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
-            **({} if self._inner is None else {"inner": self._inner.state_dict()}),
+            **{name: one.state_dict() for name, one in self._beside.items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -134,24 +144,25 @@ class Learner:
         self.optimiser = restored_optimiser(self.network, self._recipe, state["optimiser"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
-        if self._inner is not None:
-            self._inner.load_state_dict(state["inner"])
+        for name, one in self._beside.items():
+            one.load_state_dict(state[name])
 
     def _step(
         self, gradients: MicroBatches, rows: Tensor, places: Tensor, rewind: Callable[[], None]
     ) -> Tensor:
         """Return the loss of the batch at `rows` after one optimiser step on it."""
         self._batch = len(rows)
-        if self._inner is not None:
-            rewind = partial(_all, self._inner.optimiser.zero_grad, rewind)
-            self._inner.optimiser.zero_grad()
+        for one in self._beside.values():
+            rewind = partial(_all, one.optimiser.zero_grad, rewind)
+            one.optimiser.zero_grad()
         loss = gradients.backward(rows, places, rewind=rewind)
         if self._recipe.gradient_clip is not None:
             parameters = self.network.parameters()
             nn.utils.clip_grad_norm_(parameters, self._recipe.gradient_clip, foreach=True)
-        self.optimiser.step()
-        if self._inner is not None:
-            self._inner.optimiser.step()
+            if self._wider is not None:
+                nn.utils.clip_grad_norm_(self._wider.parameters, self._recipe.gradient_clip, foreach=True)
+        for optimiser in (self.optimiser, *(one.optimiser for one in self._beside.values())):
+            optimiser.step()
         if self.average is not None:
             self.average.update(self.network)
         return loss
@@ -178,16 +189,41 @@ class Learner:
             nullcontext(none) if self._inner is None else watched(self.network)
         )
         with autocast(recipe, images.device), watching as maps:
-            forward = self._graphed if whole and self._inner is None else self.network
-            logits = forward(self._preprocess(images, side))
-        logits = logits.float()
-        loss = F.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing)
+            shown = self._preprocess(images, side)
+            alone = whole and not self._beside
+            logits = (self._graphed if alone else self.network)(shown)
+        loss = self._distance(logits.float(), targets, known)
+        if self._inner is not None:
+            loss = loss + recipe.teacher_features * self._inner.loss(maps, inside)
+        if self._wider is None:
+            return loss
+        with autocast(recipe, images.device):
+            logits = self._wider.scores(shown)
+        return loss + recipe.wider_share * self._distance(logits.float(), targets, known)
+
+    def _distance(self, logits: Tensor, targets: Tensor, known: Tensor | None) -> Tensor:
+        """Return the loss of class scores by the labels, and by what the teacher says if there is one."""
+        loss = F.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
         if self.teacher is None or known is None:
             return loss
-        loss = loss.lerp(self.teacher.loss(logits, known), recipe.teacher_share)
-        if self._inner is None:
-            return loss
-        return loss + recipe.teacher_features * self._inner.loss(maps, inside)
+        return loss.lerp(self.teacher.loss(logits, known), self._recipe.teacher_share)
+
+    def _wider_networks(self, architecture: Architecture | None) -> WiderNetworks:
+        """Return the wider networks that this one is part of while it trains.
+
+        Raises:
+            RecipeError: if it cannot be widened.
+        """
+        if architecture is None:
+            raise RecipeError("Cannot widen a network without its architecture. Set wider: 1.")
+        return WiderNetworks(
+            self.network,
+            architecture,
+            self._recipe,
+            num_classes=self._classes,
+            in_channels=self._preprocess.channels,
+            seed=stream_seed(self._seed, "wider"),
+        )
 
     def _inner_distillation(self) -> InnerDistillation:
         """Return the distillation from inside the teacher.

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from search_spaces.architecture import Architecture
 from trials.images.splits import Images, Splits
 from trials.training.batch_fitting import largest_batch, with_batch
 from trials.training.batches import BatchSource, Preprocessor
@@ -44,6 +45,7 @@ def train(
     images_at: Callable[[int], Images] | None = None,
     smallest_side: int = 1,
     teacher_outputs: OutputPlace | None = None,
+    architecture: Architecture | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[EpochResult]:
     """Train `network` in place and yield a result after each epoch.
@@ -71,12 +73,13 @@ def train(
             those of the network for it.
         smallest_side: Least side of images that the network can take, in pixels, for recipes with ``sides``.
         teacher_outputs: Where the outputs of the recipe's teacher are kept; None to keep them in memory.
+        architecture: Architecture of the network, for recipes with ``wider``.
         clock: Returns seconds.
 
     Raises:
         NonFiniteLossError: if the loss of an epoch is infinite or not a number.
         OutOfMemoryError: if the device cannot hold the network even with one image.
-        RecipeError: if the recipe's teacher or drop_path does not suit the network or the images.
+        RecipeError: if the recipe's teacher, drop_path or wider does not suit the network or the images.
         DamagedCheckpointError: if the checkpoint cannot be read.
         CheckpointError: if the checkpoint belongs to another training.
     """
@@ -96,6 +99,7 @@ def train(
             images_at=images_at,
             smallest_side=smallest_side,
             teacher_outputs=teacher_outputs,
+            architecture=architecture,
         )
         learner = training.learner
         if learner.teacher is not None:
@@ -125,6 +129,7 @@ def _begin(
     images_at: Callable[[int], Images] | None,
     smallest_side: int,
     teacher_outputs: OutputPlace | None,
+    architecture: Architecture | None,
 ) -> "_Training":
     """Move the images to the device and return the training before its first epoch."""
     train_images = BatchSource(splits.train, device)
@@ -138,6 +143,7 @@ def _begin(
         seed=seed,
         teacher=load_teacher(recipe, splits, device, images_at, teacher_outputs),
         smallest_side=smallest_side,
+        architecture=architecture,
     )
     return _Training(
         learner=learner,

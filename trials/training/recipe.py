@@ -70,6 +70,9 @@ class Recipe(BaseModel):
         sides: Sides of training images in equal parts of the training, as shares of the network's
             resolution; the last is 1. Empty for the resolution throughout. See `trials.training.sides`.
         drop_path: Probability of skipping the last block in training.
+        wider: Largest width, as a factor on the channels, of networks that hold this one while it trains, see
+            `trials.training.wider_networks`; 1 for none.
+        wider_share: Weight of their loss beside that of the network.
         frozen_epochs: First epochs in which the stem and the first stages keep the weights with which they
             began, for networks that begin with trained ones.
         frozen_stages: Stages that are frozen with the stem; None for all, so that only the head learns.
@@ -126,6 +129,8 @@ class Recipe(BaseModel):
     augmentation_seed: int | None = Field(default=None, ge=0)
     rate_batch: int | None = Field(default=None, ge=1)
     largest_batch: int | None = Field(default=None, ge=2)
+    wider: float = Field(default=1.0, ge=1, le=8)
+    wider_share: float = Field(default=1.0, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _rungs_ascend_to_the_end(self) -> "Recipe":

@@ -244,6 +244,7 @@ def _epochs(
             images_at=(lambda side: _open_splits(config, side).train) if config.resized_once else None,
             smallest_side=smallest_side(config.architecture),
             teacher_outputs=_teacher_outputs(config),
+            architecture=config.architecture,
         )
 
     try:

@@ -214,6 +214,7 @@ def _left_out(recipe: Recipe) -> str:
     others = [] if recipe.teacher is None else [f"--teacher {recipe.teacher}"]
     others += ["frozen_epochs"] if recipe.frozen_epochs else []
     others += ["layer_rate"] if recipe.layer_rate < 1 else []
+    others += ["wider"] if recipe.wider > 1 else []
     if not others:
         return ""
     return f"\n\nNot part of this script, but of the recipe '{recipe.name}': {', '.join(others)}."

@@ -95,6 +95,8 @@ LATER = {
     "teacher_features",
     "rate_batch",
     "largest_batch",
+    "wider",
+    "wider_share",
 }
 """Fields that the first stored recipes had not."""
 
