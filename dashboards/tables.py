@@ -204,14 +204,19 @@ def _best_figure(study: Mapping[str, Any]) -> str:
 
 
 def _studies_remark(study: Mapping[str, Any]) -> str:
-    """Return whether a search runs or was interrupted, nothing once it has ended; and its supernet."""
+    """Return what a comparison is about, whether a search runs or was interrupted, and its supernet."""
     state, supernet = study.get("state"), study.get("supernet")
-    words = [] if state is None or state["state"] == "ended" else [str(state["state"])]
+    words = [] if study.get("compares") is None else [_comparison(study["compares"])]
+    words += [] if state is None or state["state"] == "ended" else [str(state["state"])]
     if supernet is not None:
         words.append(f"supernet of {supernet['study']}" if supernet["study"] else "supernet")
         if supernet["epochs"] < supernet["of_epochs"]:
             words[-1] += f" {supernet['epochs'] / supernet['of_epochs']:.0%} trained"
     return ", ".join(words)
+
+
+def _comparison(search: str) -> str:
+    return f"comparison of {search} with others" if search else "comparison"
 
 
 def _shown_costs(result: SearchResult) -> list[str]:

@@ -24,11 +24,12 @@ from nas.storage.optuna_internals import study_id_of
 from nas.storage.own_folder import portable
 from nas.storage.store import Store
 from nas.study import trial_attributes
+from nas.study.donor import DONOR_FILE, DONORS_FOLDER
 from nas.study.expected_values import SUPERNET_FOLDER
 from nas.study.naming import checked_name
 from nas.study.places import FOLDER, identity_of
 from nas.study.results import result_of
-from nas.study.study import SETTINGS, find, is_ours, names_of_searches, settings_of
+from nas.study.study import SETTINGS, comparison_subject, find, is_ours, names_of_searches, settings_of
 from search_spaces.errors import FilesError, StudyError
 from trials.training.output_folders import FOLDER as OUTPUTS
 from trials.training.output_folders import forget
@@ -39,6 +40,8 @@ _OURS: Final = (
     "trials",
     "retrained",
     "artifacts",
+    DONOR_FILE,
+    DONORS_FOLDER,
     SUPERNET_FOLDER,
     "tensorboard",
     "ray",
@@ -67,6 +70,7 @@ class StudySummary:
         disk_bytes: Disk space of these files in bytes; 0 if this machine cannot see them.
         state: Whether the search runs; None if nothing tells.
         supernet: How far its supernet is; None without one.
+        compares: Search whose network a comparison compares, "" for networks alone; None for a search.
     """
 
     study: str
@@ -81,6 +85,7 @@ class StudySummary:
     disk_bytes: int
     state: SearchState | None = None
     supernet: SupernetState | None = None
+    compares: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name."""
@@ -194,6 +199,7 @@ def _summary(storage: RDBStorage, name: str, store: Store) -> StudySummary:
         disk_bytes=_disk_bytes(study),
         state=result.state,
         supernet=result.supernet,
+        compares=comparison_subject(study.user_attrs),
     )
 
 

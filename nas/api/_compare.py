@@ -26,7 +26,8 @@ def compare(
     *,
     with_: str | Sequence[str] = (),
     data: str | None = None,
-    recipe: str = "full",
+    recipe: str | None = None,
+    weights: bool = False,
     seeds: int = 3,
     rule: str | None = None,
     final: bool = False,
@@ -50,7 +51,9 @@ def compare(
             search is scaled into them. By default each family of the catalog.
         data: Images where no search names them; by default those of the first study of which a network was
             named, else ``digits``.
-        recipe: Name of a training recipe, or a YAML file.
+        recipe: Name of a training recipe, or a YAML file; by default ``full``, with `weights` ``fine_tune``.
+        weights: Whether each network begins with its own trained weights: those published, those of the
+            search that found it, or those in an export folder. What was scaled inherits what fits.
         seeds: Number of seeds from which each network is trained, at least 1.
         rule: Scaling rule; by default ``tinynet`` to shrink and ``compound`` to grow.
         final: Whether networks are also evaluated on the test images, which nothing was chosen by.
@@ -72,6 +75,7 @@ def compare(
         others=(with_,) if isinstance(with_, str) else tuple(with_),
         data=data,
         recipe=recipe,
+        weights=weights,
         seeds=seeds,
         rule=rule,
         study=study,

@@ -42,7 +42,7 @@ def search(
     study: str | None = None,
     storage: str | None = None,
     sampler: str = "factor_gp",
-    recipe: str = "proxy",
+    recipe: str | None = None,
     seed: int = 0,
     gpus_per_trial: float | None = None,
     address: str | None = None,
@@ -71,7 +71,7 @@ def search(
         study: Name of the study; by default composed of space, data, budgets, recipe and seed.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         sampler: Search algorithm, a name in `nas.samplers`.
-        recipe: Name of a training recipe, or a YAML file.
+        recipe: Name of a training recipe, or a YAML file; by default ``proxy``, with `weights` ``fine_tune``.
         seed: Seed of all random generators, at least 0.
         gpus_per_trial: GPUs for each training, such as 0.5 or 1; by default 1 if there are GPUs.
         address: Address of a running Ray cluster, on whose nodes the networks are trained; by default the
@@ -150,6 +150,7 @@ def retrain(
     weights: str | None = None,
     teacher: str | None = None,
     seeds: int = 1,
+    soup: bool = False,
     data: str | None = None,
     storage: str | None = None,
     report_line: Callable[[str], None] | None = None,
@@ -173,6 +174,8 @@ def retrain(
         teacher: Network to learn from besides the labels, as `search` takes it.
         seeds: Number of trainings of the winner that differ in their randomness. Several learn from the
             training images alone, and validation images choose which of them is delivered.
+        soup: Whether weights are averaged, where validation images do not show that to be worse: of several
+            seeds, or else of the last epochs of the training.
         data: Images for a network that is no search's; by default ``digits``.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         report_line: Called with one line of progress at a time.
@@ -182,7 +185,9 @@ def retrain(
     """
     url, say = storage_url(storage), report_line or (lambda _: None)
     if study is not None and is_lone_network(study, url):
-        alone = trial is None and top == 1 and weights is None and not from_weights and seeds == 1
+        alone = (
+            trial is None and top == 1 and weights is None and not from_weights and seeds == 1 and not soup
+        )
         return retrain_alone(
             study,
             url,
@@ -217,4 +222,5 @@ def retrain(
         teacher=typed(teacher),
         recipe_reason=choice.reason,
         seeds=seeds,
+        soup=soup,
     )

@@ -34,6 +34,10 @@ class TrialReporter:
             return stored, False
         trial_attributes.report_epoch(self._opened, stored, result, now_s=time.time(), metric=self._metric)
         stored = self._opened.stored_trial(number)
+        if result.get("new_parameters") is not None and int(result["epoch"]) == 1:
+            self._observer.say(
+                f"#{number} inherited all but {result['new_parameters']:.1%} of its parameters"
+            )
         self._observer.epoch(number, trial_attributes.network_of(stored).curve[-1])
         return stored, True
 

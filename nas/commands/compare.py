@@ -39,8 +39,23 @@ def COMMAND(  # noqa: N802
         ),
     ] = None,
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="RECIPE", help=f"How all are trained: {RECIPE_HELP}")
-    ] = "full",
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="RECIPE",
+            help=f"How all are trained: {RECIPE_HELP} Default: full, or fine_tune with --weights.",
+            show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        bool,
+        typer.Option(
+            "--weights",
+            help="Begin with trained weights: published networks with their own, as far as they fit, the "
+            "found one with those of its search. Default: random weights for all.",
+            show_default=False,
+        ),
+    ] = False,
     seeds: Annotated[
         int,
         typer.Option(
@@ -107,6 +122,7 @@ def COMMAND(  # noqa: N802
         with_=with_ or (),
         data=data,
         recipe=recipe,
+        weights=weights,
         seeds=seeds,
         rule=rule,
         final=final,

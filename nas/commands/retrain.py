@@ -74,6 +74,15 @@ def COMMAND(  # noqa: N802
             "are delivered.",
         ),
     ] = 1,
+    soup: Annotated[
+        bool,
+        typer.Option(
+            "--soup",
+            help="Average the weights of several seeds, or else of the last epochs, where validation images "
+            "do not show that to be worse.",
+            show_default=False,
+        ),
+    ] = False,
     data: Annotated[
         str | None,
         typer.Option(
@@ -113,6 +122,7 @@ def COMMAND(  # noqa: N802
         weights=weights,
         teacher=teacher,
         seeds=seeds,
+        soup=soup,
         data=data,
         storage=storage,
         report_line=None if json else report_line,

@@ -77,8 +77,14 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         typer.Option("--sampler", metavar="SAMPLER", help=f"Search algorithm: {_choices.SAMPLERS}."),
     ] = "factor_gp",
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="RECIPE", help=f"How each network is trained: {RECIPE_HELP}")
-    ] = "proxy",
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="RECIPE",
+            help=f"How each network is trained: {RECIPE_HELP} Default: proxy, or fine_tune with --weights.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Random seed.")] = 0,
     gpus_per_trial: Annotated[
         float | None,
@@ -216,7 +222,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             "space": space, "hours": hours, "study": study, "gpus-per-trial": gpus_per_trial,
             "address": address, "seed-with": seed_with, "evaluator": evaluator, "supernet": supernet,
             "teacher": teacher, "weights": weights, "log-to": log_to, "data": data != "digits",
-            "recipe": recipe != "proxy",
+            "recipe": recipe not in {None, "proxy"},
             "sampler": sampler != "factor_gp", "metric": metric != "accuracy",
         }  # fmt: skip
         found = _proposed(budget or [], learn_from, given, seed=seed, storage=storage)

@@ -10,6 +10,7 @@ import optuna
 
 from nas.comparison.entrant import Entrant
 from nas.comparison.entrants import entrants_of
+from nas.comparison.own_weights import own_weights
 from nas.comparison.request import Request, Shape
 from nas.files.local_paths import image_cache
 from nas.files.locating import files_at, usable_location
@@ -29,11 +30,14 @@ from search_spaces.published import references
 from trials.datasets import open_images
 from trials.images.image_cache import emptied_on_error
 from trials.images.splits import Splits
+from trials.pretrained.donor import Donor
 from trials.recipes import load_recipe
 from trials.training.recipe import Recipe
 
 SPACE: Final = "comparison"
 """What stands for the space and the sampler in the settings of a comparison, which has neither."""
+OWN: Final = "own"
+"""What stands for the source of weights where each network begins with its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,7 @@ class ComparisonPlan:
         folder: Path or URL of its checkpoints and weights.
         search: Name of the search whose network is the first; None without one.
         entrants: The network that others are compared with, then these.
+        donors: Trained weights that networks begin with, by their fingerprint; none for random ones.
         left_out: Why published families are missing, by name.
         seeds: Number of seeds from which each network is trained.
         recipe: Training recipe.
@@ -61,6 +66,7 @@ class ComparisonPlan:
     folder: str
     search: str | None
     entrants: tuple[Entrant, ...]
+    donors: Mapping[str, Donor]
     left_out: Mapping[str, str]
     seeds: int
     recipe: Recipe
@@ -91,7 +97,7 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
     """
     if request.seeds < 1:
         raise InvalidValueError(f"Cannot train from {request.seeds} seeds: expected --seeds of at least 1.")
-    recipe = taught(load_recipe(request.recipe), request.teacher, request.url)
+    recipe = taught(load_recipe(request.recipe_name), request.teacher, request.url)
     check_usable(request.url)
     search = _search(request)
     home = usable_location(request.storage_path)
@@ -113,11 +119,17 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
             seed=seed,
             metric="accuracy" if searched is None else searched.metric,
             resized_once=True,
+            weights=OWN if request.weights else None,
         )
         _check_images(search, splits)
         name = checked_name(_name(request, search, settings))
         check_unused(files_at(f"{home}/{name}", name, request.url), name, request.url)
         entrants, left_out = entrants_of(request, search, settings, splits, say)
+        donors: Mapping[str, Donor] = {}
+        if request.weights:
+            named = search is None or bool(request.others)
+            begun = own_weights(entrants, splits, request.url, chosen=named, say=say)
+            entrants, donors, left_out = begun.entrants, begun.donors, {**left_out, **begun.left_out}
     return ComparisonPlan(
         settings=settings,
         name=name,
@@ -125,6 +137,7 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
         folder=f"{home}/{name}",
         search=None if search is None else search.study_name,
         entrants=entrants,
+        donors=donors,
         left_out=left_out,
         seeds=request.seeds,
         recipe=recipe,
@@ -133,7 +146,8 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
         command=compare_command(
             request.networks or (() if search is None else (search.study_name,)),
             request.others,
-            recipe=request.recipe,
+            recipe=request.recipe_name,
+            weights=request.weights,
             seeds=request.seeds,
             data=data if search is None else None,
             rule=request.rule,
@@ -224,4 +238,5 @@ def _name(request: Request, search: optuna.Study | None, settings: Settings) -> 
             if settings_of(study).difference(settings) is None:
                 return other.study_name
     recipe = re.sub(r"[^A-Za-z0-9.]+", "-", str(settings.recipe["name"])).strip("-")
-    return shortened(f"{search.study_name}-compared-{recipe}")
+    own = "-own-weights" if settings.weights else ""
+    return shortened(f"{search.study_name}-compared-{recipe}{own}")

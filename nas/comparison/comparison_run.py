@@ -18,6 +18,7 @@ from nas.ask_tell.trial_source import Planned
 from nas.comparison.comparison_plan import ComparisonPlan
 from nas.comparison.comparison_result import comparison_of, failures, read_predictions
 from nas.comparison.latencies import latencies, measure_networks
+from nas.comparison.own_weights import donor_file, place_donors
 from nas.comparison.training_source import Job, PlannedTraining, TrainingSource
 from nas.coordination.driver_session import driver_session
 from nas.coordination.heartbeat import heartbeat
@@ -44,6 +45,7 @@ from nas.study.compared_training import store_comparison
 from nas.study.final_tests import note_read
 from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
+from nas.study.places import identity_of
 from nas.study.results import result_of
 from nas.study.study import begin, find, mark_comparison
 from trials.training.file_names import TEST_PREDICTIONS, WEIGHTS
@@ -75,6 +77,7 @@ def run_comparison(
             opened = OpenedStudy(_begun(plan, storage), storage)
         files = claimed(opened.study, progress.say)
         plan = replace(plan, folder=files.location)
+        place_donors(plan.donors, files)
         ownership = stack.enter_context(driver_session(plan.url, opened.study, files.local_folder))
         stack.enter_context(study_log(files.local_folder))
         jobs = [Job(entrant=one, seed=seed) for seed in range(plan.seeds) for one in plan.entrants]
@@ -223,8 +226,11 @@ class _Run:
     def _worker_config(self, planned: Planned) -> dict[str, Any]:
         """Return what the worker of a training receives, as a new attempt at it."""
         assert isinstance(planned, PlannedTraining)
+        donor = self.plan.donors.get(planned.architecture.fingerprint)
         trial = replace(
             planned_trial(planned, self.plan, self.slots, self.files),
+            donor=None if donor is None else self.files.place(donor_file(donor)),
+            study=identity_of(self.opened.study),
             trial=planned.seed,  # so that all networks have the same seeds
             keep_predictions=True,
         )

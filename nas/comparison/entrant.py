@@ -14,9 +14,11 @@ class Entrant:
         origin: Where it comes from, in words.
         architecture: What is trained.
         published: Name of the published network that it is or was scaled from; None for others.
+        weights: Source of its own trained weights; None where it has none.
     """
 
     name: str
     origin: str
     architecture: Architecture
     published: str | None = None
+    weights: str | None = None

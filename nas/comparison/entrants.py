@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import optuna
 
@@ -11,13 +12,14 @@ from nas.comparison.latencies import latency_of
 from nas.comparison.request import Request, Shape
 from nas.latency.measurement_cache import LatencyCache
 from nas.storage.store import Store
-from nas.study.network_lookup import find_network
+from nas.study.network_lookup import find_network, is_there
 from nas.study.results import chosen_network, result_of, split_network
 from nas.study.settings import Settings
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError, NothingFitsError
 from search_spaces.published import references
+from trials.donors import is_source
 from trials.images.splits import Splits
 
 
@@ -49,6 +51,7 @@ def entrants_of(
         name=f"{search.study_name}#{network.trial}",
         origin=f"found by {search.study_name}",
         architecture=network.architecture,
+        weights=f"{search.study_name}#{network.trial}",
     )
     shape = Shape(num_classes=len(splits.classes), in_channels=splits.channels)
     left_out: dict[str, str] = {}
@@ -85,6 +88,7 @@ def _other(text: str, url: str, scaler: Scaler, say: Callable[[str], None]) -> E
     if scaler.fits(entrant.architecture):
         return entrant
     scaled = scaler.scaled(text, entrant.architecture, published=entrant.published, called=f"{text}, scaled")
+    scaled = replace(scaled, weights=entrant.weights)
     say(f"{text} does not fit and is compared as {scaled.origin.removeprefix(text).strip()}")
     return scaled
 
@@ -93,7 +97,14 @@ def _named(text: str, url: str) -> Entrant:
     found = find_network(text, url)
     published = text if text in references() else None
     origin = "as published" if published else "as named"
-    return Entrant(name=found.name, origin=origin, architecture=found.architecture, published=published)
+    weights = None if published is None and is_there(text) and not is_source(text) else text
+    return Entrant(
+        name=found.name,
+        origin=origin,
+        architecture=found.architecture,
+        published=published,
+        weights=weights,
+    )
 
 
 def _distinct(entrants: Sequence[Entrant]) -> tuple[Entrant, ...]:

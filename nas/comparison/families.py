@@ -94,6 +94,7 @@ class Scaler:
             origin=f"{name} scaled to {to} by {made.rule}",
             architecture=made.architecture,
             published=published,
+            weights=published,
         )
 
     @property

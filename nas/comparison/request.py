@@ -17,13 +17,14 @@ class Request:
 
     Attributes:
         alone: Whether one network may be trained, with nothing to compare it with.
+        weights: Whether each network begins with its own trained weights.
         teacher: Network that all learn from besides the labels, as `nas.retrain` takes it.
     """
 
     networks: tuple[str, ...]
     others: tuple[str, ...]
     data: str | None
-    recipe: str
+    recipe: str | None
     seeds: int
     rule: str | None
     study: str | None
@@ -32,3 +33,9 @@ class Request:
     final: bool
     alone: bool = False
     teacher: str | None = None
+    weights: bool = False
+
+    @property
+    def recipe_name(self) -> str:
+        """Name or file of the recipe, chosen by what networks begin with where none was asked for."""
+        return self.recipe or ("fine_tune" if self.weights else "full")

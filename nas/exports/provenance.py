@@ -129,6 +129,7 @@ def retraining_command(study: optuna.Study, retrained: Retrained) -> str:
         top=retrained.top,
         teacher=retrained.teacher,
         seeds=retrained.seeds,
+        soup=retrained.souped,
     )
 
 

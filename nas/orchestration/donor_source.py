@@ -7,19 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import optuna
-import torch
 
-from nas.ask_tell.trial_source import Planned
 from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
 from nas.storage.optuna_storage import existing_storage, exists
-from nas.study.donor import DONOR_FILE, keep_donor, keep_new_share
+from nas.study.donor import DONOR_FILE, keep_donor
 from nas.study.network_lookup import is_there
-from nas.study.opened_study import OpenedStudy
 from nas.study.results import chosen_network, result_of, split_network
 from nas.study.retrained import weights_of
 from nas.study.study import Outline, find, names_of_searches
-from search_spaces.building import build
 from search_spaces.errors import WeightsError
 from search_spaces.paths import expanded
 from search_spaces.published import references
@@ -27,17 +23,18 @@ from trials.donors import is_source, open_donor
 from trials.images.splits import Splits
 from trials.pretrained.donor import Donor
 from trials.pretrained.donor_file import donor_facts, packed
-from trials.pretrained.inheritance import inherit
 from trials.pretrained.usual_preprocessing import Normalisation
 
 
-def donor_from(source: str, url: str) -> Donor:
+def donor_from(source: str, url: str, *, kind: str | None = None) -> Donor:
     """Return the donor that a text names.
 
     Args:
         source: What `trials.donors.open_donor` takes, ``STUDY#12``, or a study, which stands for its best
             network.
         url: Database URL of the storage in which studies are looked for.
+        kind: Which weights of a network of a study, see `nas.study.retrained.weights_of`; None for those that
+            are delivered.
 
     Raises:
         WeightsError: if there is none, or it cannot be used.
@@ -47,7 +44,7 @@ def donor_from(source: str, url: str) -> Donor:
         return open_donor(source)
     study, number = split_network(source)
     if exists(url) and (study is None or study in names_of_searches(existing_storage(url))):
-        return _of_study(source, study, number, url)
+        return _of_study(source, study, number, url, kind)
     return open_donor(source)  # says what was expected
 
 
@@ -99,27 +96,6 @@ def place_donor(
             files.put(DONOR_FILE, path)
 
 
-def note_inherited(
-    donor: Donor | None, candidate: Planned, splits: Splits, opened: OpenedStudy, say: Callable[[str], None]
-) -> None:
-    """Store with a trial what share of its parameters it cannot inherit, and say it.
-
-    Args:
-        donor: The donor; None for none.
-        candidate: The network that is about to train.
-        splits: Images of the study.
-        opened: The study.
-        say: Shows a line.
-    """
-    if donor is None:
-        return
-    with torch.random.fork_rng(devices=[]):
-        network = build(candidate.architecture, num_classes=len(splits.classes), in_channels=splits.channels)
-    new = inherit(donor, network, candidate.architecture, classes=splits.classes).new
-    keep_new_share(opened, candidate.number, new)
-    say(f"#{candidate.number} inherits from {Path(donor.source).name}; {new:.1%} of its parameters are new")
-
-
 def donor_line(donor: Donor, splits: Splits) -> str:
     """Return what networks begin with, its licence, and what is new for these images, in words."""
     head = "" if set(splits.classes) <= set(donor.classes) else "; the head is new, as the classes are others"
@@ -132,12 +108,12 @@ def donor_line(donor: Donor, splits: Splits) -> str:
     return ". ".join(sentence.rstrip(".") for sentence in sentences)
 
 
-def _of_study(source: str, study: str | None, number: int | None, url: str) -> Donor:
-    """Return the weights of a network of a study that `nas export` would write."""
+def _of_study(source: str, study: str | None, number: int | None, url: str, kind: str | None) -> Donor:
+    """Return the weights of a network of a study, by default those that `nas export` would write."""
     found = find(existing_storage(url), study)
     network = chosen_network(result_of(found), number)
     files = files_of(found)
-    delivered = weights_of(Outline(found.user_attrs), network, exists=files.exists)
+    delivered = weights_of(Outline(found.user_attrs), network, kind, exists=files.exists)
     with ExitStack() as stack:
         try:
             file: Path = stack.enter_context(files.fetched(delivered.file))

@@ -13,7 +13,7 @@ from nas.files.study_images import images_for
 from nas.orchestration.initial_weights import SEARCH
 from nas.orchestration.retrained_expectation import with_expected
 from nas.orchestration.retraining_runs import RetrainingRuns, Trained
-from nas.orchestration.retraining_seeds import best_of
+from nas.orchestration.retraining_seeds import best_of, soup_of
 from nas.study.final_tests import note_read
 from nas.study.retrained import (
     Retrained,
@@ -155,15 +155,26 @@ class Retrainer:
             found.append(known)
         return tuple(found)
 
-    def best(self, network: TrialResult, seeded: Sequence[Retrained]) -> Retrained:
-        """Return the best of a network's trainings by validation images, tested and stored as delivered."""
-        chosen = replace(best_of(seeded), seeds=len(seeded), top=None)
+    def best(self, network: TrialResult, seeded: Sequence[Retrained], *, soup: bool = False) -> Retrained:
+        """Return the best of a network's trainings by validation images, tested and stored as delivered.
+
+        Args:
+            network: The network.
+            seeded: Its trainings.
+            soup: Whether the mean of several takes their place where it is no worse.
+        """
+        several = len(seeded) if len(seeded) > 1 else None
         known = final(self._study, network.trial)
-        if known is not None and known.weights == chosen.weights and known.seeds == chosen.seeds:
-            return known
-        self._report_line(
-            f"#{network.trial} seed {chosen.seed} is the best of {len(seeded)} by validation images"
-        )
+        if known is not None and (known.seeds, known.souped) == (several, soup):
+            mine = self._runs.soup_weights(network, known.soup) if known.soup else best_of(seeded).weights
+            if known.weights == mine and self._runs.files.exists(mine):
+                return known
+        mean = self._soup(network, seeded) if soup and several else None
+        chosen = replace(mean or best_of(seeded), seeds=several, top=None, souped=soup)
+        if mean is None and several:
+            self._report_line(
+                f"#{network.trial} seed {chosen.seed} is the best of {several} by validation images"
+            )
         test = self._tested(network, chosen.weights)
         tested = replace(
             chosen,
@@ -173,6 +184,21 @@ class Retrainer:
         )
         store_delivered(self._study, tested)
         return tested
+
+    def _soup(self, network: TrialResult, seeded: Sequence[Retrained]) -> Retrained | None:
+        """Return the mean of several trainings unless validation images show it to be worse, and say it."""
+        found, best = soup_of(seeded, network, self._runs, metric=self._metric), best_of(seeded)
+        alone = f"{format_accuracy(best.accuracy or 0.0, best.standard_error)} of seed {best.seed} alone"
+        if found is None:
+            self._report_line(f"#{network.trial} no mean of weights is as good as the {alone}")
+            return None
+        seeds = ", ".join(map(str, found.soup or ()))
+        value = format_accuracy(found.accuracy or 0.0, found.standard_error)
+        self._report_line(
+            f"#{network.trial} the mean of the weights of seeds {seeds} is taken: {value} on validation "
+            f"images, not below the {alone}"
+        )
+        return found
 
     def delivered(self, network: TrialResult) -> Retrained:
         """Return a network after training on all but the test images, on which it is then tested."""
@@ -211,6 +237,15 @@ class Retrainer:
         self._runs.forget(network, joined=False)
         return found
 
+    def _say_soup(self, network: TrialResult, trained: Trained) -> None:
+        """Say whether the last epochs of a training were averaged, where its recipe asks for that."""
+        souped, count = trained.results[-1].soup, self._recipe.soup_epochs
+        if souped is not None:
+            said = "is taken: it is not worse" if souped else "is not taken: it is worse than the last alone"
+            self._report_line(
+                f"#{network.trial} the mean of the last {count} epochs {said} on validation images"
+            )
+
     def _retrained(
         self,
         weights: str,
@@ -221,6 +256,7 @@ class Retrainer:
         test: Scores | None = None,
     ) -> Retrained:
         value, error = trained.results[-1].of(self._metric)
+        self._say_soup(network, trained)
         return Retrained(
             trial=network.trial,
             recipe=self._recipe.to_json(),

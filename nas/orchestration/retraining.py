@@ -64,13 +64,14 @@ def retrain(
     teacher: str | None = None,
     recipe_reason: str = "",
     seeds: int = 1,
+    soup: bool = False,
 ) -> RetrainResult:
     """Retrain networks of a study and store the results; goes on after a kill where it was.
 
     Several networks are compared by their validation accuracy after training on the training images. The
     winner, or the only one, is then trained on the validation images too, and tested once. With several
     seeds it is trained on the training images alone, once by each: validation images choose which of these
-    weights are delivered, and tested.
+    weights are delivered, and tested; likewise where weights are averaged.
 
     Args:
         study: The study that found them.
@@ -84,6 +85,8 @@ def retrain(
         teacher: Network to learn from as it was asked for besides the recipe; None for none.
         recipe_reason: Why this recipe, in sentences; empty if it was asked for as it is.
         seeds: Number of trainings of the winner that differ in their randomness, at least 1.
+        soup: Whether weights are averaged where validation images do not show that to be worse: of several
+            seeds, or of the last epochs of one training.
 
     Raises:
         InvalidValueError: if `seeds` is below 1.
@@ -93,6 +96,8 @@ def retrain(
     """
     if seeds < 1:
         raise InvalidValueError(f"Cannot train with {seeds} seeds: expected --seeds of at least 1.")
+    if soup and seeds == 1 and not recipe.soup_epochs:
+        recipe = recipe.model_copy(update={"soup_epochs": min(recipe.epochs, max(2, recipe.epochs // 10))})
     about_teacher = teacher_lines(recipe, images_for(study))  # before anything is written: is all there?
     local_folder = claimed(study, report_line).local_folder
     local_folder.mkdir(parents=True, exist_ok=True)  # the lock lies there
@@ -109,15 +114,16 @@ def retrain(
         compared = retrainer.compared(networks) if len(networks) > 1 else ()
         first = compared[0].trial if compared else networks[0].trial
         network = next(n for n in networks if n.trial == first)
-        seeded = retrainer.seeded(network, seeds) if seeds > 1 else ()
-        winner = retrainer.best(network, seeded) if seeded else retrainer.delivered(network)
+        on_validation = seeds > 1 or recipe.soup_epochs > 0  # which decides, and is not learnt from
+        seeded = retrainer.seeded(network, seeds) if on_validation else ()
+        winner = retrainer.best(network, seeded, soup=soup) if seeded else retrainer.delivered(network)
     chosen_weights = weights_of(Outline(study.user_attrs), network, exists=files_of(study).exists)
     return RetrainResult(
         study=study.study_name,
         winner=winner,
         compared=compared,
-        seeds=seeded,
-        seeds_mean=mean_of(seeded) if seeded else None,
+        seeds=seeded if seeds > 1 else (),
+        seeds_mean=mean_of(seeded) if seeds > 1 else None,
         metric=settings_of(study).metric,
         delivered="search" if chosen_weights.retrained is None else "retrain",
         reason=chosen_weights.reason or "",

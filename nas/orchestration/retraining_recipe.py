@@ -1,6 +1,7 @@
 """Chooses the recipe of a retraining where none is named, once: what was begun goes on by its recipe."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 
 import optuna
@@ -8,7 +9,7 @@ import optuna
 from dashboards.result import TrialResult
 from nas.files.locating import files_of
 from nas.files.study_images import images_for
-from nas.orchestration.initial_weights import SEARCH
+from nas.orchestration.initial_weights import RANDOM, SEARCH, SUPERNET
 from nas.study.naming import retraining_folder
 from nas.study.recipe_choices import chosen_recipe, store_choice
 from search_spaces.counting import count
@@ -19,6 +20,7 @@ from trials.training.recipe import Recipe
 
 _ALWAYS = "full"
 """The recipe of every retraining before recipes were chosen."""
+_FINE_TUNING = "fine_tune"
 
 
 def recipe_of(
@@ -39,10 +41,20 @@ def recipe_of(
         return RecipeChoice(asked, "") if asked.flip != "detect" else settled(asked, images_for(study))
     first = networks[0]
     known = chosen_recipe(study, first.trial)
+    if weights not in {None, SEARCH, SUPERNET, RANDOM}:  # trained weights from elsewhere
+        earlier = [] if known is None else [known]
+        for begun in (
+            *earlier,
+            RecipeChoice(RECIPES[_ALWAYS], f"Recipe {_ALWAYS}, by which this was begun."),
+        ):
+            if _begun(study, networks, begun.recipe, weights=weights):
+                return begun
+        choice = settled(RECIPES[_FINE_TUNING], images_for(study))
+        return replace(choice, reason=f"Recipe {_FINE_TUNING} for trained weights. {choice.reason}".strip())
     if known is not None:
         return known
     splits = images_for(study)
-    if _begun(study, networks, weights=weights):
+    if _begun(study, networks, RECIPES[_ALWAYS], weights=weights):
         choice = RecipeChoice(RECIPES[_ALWAYS], f"Recipe {_ALWAYS}, by which this was begun.")
     else:
         shape = {"num_classes": len(splits.classes), "in_channels": splits.channels}
@@ -51,9 +63,11 @@ def recipe_of(
     return choice
 
 
-def _begun(study: optuna.Study, networks: Sequence[TrialResult], *, weights: str | None) -> bool:
-    """Return whether an earlier version began to train one of the networks again by its only default."""
-    recipe, files = RECIPES[_ALWAYS], files_of(study)
+def _begun(
+    study: optuna.Study, networks: Sequence[TrialResult], recipe: Recipe, *, weights: str | None
+) -> bool:
+    """Return whether one of the networks was begun to be trained again by a recipe."""
+    files = files_of(study)
     others = [] if weights in {None, SEARCH} else [weights]
     places = (
         retraining_folder(network.trial, recipe.name, [recipe.identity(), joined, weights == SEARCH, *others])

@@ -1,5 +1,6 @@
 """Runs the trainings of a retraining, from a seed's first epoch to a given one, and names their folders."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -76,6 +77,11 @@ class RetrainingRuns:
     def weights(self, network: TrialResult, *, joined: bool, seed: int = 0) -> str:
         """Return the weights of a training among the files of the study; arguments as for `place`."""
         return f"{self.place(network, joined=joined, seed=seed)}/{WEIGHTS}"
+
+    def soup_weights(self, network: TrialResult, seeds: Sequence[int]) -> str:
+        """Return the file, among those of the study, of the mean weights of trainings by several seeds."""
+        settings = [self.place(network, joined=False), *seeds]
+        return f"{retraining_folder(network.trial, f'{self.recipe.name}-soup', settings)}/{WEIGHTS}"
 
     def train(
         self, network: TrialResult, *, joined: bool, seed: int = 0, until: int | None = None

@@ -20,6 +20,7 @@ from nas.files.paths import location_of
 from nas.orchestration.donor_source import absolute_source, donor_from, normalised_as
 from nas.orchestration.evaluator_choice import check_evaluator, planned_work
 from nas.orchestration.search_input import check_learning, check_names, check_numbers, first_network
+from nas.orchestration.search_recipe import begun_by_proxy, search_recipe
 from nas.orchestration.space_choice import begun_before, resized_as_before, space_for
 from nas.orchestration.starting_networks import starting_networks
 from nas.orchestration.teacher_choice import taught, teacher_lines, typed
@@ -178,7 +179,7 @@ def plan_search(
     study: str | None,
     storage: str | None,
     sampler: str,
-    recipe: str,
+    recipe: str | None,
     seed: int,
     slots: Slots,
     storage_path: str,
@@ -207,7 +208,7 @@ def plan_search(
     check_evaluator(evaluator, sampler, storage_path, weights=weights)
     check_learning(learn_from, sampler)
     url = storage_url(storage)
-    training = taught(load_recipe(recipe), teacher, url)
+    training = taught(load_recipe(search_recipe(recipe, weights)), teacher, url)
     targets = dict.fromkeys(str(budget.target) for budget in budgets if not budget.counted)
     for target in targets:
         find_target(target)
@@ -244,6 +245,7 @@ def plan_search(
         )
         if named is None and donor is None:
             settings, chosen = begun_before(settings, chosen, splits, budgets, url, study)
+        settings, training = begun_by_proxy(settings, training, recipe, teacher, url, study)
         name = checked_name(study if study is not None else settings.default_name())
         settings = resized_as_before(settings, url, name)
         plan = SearchPlan(
@@ -263,7 +265,7 @@ def plan_search(
             reproducible=reproducible,
             request=Request.of(
                 space=space,
-                recipe=recipe,
+                recipe=recipe or training.name,
                 seed_with=seed_with,
                 learn_from=learn_from,
                 trials=trials,

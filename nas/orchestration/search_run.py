@@ -22,7 +22,7 @@ from nas.latency.constraint import LatencyCheck
 from nas.latency.measurement_cache import LatencyCache
 from nas.orchestration.cluster_admission import admission
 from nas.orchestration.console_progress import ConsoleProgress
-from nas.orchestration.donor_source import note_inherited, place_donor
+from nas.orchestration.donor_source import place_donor
 from nas.orchestration.evaluation import evaluated
 from nas.orchestration.plan_start import begun, criteria_of, known_trials
 from nas.orchestration.planned_trial import planned_trial
@@ -247,7 +247,6 @@ class _Run:
     def _worker_config(self, candidate: Planned) -> dict[str, Any]:
         """Return what the worker of a candidate receives, as a new attempt at its training."""
         plan = self.plan
-        note_inherited(plan.donor, candidate, plan.splits, self.opened, self.progress.say)
         trial = replace(
             planned_trial(candidate, plan, plan.slots, self.files),
             study=identity_of(self.opened.study),

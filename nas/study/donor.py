@@ -6,14 +6,13 @@ from typing import Any, Final
 
 import optuna
 
-from nas.study.opened_study import OpenedStudy
 from nas.study.study import Attributed, images_of
 
 DONOR_FILE: Final = "donor.safetensors"
 """File of a study with the weights of which its networks inherit, see `trials.pretrained.donor_file`."""
 
-NEW_SHARE: Final = "new_parameters"
-"""User attribute of a trial: the share of its network's parameters that could not be inherited."""
+DONORS_FOLDER: Final = "donors"
+"""Folder of a comparison with the weights that its networks begin with."""
 
 _DONOR: Final = "nas:donor"
 
@@ -48,11 +47,6 @@ def keep_donor(study: optuna.Study, facts: Mapping[str, Any]) -> None:
     """Store what is to be known of the weights that the networks of a study begin with."""
     if _DONOR not in study.user_attrs:
         study.set_user_attr(_DONOR, dict(facts))
-
-
-def keep_new_share(opened: OpenedStudy, number: int, share: float) -> None:
-    """Store with a trial the share of its network's parameters that could not be inherited, in [0, 1]."""
-    opened.set_user_attribute(number, NEW_SHARE, round(share, 4))
 
 
 def donor_of(study: Attributed) -> DonorFacts | None:

@@ -133,6 +133,7 @@ def compare_command(
     seeds: int,
     data: str | None,
     rule: str | None,
+    weights: bool = False,
 ) -> str:
     """Return the command line that makes a comparison again, files with their absolute path.
 
@@ -143,12 +144,13 @@ def compare_command(
         seeds: Number of seeds.
         data: Images; None for those of the search.
         rule: Scaling rule; None for the default.
+        weights: Whether each network begins with its own trained weights.
     """
     options = [("with", _absolute_network(one)) for one in others]
     options += [("data", data), ("recipe", absolute_file(recipe)), ("seeds", seeds), ("rule", rule)]  # type: ignore[list-item]
     words = [*map(_quoted, map(_absolute_network, networks))]
     words += [f"--{name} {_quoted(value)}" for name, value in options if value is not None]
-    return f"nas compare {' '.join(words)}"
+    return f"nas compare {' '.join(words)}{' --weights' if weights else ''}"
 
 
 def _request_of(study: optuna.Study) -> Mapping[str, Any]:
@@ -172,6 +174,7 @@ def retrain_command(
     top: int | None = None,
     teacher: str | None = None,
     seeds: int | None = None,
+    soup: bool = False,
 ) -> str:
     """Return the command line that trains a network of a study again.
 
@@ -184,13 +187,14 @@ def retrain_command(
         top: Number of networks that were trained together to compare them; None for the network alone.
         teacher: Network that it learns from besides the recipe; None for none.
         seeds: Number of trainings from which it was chosen; None for one.
+        soup: Whether averages of weights were asked for.
     """
     which = f"--trial {trial}" if top is None else f"--top {top}"
     how = "" if recipe is None else f" --recipe {_quoted(_file_of_recipe(recipe))}"
     start = f" --weights {_quoted(weights)}" if weights else " --from-weights" if from_weights else ""
     taught = "" if teacher is None else f" --teacher {_quoted(teacher)}"
     times = "" if seeds is None else f" --seeds {seeds}"
-    return f"nas retrain {_quoted(study)} {which}{how}{start}{taught}{times}"
+    return f"nas retrain {_quoted(study)} {which}{how}{start}{taught}{times}{' --soup' if soup else ''}"
 
 
 def export_command(study: str) -> str:

@@ -55,6 +55,8 @@ class Retrained:
             something by the images; None where it was asked for as it is.
         seed: Number of the training among those of the network that differ in their randomness alone.
         seeds: Number of those from which validation images chose it; None where it was not chosen so.
+        soup: Seeds of the trainings whose weights were averaged; None where it is one training.
+        souped: Whether averages were asked for.
     """
 
     trial: int
@@ -78,6 +80,8 @@ class Retrained:
     recipe_reason: str | None = None
     seed: int = 0
     seeds: int | None = None
+    soup: list[int] | None = None
+    souped: bool = False
 
     @property
     def merit(self) -> tuple[float, float | None] | None:

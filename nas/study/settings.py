@@ -177,7 +177,9 @@ def _whose(supernet: str | None) -> str:
 
 def _begun(settings: Settings) -> str:
     """Return what weights networks begin with, equal for equal weights wherever they lie."""
-    return "none" if settings.weights is None else f"{Path(settings.weights).name} {settings.weights_digest}"
+    if settings.weights is None:
+        return "none"
+    return f"{Path(settings.weights).name} {settings.weights_digest or ''}".strip()
 
 
 def _steps(resized_once: bool) -> str:

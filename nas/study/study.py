@@ -206,6 +206,14 @@ def compared_search(user_attrs: Mapping[str, Any]) -> str | None:
     return None if of is None else str(of["id"])
 
 
+def comparison_subject(user_attrs: Mapping[str, Any]) -> str | None:
+    """Return the search that a comparison is about as it was called then, "" for none; None for a search."""
+    if not is_comparison(user_attrs):
+        return None
+    of = user_attrs[_COMPARISON].get("of")
+    return "" if of is None else str(of["study"])
+
+
 def compare_command_of(user_attrs: Mapping[str, Any]) -> str | None:
     """Return the command that makes a comparison again; None for another study."""
     command = user_attrs.get(_COMPARISON, {}).get("command")

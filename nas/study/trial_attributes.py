@@ -27,7 +27,7 @@ _METRICS: Final = "metrics"  # epoch to everything that was found of it, by name
 _STORED_METRICS: Final = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "train_loss")
 _TIMES: Final = "epochs"  # epoch to when it ended, its seconds and how busy its device was
 _DEVICE: Final = "device"
-_OF_TRAINING: Final = (_DEVICE, "batch_size")  # which the first epoch tells
+_OF_TRAINING: Final = (_DEVICE, "batch_size", "new_parameters")  # which the first epoch tells
 _MEASURED: Final = "latency_ms@"  # and the target
 _PREDICTED: Final = "latency_predicted_ms@"
 # The dashboard reads constraints from this list and from nowhere else.

@@ -21,6 +21,9 @@ class EpochResult:
         balanced_accuracy_error: Standard error of `balanced_accuracy`.
         macro_f1_error: Standard error of `macro_f1`.
         waited_seconds: Part of `seconds` spent waiting for latency measurements on this host.
+        soup: Epochs whose mean weights these are, 0 where validation images showed the last epoch alone to be
+            better; None where the recipe has no ``soup_epochs``.
+        new_parameters: Share of the parameters that could not be inherited of a donor; None without one.
         batch_size: Images in a step, where the recipe left that to the memory of the device.
     """
 
@@ -37,6 +40,8 @@ class EpochResult:
     macro_f1_error: float | None = None
     waited_seconds: float = 0.0
     batch_size: int | None = None
+    soup: int | None = None
+    new_parameters: float | None = None
 
     def of(self, metric: str) -> tuple[float | None, float | None]:
         """Return the value and standard error of a metric, one of `trials.training.evaluation.METRICS`."""

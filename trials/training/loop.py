@@ -1,28 +1,25 @@
 """Training loop over epochs: trains, evaluates, checkpoints, and resumes exactly after a kill."""
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from search_spaces.architecture import Architecture
 from trials.images.splits import Images, Splits
 from trials.training.batch_fitting import largest_batch, with_batch
 from trials.training.batches import BatchSource, Preprocessor
-from trials.training.batchnorm_recalibration import recalibrate_batchnorm
 from trials.training.checkpoint import check_identity, load_checkpoint, save_checkpoint
-from trials.training.epoch_progress import EpochProgress, ProgressMeter, cut
+from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
-from trials.training.errors import CheckpointError, NonFiniteLossError
-from trials.training.evaluation import BATCH, Scores, evaluate
+from trials.training.epoch_run import EpochRun
+from trials.training.errors import CheckpointError
 from trials.training.flips import settled_flips
 from trials.training.learner import Learner
-from trials.training.measurement_turns import take_turns
 from trials.training.out_of_memory import out_of_memory_named
 from trials.training.recipe import Recipe
 from trials.training.seeding import generator
@@ -104,7 +101,7 @@ def train(
         learner = training.learner
         if learner.teacher is not None:
             identity["teacher"] = learner.teacher.digest
-        history = _restored(learner, identity, checkpoint, stored)
+        history = _restored(training, identity, checkpoint, stored)
         stored = None  # holds tensors
     for epoch in range(1, recipe.epochs + 1):
         if epoch > len(history):
@@ -112,9 +109,9 @@ def train(
                 history.append(replace(training.epoch(epoch, lock, clock, progress), batch_size=batch))
             if checkpoint is not None:
                 before_saving()
-                save_checkpoint(checkpoint, _state(learner, identity, history))
-        if epoch == recipe.epochs and learner.average is not None:
-            network.load_state_dict(learner.average.network.state_dict())
+                save_checkpoint(checkpoint, _state(training, identity, history))
+        if epoch == recipe.epochs:
+            training.deliver(history[-1])
         yield history[epoch - 1]
 
 
@@ -130,7 +127,7 @@ def _begin(
     smallest_side: int,
     teacher_outputs: OutputPlace | None,
     architecture: Architecture | None,
-) -> "_Training":
+) -> EpochRun:
     """Move the images to the device and return the training before its first epoch."""
     train_images = BatchSource(splits.train, device)
     preprocess = Preprocessor(splits.mean, splits.std, resolution, device)
@@ -145,7 +142,7 @@ def _begin(
         smallest_side=smallest_side,
         architecture=architecture,
     )
-    return _Training(
+    return EpochRun(
         learner=learner,
         recipe=recipe,
         train_images=train_images,
@@ -153,75 +150,6 @@ def _begin(
         preprocess=preprocess,
         recalibration_rows=train_images.shuffled(recipe.batch_size, generator(seed, "recalibration")),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Training:
-    learner: Learner
-    recipe: Recipe
-    train_images: BatchSource
-    validation_images: BatchSource
-    preprocess: Preprocessor
-    recalibration_rows: Sequence[Tensor]
-
-    def epoch(
-        self,
-        number: int,
-        lock: Path | None,
-        clock: Callable[[], float],
-        progress: Callable[[EpochProgress], None] | None,
-    ) -> EpochResult:
-        """Return the result of one epoch of training and evaluation."""
-        started = clock()
-        meter = ProgressMeter(number, self.recipe.epochs, self._batches(), progress, clock)
-        with take_turns(lock, clock) as turns:
-
-            def after_step() -> None:
-                meter.step()
-                turns.step()
-
-            train_loss = self.learner.learn(number, after_step, turns.step)
-            _check_finite("training", train_loss, number, self.recipe)
-            scores = self._scores(after_step)
-        _check_finite("validation", scores.loss, number, self.recipe)
-        return EpochResult(
-            epoch=number,
-            accuracy=scores.accuracy,
-            standard_error=scores.standard_error,
-            loss=scores.loss,
-            train_loss=train_loss,
-            seconds=clock() - started,
-            final=number == self.recipe.epochs,
-            balanced_accuracy=scores.balanced_accuracy,
-            macro_f1=scores.macro_f1,
-            balanced_accuracy_error=scores.balanced_accuracy_error,
-            macro_f1_error=scores.macro_f1_error,
-            waited_seconds=turns.waited_s,
-        )
-
-    def _batches(self) -> list[int]:
-        """Return the images in each batch of an epoch: trained on, recalibrated on, evaluated."""
-        recipe, train = self.recipe, len(self.train_images)
-        recalibrated = self.recalibration_rows[: recipe.recalibration_batches]
-        return [
-            *cut(min(train, recipe.epoch_images or train), recipe.batch_size),
-            *map(len, recalibrated),
-            *map(len, self.validation_images.in_order(BATCH)),
-        ]
-
-    def _scores(self, after_step: Callable[[], None]) -> Scores:
-        network = self.learner.evaluated_network
-        rows = self.recalibration_rows[: self.recipe.recalibration_batches]
-        recalibrate_batchnorm(network, self.train_images, self.preprocess, rows, self.recipe, after_step)
-        return evaluate(network, self.validation_images, self.preprocess, self.recipe, after_step)
-
-
-def _check_finite(kind: str, loss: float, epoch: int, recipe: Recipe) -> None:
-    if not math.isfinite(loss):
-        raise NonFiniteLossError(
-            f"The {kind} loss became {loss} in epoch {epoch}: expected a finite number. A lower "
-            f"learning_rate than {recipe.learning_rate:g}, gradient_clip or precision: fp32 may help."
-        )
 
 
 def _stored(checkpoint: Path | None, device: torch.device) -> dict[str, Any] | None:
@@ -258,24 +186,27 @@ def _identity(splits: Splits, recipe: Recipe, resolution: int, seed: int) -> dic
     }
 
 
-def _state(learner: Learner, identity: dict[str, Any], history: list[EpochResult]) -> dict[str, Any]:
+def _state(training: EpochRun, identity: dict[str, Any], history: list[EpochResult]) -> dict[str, Any]:
     epochs = [result.to_json() for result in history]
-    return {"identity": identity, "history": epochs, "learner": learner.state_dict()}
+    soup = {"soup": training.soup.state_dict()} if training.soup.count else {}
+    return {"identity": identity, "history": epochs, "learner": training.learner.state_dict(), **soup}
 
 
 def _restored(
-    learner: Learner, identity: dict[str, Any], checkpoint: Path | None, state: dict[str, Any] | None
+    training: EpochRun, identity: dict[str, Any], checkpoint: Path | None, state: dict[str, Any] | None
 ) -> list[EpochResult]:
-    """Return the results in the state of a checkpoint, none without one, after restoring the learner."""
+    """Return the results in the state of a checkpoint, none without one, after restoring the training."""
     if checkpoint is None or state is None:
         return []
     if "teacher" not in state["identity"]:  # of an earlier version
         identity = {name: value for name, value in identity.items() if name != "teacher"}
     check_identity(checkpoint, state, identity, "a training")
     try:
-        learner.load_state_dict(state["learner"])
+        training.learner.load_state_dict(state["learner"])
     except (RuntimeError, ValueError) as error:
         raise CheckpointError(
             f"The checkpoint '{checkpoint}' belongs to another network ({error}). Remove it to restart."
         ) from error
+    if "soup" in state:
+        training.soup.load_state_dict(state["soup"])
     return [EpochResult.from_json(fields) for fields in state["history"]]

@@ -79,6 +79,8 @@ class Recipe(BaseModel):
         layer_rate: Factor on the rate from each stage to the one before it, so that early layers change less;
             the head has the rate itself.
         ema_decay: Decay of the weight average that is evaluated and kept; 0 for no averaging.
+        soup_epochs: Last epochs whose weights are averaged at the end, where validation images do not show
+            the average to be worse, see `trials.training.model_soup`; 0 for none.
         teacher: Network to distil from, as `trials.teachers.opening.open_teacher` reads it; None for none.
         teacher_share: Weight of the teacher's outputs in the loss; the labels have the rest.
         teacher_temperature: Divisor of both networks' logits in the loss.
@@ -131,6 +133,7 @@ class Recipe(BaseModel):
     largest_batch: int | None = Field(default=None, ge=2)
     wider: float = Field(default=1.0, ge=1, le=8)
     wider_share: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    soup_epochs: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _rungs_ascend_to_the_end(self) -> "Recipe":
@@ -148,6 +151,14 @@ class Recipe(BaseModel):
         if self.largest_batch is not None and self.largest_batch < self.batch_size:
             raise ValueError(
                 f"largest_batch {self.largest_batch} must be at least batch_size, {self.batch_size}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _soups_have_epochs(self) -> "Recipe":
+        if self.soup_epochs == 1 or self.soup_epochs > self.epochs:
+            raise ValueError(
+                f"soup_epochs {self.soup_epochs} must be 0, or 2 or more and at most epochs, {self.epochs}"
             )
         return self
 

@@ -150,7 +150,7 @@ def run_trial(
             if config.keep_predictions:
                 _predicted(network, splits, config).write(folder / PREDICTIONS)
             write_weights(folder / WEIGHTS, network, splits, config.architecture, donor=begun)
-        report(result)
+        report(result if begun is None else replace(result, new_parameters=round(begun["new"], 4)))
 
 
 def write_weights(

@@ -215,6 +215,7 @@ def _left_out(recipe: Recipe) -> str:
     others += ["frozen_epochs"] if recipe.frozen_epochs else []
     others += ["layer_rate"] if recipe.layer_rate < 1 else []
     others += ["wider"] if recipe.wider > 1 else []
+    others += ["soup_epochs"] if recipe.soup_epochs else []
     if not others:
         return ""
     return f"\n\nNot part of this script, but of the recipe '{recipe.name}': {', '.join(others)}."

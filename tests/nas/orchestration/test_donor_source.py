@@ -4,18 +4,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from optuna.pruners import NopPruner
+from optuna.samplers import RandomSampler
+from optuna.storages import get_storage
 from safetensors import safe_open
 
 import search_spaces
 from nas.orchestration.donor_source import donor_from, normalisation
 from nas.orchestration.search_plan import SearchPlan, plan_search
 from nas.resources import Slots
+from nas.storage.optuna_storage import open_storage
+from nas.study.study import begin
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import InvalidValueError, WeightsError
 from trials.datasets import open_images
 from trials.pretrained.donor import Donor
 from trials.pretrained.donor_file import packed
 from trials.pretrained.inheritance import renormalised
+from trials.training.epoch_result import EpochResult
 from trials.training.recipe import Recipe
 from trials.training.run_trial import TrialConfig, run_trial
 
@@ -95,6 +101,29 @@ def test_other_weights_make_another_search(file, tmp_path):
     assert "source of weights" in difference
 
 
+def test_networks_with_weights_are_fine_tuned_unless_a_recipe_is_named_or_the_search_began_otherwise(
+    file, tmp_path
+):
+    storage = f"sqlite:///{tmp_path}/nas.db"
+    assert (
+        planned(tmp_path, None, recipe=None, space="hybrid_small", budget=["9M-MACs"]).recipe.name == "proxy"
+    )
+    plan = planned(tmp_path, str(file), recipe=None)
+    assert (plan.recipe.name, plan.request.recipe) == ("fine_tune", "fine_tune")
+    before = planned(tmp_path, str(file))
+    begin(
+        get_storage(open_storage(storage)),
+        before.name,
+        before.settings,
+        sampler=RandomSampler(0),
+        pruner=NopPruner(),
+        images=before.images,
+        folder=before.folder,
+    )
+    again = planned(tmp_path, str(file), recipe=None)
+    assert (again.name, again.settings) == (before.name, before.settings)
+
+
 def test_an_evaluator_that_trains_weights_of_its_own_takes_no_others(file, tmp_path):
     with pytest.raises(InvalidValueError, match="expected one of --evaluator and --weights"):
         planned(tmp_path, str(file), evaluator="supernet")
@@ -122,7 +151,9 @@ def test_a_trial_trains_what_it_inherited_and_says_so_in_its_weights(file, tmp_p
         normalise=((0.5,), (0.25,)),
     )
     assert TrialConfig.from_json(config.to_json()) == config
-    run_trial(config, lambda _: None)
+    reported: list[EpochResult] = []
+    run_trial(config, reported.append)
+    assert 0 < (reported[0].new_parameters or 0) < 0.5  # the head, counted where it is inherited
     written = tmp_path / "trial" / "weights.safetensors"
     with safe_open(written, framework="pt") as opened:
         kept = opened.get_tensor("stages.0.0.body.0.weight")

@@ -1,6 +1,7 @@
 """A winner is trained again, kept, tested once, and exported with its new weights."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ import search_spaces
 from nas.exports.provenance import retraining_command
 from nas.orchestration.retraining import chosen, retrain
 from nas.orchestration.retraining_recipe import recipe_of
+from nas.orchestration.retraining_runs import RetrainingRuns
+from nas.orchestration.retraining_seeds import soup_of
 from nas.study import results
 from nas.study import study as studies
 from nas.study.final_tests import times_tested
@@ -191,6 +194,50 @@ def test_a_recipe_is_chosen_once_and_what_was_begun_by_another_goes_on(searched:
 def test_the_command_of_a_chosen_recipe_names_none(searched: optuna.Study):
     found = again(searched, recipe_reason="Recipe longer for 9 parameters.").winner
     assert retraining_command(searched, found) == "nas retrain mine --trial 2"
+
+
+def test_weights_of_seeds_are_averaged_where_validation_images_allow_it(searched: optuna.Study):
+    lines: list[str] = []
+    found = again(searched, seeds=2, soup=True, report_line=lines.append)
+    best = max(one.accuracy or 0.0 for one in found.seeds)
+    assert (found.winner.seeds, found.winner.souped, found.winner.joined) == (2, True, False)
+    assert (found.winner.accuracy or 0.0) >= best
+    said = "mean of the weights of seeds 0, 1" if found.winner.soup else "no mean of weights is as good as"
+    assert sum(said in line for line in lines) == 1
+    assert retraining_command(searched, found.winner).endswith("--seeds 2 --soup")
+    repeated: list[str] = []
+    assert again(searched, seeds=2, soup=True, report_line=repeated.append).winner == found.winner
+    assert repeated == []
+
+    # Where nothing is worse than them, their mean is written.
+    network = results.result_of(searched).networks[0]
+    runs = RetrainingRuns(searched, RECIPE, weights=None, device="cpu", threads=1, report_line=lambda _: None)
+    poor = [replace(one, accuracy=0.0) for one in found.seeds]
+    soup = soup_of(poor, network, runs, metric="accuracy")
+    assert soup is not None
+    assert soup.soup == [0, 1]
+    mean, first, second = (load_file(Path(folder_of(searched)) / one.weights) for one in (soup, *found.seeds))
+    name = "head.weight"
+    assert torch.allclose(mean[name], (first[name] + second[name]) / 2, atol=1e-6)
+
+
+def test_the_last_epochs_of_a_training_are_averaged_where_validation_images_allow_it(
+    searched: optuna.Study,
+):
+    lines: list[str] = []
+    found = again(searched, soup=True, report_line=lines.append)
+    assert (found.winner.recipe["soup_epochs"], found.winner.joined, found.seeds) == (2, False, ())
+    assert sum("the mean of the last 2 epochs is" in line for line in lines) == 1
+    assert retraining_command(searched, found.winner).endswith("--soup")
+
+
+def test_trained_weights_are_fine_tuned_unless_a_recipe_is_named(searched: optuna.Study):
+    networks = chosen(results.result_of(searched), trial=None, top=1)
+    choice = recipe_of(searched, networks, None, weights="/weights/donor.safetensors")
+    assert (choice.recipe.name, choice.recipe.flip) == ("fine_tune", False)
+    assert choice.reason.startswith("Recipe fine_tune for trained weights.")
+    assert recipe_of(searched, networks, RECIPE, weights="/weights/donor.safetensors").recipe == RECIPE
+    assert recipe_of(searched, networks, None, weights=None).recipe.name != "fine_tune"
 
 
 def test_what_cannot_be_retrained_is_said(searched: optuna.Study):

@@ -15,6 +15,7 @@ from trials.training.recipe import Recipe
         ({"name": "own", "epochs": 6, "rungs": [2, 5]}, r"rungs \[2, 5\] must ascend .*write \[2, 5, 6\]"),
         ({"name": "own", "epochs": 6, "rungs": [4, 2, 6]}, r"write \[2, 4, 6\]"),
         ({"name": "own", "epochs": 6, "rungs": [-1, 6]}, "rungs.*greater"),
+        ({"name": "own", "epochs": 6, "soup_epochs": 7}, "soup_epochs 7 must be 0, or 2 or more"),
         ({"name": "own", "epochs": 6, "largest_batch": 16}, "largest_batch 16 must be at least batch_size"),
         ({"name": "own", "epochs": 2, "warmup_epochs": 2}, "warmup_epochs must be below epochs"),
         ({"name": "own", "epochs": 6, "learning_rate": -1, "optimiser": "adam"}, "and 1 more"),
@@ -97,6 +98,7 @@ LATER = {
     "largest_batch",
     "wider",
     "wider_share",
+    "soup_epochs",
 }
 """Fields that the first stored recipes had not."""
 
