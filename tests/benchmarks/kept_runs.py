@@ -74,7 +74,7 @@ def in_processes(runs: Mapping[str, Callable[[], T]], at_once: int) -> Iterator[
 
 
 def begin_beside(parent: int) -> None:
-    """Begin a process with one torch thread; it ends soon after its parent, or two would write one checkpoint.
+    """Begin a process with one torch thread; it ends soon after its parent: two would write one checkpoint.
 
     Args:
         parent: Process that began this one.
