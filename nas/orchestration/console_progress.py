@@ -93,7 +93,9 @@ class ConsoleProgress:
             self.say(f"Trained  all {done} networks already; --trials {done + 8} would go on")
             return
         own_s = self._by_experience(missing)
-        expected = forecast(plan, missing) if own_s is None else Forecast.exactly(own_s)
+        expected = None if own_s is None else Forecast.exactly(own_s)
+        if expected is None and not self._console.quiet:  # seconds of work, which nobody would see
+            expected = forecast(plan, missing)
         if expected is not None:
             self._forecast = expected.within(3600 * (plan.hours or float("inf")))
         about = "" if self._forecast is None else f": {self._forecast}"

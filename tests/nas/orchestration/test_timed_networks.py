@@ -1,17 +1,23 @@
+"""How long a search will take is measured on networks of its own, and only where somebody sees it."""
+
 import numpy as np
 import pytest
 
+from nas.orchestration import console_progress
+from nas.orchestration.console_progress import ConsoleProgress
 from nas.orchestration.search_plan import SearchPlan, plan_search
 from nas.orchestration.time_forecast import seconds_per_image
-from nas.resources import slots_here
+from nas.resources import Capacity, slots_here
 
 
-@pytest.fixture
-def plan(tmp_path) -> SearchPlan:
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory) -> SearchPlan:
     """A search on digits by a recipe of one epoch."""
-    (tmp_path / "one.yaml").write_text("epochs: 1\nepoch_images: 64\n", encoding="utf-8")
+    tmp_path = tmp_path_factory.mktemp("plan")
+    recipe = "epochs: 1\nepoch_images: 64\nbatch_size: 16\n"
+    (tmp_path / "one.yaml").write_text(recipe, encoding="utf-8")
     return plan_search(
-        budget=["4M-MACs"],
+        budget=["2M-MACs"],
         space=None,
         data="digits",
         trials=1,
@@ -31,3 +37,11 @@ def test_a_recipe_of_one_epoch_is_timed_too(plan: SearchPlan):
     ticks = iter((0.0, 5.0, 10.0, 13.0))  # the first epoch warms up, the second takes 3 s
     each_s = seconds_per_image(network, plan, clock=lambda: next(ticks))
     assert each_s == 3 / (3 * plan.recipe.batch_size)
+
+
+def test_nothing_is_timed_for_a_search_that_shows_nothing(plan: SearchPlan, monkeypatch: pytest.MonkeyPatch):
+    timed = []
+    monkeypatch.setattr(console_progress, "forecast", lambda *_: timed.append(1))
+    for quiet in (True, False):
+        ConsoleProgress(Capacity(1), quiet=quiet).plan(plan, 0, 0)
+        assert timed == [1] * (not quiet)
