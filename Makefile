@@ -6,19 +6,27 @@ BIN := $(VENV)/bin
 ARGS ?=
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: search test lint audit test-long benchmark benchmark-truth chaos test-gpu clean
+.PHONY: search test lint style types suite audit test-long benchmark benchmark-truth chaos test-gpu clean
 
 search: $(VENV)/.installed
 	$(BIN)/nas search --budget 300M-MACs $(ARGS)
 
-test: lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not benchmark and not chaos and not gpu"
+# What fails in seconds first; then the types, which take a minute of one core, beside the tests, which often wait.
+test: style
+	$(MAKE) --no-print-directory --jobs 2 types suite
 
-lint: $(VENV)/.developer
+lint: style types
+
+style: $(VENV)/.developer
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
+
+types: $(VENV)/.developer
 	$(BIN)/mypy
+
+suite: $(VENV)/.developer
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not benchmark and not chaos and not gpu"
 
 audit: $(VENV)/.developer
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
