@@ -38,20 +38,6 @@ def _wait_for(true, what):
         time.sleep(0.2)
 
 
-@pytest.mark.slow
-def test_trainings_run_on_what_the_nodes_have_and_not_the_driver(tmp_path):
-    havoc.furnish(tmp_path)
-    url = f"sqlite:///{tmp_path}/nas.db"
-    with Nodes() as nodes:
-        nodes.start(1, cpus=0)  # the driver's node trains nothing
-        nodes.start(2)
-        search = havoc.started(tmp_path, url, 3, "--address", nodes.address, environment=nodes.environment)
-        search.communicate(timeout=havoc.LIMIT_S)
-        assert search.returncode == 0, errors(tmp_path)
-    havoc.check_counts(havoc.trials_of(url), 3, {})
-    assert "3 networks, 1 at a time on cpu" in errors(tmp_path)
-
-
 @pytest.mark.chaos
 def test_a_node_with_other_source_is_refused_before_anything_is_trained(tmp_path):
     havoc.furnish(tmp_path)
