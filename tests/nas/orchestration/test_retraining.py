@@ -77,7 +77,7 @@ def test_the_few_best_are_compared_on_validation_images_and_the_best_of_them_win
     assert latest(searched, result.winner.trial) == result.winner
 
 
-LONGER = RECIPE.model_copy(update={"epochs": 4, "name": "raced", "warmup_epochs": 0})
+LONGER = RECIPE.model_copy(update={"epochs": 4, "epoch_images": 256, "name": "raced", "warmup_epochs": 0})
 
 
 def raced(study: optuna.Study, monkeypatch: pytest.MonkeyPatch, report_line=lambda _: None):

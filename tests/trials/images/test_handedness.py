@@ -30,10 +30,11 @@ def scenes(rng: np.random.Generator) -> Images:
 def texts(rng: np.random.Generator) -> Images:
     """Coloured letters anywhere on coloured grounds."""
     images, labels = np.empty((COUNT, 32, 32, 3), np.uint8), rng.integers(5, size=COUNT)
+    fonts = {size: ImageFont.load_default(size=size) for size in range(14, 22)}
     for number, label in enumerate(labels):
         ground, ink = (tuple(int(v) for v in rng.integers(256, size=3)) for _ in range(2))
         image = Image.new("RGB", (32, 32), ground)
-        font = ImageFont.load_default(size=int(rng.integers(14, 22)))
+        font = fonts[int(rng.integers(14, 22))]
         place = (int(rng.integers(12)), int(rng.integers(10)))
         ImageDraw.Draw(image).text(place, "EFGPR"[label], fill=ink, font=font)
         images[number] = np.asarray(image)
