@@ -101,14 +101,28 @@ def run_in(folder: Path, paths: list[Path], *arguments: str) -> str:
     return ran.stdout
 
 
+IN_A_SEARCH: Final = ("sampler", "exporter", "figure", "report")  # used of a search, or in one
+WITHOUT_SEARCH: Final = {kind: found for kind, found in EXPECTED.items() if kind not in IN_A_SEARCH}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("add", [add_files, add_entry_points])
-def test_an_alternative_of_each_kind_is_usable_once_it_is_there(add: Callable[[Path], None], tmp_path: Path):
+@pytest.mark.parametrize(
+    ("add", "expected"),
+    [
+        # Every other search takes a sampler, an exporter, a figure and a report by their files.
+        (add_files, WITHOUT_SEARCH | {"searching": [True] * 4}),
+        (add_entry_points, EXPECTED),
+    ],
+)
+def test_an_alternative_of_each_kind_is_usable_once_it_is_there(
+    add: Callable[[Path], None], expected: dict[str, object], tmp_path: Path
+):
     packages, work = tmp_path / "packages", tmp_path / "work"
     work.mkdir()
     add(packages)
-    printed = run_in(work, [packages, ROOT], str(Path(__file__).parent / "use_alternatives.py"))
-    assert json.loads(printed.splitlines()[-1]) == EXPECTED
+    program = str(Path(__file__).parent / "use_alternatives.py")
+    printed = run_in(work, [packages, ROOT], program, *expected)
+    assert json.loads(printed.splitlines()[-1]) == expected
     assert sorted(EXPECTED) == sorted(REGISTRIES)
 
 

@@ -1,11 +1,13 @@
 """Uses each alternative of tests/contracts/alternatives the public way and prints what came of it as JSON.
 
 Run as a program in an empty folder, in a Python that finds the alternatives; imports nothing of the tests.
+Its arguments are what is used, in that order.
 """
 
 import contextlib
 import io
 import json
+import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +17,11 @@ import torch
 
 import nas
 import search_spaces
+from dashboards.figures import FIGURES
+from dashboards.reports import REPORTS
 from nas.__main__ import run
+from nas.exports.formats import EXPORTERS
+from nas.samplers import SAMPLERS
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import BudgetError
 from search_spaces.tracing import trace
@@ -23,11 +29,9 @@ from search_spaces.tracing import trace
 
 def main() -> None:
     """Print a line of JSON: for each kind what was found, or the traceback of what went wrong."""
-    uses: dict[str, Callable[[], Any]] = {
-        name.removeprefix("use_"): use for name, use in globals().items() if name.startswith("use_")
-    }
     found = {}
-    for kind, use in uses.items():
+    for kind in sys.argv[1:]:
+        use: Callable[[], Any] = globals()[f"use_{kind}"]
         try:
             found[kind] = use()
         except Exception:
@@ -168,6 +172,16 @@ def use_command() -> Any:
     assert "added_command" in typed("--help")
     assert "--word" in typed("added_command", "--help")
     return typed("added_command", "--word", "added").strip()
+
+
+def use_searching() -> Any:
+    """Find by their names what only a search uses."""
+    return [
+        "added_sampler" in SAMPLERS,
+        "added_exporter" in EXPORTERS,
+        "added_figure" in FIGURES,
+        "added_report" in REPORTS,
+    ]
 
 
 if __name__ == "__main__":
