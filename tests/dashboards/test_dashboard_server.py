@@ -35,7 +35,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 def ask(url: str, method: str = "GET") -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=20) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=120) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -146,7 +146,7 @@ def test_a_study_of_somebody_else_is_shown_as_it_is(storage: RDBStorage):
 
 def test_other_names_of_this_machine_are_not_answered(extended: str):
     request = urllib.request.Request(f"{extended}/api/studies", headers={"Host": "elsewhere.example:80"})
-    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request, timeout=20):
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(request, timeout=120):
         pass
     refused.value.close()
     assert refused.value.code == 403
@@ -161,15 +161,15 @@ def test_with_a_token_nothing_is_shown_without_it(storage: RDBStorage):
         assert ask(f"{address}/api/studies?token=0123456789abcdeX")[0] == 401
         assert ask(f"{address}/static/bundle.js")[0] == 401
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-        with browser.open(f"{address}/dashboard?token={TOKEN}", timeout=20) as page:
+        with browser.open(f"{address}/dashboard?token={TOKEN}", timeout=120) as page:
             assert page.status == 200
             assert TOKEN not in page.url
-        with browser.open(f"{address}/api/studies", timeout=20) as answer:
+        with browser.open(f"{address}/api/studies", timeout=120) as answer:
             assert answer.status == 200
         bearer = urllib.request.Request(
             f"{address}/api/studies", headers={"Authorization": f"Bearer {TOKEN}"}
         )
-        with urllib.request.urlopen(bearer, timeout=20) as answer:
+        with urllib.request.urlopen(bearer, timeout=120) as answer:
             assert answer.status == 200
 
 
@@ -186,11 +186,11 @@ def test_the_token_is_found_beside_cookies_of_other_programs(storage: RDBStorage
         ):
             request = urllib.request.Request(f"{address}/api/studies")
             request.add_header("Cookie", others.format(own))
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 assert answer.status == 200
         wrong = urllib.request.Request(f"{address}/api/studies", headers={"Cookie": f"nas_token_1={TOKEN}"})
         with pytest.raises(urllib.error.HTTPError, match="401"):
-            urllib.request.urlopen(wrong, timeout=20)
+            urllib.request.urlopen(wrong, timeout=120)
 
 
 def test_two_dashboards_of_one_host_keep_a_cookie_each():

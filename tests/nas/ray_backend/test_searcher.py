@@ -93,12 +93,13 @@ def searcher(opened: OpenedStudy, tiny_prices, control: SearchControl) -> StudyS
 
 def asked(searcher: StudySearcher, name: str) -> dict[str, object] | str:
     """Ask as Tune does: again and again until an answer is there."""
-    for _ in range(1000):
+    deadline = time.monotonic() + 120  # on a busy host
+    while time.monotonic() < deadline:
         answer = searcher.suggest(name)
         if answer is not None:
             return answer
         time.sleep(0.01)
-    raise AssertionError("no answer within ten seconds")
+    raise AssertionError("no answer within two minutes")
 
 
 def start(searcher: StudySearcher, name: str) -> dict[str, object]:
