@@ -29,6 +29,7 @@ def half_trained(trials):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_search_goes_on_and_exports_where_none_of_its_files_are(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     here, elsewhere, there = tmp_path / "here", tmp_path / "elsewhere", f"file://{tmp_path}/there"

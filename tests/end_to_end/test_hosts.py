@@ -1,17 +1,19 @@
 """A search runs wherever people start it, and leaves no trace there but its study."""
 
-import contextlib
-import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
 
-LIMIT_S = 400
+from tests.chaos import havoc
+
+LIMIT_S = 550
 TINY = "epochs: 1\nwarmup_epochs: 0\nrecalibration_batches: 1\n"
 NO_LIBRARY = "raise SystemExit('this is a file of mine, no library')\n"
 IMAGES = """
@@ -25,13 +27,15 @@ def images():
 """
 
 
-def left_behind() -> set[Path]:
-    """Return the folders of Ray sessions that no driver uses any more; other tests may run meanwhile."""
-    found = set()
-    for lock in Path("/tmp").glob("nas-ray-*/driver.lock"):
-        with contextlib.suppress(OSError), lock.open("r+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            found.add(lock.parent)
+def ended(process: "subprocess.Popen[bytes]") -> set[Path]:
+    """Wait for a command to end, and return the folders of the Ray sessions that it had meanwhile."""
+    found: set[Path] = set()
+    deadline = time.monotonic() + LIMIT_S
+    while process.poll() is None:
+        assert time.monotonic() < deadline, "waited too long"
+        words = " ".join(words for _, words in havoc.below(process.pid))
+        found |= {Path(folder) for folder in re.findall(r"/[^\s=:]*/nas-ray-\w+", words)}
+        time.sleep(0.1)
     return found
 
 
@@ -47,22 +51,24 @@ def test_a_search_by_uv_run_among_files_called_like_libraries_in_a_deep_temporar
     (here / "tiny.yaml").write_text(TINY)
     (here / "own_images.py").write_text(IMAGES)
     (here / "own_more.py").write_text("CLASSES = 4\n")
-    words = "search --budget 4M-MACs --trials 1 --recipe tiny.yaml --data own_images:images --study mine"
+    words = "search --budget 2M-MACs --trials 1 --recipe tiny.yaml --data own_images:images --study mine"
     # Ray takes a process that is called like this for `uv run`, and would start its workers by it.
     (here / "run").write_text(f'"{sys.executable}" -m nas {words}\n')
-    before = left_behind()
-    ended = subprocess.run(
-        ["bash", "-c", "exec -a uv bash run"],
-        cwd=here,
-        env={**os.environ, "TMPDIR": str(deep), "COLUMNS": "120"},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert "Trained   1 network of" in ended.stdout
-    assert not left_behind() - before
+    with (
+        (tmp_path / "out.txt").open("wb") as out,
+        subprocess.Popen(
+            ["bash", "-c", "exec -a uv bash run"],
+            cwd=here,
+            env={**os.environ, "TMPDIR": str(deep), "COLUMNS": "120"},
+            stdout=out,
+            stderr=out,
+        ) as process,
+    ):
+        (session,) = ended(process)
+    told = (tmp_path / "out.txt").read_text()
+    assert process.returncode == 0, told
+    assert "Trained   1 network of" in told
+    assert not session.exists()
     assert not list(deep.glob("*ray*"))
 
 
@@ -90,10 +96,10 @@ before = state()
 import nas
 
 try:
-    nas.search("4M-MACs", trials=1, recipe="tiny.yaml", address="10.1.2.3:6379", quiet=True)
+    nas.search("2M-MACs", trials=1, recipe="tiny.yaml", address="10.1.2.3:6379", quiet=True)
 except Exception as error:
     refused = f"{type(error).__name__}: {error}"
-result = nas.search("4M-MACs", trials=1, recipe="tiny.yaml", quiet=True)
+result = nas.search("2M-MACs", trials=1, recipe="tiny.yaml", quiet=True)
 after = state()
 print(json.dumps({
     "changed": [name for name in before if before[name] != after[name]],
@@ -108,7 +114,7 @@ print(json.dumps({
 def test_a_notebook_with_a_ray_of_its_own_is_left_as_it_was(tmp_path: Path):
     (tmp_path / "tiny.yaml").write_text(TINY)
     (tmp_path / "notebook.py").write_text(textwrap.dedent(NOTEBOOK))
-    ended = subprocess.run(
+    notebook = subprocess.run(
         [sys.executable, "notebook.py"],
         cwd=tmp_path,
         capture_output=True,
@@ -116,8 +122,8 @@ def test_a_notebook_with_a_ray_of_its_own_is_left_as_it_was(tmp_path: Path):
         timeout=LIMIT_S,
         check=False,
     )
-    assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout.splitlines()[-1])
+    assert notebook.returncode == 0, notebook.stderr
+    told = json.loads(notebook.stdout.splitlines()[-1])
     assert told["changed"] == []
     assert told["trained"] == 1
     assert told["own"] == 5

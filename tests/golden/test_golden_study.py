@@ -28,6 +28,8 @@ from dashboards.tables import print_search
 from tests.end_to_end.conftest import Desk
 from tests.in_process import Ended
 
+pytestmark = pytest.mark.timeout(1800)  # a busy host takes several times as long
+
 GOLDEN: Final = Path(__file__).parent / "f9056bc"
 TINY: Final = ("search", "--space", "tiny.yaml", "--recipe", "quick.yaml")
 FIRST: Final = (*TINY, "--budget", "200k-MACs", "--budget", "50ms@cpu", "--study", "first")
@@ -241,10 +243,11 @@ def test_the_command_line_shows_it(untouched: Desk):
 @pytest.mark.slow
 def test_a_search_goes_on_and_what_it_had_stays(desk: Desk):
     before = by_trial(shown(desk, "first"))
-    ended = desk.nas(*FIRST, "--trials", "11", "--json")
+    ended = desk.nas(*FIRST, "--trials", "11", "--storage-path", "elsewhere", "--json")
     record = ended_well(ended)
     assert record["trained"] == 11
     assert Path(record["folder"]) == desk.folder / "nas-runs" / "first"
+    assert not (desk.folder / "elsewhere" / "first").exists()
     log = (desk.folder / "nas-runs" / "first" / "search.log").read_text(encoding="utf-8")
     assert "Resized in two steps, as this study was begun" in log
     after = by_trial(record)
@@ -256,6 +259,8 @@ def test_a_search_goes_on_and_what_it_had_stays(desk: Desk):
     assert new["costs"]["macs"] <= 200_000
     assert new["latency_ms"]["cpu"] < 50
     assert new["architecture"] not in [network["architecture"] for network in before.values()]
+    weights = Path(record["folder"]) / "trials" / f"{new['trial']:05d}" / "weights.safetensors"
+    assert weights.exists() or new["state"] != "complete"
 
 
 @pytest.mark.slow
