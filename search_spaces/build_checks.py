@@ -24,13 +24,15 @@ def check_stage(space: SearchSpace, stage: int) -> None:
         SpaceError: says which choices cannot be built, at how many channels, and why.
     """
     for item in _covering(space.codes.menus[stage]):
-        block, mixer = block_factory(item.stage), item.stage.mixer
-        for channels in sorted({space.codes.channels_at(stage, width) for width in space.width}):
+        mixer = item.stage.mixer
+        widths = {space.codes.channels_at(stage, width): width for width in reversed(space.width)}
+        for channels, width in sorted(widths.items()):
+            built = space.codes.stage_of(item, width, item.stage.depth)
             try:
                 with torch.device("meta"):
-                    block(channels, channels, stride=item.stage.stride)
+                    block_factory(built)(channels, channels, stride=item.stage.stride)
             except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-                choices = ", ".join(f"{name} {value}" for name, value in item.stage.options)
+                choices = ", ".join(f"{name} {value}" for name, value in built.options)
                 raise SpaceError(
                     f"Stage {stage + 1} cannot have {choices} at {channels} channels: {error}. Offer other "
                     f"values."

@@ -18,7 +18,7 @@ from search_spaces.encoding import canonical_codes, count_networks, depth_table,
 from search_spaces.errors import ArchitectureError
 from search_spaces.networks import NETWORKS
 from search_spaces.options import keywords
-from search_spaces.stage_choices import MenuItem, StageSpace, menu_of, same_block, stage_slots
+from search_spaces.stage_choices import MenuItem, StageSpace, menu_of, stage_slots
 
 GLOBALS: Final = ("resolution", "width", "conv_depth", "attention_depth")
 
@@ -118,13 +118,7 @@ class NetworkCodes:
         resolution, width, conv, attention = (int(c) for c in codes[:4])
         factor = self.space.width[width]
         stages = tuple(
-            Stage(
-                block=menu[int(i)].stage.block,
-                channels=widened(menu[int(i)].stage.channels, factor, self.space.divisor),
-                depth=int(depths[conv, attention, int(i)]),
-                stride=menu[int(i)].stage.stride,
-                options=menu[int(i)].stage.options,
-            )
+            self.stage_of(menu[int(i)], factor, int(depths[conv, attention, int(i)]))
             for i, menu, depths in zip(codes[4:], self.menus, self.depths, strict=True)
         )
         return Architecture(
@@ -197,16 +191,24 @@ class NetworkCodes:
         w = alike[0]
         items = []
         for stage, menu in zip(architecture.stages, self.menus, strict=True):
-            matching = [i for i, item in enumerate(menu) if same_block(item.stage, stage)]
+            matching = [
+                i
+                for i, item in enumerate(menu)
+                if item.repeated_by(stage, width=space.width[w], divisor=space.divisor)
+            ]
             if not matching:
                 raise absent
             items.append(matching)
+        found = [
+            menu[matching[0]].depth_of(stage)
+            for menu, matching, stage in zip(self.menus, items, architecture.stages, strict=True)
+        ]
         resolution = space.resolution.index(architecture.resolution)
         for conv in range(len(space.conv_depth)):
             for attention in range(len(space.attention_depth)):
                 picked = [
-                    next((i for i in matching if table[conv, attention, i] == stage.depth), None)
-                    for matching, table, stage in zip(items, self.depths, architecture.stages, strict=True)
+                    next((i for i in matching if table[conv, attention, i] == depth), None)
+                    for matching, table, depth in zip(items, self.depths, found, strict=True)
                 ]
                 if None not in picked:
                     codes = np.array([resolution, w, conv, attention, *picked], dtype=np.int64)
@@ -224,6 +226,11 @@ class NetworkCodes:
     def network_options(self, width: float) -> Options:
         """Return the options of the skeleton at a width factor."""
         return widened_options(self.space.network, self.space.options, width, self.space.divisor)
+
+    def stage_of(self, item: MenuItem, width: float, depth: int) -> Stage:
+        """Return the stage of a network with a block of a menu, at a width factor and a depth."""
+        channels = widened(item.stage.channels, width, self.space.divisor)
+        return item.built(width=width, divisor=self.space.divisor, channels=channels, depth=depth)
 
     def channels_at(self, stage: int, width: float) -> int:
         """Return the output channels of a stage, counted from 0, at a width factor."""

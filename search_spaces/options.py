@@ -56,6 +56,15 @@ class Segmented(Protocol):
         """
 
 
+@runtime_checkable
+class Repeating(Protocol):
+    """A block that has equal parts one after another inside, such as transformers, as many as an option says."""
+
+    @property
+    def repeated(self) -> str:
+        """Name of this option, a whole number of at least 1; each such part counts as a block."""
+
+
 def routed(stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options of a stage that its block takes and those that its mixer takes.
 
@@ -94,6 +103,24 @@ def structural_options(stage: Stage) -> set[str]:
 def structural_of(module: Mixer | Block) -> tuple[str, ...]:
     """Return the options that change which layers a block or mixer has, none where it names none."""
     return module.structural if isinstance(module, Structural) else ()
+
+
+def repeated_of(block: str) -> str:
+    """Return the option of a block that says how many equal parts it has inside, empty where it has none."""
+    module = BLOCKS[block]
+    return module.repeated if isinstance(module, Repeating) else ""
+
+
+def parts_inside(stage: Stage) -> int:
+    """Return how many equal parts one block of a stage has inside, 1 where it has none."""
+    name = repeated_of(stage.block)
+    value = routed(stage)[0].get(name, 1)
+    return value if type(value) is int else 1
+
+
+def depth_with_parts(stage: Stage) -> int:
+    """Return the depth of a stage, each of the equal parts inside a block, such as transformers, counting."""
+    return stage.depth * parts_inside(stage)
 
 
 def nested_of(module: Mixer | Block) -> frozenset[str]:

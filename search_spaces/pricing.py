@@ -140,8 +140,12 @@ class Prices:
         for group in listed.items:
             for name in cost_names():
                 table = self._stages[group.stage][name]
-                table.first[:, width, group.items] = self._cost(name, group.first.tape, len(group.items))
-                table.rest[:, width, group.items] = self._cost(name, group.rest.tape, len(group.items))
+                first = self._cost(name, group.first.tape, len(group.items))
+                rest = self._cost(name, group.rest.tape, len(group.items))
+                if group.inside and COSTS[name].joins == "sum":
+                    rest = rest - first  # the block with two of what is inside it, less that with one
+                table.first[:, width, group.items] = first
+                table.rest[:, width, group.items] = rest
 
     def _cost(self, name: str, tape: Tape, items: int) -> Ints:
         """Return one cost of the layers on a tape, [resolutions, items]."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from search_spaces.architecture import Architecture
+from search_spaces.architecture import Architecture, Stage
 from search_spaces.counting import block_tape, head_tape, stage_layers, stem_tape
 from search_spaces.network_codes import NetworkCodes
 from search_spaces.options import structural_options
@@ -37,13 +37,15 @@ class ListedItems(NamedTuple):
         stage: The stage, counted from 0.
         items: Which items of its menu.
         first: The first block of the stage.
-        rest: Each further block.
+        rest: Each further block; where depth counts what is inside one block, the block with two of it.
+        inside: Whether depth counts what is inside one block, of which `first` has one.
     """
 
     stage: int
     items: list[int]
     first: ListedBlock
     rest: ListedBlock
+    inside: bool = False
 
 
 class ListedSpace(NamedTuple):
@@ -80,22 +82,30 @@ def list_space(
     items: list[ListedItems] = []
     x = enters
     for s, menu in enumerate(codes.menus):
-        channels = codes.channels_at(s, codes.space.width[width])
-        items += [_listed(menu, s, alike, x, channels, deploy=deploy) for alike in _alike(menu)]
+        for alike in _alike(menu):
+            stages = [codes.stage_of(menu[alike[0]], codes.space.width[width], depth) for depth in (1, 2)]
+            items.append(_listed(menu, s, alike, x, stages, deploy=deploy))
         x = items[-1].rest.leaves
     return ListedSpace(stem, enters, tuple(items), head_tape(described, x, num_classes))
 
 
 def _listed(
-    menu: tuple[MenuItem, ...], s: int, items: list[int], x: Map, channels: int, *, deploy: bool
+    menu: tuple[MenuItem, ...], s: int, items: list[int], x: Map, stages: list[Stage], *, deploy: bool
 ) -> ListedItems:
-    stage = menu[items[0]].stage
+    """Return items that differ in whole numbers only, from the stages of one of them of depths 1 and 2."""
+    stage, deeper = stages
+    channels = stage.channels
     varying = [
         (name, np.array([dict(menu[i].stage.options)[name] for i in items], np.int64)[None])
         for name in _varying(menu[items[0]])
     ]  # each [1, items]
     layers = stage_layers(stage, deploy=deploy, arrays=varying)
     first, y = block_tape(layers, x, channels, stage.stride)
+    if deeper.depth == 1:
+        layers = stage_layers(deeper, deploy=deploy, arrays=varying)
+        rest, z = block_tape(layers, x, channels, stage.stride)
+        blocks = [ListedBlock(tape, x, out, channels, stage.stride) for tape, out in ((first, y), (rest, z))]
+        return ListedItems(s, items, *blocks, inside=True)
     rest, z = block_tape(layers, y, channels, 1)
     return ListedItems(
         s, items, ListedBlock(first, x, y, channels, stage.stride), ListedBlock(rest, y, z, channels, 1)

@@ -10,6 +10,7 @@ from search_spaces.architecture import Option, Stage, options_of
 from search_spaces.blocks import BLOCKS
 from search_spaces.choice import Choice
 from search_spaces.errors import SpaceError, did_you_mean
+from search_spaces.inner_depth import BLOCKS_COUNT, Inside, check_inside
 from search_spaces.mixers import MIXERS
 from search_spaces.options import keywords, kind_of, routed
 
@@ -27,6 +28,11 @@ class StageSpace:
         block: A file in search_spaces/blocks.
         options: Option name to its values. ``mixer`` lists files in search_spaces/mixers; an option
             may be given for one mixer alone as ``<mixer>.<option>``.
+        depth_of: What depth counts: ``blocks``, or an option of the block that repeats something inside it,
+            such as ``transformers``; the stage is then one block.
+        inner_channels: Channels inside the block at width 1, which widen with the stage; 0 where its options
+            say.
+        heads: Heads of its mixer at every width; 0 where its options say.
     """
 
     channels: int
@@ -34,6 +40,17 @@ class StageSpace:
     stride: int = 1
     block: str = "metaformer"
     options: Mapping[str, tuple[Option, ...]]
+    depth_of: str = BLOCKS_COUNT
+    inner_channels: int = 0
+    heads: int = 0
+
+    @property
+    def inside(self) -> Inside | None:
+        """What the factors of the space set inside its blocks, None for nothing."""
+        if self.depth_of == BLOCKS_COUNT and not self.inner_channels:
+            return None
+        repeats = "" if self.depth_of == BLOCKS_COUNT else self.depth_of
+        return Inside(repeats=repeats, channels=self.inner_channels, heads=self.heads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +58,48 @@ class MenuItem:
     """One block that a stage may repeat, and the slot values that stand for it.
 
     Attributes:
-        stage: The stage at width 1 and depth factor 1.
+        stage: The stage at width 1 and depth factor 1, without what the factors set inside its blocks.
         kind: `conv` or `attention`; decides which depth factor applies.
         slots: Slot values in the order of the stage's choices, canonical.
+        inside: What the factors set inside its blocks, None for nothing.
     """
 
     stage: Stage
     kind: str
     slots: tuple[Option, ...]
+    inside: Inside | None = None
+
+    def built(self, *, width: float, divisor: int, channels: int, depth: int) -> Stage:
+        """Return the stage of a network.
+
+        Args:
+            width: Width factor of the channels inside its blocks.
+            divisor: Those channels are rounded to multiples of it.
+            channels: Output channels of every block.
+            depth: Its depth, counted as the space counts it.
+        """
+        stage = Stage(
+            block=self.stage.block,
+            channels=channels,
+            depth=depth,
+            stride=self.stage.stride,
+            options=self.stage.options,
+        )
+        return stage if self.inside is None else self.inside.built(stage, width=width, divisor=divisor)
+
+    def depth_of(self, stage: Stage) -> int:
+        """Return the depth of a stage with this block, counted as the space counts it."""
+        return stage.depth if self.inside is None else self.inside.depth_of(stage)
+
+    def repeated_by(self, stage: Stage, *, width: float, divisor: int) -> bool:
+        """Return whether a stage of a network of some width repeats this block, whatever its depth."""
+        if self.inside is None:
+            return same_block(self.stage, stage)
+        if stage.block != self.stage.block or stage.mixer != self.stage.mixer:
+            return False
+        depth = self.depth_of(stage)
+        same = self.built(width=width, divisor=divisor, channels=stage.channels, depth=depth)
+        return same_block(same, stage) and (same.depth == stage.depth or not self.inside.repeats)
 
 
 def realised_depth(depth: int, factor: float) -> int:
@@ -114,6 +165,7 @@ def menu_of(space: StageSpace) -> tuple[MenuItem, ...]:
         SpaceError: if nobody takes an option, or there are more combinations than anybody can search.
     """
     _check_options(space)
+    _check_inside(space)
     slots = stage_slots(space)
     combinations = math.prod(len(values) for values in slots.values())
     if combinations > _MOST_COMBINATIONS:
@@ -145,6 +197,17 @@ def _check_options(space: StageSpace) -> None:
             )
 
 
+def _check_inside(space: StageSpace) -> None:
+    check_inside(
+        space.block,
+        space.options,
+        [str(mixer) for mixer in space.options.get("mixer", ())],
+        depth_of=space.depth_of,
+        channels=space.inner_channels,
+        heads=space.heads,
+    )
+
+
 def _item(space: StageSpace, values: Mapping[str, Option]) -> MenuItem:
     mixer = values.get("mixer")
     kind = kind_of(None if mixer is None else str(mixer))
@@ -163,4 +226,4 @@ def _item(space: StageSpace, values: Mapping[str, Option]) -> MenuItem:
         options=options_of({**given, **({"mixer": mixer} if mixer is not None else {})}),
     )
     routed(stage)  # says which option nobody takes
-    return MenuItem(stage=stage, kind=kind, slots=tuple(values.values()))
+    return MenuItem(stage=stage, kind=kind, slots=tuple(values.values()), inside=space.inside)

@@ -62,6 +62,7 @@ class MobileViTv1(nn.Module):
     """Fuses its input with what `transformers` transformers of `inner_channels` make of it."""
 
     structural = ("transformers", "inner_channels")
+    repeated = "transformers"
 
     def __init__(
         self,

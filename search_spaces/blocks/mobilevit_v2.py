@@ -46,6 +46,7 @@ class MobileViTv2(nn.Module):
     """Passes the map through `transformers` transformers of `inner_channels`, without a path around."""
 
     structural = ("transformers", "inner_channels")
+    repeated = "transformers"
 
     def __init__(
         self,

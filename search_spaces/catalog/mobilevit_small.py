@@ -1,0 +1,53 @@
+"""Small images (digits, CIFAR; 8 to 64 pixels): MobileViTv2 without its early strides, at 24 to 64 pixels.
+
+The blocks of Mehta & Rastegari, 2022, https://arxiv.org/abs/2206.02680, with the factors of Meng & Chen, 2024,
+https://arxiv.org/abs/2406.04820: resolution, width, the depth of inverted residuals and the depth of ViT
+blocks, which is the number of transformers inside. The stem keeps the full resolution: at 32 pixels
+transformers see maps of 16 x 16, 8 x 8 and 4 x 4.
+"""
+
+from typing import Final
+
+from search_spaces.architecture import Option, options_of
+from search_spaces.space import SearchSpace
+from search_spaces.stage_choices import StageSpace
+
+_RESIDUAL: Final[dict[str, tuple[Option, ...]]] = {"kernel": (3, 5), "expansion": (2, 3, 4)}
+
+
+def _residual(channels: int, depth: int, stride: int) -> StageSpace:
+    return StageSpace(
+        channels=channels, depth=(depth,), stride=stride, block="inverted_residual", options=_RESIDUAL
+    )
+
+
+def _transformers(channels: int, depth: int) -> StageSpace:
+    return StageSpace(
+        channels=channels,
+        depth=(depth,),
+        block="mobilevit_v2",
+        depth_of="transformers",
+        inner_channels=channels // 2,
+        heads=4,
+        options={"mixer": ("separable_attention", "attention")},
+    )
+
+
+SPACE = SearchSpace(
+    name="mobilevit_small",
+    resolution=(24, 32, 40, 48, 56, 64),
+    width=(0.25, 0.375, 0.5, 0.75, 1.0, 1.25, 1.5),
+    conv_depth=(0.5, 1.0, 1.5, 2.0),
+    attention_depth=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0),
+    divisor=8,
+    options=options_of({"stem_channels": 32, "stem_stride": 1, "head_channels": 256}),
+    stages=(
+        _residual(32, 2, 2),
+        _residual(64, 1, 1),
+        _transformers(64, 2),
+        _residual(96, 1, 2),
+        _transformers(96, 4),
+        _residual(128, 1, 2),
+        _transformers(128, 3),
+    ),
+)

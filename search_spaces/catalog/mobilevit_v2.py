@@ -1,0 +1,53 @@
+"""Photographs at 128 to 288 pixels: MobileViTv2, scaled by its four global factors.
+
+The networks of Mehta & Rastegari, 2022, https://arxiv.org/abs/2206.02680. Resolution, width, the depth of
+inverted residuals and the depth of ViT blocks, which is the number of transformers inside, are the factors of
+Meng & Chen, 2024, https://arxiv.org/abs/2406.04820. At 256 pixels and depth factors of 1 the space holds the
+published networks of all seven widths.
+"""
+
+from typing import Final
+
+from search_spaces.architecture import Option, options_of
+from search_spaces.space import SearchSpace
+from search_spaces.stage_choices import StageSpace
+
+_RESIDUAL: Final[dict[str, tuple[Option, ...]]] = {"kernel": (3, 5), "expansion": (2, 3, 4)}
+
+
+def _residual(channels: int, depth: int, stride: int) -> StageSpace:
+    return StageSpace(
+        channels=channels, depth=(depth,), stride=stride, block="inverted_residual", options=_RESIDUAL
+    )
+
+
+def _transformers(channels: int, depth: int) -> StageSpace:
+    return StageSpace(
+        channels=channels,
+        depth=(depth,),
+        block="mobilevit_v2",
+        depth_of="transformers",
+        inner_channels=channels // 2,
+        options={"mixer": ("separable_attention",)},
+    )
+
+
+SPACE = SearchSpace(
+    name="mobilevit_v2",
+    resolution=(128, 160, 192, 224, 256, 288),
+    width=(0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.25, 1.5, 1.75, 2.0),
+    conv_depth=(0.5, 1.0, 1.5, 2.0),
+    attention_depth=(0.25, 0.5, 0.75, 1.0, 1.25, 1.5),
+    divisor=8,
+    options=options_of({"stem_channels": 32, "stem_stride": 2, "head_channels": 0}),
+    stages=(
+        _residual(64, 1, 1),
+        _residual(128, 2, 2),
+        _residual(256, 1, 2),
+        _transformers(256, 2),
+        _residual(384, 1, 2),
+        _transformers(384, 4),
+        _residual(512, 1, 2),
+        _transformers(512, 3),
+    ),
+)
