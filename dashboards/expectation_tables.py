@@ -9,7 +9,7 @@ from dashboards.fitted_table import Column, FittedTable
 from dashboards.metric_names import metric_name
 from dashboards.tables import terminal
 from search_spaces.costs import format_cost, label_of
-from search_spaces.options import kind_of
+from search_spaces.options import depth_with_parts, kind_of
 from search_spaces.units import counted
 
 _COSTS = ("macs", "params", "peak")
@@ -62,7 +62,8 @@ def expectations_table(found: Expectations) -> FittedTable:
 
 def _described(network: ExpectedNetwork) -> str:
     """Return a network in words: its resolution and blocks, and the trial that trained it."""
-    kinds = [kind_of(stage.mixer) for stage in network.architecture.stages for _ in range(stage.depth)]
+    stages = network.architecture.stages
+    kinds = [kind_of(stage.mixer) for stage in stages for _ in range(depth_with_parts(stage))]
     blocks = f"{counted(len(kinds), 'block')}, {kinds.count('attention')} of attention"
     trained = f", trained as {network.study or ''}#{network.trial}" if network.trial is not None else ""
     return f"{network.architecture.resolution} px, {blocks}{trained}"

@@ -16,8 +16,9 @@ class BlockFacts(NamedTuple):
     """What a block does; each an int, or an array [resolutions, items].
 
     Attributes:
-        works: 1 if it does something, 0 if it returns its input or only changes its shape.
-        attends: 1 if it does something and attends.
+        works: 1 if it does something, 0 if it returns its input or only changes its shape; of a block with
+            equal parts inside, such as transformers, their number.
+        attends: The same if it attends, else 0.
         height: Positions by which its receptive field is higher than one, see `growth`.
         width: The same in width.
         whole: 1 if it reads its whole map by attention.
@@ -32,7 +33,7 @@ class BlockFacts(NamedTuple):
     attention_macs: Int
 
 
-def block_facts(block: ListedBlock, mixer: str | None) -> BlockFacts:
+def block_facts(block: ListedBlock, mixer: str | None, parts: int = 1) -> BlockFacts:
     """Return what a block does.
 
     It attends if its mixer is of that kind, or if it multiplies maps with each other.
@@ -40,13 +41,32 @@ def block_facts(block: ListedBlock, mixer: str | None) -> BlockFacts:
     Args:
         block: Its layers.
         mixer: The name of its mixer, None for a block without one.
+        parts: Equal parts inside it, see `search_spaces.options.parts_inside`.
     """
     layers = block.tape.layers
     attends = kind_of(mixer) == "attention" or any(layer.kind == "matmul" for layer in layers)
-    works = _works(block)
+    works = _works(block) * parts
     reach = growth(block.tape, block.leaves, attends=attends)
     macs = sum([layer.macs for layer in layers], start=0) if attends else 0
     return BlockFacts(works, works * attends, reach.height, reach.width, reach.whole, macs)
+
+
+def further_part(one: BlockFacts, two: BlockFacts, stride: int) -> BlockFacts:
+    """Return what each further part inside a block does, as of a block of stride 1.
+
+    Args:
+        one: What the block does with one part.
+        two: What it does with two.
+        stride: Stride of the block.
+    """
+    return BlockFacts(
+        works=two.works - one.works,
+        attends=two.attends - one.attends,
+        height=(two.height - one.height) // stride,
+        width=(two.width - one.width) // stride,
+        whole=two.whole,
+        attention_macs=two.attention_macs - one.attention_macs,
+    )
 
 
 def _works(block: ListedBlock) -> Int:

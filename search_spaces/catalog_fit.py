@@ -14,6 +14,8 @@ from search_spaces.sampling import check_satisfiable, share_that_fits
 
 _SMALL_IMAGES: Final = 64  # pixels; above this the images lose too much at the resolutions for small ones
 _LEAST_SHOWN: Final = 0.001
+_ONE_FAMILY: Final = frozenset({"mobilevit", "mobilevit_small", "mobilevit_v2"})
+"""Spaces around one published family: whoever wants that family names them."""
 _PHOTOGRAPHS: Final = 128  # pixels that the largest resolution of a space for photographs has at least
 
 
@@ -35,9 +37,9 @@ def default_space(
         budgets: All hold at once; latencies are not known here.
         num_classes: Class scores of the networks.
         in_channels: Channels of the images.
-        among: Names of spaces to choose from; None for the whole catalog.
+        among: Names of spaces to choose from; None for all that are not around one family.
     """
-    names = tuple(SPACES if among is None else among)
+    names = tuple(_unasked() if among is None else among)
     suited, others = (list(filter(wanted, names)) for wanted in (_suits(side), _not(_suits(side))))
     if len(suited) == 1 and not any(budget.counted for budget in budgets):
         return suited[0]
@@ -50,8 +52,8 @@ def default_space(
 
 
 def space_by_size(side: int) -> str:
-    """Return the largest catalog space for images of a size, whatever the budgets."""
-    return max(filter(_suits(side), SPACES), key=lambda name: SPACES[name].size)
+    """Return the largest catalog space for images of a size that is chosen unasked, whatever the budgets."""
+    return max(filter(_suits(side), _unasked()), key=lambda name: SPACES[name].size)
 
 
 def fitting_spaces(
@@ -105,6 +107,11 @@ def in_words(shares: dict[str, float]) -> str:
 def share_in_words(share: float) -> str:
     """Return a share in [0, 1] in per cent, for example ``78.2%``."""
     return f"{share:.1%}" if share >= _LEAST_SHOWN or share == 0 else f"less than {_LEAST_SHOWN:.1%}"
+
+
+def _unasked() -> list[str]:
+    """Return the spaces that are chosen without their names."""
+    return [name for name in SPACES if name not in _ONE_FAMILY]
 
 
 def _suits(side: int) -> Callable[[str], bool]:

@@ -6,7 +6,7 @@
 All are read off the layers that blocks list, so they hold for blocks and mixers of other packages too:
 
 * ``blocks``: blocks that do something. One that returns its input does not count, nor one that is only a
-  pointwise convolution where the shape changes.
+  pointwise convolution where the shape changes; of a MobileViT block each transformer inside counts.
 * ``stage1.blocks``, ``stage2.blocks``, ...: the same in each stage.
 * ``attention_blocks``: share of these blocks that attend, in [0, 1].
 * ``attention_macs``: share of the MACs that lie in such blocks, in [0, 1].
@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.architecture import Architecture
-from search_spaces.block_facts import BlockFacts, block_facts
+from search_spaces.block_facts import BlockFacts, block_facts, further_part
 from search_spaces.counting import block_tape, count, stage_layers, stem_tape
 from search_spaces.network_codes import NetworkCodes
+from search_spaces.options import parts_inside
 from search_spaces.pricing import prices
 from search_spaces.receptive_field import Growth, growth
 from search_spaces.space import SearchSpace
@@ -115,7 +116,8 @@ def architecture_counts(
         facts = []
         for stride in (stage.stride, 1):
             tape, leaves = block_tape(layers, y, stage.channels, stride)
-            facts.append(block_facts(ListedBlock(tape, y, leaves, stage.channels, stride), stage.mixer))
+            listed = ListedBlock(tape, y, leaves, stage.channels, stride)
+            facts.append(block_facts(listed, stage.mixer, parts_inside(stage)))
             y = leaves
         first, rest = facts
         stages.append(_StageFacts(first, rest, stage.depth, stage.stride))
@@ -191,9 +193,14 @@ def _table(codes: NetworkCodes, num_classes: int, in_channels: int, deploy: bool
         listed = list_space(codes, width, num_classes=num_classes, in_channels=in_channels, deploy=deploy)
         stems.append(growth(listed.stem, listed.enters))
         for group in listed.items:
-            mixer = codes.menus[group.stage][group.items[0]].stage.mixer
-            for facts, block in zip(stages[group.stage], (group.first, group.rest), strict=True):
-                for array, value in zip(facts, block_facts(block, mixer), strict=True):
+            stage = codes.menus[group.stage][group.items[0]].stage
+            parts = (1, 2) if group.inside else (parts_inside(stage),) * 2
+            blocks = zip((group.first, group.rest), parts, strict=True)
+            found = [block_facts(block, stage.mixer, inside) for block, inside in blocks]
+            if group.inside:
+                found[1] = further_part(*found, group.first.stride)
+            for facts, values in zip(stages[group.stage], found, strict=True):
+                for array, value in zip(facts, values, strict=True):
                     shape = (len(space.resolution), len(group.items))
                     np.asarray(array)[:, width, group.items] = np.broadcast_to(value, shape)
     return _Table(stems, stages)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from search_spaces.architecture import Option, Options, Stage, options_of
-from search_spaces.channel_rounding import widened
-from search_spaces.mixers import MIXERS
 from search_spaces.blocks import BLOCKS
+from search_spaces.channel_rounding import widened
 from search_spaces.errors import SpaceError
+from search_spaces.mixers import MIXERS
 from search_spaces.options import keywords, parts_inside, repeated_of
 
 BLOCKS_COUNT: Final = "blocks"
@@ -103,8 +103,8 @@ def check_inside(
         )
     if heads and not (channels and any(HEAD_CHANNELS in keywords(MIXERS[mixer]) for mixer in mixers)):
         raise SpaceError(
-            f"A stage of the block '{block}' got {heads} heads: expected inner_channels and a mixer that takes "
-            f"{HEAD_CHANNELS} beside them.",
+            f"A stage of the block '{block}' got {heads} heads: expected inner_channels beside them, and a "
+            f"mixer that takes {HEAD_CHANNELS}.",
             at=("heads",),
         )
     twice = {

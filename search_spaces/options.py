@@ -58,7 +58,7 @@ class Segmented(Protocol):
 
 @runtime_checkable
 class Repeating(Protocol):
-    """A block that has equal parts one after another inside, such as transformers, as many as an option says."""
+    """A block with equal parts one after another inside, such as transformers, as many as an option says."""
 
     @property
     def repeated(self) -> str:

@@ -87,6 +87,12 @@ class MenuItem:
         )
         return stage if self.inside is None else self.inside.built(stage, width=width, divisor=divisor)
 
+    def stripped(self, stage: Stage) -> Stage:
+        """Return a stage of a network with this block, without what the factors set inside."""
+        if self.inside is None or stage.block != self.stage.block:
+            return stage
+        return self.inside.stripped(stage)
+
     def depth_of(self, stage: Stage) -> int:
         """Return the depth of a stage with this block, counted as the space counts it."""
         return stage.depth if self.inside is None else self.inside.depth_of(stage)

@@ -25,6 +25,14 @@ It is a YAML file with the words of `search_spaces.space.SearchSpace`:
           kernel: [3, 5, 7]               # for every mixer that takes a kernel
           depthwise.dilation: [1, 2]      # for one mixer alone
           expansion: 4                    # one value is no choice
+      - channels: 64
+        block: mobilevit_v2
+        depth: 2
+        depth_of: transformers            # depth counts the transformers inside one block
+        inner_channels: 32                # at width 1; they widen with the stage
+        heads: 4                          # of a mixer with heads, at every width
+        options:
+          mixer: [separable_attention, attention]
 
 Mixers, blocks and networks are named by their files, or by ``module:NAME`` where they are somebody else's:
 the module is imported, so take spaces from people you trust.
@@ -41,6 +49,7 @@ from search_spaces.architecture import Option, options_of
 from search_spaces.blocks import BLOCKS
 from search_spaces.build_checks import check_network, check_stage
 from search_spaces.errors import SpaceError, UserError, did_you_mean
+from search_spaces.inner_depth import BLOCKS_COUNT
 from search_spaces.mixers import MIXERS
 from search_spaces.networks import NETWORKS
 from search_spaces.space import SearchSpace
@@ -70,6 +79,9 @@ class _Stage(_Strict):
     stride: _Whole = 1
     block: str = "metaformer"
     options: dict[str, _Values] = {}
+    depth_of: str = BLOCKS_COUNT
+    inner_channels: _Whole | None = None
+    heads: _Whole | None = None
 
 
 class _Space(_Strict):
@@ -137,6 +149,9 @@ def _stage(path: Path, lines: Lines, number: int, written: _Stage) -> StageSpace
         stride=written.stride,
         block=written.block,
         options={name: _sorted(tuple(values)) for name, values in written.options.items()},
+        depth_of=written.depth_of,
+        inner_channels=written.inner_channels or 0,
+        heads=written.heads or 0,
     )
     with _located_errors(path, lines, *at):
         menu_of(stage)

@@ -53,7 +53,7 @@ def blocks_in(codes: NetworkCodes, network: Architecture) -> tuple[int, ...] | N
     if network.network != codes.space.network or len(network.stages) != len(codes.menus):
         return None
     items = [
-        next((i for i, item in enumerate(menu) if same_block(item.stage, stage)), None)
+        next((i for i, item in enumerate(menu) if same_block(item.stage, item.stripped(stage))), None)
         for menu, stage in zip(codes.menus, network.stages, strict=True)
     ]
     found = tuple(i for i in items if i is not None)
@@ -65,7 +65,7 @@ def scaled_into(
 ) -> Architecture | None:
     """Return the member with a network's blocks that is nearest to its compound scaling; None if none fits.
 
-    Nearest in the sum of three logarithms: by what factor its resolution and its depth differ from those of
+    Nearest in the sum of logarithms: by what factor its resolution and its depths differ from those of
     the scaling rule `compound` for the budgets, and what share of the tightest budget it uses.
 
     Args:
@@ -89,4 +89,6 @@ def scaled_into(
         + np.abs(np.log(np.array(space.conv_depth)[rows[:, 2]] / wanted.conv_depth))
         - np.log1p(excess)
     )
+    if len(space.attention_depth) > 1:
+        off += np.abs(np.log(np.array(space.attention_depth)[rows[:, 3]] / wanted.attention_depth))
     return codes.at(codes.canonical(rows[[off.argmin()]])[0])

@@ -14,7 +14,7 @@ from nas.scaling.scaled_architecture import ScalingFactors
 from nas.surrogates.matern import matern
 from search_spaces.architecture import Architecture
 from search_spaces.errors import StudyError
-from search_spaces.options import kind_of
+from search_spaces.options import depth_with_parts, kind_of
 
 LEAST: Final = 3
 """Least number of networks on a front to fit a trend."""
@@ -82,10 +82,13 @@ def _best(points: Floats) -> NDArray[np.bool_]:
 
 
 def _traits(network: Architecture) -> list[float]:
-    """Return resolution and numbers of convolution and attention blocks, the latter at least 0.5."""
+    """Return resolution and numbers of convolution and attention blocks, each at least 0.5.
+
+    Of a MobileViT block each transformer inside counts, as its depth factor does.
+    """
     blocks = {"conv": 0.0, "attention": 0.0}
     for stage in network.stages:
-        blocks[kind_of(stage.mixer)] += stage.depth
+        blocks[kind_of(stage.mixer)] += depth_with_parts(stage)
     return [float(network.resolution), max(blocks["conv"], 0.5), max(blocks["attention"], 0.5)]
 
 

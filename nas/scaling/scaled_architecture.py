@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from search_spaces.architecture import Architecture, Option, Stage, options_of
 from search_spaces.counting import total_stride
-from search_spaces.options import kind_of, routed
+from search_spaces.options import kind_of, repeated_of, routed
 
 _DIVISOR: Final = 8  # of channels, as published networks round them
 _FINER: Final = (8, 4, 2, 1)  # channels added to single stages at the end
@@ -125,8 +125,9 @@ def _stage(stage: Stage, factors: ScalingFactors) -> Stage:
     factor = factors.attention_depth if kind_of(stage.mixer) == "attention" else factors.conv_depth
     options: dict[str, Option] = dict(stage.options)
     depth = stage.depth
-    if "transformers" in options:  # a block with its depth inside
-        options["transformers"] = _times(int(options["transformers"] or 1), factor, up=factors.up)
+    repeated = repeated_of(stage.block)
+    if repeated in options:  # a block with its depth inside
+        options[repeated] = _times(int(options[repeated] or 1), factor, up=factors.up)
     else:
         depth = _times(stage.depth, factor, up=factors.up)
     if options.get("expansion") and factors.expansion != 1.0:

@@ -9,6 +9,7 @@ from nas.scaling.scaled_architecture import scaled
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
 from search_spaces.counting import smallest_side
+from search_spaces.options import depth_with_parts
 from search_spaces.units import format_count
 from trials.images.splits import Splits
 from trials.training.loop import train
@@ -56,7 +57,7 @@ def training_evaluator(
             *_, last = epochs
             accuracies[network.fingerprint] = last.accuracy
             channels = [stage.channels for stage in network.stages]
-            blocks = format_count(sum(stage.depth for stage in network.stages))
+            blocks = format_count(sum(map(depth_with_parts, network.stages)))
             report_line(
                 f"{last.accuracy:.2%} at {network.resolution} px, channels {channels}, {blocks} blocks"
             )

@@ -82,7 +82,9 @@ def plain(key: str) -> str:
     return key.replace(".", "/")
 
 
-def make_block(stage: Stage, name: str, in_channels: int, out_channels: int, stride: int) -> MadeBlock:
+def make_block(
+    stage: Stage, name: str, in_channels: int, out_channels: int, stride: int, *, owns_mixer: bool = False
+) -> MadeBlock:
     """Return a block of a stage.
 
     Args:
@@ -91,6 +93,7 @@ def make_block(stage: Stage, name: str, in_channels: int, out_channels: int, str
         in_channels: Channels of its input.
         out_channels: Channels of its output.
         stride: Its stride.
+        owns_mixer: Whether each width of its mixer has weights of its own, whatever the mixer says.
 
     Raises:
         SpaceError: if a block or mixer says wrongly how its weights are divided.
@@ -114,7 +117,7 @@ def make_block(stage: Stage, name: str, in_channels: int, out_channels: int, str
             continue
         inside = segments_of(MIXERS[str(stage.mixer)], channels, **of_mixer)
         parts |= {(f"{path}.{weight}", dim): sizes for (weight, dim), sizes in inside.items()}
-        if own_mixer:
+        if own_mixer or owns_mixer:
             owned[f"{path}."] = f"/channels={channels}"
     weights = {}
     for path, weight in module.named_parameters():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from search_spaces.architecture import Option, Stage
-from search_spaces.elastic.sharing import own_channels, own_options
+from search_spaces.elastic.sharing import StageSharing, own_channels, own_options
 from search_spaces.space import SearchSpace
 
 
@@ -49,7 +49,7 @@ def sharing_of(space: SearchSpace) -> list[Sharing]:
         found.append(Sharing(choice=f"stage{number}.mixer", values=mixers, owner=None, shares=False))
         for stages in by_mixer.values():
             found += _of_mixer(number, stages)
-            if any(own_channels(stages[0])):
+            if any(own_channels(stages[0])) or StageSharing(menu, 1).owns_mixer(stages[0]):
                 owner = _owner(stages[0])
                 found.append(Sharing(choice="width", values=tuple(space.width), owner=owner, shares=False))
     return list(dict.fromkeys(row for row in found if len(row.values) > 1))

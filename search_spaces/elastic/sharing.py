@@ -55,16 +55,22 @@ class StageSharing:
     """
 
     def __init__(self, menu: Sequence[MenuItem], channels: int) -> None:
-        self._menu, self._channels = menu, channels
+        self._menu, self._channels, self._inside = menu, channels, menu[0].inside
         self._groups: dict[tuple[str, Options], str] = {}
 
     def group(self, stage: Stage) -> str:
         """Return the name of the blocks that share weights with this one at the same place."""
+        if self._inside is not None:
+            stage = self._inside.stripped(stage)
         known = self._groups.get((stage.block, stage.options))
         if known is None:
             known = "/".join([_named(stage), *self._structures.get(_structure_key(stage), ())])
             self._groups[stage.block, stage.options] = known
         return known
+
+    def owns_mixer(self, stage: Stage) -> bool:
+        """Return whether each width of the mixer has weights of its own, because its heads widen with it."""
+        return self._inside is not None and self._inside.heads_of(stage.mixer) > 0
 
     @cached_property
     def largest(self) -> list[MenuItem]:

@@ -103,7 +103,8 @@ class Templates:
         block = self._blocks.get(key)
         if block is None:
             name = f"stage{number + 1}/block{position}/{group}"
-            block = make_block(stage, name, in_channels, out_channels, stride)
+            owns = self.stages[number].owns_mixer(stage)
+            block = make_block(stage, name, in_channels, out_channels, stride, owns_mixer=owns)
             self._blocks[key] = block
             if len(self._blocks) > _MOST_BLOCKS:
                 self._blocks.popitem(last=False)

@@ -48,7 +48,57 @@ FREE = SearchSpace(
         StageSpace(channels=16, depth=(1, 2, 4), options={"mixer": ("attention",), "expansion": (2, 3)}),
     ),
 )
-ALL = {**{name: SPACES[name] for name in SPACES}, "odd": ODD, "free": FREE}
+# Depth that counts what is inside one block: under a factor, beside a block of convolution, and as a choice.
+INSIDE = SearchSpace(
+    name="inside",
+    resolution=(16, 23),
+    width=(0.5, 1.0),
+    conv_depth=(0.5, 1.0, 1.2),
+    attention_depth=(0.25, 0.5, 1.0, 1.1),
+    divisor=8,
+    options=options_of({"stem_channels": 16}),
+    stages=(
+        StageSpace(channels=16, depth=(2,), block="inverted_residual", options={"expansion": (2, 3)}),
+        StageSpace(
+            channels=32,
+            depth=(3,),
+            stride=2,
+            block="mobilevit_v1",
+            depth_of="transformers",
+            inner_channels=24,
+            heads=2,
+            options={
+                "mixer": ("attention", "separable_attention", "windowed_attention", "inception_depthwise"),
+                "window": (2, 3),
+            },
+        ),
+        StageSpace(
+            channels=32, block="mobilevit_v2", inner_channels=16, options={"mixer": ("separable_attention",)}
+        ),
+    ),
+)
+CHOSEN = SearchSpace(
+    name="chosen",
+    resolution=(16,),
+    width=(1.0, 2.0),
+    options=options_of({"stem_channels": 16}),
+    stages=(
+        StageSpace(
+            channels=16,
+            depth=(1, 2, 5),
+            block="mobilevit_v2",
+            depth_of="transformers",
+            options={"mixer": ("attention", "depthwise"), "kernel": (3, 5)},
+        ),
+    ),
+)
+ALL = {
+    **{name: SPACES[name] for name in SPACES},
+    "odd": ODD,
+    "free": FREE,
+    "inside": INSIDE,
+    "chosen": CHOSEN,
+}
 TABLES = {name: prices(space.codes, num_classes=10, in_channels=1) for name, space in ALL.items()}
 names = pytest.mark.parametrize("name", ALL)
 seeds = st.integers(0, 2**32 - 1)
@@ -110,7 +160,7 @@ def test_json_brings_a_member_back(name, seed):
     assert ALL[name].contains(back)
 
 
-@pytest.mark.parametrize("name", ["odd", "free"])
+@pytest.mark.parametrize("name", ["odd", "free", "inside", "chosen"])
 def test_the_size_is_the_number_of_distinct_networks(name):
     space = ALL[name]
     every = {space.codes.at(np.array(code)) for code in itertools.product(*map(range, space.codes.radices))}

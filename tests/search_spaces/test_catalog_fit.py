@@ -40,6 +40,12 @@ def test_images_and_budgets_choose_the_space(side, budgets, space):
     assert chosen(side, *budgets) == space
 
 
+@pytest.mark.parametrize("side", [32, 224])
+@pytest.mark.parametrize("text", ["1M-MACs", "500M-MACs", "20G-MACs", "25k-params", "30M-params"])
+def test_a_space_around_one_family_is_taken_by_its_name_alone(side, text):
+    assert not chosen(side, text).startswith("mobilevit")
+
+
 def test_from_a_smaller_catalog_the_choice_is_what_it_was():
     earlier = ["hybrid", "hybrid_small", "mobile_cnn"]
     for side, text, space in ((32, "5M-MACs", "hybrid_small"), (224, "3M-MACs", "hybrid_small")):
@@ -53,7 +59,7 @@ def test_where_nothing_fits_anywhere_the_images_choose():
 
 def test_spaces_in_which_networks_fit_are_named_with_their_shares():
     shares = fitting_spaces([Budget.parse("20M-MACs")], **SHAPE)
-    assert set(shares) == {"hybrid_small", "mobile_cnn", "mobile_small"}
+    assert set(shares) == {"hybrid_small", "mobile_cnn", "mobile_small", "mobilevit_small", "mobilevit_v2"}
     assert list(shares.values()) == sorted(shares.values(), reverse=True)
     assert (
         in_words({"a": 0.123, "b": 0.00002})
@@ -64,7 +70,7 @@ def test_spaces_in_which_networks_fit_are_named_with_their_shares():
 
 def test_a_space_in_which_nothing_fits_names_those_in_which_something_does():
     table = prices(search_spaces.load("hybrid").codes, **SHAPE)
-    advice = r"Networks fit in --space mobile_small \(8\d.\d% of it fits\) or --space hybrid_small"
+    advice = r"Networks fit in --space mobile_small \(8\d.\d% of it fits\) .* or --space hybrid_small"
     with pytest.raises(NothingFitsError, match=rf"the smallest needs 27\.7M macs\. .* {advice}"):
         check_fits(table, [Budget.parse("20M-MACs")])
     with pytest.raises(NothingFitsError, match=r"choose another space\.$"):

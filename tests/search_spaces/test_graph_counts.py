@@ -12,6 +12,7 @@ from torch import nn
 import search_spaces
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.blocks import BLOCKS
+from search_spaces.catalog import SPACES
 from search_spaces.graph_counts import architecture_counts, count_names, graph_counts
 from search_spaces.mixers import MIXERS
 from search_spaces.sampling import uniform_codes
@@ -31,7 +32,7 @@ def stage(block: str = "metaformer", depth: int = 1, stride: int = 1, **options:
     return Stage(block=block, channels=16, depth=depth, stride=stride, options=options_of(options))
 
 
-@pytest.mark.parametrize("name", ["hybrid", "hybrid_small", "mobile_cnn", "mobile_small"])
+@pytest.mark.parametrize("name", SPACES)
 def test_many_networks_are_counted_like_each_alone(name: str) -> None:
     space = search_spaces.load(name)
     codes = uniform_codes(space.codes, np.random.default_rng(0), 12)

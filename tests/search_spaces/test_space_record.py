@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 import pytest
 
 import search_spaces
+from search_spaces.catalog import SPACES
 from search_spaces.errors import SpaceError
 from search_spaces.space import SearchSpace
 from search_spaces.space_record import STORED_AS, from_record, space_digest, to_record
@@ -36,7 +37,7 @@ def later(space: SearchSpace, *, blur: float = 0.0, branches: tuple[int, ...] = 
     return LaterSpace(**values, stages=stages, blur=blur)
 
 
-@pytest.mark.parametrize("name", ["hybrid", "hybrid_small", "mobile_cnn", "mobile_small"])
+@pytest.mark.parametrize("name", SPACES)
 def test_a_space_comes_back_from_json_as_it_was(name):
     space = search_spaces.load(name)
     read = from_record(json.loads(json.dumps(to_record(space))))

@@ -44,6 +44,26 @@ SPACES = {
     "residual": small_space({"block": "inverted_residual", "options": RESIDUAL}, conv_depth=(1.0, 2.0)),
     "mixers": small_space({"options": {"mixer": tuple(MIXERS), "expansion": (2, 3)}}),
     "vit": small_space({"block": "mobilevit_v1", "options": {"mixer": ("attention",), "expansion": (2, 3)}}),
+    "inside": small_space(
+        {
+            "block": "mobilevit_v1",
+            "depth": (3,),
+            "depth_of": "transformers",
+            "inner_channels": 32,
+            "heads": 4,
+            "options": {"mixer": ("attention", "separable_attention"), "expansion": (2, 3)},
+        }
+    ),
+    "chosen": small_space(
+        {
+            "block": "mobilevit_v2",
+            "depth": (1, 3),
+            "depth_of": "transformers",
+            "inner_channels": 48,
+            "options": {"mixer": ("separable_attention",)},
+        },
+        attention_depth=(1.0,),
+    ),
     "vit2": small_space({"block": "mobilevit_v2", "options": {"mixer": ("separable_attention",)}}),
     "next": small_space({"block": "convnext", "options": CHOICES}),
     "faster": small_space({"block": "fasternet", "options": {"mixer": ("partial_conv",)}}),
@@ -77,7 +97,7 @@ def test_the_module_of_a_network_is_that_of_build(name, seed):
         assert torch.equal(part.of(shared.tensors[part.key]), made.get_parameter(path))
 
 
-@pytest.mark.parametrize("name", ["hybrid", "residual", "mixers", "faster"])
+@pytest.mark.parametrize("name", ["hybrid", "residual", "mixers", "faster", "inside", "chosen"])
 @settings(max_examples=2, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_shared_weights_compute_what_the_module_does_and_gradients_reach_the_slices_alone(name, seed):
