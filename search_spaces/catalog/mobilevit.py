@@ -1,9 +1,10 @@
 """Photographs at 128 to 288 pixels: MobileViT, scaled by its four global factors.
 
-The networks of Mehta & Rastegari, 2021, https://arxiv.org/abs/2110.02178, from MobileViT-XS on, which the
-space holds at factors of 1: 9 million networks of 33M to 6.8G MACs at 1000 classes. Resolution, width, the depth of inverted residuals and the depth of ViT blocks,
+The networks of Mehta & Rastegari, 2021, https://arxiv.org/abs/2110.02178, around MobileViT-XS, which the
+space holds at factors of 1. Resolution, width, the depth of inverted residuals and the depth of ViT blocks,
 which is the number of transformers inside, are the factors of Meng & Chen, 2024,
-https://arxiv.org/abs/2406.04820. Transformers have four heads at every width.
+https://arxiv.org/abs/2406.04820. Transformers have four heads at every width. 9 million networks of 33M to
+6.8G MACs at 1000 classes, a quarter of them below 300M.
 """
 
 from typing import Final

@@ -1,6 +1,6 @@
 """Small images (digits, CIFAR; 8 to 64 pixels): MobileViTv2 without its early strides, at 24 to 64 pixels.
 
-10 million networks of 0.8M to 730M MACs, an eighth of them below 8M. The blocks of Mehta & Rastegari, 2022,
+10 million networks of 0.8M to 730M MACs, a third of them below 20M. The blocks of Mehta & Rastegari, 2022,
 https://arxiv.org/abs/2206.02680, with the factors of Meng & Chen, 2024, https://arxiv.org/abs/2406.04820:
 resolution, width, the depth of inverted residuals and the depth of ViT blocks, which is the number of
 transformers inside. The stem keeps the full resolution: at 32 pixels transformers see maps of 16 x 16, 8 x 8
