@@ -11,7 +11,7 @@ from dashboards.palette import ATTENTION, CONVOLUTION, FAINT, INK, PLAIN
 from dashboards.part_names import part_names
 from search_spaces.architecture import Architecture
 from search_spaces.counting import Part
-from search_spaces.options import kind_of
+from search_spaces.options import kind_of, parts_inside, repeated_of
 from search_spaces.units import format_count
 
 _WIDTH: Final = 780  # at least
@@ -133,6 +133,8 @@ def _words(part: Part, name: str) -> list[str]:
     kernel = f" {options['kernel']}×{options['kernel']}" if "kernel" in options else ""
     block, mixer = (name.replace("_", " ") for name in (part.stage.block, part.stage.mixer or ""))
     made = [f"{mixer}{kernel}", block] if mixer else [f"{block}{kernel}"]
+    if repeated := repeated_of(part.stage.block):
+        made.append(f"{parts_inside(part.stage)} {repeated}")
     return [f"{name}: {part.stage.depth} × {part.channels}", *made]
 
 

@@ -3,8 +3,8 @@
 The networks of Mehta & Rastegari, 2022, https://arxiv.org/abs/2206.02680. Resolution, width, the depth of
 inverted residuals and the depth of ViT blocks, which is the number of transformers inside, are the factors of
 Meng & Chen, 2024, https://arxiv.org/abs/2406.04820. At 256 pixels and depth factors of 1 the space holds the
-published networks of all seven widths: 12 million of 20M to 30G MACs at 1000
-classes, a sixth of them below 300M.
+published networks of all seven widths. 12 million networks of 20M to 30G MACs at 1000 classes, a sixth of
+them below 300M.
 """
 
 from typing import Final

@@ -46,7 +46,7 @@ GLOBALS: Final = {
     "conv_depth": "depth of inverted residuals",
     "attention_depth": "depth of ViT blocks",
 }
-RECIPE: Final = recipe("short", 3, 8_000, 2e-3)
+RECIPE: Final = recipe("short", 3, 8_000, 2e-3, 64)
 _STEPS: Final = 25  # most iterations of each fit
 _RESAMPLES: Final = 4_000
 

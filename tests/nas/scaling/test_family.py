@@ -15,6 +15,8 @@ from nas.study.network_lookup import FoundNetwork, find_network
 from search_spaces.budget import Budget
 from search_spaces.counting import count
 from search_spaces.errors import BudgetError, InvalidValueError, NothingFitsError, StudyError
+from search_spaces.options import parts_inside
+from search_spaces.pricing import prices
 from tests.nas.explained import studied
 
 TINY = ("a_192", "b_188", "c_184", "d_152", "e_106")
@@ -143,6 +145,28 @@ def test_a_study_is_scaled_by_its_own_knowledge(storage, tiny_prices, rule, budg
     made = member(found, budget, rule, study)
     assert 0.98 <= made.share <= 1
     assert made.architecture.resolution >= 8
+
+
+def deepens(params, costs, rng):
+    depth = 0.04 * np.log(params["attention_depth"]) * (np.log(costs.macs) - 14)
+    return 0.5 + 0.03 * np.log(costs.macs) + depth + 0.001 * rng.standard_normal()
+
+
+@pytest.mark.slow
+def test_a_front_of_mobilevits_is_followed_in_transformers(storage):
+    """Values favour many transformers in large networks and few in small ones."""
+    table = prices(search_spaces.load("mobilevit_small").codes, num_classes=10, in_channels=1)
+    study = studied(storage, table, deepens, trials=60)
+    found = find_network("trained", study._storage._backend.url)
+    base = base_of(found, study)
+    small, large = family(found, base, [Budget.parse("3M-MACs"), Budget.parse("60M-MACs")], "front")
+    for made in (small, large):
+        assert 0.98 <= made.share <= 1
+    inside = [sum(parts_inside(s) for s in made.architecture.stages if s.mixer) for made in (small, large)]
+    assert inside[0] < inside[1]
+    assert all(
+        stage.depth == 1 for made in (small, large) for stage in made.architecture.stages if stage.mixer
+    )
 
 
 @pytest.mark.slow
