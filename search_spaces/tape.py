@@ -104,6 +104,7 @@ class Tape:
         bias: bool = False,
         dilation: Int | tuple[Int, Int] = 1,
         unpadded: Map | None = None,
+        shared: bool = False,
     ) -> Map:
         """Return the map of a convolution with 'same' padding: ceil(h / stride) x ceil(w / stride).
 
@@ -117,12 +118,13 @@ class Tape:
             dilation: Positions from one tap to the next, or those in height and in width. It changes no cost,
                 only what the layer reaches.
             unpadded: What `x` was before zeros were added to it, where the convolution adds none itself.
+            shared: Whether its weights are those of an earlier layer, and counted there.
         """
         kernel_h, kernel_w = kernel if isinstance(kernel, tuple) else (kernel, kernel)
         apart_h, apart_w = dilation if isinstance(dilation, tuple) else (dilation, dilation)
         before = x if unpadded is None else unpadded
         height, width = -(-before.height // stride), -(-before.width // stride)
-        out = Map(channels, height, width, copies=x.copies)
+        out = Map(channels, height, width, copies=before.copies)
         taps = kernel_h * kernel_w * (x.channels // groups)  # multiplications an output element
         self.layers.append(
             Layer(
@@ -130,7 +132,7 @@ class Tape:
                 (x,),
                 out,
                 macs=out.elements * taps,
-                params=channels * taps + (channels if bias else 0),
+                params=0 if shared else channels * taps + (channels if bias else 0),
                 activations=out.elements,
                 reach=(apart_h * (kernel_h - 1) + 1, apart_w * (kernel_w - 1) + 1),
                 stride=stride,
@@ -238,14 +240,37 @@ class Tape:
         self.layers.append(Layer("pool", (x,), out))
         return out
 
-    def resize(self, x: Map, height: Int, width: Int) -> Map:
+    def shrink(self, x: Map, side: int) -> Map:
+        """Return the means of squares of side x side positions: ceil(h / side) x ceil(w / side) of them."""
+        out = Map(x.channels, -(-x.height // side), -(-x.width // side), copies=x.copies)
+        self.layers.append(Layer("resize", (x,), out, reach=(side, side), stride=side))
+        return out
+
+    def resize(self, x: Map, height: Int, width: Int, *, reach: int = 1) -> Map:
         """Return `x`, which nobody reads afterwards, padded or interpolated to another size.
 
         Where the size does not change nothing is copied: `x` and its successor count once.
+
+        Args:
+            x: The map.
+            height: New height.
+            width: New width.
+            reach: Positions of `x`, in each direction, that a position of the new map is made from.
         """
         out = Map(x.channels, height, width, copies=x.copies)
         same = (x.height == height) & (x.width == width)
-        self.layers.append(Layer("resize", (x,), out, scratch=-out.elements * same))
+        scratch = -out.elements * same
+        self.layers.append(Layer("resize", (x,), out, scratch=scratch, reach=(reach, reach)))
+        return out
+
+    def padded(self, x: Map, height: Int, width: Int) -> Map:
+        """Return a copy of `x` with zeros behind it, where `x` itself is read again later.
+
+        Where the size does not change it is no copy, and takes no memory.
+        """
+        more = (x.height != height) | (x.width != width)
+        out = Map(x.channels, height, width, copies=x.copies * more)
+        self.layers.append(Layer("resize", (x,), out))
         return out
 
 

@@ -38,7 +38,7 @@ _IN_PLACE: Final = frozenset(
 )
 _NEW: Final = frozenset(
     """
-    cat constant_pad_nd upsample_bilinear2d upsample_nearest2d mean sum amax linalg_vector_norm
+    cat constant_pad_nd upsample_bilinear2d upsample_nearest2d avg_pool2d mean sum amax linalg_vector_norm
     """.split()  # noqa: SIM905 (a word list reads better than sixty quotes)
 )
 _VIEWS: Final = frozenset(

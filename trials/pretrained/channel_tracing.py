@@ -23,7 +23,7 @@ _POINTWISE: Final = frozenset(
     rsqrt pow clone contiguous _to_copy copy softmax _softmax _safe_softmax roll detach alias
     """.split()  # noqa: SIM905 (a word list reads better than sixty quotes)
 )
-_RESIZES: Final = frozenset({"constant_pad_nd", "upsample_bilinear2d", "upsample_nearest2d"})
+_RESIZES: Final = frozenset({"avg_pool2d", "constant_pad_nd", "upsample_bilinear2d", "upsample_nearest2d"})
 _VIEWS: Final = frozenset({"view", "_unsafe_view", "reshape", "_reshape_alias"})
 
 
