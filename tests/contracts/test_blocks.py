@@ -22,15 +22,21 @@ NAMES = list(BLOCKS)
 MIXERS_TAKEN: dict[str, Any] = {name: MIXERS[name] for name in MIXERS}
 VALUES: dict[str, list[Any]] = {
     "activation": ["silu", "relu", "relu6", "hard_swish"],
+    "dfc": [True, False],
     "expansion": [1, 2, 3, 6],
     "form": ["skip", "k3_e1", "k3_e3", "k5_e6"],
     "gate": ["none", "squeeze_excite", "hard_squeeze_excite", "efficient_channel"],
     "inner_channels": [0, 16, 48],
     "kernel": [3, 5, 7],
+    "layer_scale": [True, False],
+    "middle_kernel": [0, 3, 5],
     "norm": ["layer", "batch"],
     "norm_eps": [1e-5, 1e-3],
     "padding": ["symmetric", "same"],
     "patch": [1, 2, 3],
+    "residual": [True, False],
+    "squeeze_excite": [True, False],
+    "start_kernel": [0, 3, 5],
     "transformers": [1, 2],
 }
 OPTIONS = {
@@ -128,6 +134,10 @@ def test_its_shape_follows_the_stride_and_every_gradient_is_finite(
         ("inverted_residual", {"activation": "swish"}),
         ("convnext", {"norm": "group"}),
         ("optional_inverted_residual", {"form": "k3"}),
+        ("universal_inverted_bottleneck", {"middle_kernel": 4}),
+        ("universal_inverted_bottleneck", {"activation": "swish"}),
+        ("fused_inverted_residual", {"kernel": 4}),
+        ("ghost_bottleneck", {"kernel": 4}),
     ],
 )
 def test_what_cannot_be_built_says_what_was_given_and_expected(name, chosen):

@@ -30,6 +30,11 @@ VALUES: dict[str, list[int]] = {
     "reduction": [1, 2, 4],
     "order": [1, 2, 3, 4],
     "normed": [True, False],
+    "key_stride": [1, 2, 4],
+    "heads": [1, 2, 4],
+    "key_channels": [8, 16],
+    "ratio": [2, 4],
+    "levels": [1, 2, 3],
 }
 side = st.integers(1, 17)
 widths = st.sampled_from([16, 32, 48])
@@ -160,6 +165,13 @@ def test_it_exports_to_onnx_and_answers_the_same_there(name, tmp_path):
         ("partial_conv", 2, {"part": 4}),
         ("modulated_attention", 9, {"reduction": 2}),
         ("recursive_gated_conv", 6, {"order": 3}),
+        ("spatial_reduction_attention", 16, {"key_stride": 0}),
+        ("mobile_multi_query_attention", 16, {"heads": 0}),
+        ("ghost_module", 9, {"ratio": 2}),
+        ("dfc_attention", 9, {}),
+        ("dfc_attention", 16, {"band": 4}),
+        ("large_small_conv", 12, {}),
+        ("recursive_conv", 16, {"levels": 0}),
     ],
 )
 def test_what_cannot_be_built_says_what_was_given_and_expected(name, channels, chosen):

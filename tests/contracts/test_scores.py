@@ -51,8 +51,17 @@ def test_it_says_what_it_needs(name: str) -> None:
         assert 2 <= score.batch <= 128
 
 
+AROUND = [block for block in BLOCKS if takes_mixer(block)]
+PAIRS = {mixer: AROUND[number % len(AROUND)] for number, mixer in enumerate(MIXERS)}
 BLOCKS_WITH_MIXERS = [
-    (block, mixer) for block in BLOCKS for mixer in (MIXERS if takes_mixer(block) else [None])
+    *((block, None) for block in BLOCKS if not takes_mixer(block)),
+    *((block, mixer) for mixer, block in PAIRS.items()),
+    *(
+        pytest.param(block, mixer, marks=pytest.mark.long)
+        for mixer, paired in PAIRS.items()
+        for block in AROUND
+        if block != paired
+    ),
 ]
 
 

@@ -35,7 +35,7 @@ def test_the_package_itself_imports_no_torch():
 def test_listing_a_registry_imports_nothing_and_an_unknown_name_offers_the_nearest():
     shelf: Shelf[object] = Shelf("search_spaces.mixers", "MIXER", "mixer")
     assert "attention" in shelf
-    assert len(shelf) == len(list(shelf)) == 12
+    assert len(shelf) == len(list(shelf)) >= 12
     with pytest.raises(UnknownNameError, match=r"'atention'\. Did you mean 'attention'\?"):
         shelf["atention"]
     with pytest.raises(UnknownNameError, match="Expected module:NAME"):

@@ -20,8 +20,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "convnext": {"mixer": "depthwise", "kernel": 3},
     "fasternet": {"mixer": "partial_conv"},
     "metaformer": {"mixer": "attention", "head_channels": 8},
+    "fused_inverted_residual": {"kernel": 3, "expansion": 2},
+    "ghost_bottleneck": {"kernel": 3, "expansion": 2, "squeeze_excite": True},
+    "moat": {"mixer": "attention", "head_channels": 8},
     "mobilevit_v1": {"mixer": "attention", "head_channels": 8},
     "mobilevit_v2": {"mixer": "separable_attention"},
+    "universal_inverted_bottleneck": {"start_kernel": 3, "middle_kernel": 5, "expansion": 2},
 }
 
 
