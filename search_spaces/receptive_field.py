@@ -2,8 +2,8 @@
 
 By a convolution with side k and dilation d, on a map whose positions lie j pixels apart, it grows by
 d (k - 1) j pixels (Araujo et al., 2019, https://distill.pub/2019/computing-receptive-fields). The longest of
-parallel paths counts. Height and width are followed apart: a tall kernel and a wide one make a square. On maps
-that are shrunk and widened again the field differs from position to position, and what is computed is near it.
+parallel paths counts. Height and width are followed apart: a tall kernel and a wide one make a square. On
+maps that are shrunk and widened again it differs from position to position, and what is computed is near it.
 """
 
 from typing import Final, NamedTuple

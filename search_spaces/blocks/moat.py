@@ -1,9 +1,9 @@
 """MOAT block: an inverted residual in the place of a transformer's MLP, and in front of its attention.
 
-Yang et al., 2022, https://arxiv.org/abs/2210.01820, section 3.2 and figure 2: x +
+Yang et al., 2022, https://arxiv.org/abs/2210.01820, and the authors' code: x +
 narrow(depthwise(widen(norm(x)))), then x + mixer(norm(x)). The depthwise convolution strides; the path
 around it is a mean of stride x stride squares and, to other channels, a pointwise convolution. Deviation:
-attention has no relative position bias, which a mixer would bring along.
+attention has no relative position bias.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,7 @@
 """Universal inverted bottleneck of MobileNetV4: an inverted residual with up to two depthwise convolutions.
 
-Qin et al., 2024, https://arxiv.org/abs/2404.10518, section 3 and figure 4. One depthwise convolution may
-stand before the widening, `start_kernel`, and one between widening and narrowing, `middle_kernel`; 0 leaves
-it out:
+Qin et al., 2024, https://arxiv.org/abs/2404.10518. One depthwise convolution may stand before the widening,
+`start_kernel`, and one between widening and narrowing, `middle_kernel`; 0 leaves it out:
 
 * both: extra depthwise (ExtraDW);
 * only the middle one: inverted bottleneck (MobileNetV2);

@@ -1,9 +1,10 @@
 """Large-small (LS) convolution of LSNet: a large kernel says how a small one weighs each neighbourhood.
 
-Wang et al., 2025, https://arxiv.org/abs/2503.23135, section 3.2: w = PW(DW(PW(x))), the first PW halving
-the channels, DW of `kernel` x `kernel` taps; y_ic = w_ig * N_3(x_ic), the 3 x 3 weights of a position
-shared by the 8 channels of a group. Deviation: a batch norm behind the first two layers of w and a ReLU
-behind the first, where the formula has none. The weighted sums are element-wise, and not among the MACs.
+Wang et al., 2025, https://arxiv.org/abs/2503.23135: w = PW(DW(PW(x))), the first PW halving the channels,
+DW of `kernel` x `kernel` taps; y_ic is the sum of the 3 x 3 neighbours of x_ic, weighed by w_ig, which the
+8 channels of a group share. Deviation: a batch norm behind the first two layers of w and a ReLU behind the
+first, where the formula has none; the authors' network has more layers around it. The weighted sums are
+element-wise, and not among the MACs.
 """
 
 from typing import Any

@@ -1,8 +1,9 @@
 """Recursive convolution (RecConv) of RecNeXt: small kernels at ever smaller sizes, added up again.
 
-Zhao et al., 2024, https://arxiv.org/abs/2412.19628, algorithm 1: one strided depthwise convolution, the
-same at every level, halves the map `levels` times; from the smallest map on each is convolved, interpolated
-bilinearly to the size of the next and added to it. The whole reaches about kernel x 2^levels positions.
+Zhao et al., 2024, https://arxiv.org/abs/2412.19628, the paper's listing: one strided depthwise convolution,
+the same at every level, halves the map `levels` times; from the smallest map on each is convolved,
+interpolated bilinearly to the size of the next and added to it. The whole reaches about kernel x 2^levels
+positions.
 """
 
 from typing import Any

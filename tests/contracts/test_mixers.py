@@ -35,6 +35,8 @@ VALUES: dict[str, list[int]] = {
     "key_channels": [8, 16],
     "ratio": [2, 4],
     "levels": [1, 2, 3],
+    "states": [4, 16],
+    "taps": [4, 16],
 }
 side = st.integers(1, 17)
 widths = st.sampled_from([16, 32, 48])
@@ -172,6 +174,8 @@ def test_it_exports_to_onnx_and_answers_the_same_there(name, tmp_path):
         ("dfc_attention", 16, {"band": 4}),
         ("large_small_conv", 12, {}),
         ("recursive_conv", 16, {"levels": 0}),
+        ("hidden_state_mixer", 16, {"states": 0}),
+        ("learnable_spacing", 16, {"taps": 0}),
     ],
 )
 def test_what_cannot_be_built_says_what_was_given_and_expected(name, channels, chosen):
