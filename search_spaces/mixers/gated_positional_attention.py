@@ -42,10 +42,12 @@ class GatedPositionalAttention(nn.Module):
     def _places(self, h: int, w: int) -> Tensor:
         """Return how each head weighs each pair of positions by their distance, [heads, n, n]."""
         rows, columns = (torch.arange(n, device=self.gate.device, dtype=self.gate.dtype) for n in (h, w))
-        down = (rows[None] - rows[:, None])[:, None, :, None].expand(h, w, h, w)
-        right = (columns[None] - columns[:, None])[None, :, None].expand(h, w, h, w)
-        apart = torch.stack([right, down, right**2 + down**2], dim=-1).reshape(h * w, h * w, 3)
-        return self.place(apart).permute(2, 0, 1).softmax(dim=-1)
+        down = (rows[None] - rows[:, None])[:, None, :, None]  # [h, 1, h, 1]
+        right = (columns[None] - columns[:, None])[None, :, None]  # [1, w, 1, w]
+        across, along, apart = self.place.weight[..., None, None, None, None].unbind(1)  # [heads, 1, 1, 1, 1]
+        scores = across * right + along * down + apart * (right**2 + down**2)  # [heads, h, w, h, w]
+        scores = scores.reshape(self.heads, h * w, h * w) + self.place.bias[:, None, None]
+        return scores.softmax(dim=-1)
 
     def forward(self, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
