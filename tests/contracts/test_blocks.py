@@ -25,6 +25,7 @@ VALUES: dict[str, list[Any]] = {
     "dfc": [True, False],
     "expansion": [1, 2, 3, 6],
     "form": ["skip", "k3_e1", "k3_e3", "k5_e6"],
+    "gated": [True, False],
     "gate": ["none", "squeeze_excite", "hard_squeeze_excite", "efficient_channel"],
     "inner_channels": [0, 16, 48],
     "kernel": [3, 5, 7],

@@ -26,6 +26,7 @@ VALUES: dict[str, list[int]] = {
     "part": [2, 4, 8],
     "dilation": [1, 2, 3],
     "head_channels": [8, 16],
+    "key_channels": [8, 16],
     "window": [3, 4, 7],
     "reduction": [1, 2, 4],
     "order": [1, 2, 3, 4],

@@ -18,14 +18,18 @@ from search_spaces.tracing import trace
 VALUES: dict[str, list[Any]] = {
     "activation": ["silu", "relu", "relu6", "hard_swish"],
     "bias": [True, False],
+    "classifiers": [1, 2],
     "head_channels": [0, 48],
     "head_hidden": [0, 40],
     "head_norm": [True, False],
+    "last_norm": ["none", "map", "classifier"],
     "norm": ["layer", "batch"],
     "norm_eps": [1e-5, 1e-3],
     "padding": ["symmetric", "same"],
     "patch": [1, 2, 4],
+    "stem_activated": [True, False],
     "stem_channels": [16, 24],
+    "stem_depth": [1, 2],
     "stem_stride": [1, 2],
 }
 OPTIONS = {

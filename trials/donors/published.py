@@ -46,6 +46,10 @@ _IN_TIMM: Final = {
     "convnext_atto_224": "convnext_atto",
     "inceptionnext_atto_224": "inception_next_atto",
     "fasternet_t0_224": "fasternet_t0",
+    "repvit_m0.9_224": "repvit_m0_9",
+    "repvit_m1.0_224": "repvit_m1_0",
+    "shvit_s1_224": "shvit_s1",
+    "starnet_s1_224": "starnet_s1",
 }
 
 

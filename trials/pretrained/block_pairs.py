@@ -9,7 +9,7 @@ from torch import nn
 from search_spaces.architecture import Architecture
 from trials.pretrained.names import Part, parts_of
 
-_UNNAMED: Final = ("head",)  # whose rows are classes
+_UNNAMED: Final = ("head", "second_head")  # whose rows are classes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

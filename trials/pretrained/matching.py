@@ -16,6 +16,10 @@ from search_spaces.errors import WeightsError
 from search_spaces.published import reference, references
 from trials.pretrained.names import NAMES, Naming, Part, parts_of
 
+# The dimension of a tensor that classes, or channels of images, decide.
+_FREE: Final = {"stem.0.weight": 1} | {
+    f"{head}.{name}": 0 for head in ("head", "head.second") for name in ("weight", "bias")
+}
 _PIXELS: Final = re.compile(r"(?<!\d)(\d{2,3})(?!\d)")
 
 
@@ -123,7 +127,7 @@ def _theirs(ours: str, paths: Mapping[str, str]) -> str:
 
 def _free(ours: str) -> int | None:
     """Return the dimension of a tensor that classes or channels of images decide; None for none."""
-    return {"head.weight": 0, "head.bias": 0, "stem.0.weight": 1}.get(ours)
+    return _FREE.get(ours)
 
 
 def _alike(found: tuple[int, ...], expected: tuple[int, ...], *, free: int | None) -> bool:

@@ -25,7 +25,8 @@ class Part:
         path: Path of the module in our network; a bare parameter is a part of its own.
         role: What it is, whatever number it has there: ``stem``, ``stem_norm``, ``expand``, ``expand_norm``,
             ``depthwise``, ``depthwise_norm``, ``reduce``, ``gate``, ``project``, ``project_norm``, ``final``,
-            ``final_norm``, ``hidden``, ``last_norm`` or ``head``; in blocks of other kinds the path there.
+            ``final_norm``, ``hidden``, ``last_norm``, ``head`` or ``second_head``; in blocks of other kinds, and
+            behind the first convolution of a stem, the path there.
         block: Number of its block in the network, from 0; None outside of blocks.
         stage: Number of its stage; None outside.
         expands: Whether its block is an inverted residual that widens first.
@@ -81,6 +82,7 @@ class Naming(ABC):
 NAMES: Final[Shelf[Naming]] = Shelf(__name__, "NAMES", "way of naming parameters", Naming)
 
 _INVERTED: Final = ("expand", "depthwise", "project")
+_STEM: Final = {"0": "stem", "1": "stem_norm"}
 
 
 def parts_of(network: nn.Module, blocks: Sequence[str]) -> list[Part]:
@@ -90,7 +92,7 @@ def parts_of(network: nn.Module, blocks: Sequence[str]) -> list[Part]:
         network: Network that `search_spaces.build` made.
         blocks: Name of the block of each stage.
     """
-    parts = [Part(f"stem.{i}", role) for i, role in enumerate(("stem", "stem_norm"))]
+    parts = [Part(f"stem.{path}", role) for path, role in _stem(network)]
     number = 0
     for s, name in enumerate(blocks):
         for b, block in enumerate(network.get_submodule(f"stages.{s}").children()):
@@ -104,7 +106,14 @@ def parts_of(network: nn.Module, blocks: Sequence[str]) -> list[Part]:
             number += 1
     neck = _own(network.get_submodule("neck"))
     parts += [Part(f"neck.{path}", role) for path, role in zip(neck, _neck(network), strict=True)]
-    return [*parts, Part("head", "head")]
+    further = [path for path in _own(network.get_submodule("head")) if path not in {"weight", "bias"}]
+    heads = [Part(f"head.{path}", "second_head" if path == "second" else f"head.{path}") for path in further]
+    return [*parts, Part("head", "head"), *heads]
+
+
+def _stem(network: nn.Module) -> list[tuple[str, str]]:
+    """Return path and role of the parts of the stem."""
+    return [(path, _STEM.get(path, f"stem.{path}")) for path in _own(network.get_submodule("stem"))]
 
 
 def _own(module: nn.Module) -> list[str]:

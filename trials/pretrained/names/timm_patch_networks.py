@@ -35,7 +35,8 @@ class TimmPatchNetworks(Naming):
 
     @override
     def recognises(self, keys: Collection[str]) -> bool:
-        return any(key.startswith("stages.0.blocks.0.") for key in keys)
+        stem = "stem.0.weight" in keys or "patch_embed.proj.weight" in keys
+        return stem and any(key.startswith("stages.0.blocks.0.") for key in keys)
 
     @override
     def paths(self, parts: Sequence[Part], keys: Collection[str]) -> dict[str, str]:
