@@ -6,9 +6,9 @@ Yun & Ro, 2024, https://arxiv.org/abs/2401.16456, section 3.3. The part is 3 of 
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-import torch
 
 
 def _part(channels: Any) -> Any:

@@ -20,7 +20,9 @@ def _network(channels: tuple[int, ...], depths: tuple[int, ...], resolution: int
         "activation": "relu",
         "last_norm": "classifier",
     }
-    return Architecture(network="conv_stem", resolution=resolution, stages=stages, options=options_of(options))
+    return Architecture(
+        network="conv_stem", resolution=resolution, stages=stages, options=options_of(options)
+    )
 
 
 def _stage(channels: int, depth: int, *, first: bool) -> Stage:
