@@ -29,6 +29,7 @@ def print_networks(networks: Sequence[Mapping[str, Any]], console: Console | Non
             Column("params", rank=1),
             Column("peak", rank=2),
             Column("weights", rank=3),
+            Column("ImageNet-1k", rank=5),
         ]
     )
     for network in networks:
@@ -40,6 +41,7 @@ def print_networks(networks: Sequence[Mapping[str, Any]], console: Console | Non
             format_count(costs["params"]),
             format_bytes(costs["peak"]),
             format_bytes(costs["weights"]),
+            next((f"{result['top1']:.1f}%" for result in network["published"]), ""),
         )
     console.print(table, soft_wrap=True)
 

@@ -10,6 +10,7 @@ from dashboards.latency_table import NetworkLatency
 from dashboards.result import SearchResult, TrialResult
 from search_spaces.architecture import Architecture
 from search_spaces.counting import Part, count_parts
+from search_spaces.published_results import PublishedResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +20,19 @@ class Reference:
     Attributes:
         name: Name of the network, for example ``mobilenet_v2_1.0_224``.
         costs: Costs by name, with the stem and head that the search's images need.
+        published: What it reached on ImageNet-1k, which is no accuracy on the search's images; None where no
+            source is known.
     """
 
     name: str
     costs: dict[str, int]
+    published: PublishedResult | None = None
+
+    @property
+    def imagenet(self) -> str:
+        """What it reached on ImageNet-1k and how, in a few words; empty where that is not known."""
+        found = self.published
+        return "" if found is None else f"{found.top1:.1f}% ({found.recipe})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

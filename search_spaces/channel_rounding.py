@@ -11,7 +11,7 @@ from search_spaces.options import keywords
 _CHANNEL_OPTIONS: Final = ("stem_channels", "head_channels")  # widen with the stages
 # Options that skeletons got after networks of spaces were stored, which therefore stand in a network of a
 # space only where the space gives them.
-_LATER: Final = frozenset({"padding", "norm_eps"})
+_LATER: Final = frozenset({"padding", "norm_eps", "head_hidden_norm"})
 
 
 def widened(channels: int, width: float, divisor: int) -> int:

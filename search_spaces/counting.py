@@ -99,7 +99,7 @@ def _runs(architecture: Architecture, num_classes: int, in_channels: int, *, dep
     """Yield what runs one after another; the stem is part 0, the head the last one."""
     side = architecture.resolution
     network = (architecture.network, architecture.options)
-    stem, x = _stem(network, (in_channels, side, side))
+    stem, x = _stem(network, (in_channels, side, side), deploy)
     yield _Run(0, stem, 1, x)
     for part, stage in enumerate(architecture.stages, 1):
         block = (stage.block, stage.options)
@@ -108,7 +108,7 @@ def _runs(architecture: Architecture, num_classes: int, in_channels: int, *, dep
         if stage.depth > 1:
             rest, x = _block(block, x, stage.channels, 1, deploy)
             yield _Run(part, rest, stage.depth - 1, x)
-    yield _Run(len(architecture.stages) + 1, _head(network, x, num_classes), 1, (num_classes, 1, 1))
+    yield _Run(len(architecture.stages) + 1, _head(network, x, num_classes, deploy), 1, (num_classes, 1, 1))
 
 
 def _folded(runs: Iterable[_Run]) -> Costs:
@@ -138,14 +138,14 @@ def _listing(block: tuple[str, Options], deploy: bool) -> Callable[..., Map]:
 
 
 @lru_cache(maxsize=2**12)
-def _stem(network: tuple[str, Options], x: _Shape) -> tuple[_Numbers, _Shape]:
-    tape, y = _stem_tape(*network, Map(*x))
+def _stem(network: tuple[str, Options], x: _Shape, deploy: bool) -> tuple[_Numbers, _Shape]:
+    tape, y = _stem_tape(*network, Map(*x), deploy=deploy)
     return _costs(tape), _shape(y)
 
 
 @lru_cache(maxsize=2**12)
-def _head(network: tuple[str, Options], x: _Shape, num_classes: int) -> _Numbers:
-    return _costs(_head_tape(*network, Map(*x), num_classes))
+def _head(network: tuple[str, Options], x: _Shape, num_classes: int, deploy: bool) -> _Numbers:
+    return _costs(_head_tape(*network, Map(*x), num_classes, deploy=deploy))
 
 
 def _costs(tape: Tape) -> _Numbers:
@@ -164,7 +164,7 @@ def _shape(x: Map) -> _Shape:
 def total_stride(network: str, options: Options, strides: tuple[int, ...]) -> int:
     """Return how many pixels of the image one position of the last map stands for, along one side."""
     large = 2**12  # pixels, a multiple of any stem's stride
-    _, (_, height, _) = _stem((network, options), (3, large, large))
+    _, (_, height, _) = _stem((network, options), (3, large, large), True)
     return large // height * math.prod(strides)
 
 
@@ -188,14 +188,14 @@ def check_size(architecture: Architecture) -> None:
         )
 
 
-def stem_tape(architecture: Architecture, image: Map) -> tuple[Tape, Map]:
+def stem_tape(architecture: Architecture, image: Map, *, deploy: bool) -> tuple[Tape, Map]:
     """Return the layers in front of the stages, and the map they make."""
-    return _stem_tape(architecture.network, architecture.options, image)
+    return _stem_tape(architecture.network, architecture.options, image, deploy=deploy)
 
 
-def head_tape(architecture: Architecture, x: Map, num_classes: int) -> Tape:
+def head_tape(architecture: Architecture, x: Map, num_classes: int, *, deploy: bool) -> Tape:
     """Return the layers behind the stages."""
-    return _head_tape(architecture.network, architecture.options, x, num_classes)
+    return _head_tape(architecture.network, architecture.options, x, num_classes, deploy=deploy)
 
 
 def block_tape(layers: Callable[..., Map], x: Map, channels: Int, stride: int) -> tuple[Tape, Map]:
@@ -227,22 +227,23 @@ def _entering(x: Map) -> Map:
     return Map(x.channels, x.height, x.width)
 
 
-def _stem_tape(network: str, options: Options, image: Map) -> tuple[Tape, Map]:
+def _stem_tape(network: str, options: Options, image: Map, *, deploy: bool) -> tuple[Tape, Map]:
     listing = NETWORKS[network].stem_layers
     tape = Tape()
-    return tape, listing(tape, image, **_taken(listing, network, options))
+    return tape, listing(tape, image, **_taken(listing, network, options, deploy=deploy))
 
 
-def _head_tape(network: str, options: Options, x: Map, num_classes: int) -> Tape:
+def _head_tape(network: str, options: Options, x: Map, num_classes: int, *, deploy: bool) -> Tape:
     listing = NETWORKS[network].head_layers
     tape = Tape()
-    listing(tape, _entering(x), **{**_taken(listing, network, options), "num_classes": num_classes})
+    taken = _taken(listing, network, options, deploy=deploy)
+    listing(tape, _entering(x), **{**taken, "num_classes": num_classes})
     return tape
 
 
-def _taken(listing: Callable[..., Any], network: str, options: Options) -> dict[str, Any]:
+def _taken(listing: Callable[..., Any], network: str, options: Options, *, deploy: bool) -> dict[str, Any]:
     """Return those options of the skeleton that one of its listings takes, defaults included."""
-    complete = {**keywords(NETWORKS[network]), **dict(options)}
+    complete = {**keywords(NETWORKS[network]), **dict(options), "deploy": deploy}
     return {name: value for name, value in complete.items() if name in _parameters(listing)}
 
 

@@ -108,7 +108,7 @@ def architecture_counts(
     """
     costs = count(architecture, num_classes=num_classes, in_channels=in_channels, deploy=deploy)
     side = architecture.resolution
-    stem, x = stem_tape(architecture, Map(in_channels, side, side))
+    stem, x = stem_tape(architecture, Map(in_channels, side, side), deploy=deploy)
     stages = []
     y = x
     for stage in architecture.stages:

@@ -1,7 +1,7 @@
 """Reads what published networks reach on ImageNet-1k, and by which recipe, from ``published/imagenet.json``.
 
 Accuracies of different recipes are not to be compared: a teacher, more epochs or more data are worth several
-points. Each entry therefore says how the network was trained, as far as its source does, and names the source.
+points. Each entry says how the network was trained, as far as its source does, and names that source.
 """
 
 import json

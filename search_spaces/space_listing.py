@@ -78,7 +78,7 @@ def list_space(
     """
     described = _anything(codes, width)
     sides = np.array(codes.space.resolution, dtype=np.int64)[:, None]  # [r, 1]
-    stem, enters = stem_tape(described, Map(in_channels, sides, sides))
+    stem, enters = stem_tape(described, Map(in_channels, sides, sides), deploy=deploy)
     items: list[ListedItems] = []
     x = enters
     for s, menu in enumerate(codes.menus):
@@ -86,7 +86,8 @@ def list_space(
             stages = [codes.stage_of(menu[alike[0]], codes.space.width[width], depth) for depth in (1, 2)]
             items.append(_listed(menu, s, alike, x, stages, deploy=deploy))
         x = items[-1].rest.leaves
-    return ListedSpace(stem, enters, tuple(items), head_tape(described, x, num_classes))
+    head = head_tape(described, x, num_classes, deploy=deploy)
+    return ListedSpace(stem, enters, tuple(items), head)
 
 
 def _listed(

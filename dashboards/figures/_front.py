@@ -173,7 +173,15 @@ def _mark(
             name="published (cost alone)",
             mode="markers",
             marker={"symbol": "line-ns-open", "size": 14, "color": PLAIN, "line": {"width": 2}},
-            text=[f"{r.name}<br>{shown(cost(r))}" for r in references],
+            text=[_published(r, shown(cost(r))) for r in references],
             hoverinfo="text",
         )
     )
+
+
+def _published(network: Reference, cost: str) -> str:
+    """Return what is shown of a published network where the pointer is."""
+    lines = [network.name, cost]
+    if network.imagenet:
+        lines.append(f"published on ImageNet-1k: {network.imagenet}")
+    return "<br>".join(lines)

@@ -263,9 +263,9 @@ def _references(findings: Findings) -> Iterator[str]:
     others = "Other published" if findings.comparisons else "Published"
     yield f"<h2>{others} networks of similar cost</h2>"
     yield (
-        '<p class="soft">Costs are for the images and classes of this search. Published accuracies are not '
-        "shown, as they are for other images; nas compare trains them on these. A search can start from one "
-        "of these networks with --seed-with if its space contains it.</p>"
+        '<p class="soft">Costs are for the images and classes of this search. Published accuracies are those '
+        "of ImageNet-1k by other recipes, and say little of these images; nas compare trains the networks on "
+        "these. A search can start from one of them with --seed-with if its space contains it.</p>"
     )
     rows = [
         [
@@ -273,10 +273,12 @@ def _references(findings: Findings) -> Iterator[str]:
             format_count(r.costs["macs"]),
             format_count(r.costs["params"]),
             format_bytes(r.costs["peak"]),
+            escape(r.imagenet),
         ]
         for r in findings.references
     ]
-    yield table(("network", "MACs", "params", "peak"), rows, numbers=(1, 2, 3))
+    head = ("network", "MACs", "params", "peak", "ImageNet-1k, published")
+    yield table(head, rows, numbers=(1, 2, 3))
 
 
 def _recipe(findings: Findings) -> Iterator[str]:

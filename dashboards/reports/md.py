@@ -29,11 +29,12 @@ def REPORT(findings: Findings, path: Path) -> tuple[Path, ...]:  # noqa: N802 --
         lines += [
             f"## {'Other published' if findings.comparisons else 'Published'} networks of similar cost",
             "",
-            "| network | MACs | params |",
-            "| --- | ---: | ---: |",
+            "| network | MACs | params | ImageNet-1k, published |",
+            "| --- | ---: | ---: | --- |",
         ]
         lines += [
-            f"| {r.name} | {format_count(r.costs['macs'])} | {format_count(r.costs['params'])} |"
+            f"| {r.name} | {format_count(r.costs['macs'])} | {format_count(r.costs['params'])} "
+            f"| {r.imagenet} |"
             for r in findings.references
         ]
         lines.append("")

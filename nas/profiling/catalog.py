@@ -11,6 +11,7 @@ from search_spaces.counting import count
 from search_spaces.errors import BudgetError
 from search_spaces.pricing import prices
 from search_spaces.published import reference, references
+from search_spaces.published_results import PublishedResult, published_results
 from search_spaces.space import SearchSpace
 
 
@@ -23,17 +24,20 @@ class PublishedNetwork:
         family: Family of networks.
         resolution: Side of its images in pixels.
         costs: Exact costs of the deployed form.
+        published: What it reached on ImageNet-1k by its recipes, the authors' first.
     """
 
     name: str
     family: str
     resolution: int
     costs: Costs
+    published: tuple[PublishedResult, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name."""
         record = {"name": self.name, "family": self.family, "resolution": self.resolution}
-        return {**record, "costs": dict(self.costs)}
+        results = [result.to_json() for result in self.published]
+        return {**record, "costs": dict(self.costs), "published": results}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,7 @@ def _priced(name: str, num_classes: int, in_channels: int) -> PublishedNetwork:
         family=name.rsplit("_", 2)[0],  # names are family_variant_resolution
         resolution=architecture.resolution,
         costs=count(architecture, num_classes=num_classes, in_channels=in_channels, deploy=True),
+        published=published_results(name),
     )
 
 

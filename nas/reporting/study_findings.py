@@ -27,6 +27,7 @@ from nas.study.settings import Settings
 from nas.study.study import Outline, images_of, is_ours, settings_of
 from search_spaces.counting import count
 from search_spaces.published import reference, references
+from search_spaces.published_results import published_result
 
 _NEAR: Final = 3.0  # factor of MACs within which published networks are shown
 _MOST_REFERENCES: Final = 12
@@ -149,5 +150,5 @@ def _priced(classes: int, channels: int) -> tuple[Reference, ...]:
     found = []
     for name in references():
         costs = count(reference(name), num_classes=classes, in_channels=channels, deploy=True)
-        found.append(Reference(name=name, costs=dict(costs)))
+        found.append(Reference(name=name, costs=dict(costs), published=published_result(name)))
     return tuple(found)

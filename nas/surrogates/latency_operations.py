@@ -83,7 +83,7 @@ Operations = Counter[Operation]
 def operations(architecture: Architecture, *, num_classes: int, in_channels: int) -> Operations:
     """Return the operations that run for one image, in the network's inference form."""
     side = architecture.resolution
-    stem, x = stem_tape(architecture, Map(in_channels, side, side))
+    stem, x = stem_tape(architecture, Map(in_channels, side, side), deploy=True)
     found = operations_on(stem)
     for stage in architecture.stages:
         layers = stage_layers(stage, deploy=True)
@@ -94,7 +94,7 @@ def operations(architecture: Architecture, *, num_classes: int, in_channels: int
             rest, x = block_tape(layers, x, stage.channels, 1)
             for operation, count in operations_on(rest, dilation=dilation).items():
                 found[operation] += (stage.depth - 1) * count
-    return found + operations_on(head_tape(architecture, x, num_classes))
+    return found + operations_on(head_tape(architecture, x, num_classes, deploy=True))
 
 
 def operations_on(tape: Tape, *, dilation: int = 1) -> Operations:

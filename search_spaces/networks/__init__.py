@@ -33,8 +33,9 @@ class Skeleton(Protocol):
     def stem_layers(self) -> Callable[..., Map]:
         """A static method ``stem_layers(tape, x, *, ...)`` that writes what runs before the stages.
 
-        It takes those options of the class that it needs, writes on a `search_spaces.tape.Tape` and returns
-        the map that enters the first stage.
+        It takes those options of the class that it needs, and ``deploy`` where the form after
+        re-parameterisation differs, writes on a `search_spaces.tape.Tape` and returns the map that enters the
+        first stage.
         """
 
     @property

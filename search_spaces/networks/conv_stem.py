@@ -6,6 +6,7 @@ and four convolutions. RepViT has a second classifier, which its training gives 
 does (Touvron et al., 2020, https://arxiv.org/abs/2012.12877); the scores are the mean of both.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,16 +24,30 @@ _LAST_NORMS = ("none", "map", "classifier")
 
 
 class _MeanOfTwo(nn.Linear):
-    """The mean of two linear layers, each behind a batch norm of its own if `normed`."""
+    """The mean of two linear layers, each behind a batch norm of its own if `normed`; merge into one."""
 
     def __init__(self, features: int, classes: int, *, normed: bool) -> None:
         super().__init__(features, classes)
         self.norm: nn.Module = nn.BatchNorm1d(features) if normed else nn.Identity()
         self.second_norm: nn.Module = nn.BatchNorm1d(features) if normed else nn.Identity()
-        self.second = nn.Linear(features, classes)
+        self.second: nn.Module | None = nn.Linear(features, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (super().forward(self.norm(x)) + self.second(self.second_norm(x))) / 2
+        y = super().forward(self.norm(x))
+        return y if self.second is None else (y + self.second(self.second_norm(x))) / 2
+
+    @torch.no_grad()
+    def switch_to_deploy(self) -> None:
+        """Replace both by the one linear layer that they equal in evaluation mode."""
+        if self.second is None:
+            return
+        exact = copy.deepcopy(self).cpu().double().eval()
+        bias = exact(torch.zeros(1, self.in_features).double())  # [1, classes]
+        weight = (exact(torch.eye(self.in_features).double()) - bias).T
+        self.weight.copy_(weight)
+        self.bias.copy_(bias[0])
+        self.norm = self.second_norm = nn.Identity()
+        self.second = None
 
 
 class ConvStem(nn.Module):
@@ -117,8 +132,10 @@ class ConvStem(nn.Module):
         return x
 
     @staticmethod
-    def head_layers(tape: Any, x: Any, *, num_classes: int, last_norm: str, classifiers: int) -> Any:
-        """Write the layers behind the stages."""
+    def head_layers(
+        tape: Any, x: Any, *, num_classes: int, last_norm: str, classifiers: int, deploy: bool
+    ) -> Any:
+        """Write the layers behind the stages, two classifiers merged if `deploy`."""
         if last_norm == "map":
             x = tape.norm(x)
         if classifiers == 1:
@@ -126,6 +143,8 @@ class ConvStem(nn.Module):
                 x = tape.norm(tape.pool(x))
             return tape.linear(tape.pool(x), num_classes)
         x = tape.pool(x)
+        if deploy:
+            return tape.linear(x, num_classes)
         scores = []
         for _ in range(classifiers):
             if last_norm == "classifier":

@@ -33,6 +33,7 @@ class Pyramid(nn.Module):
         stem_stride: Stride of that convolution.
         head_channels: Output channels of the 1 x 1 convolution before pooling; 0 for none.
         head_hidden: Features of the layer after pooling (MobileNetV3); 0 for none.
+        head_hidden_norm: Whether that layer has a batch norm in the place of a bias (MobileNetV4).
         activation: Activation of stem and head: silu, relu, relu6 or hard_swish.
         padding: Of the stem: symmetric, or TensorFlow's same, for weights that it trained.
         norm_eps: What batch norms add to the variance; 0.001 for weights of TensorFlow.
@@ -51,6 +52,7 @@ class Pyramid(nn.Module):
         activation: str = "silu",
         padding: str = "symmetric",
         norm_eps: float = 1e-5,
+        head_hidden_norm: bool = False,
     ) -> None:
         super().__init__()
         if activation not in _ACTIVATIONS:
@@ -84,8 +86,11 @@ class Pyramid(nn.Module):
             self.neck += nn.Sequential(conv, nn.BatchNorm2d(head_channels, eps=norm_eps), act(inplace=True))
             width = head_channels
         if head_hidden:
-            conv = nn.Conv2d(width, head_hidden, 1)
-            self.neck += nn.Sequential(nn.AdaptiveAvgPool2d(1), conv, act(inplace=True))
+            conv = nn.Conv2d(width, head_hidden, 1, bias=not head_hidden_norm)
+            self.neck += nn.Sequential(nn.AdaptiveAvgPool2d(1), conv)
+            if head_hidden_norm:
+                self.neck.append(nn.BatchNorm2d(head_hidden, eps=norm_eps))
+            self.neck.append(act(inplace=True))
             width = head_hidden
         self.head = nn.Linear(width, num_classes)
 
@@ -103,12 +108,16 @@ class Pyramid(nn.Module):
         return tape.norm(tape.conv(y, stem_channels, 3, stride=stem_stride, unpadded=x))
 
     @staticmethod
-    def head_layers(tape: Any, x: Any, *, num_classes: int, head_channels: int, head_hidden: int) -> Any:
+    def head_layers(
+        tape: Any, x: Any, *, num_classes: int, head_channels: int, head_hidden: int, head_hidden_norm: bool
+    ) -> Any:
         """Write the layers behind the stages."""
         if head_channels:
             x = tape.norm(tape.conv(x, head_channels))
         if head_hidden:
-            x = tape.conv(tape.pool(x), head_hidden, bias=True)
+            x = tape.conv(tape.pool(x), head_hidden, bias=not head_hidden_norm)
+            if head_hidden_norm:
+                x = tape.norm(x)
         return tape.linear(tape.pool(x), num_classes)
 
 

@@ -21,6 +21,7 @@ VALUES: dict[str, list[Any]] = {
     "classifiers": [1, 2],
     "head_channels": [0, 48],
     "head_hidden": [0, 40],
+    "head_hidden_norm": [True, False],
     "head_norm": [True, False],
     "last_norm": ["none", "map", "classifier"],
     "norm": ["layer", "batch"],
@@ -48,7 +49,7 @@ names = pytest.mark.parametrize("name", OPTIONS)
 def test_listings_take_what_the_skeleton_is_given(name):
     network = NETWORKS[name]
     assert isinstance(network, Skeleton)
-    taken = {*keywords(network), "num_classes"}
+    taken = {*keywords(network), "num_classes", "deploy"}
     for listing in (network.stem_layers, network.head_layers):
         assert set(list(inspect.signature(listing).parameters)[2:]) <= taken
 

@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.architecture import Architecture, Stage
+from search_spaces.counting import stem_tape
 from search_spaces.elastic.block_weights import make_block
 from search_spaces.errors import WeightsError
+from search_spaces.tape import Map
 from trials.pretrained.block_pairs import pairs
 from trials.pretrained.channel_spaces import Dims
 from trials.pretrained.channel_tracing import channel_spaces
@@ -25,6 +27,7 @@ from trials.pretrained.selection import Segments, Selection, cut
 from trials.pretrained.usual_preprocessing import Normalisation
 
 _COLOURS: Final = 3
+_HEADS: Final = ("head", "head.second")
 _STATISTICS: Final = ("running_mean", "running_var")
 
 
@@ -62,7 +65,7 @@ def inherit(
     source = donor.network()
     spaces = channel_spaces(source, in_channels=donor.in_channels, resolution=donor.architecture.resolution)
     own = channel_spaces(network, in_channels=in_channels, resolution=architecture.resolution)
-    segments = _segments(source, donor.architecture), _segments(network, architecture)
+    segments = _segments(donor.architecture), _segments(architecture)
     selection = Selection(given, spaces)
     weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
     parameters = {name: p.numel() for name, p in network.named_parameters()}
@@ -119,10 +122,11 @@ def _channels(
     return found
 
 
-def _segments(network: nn.Module, architecture: Architecture) -> dict[str, dict[int, Segments]]:
+def _segments(architecture: Architecture) -> dict[str, dict[int, Segments]]:
     """Return the sizes of the parts of weights that have several along a dimension, by name."""
     found: dict[str, dict[int, Segments]] = {}
-    width = network.get_parameter("stem.0.weight").shape[0]
+    side = architecture.resolution
+    width = int(stem_tape(architecture, Map(_COLOURS, side, side), deploy=False)[1].channels)
     for number, stage in enumerate(architecture.stages):
         for position in range(stage.depth if stage.mixer is not None else 0):
             first = position == 0
@@ -168,10 +172,16 @@ def _head(
     if not classes or not set(classes) <= set(donor.classes):
         return 0
     rows = torch.tensor([donor.classes.index(name) for name in classes])
-    columns = selection.channels(spaces[0]["head.weight"][1], spaces[1]["head.weight"][1])
-    weights["head.weight"], count = cut(given["head.weight"], weights["head.weight"], {0: rows, 1: columns})
-    weights["head.bias"] = given["head.bias"][rows].clone()
-    return count + len(rows)
+    total = 0
+    for head in _HEADS:
+        name = f"{head}.weight"
+        if name not in given or name not in weights:
+            continue
+        columns = selection.channels(spaces[0][name][1], spaces[1][name][1])
+        weights[name], count = cut(given[name], weights[name], {0: rows, 1: columns})
+        weights[f"{head}.bias"] = given[f"{head}.bias"][rows].clone()
+        total += count + len(rows)
+    return total
 
 
 def renormalised(

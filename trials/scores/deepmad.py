@@ -84,7 +84,7 @@ def _side(part: _Part) -> int:
 def _parts(architecture: Architecture, in_channels: int) -> Iterator[_Part]:
     """Yield the stem and every block in the order in which they run."""
     side = architecture.resolution
-    tape, x = stem_tape(architecture, Map(in_channels, side, side))
+    tape, x = stem_tape(architecture, Map(in_channels, side, side), deploy=True)
     yield _Part(_longest(tape, x), x, 0)
     for number, stage in enumerate(architecture.stages, 1):
         layers = stage_layers(stage, deploy=True)

@@ -99,7 +99,7 @@ def _facts(exported: ExportedNetwork) -> dict[str, str]:
 def reductions(exported: ExportedNetwork) -> tuple[int, ...]:
     """Return the stride of the map after each stage, in pixels of the image."""
     channels, side, _ = exported.shape
-    stem = stem_tape(exported.architecture, Map(channels, side, side))[1]
+    stem = stem_tape(exported.architecture, Map(channels, side, side), deploy=True)[1]
     strides = accumulate(
         (s.stride for s in exported.architecture.stages), mul, initial=-(-side // int(stem.height))
     )

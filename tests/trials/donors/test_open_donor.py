@@ -30,6 +30,14 @@ TIMM = (
     "inception_next_atto",
     "fasternet_t0",
 )
+LATER = (
+    "ghostnetv2_100",
+    "mobilenetv4_conv_small",
+    "mobilenetv4_hybrid_medium",
+    "repvit_m0_9",
+    "shvit_s1",
+    "starnet_s1",
+)
 TORCHVISION = ("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b0")
 
 
@@ -71,6 +79,19 @@ def test_weights_of_timm_answer_as_in_timm(name):
     assert donor.licence == config["license"]
     assert donor.mean == tuple(config["mean"])
     same_answers(donor, model)
+
+
+@pytest.mark.parametrize("name", LATER)
+@torch.no_grad()
+def test_weights_of_timm_answer_as_in_timm_for_small_images_too(name):
+    timm = library("timm")
+    torch.manual_seed(0)
+    model = timm.create_model(name)
+    donor = donor_of(unsettled(model).state_dict(), dict(model.pretrained_cfg), name, f"timm:{name}")
+    images = torch.randn(1, 3, 96, 96).double()  # 3 x 3 positions at the end: an odd number
+    expected = model.double()(images)
+    assert expected.std() > 1e-3
+    torch.testing.assert_close(donor.network().double()(images), expected, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", TORCHVISION)

@@ -25,8 +25,8 @@ class Part:
         path: Path of the module in our network; a bare parameter is a part of its own.
         role: What it is, whatever number it has there: ``stem``, ``stem_norm``, ``expand``, ``expand_norm``,
             ``depthwise``, ``depthwise_norm``, ``reduce``, ``gate``, ``project``, ``project_norm``, ``final``,
-            ``final_norm``, ``hidden``, ``last_norm``, ``head`` or ``second_head``; in blocks of other kinds, and
-            behind the first convolution of a stem, the path there.
+            ``final_norm``, ``hidden``, ``last_norm``, ``head`` or ``second_head``; in blocks of other kinds,
+            and behind the first convolution of a stem, the path there.
         block: Number of its block in the network, from 0; None outside of blocks.
         stage: Number of its stage; None outside.
         expands: Whether its block is an inverted residual that widens first.
