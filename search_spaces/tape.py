@@ -240,9 +240,18 @@ class Tape:
         self.layers.append(Layer("pool", (x,), out))
         return out
 
-    def shrink(self, x: Map, side: int) -> Map:
-        """Return the means of squares of side x side positions: ceil(h / side) x ceil(w / side) of them."""
-        out = Map(x.channels, -(-x.height // side), -(-x.width // side), copies=x.copies)
+    def shrink(self, x: Map, side: int, *, whole: bool = False) -> Map:
+        """Return the means of squares of side x side positions: ceil(h / side) x ceil(w / side) of them.
+
+        Args:
+            x: The map.
+            side: Side of a square in positions.
+            whole: Whether positions behind the last whole square are left out, where there is one.
+        """
+        height, width = (
+            left // side + (left < side) if whole else -(-left // side) for left in (x.height, x.width)
+        )
+        out = Map(x.channels, height, width, copies=x.copies)
         self.layers.append(Layer("resize", (x,), out, reach=(side, side), stride=side))
         return out
 

@@ -14,6 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def _halved(x: Tensor) -> Tensor:
+    """Return the means of whole 2 x 2 squares; a map of one row or column keeps it."""
+    return F.avg_pool2d(x, (min(2, x.shape[2]), min(2, x.shape[3])))
+
+
 def _rounded(wanted: Any) -> Any:
     """Return a multiple of 4, at least 90 % of what is wanted."""
     rounded = (wanted + 2) // 4 * 4
@@ -60,7 +65,7 @@ class _WeighedGhost(_Ghost):
             self.gate.append(nn.BatchNorm2d(c))
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = self.gate(F.avg_pool2d(x, 2, ceil_mode=True)).sigmoid()
+        gate = self.gate(_halved(x)).sigmoid()
         y = super().forward(x)
         if gate.shape != y.shape:
             gate = F.interpolate(gate, size=y.shape[2:], mode="nearest")
@@ -141,7 +146,7 @@ class GhostBottleneck(nn.Module):
         hidden = _rounded(expansion * x.channels)
         weights = None
         if dfc:
-            weights = tape.norm(tape.conv(tape.shrink(x, 2), hidden))
+            weights = tape.norm(tape.conv(tape.shrink(x, 2, whole=True), hidden))
             for taps in ((1, 5), (5, 1)):
                 weights = tape.norm(tape.conv(weights, hidden, taps, groups=hidden))
         y = tape.norm(tape.conv(x, hidden // 2))

@@ -13,6 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+def _halved(x: Tensor) -> Tensor:
+    """Return the means of whole 2 x 2 squares; a map of one row or column keeps it."""
+    return F.avg_pool2d(x, (min(2, x.shape[2]), min(2, x.shape[3])))
+
+
 class DFCAttention(nn.Module):
     """Weighs a ghost module's channels at each position by what lies around it along both axes."""
 
@@ -44,7 +49,7 @@ class DFCAttention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        gate = self.gate(F.avg_pool2d(x, 2, ceil_mode=True)).sigmoid()  # [b, c, h / 2, w / 2]
+        gate = self.gate(_halved(x)).sigmoid()  # [b, c, h / 2, w / 2]
         y = self.primary(x)
         y = torch.cat([y, self.cheap(y)], dim=1)
         if gate.shape != y.shape:
@@ -56,7 +61,7 @@ class DFCAttention(nn.Module):
         """Write the layers that run."""
         del deploy
         c = x.channels
-        gate = tape.norm(tape.conv(tape.shrink(x, 2), c))
+        gate = tape.norm(tape.conv(tape.shrink(x, 2, whole=True), c))
         for taps in ((1, band), (band, 1)):
             gate = tape.norm(tape.conv(gate, c, taps, groups=c))
         y = tape.norm(tape.conv(x, c // 2))
