@@ -1,7 +1,7 @@
 """Attentive convolution (ATConv) of AttNet: each image makes the depthwise kernels that it is convolved with.
 
 Yu et al., 2025, https://arxiv.org/abs/2510.20092, and the authors' code: the k x k kernel of a channel is a
-linear layer of GELU of k^2 means of W_k x over stretches of the map, row by row, less sigmoid(g) times its
+linear layer of GELU of k^2 means of W_k x over runs of the map, row by row, less sigmoid(g) times its
 own mean (lateral inhibition); y = W_o (kernel * W_v x). The sums over neighbours are element-wise, and not
 among the MACs.
 """
@@ -35,8 +35,8 @@ class AttentiveConv(nn.Module):
         """Return the weights of the neighbours, [b, c, k * k]."""
         keys, taps = self.key(x).flatten(2), self.kernel**2
         n = keys.shape[2]
-        stretches = [keys[:, :, i * n // taps : -(-(i + 1) * n // taps)] for i in range(taps)]
-        means = torch.cat([stretch.mean(dim=2, keepdim=True) for stretch in stretches], dim=2)
+        runs = [keys[:, :, i * n // taps : -(-(i + 1) * n // taps)] for i in range(taps)]
+        means = torch.cat([run.mean(dim=2, keepdim=True) for run in runs], dim=2)
         kernels = self.make(F.gelu(means))
         return kernels - kernels.mean(dim=2, keepdim=True) * self.inhibit.sigmoid()
 

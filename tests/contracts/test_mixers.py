@@ -33,7 +33,6 @@ VALUES: dict[str, list[int]] = {
     "normed": [True, False],
     "key_stride": [1, 2, 4],
     "heads": [1, 2, 4],
-    "key_channels": [8, 16],
     "ratio": [2, 4],
     "levels": [1, 2, 3],
     "states": [4, 16],

@@ -151,3 +151,19 @@ def test_a_scaled_network_is_trained_compared_and_exported_by_its_file(desk: Des
     exported = desk.here("export", name, "--to", "scaled")
     assert exported.status == 0, exported.err
     assert (desk.folder / "scaled" / "scaled.safetensors").exists()
+
+    # Each with its own weights: another study, by the same command as before and --weights.
+    other = f"{compared['name']}#{compared['networks'][1]['trials']['0']}"
+    words = ("compare", "scaled", other, "--recipe", "quick.yaml", "--seeds", "1", "--weights")
+    own = desk.nas(*words, "--json")
+    assert own.status == 0, own.err
+    fine = json.loads(own.out)
+    assert fine["name"] not in {compared["name"], told["study"]}
+    assert all(network["origin"].endswith("with its own weights") for network in fine["networks"])
+    study = optuna.load_study(study_name=fine["name"], storage=f"sqlite:///{desk.folder}/nas.db")
+    shares = [trial.user_attrs["new_parameters"] for trial in study.trials]
+    assert shares == [0.0, 0.0]  # classes are known by their names, so that the heads are inherited too
+    listed = json.loads(desk.here("studies", "--json").out)["studies"]
+    assert {row["study"]: row["compares"] for row in listed}[fine["name"]] == ""
+    refused = desk.here("compare", "scaled", "mobilenet_v2_0.35_96", "--weights")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)

@@ -9,10 +9,8 @@ the first is taken.
 
 import statistics
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -26,16 +24,12 @@ from trials.images.image_files import ImageInfo, UnreadableImageError, deep_valu
 from trials.images.image_table import Encoded, Part, Table
 from trials.images.pixel_values import as_bytes, brightest, darkened, outliers
 from trials.images.splits import Images
-from trials.usable_cores import usable_cores
+from trials.images.threads import mapped
 
 LARGEST_SIDE: Final = 256
 """Largest side of a decoded image in pixels: above the resolutions of searched networks, 200 kB an image."""
 UNREADABLE_SHARE: Final = 0.01
 NAMED: Final = 10
-CHUNK: Final = 1_024
-_GROUP: Final = (
-    16  # images that a thread takes at once: to hand a small one over takes longer than to decode it
-)
 _FEWEST_LEVELS: Final = 64
 """16-bit colours are cut to 8 bits; when none reaches this, they were written with 14 bits or fewer."""
 
@@ -117,7 +111,7 @@ def decode(table: Table, allocate: Allocate, size: tuple[int, int, int] | None =
 def _decode(table: Table, allocate: Allocate, size: tuple[int, int, int] | None) -> Decoded:
     shared: dict[ImageInfo | str, ImageInfo | str] = {}  # of a million images most are alike
     found: Infos = {
-        name: [shared.setdefault(info, info) for info in _mapped(_tried(image_info), part.pictures)]
+        name: [shared.setdefault(info, info) for info in mapped(_tried(image_info), part.pictures)]
         for name, part in table.parts.items()
     }
     _refuse_outliers(found)
@@ -235,7 +229,7 @@ def _decode_part(
         return Images(images=np.asarray(part.pictures), labels=part.labels), np.arange(shape[0])
     images = allocate(name, shape)
     kept: list[int] = []
-    decoded = _mapped(_tried(lambda encoded: decode_image(encoded, pixel_format)), part.pictures)
+    decoded = mapped(_tried(lambda encoded: decode_image(encoded, pixel_format)), part.pictures)
     for index, pixels in enumerate(decoded):
         if isinstance(infos[index], str):
             continue
@@ -249,19 +243,6 @@ def _decode_part(
 
 def _is_decoded(pictures: object, shape: tuple[int, int, int, int]) -> bool:
     return isinstance(pictures, np.ndarray) and pictures.dtype == np.uint8 and pictures.shape == shape
-
-
-def _mapped(function: Callable[[S], R], items: Iterable[S]) -> Iterator[R]:
-    """Yield `function` of each item, computed by threads: Pillow decodes without holding the GIL."""
-    waiting = iter(items)
-
-    def done(group: Sequence[S]) -> list[R]:
-        return [function(item) for item in group]
-
-    with ThreadPoolExecutor(len(usable_cores())) as pool:
-        while chunk := list(islice(waiting, CHUNK)):
-            groups = [chunk[start : start + _GROUP] for start in range(0, len(chunk), _GROUP)]
-            yield from chain.from_iterable(pool.map(done, groups))
 
 
 def _named(table: Table, found: Infos) -> tuple[Unreadable, ...]:

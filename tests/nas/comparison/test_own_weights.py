@@ -29,7 +29,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
     """The weights that were asked for; of ``family`` alone there are none."""
     sources: list[tuple[str, str | None]] = []
 
-    def opened(source: str, url: str, *, kind: str | None = None):
+    def opened(source: str, _url: str, *, kind: str | None = None):
         sources.append((source, kind))
         if source == "family_1_16":
             raise WeightsError("Cannot download 'family'.")
@@ -61,7 +61,8 @@ def test_each_has_its_own_for_the_images_of_the_comparison(asked):
         assert donor_file(weights).startswith("donors/")
 
 
-def test_a_family_that_nobody_named_is_left_out_where_its_weights_cannot_be_had(asked):
+@pytest.mark.usefixtures("asked")
+def test_a_family_that_nobody_named_is_left_out_where_its_weights_cannot_be_had():
     lines: list[str] = []
     other = replace(FAMILY, name="other", weights="other_1_16")
     found, _ = begun(FOUND, FAMILY, other, chosen=False, lines=lines)
@@ -70,7 +71,8 @@ def test_a_family_that_nobody_named_is_left_out_where_its_weights_cannot_be_had(
     assert "Left out family: Cannot download 'family'." in lines
 
 
-def test_what_was_named_and_has_no_weights_is_an_error_of_one_line(asked):
+@pytest.mark.usefixtures("asked")
+def test_what_was_named_and_has_no_weights_is_an_error_of_one_line():
     with pytest.raises(WeightsError, match="Cannot download"):
         begun(FOUND, FAMILY)
     with pytest.raises(WeightsError, match=r"own.json has no weights of its own"):
