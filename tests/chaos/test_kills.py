@@ -92,10 +92,10 @@ def check_weights(folder, url, sample, rng):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_search_through_a_few_kills_loses_nothing(tmp_path):
-    rng = random.Random(3)
+    rng = random.Random(3)  # kills two workers; drivers are killed where others go on, in end_to_end
     url = f"sqlite:///{tmp_path}/nas.db"
     killer = Killer(tmp_path, url, rng)
-    ended = killer.search(5, kills=3)
+    ended = killer.search(4, kills=2)
     assert ended["COMPLETE"] >= 1
     check_weights(tmp_path, url, 1, rng)
     assert "Traceback" not in (tmp_path / "err.txt").read_text()

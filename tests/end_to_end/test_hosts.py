@@ -35,7 +35,7 @@ def ended(process: "subprocess.Popen[bytes]") -> set[Path]:
         assert time.monotonic() < deadline, "waited too long"
         words = " ".join(words for _, words in havoc.below(process.pid))
         found |= {Path(folder) for folder in re.findall(r"/[^\s=:]*/nas-ray-\w+", words)}
-        time.sleep(0.1)
+        time.sleep(1)
     return found
 
 
