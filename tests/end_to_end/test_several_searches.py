@@ -79,12 +79,16 @@ def look_until(
         How many trials each search had at the end.
     """
     names = [f"{desk.folder.name}-{seed}" for seed in range(searches)]  # other tests share the database
+    # A command leaves its connections to PostgreSQL to the end of its process.
+    command = desk.here if storage.startswith("sqlite") else desk.nas
     with searching(desk, storage, names) as running:
         began_s = time.monotonic()
         while not _begun(storage, names):
             assert time.monotonic() - began_s < LIMIT_S
             time.sleep(1)
-        _check_second_driver(desk, words_of(0, names[0], storage), running[0])
+        second = command(*words_of(0, names[0], storage))
+        assert second.status == 2
+        assert f"is being searched by process {running[0].pid}" in second.err
         dashboard = desk.start("dashboard", names[0], "--storage", storage, "--port", "0")
         try:
             address = served(dashboard)
@@ -97,16 +101,10 @@ def look_until(
     for name in names:
         log = (desk.folder / "nas-runs" / name / "search.log").read_text()
         assert not any(word in log for word in LOCKED), log
-        told = json.loads(desk.here("show", name, "--json", "--storage", storage).out)
+        told = json.loads(command("show", name, "--json", "--storage", storage).out)
         assert Path(told["data"]) == desk.folder / "shapes"
         assert told["trained"] >= 1
     return trials
-
-
-def _check_second_driver(desk: Desk, words: tuple[str, ...], process: subprocess.Popen[str]) -> None:
-    second = desk.here(*words)
-    assert second.status == 2
-    assert f"is being searched by process {process.pid}" in second.err
 
 
 def _check_ends(running: list[subprocess.Popen[str]]) -> None:
