@@ -224,7 +224,7 @@ def plan_search(
         splits = open_images(location, seed=seed, cache=cache, report_line=lambda _: None)
         training, splits = noted_flips(training, splits)
         splits = normalised_as(splits, donor)
-        chosen = named or space_for(splits, budgets, donor)
+        chosen = named or space_for(splits, budgets, donor, supernet=supernet, url=url)
         settings = Settings(
             space=chosen.name,
             space_digest=space_digest(chosen),

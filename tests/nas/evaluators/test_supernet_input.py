@@ -13,6 +13,7 @@ from search_spaces.elastic import SharedWeights
 from search_spaces.elastic.layout import SharedLayout
 from search_spaces.loading import load
 from search_spaces.pricing import prices
+from search_spaces.space_record import to_record
 from tests.nas.administration.test_supernet_consistency import begun
 from trials.datasets import open_images
 from trials.recipes import load_recipe
@@ -47,6 +48,7 @@ def written(tmp_path: Path, storage, monkeypatch):
     (tmp_path / "other.yaml").write_text(SPACE.replace("depth: [1, 2]", "depth: [1]"))
     space, splits = load("few.yaml"), open_images("digits", seed=0, cache=None)
     study = begun(storage, tmp_path / "runs")
+    study.set_user_attr("nas:space", to_record(space))
 
     def write(**changes) -> None:
         shared = SharedWeights(space, num_classes=10, in_channels=1)
@@ -59,8 +61,9 @@ def written(tmp_path: Path, storage, monkeypatch):
 
 
 def said(capsys, *words: str) -> str:
-    given = ["search", "--space", "few.yaml", "--supernet", "mine", "--study", "new", *words]
-    status = run([*given] if "--budget" in words else [*given, "--budget", "80k-MACs"])
+    given = ["search", "--supernet", "mine", "--study", "new", *words]
+    given += [] if "--budget" in words else ["--budget", "80k-MACs"]
+    status = run(given)
     out, err = capsys.readouterr()
     assert (status, out) == (2, "")
     assert len(err.strip().splitlines()) == 1
@@ -68,7 +71,7 @@ def said(capsys, *words: str) -> str:
     return str(err)
 
 
-def test_a_supernet_of_another_space_split_classes_images_or_budget_is_refused(written, capsys):
+def test_a_search_is_in_the_space_of_its_supernet_and_another_split_or_budget_is_refused(written, capsys):
     assert "The study 'mine' has no trained supernet: expected one of a search" in said(capsys)
     written()
     assert "The supernet is of the space 'few', and the search of 'few', whose" in said(
