@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,9 +94,10 @@ def _timed(network: Architecture, splits: Splits) -> dict[str, float]:
     for images in _TRAINED:
         fields = {"epochs": 1, "rungs": [1], "epoch_images": images}
         recipe = Recipe.from_json({**PROXY.to_json(), **fields})
-        taken.append(_seconds(lambda recipe=recipe: trained_from_scratch(network, small, recipe, 0)))
+        taken.append(_seconds(partial(trained_from_scratch, network, small, recipe, 0)))
     device = torch.device("cpu")
-    module = search_spaces.build(network, num_classes=CLASSES).to(memory_format=torch.channels_last)
+    module = search_spaces.build(network, num_classes=CLASSES)
+    module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     preprocess = Preprocessor(splits.mean, splits.std, network.resolution, device)
     evaluated = _seconds(lambda: evaluate(module, BatchSource(few, device), preprocess, PROXY))
     return {

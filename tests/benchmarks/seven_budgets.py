@@ -209,7 +209,7 @@ def lines_of(found: dict[str, list[Found]], seeds: int) -> list[str]:
         trials = [each.trials() for each in of]
         cells = [f"more than {LIMITS[-1]}" if n is None else str(n) for n in trials]
         cost = hours(kind, of, every)
-        low, high = np.quantile(draws[kind], [0.025, 0.975])
+        low, high = np.quantile(draws[kind], [0.025, 0.975], method="nearest")
         total = str(sum(n or 0 for n in trials)) if None not in trials else ""
         cells += [total, f"{cost:.2f} [{low:.2f}, {high:.2f}]"]
         other = "separate, learning" if kind.endswith("learning") else "separate"

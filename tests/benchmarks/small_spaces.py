@@ -30,7 +30,7 @@ SPACES: Final = ("hybrid_small", "mobile_small")
 BUDGET: Final = Budget.parse("4M-MACs")
 BUDGETS: Final = ("2M-MACs", "3M-MACs", "4M-MACs", "5M-MACs", "12M-MACs", "20M-MACs", "60M-MACs")
 LEAST: Final = 0.875
-RECIPE: Final = recipe("spaces", 3, 20_000, 2e-3)
+RECIPE: Final = recipe("spaces", 3, 20_000, 2e-3, 64)
 STATE: Final = RESULTS / "small_spaces.json"
 
 

@@ -13,7 +13,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ State = dict[str, Any]
 
 SPACE, BUDGET, SEEDS = "hybrid_small", "5M-MACs", (0, 1, 2)
 EVALUATED_BY: Final = ("supernet", "train")
-FINAL: Final = recipe("supernet-search", 5, 40_000, 2e-3)
+FINAL: Final = recipe("supernet-search", 5, 40_000, 2e-3, 64)
 STATE: Final = RESULTS / "supernet_search.json"
 
 
@@ -158,7 +158,7 @@ class Searches:
         new.replace(self._given.state)
 
 
-def next_trials(steps: list[dict[str, Any]], most: float, first: int) -> int:
+def next_trials(steps: Sequence[Mapping[str, Any]], most: float, first: int) -> int:
     """Return how many networks a search trains in all by the end of its next step.
 
     Args:
@@ -168,10 +168,9 @@ def next_trials(steps: list[dict[str, Any]], most: float, first: int) -> int:
     """
     if not steps:
         return first
-    last = steps[-1]
-    each = last["core_seconds"] / max(last["trials"], 1)
-    left = math.floor(0.9 * (most - last["core_seconds"]) / each)  # rather in two steps than past the end
-    return int(last["trials"]) + max(1, left)
+    trials, seconds = int(steps[-1]["trials"]), float(steps[-1]["core_seconds"])
+    each = seconds / max(trials, 1)
+    return trials + max(1, math.floor(0.9 * (most - seconds) / each))  # rather in two steps than past the end
 
 
 def lines_of(state: Mapping[str, Any]) -> list[str]:

@@ -33,7 +33,7 @@ def test_processor_time_counts_what_processes_below_processes_took():
 
 @pytest.mark.parametrize("each", [10.0, 130.0, 999.0])
 def test_a_search_goes_on_until_the_core_seconds_are_spent_and_hardly_further(each: float):
-    most, steps = 3_000.0, []
+    most, steps = 3_000.0, list[dict[str, float]]()
     while not steps or steps[-1]["core_seconds"] < most:
         trials = next_trials(steps, most, 8)
         assert trials > (steps[-1]["trials"] if steps else 0)
