@@ -53,6 +53,7 @@ def own_weights(
     kept: list[Entrant] = []
     donors: dict[str, Donor] = {}
     left_out: dict[str, str] = {}
+    lines: list[str] = []  # said when nothing can fail any more
     for place, entrant in enumerate(entrants):
         try:
             donor = _donor(entrant, url)
@@ -60,9 +61,9 @@ def own_weights(
             if chosen or not place:
                 raise
             left_out[entrant.name] = str(error)
-            say(f"Left out {entrant.name}: {error}")
+            lines.append(f"Left out {entrant.name}: {error}")
             continue
-        say(f"{entrant.name}: {donor_line(donor, splits)}")
+        lines.append(donor_line(donor, splits, f"{entrant.name} begins"))
         kept.append(replace(entrant, origin=f"{entrant.origin}, with its own weights"))
         donors.setdefault(entrant.architecture.fingerprint, _for_images(donor, splits))
     if len(kept) < 2 <= len(entrants):
@@ -70,6 +71,8 @@ def own_weights(
             f"No network to compare {kept[0].name} with has weights that can be had: "
             f"{next(iter(left_out.values()))} Name others with --with, or leave --weights out."
         )
+    for line in lines:
+        say(line)
     return Begun(entrants=tuple(kept), donors=donors, left_out=left_out)
 
 

@@ -96,12 +96,18 @@ def place_donor(
             files.put(DONOR_FILE, path)
 
 
-def donor_line(donor: Donor, splits: Splits) -> str:
-    """Return what networks begin with, its licence, and what is new for these images, in words."""
+def donor_line(donor: Donor, splits: Splits, begun: str = "Networks begin") -> str:
+    """Return what networks begin with, its licence, and what is new for these images, in words.
+
+    Args:
+        donor: Their weights.
+        splits: The images.
+        begun: Who begins with them.
+    """
     head = "" if set(splits.classes) <= set(donor.classes) else "; the head is new, as the classes are others"
     colours = "" if donor.in_channels == splits.channels else "; colours are added up for grey images"
     sentences = [
-        f"Networks begin with the weights of {donor.source}: {donor.origin}, licence "
+        f"{begun} with the weights of {donor.source}: {donor.origin}, licence "
         f"{donor.licence or 'not stated'}{head}{colours}",
         *donor.notes,
     ]
