@@ -35,6 +35,7 @@ VALUES: dict[str, list[int]] = {
     "heads": [1, 2, 4],
     "ratio": [2, 4],
     "levels": [1, 2, 3],
+    "slots": [4, 16],
     "states": [4, 16],
     "taps": [4, 16],
 }
@@ -174,6 +175,7 @@ def test_it_exports_to_onnx_and_answers_the_same_there(name, tmp_path):
         ("dfc_attention", 16, {"band": 4}),
         ("large_small_conv", 12, {}),
         ("recursive_conv", 16, {"levels": 0}),
+        ("global_local_mixing", 16, {"slots": 8}),
         ("hidden_state_mixer", 16, {"states": 0}),
         ("learnable_spacing", 16, {"taps": 0}),
     ],
