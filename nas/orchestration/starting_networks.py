@@ -26,8 +26,9 @@ def starting_networks(
     """Return the published networks that a space of the catalog can scale into the budgets, by name.
 
     Whoever trains nothing would take such a network; a search that has trained it delivers nothing worse
-    than its trainings can tell. Of networks with equal blocks there is one. Spaces that are not of the
-    catalog begin as their authors say, and the sampler that others are compared with begins with nothing.
+    than its trainings can tell. Of networks with equal blocks there is one, a member of the space if there is
+    any. Spaces that are not of the catalog begin as their authors say, and the sampler that others are
+    compared with begins with nothing.
 
     Args:
         space: Space of the search.
@@ -39,7 +40,7 @@ def starting_networks(
     if sampler == _BASELINE or not known or not any(budget.counted for budget in budgets):
         return {}
     found: dict[tuple[int, ...], tuple[str, Architecture]] = {}
-    for name in references():
+    for name in sorted(references(), key=lambda name: not space.contains(reference(name))):
         blocks = blocks_in(prices.codes, reference(name))
         if blocks is not None and blocks not in found:
             scaled = scaled_into(prices, reference(name), blocks, budgets)

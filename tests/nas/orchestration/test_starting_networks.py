@@ -59,6 +59,17 @@ def test_nothing_is_begun_with_where_nothing_can_be_scaled():
         assert starting_networks(SPACES[name], table, [Budget.parse("100M-MACs")], "tpe") == {}
 
 
+@pytest.mark.parametrize(("space", "name"), [("mobilevit", "xs"), ("mobilevit_v2", "v2_0.5")])
+def test_a_space_around_a_family_begins_with_its_member_scaled_in_transformers_too(space, name):
+    table = prices(SPACES[space].codes, num_classes=10)
+    found = starting_networks(SPACES[space], table, [Budget.parse("200M-MACs")], "factor_gp")
+    network = found[f"mobilevit_{name}_256"]
+    assert SPACES[space].contains(network)
+    assert 0.9e8 < search_spaces.count(network, num_classes=10, deploy=True).macs <= 2e8
+    inside = [dict(stage.options)["transformers"] for stage in network.stages if stage.mixer]
+    assert inside in ([1, 2, 2], [2, 3, 2], [2, 4, 3])
+
+
 def test_a_network_with_another_block_or_skeleton_is_not_held():
     published = search_spaces.reference("efficientnet_b0_224")
     assert blocks_in(SMALL.codes, published) is not None
