@@ -111,7 +111,9 @@ def test_exported_files_pass_ruff_and_its_format(bare):
 @pytest.mark.slow
 @pytest.mark.parametrize(("bare", "name"), OF_PEOPLE, indirect=["bare"], scope="module")
 def test_the_file_of_a_catalog_network_can_be_read_in_one_sitting(bare, name):
-    assert len((bare[0] / name / "my_net.py").read_text().splitlines()) < (320 if name in PUBLISHED else 300)
+    # Published networks with many unequal stages have a line or more for each of them.
+    more = 20 + 10 * max(0, len(PUBLISHED[name].stages) - 12) if name in PUBLISHED else 0
+    assert len((bare[0] / name / "my_net.py").read_text().splitlines()) < 300 + more
 
 
 @pytest.mark.parametrize("form", EXPORTERS)
