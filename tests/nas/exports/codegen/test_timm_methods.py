@@ -1,5 +1,7 @@
 """An exported network answers as timm's users, torch.export and torch.compile expect."""
 
+import random
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -13,10 +15,13 @@ from tests.nas.exports.networks import every_part, network_to_export, random_net
 PARTS = every_part() | {f"random-{i}": a for i, a in enumerate(random_networks(2))}
 SOME = ("mixer-attention", "mixer-dilated_reparam")
 ALL = [pytest.param(name, marks=() if name in SOME else pytest.mark.long) for name in PARTS]
+MIXERS = [name for name in PARTS if name.startswith("mixer-")]
+OFTEN = {*SOME, *PARTS.keys() - set(MIXERS), *random.Random(0).sample(MIXERS, len(MIXERS) // 3)}
+EACH = [pytest.param(name, marks=() if name in OFTEN else pytest.mark.long) for name in PARTS]
 each_slowly = pytest.mark.parametrize("part", ALL, indirect=True, scope="module")
 
 
-@pytest.fixture(scope="module", params=PARTS)
+@pytest.fixture(scope="module", params=EACH)
 def part(request, tmp_path_factory):
     """Return a trained network on its way out, and the function of its file that builds it."""
     given = network_to_export(PARTS[request.param])
