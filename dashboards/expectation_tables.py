@@ -62,8 +62,8 @@ def expectations_table(found: Expectations) -> FittedTable:
 
 def _described(network: ExpectedNetwork) -> str:
     """Return a network in words: its resolution and blocks, and the trial that trained it."""
-    stages = network.architecture.stages
-    kinds = [kind_of(stage.mixer) for stage in stages for _ in range(depth_with_parts(stage))]
+    runs = [run for stage in network.architecture.stages for run in stage.runs]
+    kinds = [kind_of(run.mixer) for run in runs for _ in range(depth_with_parts(run))]
     blocks = f"{counted(len(kinds), 'block')}, {kinds.count('attention')} of attention"
     trained = f", trained as {network.study or ''}#{network.trial}" if network.trial is not None else ""
     return f"{network.architecture.resolution} px, {blocks}{trained}"

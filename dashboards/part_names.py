@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from search_spaces.counting import Part
+from search_spaces.stage_words import stage_in_words
 
 
 def part_names(parts: Sequence[Part]) -> list[str]:
@@ -14,7 +15,4 @@ def part_words(part: Part, name: str) -> str:
     """Return the layers of a part in words, for example ``2 × metaformer of depthwise (kernel 7)``."""
     if part.stage is None:
         return {"stem": "convolution", "head": "classifier"}[name]
-    stage = part.stage
-    choices = ", ".join(f"{key} {value}" for key, value in stage.options if key != "mixer")
-    what = " of ".join(filter(None, [stage.block, stage.mixer])).replace("_", " ")
-    return f"{stage.depth} × {what}" + (f" ({choices.replace('_', ' ')})" if choices else "")
+    return f"{part.stage.depth} × {stage_in_words(part.stage).replace('_', ' ')}"

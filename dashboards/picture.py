@@ -9,7 +9,7 @@ from typing import Final
 
 from dashboards.palette import ATTENTION, CONVOLUTION, FAINT, INK, PLAIN
 from dashboards.part_names import part_names
-from search_spaces.architecture import Architecture
+from search_spaces.architecture import Architecture, Stage
 from search_spaces.counting import Part
 from search_spaces.options import kind_of, parts_inside, repeated_of
 from search_spaces.units import format_count
@@ -91,12 +91,12 @@ def _wrapped(label: Sequence[str], characters: int) -> tuple[str, ...]:
     return tuple(line for text in label for line in wrap(text, characters, break_long_words=False))
 
 
-def _colour(part: Part) -> str:
+def _colours(part: Part) -> list[str]:
+    """Return the colour of each block of a part."""
     if part.stage is None:
-        return PLAIN
-    mixer = part.stage.mixer
-    kind = kind_of(mixer)
-    return ATTENTION if kind == "attention" else CONVOLUTION
+        return [PLAIN]
+    kinds = [kind_of(run.mixer) for run in part.stage.runs for _ in range(run.depth)]
+    return [ATTENTION if kind == "attention" else CONVOLUTION for kind in kinds]
 
 
 def _boxes(architecture: Architecture, parts: Sequence[Part], layout: _Layout) -> list[str]:
@@ -109,11 +109,11 @@ def _boxes(architecture: Architecture, parts: Sequence[Part], layout: _Layout) -
         height = max(10.0, _MAP * log2(1 + part.side) / full)
         depth = part.stage.depth if part.stage is not None else 1
         width = (column - _BLOCK * (depth - 1)) / depth
-        for block in range(depth):
+        for block, colour in enumerate(_colours(part)):
             x = left + block * (width + _BLOCK)
             drawn.append(
                 f'<rect x="{x:.1f}" y="{_BASE - height:.1f}" width="{width:.1f}" height="{height:.1f}" '
-                f'rx="3" fill="{_colour(part)}" fill-opacity="0.88"/>'
+                f'rx="3" fill="{colour}" fill-opacity="0.88"/>'
             )
         middle = left + column / 2
         side = f"{part.side}×{part.side}" if name != "head" else "pooled"
@@ -129,13 +129,20 @@ def _words(part: Part, name: str) -> list[str]:
     """Return the lines below a part: its name, what it is made of."""
     if part.stage is None:
         return [name, f"{part.channels} " + ("classes" if name == "head" else "channels")]
-    options = dict(part.stage.options)
-    kernel = f" {options['kernel']}×{options['kernel']}" if "kernel" in options else ""
-    block, mixer = (name.replace("_", " ") for name in (part.stage.block, part.stage.mixer or ""))
-    made = [f"{mixer}{kernel}", block] if mixer else [f"{block}{kernel}"]
+    block = part.stage.block.replace("_", " ")
+    made = [*dict.fromkeys(_mixer_words(run) for run in part.stage.runs), block]
+    if not part.stage.runs[0].mixer:
+        made = [f"{block}{made[0]}"]
     if repeated := repeated_of(part.stage.block):
-        made.append(f"{parts_inside(part.stage)} {repeated}")
+        made.append(f"{parts_inside(part.stage.runs[0])} {repeated}")
     return [f"{name}: {part.stage.depth} × {part.channels}", *made]
+
+
+def _mixer_words(run: Stage) -> str:
+    """Return the mixer and the kernel of equal blocks in words."""
+    kernel = dict(run.options).get("kernel")
+    mixer = (run.mixer or "").replace("_", " ")
+    return mixer if kernel is None else f"{mixer} {kernel}×{kernel}"
 
 
 def _shares(parts: Sequence[Part], layout: _Layout) -> list[str]:
@@ -143,10 +150,11 @@ def _shares(parts: Sequence[Part], layout: _Layout) -> list[str]:
     total = sum(part.costs.macs for part in parts)
     drawn, left = [], float(_GAP)
     for part, name in zip(parts, part_names(parts), strict=True):
+        colours = _colours(part)
         width = (layout.width - 2 * _GAP) * part.costs.macs / total
         drawn.append(
             f'<rect x="{left:.1f}" y="{layout.bar}" width="{max(width - 1.5, 0.5):.1f}" height="22" '
-            f'fill="{_colour(part)}" fill-opacity="0.55"/>'
+            f'fill="{max(sorted({*colours}), key=colours.count)}" fill-opacity="0.55"/>'
         )
         if width > 64:
             share = f"{name} {part.costs.macs / total:.0%}"

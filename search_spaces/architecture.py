@@ -2,15 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from search_spaces.errors import ArchitectureError, did_you_mean
 
-VERSION: Final = 1
+VERSIONS: Final = (1, 2)
+"""Formats that are read: 2 has stages whose blocks differ, and is written only for networks that need it."""
 _KEYS: Final = ("version", "network", "resolution", "stages", "options")
-_STAGE_KEYS: Final = ("block", "channels", "depth", "stride", "options")
+_STAGE_KEYS: Final = {
+    1: ("block", "channels", "depth", "stride", "options"),
+    2: ("block", "channels", "depth", "stride", "options", "overrides"),
+}
 
 Option: TypeAlias = str | int | float | bool | None
 Options: TypeAlias = tuple[tuple[str, Option], ...]
@@ -24,15 +29,17 @@ def options_of(choices: Mapping[str, Option]) -> Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Equal blocks one after another; the first one strides and changes the channels.
+    """Blocks one after another, alike or of different options; the first strides and changes the channels.
 
     Attributes:
         block: A file in search_spaces/blocks, or ``module:NAME``.
         channels: Output channels of every block, at least 1.
         depth: Number of blocks, at least 1.
         stride: Stride of the first block, at least 1.
-        options: Choices of the block and of its mixer; ``mixer`` names a file in
+        options: Choices of the block and of its mixer that all blocks have; ``mixer`` names a file in
             search_spaces/mixers.
+        overrides: Further choices of each block, [depth]; none where all blocks are alike. Together with
+            `options` in one form only, which `made_of` returns.
     """
 
     block: str
@@ -40,6 +47,7 @@ class Stage:
     depth: int
     stride: int = 1
     options: Options = ()
+    overrides: tuple[Options, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("channels", "depth", "stride"):
@@ -48,11 +56,55 @@ class Stage:
                 raise ArchitectureError(
                     f"Stage '{self.block}' got {name} {value!r}: expected a whole number of at least 1."
                 )
+        if self.overrides:
+            self._check_overrides()
+
+    def _check_overrides(self) -> None:
+        if len(self.overrides) != self.depth:
+            raise ArchitectureError(
+                f"Stage '{self.block}' got overrides for {len(self.overrides)} blocks: expected none, or one "
+                f"for each of its {self.depth}."
+            )
+        if (self.options, self.overrides) != _divided(self.block_options):
+            raise ArchitectureError(
+                f"Stage '{self.block}' got overrides that all its blocks have, or that its options have: "
+                f"expected what all have in options, and what differs in overrides."
+            )
+
+    @classmethod
+    def made_of(cls, block: str, channels: int, stride: int, options: Sequence[Options]) -> "Stage":
+        """Return the stage with one block for each of some options, in their order."""
+        common, overrides = _divided(options)
+        return cls(
+            block=block,
+            channels=channels,
+            depth=len(options),
+            stride=stride,
+            options=common,
+            overrides=overrides,
+        )
 
     @property
     def mixer(self) -> str | None:
-        """The name of its mixer, None for a block without one."""
+        """The name of the mixer of all its blocks, None for blocks without one, or with different ones."""
         return next((str(v) for k, v in self.options if k == "mixer" and v is not None), None)
+
+    @property
+    def block_options(self) -> tuple[Options, ...]:
+        """All choices of each block, [depth]."""
+        own = self.overrides or ((),) * self.depth
+        return tuple(options_of({**dict(self.options), **dict(options)}) for options in own)
+
+    @property
+    def runs(self) -> tuple["Stage", ...]:
+        """The stages of equal blocks that it is made of, in their order; itself if its blocks are alike."""
+        if not self.overrides:
+            return (self,)
+        lengths = [(options, len(list(alike))) for options, alike in groupby(self.block_options)]
+        return tuple(
+            replace(self, depth=depth, stride=1 if number else self.stride, options=options, overrides=())
+            for number, (options, depth) in enumerate(lengths)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,18 +139,10 @@ class Architecture:
 
     def to_json(self) -> str:
         """Return it as one line of JSON with sorted keys and a format version."""
-        stages = [
-            {
-                "block": s.block,
-                "channels": s.channels,
-                "depth": s.depth,
-                "stride": s.stride,
-                "options": dict(s.options),
-            }
-            for s in self.stages
-        ]
+        version = 2 if any(stage.overrides for stage in self.stages) else 1
+        stages = [_stage_record(stage) for stage in self.stages]
         record = {
-            "version": VERSION,
+            "version": version,
             "network": self.network,
             "resolution": self.resolution,
             "stages": stages,
@@ -123,12 +167,13 @@ class Architecture:
                 f"Cannot read an architecture: not JSON ({error}). "
                 f"Expected what an export folder holds as architecture.json."
             ) from error
-        if isinstance(record, dict) and record.get("version", VERSION) == VERSION:
+        version = record.get("version") if isinstance(record, dict) else type(record).__name__
+        if isinstance(record, dict) and record.get("version", 1) in VERSIONS:
             _check_keys(record, written if isinstance(written, str) else "")
-        if not isinstance(record, dict) or record.get("version") != VERSION:
-            found = record.get("version") if isinstance(record, dict) else type(record).__name__
+        if version not in VERSIONS:
             raise ArchitectureError(
-                f"Cannot read an architecture of version {found!r}: expected version {VERSION}."
+                f"Cannot read an architecture of version {version!r}: expected version "
+                f"{' or '.join(map(str, VERSIONS))}."
             )
         try:
             return cls(
@@ -141,6 +186,7 @@ class Architecture:
                         depth=_whole(s["depth"]),
                         stride=_whole(s["stride"]),
                         options=_options(s["options"]),
+                        overrides=tuple(map(_options, s.get("overrides", ()))),
                     )
                     for s in record["stages"]
                 ),
@@ -153,14 +199,33 @@ class Architecture:
             ) from error
 
 
+def _divided(options: Sequence[Options]) -> tuple[Options, tuple[Options, ...]]:
+    """Return the choices that all blocks have, and the further ones of each; none where all are alike."""
+    common = tuple(choice for choice in options[0] if all(choice in other for other in options[1:]))
+    own = tuple(tuple(choice for choice in one if choice not in common) for one in options)
+    return common, own if any(own) else ()
+
+
+def _stage_record(stage: Stage) -> dict[str, Any]:
+    record = {
+        "block": stage.block,
+        "channels": stage.channels,
+        "depth": stage.depth,
+        "stride": stage.stride,
+        "options": dict(stage.options),
+    }
+    return {**record, "overrides": list(map(dict, stage.overrides))} if stage.overrides else record
+
+
 def _check_keys(record: Mapping[str, Any], text: str) -> None:
     """Raise for the first key that an architecture or a stage does not have.
 
     A key with a typing mistake is unknown, and the one that was meant is missing: only the first says why.
     """
     stages = record.get("stages")
+    of_stage = _STAGE_KEYS[int(record.get("version", 1))]
     found = [(record, _KEYS)]
-    found += [(s, _STAGE_KEYS) for s in (stages if isinstance(stages, list) else ()) if isinstance(s, dict)]
+    found += [(s, of_stage) for s in (stages if isinstance(stages, list) else ()) if isinstance(s, dict)]
     for part, known in found:
         for key in part:
             if key not in known:

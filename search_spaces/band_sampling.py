@@ -43,7 +43,7 @@ class MacsBand:
         if self.low <= self.high:
             budget = Budget(resource="macs", limit=float(self.high), text=f"{self.high}-MACs")
             self._ways = ways(prices, (budget,))
-            self._least = self._cheapest()
+            self._least = self._ways.least[:, 0]
             edges = np.linspace(self.low - 1, self.high, windows + 1)
             limits = [(int(a), int(b)) for a, b in itertools.pairwise(edges) if int(a) < int(b)]
             rng = np.random.default_rng(0)
@@ -56,7 +56,7 @@ class MacsBand:
             )
 
     def draw(self, rng: np.random.Generator, n: int, window: int | None = None) -> NDArray[np.int64]:
-        """Return `n` rows of codes, [n, 4 + stages].
+        """Return `n` rows of codes, [n, codes].
 
         Args:
             rng: Random generator.
@@ -91,15 +91,10 @@ class MacsBand:
     def _draw(self, rng: np.random.Generator, above: int, to: int, n: int) -> NDArray[np.int64]:
         """Return rows of codes between two limits on MACs, and some just outside of them."""
         table: Ways = self._ways
-        bins = table.after[0].shape[1] - 1
+        bins = table.bin_count
         width = np.maximum(self.high - self._least, 1) / bins
         stages = len(table.bins)
         # Each stage's bin is rounded down, so that a sum of bins may be too small by one for each stage.
         top = np.minimum(np.floor((to - self._least) / width).astype(np.int64), bins)
         floor = np.floor((above - self._least) / width).astype(np.int64) - stages
         return table.draw_between(rng, n, floor, top)
-
-    def _cheapest(self) -> NDArray[np.int64]:
-        """Return the MACs of the smallest network at each choice of the global factors, [g]."""
-        ends, stages = self._prices.by_stage(self._ways.factors, "macs")
-        return ends + sum(stage.min(axis=1) for stage in stages)

@@ -51,24 +51,6 @@ def block_facts(block: ListedBlock, mixer: str | None, parts: int = 1) -> BlockF
     return BlockFacts(works, works * attends, reach.height, reach.width, reach.whole, macs)
 
 
-def further_part(one: BlockFacts, two: BlockFacts, stride: int) -> BlockFacts:
-    """Return what each further part inside a block does, as of a block of stride 1.
-
-    Args:
-        one: What the block does with one part.
-        two: What it does with two.
-        stride: Stride of the block.
-    """
-    return BlockFacts(
-        works=two.works - one.works,
-        attends=two.attends - one.attends,
-        height=(two.height - one.height) // stride,
-        width=(two.width - one.width) // stride,
-        whole=two.whole,
-        attention_macs=two.attention_macs - one.attention_macs,
-    )
-
-
 def _works(block: ListedBlock) -> Int:
     """Return whether more happens than a change of shape, as 0 or 1.
 

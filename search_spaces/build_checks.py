@@ -1,5 +1,8 @@
 """Checks before a search that every choice of a space can be built, on torch's meta device."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 
 from search_spaces.architecture import Option, Stage
@@ -9,8 +12,8 @@ from search_spaces.costs import COSTS
 from search_spaces.counting import block_tape, stage_layers
 from search_spaces.errors import SpaceError
 from search_spaces.mixers import MIXERS
+from search_spaces.network_codes import GLOBALS
 from search_spaces.space import SearchSpace
-from search_spaces.stage_choices import MenuItem
 from search_spaces.tape import Map
 from search_spaces.tracing import trace_call
 
@@ -23,22 +26,24 @@ def check_stage(space: SearchSpace, stage: int) -> None:
     Raises:
         SpaceError: says which choices cannot be built, at how many channels, and why.
     """
-    for item in _covering(space.codes.menus[stage]):
-        mixer = item.stage.mixer
-        widths = {space.codes.channels_at(stage, width): width for width in reversed(space.width)}
-        for channels, width in sorted(widths.items()):
-            built = space.codes.stage_of(item, width, item.stage.depth)
+    codes = space.codes
+    _, places = np.unique(codes.sizes[stage], return_index=True)
+    for one in _covering(codes.forms[stage].blocks):
+        mixer = one.mixer
+        for width, own in zip(*np.unravel_index(places, codes.sizes[stage].shape), strict=True):
+            built = codes.widened_inside(stage, one, int(width), int(own))
+            channels = int(codes.channels[stage][width, own])
             try:
                 with torch.device("meta"):
-                    block_factory(built)(channels, channels, stride=item.stage.stride)
+                    block_factory(built)(channels, channels, stride=one.stride)
             except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
                 choices = ", ".join(f"{name} {value}" for name, value in built.options)
                 raise SpaceError(
                     f"Stage {stage + 1} cannot have {choices} at {channels} channels: {error}. Offer other "
                     f"values."
                 ) from error
-        if not (BLOCKS.owns(item.stage.block) and (mixer is None or MIXERS.owns(mixer))):
-            _check_listing(item.stage, space.codes.channels_at(stage, space.width[0]))
+        if not (BLOCKS.owns(one.block) and (mixer is None or MIXERS.owns(mixer))):
+            _check_listing(one, int(space.codes.channels[stage][0, 0]))
 
 
 def check_network(space: SearchSpace) -> None:
@@ -47,8 +52,12 @@ def check_network(space: SearchSpace) -> None:
     Raises:
         ArchitectureError: says why the first network of the space cannot be built.
     """
-    with torch.device("meta"):
-        build(space.codes.at(0 * space.codes.radices), num_classes=2)
+    first = 0 * space.codes.radices
+    for number in range(len(space.codes.skeletons)):
+        if space.skeleton:
+            first[len(GLOBALS)] = number
+        with torch.device("meta"):
+            build(space.codes.at(first), num_classes=2)
 
 
 def _check_listing(stage: Stage, channels: int) -> None:
@@ -71,13 +80,13 @@ def _check_listing(stage: Stage, channels: int) -> None:
             )
 
 
-def _covering(menu: tuple[MenuItem, ...]) -> list[MenuItem]:
-    """Return items in which every value of every option stands at least once beside each mixer."""
-    seen: set[tuple[str | None, str, Option]] = set()
-    chosen: list[MenuItem] = []
-    for item in menu:
-        pairs = {(item.stage.mixer, name, value) for name, value in item.stage.options}
-        if not pairs <= seen or not chosen:
-            seen |= pairs
-            chosen.append(item)
+def _covering(blocks: Sequence[Stage]) -> list[Stage]:
+    """Return blocks in which every value of every option stands at least once beside each block and mixer."""
+    seen: set[tuple[str, str | None, str, Option]] = set()
+    chosen: list[Stage] = []
+    for one in blocks:
+        found = {(one.block, one.mixer, name, value) for name, value in one.options}
+        if not found <= seen or not found or not chosen:
+            seen |= found
+            chosen.append(one)
     return chosen

@@ -50,8 +50,23 @@ def assemble(
 
 
 def block_factory(stage: Stage) -> Any:
-    """Return the block of a stage with every choice bound but its channels and stride."""
+    """Return what makes the blocks of a stage with every choice bound but their channels and stride.
+
+    Where they differ, one call after another makes one block after another.
+    """
+    if stage.overrides:
+        return in_turn(*(factory for run in stage.runs for factory in [block_factory(run)] * run.depth))
     block_options, mixer_options = routed(stage)
     if stage.mixer is not None:
         block_options["mixer"] = partial(MIXERS[stage.mixer], **mixer_options)
     return partial(BLOCKS[stage.block], **block_options)
+
+
+def in_turn(*blocks: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    """Return what makes one block after another, for a stage whose blocks differ."""
+    made = iter(blocks)
+
+    def make(*channels: int, **options: int) -> nn.Module:
+        return next(made)(*channels, **options)
+
+    return make

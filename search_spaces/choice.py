@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from search_spaces.architecture import Option
 from search_spaces.errors import SpaceError
+from search_spaces.patterns import PATTERNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,8 @@ class Choice:
         stage, _, slot = self.name.rpartition(".")
         if not stage:
             return (self.name,)
-        inside = (slot,) if slot == "depth" else ("options", slot)
+        own = slot in {"width", "block", "depth"} or slot in PATTERNS
+        inside = (slot,) if own else ("options", slot)
         return ("stages", int(stage.removeprefix("stage")) - 1, *inside)
 
     def nearest(self, value: Option, allowed: tuple[Option, ...]) -> Option:

@@ -102,12 +102,13 @@ def _runs(architecture: Architecture, num_classes: int, in_channels: int, *, dep
     stem, x = _stem(network, (in_channels, side, side), deploy)
     yield _Run(0, stem, 1, x)
     for part, stage in enumerate(architecture.stages, 1):
-        block = (stage.block, stage.options)
-        first, x = _block(block, x, stage.channels, stage.stride, deploy)
-        yield _Run(part, first, 1, x)
-        if stage.depth > 1:
-            rest, x = _block(block, x, stage.channels, 1, deploy)
-            yield _Run(part, rest, stage.depth - 1, x)
+        for run in stage.runs:
+            block = (run.block, run.options)
+            first, x = _block(block, x, run.channels, run.stride, deploy)
+            yield _Run(part, first, 1, x)
+            if run.depth > 1:
+                rest, x = _block(block, x, run.channels, 1, deploy)
+                yield _Run(part, rest, run.depth - 1, x)
     yield _Run(len(architecture.stages) + 1, _head(network, x, num_classes, deploy), 1, (num_classes, 1, 1))
 
 

@@ -17,14 +17,15 @@ All are read off the layers that blocks list, so they hold for blocks and mixers
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.architecture import Architecture
-from search_spaces.block_facts import BlockFacts, block_facts, further_part
+from search_spaces.block_facts import BlockFacts, block_facts
+from search_spaces.code_places import places
 from search_spaces.counting import block_tape, count, stage_layers, stem_tape
 from search_spaces.network_codes import NetworkCodes
 from search_spaces.options import parts_inside
@@ -66,7 +67,7 @@ def graph_counts(
 
     Args:
         space: The space, or its encoding.
-        codes: Rows of codes, [n, 4 + stages].
+        codes: Rows of codes, [n, codes].
         num_classes: Class scores of the head, which are in MACs and parameters.
         in_channels: Channels of an image.
         deploy: Whether the form after re-parameterisation is counted, as budgets ask.
@@ -74,20 +75,20 @@ def graph_counts(
     encoding = space.codes if isinstance(space, SearchSpace) else space
     table = _table(encoding, num_classes, in_channels, deploy)
     priced = prices(encoding, num_classes=num_classes, in_channels=in_channels, deploy=deploy)
-    resolution, width, conv, attention = codes[:, :4].T
+    found = places(encoding, codes)
     stages = [
         _StageFacts(
-            first=BlockFacts(*(np.asarray(a)[resolution, width, item] for a in facts.first)),
-            rest=BlockFacts(*(np.asarray(a)[resolution, width, item] for a in facts.rest)),
-            depth=depths[conv, attention, item],
+            first=_taken(facts.first, (*found.factors, at.before, at.own, at.first)),
+            rest=[
+                (_taken(facts.rest, (*found.factors, at.own, block)), count)
+                for block, count in zip(at.rest.T, at.count.T, strict=True)
+            ],
             stride=stage.stride,
         )
-        for stage, facts, depths, item in zip(
-            encoding.space.stages, table.stages, encoding.depths, codes[:, 4:].T, strict=True
-        )
+        for stage, facts, at in zip(encoding.space.stages, table.stages, found.stages, strict=True)
     ]
-    stem = Growth(*(np.array(values)[width] for values in zip(*table.stems, strict=True)))
-    side = np.array(encoding.space.resolution)[resolution]
+    stem = Growth(*(np.asarray(values)[found.width, found.skeleton] for values in table.stems))
+    side = np.array(encoding.space.resolution)[found.resolution]
     costs = {name: priced.of(codes, name) for name in _LOGS}
     return _folded(side, stem, stages, costs)
 
@@ -112,38 +113,47 @@ def architecture_counts(
     stages = []
     y = x
     for stage in architecture.stages:
-        layers = stage_layers(stage, deploy=deploy)
         facts = []
-        for stride in (stage.stride, 1):
-            tape, leaves = block_tape(layers, y, stage.channels, stride)
-            listed = ListedBlock(tape, y, leaves, stage.channels, stride)
-            facts.append(block_facts(listed, stage.mixer, parts_inside(stage)))
-            y = leaves
-        first, rest = facts
-        stages.append(_StageFacts(first, rest, stage.depth, stage.stride))
+        for run in stage.runs:
+            layers = stage_layers(run, deploy=deploy)
+            for stride, times in ((run.stride, 1), (1, run.depth - 1)):
+                tape, leaves = block_tape(layers, y, stage.channels, stride)
+                block = ListedBlock(tape, y, leaves, stage.channels, stride)
+                facts.append((block_facts(block, run.mixer, parts_inside(run)), times))
+                y = leaves
+        stages.append(_StageFacts(facts[0][0], facts[1:], stage.stride))
     found = _folded(side, growth(stem, x), stages, {name: costs[name] for name in _LOGS})
     return {name: np.asarray(value).item() for name, value in found.items()}
 
 
 class _StageFacts(NamedTuple):
-    """What the first and each further block of a stage do; each an int or an array [n]."""
+    """What the first block of a stage does, and different ones behind it with how often each runs."""
 
     first: BlockFacts
-    rest: BlockFacts
-    depth: Int
+    rest: Sequence[tuple[BlockFacts, Int]]
     stride: int
 
 
 class _Table(NamedTuple):
-    """What each stem does, [widths], and the facts of each stage, [resolutions, widths, items]."""
+    """What each stem does, a number or [widths, skeletons] of each, and the facts of each stage."""
 
-    stems: list[Growth]
+    stems: Growth
     stages: "list[_StageTable]"
 
 
 class _StageTable(NamedTuple):
+    """What blocks do first in a stage, and later.
+
+    [resolutions, widths, skeletons, factors in front, own factors, blocks], later without factors in front.
+    """
+
     first: BlockFacts
     rest: BlockFacts
+
+
+def _taken(facts: BlockFacts, at: tuple[Ints, ...]) -> BlockFacts:
+    """Return the facts that lie in tables at some indices, each [n]."""
+    return BlockFacts(*(np.asarray(table)[at] for table in facts))
 
 
 def _folded(side: Int, stem: Growth, stages: Sequence[_StageFacts], costs: Mapping[str, Int]) -> Counts:
@@ -154,16 +164,21 @@ def _folded(side: Int, stem: Growth, stages: Sequence[_StageFacts], costs: Mappi
     whole, jump = stem.whole, stem.jump
     height, width = 1 + stem.height, 1 + stem.width
     of_stages = {}
-    for number, (first, rest, depth, stride) in enumerate(stages, 1):
-        further = depth - 1
-        of_stages[f"stage{number}.blocks"] = np.asarray(first.works + further * rest.works)
-        blocks = blocks + of_stages[f"stage{number}.blocks"]
-        attending = attending + first.attends + further * rest.attends
-        attention_macs = attention_macs + first.attention_macs + further * rest.attention_macs
-        whole = np.maximum(whole, np.maximum(first.whole, rest.whole * (further > 0)))
-        height = height + jump * (first.height + further * stride * rest.height)
-        width = width + jump * (first.width + further * stride * rest.width)
+    for number, (first, rest, stride) in enumerate(stages, 1):
+        works: Int = first.works
+        attending = attending + first.attends
+        attention_macs = attention_macs + first.attention_macs
+        whole = np.maximum(whole, first.whole)
+        height, width = height + jump * first.height, width + jump * first.width
         jump = jump * stride
+        for facts, times in rest:
+            works = works + times * facts.works
+            attending = attending + times * facts.attends
+            attention_macs = attention_macs + times * facts.attention_macs
+            whole = np.maximum(whole, facts.whole * (times > 0))
+            height, width = height + jump * times * facts.height, width + jump * times * facts.width
+        of_stages[f"stage{number}.blocks"] = np.asarray(works)
+        blocks = blocks + works
     seen = np.maximum(height, width)
     return {
         "blocks": np.asarray(blocks),
@@ -183,24 +198,42 @@ _FACTS: Final = len(BlockFacts.__annotations__)
 def _table(codes: NetworkCodes, num_classes: int, in_channels: int, deploy: bool) -> _Table:
     """Return what every part of a space does, made once for each kind of image."""
     space = codes.space
-    shapes = [(len(space.resolution), len(space.width), len(menu)) for menu in codes.menus]
+    shape = (len(space.resolution), len(space.width), len(codes.skeletons))
+    factors = [1, *(len(stage.width) for stage in space.stages)]
     stages = [
-        _StageTable(*(BlockFacts(*(np.zeros(shape, np.int64) for _ in range(_FACTS))) for _ in range(2)))
-        for shape in shapes
+        _StageTable(_nothing((*shape, before, own, blocks)), _nothing((*shape, own, blocks)))
+        for before, own, blocks in zip(
+            factors, factors[1:], [len(forms.blocks) for forms in codes.forms], strict=False
+        )
     ]
     stems = []
-    for width in range(len(space.width)):
-        listed = list_space(codes, width, num_classes=num_classes, in_channels=in_channels, deploy=deploy)
+    for width, skeleton in np.ndindex(shape[1:]):
+        listed = list_space(
+            codes, width, num_classes=num_classes, in_channels=in_channels, deploy=deploy, skeleton=skeleton
+        )
         stems.append(growth(listed.stem, listed.enters))
         for group in listed.items:
-            stage = codes.menus[group.stage][group.items[0]].stage
-            parts = (1, 2) if group.inside else (parts_inside(stage),) * 2
-            blocks = zip((group.first, group.rest), parts, strict=True)
-            found = [block_facts(block, stage.mixer, inside) for block, inside in blocks]
-            if group.inside:
-                found[1] = further_part(*found, group.first.stride)
-            for facts, values in zip(stages[group.stage], found, strict=True):
-                for array, value in zip(facts, values, strict=True):
-                    shape = (len(space.resolution), len(group.items))
-                    np.asarray(array)[:, width, group.items] = np.broadcast_to(value, shape)
-    return _Table(stems, stages)
+            one = codes.forms[group.stage].blocks[group.blocks[0]]
+            known = partial(block_facts, mixer=one.mixer, parts=parts_inside(one))
+            own, blocks = np.array(group.own)[:, None], np.array(group.blocks)
+            table = stages[group.stage]
+            for before, block in group.first:
+                at = (np.array(before)[:, None, None], own, blocks)
+                _write(table.first, known(block), (slice(None), width, skeleton), at)
+            _write(table.rest, known(group.rest), (slice(None), width, skeleton), (own, blocks))
+    by_stem = (np.array(values).reshape(shape[1:]) for values in zip(*stems, strict=True))
+    return _Table(Growth(*by_stem), stages)
+
+
+def _nothing(shape: tuple[int, ...]) -> BlockFacts:
+    return BlockFacts(*(np.zeros(shape, np.int64) for _ in range(_FACTS)))
+
+
+def _write(
+    table: BlockFacts, facts: BlockFacts, where: tuple[int | slice, ...], at: tuple[Ints, ...]
+) -> None:
+    """Write what blocks do, each an int or [resolutions, blocks], at some indices of tables."""
+    for array, value in zip(table, facts, strict=True):
+        view = np.asarray(array)[where]  # [resolutions, ...]
+        rows = np.broadcast_to(value, (len(view), len(at[-1])))
+        view[(slice(None), *at)] = rows.reshape(len(view), *(1,) * (len(at) - 1), len(at[-1]))

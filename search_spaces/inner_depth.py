@@ -45,23 +45,51 @@ class Inside:
             width: Width factor of the channels inside.
             divisor: Channels are rounded to multiples of it.
         """
-        given: dict[str, Option] = dict(stage.options)
-        if self.channels:
-            inner = widened(self.channels, width, math.lcm(divisor, max(self.heads, 1)))
-            given[INNER_CHANNELS] = inner
-            if self.heads_of(stage.mixer):
-                given[HEAD_CHANNELS] = inner // self.heads
-        if self.repeats:
-            given[self.repeats] = stage.depth
-        depth = 1 if self.repeats else stage.depth
-        return replace(stage, depth=depth, options=options_of(given))
+        (options, *_) = blocks = self.repeated(stage.options, stage.depth)
+        return self.widened(replace(stage, depth=len(blocks), options=options), width=width, divisor=divisor)
+
+    def repeated(self, options: Options, depth: int) -> tuple[Options, ...]:
+        """Return the options of each block of a stage, without the channels inside.
+
+        Args:
+            options: Options of each block without what is set here.
+            depth: Depth of the stage, counted as the space's.
+        """
+        return (options_of({**dict(options), self.repeats: depth}),) if self.repeats else (options,) * depth
+
+    def widened(self, stage: Stage, *, width: float, divisor: int) -> Stage:
+        """Return a stage with the channels inside its blocks.
+
+        Args:
+            stage: The stage without them.
+            width: Width factor of the channels inside.
+            divisor: Channels are rounded to multiples of it.
+        """
+        if not self.channels:
+            return stage
+        inner = self.channels_at(width, divisor)
+        given: dict[str, Option] = {**dict(stage.options), INNER_CHANNELS: inner}
+        if self.heads_of(stage.mixer):
+            given[HEAD_CHANNELS] = inner // self.heads
+        return replace(stage, options=options_of(given))
+
+    def channels_at(self, width: float, divisor: int) -> int:
+        """Return the channels inside at a width factor, 0 where the options of the block say."""
+        if not self.channels:
+            return 0
+        return widened(self.channels, width, math.lcm(divisor, max(self.heads, 1)))
 
     def stripped(self, stage: Stage) -> Stage:
         """Return a stage of a network without what is set here, its depth counted as the space's."""
-        names = {self.repeats, *([INNER_CHANNELS] if self.channels else [])}
+        depth = self.depth_of(stage)
+        options = tuple(option for option in self.narrowed(stage).options if option[0] != self.repeats)
+        return replace(stage, depth=depth, options=options)
+
+    def narrowed(self, stage: Stage) -> Stage:
+        """Return a stage of a network without the channels inside its blocks that are set here."""
+        names = {INNER_CHANNELS} if self.channels else set()
         names |= {HEAD_CHANNELS} if self.heads_of(stage.mixer) else set()
-        options: Options = tuple(option for option in stage.options if option[0] not in names)
-        return replace(stage, depth=self.depth_of(stage), options=options)
+        return replace(stage, options=tuple(option for option in stage.options if option[0] not in names))
 
     def depth_of(self, stage: Stage) -> int:
         """Return the depth of a stage of a network, counted as the space's."""

@@ -65,6 +65,15 @@ class Repeating(Protocol):
         """Name of this option, a whole number of at least 1; each such part counts as a block."""
 
 
+@runtime_checkable
+class Strided(Protocol):
+    """A block some of whose options matter only in a stage that strides."""
+
+    @property
+    def strided(self) -> tuple[str, ...]:
+        """Names of these options."""
+
+
 def routed(stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options of a stage that its block takes and those that its mixer takes.
 
@@ -120,7 +129,12 @@ def parts_inside(stage: Stage) -> int:
 
 def depth_with_parts(stage: Stage) -> int:
     """Return the depth of a stage, each of the equal parts inside a block, such as transformers, counting."""
-    return stage.depth * parts_inside(stage)
+    return sum(run.depth * parts_inside(run) for run in stage.runs)
+
+
+def strided_of(module: Mixer | Block) -> tuple[str, ...]:
+    """Return the options that matter only in a stage that strides, none where the block names none."""
+    return module.strided if isinstance(module, Strided) else ()
 
 
 def nested_of(module: Mixer | Block) -> frozenset[str]:

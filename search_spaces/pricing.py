@@ -1,8 +1,8 @@
 """`Prices`: computes the costs of many networks of a space at once, from one table of its blocks.
 
 Every network of a space is a stem, blocks from the menus of its stages and a head. Each distinct
-block is listed once for each width, with all resolutions and options as arrays; a network's cost is
-then a sum, or a maximum, of looked-up numbers.
+block is listed once for each width and number of channels that may enter it, with all resolutions and options
+as arrays; a network's cost is then a sum, or a maximum, of looked-up numbers.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.budget import Budget
+from search_spaces.code_places import places
 from search_spaces.costs import COSTS, Costs, cost_names
 from search_spaces.network_codes import NetworkCodes
 from search_spaces.space_listing import list_space
@@ -24,7 +25,12 @@ Ints: TypeAlias = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """The cost of the first and of each further block, [resolutions, widths, items]."""
+    """The cost of the blocks of a stage.
+
+    Attributes:
+        first: As the first block, [resolutions, widths, skeletons, factors in front, own factors, blocks].
+        rest: As a further block, [resolutions, widths, skeletons, own factors, blocks].
+    """
 
     first: Ints
     rest: Ints
@@ -47,35 +53,43 @@ class Prices:
         self.num_classes: Final = num_classes
         self.in_channels: Final = in_channels
         space = codes.space
-        shape = (len(space.resolution), len(space.width))
+        shape = (len(space.resolution), len(space.width), len(codes.skeletons))
         names = cost_names()
-        self._ends = {name: np.zeros((2, *shape), np.int64) for name in names}  # stem, head
+        factors = [1, *(len(stage.width) for stage in space.stages)]
+        self._stems = {name: np.zeros(shape, np.int64) for name in names}
+        self._heads = {name: np.zeros((*shape, factors[-1]), np.int64) for name in names}
         self._stages = [
-            {name: _Stage(*(np.zeros((*shape, len(menu)), np.int64) for _ in range(2))) for name in names}
-            for menu in codes.menus
+            {
+                name: _Stage(
+                    np.zeros((*shape, before, own, len(forms.blocks)), np.int64),
+                    np.zeros((*shape, own, len(forms.blocks)), np.int64),
+                )
+                for name in names
+            }
+            for before, own, forms in zip(factors, factors[1:], codes.forms, strict=False)
         ]
-        for width in range(len(space.width)):
-            self._fill(width, num_classes, in_channels, deploy=deploy)
+        for width, skeleton in np.ndindex(shape[1:]):
+            self._fill(width, skeleton, deploy=deploy)
 
     def of(self, codes: Ints, resource: str) -> Ints:
         """Return one cost of each network, [n].
 
         Args:
-            codes: Rows of codes, [n, 4 + stages].
+            codes: Rows of codes, [n, codes].
             resource: A file in search_spaces/costs.
         """
         sums = COSTS[resource].joins == "sum"
-        r, w, conv, attention = codes[:, :4].T
-        stem, head = self._ends[resource]
-        total = stem[r, w] + head[r, w] if sums else np.maximum(stem[r, w], head[r, w])
-        for s, tables in enumerate(self._stages):
-            item = codes[:, 4 + s]
-            first, rest = tables[resource].first[r, w, item], tables[resource].rest[r, w, item]
-            depth = self.codes.depths[s][conv, attention, item]
-            if sums:
-                total = total + first + (depth - 1) * rest
-            else:
-                total = np.maximum(total, np.maximum(first, np.where(depth > 1, rest, 0)))
+        found = places(self.codes, codes)
+        head = self._heads[resource][(*found.factors, found.stages[-1].own)]
+        stem = self._stems[resource][found.factors]
+        total = stem + head if sums else np.maximum(stem, head)
+        for tables, at in zip(self._stages, found.stages, strict=True):
+            table = tables[resource]
+            first = table.first[(*found.factors, at.before, at.own, at.first)]
+            total = total + first if sums else np.maximum(total, first)
+            for block, count in zip(at.rest.T, at.count.T, strict=True):
+                rest = table.rest[(*found.factors, at.own, block)]
+                total = total + count * rest if sums else np.maximum(total, np.where(count > 0, rest, 0))
         return total
 
     def costs(self, codes: Ints) -> list[Costs]:
@@ -93,63 +107,87 @@ class Prices:
         return np.stack(columns, axis=1) if columns else np.zeros((len(codes), 0))
 
     def by_stage(self, factors: Ints, resource: str) -> tuple[Ints, list[Ints]]:
-        """Return one cost of stem and head, [g], and of each stage with each menu item, [g, items].
+        """Return one cost of stem and head, [g, factors in front], and of each stage with each menu item.
 
         Args:
-            factors: Codes of the global factors, [g, 4].
+            factors: Codes in front of those of the stages, [g, 4 or 5].
             resource: A file in search_spaces/costs; says whether the parts add up or the largest counts.
+
+        Returns:
+            The stem and the head behind each width factor of the last stage, and for each stage
+            [g, factors in front, items].
         """
         sums = COSTS[resource].joins == "sum"
-        r, w, conv, attention = factors.T
-        stem, head = self._ends[resource]
-        ends = stem[r, w] + head[r, w] if sums else np.maximum(stem[r, w], head[r, w])
+        r, w, conv, attention = factors[:, :4].T
+        k = factors[:, 4] if self.codes.offset > 4 else np.zeros_like(r)
+        stem, head = self._stems[resource][r, w, k][:, None], self._heads[resource][r, w, k]
+        ends = stem + head if sums else np.maximum(stem, head)
         stages = []
-        for depths, tables in zip(self.codes.depths, self._stages, strict=True):
-            first, rest = tables[resource].first[r, w], tables[resource].rest[r, w]  # [g, items]
-            depth = depths[conv, attention]
-            further = (depth - 1) * rest if sums else np.where(depth > 1, rest, 0)
-            stages.append(first + further if sums else np.maximum(first, further))
+        for forms, tables in zip(self.codes.forms, self._stages, strict=True):
+            form = forms.form[conv, attention]  # [g, items]
+            own = np.broadcast_to(forms.width, form.shape)
+            at = tuple(i[:, None] for i in (r, w, k))
+            # numpy puts the axes of index arrays in front of the one that is sliced: [g, items, before]
+            first = tables[resource].first[(*at, slice(None), own, forms.first[form])]
+            cost = np.moveaxis(first, 2, 1)
+            for block, count in zip(
+                np.moveaxis(forms.rest[form], 2, 0), np.moveaxis(forms.count[form], 2, 0), strict=True
+            ):
+                rest = tables[resource].rest[(*at, own, block)][:, None]
+                times = count[:, None]
+                cost = cost + times * rest if sums else np.maximum(cost, np.where(times > 0, rest, 0))
+            stages.append(cost)
         return ends, stages
 
     def extremes(self, resource: str) -> tuple[int, int]:
         """Return the least and the most that a network of the space takes of one resource."""
+        found = [self._extremes_of(r, resource) for r in range(len(self.codes.space.resolution))]
+        return min(low for low, _ in found), max(high for _, high in found)
+
+    def _extremes_of(self, resolution: int, resource: str) -> tuple[int, int]:
+        """Return the least and the most of one resource at one resolution."""
         sums = COSTS[resource].joins == "sum"
-        stem, head = self._ends[resource]
-        low = high = (stem + head if sums else np.maximum(stem, head))[:, :, None, None]
-        for depths, tables in zip(self.codes.depths, self._stages, strict=True):
-            first, rest = tables[resource].first, tables[resource].rest  # [r, w, items]
-            if sums:
-                block = first[:, :, None, None] + (depths - 1) * rest[:, :, None, None]
-                low, high = low + block.min(axis=-1), high + block.max(axis=-1)
-            else:
-                block = np.maximum(first[:, :, None, None], np.where(depths > 1, rest[:, :, None, None], 0))
-                low, high = (
-                    np.maximum(low, block.min(axis=-1)),
-                    np.maximum(high, block.max(axis=-1)),
-                )
+        rest = np.indices(tuple(self.codes.radices[1 : self.codes.offset])).reshape(self.codes.offset - 1, -1)
+        factors = np.concatenate([np.full((1, rest.shape[1]), resolution), rest]).T
+        ends, stages = self.by_stage(factors, resource)
+        low = high = ends  # [g, factors of the last stage], of everything behind it
+        for number in reversed(range(len(stages))):
+            own = self.codes.forms[number].width
+            joined = [
+                stages[number] + end[:, None, own] if sums else np.maximum(stages[number], end[:, None, own])
+                for end in (low, high)
+            ]  # [g, factors in front, items]
+            low, high = joined[0].min(axis=2), joined[1].max(axis=2)
         return int(low.min()), int(high.max())
 
-    def _fill(self, width: int, num_classes: int, in_channels: int, *, deploy: bool) -> None:
+    def _fill(self, width: int, skeleton: int, *, deploy: bool) -> None:
         """Price the stem, every block and the head at one width, all resolutions at once."""
         listed = list_space(
-            self.codes, width, num_classes=num_classes, in_channels=in_channels, deploy=deploy
+            self.codes,
+            width,
+            num_classes=self.num_classes,
+            in_channels=self.in_channels,
+            deploy=deploy,
+            skeleton=skeleton,
         )
-        for end, tape in enumerate((listed.stem, listed.head)):
-            for name in cost_names():
-                self._ends[name][end, :, width] = self._cost(name, tape, 1)[:, 0]
+        for name in cost_names():
+            self._stems[name][:, width, skeleton] = self._cost(name, listed.stem, 1)[:, 0]
+            for head in listed.heads:
+                self._heads[name][:, width, skeleton, head.before] = self._cost(name, head.tape, 1)
         for group in listed.items:
+            own = np.array(group.own)[:, None]
             for name in cost_names():
                 table = self._stages[group.stage][name]
-                first = self._cost(name, group.first.tape, len(group.items))
-                rest = self._cost(name, group.rest.tape, len(group.items))
-                if group.inside and COSTS[name].joins == "sum":
-                    rest = rest - first  # the block with two of what is inside it, less that with one
-                table.first[:, width, group.items] = first
-                table.rest[:, width, group.items] = rest
+                for before, block in group.first:
+                    cost = self._cost(name, block.tape, len(group.blocks))[:, None, None]
+                    at = (np.array(before)[:, None, None], own, np.array(group.blocks))
+                    table.first[:, width, skeleton][(slice(None), *at)] = cost
+                cost = self._cost(name, group.rest.tape, len(group.blocks))[:, None]
+                table.rest[:, width, skeleton][:, own, np.array(group.blocks)] = cost
 
-    def _cost(self, name: str, tape: Tape, items: int) -> Ints:
-        """Return one cost of the layers on a tape, [resolutions, items]."""
-        return np.broadcast_to(np.asarray(COSTS[name].of(tape)), (len(self.codes.space.resolution), items))
+    def _cost(self, name: str, tape: Tape, blocks: int) -> Ints:
+        """Return one cost of the layers on a tape, [resolutions, blocks]."""
+        return np.broadcast_to(np.asarray(COSTS[name].of(tape)), (len(self.codes.space.resolution), blocks))
 
 
 @lru_cache(maxsize=8)

@@ -21,7 +21,7 @@ _MOST_DRAWS: Final = 1_000_000
 
 
 def uniform_codes(codes: NetworkCodes, rng: np.random.Generator, n: int) -> NDArray[np.int64]:
-    """Return `n` rows of codes, [n, 4 + stages], uniform over the distinct networks of a space.
+    """Return `n` rows of codes, [n, codes], uniform over the distinct networks of a space.
 
     A network that several codes describe is kept under its canonical one only, so that it is not
     drawn more often than another.
@@ -44,7 +44,7 @@ def fitting_codes(
     *,
     distinct: bool = False,
 ) -> NDArray[np.int64]:
-    """Return `n` rows of codes, [n, 4 + stages], uniform over the networks that fit all known budgets.
+    """Return `n` rows of codes, [n, codes], uniform over the networks that fit all known budgets.
 
     Where many networks fit, uniform ones are drawn and the others left out; where few do, those that fit are
     counted first (`search_spaces.budget_counting`).

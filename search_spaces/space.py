@@ -1,28 +1,34 @@
 """`SearchSpace`: global factors and the choices of each stage, as a fixed number of slots.
 
-The slots are ``resolution``, ``width``, ``conv_depth``, ``attention_depth`` and, for each stage,
-``stage1.mixer``, ``stage1.kernel`` and so on. A slot that a mixer does not take is inactive and holds
-its first value, and a depth factor that changes nothing holds the lowest value that gives the same
-depths: every network of the space has exactly one encoding.
+The slots are ``resolution``, ``width``, ``conv_depth``, ``attention_depth``, options of the skeleton such as
+``stem_stride``, and, for each stage, ``stage1.width``, ``stage1.block``, ``stage1.mixer``, ``stage1.kernel``
+and so on. A slot that a block and its mixer do not take is inactive and holds its first value, and a factor
+that changes nothing holds the lowest value that gives the same network: every network of the space has
+exactly one encoding.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.architecture import Architecture, Option, Options
+from search_spaces.architecture import Architecture, Option, Options, options_of
 from search_spaces.budget import Budget
-from search_spaces.channel_rounding import check_widths
 from search_spaces.choice import Choice
 from search_spaces.errors import ArchitectureError, SpaceError
 from search_spaces.network_codes import GLOBALS, NetworkCodes
 from search_spaces.pricing import prices
 from search_spaces.sampling import fitting_codes, uniform_codes
-from search_spaces.space_checks import check_depths, check_factors, check_options, check_strides
+from search_spaces.space_checks import (
+    check_depths,
+    check_factors,
+    check_options,
+    check_strides,
+    check_widths,
+)
 from search_spaces.stage_choices import StageSpace
 
 
@@ -38,7 +44,8 @@ class SearchSpace:
         attention_depth: Factors on the depth of stages with an attention mixer.
         stages: The stages from the stem to the head.
         network: The skeleton, a file in search_spaces/networks.
-        options: Choices of the skeleton; its channels are given at width 1.
+        options: Options of the skeleton; its channels are given at width 1.
+        skeleton: Options of the skeleton that are a choice, with their values.
         divisor: Channels are rounded to multiples of it.
     """
 
@@ -50,18 +57,21 @@ class SearchSpace:
     stages: tuple[StageSpace, ...]
     network: str = "pyramid"
     options: Options = ()
+    skeleton: Mapping[str, tuple[Option, ...]] = field(default_factory=dict)
     divisor: int = 16
 
     def __post_init__(self) -> None:
         if not self.stages:
             raise SpaceError(f"The space '{self.name}' got no stages: expected at least one.")
-        check_options(self.network, self.options)
-        check_factors(self.name, {name: getattr(self, name) for name in GLOBALS})
-        check_strides(self.name, self.network, self.options, self.stages, self.resolution[0])
-        channels = [stage.channels for stage in self.stages]
-        check_widths(self.name, self.width, channels, self.options, self.divisor)
-        factors = {"conv": self.conv_depth, "attention": self.attention_depth}
-        check_depths(self.name, self.stages, self.codes.menus, factors)
+        check_options(self.network, (*self.options, *((name, None) for name in self.skeleton)))
+        factors = {name: getattr(self, name) for name in GLOBALS}
+        check_factors(self.name, {**factors, **self.skeleton})
+        for chosen in self.codes.skeletons:
+            options = options_of({**dict(self.options), **dict(chosen)})
+            check_strides(self.name, self.network, options, self.stages, self.resolution[0])
+        check_widths(self.name, self.width, self.stages, self.options, self.divisor)
+        depths = {"conv": self.conv_depth, "attention": self.attention_depth}
+        check_depths(self.name, self.stages, self.codes.menus, depths)
 
     @property
     def choices(self) -> tuple[Choice, ...]:

@@ -4,12 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from search_spaces.architecture import Options
+from search_spaces.architecture import Option, Options
+from search_spaces.channel_rounding import CHANNEL_OPTIONS, widened
 from search_spaces.choice import Choice
 from search_spaces.counting import total_stride
 from search_spaces.errors import SpaceError, did_you_mean
 from search_spaces.networks import NETWORKS
 from search_spaces.options import keywords
+from search_spaces.stage_checks import check_stage_widths
 from search_spaces.stage_choices import MenuItem, StageSpace
 
 _MOST_FACTORS: Final = 20_000
@@ -31,7 +33,7 @@ def check_options(network: str, options: Options) -> None:
             )
 
 
-def check_factors(space: str, factors: Mapping[str, Sequence[float]]) -> None:
+def check_factors(space: str, factors: Mapping[str, Sequence[Option]]) -> None:
     """Raise unless the values of the global factors can be chosen from.
 
     Args:
@@ -73,6 +75,35 @@ def check_strides(
             f"1 x 1: expected strides that multiply to at most its lowest resolution.",
             at=("resolution",),
         )
+
+
+def check_widths(
+    space: str, widths: Sequence[float], stages: Sequence[StageSpace], options: Options, divisor: int
+) -> None:
+    """Raise unless each factor on channels gives other ones.
+
+    Args:
+        space: Name of the space, for the error.
+        widths: Width factors of the space.
+        stages: The stages, with their channels at width 1.
+        options: Options of its skeleton, as given.
+        divisor: Channels are rounded to multiples of it.
+
+    Raises:
+        SpaceError: if two widths give the same channels, or one of a stage rounds to nothing.
+    """
+    given = dict(options)
+    channels = [stage.channels * factor for stage in stages for factor in stage.width]
+    channels += [int(v) for n in CHANNEL_OPTIONS if isinstance(v := given.get(n), int) and v]
+    if len({tuple(widened(c, width, divisor) for c in channels) for width in widths}) != len(widths):
+        raise SpaceError(
+            f"The space '{space}' got the widths {list(widths)}: expected widths that "
+            f"give different channels after rounding to multiples of {divisor}.",
+            at=("width",),
+        )
+    for number, stage in enumerate(stages):
+        if stage.width != (1.0,):
+            check_stage_widths(stage, number, widths, divisor)
 
 
 def check_depths(

@@ -1,5 +1,7 @@
 """Lists every block of a space once for each width, all resolutions and sizes at once, as tapes of layers."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -8,12 +10,11 @@ from search_spaces.architecture import Architecture, Stage
 from search_spaces.counting import block_tape, head_tape, stage_layers, stem_tape
 from search_spaces.network_codes import NetworkCodes
 from search_spaces.options import structural_options
-from search_spaces.stage_choices import MenuItem
 from search_spaces.tape import Map, Tape
 
 
 class ListedBlock(NamedTuple):
-    """The layers of a block as they run, sizes being ints or arrays [resolutions, items].
+    """The layers of a block as they run, sizes being ints or arrays [resolutions, blocks].
 
     Attributes:
         tape: Its layers.
@@ -30,44 +31,68 @@ class ListedBlock(NamedTuple):
     stride: int
 
 
+class FirstBlock(NamedTuple):
+    """The first block of a stage behind stages of equal channels.
+
+    Attributes:
+        before: Width factors of the stage in front that give these channels.
+        block: Its layers.
+    """
+
+    before: list[int]
+    block: ListedBlock
+
+
 class ListedItems(NamedTuple):
-    """Menu items of one stage that differ in whole numbers only.
+    """Blocks of one stage that differ in whole numbers only.
 
     Attributes:
         stage: The stage, counted from 0.
-        items: Which items of its menu.
-        first: The first block of the stage.
-        rest: Each further block; where depth counts what is inside one block, the block with two of it.
-        inside: Whether depth counts what is inside one block, of which `first` has one.
+        blocks: Which of its distinct blocks.
+        own: Width factors of the stage that give its channels.
+        first: The first block of the stage, for every number of channels that may enter.
+        rest: Each further block.
     """
 
     stage: int
-    items: list[int]
-    first: ListedBlock
+    blocks: list[int]
+    own: list[int]
+    first: list[FirstBlock]
     rest: ListedBlock
-    inside: bool = False
+
+
+class ListedHead(NamedTuple):
+    """The layers behind the stages.
+
+    Attributes:
+        before: Width factors of the last stage that give the channels that enter.
+        tape: The layers.
+    """
+
+    before: list[int]
+    tape: Tape
 
 
 class ListedSpace(NamedTuple):
-    """Every part of the networks of a space at one width.
+    """Every part of the networks of a space at one width, with one choice of its skeleton.
 
     Attributes:
         stem: The layers in front of the stages.
         enters: The map that the stem makes.
-        items: The blocks of every stage with every item of its menu.
-        head: The layers behind the stages.
+        items: The blocks of every stage.
+        heads: The layers behind the stages.
     """
 
     stem: Tape
     enters: Map
     items: tuple[ListedItems, ...]
-    head: Tape
+    heads: tuple[ListedHead, ...]
 
 
 def list_space(
-    codes: NetworkCodes, width: int, *, num_classes: int, in_channels: int, deploy: bool
+    codes: NetworkCodes, width: int, *, num_classes: int, in_channels: int, deploy: bool, skeleton: int = 0
 ) -> ListedSpace:
-    """Return the layers of stem, blocks and head, sizes being ints or arrays [resolutions, items].
+    """Return the layers of stem, blocks and head, sizes being ints or arrays [resolutions, blocks].
 
     Args:
         codes: The networks of the space.
@@ -75,66 +100,80 @@ def list_space(
         num_classes: Class scores of the head.
         in_channels: Channels of an image.
         deploy: Whether the form after re-parameterisation is listed.
+        skeleton: Which choice of the skeleton, counted from 0.
     """
-    described = _anything(codes, width)
+    described = _anything(codes, width, skeleton)
     sides = np.array(codes.space.resolution, dtype=np.int64)[:, None]  # [r, 1]
     stem, enters = stem_tape(described, Map(in_channels, sides, sides), deploy=deploy)
     items: list[ListedItems] = []
-    x = enters
-    for s, menu in enumerate(codes.menus):
-        for alike in _alike(menu):
-            stages = [codes.stage_of(menu[alike[0]], codes.space.width[width], depth) for depth in (1, 2)]
-            items.append(_listed(menu, s, alike, x, stages, deploy=deploy))
-        x = items[-1].rest.leaves
-    head = head_tape(described, x, num_classes, deploy=deploy)
-    return ListedSpace(stem, enters, tuple(items), head)
+    entering = {int(enters.channels): ([0], enters)}
+    for number, (forms, sizes) in enumerate(zip(codes.forms, codes.sizes, strict=True)):
+        leaving: dict[int, tuple[list[int], Map]] = {}
+        for size in sorted({*sizes[width].tolist()}):
+            own = np.flatnonzero(sizes[width] == size).tolist()
+            for alike in _alike(forms.blocks):
+                blocks = [forms.blocks[i] for i in alike]
+                block = codes.widened_inside(number, blocks[0], width, own[0])
+                wide = replace(block, channels=int(codes.channels[number][width, own[0]]))
+                first, rest = _listed(blocks, wide, entering, deploy=deploy)
+                items.append(ListedItems(number, alike, own, first, rest))
+            leaving[size] = (own, items[-1].rest.leaves)
+        entering = leaving
+    heads = tuple(
+        ListedHead(before, head_tape(described, x, num_classes, deploy=deploy))
+        for before, x in entering.values()
+    )
+    return ListedSpace(stem, enters, tuple(items), heads)
 
 
 def _listed(
-    menu: tuple[MenuItem, ...], s: int, items: list[int], x: Map, stages: list[Stage], *, deploy: bool
-) -> ListedItems:
-    """Return items that differ in whole numbers only, from the stages of one of them of depths 1 and 2."""
-    stage, deeper = stages
-    channels = stage.channels
+    blocks: Sequence[Stage], built: Stage, entering: dict[int, tuple[list[int], Map]], *, deploy: bool
+) -> tuple[list[FirstBlock], ListedBlock]:
+    """Return blocks that differ in whole numbers only, as first and as further ones of a stage.
+
+    Args:
+        blocks: The blocks.
+        built: The first of them with its channels.
+        entering: Every map that may enter the stage, with what the stage in front has for it.
+        deploy: Whether the form after re-parameterisation is listed.
+    """
     varying = [
-        (name, np.array([dict(menu[i].stage.options)[name] for i in items], np.int64)[None])
-        for name in _varying(menu[items[0]])
-    ]  # each [1, items]
-    layers = stage_layers(stage, deploy=deploy, arrays=varying)
-    first, y = block_tape(layers, x, channels, stage.stride)
-    if deeper.depth == 1:
-        layers = stage_layers(deeper, deploy=deploy, arrays=varying)
-        rest, z = block_tape(layers, x, channels, stage.stride)
-        blocks = [ListedBlock(tape, x, out, channels, stage.stride) for tape, out in ((first, y), (rest, z))]
-        return ListedItems(s, items, *blocks, inside=True)
-    rest, z = block_tape(layers, y, channels, 1)
-    return ListedItems(
-        s, items, ListedBlock(first, x, y, channels, stage.stride), ListedBlock(rest, y, z, channels, 1)
-    )
+        (name, np.array([dict(block.options)[name] for block in blocks], np.int64)[None])
+        for name in _varying(blocks[0])
+    ]  # each [1, blocks]
+    layers = stage_layers(built, deploy=deploy, arrays=varying)
+    channels = built.channels
+    first = []
+    for before, x in entering.values():
+        tape, leaves = block_tape(layers, x, channels, built.stride)
+        first.append(FirstBlock(before, ListedBlock(tape, x, leaves, channels, built.stride)))
+    enters = first[-1].block.leaves
+    tape, leaves = block_tape(layers, enters, channels, 1)
+    return first, ListedBlock(tape, enters, leaves, channels, 1)
 
 
-def _anything(codes: NetworkCodes, width: int) -> Architecture:
+def _anything(codes: NetworkCodes, width: int, skeleton: int) -> Architecture:
     """Return a network of the space at a width, for what does not depend on its blocks."""
     space = codes.space
     return Architecture(
         network=space.network,
         resolution=space.resolution[0],
-        stages=tuple(menu[0].stage for menu in codes.menus),
-        options=codes.network_options(space.width[width]),
+        stages=tuple(forms.blocks[0] for forms in codes.forms),
+        options=codes.network_options(space.width[width], skeleton),
     )
 
 
-def _varying(item: MenuItem) -> list[str]:
+def _varying(block: Stage) -> list[str]:
     """Return the options that a listing takes as arrays: whole numbers that change no structure."""
-    structural = structural_options(item.stage)
-    return [k for k, v in item.stage.options if type(v) is int and k not in structural]
+    structural = structural_options(block)
+    return [k for k, v in block.options if type(v) is int and k not in structural]
 
 
-def _alike(menu: tuple[MenuItem, ...]) -> list[list[int]]:
-    """Return the menu items in groups that differ in whole numbers only."""
+def _alike(blocks: tuple[Stage, ...]) -> list[list[int]]:
+    """Return the blocks in groups that differ in whole numbers only."""
     groups: dict[tuple[object, ...], list[int]] = {}
-    for i, item in enumerate(menu):
-        varying = _varying(item)
-        fixed = tuple(option for option in item.stage.options if option[0] not in varying)
-        groups.setdefault((item.stage.block, fixed, tuple(varying)), []).append(i)
+    for i, block in enumerate(blocks):
+        varying = _varying(block)
+        fixed = tuple(option for option in block.options if option[0] not in varying)
+        groups.setdefault((block.block, fixed, tuple(varying)), []).append(i)
     return list(groups.values())

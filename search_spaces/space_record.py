@@ -16,7 +16,8 @@ from search_spaces.errors import SpaceError
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
 
-VERSION: Final = 1
+VERSIONS: Final = (1, 2)
+"""Formats that are read: 2 is written only for spaces whose stages or skeletons have its further choices."""
 STORED_AS: Final = "stored as"
 # The stored fields of the first studies, which every record holds. Never add a name.
 _FIRST: Final = frozenset([
@@ -28,7 +29,11 @@ _FIRST_OF_STAGE: Final = frozenset(["channels", "depth", "stride", "block", "opt
 
 def to_record(space: SearchSpace) -> dict[str, Any]:
     """Return a space as plain values that JSON can hold."""
-    return {"version": VERSION, **_plain(space)}
+    plain = _plain(space)
+    second = "skeleton" in plain or any(
+        {"width", "patterns"} & set(stage) or not isinstance(stage["block"], str) for stage in plain["stages"]
+    )
+    return {"version": 2 if second else 1, **plain}
 
 
 def space_digest(space: SearchSpace) -> str:
@@ -44,23 +49,27 @@ def from_record(record: Mapping[str, Any]) -> SearchSpace:
         SpaceError: if it was written by another version, or names what is no longer there.
     """
     stored = {name: value for name, value in record.items() if name != "version"}
-    if record.get("version") != VERSION:
+    if record.get("version") not in VERSIONS:
         raise SpaceError(
-            f"The space was written in format {record.get('version')!r}: this version reads {VERSION}. "
+            f"The space was written in format {record.get('version')!r}: this version reads 1 and 2. "
             f"Use the version that began the study."
         )
     values = _fields(SearchSpace, stored)
     options: Options = tuple((str(name), value) for name, value in values.pop("options"))
     stages = tuple(_stage(stage) for stage in values.pop("stages"))
-    return SearchSpace(
-        **{name: _tuple(value) for name, value in values.items()}, stages=stages, options=options
-    )
+    skeleton = {name: tuple(choices) for name, choices in values.pop("skeleton", {}).items()}
+    others = {name: _tuple(value) for name, value in values.items()}
+    return SearchSpace(**others, stages=stages, options=options, skeleton=skeleton)
 
 
 def _stage(record: Mapping[str, Any]) -> StageSpace:
     values = _fields(StageSpace, record)
-    options = {name: tuple(choices) for name, choices in values.pop("options").items()}
-    return StageSpace(**{name: _tuple(value) for name, value in values.items()}, options=options)
+    mappings = {
+        field: {name: tuple(choices) for name, choices in values.pop(field).items()}
+        for field in ("options", "patterns")
+        if field in values
+    }
+    return StageSpace(**{name: _tuple(value) for name, value in values.items()}, **mappings)
 
 
 def _plain(space: SearchSpace) -> dict[str, Any]:

@@ -1,18 +1,19 @@
-"""`StageSpace`: what one stage of a space may be, and the menu of distinct blocks it may repeat."""
+"""`StageSpace`: what one stage of a space may be, and the menu of distinct stages that it offers."""
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from search_spaces.architecture import Option, Stage, options_of
-from search_spaces.blocks import BLOCKS
+from search_spaces.architecture import Option, Options, Stage
 from search_spaces.choice import Choice
-from search_spaces.errors import SpaceError, did_you_mean
+from search_spaces.errors import SpaceError
 from search_spaces.inner_depth import BLOCKS_COUNT, Inside, check_inside
-from search_spaces.mixers import MIXERS
-from search_spaces.options import keywords, kind_of, routed
+from search_spaces.options import kind_of, routed
+from search_spaces.patterns import PATTERNS, in_order
+from search_spaces.stage_blocks import ReadSlots, blocks_of
+from search_spaces.stage_checks import check_stage_space
 
 _MOST_COMBINATIONS: Final = 20_000
 
@@ -25,9 +26,11 @@ class StageSpace:
         channels: Output channels at width 1, at least 1.
         depth: Number of blocks at depth factor 1; several values make it a choice.
         stride: Stride of the first block.
-        block: A file in search_spaces/blocks.
+        block: A file in search_spaces/blocks; several make it a choice.
+        width: Factors on the channels of this stage, besides the factor on all channels.
+        patterns: How its blocks may differ: name of a file in search_spaces/patterns to its values.
         options: Option name to its values. ``mixer`` lists files in search_spaces/mixers; an option
-            may be given for one mixer alone as ``<mixer>.<option>``.
+            may be given for one mixer or block alone as ``<mixer>.<option>``.
         depth_of: What depth counts: ``blocks``, or an option of the block that repeats something inside it,
             such as ``transformers``; the stage is then one block.
         inner_channels: Channels inside the block at width 1, which widen with the stage; 0 where its options
@@ -38,7 +41,9 @@ class StageSpace:
     channels: int
     depth: tuple[int, ...] = (1,)
     stride: int = 1
-    block: str = "metaformer"
+    block: str | tuple[str, ...] = "metaformer"
+    width: tuple[float, ...] = (1.0,)
+    patterns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     options: Mapping[str, tuple[Option, ...]]
     depth_of: str = BLOCKS_COUNT
     inner_channels: int = 0
@@ -52,60 +57,38 @@ class StageSpace:
         repeats = "" if self.depth_of == BLOCKS_COUNT else self.depth_of
         return Inside(repeats=repeats, channels=self.inner_channels, heads=self.heads)
 
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The blocks that it may repeat."""
+        return (self.block,) if isinstance(self.block, str) else self.block
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MenuItem:
-    """One block that a stage may repeat, and the slot values that stand for it.
+    """One stage on the menu, and the slot values that stand for it.
 
     Attributes:
         stage: The stage at width 1 and depth factor 1, without what the factors set inside its blocks.
-        kind: `conv` or `attention`; decides which depth factor applies.
+        kind: `conv` or `attention`; decides which depth factor applies. A stage attends where a block does.
         slots: Slot values in the order of the stage's choices, canonical.
+        width: Which of the width factors of the stage it has, counted from 0.
+        by_depth: Options of each of its blocks, without channels that widen, by the depths that the depth
+            factors give it.
         inside: What the factors set inside its blocks, None for nothing.
     """
 
     stage: Stage
     kind: str
     slots: tuple[Option, ...]
+    width: int
+    by_depth: Mapping[int, tuple[Options, ...]]
     inside: Inside | None = None
-
-    def built(self, *, width: float, divisor: int, channels: int, depth: int) -> Stage:
-        """Return the stage of a network.
-
-        Args:
-            width: Width factor of the channels inside its blocks.
-            divisor: Those channels are rounded to multiples of it.
-            channels: Output channels of every block.
-            depth: Its depth, counted as the space counts it.
-        """
-        stage = Stage(
-            block=self.stage.block,
-            channels=channels,
-            depth=depth,
-            stride=self.stage.stride,
-            options=self.stage.options,
-        )
-        return stage if self.inside is None else self.inside.built(stage, width=width, divisor=divisor)
 
     def stripped(self, stage: Stage) -> Stage:
         """Return a stage of a network with this block, without what the factors set inside."""
         if self.inside is None or stage.block != self.stage.block:
             return stage
         return self.inside.stripped(stage)
-
-    def depth_of(self, stage: Stage) -> int:
-        """Return the depth of a stage with this block, counted as the space counts it."""
-        return stage.depth if self.inside is None else self.inside.depth_of(stage)
-
-    def repeated_by(self, stage: Stage, *, width: float, divisor: int) -> bool:
-        """Return whether a stage of a network of some width repeats this block, whatever its depth."""
-        if self.inside is None:
-            return same_block(self.stage, stage)
-        if stage.block != self.stage.block or stage.mixer != self.stage.mixer:
-            return False
-        depth = self.depth_of(stage)
-        same = self.built(width=width, divisor=divisor, channels=stage.channels, depth=depth)
-        return same_block(same, stage) and (same.depth == stage.depth or not self.inside.repeats)
 
 
 def realised_depth(depth: int, factor: float) -> int:
@@ -114,98 +97,56 @@ def realised_depth(depth: int, factor: float) -> int:
 
 
 def same_block(first: Stage, second: Stage) -> bool:
-    """Return whether two stages repeat the same block, whatever their channels and depth."""
-    return (
-        first.block == second.block
-        and first.stride == second.stride
-        and routed(first) == routed(second)
-        and first.mixer == second.mixer
+    """Return whether two stages repeat the same blocks, whatever their channels and depth."""
+    if first.block != second.block or first.stride != second.stride:
+        return False
+    one, other = first.runs, second.runs
+    return len(one) == len(other) and all(
+        a.mixer == b.mixer and routed(a) == routed(b) for a, b in zip(one, other, strict=True)
     )
 
 
 def stage_slots(space: StageSpace) -> dict[str, tuple[Option, ...]]:
-    """Return the values of each slot of a stage: mixer, depth, then the options by name."""
+    """Return the values of each slot of a stage: how wide, which blocks, how many, then options by name."""
     slots: dict[str, tuple[Option, ...]] = {}
+    if len(space.width) > 1:
+        slots["width"] = space.width
+    if len(space.blocks) > 1:
+        slots["block"] = space.blocks
     if "mixer" in space.options:
         slots["mixer"] = space.options["mixer"]
     if len(space.depth) > 1:
         slots["depth"] = space.depth
+    for name in in_order() if space.patterns else ():
+        if len(space.patterns.get(name, ())) > 1:
+            slots[name] = space.patterns[name]
+        for listed in PATTERNS[name].kinds if name in space.patterns else ():
+            slots[listed] = space.options[listed]
+    return {**slots, **option_values(space)}
+
+
+def option_values(space: StageSpace) -> dict[str, tuple[Option, ...]]:
+    """Return all values of each option of blocks and mixers, by name."""
+    found: dict[str, tuple[Option, ...]] = {}
+    listed = {"mixer", *(slot for name in space.patterns for slot in PATTERNS[name].kinds)}
     for name, values in space.options.items():
         option = name.rpartition(".")[2]
-        if option != "mixer":
-            known = slots.get(option, ())
-            slots[option] = tuple(sorted({*known, *values}, key=lambda v: (str(type(v)), v)))
-    return slots
-
-
-def _active(space: StageSpace, mixer: str | None) -> set[str]:
-    """Return the options that matter for a mixer."""
-    taken = set(keywords(BLOCKS[space.block]))
-    return taken | (set(keywords(MIXERS[mixer])) if mixer is not None else set())
-
-
-def canonical_slots(space: StageSpace, values: Sequence[Option]) -> tuple[Option, ...]:
-    """Return the slot values with inactive ones at their first value, active ones allowed."""
-    slots = stage_slots(space)
-    given = dict(zip(slots, values, strict=True))
-    mixer = given.get("mixer")
-    active = _active(space, str(mixer) if mixer is not None else None)
-    for name, known in slots.items():
-        if name in {"mixer", "depth"}:
-            continue
-        if name not in active:
-            given[name] = known[0]
-            continue
-        allowed = space.options.get(f"{mixer}.{name}", space.options.get(name))
-        if allowed is None:  # given for other mixers alone
-            given[name] = known[0]
-        else:
-            given[name] = Choice(name=name, values=known).nearest(given[name], allowed)
-    return tuple(given.values())
-
-
-def menu_of(space: StageSpace) -> tuple[MenuItem, ...]:
-    """Return every distinct block that a stage may repeat.
-
-    Raises:
-        SpaceError: if nobody takes an option, or there are more combinations than anybody can search.
-    """
-    _check_options(space)
-    _check_inside(space)
-    slots = stage_slots(space)
-    combinations = math.prod(len(values) for values in slots.values())
-    if combinations > _MOST_COMBINATIONS:
-        raise SpaceError(
-            f"A stage offers {combinations:,} combinations of {', '.join(slots)}: expected at most "
-            f"{_MOST_COMBINATIONS:,}. Offer fewer values."
-        )
-    distinct = {canonical_slots(space, values): None for values in itertools.product(*slots.values())}
-    return tuple(_item(space, dict(zip(slots, values, strict=True))) for values in distinct)
-
-
-def _check_options(space: StageSpace) -> None:
-    mixers = [str(mixer) for mixer in space.options.get("mixer", ())]
-    takers = {mixer: _active(space, mixer) for mixer in mixers} or {"": _active(space, None)}
-    for name in space.options:
-        mixer, _, option = name.rpartition(".")
-        taken = set[str]().union(*takers.values()) if not mixer else takers.get(mixer, set())
-        if option != "mixer" and option not in taken:
-            whose = (
-                f"mixer '{mixer}'"
-                if mixer
-                else f"block '{space.block}' with {', '.join(mixers) or 'no mixer'}"
-            )
-            raise SpaceError(
-                f"A stage of the {whose} got the option '{name}': expected one of "
-                f"{', '.join(sorted(taken)) or 'none'}.{did_you_mean(option, taken)}"
-                f"{did_you_mean(mixer, mixers) if mixer and mixer not in mixers else ''}",
-                at=("options", name),
-            )
+        if option not in listed:
+            known = found.get(option, ())
+            found[option] = tuple(sorted({*known, *values}, key=lambda v: (str(type(v)), v)))
+    return found
 
 
 def _check_inside(space: StageSpace) -> None:
+    """Raise unless what the factors set inside blocks fits the one block of the stage."""
+    if space.inside is not None and (len(space.blocks) > 1 or space.patterns):
+        given = "several blocks" if len(space.blocks) > 1 else ", ".join(space.patterns)
+        raise SpaceError(
+            f"A stage with depth_of or inner_channels got {given}: expected one block, the same everywhere.",
+            at=("block",) if len(space.blocks) > 1 else (next(iter(space.patterns)),),
+        )
     check_inside(
-        space.block,
+        space.blocks[0],
         space.options,
         [str(mixer) for mixer in space.options.get("mixer", ())],
         depth_of=space.depth_of,
@@ -214,22 +155,108 @@ def _check_inside(space: StageSpace) -> None:
     )
 
 
-def _item(space: StageSpace, values: Mapping[str, Option]) -> MenuItem:
-    mixer = values.get("mixer")
-    kind = kind_of(None if mixer is None else str(mixer))
-    active = _active(space, str(mixer) if mixer is not None else None)
-    given = {
-        name: value
-        for name, value in values.items()
-        if name in active and (name in space.options or f"{mixer}.{name}" in space.options)
-    }
-    depth = values.get("depth", space.depth[0])
-    stage = Stage(
-        block=space.block,
-        channels=space.channels,
-        depth=depth if isinstance(depth, int) else space.depth[0],
-        stride=space.stride,
-        options=options_of({**given, **({"mixer": mixer} if mixer is not None else {})}),
-    )
-    routed(stage)  # says which option nobody takes
-    return MenuItem(stage=stage, kind=kind, slots=tuple(values.values()), inside=space.inside)
+class StageMenu:
+    """The menu of a stage, and the item of any values of its slots.
+
+    Args:
+        space: What the stage may be.
+        conv_depth: Factors on the depth of stages that convolve.
+        attention_depth: Factors on the depth of stages that attend.
+
+    Attributes:
+        items: Every distinct stage that it offers.
+
+    Raises:
+        SpaceError: if nobody takes an option, or there are more combinations than anybody can search.
+    """
+
+    def __init__(
+        self,
+        space: StageSpace,
+        conv_depth: Sequence[float] = (1.0,),
+        attention_depth: Sequence[float] = (1.0,),
+    ) -> None:
+        check_stage_space(space)
+        _check_inside(space)
+        self._space: Final = space
+        self._factors: Final = {"conv": tuple(conv_depth), "attention": tuple(attention_depth)}
+        self._slots: Final = stage_slots(space)
+        self._options: Final = option_values(space)
+        combinations = math.prod(len(values) for values in self._slots.values())
+        if combinations > _MOST_COMBINATIONS:
+            raise SpaceError(
+                f"A stage offers {combinations:,} combinations of {', '.join(self._slots)}: expected at most "
+                f"{_MOST_COMBINATIONS:,}. Offer fewer values."
+            )
+        found: dict[object, int] = {}
+        items: list[MenuItem] = []
+        self._item_of: Final[list[int]] = []
+        for values in itertools.product(*self._slots.values()):
+            item = self._item(dict(zip(self._slots, values, strict=True)))
+            place = found.setdefault(self._key(item), len(items))
+            if place == len(items):
+                items.append(item)
+            self._item_of.append(place)
+        self.items: Final = tuple(items)
+
+    @property
+    def item_of(self) -> list[int]:
+        """The item of every combination of slot values, the last slot changing first."""
+        return self._item_of
+
+    def _key(self, item: MenuItem) -> object:
+        """Return what two items have in common that describe the same stage under all depth factors."""
+        if not self._space.patterns:
+            return item.width, item.stage
+        return item.width, item.stage.block, tuple(self._realised(item))
+
+    def _realised(self, item: MenuItem) -> Iterator[tuple[Options, ...]]:
+        """Yield the blocks of an item under each pair of depth factors."""
+        for conv, attention in itertools.product(*self._factors.values()):
+            factor = conv if item.kind == "conv" else attention
+            yield item.by_depth[realised_depth(item.stage.depth, factor)]
+
+    def _item(self, values: dict[str, Option]) -> MenuItem:
+        """Return the item that slot values stand for, with its own slot values canonical."""
+        space = self._space
+        depth = values.get("depth", space.depth[0])
+        nominal = depth if isinstance(depth, int) else space.depth[0]
+        block = str(values.get("block", space.blocks[0]))
+        fixed = {name: offered[0] for name, offered in space.patterns.items()}
+        slots = ReadSlots({**fixed, **values})
+        blocks = blocks_of(space, block, nominal, slots, self._options)
+        stage = Stage.made_of(block, space.channels, space.stride, blocks)
+        for run in stage.runs:
+            routed(run)  # says which option nobody takes
+        attends = any(kind_of(run.mixer) == "attention" for run in stage.runs)
+        kind = "attention" if attends else "conv"
+        depths = {nominal, *(realised_depth(nominal, factor) for factor in self._factors[kind])}
+        by_depth = {}
+        for realised in sorted(depths):
+            if space.patterns:
+                by_depth[realised] = blocks_of(space, block, realised, slots, self._options)
+            elif space.inside is not None:
+                by_depth[realised] = space.inside.repeated(blocks[0], realised)
+            else:
+                by_depth[realised] = blocks[:1] * realised
+        return MenuItem(
+            stage=stage,
+            kind=kind,
+            slots=self._canonical(values, slots),
+            width=self._slots["width"].index(values["width"]) if "width" in values else 0,
+            by_depth=by_depth,
+            inside=space.inside,
+        )
+
+    def _canonical(self, values: Mapping[str, Option], slots: ReadSlots) -> tuple[Option, ...]:
+        """Return slot values with inactive ones at their first value, active ones allowed."""
+        found = []
+        for name, value in values.items():
+            if name in {"width", "block", "depth"}:
+                found.append(value)
+            elif name not in slots.read:
+                found.append(self._slots[name][0])
+            else:
+                known = Choice(name=name, values=self._slots[name])
+                found.append(known.nearest(value, tuple(slots.read[name])))
+        return tuple(found)

@@ -5,6 +5,7 @@ from typing import Final
 
 from search_spaces.architecture import Architecture, Option, Stage
 from search_spaces.channel_rounding import widened
+from search_spaces.errors import SpaceError
 from search_spaces.options import kind_of
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
@@ -29,8 +30,9 @@ def space_around(architecture: Architecture, name: str) -> SearchSpace:
         name: Name of the space.
 
     Raises:
-        SpaceError: if its stages cannot be divided so.
+        SpaceError: if its stages cannot be divided so, or the blocks of one differ.
     """
+    _check_alike(architecture)
     kinds = {kind_of(stage.mixer) for stage in architecture.stages}
     return SearchSpace(
         name=name,
@@ -55,8 +57,9 @@ def wider_space(architecture: Architecture, widths: Sequence[float], name: str) 
         name: Name of the space.
 
     Raises:
-        SpaceError: if it cannot be widened so.
+        SpaceError: if it cannot be widened so, or the blocks of a stage differ.
     """
+    _check_alike(architecture)
     divisor, channels = _divisor(architecture), _channels(architecture)
     distinct: dict[tuple[int, ...], float] = {}
     for width in (1.0, *widths):
@@ -79,6 +82,16 @@ def wider_space(architecture: Architecture, widths: Sequence[float], name: str) 
         options=architecture.options,
         divisor=divisor,
     )
+
+
+def _check_alike(architecture: Architecture) -> None:
+    """Raise unless each stage repeats one block."""
+    for number, stage in enumerate(architecture.stages, start=1):
+        if stage.overrides:
+            raise SpaceError(
+                f"Cannot make a space around the network {architecture.fingerprint}: the blocks of its stage "
+                f"{number} differ. Expected stages that repeat one block each."
+            )
 
 
 def _sides(resolution: int) -> tuple[int, ...]:

@@ -255,6 +255,12 @@ class Tape:
         self.layers.append(Layer("resize", (x,), out, reach=(side, side), stride=side))
         return out
 
+    def blur(self, x: Map, side: int, *, stride: int) -> Map:
+        """Return means of side x side positions, padded: ceil(h / stride) x ceil(w / stride) of them."""
+        out = Map(x.channels, -(-x.height // stride), -(-x.width // stride), copies=x.copies)
+        self.layers.append(Layer("resize", (x,), out, reach=(side, side), stride=stride))
+        return out
+
     def resize(self, x: Map, height: Int, width: Int, *, reach: int = 1) -> Map:
         """Return `x`, which nobody reads afterwards, padded or interpolated to another size.
 

@@ -34,16 +34,42 @@ It is a YAML file with the words of `search_spaces.space.SearchSpace`:
         options:
           mixer: [separable_attention, attention]
 
+Version 2 has further choices, all of which may be left out:
+
+    version: 2
+    name: my_second_space
+    resolution: [32, 48]
+    options: {stem_channels: 16, stem_stride: [1, 2]}   # options of the skeleton: a list is a choice
+    stages:
+      - channels: 32
+        width: [0.5, 1.0, 1.5]            # factors on this stage's channels, besides those on all
+        block: [metaformer, inverted_residual]
+        options:
+          mixer: depthwise                # for the blocks that take one
+          expansion: [2, 4]               # for every block that takes it
+          inverted_residual.kernel: [3, 5]  # for one block alone
+      - channels: 64
+        depth: 3
+        stride: 2
+        attend: [none, last, alternate, all]   # where attention stands; files in search_spaces/patterns
+        dilations: [one, cycle, groups]
+        options:
+          mixer: [depthwise, inception_depthwise]   # of the blocks that convolve
+          attention_mixer: [separable_attention, attention]
+          kernel: [3, 5]
+
 Mixers, blocks and networks are named by their files, or by ``module:NAME`` where they are somebody else's:
 the module is imported, so take spaces from people you trust.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from types import GenericAlias
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from search_spaces.architecture import Option, options_of
 from search_spaces.blocks import BLOCKS
@@ -52,8 +78,9 @@ from search_spaces.errors import SpaceError, UserError, did_you_mean
 from search_spaces.inner_depth import BLOCKS_COUNT
 from search_spaces.mixers import MIXERS
 from search_spaces.networks import NETWORKS
+from search_spaces.patterns import PATTERNS
 from search_spaces.space import SearchSpace
-from search_spaces.stage_choices import StageSpace, menu_of
+from search_spaces.stage_choices import StageMenu, StageSpace
 from search_spaces.yaml_document import Lines, line_of, read
 
 
@@ -67,6 +94,7 @@ _Whole: TypeAlias = Annotated[int, Field(ge=1, le=65_536)]
 _Wholes: TypeAlias = Annotated[list[_Whole], BeforeValidator(_several), Field(min_length=1)]
 _Factor: TypeAlias = Annotated[float, Field(gt=0, le=64)]
 _Factors: TypeAlias = Annotated[list[_Factor], BeforeValidator(_several), Field(min_length=1)]
+_Names: TypeAlias = Annotated[list[str], BeforeValidator(_several), Field(min_length=1)]
 
 
 class _Strict(BaseModel):
@@ -77,7 +105,8 @@ class _Stage(_Strict):
     channels: _Whole
     depth: _Wholes = [1]
     stride: _Whole = 1
-    block: str = "metaformer"
+    block: _Names = ["metaformer"]
+    width: _Factors = [1.0]
     options: dict[str, _Values] = {}
     depth_of: str = BLOCKS_COUNT
     inner_channels: _Whole | None = None
@@ -85,16 +114,15 @@ class _Stage(_Strict):
 
 
 class _Space(_Strict):
-    version: Literal[1]
+    version: Literal[1, 2]
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
     resolution: _Wholes
     width: _Factors = [1.0]
     conv_depth: _Factors = [1.0]
     attention_depth: _Factors = [1.0]
     network: str = "pyramid"
-    options: dict[str, _Value] = {}
+    options: dict[str, _Values] = {}
     divisor: _Whole = 16
-    stages: Annotated[list[_Stage], Field(min_length=1, max_length=32)]
 
 
 def read_space(path: Path) -> SearchSpace:
@@ -109,11 +137,14 @@ def read_space(path: Path) -> SearchSpace:
             f"Cannot read '{path}': it holds no search space. Expected version, name, resolution, stages."
         )
     try:
-        written = _Space.model_validate(values)
+        written: Any = _model().model_validate(values)
     except ValidationError as error:
         raise SpaceError(_first(path, error, lines)) from error
+    if written.version == 1:
+        _check_first_version(path, lines, values)
     with _located_errors(path, lines, "network"):
         NETWORKS[written.network]
+    skeleton = {name: _sorted(tuple(v)) for name, v in written.options.items() if len(v) > 1}
     stages = tuple(_stage(path, lines, number, stage) for number, stage in enumerate(written.stages))
     with _located_errors(path, lines):
         space = SearchSpace(
@@ -123,7 +154,8 @@ def read_space(path: Path) -> SearchSpace:
             conv_depth=tuple(sorted(written.conv_depth)),
             attention_depth=tuple(sorted(written.attention_depth)),
             network=written.network,
-            options=options_of(written.options),
+            options=options_of({name: v[0] for name, v in written.options.items() if name not in skeleton}),
+            skeleton=skeleton,
             divisor=written.divisor,
             stages=stages,
         )
@@ -132,29 +164,62 @@ def read_space(path: Path) -> SearchSpace:
             check_stage(space, number)
     with _located_errors(path, lines, "options"):
         check_network(space)
+    if space.size == 1:
+        raise SpaceError(
+            f"Cannot use '{path}': the space '{space.name}' holds a single network. Expected several values "
+            "of at least one choice, for example two resolutions."
+        )
     return space
 
 
-def _stage(path: Path, lines: Lines, number: int, written: _Stage) -> StageSpace:
-    """Return one stage, whose block, mixers and options are known."""
+@cache
+def _model() -> type[BaseModel]:
+    """Return the model of a space, whose stages offer all patterns."""
+    patterns: dict[str, Any] = {name: (_Names, []) for name in PATTERNS}
+    stage = create_model("_PatternedStage", __base__=_Stage, **patterns)
+    several = Field(min_length=1, max_length=32)
+    return create_model("_WholeSpace", __base__=_Space, stages=(GenericAlias(list, (stage,)), several))
+
+
+def _check_first_version(path: Path, lines: Lines, values: dict[str, Any]) -> None:
+    """Raise for the first thing in a file of version 1 that only version 2 has."""
+    later = [("options", name) for name, v in values.get("options", {}).items() if isinstance(v, list)]
+    for number, stage in enumerate(values["stages"]):
+        later += [("stages", number, name) for name in stage if name == "width" or name in PATTERNS]
+        later += [("stages", number, "block")] * isinstance(stage.get("block"), list)
+    if later:
+        where = ".".join(str(part + 1) if isinstance(part, int) else part for part in later[0])
+        raise SpaceError(
+            f"Cannot read '{path}', line {line_of(lines, later[0])}: '{where}' is of version 2. Write "
+            f"version: 2 in line {line_of(lines, ('version',))}."
+        )
+
+
+def _stage(path: Path, lines: Lines, number: int, written: Any) -> StageSpace:
+    """Return one stage, whose blocks, mixers and options are known."""
     at = ("stages", number)
-    with _located_errors(path, lines, *at, "block"):
-        BLOCKS[written.block]
-    for index, name in enumerate(written.options.get("mixer", [])):
-        with _located_errors(path, lines, *at, "options", "mixer", index):
-            MIXERS[str(name)]
+    for index, name in enumerate(written.block):
+        with _located_errors(path, lines, *at, "block", index):
+            BLOCKS[name]
+    patterns = {name: tuple(getattr(written, name)) for name in PATTERNS if getattr(written, name)}
+    for slot in ("mixer", *(slot for name in patterns for slot in PATTERNS[name].kinds)):
+        for index, name in enumerate(written.options.get(slot, [])):
+            with _located_errors(path, lines, *at, "options", slot, index):
+                MIXERS[str(name)]
     stage = StageSpace(
         channels=written.channels,
         depth=tuple(sorted(written.depth)),
         stride=written.stride,
-        block=written.block,
+        block=written.block[0] if len(written.block) == 1 else tuple(written.block),
+        width=tuple(sorted(written.width)),
+        patterns=patterns,
         options={name: _sorted(tuple(values)) for name, values in written.options.items()},
         depth_of=written.depth_of,
         inner_channels=written.inner_channels or 0,
         heads=written.heads or 0,
     )
     with _located_errors(path, lines, *at):
-        menu_of(stage)
+        StageMenu(stage)
     return stage
 
 
@@ -188,7 +253,7 @@ def _first(path: Path, error: ValidationError, lines: Lines) -> str:
     if found["type"] == "missing":
         return f"{said}'{where}' is missing. Add it."
     if found["type"] == "extra_forbidden":
-        known = (_Stage if "stages" in at else _Space).model_fields
+        known = (*_Stage.model_fields, *PATTERNS) if "stages" in at else _model().model_fields
         return (
             f"{said}nobody takes '{where}', expected one of {', '.join(known)}."
             f"{did_you_mean(str(at[-1]), known)}"

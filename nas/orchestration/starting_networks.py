@@ -1,5 +1,6 @@
 """Networks that a search begins with unasked: published ones whose blocks the space has, at its budgets."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -53,10 +54,14 @@ def blocks_in(codes: NetworkCodes, network: Architecture) -> tuple[int, ...] | N
     """Return the menu items of a network's blocks, whatever their size; None if a stage has no such block."""
     if network.network != codes.space.network or len(network.stages) != len(codes.menus):
         return None
-    items = [
-        next((i for i, item in enumerate(menu) if same_block(item.stage, item.stripped(stage))), None)
-        for menu, stage in zip(codes.menus, network.stages, strict=True)
-    ]
+    items = []
+    for menu, space, stage in zip(codes.menus, codes.space.stages, network.stages, strict=True):
+        off = {
+            i: abs(math.log(space.width[item.width]))
+            for i, item in enumerate(menu)
+            if same_block(item.stage, item.stripped(stage))
+        }
+        items.append(min(off, key=off.__getitem__, default=None))
     found = tuple(i for i in items if i is not None)
     return found if len(found) == len(items) else None
 
@@ -76,7 +81,7 @@ def scaled_into(
         budgets: At least one of them counted.
     """
     codes, space = prices.codes, prices.codes.space
-    sizes = np.array(list(np.ndindex(*(int(n) for n in codes.radices[:4]))), dtype=np.int64)
+    sizes = np.array(list(np.ndindex(*(int(n) for n in codes.radices[: codes.offset]))), dtype=np.int64)
     rows = np.concatenate([sizes, np.tile(np.array(blocks, dtype=np.int64), (len(sizes), 1))], axis=1)
     excess = prices.excess(rows, budgets).max(axis=1)
     rows, excess = rows[excess <= 0], excess[excess <= 0]

@@ -115,7 +115,7 @@ def _priced(name: str, num_classes: int, in_channels: int) -> PublishedNetwork:
 
 def _described(space: SearchSpace, num_classes: int, in_channels: int) -> CatalogSpace:
     table = prices(space.codes, num_classes=num_classes, in_channels=in_channels)
-    mixers = [mixer for stage in space.stages for mixer in stage.options.get("mixer", ())]
+    mixers = [block.mixer for forms in space.codes.forms for block in forms.blocks if block.mixer is not None]
     return CatalogSpace(
         name=space.name,
         networks=space.size,
@@ -123,5 +123,5 @@ def _described(space: SearchSpace, num_classes: int, in_channels: int) -> Catalo
         macs=table.extremes("macs"),
         params=table.extremes("params"),
         mixers=tuple(dict.fromkeys(map(str, mixers))),
-        blocks=tuple(dict.fromkeys(stage.block for stage in space.stages)),
+        blocks=tuple(dict.fromkeys(block for stage in space.stages for block in stage.blocks)),
     )

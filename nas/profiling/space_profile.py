@@ -1,17 +1,21 @@
 """Profiles a search space under budgets without training: size, feasible share, costs, factors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import check_fits
+from search_spaces.choice import Choice
 from search_spaces.costs import COSTS
-from search_spaces.network_codes import GLOBALS
+from search_spaces.network_codes import GLOBALS, NetworkCodes
+from search_spaces.patterns import PATTERNS
 from search_spaces.pricing import Prices
 from search_spaces.sampling import fitting_codes, uniform_codes
+from search_spaces.stage_choices import stage_slots
 
 VERSION: Final = 1
 QUANTILES: Final = (0.1, 0.5, 0.9)
@@ -46,7 +50,8 @@ class SpaceProfile:
         budgets: Texts of the budgets.
         share: Feasible share of the networks, in [0, 1], estimated from uniform draws.
         costs: Profile of each cost by name.
-        factors: Feasible share of the networks with each value of each global factor.
+        factors: Feasible share of the networks with each value of each global factor, option of the skeleton,
+            and width, block and pattern of each stage.
     """
 
     space: str
@@ -81,13 +86,11 @@ def profile_space(prices: Prices, budgets: Sequence[Budget], rng: np.random.Gene
         )
         costs[name] = CostProfile(smallest=smallest, largest=largest, everywhere=everywhere, fitting=within)
     factors = {
-        factor: {
-            str(value): float(fits[draws[:, column] == index].mean())
-            if (draws[:, column] == index).any()
-            else 0.0
-            for index, value in enumerate(getattr(space, factor))
+        choice.name: {
+            str(value): float(fits[picked == index].mean()) if (picked == index).any() else 0.0
+            for index, value in enumerate(choice.values)
         }
-        for column, factor in enumerate(GLOBALS)
+        for choice, picked in _picked(prices.codes, draws)
     }
     return SpaceProfile(
         space=space.name,
@@ -97,3 +100,25 @@ def profile_space(prices: Prices, budgets: Sequence[Budget], rng: np.random.Gene
         costs=costs,
         factors=factors,
     )
+
+
+def _picked(codes: NetworkCodes, rows: NDArray[np.int64]) -> Iterator[tuple[Choice, NDArray[np.int64]]]:
+    """Yield each factor of a space with the index of the value that each of some networks has, [n].
+
+    Args:
+        codes: The encoding.
+        rows: Rows of codes, [n, codes].
+    """
+    chosen = [dict(options) for options in codes.skeletons]
+    for column, choice in enumerate(codes.choices):
+        stage, _, slot = choice.name.rpartition(".")
+        if column < len(GLOBALS):
+            yield choice, rows[:, column]
+        elif not stage:
+            values = np.array([choice.values.index(options[choice.name]) for options in chosen])
+            yield choice, values[rows[:, len(GLOBALS)]]
+        elif slot in {"width", "block"} or slot in PATTERNS:
+            number = int(stage.removeprefix("stage")) - 1
+            place = list(stage_slots(codes.space.stages[number])).index(slot)
+            values = np.array([choice.values.index(item.slots[place]) for item in codes.menus[number]])
+            yield choice, values[rows[:, codes.offset + number]]

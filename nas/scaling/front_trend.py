@@ -87,8 +87,8 @@ def _traits(network: Architecture) -> list[float]:
     Of a MobileViT block each transformer inside counts, as its depth factor does.
     """
     blocks = {"conv": 0.0, "attention": 0.0}
-    for stage in network.stages:
-        blocks[kind_of(stage.mixer)] += depth_with_parts(stage)
+    for run in (run for stage in network.stages for run in stage.runs):
+        blocks[kind_of(run.mixer)] += depth_with_parts(run)
     return [float(network.resolution), max(blocks["conv"], 0.5), max(blocks["attention"], 0.5)]
 
 

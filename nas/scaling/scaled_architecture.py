@@ -122,6 +122,8 @@ def _widened(network: Architecture, i: int, step: int) -> Architecture:
 
 
 def _stage(stage: Stage, factors: ScalingFactors) -> Stage:
+    if stage.overrides:
+        return _varied(stage, factors)
     factor = factors.attention_depth if kind_of(stage.mixer) == "attention" else factors.conv_depth
     options: dict[str, Option] = dict(stage.options)
     depth = stage.depth
@@ -138,6 +140,19 @@ def _stage(stage: Stage, factors: ScalingFactors) -> Stage:
     return replace(stage, channels=channels, depth=depth, options=options_of(options))
 
 
+def _varied(stage: Stage, factors: ScalingFactors) -> Stage:
+    """Return a scaled stage whose blocks differ; the first and the last keep their place."""
+    attends = any(kind_of(run.mixer) == "attention" for run in stage.runs)
+    factor = factors.attention_depth if attends else factors.conv_depth
+    depth = _times(stage.depth, factor, up=factors.up)
+    same_depth = replace(factors, conv_depth=1.0, attention_depth=1.0)
+    blocks = [options for run in stage.runs for options in [_stage(run, same_depth).options] * run.depth]
+    step = (stage.depth - 1) / max(depth - 1, 1)
+    kept = [blocks[-1 if depth == 1 else round(number * step)] for number in range(depth)]
+    channels = _channels(stage.channels, factors.width, _unit(stage))
+    return Stage.made_of(stage.block, channels, stage.stride, kept)
+
+
 def _widen_inside(options: dict[str, Option], width: float) -> None:
     """Widen the inner channels of a block's mixer, with the same number of heads."""
     inner = int(options["inner_channels"] or 0)
@@ -150,6 +165,8 @@ def _widen_inside(options: dict[str, Option], width: float) -> None:
 
 def _unit(stage: Stage) -> int:
     """Return the divisor of a stage's channels that its mixer requires."""
+    if stage.overrides:
+        return math.lcm(*map(_unit, stage.runs))
     if stage.mixer is None or dict(stage.options).get("inner_channels"):
         return 1
     _, mixer = routed(stage)

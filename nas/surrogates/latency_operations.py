@@ -85,7 +85,7 @@ def operations(architecture: Architecture, *, num_classes: int, in_channels: int
     side = architecture.resolution
     stem, x = stem_tape(architecture, Map(in_channels, side, side), deploy=True)
     found = operations_on(stem)
-    for stage in architecture.stages:
+    for stage in (run for whole in architecture.stages for run in whole.runs):
         layers = stage_layers(stage, deploy=True)
         dilation = int(dict(stage.options).get("dilation") or 1)
         first, x = block_tape(layers, x, stage.channels, stage.stride)

@@ -83,7 +83,14 @@ def plain(key: str) -> str:
 
 
 def make_block(
-    stage: Stage, name: str, in_channels: int, out_channels: int, stride: int, *, owns_mixer: bool = False
+    stage: Stage,
+    name: str,
+    in_channels: int,
+    out_channels: int,
+    stride: int,
+    *,
+    owns_mixer: bool = False,
+    owns_channels: bool = False,
 ) -> MadeBlock:
     """Return a block of a stage.
 
@@ -94,6 +101,7 @@ def make_block(
         out_channels: Channels of its output.
         stride: Its stride.
         owns_mixer: Whether each width of its mixer has weights of its own, whatever the mixer says.
+        owns_channels: The same of the block and its input.
 
     Raises:
         SpaceError: if a block or mixer says wrongly how its weights are divided.
@@ -105,7 +113,7 @@ def make_block(
             of_block["mixer"] = _recorded(partial(MIXERS[stage.mixer], **of_mixer), mixers)
         module = BLOCKS[stage.block](in_channels, out_channels, stride=stride, **of_block)
     own_block, own_mixer = own_channels(stage)
-    own = f"/channels={in_channels}-{out_channels}" if own_block else ""
+    own = f"/channels={in_channels}-{out_channels}" if own_block or owns_channels else ""
     parts = dict(
         segments_of(BLOCKS[stage.block], in_channels, out_channels, stride=stride, **routed(stage)[0])
     )

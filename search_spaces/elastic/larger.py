@@ -1,16 +1,13 @@
 """`LargerNetworks`: enlarges a network along what nests, so that its weights hold those of many others."""
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.architecture import Option
+from search_spaces.architecture import Option, Stage
 from search_spaces.elastic.sharing import StageSharing, nested_options
+from search_spaces.network_codes import GLOBALS
 from search_spaces.pricing import Prices
 from search_spaces.space import SearchSpace
-
-_GLOBALS: Final = 4  # the first columns of a row of codes
 
 
 class LargerNetworks:
@@ -23,10 +20,10 @@ class LargerNetworks:
 
     def __init__(self, space: SearchSpace, prices: Prices) -> None:
         self._codes, self._prices = space.codes, prices
-        widest = space.width[-1]
+        codes = space.codes
         self._stages = [
-            StageSharing(menu, space.codes.channels_at(number, widest))
-            for number, menu in enumerate(space.codes.menus)
+            StageSharing(menu, forms.blocks, int(channels.max()))
+            for menu, forms, channels in zip(codes.menus, codes.forms, codes.channels, strict=True)
         ]
         self._larger: dict[tuple[int, int], list[int]] = {}
 
@@ -34,7 +31,7 @@ class LargerNetworks:
         """Return a network of at most so many MACs that cannot be enlarged further.
 
         Args:
-            codes: The network to start from, one row of codes, [4 + stages].
+            codes: The network to start from, one row of codes, [codes].
             most: Most MACs.
         """
         current = int(self._prices.of(codes[None], "macs")[0])
@@ -48,13 +45,15 @@ class LargerNetworks:
             codes, current = candidates[best], int(macs[best])
 
     def _one_step_larger(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the networks with one choice larger, [n, 4 + stages]."""
+        """Return the networks with one choice larger, [n, codes]."""
         rows = []
         for column, code in enumerate(codes.tolist()):
-            if column < _GLOBALS:
+            if column < len(GLOBALS):
                 larger = [code + 1] if code + 1 < self._codes.radices[column] else []
+            elif column < self._codes.offset:
+                larger = []  # each skeleton has weights of its own
             else:
-                larger = self._items_above(column - _GLOBALS, code)
+                larger = self._items_above(column - self._codes.offset, code)
             for value in larger:
                 row = codes.copy()
                 row[column] = value
@@ -66,17 +65,28 @@ class LargerNetworks:
         found = self._larger.get((stage, item))
         if found is None:
             menu, sharing = self._codes.menus[stage], self._stages[stage]
-            here, group = menu[item].stage, sharing.group(menu[item].stage)
+            here, groups = menu[item].stage, sharing.groups(menu[item].stage)
             found = [
                 other
                 for other, candidate in enumerate(menu)
                 if other != item
-                and candidate.stage.depth >= here.depth
-                and sharing.group(candidate.stage) == group
-                and _holds(nested_options(candidate.stage), nested_options(here))
+                and candidate.width >= menu[item].width
+                and _deep_enough(candidate.stage, here)
+                and sharing.groups(candidate.stage) == groups
+                and all(
+                    _holds(nested_options(large), nested_options(small))
+                    for large, small in zip(candidate.stage.runs, here.runs, strict=True)
+                )
             ]
             self._larger[stage, item] = found
         return found
+
+
+def _deep_enough(large: Stage, small: Stage) -> bool:
+    """Return whether a stage has the blocks of another in front; only one of equal blocks may have more."""
+    if large.overrides:
+        return [run.depth for run in large.runs] == [run.depth for run in small.runs]
+    return large.depth >= small.depth
 
 
 def _holds(large: dict[str, Option], small: dict[str, Option]) -> bool:

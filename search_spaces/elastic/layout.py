@@ -2,13 +2,15 @@
 
 import math
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-import numpy as np
 from torch import nn
 
 from search_spaces.architecture import Architecture
 from search_spaces.elastic.block_weights import Weight
+from search_spaces.elastic.largest_rows import rows_of_largest
+from search_spaces.elastic.sharing import own_channels
 from search_spaces.elastic.slices import Parts, Slice, slice_of
 from search_spaces.elastic.templates import Template, Templates
 from search_spaces.errors import ArchitectureError, SpaceError
@@ -106,15 +108,37 @@ class SharedLayout:
         )
 
     def _largest(self) -> list[Architecture]:
-        space, codes = self.space, self.space.codes
+        """Return the networks in which each shared tensor has its largest form.
+
+        Equal stages hold those of all their networks at the largest depth; where blocks differ with the depth
+        or each width has weights of its own, further networks hold what the others lack.
+        """
+        codes = self.space.codes
         items = [
             [menu.index(item) for item in stage.largest]
             for stage, menu in zip(self._templates.stages, codes.menus, strict=True)
         ]
         found: dict[Architecture, None] = {}
-        for width in reversed(range(len(space.width))):
-            for number in range(max(map(len, items))):
-                row = [0, width, len(space.conv_depth) - 1, len(space.attention_depth) - 1]
-                row += [choices[number % len(choices)] for choices in items]
-                found[codes.at(np.array(row, dtype=np.int64))] = None
+        seen: set[object] = set()
+        for row, needed in rows_of_largest(codes, items, owned_first=any(self._templates.own_first)):
+            network = codes.at(row)
+            parts = set(_parts(network, self._templates.own_first))
+            if needed or not parts <= seen:
+                found[network] = None
+            seen |= parts
         return list(found)
+
+
+def _parts(network: Architecture, own_first: Sequence[bool]) -> Iterator[object]:
+    """Yield what tells the shared tensors of a network's blocks apart: place, choices, channels if own."""
+    before = dict(network.options).get("stem_channels")
+    for number, stage in enumerate(network.stages):
+        position = 0
+        for run in stage.runs:
+            own = any(own_channels(run))
+            for _ in range(run.depth):
+                owned = own or (position == 0 and own_first[number])
+                channels = (before if position == 0 else run.channels, run.channels) if owned else None
+                yield number, position, run.block, run.options, channels
+                position += 1
+        before = stage.channels

@@ -39,19 +39,29 @@ def sharing_of(space: SearchSpace) -> list[Sharing]:
         Sharing(choice=name, values=tuple(getattr(space, name)), owner=None, shares=True)
         for name in ("resolution", "width", "conv_depth", "attention_depth")
     ]
-    for number, menu in enumerate(space.codes.menus, start=1):
-        by_mixer: dict[str | None, list[Stage]] = {}
-        for item in menu:
-            by_mixer.setdefault(item.stage.mixer, []).append(item.stage)
+    found += [Sharing(choice=name, values=v, owner=None, shares=False) for name, v in space.skeleton.items()]
+    for number, (menu, stage) in enumerate(zip(space.codes.menus, space.stages, strict=True), start=1):
+        by_owner: dict[tuple[str, str | None], list[Stage]] = {}
+        forms = space.codes.forms[number - 1]
+        for block in forms.blocks if stage.inside is None else [item.stage for item in menu]:
+            by_owner.setdefault((block.block, block.mixer), []).append(block)
         depths = tuple(sorted({item.stage.depth for item in menu}))
         found.append(Sharing(choice=f"stage{number}.depth", values=depths, owner=None, shares=True))
-        mixers = tuple(by_mixer)
+        found.append(Sharing(choice=f"stage{number}.width", values=stage.width, owner=None, shares=True))
+        found.append(Sharing(choice=f"stage{number}.block", values=stage.blocks, owner=None, shares=False))
+        mixers = tuple(dict.fromkeys(mixer for _, mixer in by_owner))
         found.append(Sharing(choice=f"stage{number}.mixer", values=mixers, owner=None, shares=False))
-        for stages in by_mixer.values():
-            found += _of_mixer(number, stages)
-            if any(own_channels(stages[0])) or StageSharing(menu, 1).owns_mixer(stages[0]):
-                owner = _owner(stages[0])
-                found.append(Sharing(choice="width", values=tuple(space.width), owner=owner, shares=False))
+        found += [  # equal blocks at the same place of the stage are shared whatever stands beside them
+            Sharing(choice=f"stage{number}.{name}", values=values, owner=None, shares=True)
+            for name, values in stage.patterns.items()
+        ]
+        sharing = StageSharing(menu, forms.blocks, 1)
+        for blocks in by_owner.values():
+            found += _of_mixer(number, blocks)
+            if any(own_channels(blocks[0])) or sharing.owns_mixer(blocks[0]):
+                owner = _owner(blocks[0])
+                for name, widths in (("width", space.width), (f"stage{number}.width", stage.width)):
+                    found.append(Sharing(choice=name, values=tuple(widths), owner=owner, shares=False))
     return list(dict.fromkeys(row for row in found if len(row.values) > 1))
 
 

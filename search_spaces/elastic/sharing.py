@@ -15,6 +15,7 @@ from search_spaces.blocks import BLOCKS
 from search_spaces.building import block_factory
 from search_spaces.mixers import MIXERS
 from search_spaces.options import CHANNELS, nested_of, routed, structural_options
+from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import MenuItem
 
 
@@ -46,20 +47,39 @@ def own_channels(stage: Stage) -> tuple[bool, bool]:
     )
 
 
+def own_first(space: SearchSpace) -> tuple[bool, ...]:
+    """Return of each stage whether its first block has weights of its own for each pair of channels.
+
+    A block that does not stride has other layers where its channels stay than where they change. Where stages
+    choose their widths both happen, and neither holds the other.
+    """
+    chosen = [bool(space.skeleton), *(len(stage.width) > 1 for stage in space.stages)]
+    return tuple(
+        stage.stride == 1 and (before or own)
+        for stage, before, own in zip(space.stages, chosen, chosen[1:], strict=False)
+    )
+
+
 class StageSharing:
     """Which of the blocks that one stage may repeat share weights.
 
     Args:
-        menu: Every distinct block of the stage.
+        menu: Every distinct stage that it offers.
+        blocks: Every distinct block of these.
         channels: Channels at which the structures of blocks are compared.
     """
 
-    def __init__(self, menu: Sequence[MenuItem], channels: int) -> None:
+    def __init__(self, menu: Sequence[MenuItem], blocks: Sequence[Stage], channels: int) -> None:
         self._menu, self._channels, self._inside = menu, channels, menu[0].inside
+        self._blocks = blocks if self._inside is None else [item.stage for item in menu]
         self._groups: dict[tuple[str, Options], str] = {}
 
+    def groups(self, stage: Stage) -> tuple[str, ...]:
+        """Return the name of the group of each run of equal blocks of a stage."""
+        return tuple(self.group(run) for run in stage.runs)
+
     def group(self, stage: Stage) -> str:
-        """Return the name of the blocks that share weights with this one at the same place."""
+        """Return the name of the blocks that share weights with these, which are alike, at the same place."""
         if self._inside is not None:
             stage = self._inside.stripped(stage)
         known = self._groups.get((stage.block, stage.options))
@@ -72,15 +92,27 @@ class StageSharing:
         """Return whether each width of the mixer has weights of its own, because its heads widen with it."""
         return self._inside is not None and self._inside.heads_of(stage.mixer) > 0
 
+    def _of_depths(self, item: MenuItem) -> tuple[str, ...]:
+        """Return the groups of the runs of an item at all its depths, if its blocks differ at any of them."""
+        if all(len(set(options)) == 1 for options in item.by_depth.values()):
+            return self.groups(item.stage)
+        stage = item.stage
+        made = [
+            Stage.made_of(stage.block, stage.channels, stage.stride, options)
+            for _, options in sorted(item.by_depth.items())
+        ]
+        return tuple(group for one in made for group in ("", *self.groups(one)))
+
     @cached_property
     def largest(self) -> list[MenuItem]:
         """For each group, blocks that together have every nested option at its largest value."""
-        groups: dict[str, list[MenuItem]] = {}
+        groups: dict[tuple[str, ...], list[MenuItem]] = {}
         for item in self._menu:
-            groups.setdefault(self.group(item.stage), []).append(item)
+            groups.setdefault(self._of_depths(item), []).append(item)
         found: dict[tuple[Option, ...], MenuItem] = {}
         for items in groups.values():
-            for first in nested_options(items[0].stage) or {"": None}:
+            nested = {name: None for run in items[0].stage.runs for name in nested_options(run)}
+            for first in nested or {"": None}:
                 best = max(items, key=_sizes(first))
                 found[best.slots] = best
         return list(found.values())
@@ -89,10 +121,10 @@ class StageSharing:
     def _structures(self) -> dict[tuple[str, tuple[tuple[str, Option], ...]], tuple[str, ...]]:
         """The names that tell structures apart, for blocks whose nested options change their layers."""
         signatures: dict[str, dict[object, list[Stage]]] = {}
-        for item in self._menu:
-            if _nested_structure(item.stage):
-                alike = signatures.setdefault(_named(item.stage), {})
-                alike.setdefault(_signature(item.stage, self._channels), []).append(item.stage)
+        for block in self._blocks:
+            if _nested_structure(block):
+                alike = signatures.setdefault(_named(block), {})
+                alike.setdefault(_signature(block, self._channels), []).append(block)
         found = {}
         for by_signature in signatures.values():
             for stages in by_signature.values() if len(by_signature) > 1 else ():
@@ -131,14 +163,16 @@ def _signature(stage: Stage, channels: int) -> object:
 
 
 def _sizes(first: str) -> Callable[[MenuItem], tuple[float, ...]]:
-    """Return a key that orders blocks by one option, then by the others and the depth."""
+    """Return a key that orders stages by one option, then by the others, the depth and the width."""
 
     def sizes(item: MenuItem) -> tuple[float, ...]:
-        given = nested_options(item.stage)
-        names = sorted(given, key=lambda name: (name != first, name))
+        given = [nested_options(run) for run in item.stage.runs]
+        names = sorted({*given[0].keys()}.union(*given), key=lambda name: (name != first, name))
+        values = [one[name] for name in names for one in given if name in one]
         return (
-            *(float(value) if isinstance(value := given[name], int | float) else 0.0 for name in names),
+            *(float(value) if isinstance(value, int | float) else 0.0 for value in values),
             item.stage.depth,
+            item.width,
         )
 
     return sizes

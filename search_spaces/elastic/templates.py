@@ -12,7 +12,7 @@ from search_spaces.architecture import Architecture, Stage
 from search_spaces.building import assemble
 from search_spaces.counting import check_size
 from search_spaces.elastic.block_weights import MadeBlock, Weight, make_block, weight_of, without_statistics
-from search_spaces.elastic.sharing import StageSharing
+from search_spaces.elastic.sharing import StageSharing, own_first
 from search_spaces.space import SearchSpace
 
 _MOST_BLOCKS: Final = 2_000  # kept, some 100 KiB each
@@ -44,11 +44,13 @@ class Templates:
 
     def __init__(self, space: SearchSpace, *, num_classes: int, in_channels: int) -> None:
         self._shape = {"num_classes": num_classes, "in_channels": in_channels}
-        widest = space.width[-1]
+        codes = space.codes
         self.stages: Final = [
-            StageSharing(menu, space.codes.channels_at(number, widest))
-            for number, menu in enumerate(space.codes.menus)
+            StageSharing(menu, forms.blocks, int(channels.max()))
+            for menu, forms, channels in zip(codes.menus, codes.forms, codes.channels, strict=True)
         ]
+        self._chosen: Final = tuple(space.skeleton)
+        self.own_first: Final = own_first(space)
         self._blocks: OrderedDict[tuple[object, ...], MadeBlock] = OrderedDict()
 
     def of(self, architecture: Architecture) -> Template:
@@ -70,20 +72,24 @@ class Templates:
             if block is not None:
                 weights |= {f"{name}.{path}": weight for path, weight in block.weights.items()}
                 buffers |= {f"{name}.{path}": buffer for path, buffer in block.buffers.items()}
+        options = dict(architecture.options)
+        own = "".join(f"/{name}={options[name]}" for name in self._chosen)
         for path, _ in network.named_parameters():
             if path not in weights:
-                weights[path] = weight_of(network, path, path, {})
+                weights[path] = weight_of(network, path, f"{path}{own}", {})
         return Template(network, weights, buffers)
 
     def _factory(self, number: int, stage: Stage, made: dict[int, MadeBlock]) -> Callable[..., nn.Module]:
         """Return the blocks of one stage, in the order in which the skeleton asks for them."""
         position = 0
-        group = self.stages[number].group(stage)
+        groups = zip(stage.runs, self.stages[number].groups(stage), strict=True)
+        blocks = [(run, group) for run, group in groups for _ in range(run.depth)]
 
         def factory(in_channels: int, out_channels: int, *, stride: int) -> nn.Module:
             nonlocal position
+            run, group = blocks[position]
             position += 1
-            block = self._block(number, position, group, stage, in_channels, out_channels, stride)
+            block = self._block(number, position, group, run, in_channels, out_channels, stride)
             made[id(block.module)] = block
             return block.module
 
@@ -103,8 +109,15 @@ class Templates:
         block = self._blocks.get(key)
         if block is None:
             name = f"stage{number + 1}/block{position}/{group}"
-            owns = self.stages[number].owns_mixer(stage)
-            block = make_block(stage, name, in_channels, out_channels, stride, owns_mixer=owns)
+            block = make_block(
+                stage,
+                name,
+                in_channels,
+                out_channels,
+                stride,
+                owns_mixer=self.stages[number].owns_mixer(stage),
+                owns_channels=position == 1 and self.own_first[number],
+            )
             self._blocks[key] = block
             if len(self._blocks) > _MOST_BLOCKS:
                 self._blocks.popitem(last=False)

@@ -22,6 +22,16 @@ class _SameConv(nn.Conv2d):
         return super().forward(x)
 
 
+class _PatchConv(nn.Conv2d):
+    """A convolution of patches side by side, ceil(h / stride) x ceil(w / stride) of them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = (-x.shape[2] % self.stride[0], -x.shape[3] % self.stride[1])
+        if height or width:
+            x = F.pad(x, (0, width, 0, height))
+        return super().forward(x)
+
+
 class Pyramid(nn.Module):
     """Maps images to class scores, [b, in_channels, r, r] -> [b, num_classes].
 
@@ -29,13 +39,14 @@ class Pyramid(nn.Module):
         stages: One (block, channels, depth, stride) a stage; its first block strides and widens.
         num_classes: Scores for each image.
         in_channels: Channels of an image.
-        stem_channels: Output channels of the 3 x 3 convolution in front.
+        stem_form: The convolution in front: conv, 3 x 3; or patch, of patches whose side is its stride.
+        stem_channels: Output channels of the convolution in front.
         stem_stride: Stride of that convolution.
         head_channels: Output channels of the 1 x 1 convolution before pooling; 0 for none.
         head_hidden: Features of the layer after pooling (MobileNetV3); 0 for none.
         head_hidden_norm: Whether that layer has a batch norm in the place of a bias (MobileNetV4).
         activation: Activation of stem and head: silu, relu, relu6 or hard_swish.
-        padding: Of the stem: symmetric, or TensorFlow's same, for weights that it trained.
+        padding: Of a 3 x 3 stem: symmetric, or TensorFlow's same, for weights that it trained.
         norm_eps: What batch norms add to the variance; 0.001 for weights of TensorFlow.
     """
 
@@ -53,6 +64,7 @@ class Pyramid(nn.Module):
         padding: str = "symmetric",
         norm_eps: float = 1e-5,
         head_hidden_norm: bool = False,
+        stem_form: str = "conv",
     ) -> None:
         super().__init__()
         if activation not in _ACTIVATIONS:
@@ -61,9 +73,15 @@ class Pyramid(nn.Module):
             )
         if padding not in {"symmetric", "same"}:
             raise ValueError(f"pyramid got the padding '{padding}': expected symmetric or same")
+        if stem_form not in {"conv", "patch"}:
+            raise ValueError(f"pyramid got the stem_form '{stem_form}': expected conv or patch")
         act = _ACTIVATIONS[activation]
         self.stem = nn.Sequential()
-        if padding == "same":
+        if stem_form == "patch":
+            self.stem.append(
+                _PatchConv(in_channels, stem_channels, stem_stride, stride=stem_stride, bias=False)
+            )
+        elif padding == "same":
             zeros = 0 if stem_stride > 1 else 1
             self.stem.append(
                 _SameConv(in_channels, stem_channels, 3, stride=stem_stride, padding=zeros, bias=False)
@@ -102,8 +120,15 @@ class Pyramid(nn.Module):
         return self.head(torch.mean(self.forward_features(x), dim=(2, 3)))  # [b, classes]
 
     @staticmethod
-    def stem_layers(tape: Any, x: Any, *, stem_channels: Any, stem_stride: int, padding: str) -> Any:
+    def stem_layers(
+        tape: Any, x: Any, *, stem_channels: Any, stem_stride: int, padding: str, stem_form: str
+    ) -> Any:
         """Write the layers in front of the stages."""
+        if stem_form == "patch":
+            x = tape.resize(
+                x, -(-x.height // stem_stride) * stem_stride, -(-x.width // stem_stride) * stem_stride
+            )
+            return tape.norm(tape.conv(x, stem_channels, stem_stride, stride=stem_stride))
         y = tape.pad_as_tensorflow(x, 3, stem_stride) if padding == "same" and stem_stride > 1 else x
         return tape.norm(tape.conv(y, stem_channels, 3, stride=stem_stride, unpadded=x))
 

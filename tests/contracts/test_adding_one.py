@@ -26,6 +26,7 @@ REGISTRIES: Final = {  # kind: the package it is added to, and what its file bin
     "mixer": ("search_spaces.mixers", "MIXER"),
     "block": ("search_spaces.blocks", "BLOCK"),
     "network": ("search_spaces.networks", "NETWORK"),
+    "pattern": ("search_spaces.patterns", "PATTERN"),
     "family": ("search_spaces.published", "FAMILY"),
     "cost": ("search_spaces.costs", "COST"),
     "memory": ("search_spaces.costs", "COST"),
@@ -45,6 +46,7 @@ EXPECTED: Final = {
     "mixer": [2, 3],
     "block": [2, 3],
     "network": [2, 3],
+    "pattern": [7, 3, 3],
     "family": ["added_family_16"],
     "cost": "Cannot read the budget '300M-nothing': expected "
     "<number><k|M|G>-<MACs|params|activations|Added_cost>, "

@@ -23,6 +23,7 @@ MIXERS_TAKEN: dict[str, Any] = {name: MIXERS[name] for name in MIXERS}
 VALUES: dict[str, list[Any]] = {
     "activation": ["silu", "relu", "relu6", "hard_swish"],
     "dfc": [True, False],
+    "down": ["strided", "anti_aliased", "space_to_depth"],
     "expansion": [1, 2, 3, 6],
     "form": ["skip", "k3_e1", "k3_e3", "k5_e6"],
     "gated": [True, False],
@@ -31,6 +32,7 @@ VALUES: dict[str, list[Any]] = {
     "kernel": [3, 5, 7],
     "layer_scale": [True, False],
     "middle_kernel": [0, 3, 5],
+    "mlp": ["plain", "conv_glu"],
     "norm": ["layer", "batch"],
     "norm_eps": [1e-5, 1e-3],
     "padding": ["symmetric", "same"],

@@ -31,7 +31,8 @@ VALUES: dict[str, list[Any]] = {
     "stem_activated": [True, False],
     "stem_channels": [16, 24],
     "stem_depth": [1, 2],
-    "stem_stride": [1, 2],
+    "stem_form": ["conv", "patch"],
+    "stem_stride": [1, 2, 4],
 }
 OPTIONS = {
     name: st.fixed_dictionaries({key: st.sampled_from(VALUES[key]) for key in keywords(NETWORKS[name])})

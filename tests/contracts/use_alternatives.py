@@ -24,6 +24,7 @@ from nas.exports.formats import EXPORTERS
 from nas.samplers import SAMPLERS
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import BudgetError
+from search_spaces.stage_choices import StageSpace
 from search_spaces.tracing import trace
 
 
@@ -78,6 +79,20 @@ def use_block() -> Any:
 
 def use_network() -> Any:
     return as_it_runs(architecture(network="added_network", mixer="depthwise"))
+
+
+def use_pattern() -> Any:
+    stage = StageSpace(
+        channels=16,
+        depth=(3,),
+        patterns={"added_pattern": ("same", "large")},
+        options={"mixer": ("depthwise",), "kernel": (3,)},
+    )
+    space = search_spaces.SearchSpace(name="patterned", resolution=(16, 32), stages=(stage,))
+    values = {choice.name: choice.values[-1] for choice in space.choices}
+    found = space.architecture(values)
+    as_it_runs(found)
+    return [dict(options)["kernel"] for options in found.stages[0].block_options]
 
 
 def use_family() -> Any:

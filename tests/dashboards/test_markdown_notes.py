@@ -8,8 +8,11 @@ import pytest
 
 import search_spaces
 from dashboards.markdown_notes import command_lines, study_note, trial_note
+from dashboards.palette import ATTENTION, CONVOLUTION, PLAIN
+from dashboards.part_names import part_words
 from dashboards.picture import picture
 from dashboards.search_state import SearchState
+from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.budget import Budget
 from search_spaces.counting import count_parts
 from tests.dashboards.searches import architectures, findings, network, search
@@ -107,3 +110,18 @@ def test_notes_of_an_interrupted_search_do_not_call_it_running():
     running = replace(found, result=replace(found.result, state=replace(state, state="running")))
     assert "The search is **running**." in study_note(running)
     assert "in training" in trial_note(running, left, picture=None)
+
+
+def test_words_and_the_picture_say_where_in_a_stage_attention_stands():
+    conv = options_of({"mixer": "depthwise", "kernel": 5})
+    stage = Stage.made_of("metaformer", 16, 2, [conv, options_of({"mixer": "attention"}), conv])
+    network = Architecture(network="pyramid", resolution=32, stages=(stage,))
+    parts = count_parts(network, num_classes=10)
+    assert part_words(parts[1], "1") == (
+        "3 × metaformer of depthwise (kernel 5) in blocks 1, 3; metaformer of attention in block 2"
+    )
+    drawn = ET.fromstring(picture(network, parts))
+    colours = [
+        box.get("fill") for box in drawn.iter("{http://www.w3.org/2000/svg}rect") if box.get("rx") == "3"
+    ]
+    assert colours == [PLAIN, CONVOLUTION, ATTENTION, CONVOLUTION, PLAIN]

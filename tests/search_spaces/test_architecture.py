@@ -30,8 +30,8 @@ def test_the_fingerprint_is_the_same_in_every_process():
 
 def test_the_format_carries_its_version():
     assert RECORD["version"] == 1
-    with pytest.raises(ArchitectureError, match="version 2: expected version 1"):
-        Architecture.from_json(json.dumps({**RECORD, "version": 2}))
+    with pytest.raises(ArchitectureError, match="version 3: expected version 1 or 2"):
+        Architecture.from_json(json.dumps({**RECORD, "version": 3}))
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,35 @@ def test_a_mistyped_key_is_named_before_the_one_that_is_missing(old, new, said):
         Architecture.from_json(text)
     with pytest.raises(ArchitectureError, match="Cannot read an architecture: nobody takes"):
         Architecture.from_json(described.replace(old, new))
+
+
+CONV = options_of({"mixer": "depthwise", "kernel": 3})
+ATTENTION = options_of({"mixer": "attention"})
+VARIED = Architecture(
+    network="pyramid", resolution=32, stages=(Stage.made_of("metaformer", 16, 2, [CONV, CONV, ATTENTION]),)
+)
+
+
+def test_a_stage_of_different_blocks_has_one_form_and_needs_format_2():
+    stage = VARIED.stages[0]
+    assert stage.options == ()
+    assert stage.overrides == (CONV, CONV, ATTENTION)
+    assert [(run.depth, run.stride, run.mixer) for run in stage.runs] == [
+        (2, 2, "depthwise"),
+        (1, 1, "attention"),
+    ]
+    assert json.loads(VARIED.to_json())["version"] == 2
+    assert Architecture.from_json(VARIED.to_json()) == VARIED
+    assert Stage.made_of("metaformer", 16, 2, [CONV, CONV]).overrides == ()
+    with pytest.raises(
+        ArchitectureError, match="overrides for 2 blocks: expected none, or one for each of its 3"
+    ):
+        Stage(block="metaformer", channels=16, depth=3, overrides=(CONV, ATTENTION))
+    with pytest.raises(ArchitectureError, match="expected what all have in options"):
+        Stage(block="metaformer", channels=16, depth=2, overrides=(CONV, CONV))
+
+
+def test_format_1_has_no_overrides():
+    record = {**json.loads(VARIED.to_json()), "version": 1}
+    with pytest.raises(ArchitectureError, match="nobody takes 'overrides'"):
+        Architecture.from_json(json.dumps(record))

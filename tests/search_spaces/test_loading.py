@@ -18,6 +18,8 @@ from search_spaces.sampling import uniform_codes
 EXAMPLE = textwrap.dedent(str(yaml_space.__doc__).partition("words of")[2].partition("\n\n")[2]).partition(
     "\nMixers,"
 )[0]
+EXAMPLE, _, SECOND_EXAMPLE = EXAMPLE.partition("\nVersion 2 has")
+SECOND_EXAMPLE = textwrap.dedent(SECOND_EXAMPLE.partition("\n\n")[2])
 GOOD = """\
 version: 1
 name: mine
@@ -60,6 +62,12 @@ def test_the_documented_example_loads_and_its_networks_build(written):
         )
 
 
+def test_the_documented_example_of_version_2_loads(written):
+    space = search_spaces.load(written(SECOND_EXAMPLE))
+    assert space.name == "my_second_space"
+    assert {"stem_stride", "stage1.width", "stage1.block", "stage2.attend"} <= {c.name for c in space.choices}
+
+
 def test_what_is_left_out_has_one_value(written):
     space = search_spaces.load(written(GOOD))
     assert (space.width, space.conv_depth, space.attention_depth) == ((1.0,), (1.0,), (1.0,))
@@ -69,7 +77,7 @@ def test_what_is_left_out_has_one_value(written):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("version: 1", "version: 2", r"line 1: 'version' got '2': Input should be 1"),
+        ("version: 1", "version: 3", r"line 1: 'version' got '3': Input should be 1 or 2"),
         ("name: mine", "", r"line 1: 'name' is missing"),
         ("name: mine", "nom: mine", r"line 2: nobody takes 'nom', expected .* Did you mean 'name'\?"),
         ("version: 1", "versoin: 1", r"line 1: nobody takes 'versoin', .* Did you mean 'version'\?"),
@@ -101,6 +109,76 @@ def test_a_mistake_is_named_with_its_line_value_and_what_is_allowed(written, old
         search_spaces.load(path)
     assert "mine.yaml" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+SECOND = """\
+version: 2
+name: mine
+resolution: [32, 64]
+options: {stem_stride: [1, 2]}
+stages:
+  - channels: 32
+    width: [0.5, 1.0]
+    block: [metaformer, inverted_residual]
+    depth: 2
+    attend: [none, last]
+    dilations: [one, cycle]
+    options:
+      mixer: [depthwise]
+      attention_mixer: [attention]
+      inverted_residual.kernel: [3, 5]
+"""
+
+
+def test_version_2_offers_widths_blocks_patterns_and_choices_of_the_skeleton(written):
+    space = search_spaces.load(written(SECOND))
+    names = [choice.name for choice in space.choices]
+    assert names[4:] == [
+        "stem_stride",
+        *(f"stage1.{name}" for name in ("width", "block", "mixer", "attend", "attention_mixer", "dilations")),
+        "stage1.kernel",
+    ]
+    # 2 images, 2 stems, 2 widths: one of two kernels, or one rate or cycling ones; where attention is last,
+    # one convolution is left, whose rate is 1 in both.
+    assert space.size == 8 * (2 + 2 + 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("version: 2", "version: 1", r"line 4: 'options.stem_stride' is of version 2. Write version: 2"),
+        ("[none, last]", "[none, lats]", r"line 10: .*attend 'lats': expected one of none, last"),
+        ("[none, last]", "[last, last]", r"line 10: The choice 'attend' got the values"),
+        ("attention_mixer: [attention]", "expansion: 2", r"line 10: .*no option 'attention_mixer': exp"),
+        ("mixer: [attention]", "mixer: [depthwise]", r"line 14: .*of the kind conv: expected mixers of"),
+        ("mixer: [depthwise]", "mixer: [partial_conv]", r"line 11: .*dilations 'cycle': expected a mixer"),
+        ("[one, cycle]", "[one, groups]", None),
+        ("[0.5, 1.0]", "[0.1, 1.0]", r"line 7: Stage 1 of 32 channels .* rounds to nothing"),
+        ("[0.5, 1.0]", "[1.0, 1.01]", r"line 7: .*the widths 1 and 1.01, which both give 32 channels"),
+        ("[metaformer, inverted_residual]", "[metaformer, invertd]", r"line 8: .*'invertd'"),
+        ("[metaformer, inverted_residual]", "[inverted_residual]", r"line 10: .*got attend, which is"),
+        ("inverted_residual.kernel", "convnext.kernel", r"line 15: .*block or mixer 'convnext' alone"),
+        ("inverted_residual.kernel", "inverted_residual.mixer", r"line 15: .*'inverted_residual.mix"),
+        ("stem_stride: [1, 2]", "stem_strides: [1, 2]", r"line 4: .*'pyramid' got the option 'stem_strides'"),
+        ("stem_stride: [1, 2]", "stem_stride: [1, 64]", r"line 3: .*shrinks images of 32 pixels by 64"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_version_2_is_named_with_its_line_value_and_what_is_allowed(written, old, new, said):
+    assert old in SECOND
+    path = written(SECOND.replace(old, new))
+    if said is None:
+        search_spaces.load(path)
+        return
+    with pytest.raises(SpaceError, match=said) as raised:
+        search_spaces.load(path)
+    assert "mine.yaml" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_space_of_one_network_is_refused(written):
+    text = "version: 1\nname: mine\nresolution: [32]\nstages: [{channels: 32, options: {mixer: depthwise}}]\n"
+    with pytest.raises(SpaceError, match="holds a single network"):
+        search_spaces.load(written(text))
 
 
 def test_a_depth_that_contradicts_a_factor_is_named_with_its_own_line(written):

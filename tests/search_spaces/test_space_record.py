@@ -47,8 +47,8 @@ def test_a_space_comes_back_from_json_as_it_was(name):
 
 
 def test_a_space_of_another_version_is_refused():
-    with pytest.raises(SpaceError, match="in format 2: this version reads 1"):
-        from_record({**to_record(search_spaces.load("mobile_cnn")), "version": 2})
+    with pytest.raises(SpaceError, match="in format 3: this version reads 1 and 2"):
+        from_record({**to_record(search_spaces.load("mobile_cnn")), "version": 3})
 
 
 def test_the_digest_of_a_space_is_what_the_first_studies_stored():

@@ -128,9 +128,12 @@ def _segments(architecture: Architecture) -> dict[str, dict[int, Segments]]:
     side = architecture.resolution
     width = int(stem_tape(architecture, Map(_COLOURS, side, side), deploy=False)[1].channels)
     for number, stage in enumerate(architecture.stages):
-        for position in range(stage.depth if stage.mixer is not None else 0):
+        blocks = [run for run in stage.runs for _ in range(run.depth)]
+        for position, block in enumerate(blocks):
+            if block.mixer is None:
+                continue
             first = position == 0
-            weights = _weights_of(stage, width if first else stage.channels, stage.stride if first else 1)
+            weights = _weights_of(block, width if first else stage.channels, stage.stride if first else 1)
             for path, parts in weights.items():
                 several = {dim: sizes for dim, sizes in enumerate(parts) if len(sizes) > 1}
                 if several:

@@ -87,10 +87,11 @@ def _parts(architecture: Architecture, in_channels: int) -> Iterator[_Part]:
     tape, x = stem_tape(architecture, Map(in_channels, side, side), deploy=True)
     yield _Part(_longest(tape, x), x, 0)
     for number, stage in enumerate(architecture.stages, 1):
-        layers = stage_layers(stage, deploy=True)
-        for index in range(stage.depth):
-            tape, x = block_tape(layers, x, stage.channels, stage.stride if index == 0 else 1)
-            yield _Part(_longest(tape, x), x, number)
+        for run in stage.runs:
+            layers = stage_layers(run, deploy=True)
+            for index in range(run.depth):
+                tape, x = block_tape(layers, x, run.channels, run.stride if index == 0 else 1)
+                yield _Part(_longest(tape, x), x, number)
 
 
 def _blocks_of_levels(

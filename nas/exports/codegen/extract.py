@@ -21,7 +21,17 @@ from nas.exports.codegen.statement_span import span
 from search_spaces.errors import ExportError
 
 LISTINGS: Final = frozenset(
-    {"layers", "stem_layers", "head_layers", "kind", "structural", "repeated", "nested", "segments"}
+    {
+        "layers",
+        "stem_layers",
+        "head_layers",
+        "kind",
+        "structural",
+        "repeated",
+        "strided",
+        "nested",
+        "segments",
+    }
 )
 
 

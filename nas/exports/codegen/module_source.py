@@ -1,6 +1,7 @@
 """Assembles the exported module: one file of plain PyTorch that defines and builds a network."""
 
 from collections.abc import Callable, Mapping
+from inspect import getsource
 from itertools import accumulate
 from operator import mul
 from typing import Final
@@ -19,6 +20,7 @@ from nas.exports.codegen.stage_table import stage_table
 from nas.exports.codegen.timm_methods import TimmMethods
 from nas.exports.exported_network import ExportedNetwork
 from search_spaces.blocks import BLOCKS
+from search_spaces.building import in_turn
 from search_spaces.counting import stem_tape
 from search_spaces.errors import ExportError
 from search_spaces.mixers import MIXERS
@@ -48,14 +50,19 @@ def source(exported: ExportedNetwork) -> str:
     definitions, called = merge(list(parts.values()))
     imports = [i for one in parts.values() for i in one.imports]
     imports += [Import(module="functools", name="partial", bound="partial")] * ("partial(" in table)
-    check_name(exported.name, {i.bound for i in imports} | set(called))
+    taken = {i.bound for i in imports} | set(called)
+    if "in_turn(" in table:
+        imports.append(Import(module="collections.abc", name="Callable", bound="Callable"))
+        definitions.insert(0, getsource(in_turn))
+        taken |= {"in_turn"}
+    check_name(exported.name, taken)
     written = [about(exported), "", *import_lines(imports), *definitions, factory(exported, called_class)]
     return formatted("\n".join(written))
 
 
 def _parts(exported: ExportedNetwork, choices: Choices) -> dict[str, ExtractedClass]:
     """Return the extracted class of each mixer and block of the network."""
-    stages = exported.architecture.stages
+    stages = [run for stage in exported.architecture.stages for run in stage.runs]
     mixers = sorted({s.mixer for s in stages if s.mixer is not None})
     modules: dict[str, Callable[..., nn.Module]] = {f"mixer {name}": MIXERS[name] for name in mixers}
     modules |= {f"block {name}": BLOCKS[name] for name in sorted({s.block for s in stages})}

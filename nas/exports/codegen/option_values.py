@@ -15,7 +15,7 @@ Choices: TypeAlias = Mapping[str, Known]
 def choices_of(architecture: Architecture) -> Choices:
     """Return the values that the keyword arguments of each part take in a network."""
     uses: dict[str, list[dict[str, Any]]] = {}
-    for stage in architecture.stages:
+    for stage in (run for whole in architecture.stages for run in whole.runs):
         of_block, of_mixer = routed(stage)
         uses.setdefault(f"block {stage.block}", []).append(of_block)
         if stage.mixer is not None:

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any, Final
 
 from nas.exports.codegen.option_values import Choices, varying
-from search_spaces.architecture import Stage
+from search_spaces.architecture import Options, Stage
 from search_spaces.options import routed
 
 _TABLE: Final = """{shared}
@@ -25,16 +25,29 @@ def stage_table(stages: Sequence[Stage], names: Mapping[str, str], choices: Choi
         choices: Values of their keyword arguments; single-valued ones are not parameters in the file.
     """
     shared: dict[str, str] = {}
-    blocks = [_block(stage, names, choices, shared) for stage in stages]
-    for stage, block in zip(stages, blocks, strict=True):
-        if blocks.count(block) > 1 and "(" in block and block not in shared:
-            shared[block] = _unique(f"{_bare(stage.mixer or stage.block)}_block", shared)
-    rows = [
-        f"    ({shared.get(block, block)}, {stage.channels}, {stage.depth}, {stage.stride}),"
-        for stage, block in zip(stages, blocks, strict=True)
-    ]
+    runs = [run for stage in stages for run in stage.runs]
+    of_runs = {(run.block, run.options): _block(run, names, choices, shared) for run in runs}
+    blocks = [block for stage in stages for block in _one_by_one(stage, of_runs)]
+    taking_turns = {b for stage in stages if stage.overrides for b in _one_by_one(stage, of_runs)}
+    for run in runs:
+        block = of_runs[run.block, run.options]
+        several = blocks.count(block) > 1 or block in taking_turns
+        if several and "(" in block and block not in shared:
+            shared[block] = _unique(f"{_bare(run.mixer or run.block)}_block", shared)
+    rows = []
+    for stage in stages:
+        made = [shared.get(block, block) for block in _one_by_one(stage, of_runs)]
+        block = made[0] if len(made) == 1 else f"in_turn({', '.join(made)})"
+        rows.append(f"    ({block}, {stage.channels}, {stage.depth}, {stage.stride}),")
     bound = "\n".join(f"{name} = {value}" for value, name in shared.items())
     return _TABLE.format(shared=bound, rows="\n".join(rows)).strip()
+
+
+def _one_by_one(stage: Stage, of_runs: Mapping[tuple[str, Options], str]) -> list[str]:
+    """Return the expression for each block of a stage whose blocks differ, else one for all."""
+    if not stage.overrides:
+        return [of_runs[stage.block, stage.options]]
+    return [block for run in stage.runs for block in [of_runs[run.block, run.options]] * run.depth]
 
 
 def _block(stage: Stage, names: Mapping[str, str], choices: Choices, shared: dict[str, str]) -> str:

@@ -10,6 +10,7 @@ from nas.exports.formats import Exporter
 from search_spaces.architecture import Stage
 from search_spaces.costs import format_cost, label_of
 from search_spaces.counting import count
+from search_spaces.stage_words import stage_in_words
 from search_spaces.units import format_bytes, format_count
 
 _CARD: Final = """---
@@ -169,9 +170,9 @@ def _front_networks(exported: ExportedNetwork) -> str:
 
 
 def _stage(number: int, stage: Stage) -> str:
-    choices = ", ".join(f"{name} {value}" for name, value in stage.options if name != "mixer")
-    block = " of ".join(filter(None, [stage.block, stage.mixer])) + (f" ({choices})" if choices else "")
-    return f"| {number} | {_cell(block)} | {stage.channels} | {stage.depth} | {stage.stride} |"
+    return (
+        f"| {number} | {_cell(stage_in_words(stage))} | {stage.channels} | {stage.depth} | {stage.stride} |"
+    )
 
 
 def _decoding(exported: ExportedNetwork) -> str:

@@ -66,7 +66,8 @@ def _moves(base: Base, factors: ScalingFactors, candidate: ScalingFactors) -> fl
 
 def _matters(base: Base, axis: str) -> bool:
     """Return whether the network has the axis."""
-    kinds = {kind_of(stage.mixer) for stage in base.architecture.stages}
+    runs = [run for stage in base.architecture.stages for run in stage.runs]
+    kinds = {kind_of(run.mixer) for run in runs}
     if axis in {"conv_depth", "attention_depth"}:
         return axis.removesuffix("_depth") in kinds
-    return axis != "expansion" or any(dict(s.options).get("expansion") for s in base.architecture.stages)
+    return axis != "expansion" or any(dict(run.options).get("expansion") for run in runs)

@@ -59,6 +59,26 @@ def of_left_out_layers() -> Architecture:
     return Architecture(network="pyramid", resolution=32, stages=stages)
 
 
+def of_different_blocks() -> Architecture:
+    """Return a small network with what blocks and skeletons offer besides mixers, and attention in places."""
+    conv: dict[str, Option] = {"mixer": "depthwise", "kernel": 5, "mlp": "conv_glu", "down": "anti_aliased"}
+    attention: dict[str, Option] = {**conv, "mixer": "separable_attention"}
+    del attention["kernel"]
+    blocks = [options_of({**conv, "dilation": rate}) for rate in (1, 2)]
+    stages = (
+        Stage.made_of("metaformer", 16, 2, [*blocks, options_of(attention), blocks[0]]),
+        Stage(
+            block="metaformer",
+            channels=32,
+            depth=1,
+            stride=2,
+            options=options_of({"mixer": "depthwise", "down": "space_to_depth"}),
+        ),
+    )
+    options = options_of({"stem_form": "patch"})
+    return Architecture(network="pyramid", resolution=32, stages=stages, options=options)
+
+
 def random_networks(count: int) -> Iterator[Architecture]:
     """Yield networks drawn from every space of the catalog in turn, made small."""
     rng = np.random.default_rng(0)
@@ -149,6 +169,7 @@ def every_part() -> dict[str, Architecture]:
     found = {f"mixer-{name}": around_mixer(name) for name in MIXERS}
     found |= {f"block-{name}": of_block(name) for name in BLOCKS}
     found["block-left-out"] = of_left_out_layers()
+    found["blocks-that-differ"] = of_different_blocks()
     return found | {f"network-{name}": replace(around_mixer("depthwise"), network=name) for name in NETWORKS}
 
 

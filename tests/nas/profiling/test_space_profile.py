@@ -7,6 +7,9 @@ from nas.__main__ import run
 from nas.profiling.space_profile import profile_space
 from search_spaces.budget import Budget
 from search_spaces.errors import NothingFitsError
+from search_spaces.pricing import prices
+from search_spaces.space import SearchSpace
+from search_spaces.stage_choices import StageSpace
 
 
 def test_shares_and_quantiles_are_those_of_the_enumerated_space(tiny_prices):
@@ -50,3 +53,22 @@ def test_the_command_prints_tables_and_json(capsys):
 def test_numbers_that_cannot_be_are_refused(words, capsys):
     assert run(["profile", "--budget", "300M-MACs", *words]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_factors_of_a_stage_and_of_the_skeleton_are_shown():
+    stage = StageSpace(
+        channels=16,
+        depth=(2,),
+        width=(1.0, 2.0),
+        block=("metaformer", "inverted_residual"),
+        patterns={"attend": ("none", "all")},
+        options={"mixer": ("depthwise",), "attention_mixer": ("attention",)},
+    )
+    space = SearchSpace(name="shown", resolution=(16,), skeleton={"stem_stride": (1, 2)}, stages=(stage,))
+    table = prices(space.codes, num_classes=10)
+    limit = sum(table.extremes("macs")) // 4
+    budget = Budget(resource="macs", limit=limit, text="tight")
+    factors = profile_space(table, [budget], np.random.default_rng(0)).factors
+    assert list(factors)[4:] == ["stem_stride", "stage1.width", "stage1.block", "stage1.attend"]
+    assert factors["stem_stride"]["2"] > factors["stem_stride"]["1"]
+    assert factors["stage1.width"]["1.0"] > factors["stage1.width"]["2.0"]

@@ -12,6 +12,7 @@ from nas.scaling.family import base_of, check_budgets, family, write
 from nas.scaling.rules import RULES, RuleError, compound, fast_compound
 from nas.scaling.scaled_architecture import ScalingFactors, scaled
 from nas.study.network_lookup import FoundNetwork, find_network
+from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.budget import Budget
 from search_spaces.counting import count
 from search_spaces.errors import BudgetError, InvalidValueError, NothingFitsError, StudyError
@@ -239,3 +240,14 @@ def test_steps_can_be_decided_by_real_trainings(tiny_prices, tmp_path):
 
 def test_every_rule_is_on_the_shelf():
     assert sorted(RULES) == ["compound", "fast_compound", "front", "tinynet", "x3d"]
+
+
+@pytest.mark.parametrize(("factor", "mixers"), [(0.34, "a"), (0.67, "ca"), (1.0, "cca"), (2.0, "ccccaa")])
+def test_a_stage_of_different_blocks_scales_with_its_last_block_in_place(factor, mixers):
+    conv = options_of({"mixer": "depthwise", "kernel": 5})
+    blocks = [conv, conv, options_of({"mixer": "attention"})]
+    network = Architecture(
+        network="pyramid", resolution=32, stages=(Stage.made_of("metaformer", 32, 2, blocks),)
+    )
+    (stage,) = scaled(network, ScalingFactors(attention_depth=factor, conv_depth=9.0)).stages
+    assert "".join(dict(options)["mixer"][0].replace("d", "c") for options in stage.block_options) == mixers

@@ -1,0 +1,33 @@
+"""`Description`: the fields of a space that its encoding needs."""
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from search_spaces.architecture import Option, Options
+from search_spaces.stage_choices import StageSpace
+
+
+@runtime_checkable
+class Description(Protocol):
+    """What defines a space; see `search_spaces.space.SearchSpace`, which describes these fields."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def resolution(self) -> tuple[int, ...]: ...
+    @property
+    def width(self) -> tuple[float, ...]: ...
+    @property
+    def conv_depth(self) -> tuple[float, ...]: ...
+    @property
+    def attention_depth(self) -> tuple[float, ...]: ...
+    @property
+    def stages(self) -> tuple[StageSpace, ...]: ...
+    @property
+    def network(self) -> str: ...
+    @property
+    def options(self) -> Options: ...
+    @property
+    def skeleton(self) -> Mapping[str, tuple[Option, ...]]: ...
+    @property
+    def divisor(self) -> int: ...
