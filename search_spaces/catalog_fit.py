@@ -8,12 +8,17 @@ import numpy as np
 
 from search_spaces.budget import Budget
 from search_spaces.catalog import SPACES
+from search_spaces.catalog_editions import current_names
 from search_spaces.errors import NothingFitsError
 from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import check_satisfiable, share_that_fits
 
 _SMALL_IMAGES: Final = 64  # pixels; above this the images lose too much at the resolutions for small ones
 _LEAST_SHOWN: Final = 0.001
+_MANY: Final = 0.05
+"""Share of a space that lies near the budgets, at least, where it suits them."""
+_OF_ALL_KINDS: Final = ("hybrid", "hybrid_small")
+"""Spaces of convolutions and attention."""
 _ONE_FAMILY: Final = frozenset({"mobilevit", "mobilevit_small", "mobilevit_v2"})
 """Spaces around one published family: whoever wants that family names them."""
 _PHOTOGRAPHS: Final = 128  # pixels that the largest resolution of a space for photographs has at least
@@ -29,8 +34,8 @@ def default_space(
 ) -> str:
     """Return the catalog space for images and budgets: that in which most networks fit near the budgets.
 
-    Near means at least half of one of them. A space for images of another size is taken only where nothing
-    fits in those for this size.
+    Near means at least half of one of them. A space of which hardly anything lies there is taken only where
+    there is no other, and a space for images of another size only where nothing fits in those for this size.
 
     Args:
         side: Longer side of the images in pixels.
@@ -41,19 +46,21 @@ def default_space(
     """
     names = tuple(_unasked() if among is None else among)
     suited, others = (list(filter(wanted, names)) for wanted in (_suits(side), _not(_suits(side))))
-    if len(suited) == 1 and not any(budget.counted for budget in budgets):
-        return suited[0]
+    if not any(budget.counted for budget in budgets):
+        return space_by_size(side)
     for group in (suited, others):
-        tables = [_priced(name, num_classes, in_channels) for name in group]
-        ranked = sorted(((_fitting(table, budgets), table.codes.name) for table in tables), reverse=True)
-        if ranked and ranked[0][0] > (0.0, 0.0):
+        ranked = sorted(
+            ((_fitting(_priced(name, num_classes, in_channels), budgets), name) for name in group),
+            reverse=True,
+        )
+        if ranked and ranked[0][0][1:] > (0.0, 0.0):
             return ranked[0][1]
     return space_by_size(side)
 
 
 def space_by_size(side: int) -> str:
-    """Return the largest catalog space for images of a size that is chosen unasked, whatever the budgets."""
-    return max(filter(_suits(side), _unasked()), key=lambda name: SPACES[name].size)
+    """Return the catalog space of most kinds of networks for images of a size, whatever the budgets."""
+    return next(filter(_suits(side), _OF_ALL_KINDS))
 
 
 def fitting_spaces(
@@ -71,7 +78,7 @@ def fitting_spaces(
         name: share_that_fits(
             _priced(name, num_classes, in_channels), np.random.default_rng(0), budgets, draws=4_000
         )
-        for name in SPACES
+        for name in current_names()
         if name != besides
     }
     return {name: share for name, share in sorted(shares.items(), key=lambda pair: -pair[1]) if share > 0}
@@ -111,7 +118,7 @@ def share_in_words(share: float) -> str:
 
 def _unasked() -> list[str]:
     """Return the spaces that are chosen without their names."""
-    return [name for name in SPACES if name not in _ONE_FAMILY]
+    return [name for name in current_names() if name not in _ONE_FAMILY]
 
 
 def _suits(side: int) -> Callable[[str], bool]:
@@ -129,9 +136,9 @@ def _priced(name: str, num_classes: int, in_channels: int) -> Prices:
     return prices(SPACES[name].codes, num_classes=num_classes, in_channels=in_channels)
 
 
-def _fitting(table: Prices, budgets: Iterable[Budget]) -> tuple[float, float]:
-    """Return how many networks of a space fit near the budgets, and how many fit at all."""
+def _fitting(table: Prices, budgets: Iterable[Budget]) -> tuple[bool, float, float]:
+    """Return whether many of a space fit near the budgets, how many fit there, and how many at all."""
     known = [budget for budget in budgets if budget.counted]
     halved = [replace(budget, limit=budget.limit / 2) for budget in known]
     fit, far = (share_that_fits(table, np.random.default_rng(0), bs) for bs in (known, halved))
-    return (fit - far if known else fit) * table.codes.size, fit * table.codes.size
+    return fit - far >= _MANY, (fit - far) * table.codes.size, fit * table.codes.size

@@ -21,7 +21,7 @@ from nas.orchestration.donor_source import absolute_source, donor_from, normalis
 from nas.orchestration.evaluator_choice import check_evaluator, planned_work
 from nas.orchestration.search_input import check_learning, check_names, check_numbers, first_network
 from nas.orchestration.search_recipe import begun_by_proxy, search_recipe
-from nas.orchestration.space_choice import begun_before, resized_as_before, space_for
+from nas.orchestration.space_choice import begun_before, edition_begun, resized_as_before, space_for
 from nas.orchestration.starting_networks import starting_networks
 from nas.orchestration.teacher_choice import taught, teacher_lines, typed
 from nas.resources import Slots
@@ -247,6 +247,7 @@ def plan_search(
             settings, chosen = begun_before(settings, chosen, splits, budgets, url, study)
         settings, training = begun_by_proxy(settings, training, recipe, teacher, url, study)
         name = checked_name(study if study is not None else settings.default_name())
+        settings, chosen = edition_begun(settings, chosen, url, name)
         settings = resized_as_before(settings, url, name)
         plan = SearchPlan(
             settings=settings,
@@ -280,7 +281,7 @@ def plan_search(
         if learn_from:
             plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
         named_first = tuple(first_network(text, plan.url, plan.prices, plan.budgets) for text in seed_with)
-        published = starting_networks(plan.space, plan.prices, budgets, sampler)
+        published = starting_networks(plan.space, plan.prices, budgets, sampler, max(splits.size))
         work = planned_work(
             plan.settings,
             plan.space,

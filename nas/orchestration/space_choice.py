@@ -8,6 +8,7 @@ from nas.storage.optuna_storage import existing_storage
 from nas.study.settings import Settings
 from nas.study.study import find, known_settings, space_of
 from search_spaces.budget import Budget
+from search_spaces.catalog_editions import edition, is_of_catalog
 from search_spaces.catalog_fit import default_space, space_by_size
 from search_spaces.errors import StudyError
 from search_spaces.loading import load
@@ -80,6 +81,26 @@ def begun_before(
         if known is not None and known.space == before.name:
             return earlier, before
     return settings, chosen
+
+
+def edition_begun(
+    settings: Settings, chosen: SearchSpace, url: str, name: str
+) -> tuple[Settings, SearchSpace]:
+    """Return settings and space, those of the edition of a catalog space in which a study was begun.
+
+    Args:
+        settings: What is asked for, with the present edition.
+        chosen: Its space.
+        url: Database URL of the storage.
+        name: Name of the study.
+    """
+    known = known_settings(url, name)
+    if known is None or known.space != settings.space or not is_of_catalog(chosen):
+        return settings, chosen
+    begun = edition(known.space, known.space_digest)
+    return (
+        (settings, chosen) if begun is None else (replace(settings, space_digest=known.space_digest), begun)
+    )
 
 
 def _earlier_defaults(splits: Splits, budgets: Sequence[Budget]) -> tuple[str, ...]:

@@ -2,62 +2,87 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from nas.scaling.rules import RULES, Base
-from search_spaces.architecture import Architecture
+from nas.scaling.small_stem import with_small_stem
+from search_spaces.architecture import Architecture, Stage
 from search_spaces.budget import Budget
-from search_spaces.catalog import SPACES
+from search_spaces.catalog_editions import is_of_catalog
 from search_spaces.counting import count
 from search_spaces.network_codes import NetworkCodes
 from search_spaces.pricing import Prices
 from search_spaces.published import reference, references
 from search_spaces.space import SearchSpace
-from search_spaces.stage_choices import same_block
+from search_spaces.stage_choices import realised_depth, same_block
 
 _RULE: Final = "compound"
 _BASELINE: Final = "random"
 
 
 def starting_networks(
-    space: SearchSpace, prices: Prices, budgets: Sequence[Budget], sampler: str
+    space: SearchSpace, prices: Prices, budgets: Sequence[Budget], sampler: str, side: int
 ) -> dict[str, Architecture]:
     """Return the published networks that a space of the catalog can scale into the budgets, by name.
 
     Whoever trains nothing would take such a network; a search that has trained it delivers nothing worse
     than its trainings can tell. Of networks with equal blocks there is one, a member of the space if there is
     any. Spaces that are not of the catalog begin as their authors say, and the sampler that others are
-    compared with begins with nothing.
+    compared with begins with nothing. A network whose strides the space has not is looked for with a stem for
+    small images.
 
     Args:
         space: Space of the search.
         prices: Its networks with their costs.
         budgets: The most that a network may take; without one that is counted, nothing is scaled.
         sampler: Name of the sampler.
+        side: Longer side of the images in pixels.
     """
-    known = any(space is one for one in SPACES.values())
-    if sampler == _BASELINE or not known or not any(budget.counted for budget in budgets):
+    if sampler == _BASELINE or not is_of_catalog(space) or not any(budget.counted for budget in budgets):
         return {}
-    found: dict[tuple[int, ...], tuple[str, Architecture]] = {}
+    found: dict[tuple[Stage, ...], tuple[str, Architecture]] = {}
     for name in sorted(references(), key=lambda name: not space.contains(reference(name))):
-        blocks = blocks_in(prices.codes, reference(name))
-        if blocks is not None and blocks not in found:
-            scaled = scaled_into(prices, reference(name), blocks, budgets)
-            if scaled is not None:
-                found[blocks] = (name, scaled)
+        for network, as_images in _forms(reference(name), side):
+            kinds = _kinds(prices.codes, network)
+            if kinds is not None and kinds not in found:
+                scaled = scaled_into(prices, network, budgets, as_images=as_images)
+                if scaled is not None:
+                    found[kinds] = (name, scaled)
     return dict(found.values())
 
 
-def blocks_in(codes: NetworkCodes, network: Architecture) -> tuple[int, ...] | None:
-    """Return the menu items of a network's blocks, whatever their size; None if a stage has no such block."""
+def _forms(published: Architecture, side: int) -> list[tuple[Architecture, bool]]:
+    """Return a network as published, and with a stem for images of `side` pixels as they are, if it has one."""
+    small = with_small_stem(published, side)
+    return [(published, False)] if small is None else [(published, False), (small, True)]
+
+
+def _kinds(codes: NetworkCodes, network: Architecture) -> tuple[Stage, ...] | None:
+    """Return what the stages of a network repeat, whatever their depth; None if the space has no such stage."""
+    blocks = blocks_in(codes, network)
+    if blocks is None:
+        return None
+    return tuple(replace(menu[i].stage, depth=1) for menu, i in zip(codes.menus, blocks, strict=True))
+
+
+def blocks_in(codes: NetworkCodes, network: Architecture, depth: float = 1.0) -> tuple[int, ...] | None:
+    """Return the menu items of a network's blocks, whatever their size; None if a stage has no such block.
+
+    Args:
+        codes: Encoding of a space.
+        network: The network.
+        depth: Factor on its depths, for stages that choose theirs: they take the nearest.
+    """
     if network.network != codes.space.network or len(network.stages) != len(codes.menus):
         return None
     items = []
     for menu, space, stage in zip(codes.menus, codes.space.stages, network.stages, strict=True):
         off = {
             i: abs(math.log(space.width[item.width]))
+            + abs(math.log(item.stage.depth / realised_depth(stage.depth, depth)))
             for i, item in enumerate(menu)
             if same_block(item.stage, item.stripped(stage))
         }
@@ -67,7 +92,7 @@ def blocks_in(codes: NetworkCodes, network: Architecture) -> tuple[int, ...] | N
 
 
 def scaled_into(
-    prices: Prices, network: Architecture, blocks: tuple[int, ...], budgets: Sequence[Budget]
+    prices: Prices, network: Architecture, budgets: Sequence[Budget], *, as_images: bool
 ) -> Architecture | None:
     """Return the member with a network's blocks that is nearest to its compound scaling; None if none fits.
 
@@ -77,24 +102,26 @@ def scaled_into(
     Args:
         prices: Networks of the space with their costs.
         network: The published network.
-        blocks: Menu items of its blocks.
         budgets: At least one of them counted.
+        as_images: Whether it takes images at their own resolution, which is not scaled then.
     """
     codes, space = prices.codes, prices.codes.space
+    costs = count(network, num_classes=prices.num_classes, in_channels=prices.in_channels, deploy=True)
+    ratio = min(1 / (1 + b.excess(costs[b.resource])) for b in budgets if b.counted)
+    wanted = RULES[_RULE](Base(name="", architecture=network, macs=float(costs.macs)), ratio)
+    resolution = network.resolution * (1.0 if as_images else wanted.resolution)
+    blocks = blocks_in(codes, network, wanted.conv_depth)
+    if blocks is None:
+        return None
     sizes = np.array(list(np.ndindex(*(int(n) for n in codes.radices[: codes.offset]))), dtype=np.int64)
     rows = np.concatenate([sizes, np.tile(np.array(blocks, dtype=np.int64), (len(sizes), 1))], axis=1)
     excess = prices.excess(rows, budgets).max(axis=1)
     rows, excess = rows[excess <= 0], excess[excess <= 0]
     if not len(rows):
         return None
-    costs = count(network, num_classes=prices.num_classes, in_channels=prices.in_channels, deploy=True)
-    ratio = min(1 / (1 + b.excess(costs[b.resource])) for b in budgets if b.counted)
-    wanted = RULES[_RULE](Base(name="", architecture=network, macs=float(costs.macs)), ratio)
-    off = (
-        np.abs(np.log(np.array(space.resolution)[rows[:, 0]] / (network.resolution * wanted.resolution)))
-        + np.abs(np.log(np.array(space.conv_depth)[rows[:, 2]] / wanted.conv_depth))
-        - np.log1p(excess)
-    )
+    off = np.abs(np.log(np.array(space.resolution)[rows[:, 0]] / resolution)) - np.log1p(excess)
+    if len(space.conv_depth) > 1:
+        off += np.abs(np.log(np.array(space.conv_depth)[rows[:, 2]] / wanted.conv_depth))
     if len(space.attention_depth) > 1:
         off += np.abs(np.log(np.array(space.attention_depth)[rows[:, 3]] / wanted.attention_depth))
     return codes.at(codes.canonical(rows[[off.argmin()]])[0])

@@ -7,6 +7,7 @@ import search_spaces
 from nas.scaling.family import base_of, family
 from nas.scaling.rules import RULES
 from nas.scaling.scaled_architecture import fit_to_budget
+from nas.scaling.small_stem import with_small_stem
 from nas.study.network_lookup import FoundNetwork, find_network
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.budget import Budget
@@ -39,24 +40,10 @@ def designed(budget: Budget, *, classes: int, side: int) -> dict[str, Architectu
     for name in FAMILIES:
         published = replace(find_network(name, ""), num_classes=classes, in_channels=3)
         found[name] = family(published, base_of(published, None), [budget], RULE)[0].architecture
-        found[f"{name}, small stem"] = _scaled_at(
-            published, budget, with_small_stem(published.architecture, side)
-        )
+        small = with_small_stem(published.architecture, side)
+        assert small is not None
+        found[f"{name}, small stem"] = _scaled_at(published, budget, small)
     return found
-
-
-def with_small_stem(network: Architecture, side: int) -> Architecture:
-    """Return a network for images of `side` pixels as they are, whose stem and first strided stage keep more.
-
-    The stem halves its stride or patch, the first stage that strides does not: at 32 pixels the last map of
-    the published networks is then 4 x 4 instead of 1 x 1.
-    """
-    options = dict(network.options)
-    name, before = ("stem_stride", 2) if network.network == "pyramid" else ("patch", 4)
-    options[name] = int(options.get(name) or before) // 2
-    first = next(i for i, stage in enumerate(network.stages) if stage.stride > 1)
-    stages = tuple(replace(s, stride=1) if i == first else s for i, s in enumerate(network.stages))
-    return replace(network, resolution=side, stages=stages, options=options_of(options))
 
 
 def _scaled_at(published: FoundNetwork, budget: Budget, network: Architecture) -> Architecture:

@@ -15,7 +15,10 @@ from nas.orchestration.search_plan import SearchPlan, plan_search
 from nas.resources import Capacity, slots_here
 from nas.storage.optuna_storage import open_storage
 from nas.study.study import known_settings
+from search_spaces.catalog import SPACES
+from search_spaces.catalog_editions import editions
 from search_spaces.errors import NothingFitsError
+from search_spaces.space_record import space_digest
 
 
 @pytest.fixture
@@ -106,3 +109,20 @@ def test_a_search_says_with_which_published_network_it_begins_and_random_begins_
     assert plan.published.keys() == {"efficientnet_b0_224"}
     assert "Begins with efficientnet_b0_224 at the size of the budget" in told(plan)
     assert not planned("3M-MACs").published
+
+
+@pytest.mark.slow
+def test_a_study_goes_on_in_the_edition_of_the_space_in_which_it_was_begun(planned, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setitem(SPACES._loaded, "mobile_small", next(editions("mobile_small")))
+        before = planned("3M-MACs", sampler="factor_gp")
+        begun(before, get_storage(open_storage(before.url)))
+    again = planned("3M-MACs", sampler="factor_gp")
+    assert again.name == before.name
+    assert space_digest(again.space) == space_digest(before.space)
+    assert space_digest(before.space) != space_digest(SPACES["mobile_small"])
+    assert again.settings.difference(before.settings) is None
+    assert again.published == before.published
+    assert planned("4M-MACs").space is SPACES["mobile_small"]
+    named = planned("3M-MACs", space="mobile_small", sampler="factor_gp")
+    assert space_digest(named.space) == space_digest(before.space)
