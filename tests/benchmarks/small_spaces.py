@@ -22,11 +22,11 @@ from search_spaces.budget import Budget
 from search_spaces.pricing import prices
 from search_spaces.sampling import share_that_fits
 from tests.benchmarks.filing import RESULTS, file_result
-from tests.benchmarks.truth import CLASSES, IMAGES, recipe
+from tests.benchmarks.truth import CLASSES, IMAGES, SIDE, recipe
 from tests.benchmarks.truth_table import welch
 from tests.benchmarks.truth_trainings import Place, Training, result_of
 
-SPACES: Final = ("hybrid_small", "mobile_small")
+SPACES: Final = ("hybrid_small", "mobile_small_1", "mobile_small")
 BUDGET: Final = Budget.parse("4M-MACs")
 BUDGETS: Final = ("2M-MACs", "3M-MACs", "4M-MACs", "5M-MACs", "12M-MACs", "20M-MACs", "60M-MACs")
 LEAST: Final = 0.875
@@ -46,11 +46,12 @@ def drawn(name: str, count: int) -> list[Architecture]:
 
 
 def trainings(count: int) -> Iterator[Training]:
-    """Yield the trainings: the network that a search begins with, then one of each space in turn."""
-    small = search_spaces.load("mobile_small")
-    table = prices(small.codes, num_classes=CLASSES)
-    for name, network in starting_networks(small, table, [BUDGET], "factor_gp").items():
-        yield Training(key=f"begins with/{name}", network=network, recipe=RECIPE, seed=0)
+    """Yield the trainings: the networks that searches begin with, then one of each space in turn."""
+    for space in map(search_spaces.load, SPACES):
+        table = prices(space.codes, num_classes=CLASSES)
+        for name, network in starting_networks(space, table, [BUDGET], "factor_gp", SIDE).items():
+            key = f"begins with/{name} in {space.name}"
+            yield Training(key=key, network=network, recipe=RECIPE, seed=0)
     networks = {name: drawn(name, count) for name in SPACES}
     for number in range(count):
         for name in SPACES:
@@ -89,11 +90,12 @@ def lines_of(state: dict[str, Any]) -> list[str]:
             f"| {key} | {found['test']:.1%} | {network['resolution']} | {costs['macs'] / 1e6:.2f}M "
             f"| {costs['params'] / 1e3:.0f}k | {blocks} |"
         )
-    tests = [[v["test"] for k, v in state.items() if k.startswith(f"{name}/")] for name in reversed(SPACES)]
-    if all(len(values) > 1 for values in tests):
-        difference, half = welch(*tests)
-        said = f"{100 * difference:+.1f} points ± {100 * half:.1f} (95 % interval over networks)"
-        lines += ["", f"Mean of {SPACES[1]} minus that of {SPACES[0]}: {said}."]
+    tests = {n: [v["test"] for k, v in state.items() if k.startswith(f"{n}/")] for n in SPACES}
+    for name in SPACES[:-1]:
+        if len(tests[SPACES[-1]]) > 1 and len(tests[name]) > 1:
+            difference, half = welch(tests[SPACES[-1]], tests[name])
+            said = f"{100 * difference:+.1f} points ± {100 * half:.1f} (95 % interval over networks)"
+            lines += ["", f"Mean of {SPACES[-1]} minus that of {name}: {said}."]
     return lines
 
 
@@ -109,8 +111,8 @@ def main() -> None:
     state: dict[str, Any] = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {}
     left = [training for training in trainings(given.networks) if training.key not in state]
     for training in left if given.most is None else left[: given.most]:
-        key, result = result_of(training, place)
-        state[key] = result
+        key = training.key
+        state[key] = result_of(training, place)
         STATE.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         sys.stderr.write(f"{key}: {state[key]['test']:.1%}, {state[key]['seconds']:.0f} s\n")
         _file(state)
