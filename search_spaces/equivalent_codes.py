@@ -1,7 +1,7 @@
 """`EquivalentCodes`: finds the one row of codes that stands for a network, and counts distinct networks.
 
-A network is told by its resolution, its skeleton with stem and head channels, and each stage's channels and
-blocks. Several codes may describe it: a depth factor that changes no stage, attention in the last of one
+Its resolution, its skeleton with stem and head channels, and each stage's channels and blocks identify a
+network. Several codes may describe it: a depth factor that changes no stage, attention in the last of one
 block or in all of them, a stage that is narrower by its own factor or by that on all channels. Of these the
 first in the order of the factors stands for all.
 """

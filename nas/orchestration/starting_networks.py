@@ -55,13 +55,13 @@ def starting_networks(
 
 
 def _forms(published: Architecture, side: int) -> list[tuple[Architecture, bool]]:
-    """Return a network as published, and with a stem for images of `side` pixels as they are, if it has one."""
+    """Return a network as published and, if it takes one, with a stem for images of `side` pixels."""
     small = with_small_stem(published, side)
     return [(published, False)] if small is None else [(published, False), (small, True)]
 
 
 def _kinds(codes: NetworkCodes, network: Architecture) -> tuple[Stage, ...] | None:
-    """Return what the stages of a network repeat, whatever their depth; None if the space has no such stage."""
+    """Return what each stage of a network repeats; None if the space has no such stage."""
     blocks = blocks_in(codes, network)
     if blocks is None:
         return None

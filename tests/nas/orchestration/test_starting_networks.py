@@ -71,7 +71,7 @@ def test_nothing_is_begun_with_where_nothing_can_be_scaled():
 @pytest.mark.parametrize(("space", "name"), [("mobilevit", "xs"), ("mobilevit_v2", "v2_0.5")])
 def test_a_space_around_a_family_begins_with_its_member_scaled_in_transformers_too(space, name):
     table = prices(SPACES[space].codes, num_classes=10)
-    found = starting_networks(SPACES[space], table, [Budget.parse("200M-MACs")], "factor_gp")
+    found = starting_networks(SPACES[space], table, [Budget.parse("200M-MACs")], "factor_gp", 224)
     network = found[f"mobilevit_{name}_256"]
     assert SPACES[space].contains(network)
     assert 0.9e8 < search_spaces.count(network, num_classes=10, deploy=True).macs <= 2e8
