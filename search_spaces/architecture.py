@@ -224,7 +224,7 @@ def _check_keys(record: Mapping[str, Any], text: str) -> None:
     """
     stages = record.get("stages")
     of_stage = _STAGE_KEYS[int(record.get("version", 1))]
-    found = [(record, _KEYS)]
+    found: list[tuple[Mapping[str, Any], tuple[str, ...]]] = [(record, _KEYS)]
     found += [(s, of_stage) for s in (stages if isinstance(stages, list) else ()) if isinstance(s, dict)]
     for part, known in found:
         for key in part:

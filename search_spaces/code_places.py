@@ -18,14 +18,14 @@ class StagePlace(NamedTuple):
         own: Its own width factor.
         first: Its first block among the distinct blocks of the stage.
         rest: Different blocks behind the first, [n, k].
-        count: How often each of these runs, [n, k].
+        repeats: How often each of these runs, [n, k].
     """
 
     before: Ints
     own: Ints
     first: Ints
     rest: Ints
-    count: Ints
+    repeats: Ints
 
 
 class Places(NamedTuple):

@@ -81,7 +81,7 @@ def graph_counts(
             first=_taken(facts.first, (*found.factors, at.before, at.own, at.first)),
             rest=[
                 (_taken(facts.rest, (*found.factors, at.own, block)), count)
-                for block, count in zip(at.rest.T, at.count.T, strict=True)
+                for block, count in zip(at.rest.T, at.repeats.T, strict=True)
             ],
             stride=stage.stride,
         )
@@ -236,4 +236,5 @@ def _write(
     for array, value in zip(table, facts, strict=True):
         view = np.asarray(array)[where]  # [resolutions, ...]
         rows = np.broadcast_to(value, (len(view), len(at[-1])))
-        view[(slice(None), *at)] = rows.reshape(len(view), *(1,) * (len(at) - 1), len(at[-1]))
+        chosen: tuple[slice | Ints, ...] = (slice(None), *at)
+        view[chosen] = rows.reshape(len(view), *(1,) * (len(at) - 1), len(at[-1]))

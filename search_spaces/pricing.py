@@ -87,7 +87,7 @@ class Prices:
             table = tables[resource]
             first = table.first[(*found.factors, at.before, at.own, at.first)]
             total = total + first if sums else np.maximum(total, first)
-            for block, count in zip(at.rest.T, at.count.T, strict=True):
+            for block, count in zip(at.rest.T, at.repeats.T, strict=True):
                 rest = table.rest[(*found.factors, at.own, block)]
                 total = total + count * rest if sums else np.maximum(total, np.where(count > 0, rest, 0))
         return total

@@ -64,7 +64,7 @@ def from_record(record: Mapping[str, Any]) -> SearchSpace:
 
 def _stage(record: Mapping[str, Any]) -> StageSpace:
     values = _fields(StageSpace, record)
-    mappings = {
+    mappings: dict[str, Any] = {
         field: {name: tuple(choices) for name, choices in values.pop(field).items()}
         for field in ("options", "patterns")
         if field in values

@@ -172,7 +172,7 @@ def _taken(space: OfferedStage, owner: str) -> frozenset[str]:
     mixers = [str(mixer) for slot in slots for mixer in space.options.get(slot, ())]
     found: set[str] = set()
     for block in space.blocks:
-        for mixer in (mixers or [None]) if takes_mixer(block) else [None]:
+        for mixer in (*mixers,) or (None,) if takes_mixer(block) else (None,):
             if owner in {"", block, mixer}:
                 found |= takers(block, mixer)
     return frozenset(found)

@@ -178,12 +178,15 @@ def _model() -> type[BaseModel]:
     patterns: dict[str, Any] = {name: (_Names, []) for name in PATTERNS}
     stage = create_model("_PatternedStage", __base__=_Stage, **patterns)
     several = Field(min_length=1, max_length=32)
-    return create_model("_WholeSpace", __base__=_Space, stages=(GenericAlias(list, (stage,)), several))
+    stages: Any = (GenericAlias(list, (stage,)), several)
+    return create_model("_WholeSpace", __base__=_Space, stages=stages)
 
 
 def _check_first_version(path: Path, lines: Lines, values: dict[str, Any]) -> None:
     """Raise for the first thing in a file of version 1 that only version 2 has."""
-    later = [("options", name) for name, v in values.get("options", {}).items() if isinstance(v, list)]
+    later: list[tuple[str | int, ...]] = [
+        ("options", name) for name, v in values.get("options", {}).items() if isinstance(v, list)
+    ]
     for number, stage in enumerate(values["stages"]):
         later += [("stages", number, name) for name in stage if name == "width" or name in PATTERNS]
         later += [("stages", number, "block")] * isinstance(stage.get("block"), list)

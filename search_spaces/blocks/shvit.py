@@ -31,7 +31,8 @@ class _Residual(nn.Sequential):
     """x + f(x)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + super().forward(x)
+        inner: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+        return x + inner
 
 
 class _SqueezeExcite(nn.Module):

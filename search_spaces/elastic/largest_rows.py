@@ -23,7 +23,8 @@ def rows_of_largest(
     space = codes.space
     depths = [(len(space.conv_depth) - 1, len(space.attention_depth) - 1)]
     if any(stage.patterns for stage in space.stages):  # which block stands where depends on the depth
-        depths = list(itertools.product(*(reversed(range(end + 1)) for end in depths[0])))
+        conv, attention = (reversed(range(end + 1)) for end in depths[0])
+        depths = list(itertools.product(conv, attention))
     for skeleton, width in itertools.product(range(len(codes.skeletons)), reversed(range(len(space.width)))):
         for number in range(max(map(len, items))):
             picked = [choices[number % len(choices)] for choices in items]

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,7 +118,8 @@ def rows(space: SearchSpace) -> np.ndarray:
 
 def everything(space: SearchSpace) -> np.ndarray:
     codes = rows(space)
-    return codes[(space.codes.canonical(codes) == codes).all(axis=1)]
+    distinct: np.ndarray = codes[(space.codes.canonical(codes) == codes).all(axis=1)]
+    return distinct
 
 
 EVERY = {name: everything(space) for name, space in ALL.items()}
@@ -251,7 +253,7 @@ def test_rates_cycle_from_one_to_three_and_groups_are_those_of_inception_convolu
     assert dict(stage.options)["dilation"] == 3
 
 
-def base() -> dict:
+def base() -> dict[str, Any]:
     """Return slot values of the deepest stages."""
     values = {choice.name: choice.values[0] for choice in PATTERNED.choices}
     return {**values, "conv_depth": 1.5, "attention_depth": 2.0}

@@ -30,7 +30,7 @@ class Tokens(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = x.flatten(2).transpose(1, 2)
-        y = self.inner(tokens, x.shape[2:]) if self.sized else self.inner(tokens)
+        y: Tensor = self.inner(tokens, x.shape[2:]) if self.sized else self.inner(tokens)
         return y.transpose(1, 2).reshape_as(x)
 
 
@@ -43,7 +43,8 @@ def reduction(stride: int) -> nn.Module:
 def multi_query(stride: int) -> nn.Module:
     from timm.layers.attention2d import MultiQueryAttention2d
 
-    return MultiQueryAttention2d(48, num_heads=4, key_dim=16, value_dim=16, kv_stride=stride)
+    made: nn.Module = MultiQueryAttention2d(48, num_heads=4, key_dim=16, value_dim=16, kv_stride=stride)
+    return made
 
 
 def ghost(version: str) -> nn.Module:
@@ -56,7 +57,7 @@ def ghost(version: str) -> nn.Module:
 def hidden_state() -> nn.Module:
     from timm.models.efficientvim import HSMSSD
 
-    class First(HSMSSD):
+    class First(HSMSSD):  # type: ignore[misc]  # timm has no types
         def forward(self, x: Tensor) -> Any:
             return super().forward(x)[0]
 
@@ -88,21 +89,26 @@ TIMM_MIXERS: dict[str, tuple[str, dict[str, Any], Callable[[], nn.Module]]] = {
 def universal(**options: Any) -> nn.Module:
     from timm.models._efficientnet_blocks import UniversalInvertedResidual
 
-    return UniversalInvertedResidual(32, exp_ratio=4.0, **options)
+    made: nn.Module = UniversalInvertedResidual(32, exp_ratio=4.0, **options)
+    return made
 
 
 def fused(out: int, stride: int, *, expansion: int, residual: bool) -> nn.Module:
     from timm.models._efficientnet_blocks import ConvBnAct, EdgeResidual
 
-    if expansion == 1:
-        return ConvBnAct(32, out, 3, stride=stride, skip=residual, act_layer=nn.SiLU)
-    return EdgeResidual(32, out, 3, stride=stride, exp_ratio=expansion, act_layer=nn.SiLU)
+    made: nn.Module = (
+        ConvBnAct(32, out, 3, stride=stride, skip=residual, act_layer=nn.SiLU)
+        if expansion == 1
+        else EdgeResidual(32, out, 3, stride=stride, exp_ratio=expansion, act_layer=nn.SiLU)
+    )
+    return made
 
 
 def bottleneck(out: int, stride: int, **options: Any) -> nn.Module:
     from timm.models.ghostnet import GhostBottleneck
 
-    return GhostBottleneck(32, 96, out, dw_kernel_size=5, stride=stride, **options)
+    made: nn.Module = GhostBottleneck(32, 96, out, dw_kernel_size=5, stride=stride, **options)
+    return made
 
 
 UNIVERSAL, FUSED, GHOST = "universal_inverted_bottleneck", "fused_inverted_residual", "ghost_bottleneck"

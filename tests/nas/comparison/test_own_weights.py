@@ -41,8 +41,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
 
 def begun(*entrants: Entrant, chosen: bool = True, lines: list[str] | None = None):
     images = open_images("digits", seed=0, cache=None)
-    say = [].append if lines is None else lines.append
-    return own_weights(entrants, images, "sqlite:///nas.db", chosen=chosen, say=say), images
+    said: list[str] = [] if lines is None else lines
+    return own_weights(entrants, images, "sqlite:///nas.db", chosen=chosen, say=said.append), images
 
 
 def test_each_has_its_own_for_the_images_of_the_comparison(asked):

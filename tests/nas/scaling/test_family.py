@@ -250,4 +250,6 @@ def test_a_stage_of_different_blocks_scales_with_its_last_block_in_place(factor,
         network="pyramid", resolution=32, stages=(Stage.made_of("metaformer", 32, 2, blocks),)
     )
     (stage,) = scaled(network, ScalingFactors(attention_depth=factor, conv_depth=9.0)).stages
-    assert "".join(dict(options)["mixer"][0].replace("d", "c") for options in stage.block_options) == mixers
+    assert (
+        "".join(str(dict(options)["mixer"])[0].replace("d", "c") for options in stage.block_options) == mixers
+    )

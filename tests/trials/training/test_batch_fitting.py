@@ -33,10 +33,11 @@ def test_a_recipe_that_leaves_nothing_to_memory_keeps_its_rate_to_the_last_bit()
 
 def test_the_batch_doubles_as_far_as_memory_recipe_and_images_allow(small_network):
     network = small_network()
-    found = [
-        largest_batch(network, GROWING, SHAPE, images=1000, device=CPU, free=lambda _, size=size: size)
-        for size in [0, *(2**power for power in range(10, 40))]
-    ]
+
+    def found_with(free: int) -> int:
+        return largest_batch(network, GROWING, SHAPE, images=1000, device=CPU, free=lambda _: free)
+
+    found = [found_with(size) for size in [0, *(2**power for power in range(10, 40))]]
     assert found[0] == GROWING.batch_size
     assert found[-1] == GROWING.largest_batch
     assert found == sorted(found)

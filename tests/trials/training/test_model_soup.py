@@ -1,12 +1,13 @@
 """Averages of weights are kept where validation images do not show them to be worse."""
 
 from itertools import islice
+from typing import Any
 
 import pytest
 import torch
 
 from tests.trials.training.test_loop import SHORT, run, same, weights
-from trials.training import epoch_run
+from trials.training import epoch_run, evaluation
 from trials.training.evaluation import Scores
 from trials.training.model_soup import EpochSoup, greedy_soup, mean_of_states
 
@@ -49,7 +50,7 @@ def test_the_last_epochs_are_averaged_unless_that_is_worse(small_network, tiny_s
 
 @pytest.mark.parametrize("worse", [False, True])
 def test_a_killed_training_delivers_the_same_soup(small_network, tiny_splits, tmp_path, monkeypatch, worse):
-    evaluated, real = [], epoch_run.evaluate
+    evaluated, real = [], evaluation.evaluate
 
     def rigged(*given):
         evaluated.append(real(*given))
@@ -75,7 +76,7 @@ def test_trainings_are_added_to_a_soup_only_if_it_is_not_worse(small_network, ti
     good = weights(trained)
     noise = torch.Generator().manual_seed(0)
     spoilt = {n: 100 * torch.randn(t.shape, generator=noise).to(t.dtype) for n, t in good.items()}
-    options = {"resolution": 12, "device": torch.device("cpu"), "metric": "accuracy"}
+    options: dict[str, Any] = {"resolution": 12, "device": torch.device("cpu"), "metric": "accuracy"}
     found = greedy_soup(small_network(), [spoilt, good, good], [0.5, 0.9, 0.9], tiny_splits, SHORT, **options)
     assert found is not None
     assert found.members == (1, 2)
