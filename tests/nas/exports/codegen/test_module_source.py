@@ -9,6 +9,7 @@ from search_spaces.catalog import SPACES
 from tests.nas.exports.networks import network_to_export
 
 MOST_LINES = 300
+MOST_OF_MOBILEVIT = 350  # inverted residuals, blocks with transformers inside, and their mixers
 PROVENANCE = {
     "budget": "300M-MACs and 4M-params and 12ms@cpu",
     "accuracy": "98.33% ± 0.67 on validation images, 97.50% ± 0.82 on test images",
@@ -56,6 +57,10 @@ def lines(architecture):
     return len(source(network_to_export(architecture, provenance=PROVENANCE)).splitlines())
 
 
+def most_lines(space: str) -> int:
+    return MOST_OF_MOBILEVIT if space.startswith("mobilevit") else MOST_LINES
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", LONGEST)
 def test_the_longest_files_of_the_space_hybrid_are_below_the_limit(name):
@@ -66,11 +71,11 @@ def test_the_longest_files_of_the_space_hybrid_are_below_the_limit(name):
 @pytest.mark.parametrize("space", SPACES)
 def test_the_files_of_a_catalog_space_are_below_the_limit(space):
     rng = np.random.default_rng(0)
-    assert max(lines(SPACES[space].sample(rng)) for _ in range(10)) < MOST_LINES
+    assert max(lines(SPACES[space].sample(rng)) for _ in range(10)) < most_lines(space)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("space", SPACES)
 def test_two_hundred_files_of_a_catalog_space_are_below_the_limit(space):
     rng = np.random.default_rng(1)
-    assert max(lines(SPACES[space].sample(rng)) for _ in range(200)) < MOST_LINES
+    assert max(lines(SPACES[space].sample(rng)) for _ in range(200)) < most_lines(space)
