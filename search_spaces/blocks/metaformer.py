@@ -4,8 +4,7 @@ Yu et al., 2022, https://arxiv.org/abs/2111.11418. The wiring is the same around
 compare fairly (Dai et al., 2022, https://arxiv.org/abs/2211.05781).
 
 Deviations: batch norm instead of layer norm, since inference folds it into a convolution; a strided 3 x 3
-convolution in front wherever the shape changes, or another way to stride. A convolutional GLU is two thirds
-as wide, for about as many parameters; space to depth has a pointwise convolution behind it, no 3 x 3 one.
+convolution in front wherever the shape changes, or another way to stride.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +18,10 @@ _DOWNS = ("strided", "anti_aliased", "space_to_depth")
 
 
 class _ConvGLU(nn.Module):
-    """Convolutional GLU (TransNeXt; Shi, 2023, https://arxiv.org/abs/2311.17132, section 3.3), with SiLU."""
+    """Convolutional GLU (TransNeXt; Shi, 2023, https://arxiv.org/abs/2311.17132, section 3.3), with SiLU.
+
+    With two thirds of an MLP's width it has about as many parameters.
+    """
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
@@ -65,23 +67,22 @@ class MetaFormer(nn.Module):
                 f"one of {', '.join(_DOWNS)}"
             )
         self.down: nn.Module = nn.Identity()
-        if stride != 1 and down == "space_to_depth":
-            self.down = nn.Sequential(
-                _SquareConv(in_channels, out_channels, stride, stride=stride, bias=False),
-                nn.BatchNorm2d(out_channels),
-            )
-        elif stride != 1 and down == "anti_aliased":
-            # Zhang, 2019, https://arxiv.org/abs/1904.11486; a mean, which every runtime has, blurs.
-            self.down = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-                nn.BatchNorm2d(out_channels),
-                nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False),
-            )
-        elif stride != 1 or in_channels != out_channels:
-            self.down = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False),
-                nn.BatchNorm2d(out_channels),
-            )
+        if stride != 1 or in_channels != out_channels:
+            if down == "space_to_depth":
+                conv = (
+                    _SquareConv(in_channels, out_channels, stride, stride=stride, bias=False)
+                    if stride != 1
+                    else nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+                )
+            elif down == "anti_aliased":
+                conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+            else:
+                conv = nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+            self.down = nn.Sequential(conv, nn.BatchNorm2d(out_channels))
+            if down == "anti_aliased":
+                # Zhang, 2019, https://arxiv.org/abs/1904.11486; a mean, which every runtime has, blurs.
+                blur = nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False)
+                self.down.append(blur if stride != 1 else nn.Identity())
         hidden = expansion * out_channels
         self.mix = nn.Sequential(nn.BatchNorm2d(out_channels), mixer(out_channels))
         self.mlp = nn.Sequential(nn.BatchNorm2d(out_channels))
