@@ -31,8 +31,10 @@ class _Residual(nn.Sequential):
     """x + f(x)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        inner: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
-        return x + inner
+        y = x
+        for layer in self:
+            y = layer(y)
+        return x + y
 
 
 class _SqueezeExcite(nn.Module):
