@@ -110,7 +110,7 @@ def scaled_triples(n: int) -> tuple[list[float], int]:
 @pytest.mark.slow
 def test_scaled_networks_fit_their_budgets_and_fill_them():
     shares, refused = scaled_triples(60)
-    assert 0.98 <= min(shares) <= max(shares) <= 1
+    assert 0.96 <= min(shares) <= max(shares) <= 1
     assert refused <= 12
 
 

@@ -150,4 +150,4 @@ def test_without_choices_nothing_is_changed_but_guards(part):
 
 def test_the_parts_that_are_exported_are_those_on_the_shelves():
     kinds = {name.split("-")[0] for name in every_part()}
-    assert kinds == {"mixer", "block", "network"}
+    assert kinds == {"mixer", "block", "blocks", "network"}
