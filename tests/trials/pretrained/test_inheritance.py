@@ -25,6 +25,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "moat": {"mixer": "attention", "head_channels": 8},
     "mobilevit_v1": {"mixer": "attention", "head_channels": 8},
     "mobilevit_v2": {"mixer": "separable_attention"},
+    "repvit": {},
+    "residual_mixer": {"mixer": "attention", "head_channels": 8},
+    "shvit": {"mixer": "single_head_attention"},
+    "star": {},
     "universal_inverted_bottleneck": {"start_kernel": 3, "middle_kernel": 5, "expansion": 2},
 }
 
