@@ -25,16 +25,8 @@ from search_spaces.graph_counts import architecture_counts
 from search_spaces.pricing import prices
 from tests.benchmarks.band_costs import Costs, costs_of, measured
 from tests.benchmarks.band_supernets import readings_of_search
-from tests.benchmarks.band_trainings import (
-    CLASSES,
-    IMAGES,
-    LONG_SEEDS,
-    NETWORKS,
-    SHORT_SEED,
-    SPACE,
-    networks,
-    recipes,
-)
+from tests.benchmarks.band_trainings import LONG_SEEDS, NETWORKS, SHORT_SEED, SPACE, networks, recipes
+from tests.benchmarks.cifar10 import CLASSES, IMAGES
 from tests.benchmarks.filing import file_result
 from tests.benchmarks.rank_agreement import Agreement, agreement, kendall
 from trials.datasets import open_images

@@ -16,7 +16,9 @@ from search_spaces.architecture import Architecture
 from search_spaces.elastic.shared_weights import SharedWeights
 from tests.benchmarks.band_supernets import RECIPE as SUPERNET
 from tests.benchmarks.band_supernets import step_networks
-from tests.benchmarks.band_trainings import CLASSES, SPACE, kept
+from tests.benchmarks.band_trainings import SPACE
+from tests.benchmarks.cifar10 import CLASSES
+from tests.benchmarks.kept_runs import kept
 from tests.benchmarks.training_from_scratch import trained_from_scratch
 from trials.images.splits import Splits
 from trials.recipes.proxy import RECIPE as PROXY

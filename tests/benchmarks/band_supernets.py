@@ -18,8 +18,9 @@ import torch
 import search_spaces
 from search_spaces.budget import Budget
 from search_spaces.pricing import prices
-from tests.benchmarks.band_trainings import CLASSES, HIGH_MACS, IMAGES, NETWORKS, SPACE, begun, kept, networks
-from tests.benchmarks.kept_runs import in_processes
+from tests.benchmarks.band_trainings import HIGH_MACS, SPACE, add_place, begun, networks, place_of
+from tests.benchmarks.cifar10 import CLASSES
+from tests.benchmarks.kept_runs import in_processes, kept
 from tests.benchmarks.truth_trainings import Place
 from trials.recipes.proxy import RECIPE as PROXY
 from trials.supernet.cost_forecast import work_of
@@ -129,15 +130,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("state", type=Path, help="file of settings and results; not that of the trainings")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
-    parser.add_argument("--networks", type=int, default=NETWORKS, help="networks of the band")
-    parser.add_argument("--images", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
-    parser.add_argument("--folder", type=Path, help="of decoded images and checkpoints")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--at-once", type=int, default=1, help="supernets at the same time")
+    add_place(parser, at_once="supernets")
     given = parser.parse_args()
     state = begun(given.state, settings())
-    folder = (given.folder or given.state.with_suffix("")).resolve()
-    place = Place(images=str(given.images), folder=folder, device=given.device, at_once=given.at_once)
+    place = place_of(given)
     place.splits()
     todo = [seed for seed in given.seeds if f"supernet/{seed}" not in state["trainings"]]
     runs = {f"supernet/{seed}": partial(supernet_of, seed, given.networks, place) for seed in todo}

@@ -26,14 +26,15 @@ import numpy as np
 import search_spaces
 from search_spaces.architecture import Architecture
 from search_spaces.space_record import space_digest
+from tests.benchmarks.cifar10 import CLASSES, IMAGES, cifar_recipe
+from tests.benchmarks.kept_runs import kept
 from tests.benchmarks.truth_trainings import Place, Training, trained
 from trials.recipes.proxy import RECIPE as PROXY
 from trials.training.recipe import Recipe
 
 State = dict[str, Any]
 
-IMAGES: Final = Path(__file__).parents[3] / "shared/data/cifar10"
-SPACE, LOW_MACS, HIGH_MACS, NETWORKS, CLASSES = "hybrid_small", 4_000_000, 5_000_000, 40, 10
+SPACE, LOW_MACS, HIGH_MACS, NETWORKS = "hybrid_small", 4_000_000, 5_000_000, 40
 KINDS: Final = ("long", "proxy", "short")
 LONG_SEEDS: Final = (0, 1)
 SHORT_SEED: Final = 100
@@ -48,20 +49,7 @@ def long_recipe(batch_size: int = _BATCH) -> Recipe:
     Args:
         batch_size: Images of a step; the rate grows with its root.
     """
-    return Recipe(
-        name="long",
-        epochs=10,
-        rungs=(10,),
-        epoch_images=30_000,
-        batch_size=batch_size,
-        learning_rate=_RATE * (batch_size / _BATCH) ** 0.5,
-        schedule="cosine",
-        warmup_epochs=0.5,
-        final_rate=0.0,
-        gradient_clip=1.0,
-        flip=True,
-        shift=0.125,
-    )
+    return cifar_recipe("long", 10, 30_000, _RATE * (batch_size / _BATCH) ** 0.5, batch_size)
 
 
 def short_recipe(epochs: int, epoch_images: int) -> Recipe:
@@ -130,11 +118,24 @@ def begun(path: Path, expected: dict[str, Any]) -> State:
     return state
 
 
-def kept(path: Path, state: State) -> None:
-    """Write the state, whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(path)
+def add_place(parser: argparse.ArgumentParser, *, at_once: str) -> None:
+    """Add the arguments that say where a command trains.
+
+    Args:
+        parser: Its parser, which has a ``state`` already.
+        at_once: What runs at the same time.
+    """
+    parser.add_argument("--networks", type=int, default=NETWORKS, help="networks of the band")
+    parser.add_argument("--images", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
+    parser.add_argument("--folder", type=Path, help="of decoded images and checkpoints")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--at-once", type=int, default=1, help=f"{at_once} at the same time")
+
+
+def place_of(given: argparse.Namespace) -> Place:
+    """Return where a command trains."""
+    folder = (given.folder or given.state.with_suffix("")).resolve()
+    return Place(images=str(given.images), folder=folder, device=given.device, at_once=given.at_once)
 
 
 def main() -> None:
@@ -142,16 +143,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("state", type=Path, help="file of settings and results")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--networks", type=int, default=NETWORKS, help="networks of the band")
-    parser.add_argument("--images", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
-    parser.add_argument("--folder", type=Path, help="of decoded images and checkpoints")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--at-once", type=int, default=1, help="trainings at the same time")
+    add_place(parser, at_once="trainings")
     parser.add_argument("--batch-size", type=int, default=_BATCH, help="of the long trainings")
     given = parser.parse_args()
     state = begun(given.state, settings(given.batch_size))
-    folder = (given.folder or given.state.with_suffix("")).resolve()
-    place = Place(images=str(given.images), folder=folder, device=given.device, at_once=given.at_once)
+    place = place_of(given)
     todo = [
         training
         for kind in given.kinds

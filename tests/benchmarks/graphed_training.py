@@ -6,7 +6,6 @@ MACs train on CIFAR-10 in batches of 128 and 256; the first epochs of 50 batches
 
 import sys
 import time
-from pathlib import Path
 from typing import Final
 
 import torch
@@ -14,6 +13,7 @@ import torch
 import search_spaces
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
+from tests.benchmarks.cifar10 import IMAGES
 from tests.benchmarks.filing import file_result
 from tests.benchmarks.truth_networks import designed
 from trials.datasets import open_images
@@ -24,7 +24,6 @@ from trials.training.learner import Learner
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build
 
-IMAGES: Final = Path(__file__).parents[3] / "shared/data/cifar10"
 CASES: Final = (
     ("efficientnet_b0_224", 128),
     ("efficientnet_b0_224", 256),

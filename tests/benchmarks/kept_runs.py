@@ -38,14 +38,16 @@ class KeptRuns:
         """
         for name, given in in_processes({n: r for n, r in runs.items() if n not in self.found}, self.at_once):
             self.found[name] = given
-            self._keep()
+            kept(self.state, self.found)
             sys.stderr.write(f"{name} {json.dumps(given)}\n")
         return {name: self.found[name] for name in runs}
 
-    def _keep(self) -> None:
-        new = self.state.with_suffix(".new")
-        new.write_text(json.dumps(self.found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        new.replace(self.state)
+
+def kept(path: Path, state: Mapping[str, Any]) -> None:
+    """Write the state of a benchmark as JSON, whole or not at all."""
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    new.replace(path)
 
 
 def in_processes(runs: Mapping[str, Callable[[], T]], at_once: int) -> Iterator[tuple[str, T]]:

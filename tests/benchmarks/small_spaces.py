@@ -21,8 +21,9 @@ from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.pricing import prices
 from search_spaces.sampling import share_that_fits
+from tests.benchmarks.cifar10 import CLASSES, IMAGES, SIDE, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
-from tests.benchmarks.truth import CLASSES, IMAGES, SIDE, recipe
+from tests.benchmarks.kept_runs import kept
 from tests.benchmarks.truth_table import welch
 from tests.benchmarks.truth_trainings import Place, Training, result_of
 
@@ -30,7 +31,7 @@ SPACES: Final = ("hybrid_small", "mobile_small_1", "mobile_small")
 BUDGET: Final = Budget.parse("4M-MACs")
 BUDGETS: Final = ("2M-MACs", "3M-MACs", "4M-MACs", "5M-MACs", "12M-MACs", "20M-MACs", "60M-MACs")
 LEAST: Final = 0.875
-RECIPE: Final = recipe("spaces", 3, 20_000, 2e-3, 64)
+RECIPE: Final = cifar_recipe("spaces", 3, 20_000, 2e-3, 64)
 STATE: Final = RESULTS / "small_spaces.json"
 
 
@@ -113,7 +114,7 @@ def main() -> None:
     for training in left if given.most is None else left[: given.most]:
         key = training.key
         state[key] = result_of(training, place)
-        STATE.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        kept(STATE, state)
         sys.stderr.write(f"{key}: {state[key]['test']:.1%}, {state[key]['seconds']:.0f} s\n")
         _file(state)
     _file(state)

@@ -21,9 +21,10 @@ import nas
 from nas.evaluators import EVALUATORS
 from search_spaces.architecture import Architecture
 from search_spaces.graph_counts import architecture_counts
+from tests.benchmarks.cifar10 import CLASSES, IMAGES, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
+from tests.benchmarks.kept_runs import kept
 from tests.benchmarks.processor_time import measured
-from tests.benchmarks.truth import CLASSES, IMAGES, recipe
 from tests.benchmarks.truth_table import paired
 from tests.benchmarks.truth_trainings import Place, Training, trained
 from trials.usable_cores import usable_cores
@@ -32,7 +33,7 @@ State = dict[str, Any]
 
 SPACE, BUDGET, SEEDS = "hybrid_small", "5M-MACs", (0, 1, 2)
 EVALUATED_BY: Final = ("supernet", "train")
-FINAL: Final = recipe("supernet-search", 5, 40_000, 2e-3, 64)
+FINAL: Final = cifar_recipe("supernet-search", 5, 40_000, 2e-3, 64)
 STATE: Final = RESULTS / "supernet_search.json"
 
 
@@ -153,9 +154,7 @@ class Searches:
             sys.stderr.write(f"{key}: test {result['test']:.1%}\n")
 
     def _keep(self) -> None:
-        new = self._given.state.with_suffix(".new")
-        new.write_text(json.dumps(self.state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        new.replace(self._given.state)
+        kept(self._given.state, self.state)
 
 
 def next_trials(steps: Sequence[Mapping[str, Any]], most: float, first: int) -> int:

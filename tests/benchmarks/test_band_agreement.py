@@ -23,13 +23,13 @@ from tests.benchmarks.band_trainings import (
     SHORT_SEED,
     SPACE,
     begun,
-    kept,
     long_recipe,
     networks,
     recipes,
     settings,
     trainings,
 )
+from tests.benchmarks.kept_runs import kept
 from tests.benchmarks.rank_agreement import kendall
 from trials.recipes.proxy import RECIPE as PROXY
 

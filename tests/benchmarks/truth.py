@@ -28,7 +28,9 @@ from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import default_space
 from search_spaces.space_record import space_digest
+from tests.benchmarks.cifar10 import CLASSES, IMAGES, SIDE, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
+from tests.benchmarks.kept_runs import kept
 from tests.benchmarks.truth_networks import designed, of_no_family
 from tests.benchmarks.truth_searches import Search, begun, searched
 from tests.benchmarks.truth_table import groups_of, lines_of, missing
@@ -36,8 +38,7 @@ from tests.benchmarks.truth_trainings import Place, Training, trained
 from trials.training.recipe import Recipe
 from trials.usable_cores import usable_cores
 
-IMAGES: Final = Path(__file__).parents[3] / "shared/data/cifar10"
-BUDGET, TRIALS, CLASSES, SIDE = "5M-MACs", 24, 10, 32
+BUDGET, TRIALS = "5M-MACs", 24
 SAMPLERS: Final = {"found": "factor_gp", "random": "random"}
 SEARCH_SEEDS: Final = (0, 1, 2, 3, 4)
 SCREENED_ON, AGAIN_ON, KEPT = 0, (1, 2, 3), 2
@@ -49,24 +50,6 @@ FIXED_BY: Final = {"cpu": 2, "cuda": 10}
 """Epochs of the trainings that fix its rate."""
 
 State = dict[str, Any]
-
-
-def recipe(name: str, epochs: int, images: int | None, rate: float, batch: int) -> Recipe:
-    """Return a recipe with one cosine and the augmentation that is usual for CIFAR."""
-    return Recipe(
-        name=name,
-        epochs=epochs,
-        rungs=(epochs,),
-        epoch_images=images,
-        batch_size=batch,
-        learning_rate=rate,
-        schedule="cosine",
-        warmup_epochs=0.5,
-        final_rate=0.0,
-        gradient_clip=1.0,
-        flip=True,
-        shift=0.125,
-    )
 
 
 class Truth:
@@ -169,7 +152,7 @@ class Truth:
         self._keep()
 
     def _recipe(self, name: str, epochs: int, rate: float) -> Recipe:
-        return recipe(name, epochs, self.given.epoch_images, rate, self.given.batch)
+        return cifar_recipe(name, epochs, self.given.epoch_images, rate, self.given.batch)
 
     def _screened(self) -> list[Training]:
         return [
@@ -246,9 +229,7 @@ class Truth:
             raise SystemExit(f"The time is over; still to come: {missing(self.state)}.")
 
     def _keep(self) -> None:
-        new = self.given.state.with_suffix(".new")
-        new.write_text(json.dumps(self.state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        new.replace(self.given.state)
+        kept(self.given.state, self.state)
 
 
 def _default_space(budget: Budget) -> str:

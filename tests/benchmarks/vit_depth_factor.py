@@ -31,8 +31,8 @@ from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.graph_counts import graph_counts
 from search_spaces.pricing import prices
+from tests.benchmarks.cifar10 import CLASSES, IMAGES, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
-from tests.benchmarks.truth import CLASSES, IMAGES, recipe
 from tests.benchmarks.truth_trainings import Place, Training, trained
 
 Floats = NDArray[np.float64]
@@ -46,7 +46,7 @@ GLOBALS: Final = {
     "conv_depth": "depth of inverted residuals",
     "attention_depth": "depth of ViT blocks",
 }
-RECIPE: Final = recipe("short", 3, 8_000, 2e-3, 64)
+RECIPE: Final = cifar_recipe("short", 3, 8_000, 2e-3, 64)
 _STEPS: Final = 25  # most iterations of each fit
 _RESAMPLES: Final = 4_000
 
