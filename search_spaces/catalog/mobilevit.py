@@ -7,31 +7,14 @@ https://arxiv.org/abs/2406.04820. Transformers have four heads at every width. 9
 6.8G MACs at 1000 classes, a quarter of them below 300M.
 """
 
-from typing import Final
-
-from search_spaces.architecture import Option, options_of
+from search_spaces.architecture import options_of
+from search_spaces.mobilevit_stages import residual, transformers
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
 
-_RESIDUAL: Final[dict[str, tuple[Option, ...]]] = {"kernel": (3, 5), "expansion": (2, 3, 4)}
-
-
-def _residual(channels: int, depth: int, stride: int) -> StageSpace:
-    return StageSpace(
-        channels=channels, depth=(depth,), stride=stride, block="inverted_residual", options=_RESIDUAL
-    )
-
 
 def _transformers(channels: int, inner_channels: int, depth: int) -> StageSpace:
-    return StageSpace(
-        channels=channels,
-        depth=(depth,),
-        block="mobilevit_v1",
-        depth_of="transformers",
-        inner_channels=inner_channels,
-        heads=4,
-        options={"mixer": ("attention",)},
-    )
+    return transformers("mobilevit_v1", channels, inner_channels, depth, "attention", heads=4)
 
 
 SPACE = SearchSpace(
@@ -43,13 +26,13 @@ SPACE = SearchSpace(
     divisor=8,
     options=options_of({"stem_channels": 16, "stem_stride": 2, "head_channels": 384}),
     stages=(
-        _residual(32, 1, 1),
-        _residual(48, 3, 2),
-        _residual(64, 1, 2),
+        residual(32, 1, 1),
+        residual(48, 3, 2),
+        residual(64, 1, 2),
         _transformers(64, 96, 2),
-        _residual(80, 1, 2),
+        residual(80, 1, 2),
         _transformers(80, 120, 4),
-        _residual(96, 1, 2),
+        residual(96, 1, 2),
         _transformers(96, 144, 3),
     ),
 )

@@ -7,30 +7,15 @@ transformers inside. The stem keeps the full resolution: at 32 pixels transforme
 and 4 x 4.
 """
 
-from typing import Final
-
-from search_spaces.architecture import Option, options_of
+from search_spaces.architecture import options_of
+from search_spaces.mobilevit_stages import residual, transformers
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
 
-_RESIDUAL: Final[dict[str, tuple[Option, ...]]] = {"kernel": (3, 5), "expansion": (2, 3, 4)}
-
-
-def _residual(channels: int, depth: int, stride: int) -> StageSpace:
-    return StageSpace(
-        channels=channels, depth=(depth,), stride=stride, block="inverted_residual", options=_RESIDUAL
-    )
-
 
 def _transformers(channels: int, depth: int) -> StageSpace:
-    return StageSpace(
-        channels=channels,
-        depth=(depth,),
-        block="mobilevit_v2",
-        depth_of="transformers",
-        inner_channels=channels // 2,
-        heads=4,
-        options={"mixer": ("separable_attention", "attention")},
+    return transformers(
+        "mobilevit_v2", channels, channels // 2, depth, "separable_attention", "attention", heads=4
     )
 
 
@@ -43,12 +28,12 @@ SPACE = SearchSpace(
     divisor=8,
     options=options_of({"stem_channels": 32, "stem_stride": 1, "head_channels": 256}),
     stages=(
-        _residual(32, 2, 2),
-        _residual(64, 1, 1),
+        residual(32, 2, 2),
+        residual(64, 1, 1),
         _transformers(64, 2),
-        _residual(96, 1, 2),
+        residual(96, 1, 2),
         _transformers(96, 4),
-        _residual(128, 1, 2),
+        residual(128, 1, 2),
         _transformers(128, 3),
     ),
 )

@@ -7,30 +7,14 @@ published networks of all seven widths. 12 million networks of 20M to 30G MACs a
 them below 300M.
 """
 
-from typing import Final
-
-from search_spaces.architecture import Option, options_of
+from search_spaces.architecture import options_of
+from search_spaces.mobilevit_stages import residual, transformers
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
 
-_RESIDUAL: Final[dict[str, tuple[Option, ...]]] = {"kernel": (3, 5), "expansion": (2, 3, 4)}
-
-
-def _residual(channels: int, depth: int, stride: int) -> StageSpace:
-    return StageSpace(
-        channels=channels, depth=(depth,), stride=stride, block="inverted_residual", options=_RESIDUAL
-    )
-
 
 def _transformers(channels: int, depth: int) -> StageSpace:
-    return StageSpace(
-        channels=channels,
-        depth=(depth,),
-        block="mobilevit_v2",
-        depth_of="transformers",
-        inner_channels=channels // 2,
-        options={"mixer": ("separable_attention",)},
-    )
+    return transformers("mobilevit_v2", channels, channels // 2, depth, "separable_attention")
 
 
 SPACE = SearchSpace(
@@ -42,13 +26,13 @@ SPACE = SearchSpace(
     divisor=8,
     options=options_of({"stem_channels": 32, "stem_stride": 2, "head_channels": 0}),
     stages=(
-        _residual(64, 1, 1),
-        _residual(128, 2, 2),
-        _residual(256, 1, 2),
+        residual(64, 1, 1),
+        residual(128, 2, 2),
+        residual(256, 1, 2),
         _transformers(256, 2),
-        _residual(384, 1, 2),
+        residual(384, 1, 2),
         _transformers(384, 4),
-        _residual(512, 1, 2),
+        residual(512, 1, 2),
         _transformers(512, 3),
     ),
 )
