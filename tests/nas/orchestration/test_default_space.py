@@ -20,7 +20,6 @@ from search_spaces.catalog_editions import editions
 from search_spaces.errors import NothingFitsError
 from search_spaces.space_record import space_digest
 
-
 FIRST_MOBILE_SMALL = "ccaa829665635648"  # as studies hold it that were begun in the first edition
 
 
