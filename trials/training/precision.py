@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from typing_extensions import override
 
+from trials.training.depthwise_gradients import FAST_COLUMNS, Pair, depthwise_conv2d
 from trials.training.recipe import Recipe
 
 
@@ -18,7 +20,7 @@ def autocast(recipe: Recipe, device: torch.device) -> Iterator[None]:
     if recipe.precision == "fp32":
         yield
     elif device.type == "cpu":
-        with torch.autocast("cpu", dtype=torch.bfloat16), _Float32WhereNeeded():
+        with torch.autocast("cpu", dtype=torch.bfloat16), _BetterOnTheCpu():
             yield
     else:
         # a graph casts its weights itself: casts kept from before its capture would be those of old weights
@@ -26,14 +28,12 @@ def autocast(recipe: Recipe, device: torch.device) -> Iterator[None]:
             yield
 
 
-class _Float32WhereNeeded(TorchFunctionMode):
-    """Computes in float32 the operations that the CPU does badly in bfloat16 (torch 2.13).
+class _BetterOnTheCpu(TorchFunctionMode):
+    """Computes in another way the operations that the CPU does badly in bfloat16 (torch 2.13).
 
-    * Fused attention: its backward pass takes 9 to 12 times as long (32 x 4 heads of 16 features at 144
-      positions: 92 ms against 8 ms).
-    * Dilated depthwise convolution: its weight gradient is wrong for some sizes and occasionally not
-      a number (32 images of 32 channels at 40 x 40 pixels, kernel 3, dilation 2), as if read from
-      uninitialised memory.
+    * Fused attention, in float32: its backward pass takes 9 to 12 times as long in bfloat16 (32 x 4 heads of
+      16 features at 144 positions: 92 ms against 8 ms).
+    * Depthwise convolution: its gradients are slow or wrong, see `depthwise_gradients`.
     """
 
     @override
@@ -45,27 +45,29 @@ class _Float32WhereNeeded(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func is F.scaled_dot_product_attention:
-            returned = args[0].dtype
-        elif func is F.conv2d and _is_dilated_depthwise(*args, **kwargs):
-            returned = torch.bfloat16
-        else:
+        if func is F.conv2d:
+            convolution = _depthwise(*args, **kwargs)
+            return func(*args, **kwargs) if convolution is None else depthwise_conv2d(*convolution)
+        if func is not F.scaled_dot_product_attention:
             return func(*args, **kwargs)
         with torch.autocast("cpu", enabled=False):
-            floats = [a.float() if isinstance(a, torch.Tensor) else a for a in args]
-            return func(*floats, **kwargs).to(returned)
+            floats = [a.float() if isinstance(a, Tensor) else a for a in args]
+            return func(*floats, **kwargs).to(args[0].dtype)
 
 
-def _is_dilated_depthwise(
-    x: torch.Tensor,
-    weight: torch.Tensor,
-    bias: torch.Tensor | None = None,
+def _depthwise(
+    images: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
     stride: Any = 1,
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-) -> bool:
-    """Return whether a call of conv2d is depthwise and dilated."""
-    del weight, bias, stride, padding
-    spread = max(dilation) if isinstance(dilation, tuple | list) else dilation
-    return groups > 1 and groups == x.shape[1] and spread > 1
+) -> tuple[Tensor, Tensor, Tensor | None, Pair, Pair, Pair] | None:
+    """Return the arguments of `depthwise_conv2d` for a call of conv2d whose gradients are slow or wrong."""
+    if not groups == len(weight) == images.shape[1] or images.dim() != 4 or isinstance(padding, str):
+        return None
+    pairs = [(one, one) if isinstance(one, int) else tuple(one) for one in (stride, padding, dilation)]
+    if pairs[0] == pairs[2] == (1, 1) and weight.shape[3] <= FAST_COLUMNS:
+        return None
+    return images, weight, bias, pairs[0], pairs[1], pairs[2]

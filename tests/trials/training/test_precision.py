@@ -43,26 +43,59 @@ def test_gradients_pass_through_attention():
         torch.testing.assert_close(a.grad, b.grad)
 
 
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
 @pytest.mark.parametrize(
-    ("channels", "side", "kernel", "dilation"),
-    [(32, 40, 3, 2), (64, 40, 7, 2), (32, 40, 5, 2), (32, 40, 7, 1), (96, 16, 7, 1)],
+    ("channels", "side", "kernel", "how"),
+    [
+        (32, 40, 3, {"dilation": 2}),
+        (64, 40, 7, {"dilation": 2}),
+        (32, 40, 5, {"dilation": 2}),
+        (32, 40, 7, {}),
+        (96, 16, 7, {}),
+        (8, 17, 3, {"stride": 2}),
+        (8, 17, 5, {"stride": 2}),
+        (8, 16, 4, {"stride": 2, "padding": 1}),
+        (8, 16, 2, {"stride": 2, "padding": 0}),
+        (8, 17, 3, {"stride": 2, "dilation": 2}),
+        (8, 13, 5, {"dilation": 3}),
+        (8, 13, (1, 11), {"padding": (0, 5)}),
+        (8, 13, (11, 1), {"padding": (5, 0)}),
+        (8, 13, (3, 7), {"padding": (1, 3), "dilation": (1, 2)}),
+        (8, 9, 5, {"padding": 0}),
+        (8, 9, 5, {"padding": 6}),
+        (8, 2, 7, {}),
+        (8, 2, 7, {"dilation": 2}),
+        (8, 1, 5, {}),
+        (8, 3, 7, {"stride": 2}),
+        (8, 3, 13, {"dilation": 1, "stride": 3}),
+    ],
 )
-def test_depthwise_weight_gradients_are_those_of_float32(channels, side, kernel, dilation):
+def test_depthwise_gradients_are_those_of_float32(channels, side, kernel, how, layout):
     torch.manual_seed(0)
-    padding = dilation * (kernel // 2)
-    conv = nn.Conv2d(
-        channels, channels, kernel, padding=padding, dilation=dilation, groups=channels, bias=False
-    ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images = torch.randn(32, channels, side, side).to(memory_format=torch.channels_last).requires_grad_()
+    if "padding" not in how:
+        how = {**how, "padding": how.get("dilation", 1) * (kernel // 2)}
+    conv = nn.Conv2d(channels, channels, kernel, groups=channels, **how)
+    assert conv.bias is not None
+    learnt = conv.weight, conv.bias
+    conv.to(memory_format=layout)  # type: ignore[call-overload]
+    images = torch.randn(32, channels, side, side).to(memory_format=layout).requires_grad_()
     with autocast(HALF, CPU):
         out = conv(images)
     assert out.dtype == torch.bfloat16
     towards = torch.randn_like(out)
-    out.backward(towards)
-    weight = conv.weight.detach().clone().requires_grad_()
-    exact = F.conv2d(images.detach(), weight, padding=padding, dilation=dilation, groups=channels)
-    exact.backward(towards.float())
-    assert conv.weight.grad is not None
-    assert weight.grad is not None
+    seen = torch.autograd.grad(out, (images, *learnt), towards)
+    plain = conv(images)
+    exact = torch.autograd.grad(plain, (images, *learnt), towards.float())
     # bfloat16 keeps eight bits: a sum of many rounded products stays within two per cent.
-    assert (conv.weight.grad - weight.grad).abs().max() <= 0.02 * weight.grad.abs().max()
+    for ours, other in ((out, plain), *zip(seen, exact, strict=True)):
+        assert (ours - other).abs().max() <= 0.02 * other.abs().max()
+
+
+def test_depthwise_gradients_are_not_computed_for_what_does_not_learn():
+    conv = nn.Conv2d(8, 8, 5, padding=2, groups=8)
+    conv.weight.requires_grad_(False)
+    with autocast(HALF, CPU):
+        conv(torch.randn(2, 8, 6, 6)).sum().backward()
+    assert conv.weight.grad is None
+    assert conv.bias is not None
+    assert conv.bias.grad is not None
