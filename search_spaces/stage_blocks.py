@@ -103,7 +103,7 @@ def blocks_of(
     blocks: list[dict[str, Option]] = [{} for _ in range(depth)]
     mixed = takes_mixer(block) and "mixer" in slots
     for rank in (0, 1):
-        for name in in_order() if space.patterns and mixed else ():
+        for name in in_order(space.patterns) if mixed else ():
             if name in slots and min(PATTERNS[name].rank, 1) == rank:
                 PATTERNS[name].apply(str(slots[name]), blocks, slots)
         for made in blocks if mixed else ():

@@ -117,10 +117,10 @@ def stage_slots(space: StageSpace) -> dict[str, tuple[Option, ...]]:
         slots["mixer"] = space.options["mixer"]
     if len(space.depth) > 1:
         slots["depth"] = space.depth
-    for name in in_order() if space.patterns else ():
-        if len(space.patterns.get(name, ())) > 1:
+    for name in in_order(space.patterns):
+        if len(space.patterns[name]) > 1:
             slots[name] = space.patterns[name]
-        for listed in PATTERNS[name].kinds if name in space.patterns else ():
+        for listed in PATTERNS[name].kinds:
             slots[listed] = space.options[listed]
     return {**slots, **option_values(space)}
 

@@ -5,7 +5,7 @@ package. A stage offers values of a pattern under its name, for example ``attend
 has to know of it: the blocks that it makes are described, priced, built and exported one by one.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -43,6 +43,6 @@ class Pattern:
 PATTERNS: Final[Shelf[Pattern]] = Shelf(__name__, "PATTERN", "pattern", Pattern)
 
 
-def in_order() -> tuple[str, ...]:
-    """Return the names of all patterns in the order in which they apply."""
-    return tuple(sorted(PATTERNS, key=lambda name: (PATTERNS[name].rank, name)))
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names of patterns in the order in which they apply."""
+    return sorted(names, key=lambda name: (PATTERNS[name].rank, name))
