@@ -33,7 +33,7 @@ def _accuracy(network: TrialResult) -> str:
 
 def _metrics(results: Sequence[SearchResult]) -> str:
     """Return the metric of the searches, all of them if they differ."""
-    return " or ".join(dict.fromkeys(result.metric_name for result in results))
+    return " or ".join(dict.fromkeys(result.value_name for result in results))
 
 
 def _latency(network: TrialResult) -> str:

@@ -46,7 +46,7 @@ def _outcome(network: TrialResult, result: SearchResult) -> str:
     over = "" if network.fits else "over budget; "
     if network.accuracy is None:
         return f"{over}{ending}"
-    reached = f"{format_accuracy(network.accuracy, network.standard_error)} {result.metric_name}"
+    reached = f"{format_accuracy(network.accuracy, network.standard_error)} {result.value_name}"
     return f"{over}{reached} after {counted(network.epochs, 'epoch')}; {ending}"
 
 
@@ -123,10 +123,12 @@ def score_rows(findings: Findings, network: TrialResult) -> list[list[str]]:
     if network.posterior_mean is not None:
         expected = [
             "unlimited validation images, expected",
-            findings.result.metric_name,
+            findings.result.value_name,
             expected_value(network),
         ]
-        rows.insert(1, ["weights of the search", *expected])
+        rows.insert(
+            1, [network.scores[0].weights_name if network.scores else "weights of the search", *expected]
+        )
     return rows
 
 
@@ -180,7 +182,7 @@ def study_note(findings: Findings) -> str:
     if result.best is None:
         lines += ["No network that fits has been trained to the end yet.", ""]
     lines += [
-        f"| network | {result.metric_name} | expected | MACs | params | latency | |",
+        f"| network | {result.value_name} | expected | MACs | params | latency | |",
         "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for network in result.networks[:5]:

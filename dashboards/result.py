@@ -22,7 +22,10 @@ SEEN: Final = "validation, seen"
 """Split of a figure on validation images that the weights learnt from."""
 
 _NOT_STORED_BEFORE: Final = frozenset(
-    {"posterior_mean", "posterior_sd", "ranked_by", "retrained_by", "name", "training_seed"}
+    {
+        *("posterior_mean", "posterior_sd", "ranked_by", "retrained_by", "name", "training_seed"),
+        *("fp32_accuracy", "int8_drop"),
+    }
 )
 
 
@@ -62,6 +65,7 @@ class Score:
         value: The figure, in [0, 1].
         standard_error: Its standard error; None if unknown.
         started_from: What these weights were before that training, in words; None for random ones.
+        form: ``int8`` for a figure of quantised weights; None for weights as trained.
     """
 
     weights: str
@@ -73,12 +77,13 @@ class Score:
     value: float
     standard_error: float | None
     started_from: str | None = None
+    form: str | None = None
 
     @property
     def weights_name(self) -> str:
         """The weights in words, different for different weights of a network."""
         if self.weights == "search":
-            return "weights of the search"
+            return "weights of the search" + ("" if self.form is None else f" in {self.form}")
         start = "" if self.started_from is None else f" from {self.started_from}"
         return f"weights retrained by {self.recipe}{start} on {self.learnt_from} images"
 
@@ -118,6 +123,8 @@ class TrialResult:
         scores: Figures of all its weights.
         name: What a comparison calls it; None for a network of a search.
         training_seed: Which of the seeds of a comparison trained it; None for a network of a search.
+        fp32_accuracy: Metric of the search before quantisation, where `accuracy` is that of the int8 form.
+        int8_drop: By how much `accuracy` is below it; None where the int8 form was not evaluated.
     """
 
     trial: int
@@ -145,6 +152,8 @@ class TrialResult:
     scores: tuple[Score, ...] = ()
     name: str | None = None
     training_seed: int | None = None
+    fp32_accuracy: float | None = None
+    int8_drop: float | None = None
 
     @property
     def merit(self) -> float:
@@ -162,8 +171,8 @@ class TrialResult:
         Posterior and `ranked_by` are absent where the study does not store them.
         """
         fields = {k: v for k, v in _by_name(self).items() if v is not None or k not in _NOT_STORED_BEFORE}
-        architecture = json.loads(self.architecture.to_json())
-        curve, scores = (tuple(map(asdict, records)) for records in (self.curve, self.scores))
+        architecture, curve = json.loads(self.architecture.to_json()), tuple(map(asdict, self.curve))
+        scores = tuple({k: v for k, v in asdict(s).items() if (k, v) != ("form", None)} for s in self.scores)
         return {**fields, "architecture": architecture, "curve": curve, "scores": scores}
 
 
@@ -217,6 +226,16 @@ class SearchResult:
     def metric_name(self) -> str:
         """The metric in words, for headings and axes."""
         return metric_name(self.metric)
+
+    @property
+    def quantised(self) -> bool:
+        """Whether networks were valued in their int8 form."""
+        return any(one.int8_drop is not None for one in self.networks)
+
+    @property
+    def value_name(self) -> str:
+        """The metric in words, with the form of the networks that it is of where that is not fp32."""
+        return f"{self.metric_name} in int8" if self.quantised else self.metric_name
 
     @property
     def best(self) -> TrialResult | None:

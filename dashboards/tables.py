@@ -84,13 +84,14 @@ def networks_table(result: SearchResult, *, most: int = _SHOWN) -> FittedTable:
         result: The search so far.
         most: Maximum number of rows.
     """
-    costs, expected = _shown_costs(result), _expected(result)
+    costs, expected, quantised = _shown_costs(result), _expected(result), result.quantised
     budgeted = {budget.resource for budget in result.budgets}
     timed = any(not budget.counted for budget in result.budgets)
     table = FittedTable(
         [
             Column("network", left=True),
-            Column(result.metric_name),
+            Column(result.value_name),
+            *([Column("fp32", rank=3), Column("drop", rank=3)] if quantised else []),
             *([Column("expected", rank=2)] if expected else []),
             Column("epochs", rank=4),
             *(Column(label_of(name), rank=1 if name in budgeted else 5) for name in costs),
@@ -101,10 +102,10 @@ def networks_table(result: SearchResult, *, most: int = _SHOWN) -> FittedTable:
         caption=caption(result),
     )
     for network in result.networks[:most]:
-        row = _row(network, costs, _training_word(result), expected=expected)
+        row = _row(network, costs, _training_word(result), expected=expected, quantised=quantised)
         table.add_row(*row, style="bold" if network is result.best else None)
         for score in retrained_scores(network):
-            table.add_row(*_retrained_row(score, costs, expected=expected))
+            table.add_row(*_retrained_row(score, costs, expected=expected, quantised=quantised))
     return table
 
 
@@ -116,6 +117,8 @@ def _expected(result: SearchResult) -> bool:
 def caption(result: SearchResult) -> str:
     """Return what the figures of a table of networks are, and what their order rests on."""
     figures = f"{result.metric_name}: on validation images ± standard error, by the weights of the search."
+    if result.quantised:
+        figures += " fp32: before quantisation; drop: points lost by it."
     if _expected(result):
         figures += (
             " expected: of the same weights on unlimited such images, given all networks of the search ± "
@@ -231,21 +234,36 @@ def _training_word(result: SearchResult) -> str:
     return "interrupted" if idle else "running"
 
 
-def _retrained_row(score: Score, costs: Sequence[str], *, expected: bool) -> list[Cell]:
+def _retrained_row(score: Score, costs: Sequence[str], *, expected: bool, quantised: bool) -> list[Cell]:
     """Return the row of a retrained network's other weights, of which the search knows no more."""
     value = format_accuracy(score.value, score.standard_error)
+    figures = (
+        ["", value, ""] if quantised and score.form is None else [value, *(["", ""] if quantised else [])]
+    )
     blank = [""] * (len(costs) + 1)
-    return ["", value, *([""] if expected else []), str(score.epochs), *blank, score.weights_name]
+    return ["", *figures, *([""] if expected else []), str(score.epochs), *blank, score.weights_name]
 
 
-def _row(network: TrialResult, costs: Sequence[str], training: str, *, expected: bool) -> list[Cell]:
-    accuracy = "-"
+def _figures(network: TrialResult, *, quantised: bool) -> list[Cell]:
+    """Return the value of a network; where others are valued in int8, also that in fp32 and the drop."""
+    value = "-"
     if network.accuracy is not None:
-        accuracy = format_accuracy(network.accuracy, network.standard_error)
+        value = format_accuracy(network.accuracy, network.standard_error)
+    if not quantised:
+        return [value]
+    if network.int8_drop is None or network.fp32_accuracy is None:  # stopped before it was quantised
+        return ["-", value, "-"]
+    fp32 = format_accuracy(network.fp32_accuracy, network.curve[-1].standard_error)
+    return [value, fp32, f"{100 * network.int8_drop:.2f}"]
+
+
+def _row(
+    network: TrialResult, costs: Sequence[str], training: str, *, expected: bool, quantised: bool
+) -> list[Cell]:
     latencies = [f"{ms:.3g} ms {target}" for target, ms in (network.latency_ms or {}).items()]
     return [
         f"#{network.trial}" if network.name is None else f"#{network.trial} {network.name}",
-        accuracy,
+        *_figures(network, quantised=quantised),
         *([expected_value(network)] if expected else []),
         str(network.epochs),
         *(format_cost(name, network.costs[name]) if name in network.costs else "-" for name in costs),

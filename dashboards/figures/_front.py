@@ -62,7 +62,7 @@ def front_figure(
             _compare(figure, comparison, reference, shown)
     expected = ", expected" if any(n.posterior_mean is not None for n in finished) else ""
     return styled(
-        figure, title, x=axis, y=f"validation {findings.result.metric_name}{expected}", yaxis_tickformat=".1%"
+        figure, title, x=axis, y=f"validation {findings.result.value_name}{expected}", yaxis_tickformat=".1%"
     )
 
 

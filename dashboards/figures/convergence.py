@@ -64,9 +64,9 @@ def draw(findings: Findings) -> "Figure | None":
     )
     return styled(
         figure,
-        f"Best {findings.result.metric_name} so far",
+        f"Best {findings.result.value_name} so far",
         x="trained networks",
-        y=f"validation {findings.result.metric_name}",
+        y=f"validation {findings.result.value_name}",
         yaxis_tickformat=".1%",
         yaxis_range=_range(figure),
     )

@@ -21,7 +21,7 @@ def draw(findings: Findings) -> "Figure | None":
     return front_figure(
         findings,
         latency_on(target),
-        title=f"{capitalised(findings.result.metric_name)} and latency on {target}",
+        title=f"{capitalised(findings.result.value_name)} and latency on {target}",
         axis=f"median latency per image on {target}, ms",
         shown=lambda ms: f"{ms:.3g} ms",
     )

@@ -16,7 +16,7 @@ def draw(findings: Findings) -> "Figure | None":
     return front_figure(
         findings,
         lambda network: network.costs["macs"],
-        title=f"{capitalised(findings.result.metric_name)} and MACs",
+        title=f"{capitalised(findings.result.value_name)} and MACs",
         axis="MACs",
         shown=lambda macs: f"{format_count(macs)} MACs",
         reference=lambda reference: reference.costs["macs"],

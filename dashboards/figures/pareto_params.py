@@ -16,7 +16,7 @@ def draw(findings: Findings) -> "Figure | None":
     return front_figure(
         findings,
         lambda network: network.costs["params"],
-        title=f"{capitalised(findings.result.metric_name)} and parameters",
+        title=f"{capitalised(findings.result.value_name)} and parameters",
         axis="parameters",
         shown=lambda params: f"{format_count(params)} parameters",
         reference=lambda reference: reference.costs["params"],

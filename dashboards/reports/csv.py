@@ -19,6 +19,7 @@ def write_csv(networks: Iterable[TrialResult], file: TextIO) -> None:
     """
     networks = list(networks)
     targets = sorted({target for n in networks for target in n.latency_ms or {}})
+    quantised = any(n.int8_drop is not None for n in networks)
     budgets = list(dict.fromkeys(budget for n in networks for budget in n.excess or {}))
     names = [
         *("trial", "state", "accuracy", "standard_error", "epochs", "fits"),
@@ -27,11 +28,13 @@ def write_csv(networks: Iterable[TrialResult], file: TextIO) -> None:
         *(f"excess {budget}" for budget in budgets),
         *("seconds", "reason", "architecture"),
         *("metric", "split", "weights", "posterior_mean", "posterior_sd", "ranked_by"),
+        *(["fp32_accuracy", "int8_drop"] if quantised else []),
     ]
     table = csv.writer(file, lineterminator="\n")
     table.writerow(names)
     for network in networks:
-        table.writerow(_row(network, targets, budgets))
+        last = [network.fp32_accuracy, network.int8_drop] if quantised else []
+        table.writerow([*_row(network, targets, budgets), *last])
 
 
 def _row(network: TrialResult, targets: list[str], budgets: list[str]) -> list[Any]:

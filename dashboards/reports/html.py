@@ -87,7 +87,7 @@ def _nothing_yet(findings: Findings) -> str:
 
 
 def _facts(findings: Findings, best: TrialResult) -> list[tuple[str, str]]:
-    metric = findings.result.metric_name
+    metric = findings.result.value_name
     return [
         (f"validation {metric} of #{best.trial} ± standard error", _accuracy(best)),
         *(
@@ -165,7 +165,7 @@ def _best_networks(findings: Findings, best: TrialResult) -> Iterator[str]:
         ]
         for n in others
     ]
-    metric = findings.result.metric_name
+    metric = findings.result.value_name
     head = ("network", metric, "expected", "against the best", "MACs", "params", "peak", "latency", "epochs")
     yield "<h2>Best networks after the search</h2>"
     yield f'<p class="soft">{escape(caption(findings.result))}</p>'

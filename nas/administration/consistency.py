@@ -6,7 +6,7 @@ that another program wrote to the study.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -23,6 +23,7 @@ from nas.storage.schema import DriverRow, LeaseRow
 from nas.study import trial_attributes
 from nas.study.compared_training import training_of
 from nas.study.expected_values import expected_values
+from nas.study.int8_values import int8_value
 from nas.study.naming import trial_folder
 from nas.study.processes import has_ended
 from nas.study.study import settings_of
@@ -30,6 +31,8 @@ from search_spaces.errors import FilesError, UserError
 from trials.training.checkpoint_file import check_checkpoint
 from trials.training.errors import DamagedCheckpointError
 from trials.training.file_names import CHECKPOINT, WEIGHTS
+
+_ROUNDED: Final = 1e-6  # what is stored of an int8 form is rounded to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +100,16 @@ def _of_trial(trial: FrozenTrial) -> Iterator[str]:
     steps = sorted(trial.intermediate_values)
     if steps != list(range(1, len(steps) + 1)):
         yield f"its learning curve has a gap: {steps}"
-    if trial.state == TrialState.COMPLETE and steps and trial.value != trial.intermediate_values[steps[-1]]:
+    if trial.state == TrialState.COMPLETE and steps and not _as_ended(trial):
         yield "its value is not that of its last epoch; another program wrote it"
+
+
+def _as_ended(trial: FrozenTrial) -> bool:
+    """Return whether the value of a complete trial is the one that its last epoch reported."""
+    int8 = int8_value(trial)
+    if int8 is None or trial.value is None:
+        return trial.value == trial.intermediate_values[max(trial.intermediate_values)]
+    return abs(trial.value - int8[0]) < _ROUNDED
 
 
 def _of_files(trial: FrozenTrial, files: StudyFiles, there: list[str]) -> Iterator[str]:

@@ -57,6 +57,7 @@ def search(
     keep_checkpoints: int = 10,
     log_to: str | None = None,
     reproducible: bool | None = None,
+    deploy_dtype: str | None = None,
     quiet: bool = False,
 ) -> SearchResult:
     """Search for the most accurate network that fits, or resume the same search.
@@ -96,6 +97,8 @@ def search(
         log_to: ``tensorboard`` to also write every epoch to event files in the study's folder.
         reproducible: Whether every run makes the same proposals and early stops, in whatever order trainings
             end; by default on one machine, not on a cluster or with PostgreSQL.
+        deploy_dtype: ``int8`` to value each network in its int8 form after its last epoch, ``fp32`` not to;
+            by default as the budgets say: in int8 where one counts bytes or is timed so.
         quiet: Whether progress is hidden.
 
     Returns:
@@ -135,6 +138,7 @@ def search(
             keep_checkpoints=keep_checkpoints,
             log_to=log_to,
             reproducible=reproducible,
+            deploy_dtype=deploy_dtype,
         )
         return run_search(plan, quiet=quiet, cluster=cluster)
 

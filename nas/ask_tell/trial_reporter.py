@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.ask_tell.observer import SearchObserver
 from nas.ask_tell.successive_halving import RungHalving
 from nas.study import trial_attributes
+from nas.study.int8_values import final_value, int8_drop
 from nas.study.opened_study import OpenedStudy
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,9 @@ class TrialReporter:
             self._observer.say(
                 f"#{number} inherited all but {result['new_parameters']:.1%} of its parameters"
             )
+        if (drop := int8_drop(stored)) is not None:
+            value = final_value(result, self._metric)
+            self._observer.say(f"#{number} in int8: {value:.2%}, {100 * drop:.2f} points below fp32")
         self._observer.epoch(number, trial_attributes.network_of(stored).curve[-1])
         return stored, True
 
@@ -61,7 +65,7 @@ class TrialReporter:
 
     def completed(self, number: int, result: Mapping[str, Any]) -> None:
         """Report that a training reached its last epoch."""
-        value = float(result[self._metric])
+        value = final_value(result, self._metric)
         self._opened.study.tell(number, value, skip_if_finished=True)
         self._observer.ended(number, "complete", None)
         _log.info("Trial %d ended with %s %.4f.", number, self._metric, value)

@@ -38,6 +38,8 @@ class History:
             their point.
         finished: Numbers of the finished trials, in the space or not.
         n_finished: Number of finished trials in the space with a value or a constraint.
+        drops: What deployment takes off each row's network, ``[n]``, which its values are without; NaN where
+            its values are those of the form in training. None where no network is valued as deployed.
     """
 
     rows: Rows
@@ -52,6 +54,7 @@ class History:
     seen: frozenset[bytes]
     finished: frozenset[int]
     n_finished: int
+    drops: NDArray[np.float64] | None = None
 
 
 class Histories:
@@ -61,10 +64,18 @@ class Histories:
         region: Feasible region of the space.
         failure_counts: Function from a failed trial to whether its point is to blame: it is then not proposed
             again, and points like it are less. By default each failure counts.
+        drop_of: Function from a trial to what deployment takes off its value; None if it was not valued as
+            deployed. By default no trial was.
     """
 
-    def __init__(self, region: Region, failure_counts: Callable[[FrozenTrial], bool] | None = None) -> None:
+    def __init__(
+        self,
+        region: Region,
+        failure_counts: Callable[[FrozenTrial], bool] | None = None,
+        drop_of: Callable[[FrozenTrial], float | None] | None = None,
+    ) -> None:
         self._region: Final = region
+        self._drop_of: Final = drop_of or (lambda _: None)
         self._failure_counts: Final = failure_counts or (lambda _: True)
         self._known: dict[int, tuple[FrozenTrial, _TrialData | None]] = {}
 
@@ -79,10 +90,11 @@ class Histories:
         stops = frozenset(t.last_step for t in in_space if t.trial.state == TrialState.PRUNED)
         observed = [(data, data.observations(signs, steps, stops)) for data in in_space]
         seen_values = [
-            (data.row, value, fidelity, data.trial.number)
+            (data.row, value, fidelity, data)
             for data, observations in observed
             for value, fidelity in observations
         ]
+        drops = np.array([np.nan if d.drop is None else d.drop for *_, d in seen_values], dtype=np.float64)
         values = np.array([v for _, v, _, _ in seen_values]).reshape(len(seen_values), len(signs))
         measured = [data for data in in_space if data.measured]
         trained = {data.key: data.row for data in ended_well if data.trained}
@@ -91,7 +103,7 @@ class Histories:
             rows=_stack([row for row, _, _, _ in seen_values], grid),
             values=_finite(values),
             fidelity=np.array([f for _, _, f, _ in seen_values], dtype=np.float64),
-            trials=np.array([number for *_, number in seen_values], dtype=np.int64),
+            trials=np.array([data.trial.number for *_, data in seen_values], dtype=np.int64),
             measured_rows=_stack([data.row for data in measured], grid),
             measured=_by_name([data.measured for data in measured]),
             failed=_stack(list(failed.values()), grid),
@@ -100,6 +112,7 @@ class Histories:
             seen=frozenset(data.key for data in in_space),
             finished=frozenset(trial.number for trial in trials if trial.state.is_finished()),
             n_finished=sum(data.trained or bool(data.measured) for data in ended_well),
+            drops=None if np.isnan(drops).all() else drops,
         )
 
     def announced(self, study: Study, me: FrozenTrial, earlier: History) -> frozenset[bytes]:
@@ -129,7 +142,8 @@ class Histories:
         rows = [_row(self._region.grid, trial) for trial in fresh]
         inside = [(t, row) for t, row in zip(fresh, rows, strict=True) if row is not None]
         canonical = self._region.canonical(_stack([row for _, row in inside], self._region.grid))
-        new = {id(t): _TrialData(t, row) for (t, _), row in zip(inside, canonical, strict=True)}
+        pairs = zip(inside, canonical, strict=True)
+        new = {id(t): _TrialData(t, row, self._drop_of(t)) for (t, _), row in pairs}
         known |= {id(t): (t, new.get(id(t))) for t in fresh}
         self._known = {id(t): known[id(t)] for t in trials if t.state.is_finished()}
         return [data for t in trials if (data := known[id(t)][1]) is not None]
@@ -141,6 +155,7 @@ class _TrialData:
     Args:
         trial: Trial that lies in the space.
         row: Canonical row of its point.
+        drop: What deployment takes off its value; None if it was not valued as deployed.
 
     Attributes:
         key: Row as bytes.
@@ -152,8 +167,8 @@ class _TrialData:
         goes_on: Whether its value is not the last one that it reported, so that it ended later.
     """
 
-    def __init__(self, trial: FrozenTrial, row: NDArray[np.float64]) -> None:
-        self.trial, self.row, self.key = trial, row, row.tobytes()
+    def __init__(self, trial: FrozenTrial, row: NDArray[np.float64], drop: float | None = None) -> None:
+        self.trial, self.row, self.key, self.drop = trial, row, row.tobytes(), drop
         self.ended, self.failed = trial.state.is_finished(), trial.state == TrialState.FAIL
         self.last_step = -1 if trial.last_step is None else trial.last_step
         numbers = {name: float(value) for name, value in trial.constraints.items()}
@@ -161,7 +176,7 @@ class _TrialData:
         complete = trial.state == TrialState.COMPLETE
         self.trained = complete or bool(trial.intermediate_values)
         last = trial.intermediate_values.get(self.last_step)
-        self.goes_on = complete and last is not None and trial.values != [last]
+        self.goes_on = complete and drop is None and last is not None and trial.values != [last]
         self._observed: tuple[tuple[int, frozenset[int]], list[_Observation]] | None = None
 
     def observations(
@@ -170,7 +185,7 @@ class _TrialData:
         """Return its values, to be maximised, each with its fidelity."""
         key = (steps, stops)
         if self._observed is None or self._observed[0] != key:
-            found = _observations(self.trial, len(signs), steps, stops)
+            found = _observations(self.trial, len(signs), steps, stops, self.drop or 0.0)
             self._observed = (key, [(signs * np.asarray(value), fidelity) for value, fidelity in found])
         return self._observed[1]
 
@@ -212,15 +227,15 @@ def _steps(in_space: Sequence[_TrialData]) -> int:
 
 
 def _observations(
-    trial: FrozenTrial, n_objectives: int, steps: int, stops: frozenset[int]
+    trial: FrozenTrial, n_objectives: int, steps: int, stops: frozenset[int], drop: float = 0.0
 ) -> list[tuple[Sequence[float], float]]:
-    """Return the values of a trial, each with its fidelity."""
+    """Return the values of a trial, each with its fidelity; `drop` is taken off those of its curve."""
     found: list[tuple[Sequence[float], float]] = []
     if trial.state == TrialState.COMPLETE and trial.values is not None:
         found.append((trial.values, 1.0))
     if n_objectives > 1 or trial.state not in {TrialState.COMPLETE, TrialState.PRUNED} or not steps:
         return found
-    curve = {s: v for s, v in trial.intermediate_values.items() if np.isfinite(v) and s >= 0}
+    curve = {s: v - drop for s, v in trial.intermediate_values.items() if np.isfinite(v) and s >= 0}
     if trial.state == TrialState.COMPLETE:  # its values at the steps where others were stopped
         curve = {s: v for s, v in curve.items() if s in stops and s + 1 < steps}
     early = [

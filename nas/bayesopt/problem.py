@@ -80,6 +80,8 @@ class Problem:
         evidence: Sources of evidence, observations of earlier studies too. Not every sampler uses them.
         failure_counts: Function from a failed trial to whether its point is to blame and is not to be tried
             again. None if it always is.
+        drop_of: Function from a trial to what deployment takes off its value, None where it was not valued as
+            deployed. None if no trial is.
     """
 
     distributions: Mapping[str, BaseDistribution]
@@ -90,3 +92,4 @@ class Problem:
     draw: Callable[[np.random.Generator, int], list[dict[str, Any]]] | None = None
     evidence: Sequence[Source | TransferSource] = ()
     failure_counts: Callable[[FrozenTrial], bool] | None = None
+    drop_of: Callable[[FrozenTrial], float | None] | None = None

@@ -4,13 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from nas.bayesopt.acquisition_optimizer import best_points
+from nas.bayesopt.deployed_values import as_deployed
 from nas.bayesopt.earlier_study import earlier_study
 from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Rows
@@ -112,9 +113,10 @@ class Proposer:
             y: NDArray[np.float64],
             fidelity: NDArray[np.float64] | None,
             rising: NDArray[np.bool_] | None,
+            noise: NDArray[np.float64] | None = None,
         ) -> Posterior:
             start = np.array(previous[name]) if name in previous else None
-            points = inputs(region, rows, fidelity)
+            points = replace(inputs(region, rows, fidelity), noise=noise)
             found = self.surrogate.fitted(
                 points,
                 y,
@@ -126,12 +128,17 @@ class Proposer:
             fit[name] = found.hyper_parameters.tolist()
             return found
 
+        def drop(rows: Rows, drops: NDArray[np.float64], at: Rows) -> tuple[Any, Any]:
+            return posterior("drop", rows, drops, None, None).predict(inputs(region, at))
+
+        deployed, noise = as_deployed(history, drop)
+        history = replace(history, values=deployed)
         values = _scalarised(rng, history.values) if len(history.rows) else history.values[:, :0]
         sources = self.sources if values.shape[1] == 1 else None  # they expect a single objective
         rising = None if sources is None else sources.rising
         names = "" if sources is None else f" with {sources.names}"
         objectives = [
-            posterior(f"objective{j}{names}", history.rows, y, history.fidelity, rising)
+            posterior(f"objective{j}{names}", history.rows, y, history.fidelity, rising, noise)
             for j, y in enumerate(values.T)
         ]
         constraints = [

@@ -199,6 +199,16 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             show_default=False,
         ),
     ] = None,
+    deploy_dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--deploy-dtype",
+            metavar="DTYPE",
+            help="Value networks as they are deployed: int8, quantised after the last epoch, or fp32. "
+            "Default: int8 if a budget is.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Search for the most accurate network that fits your budget.
@@ -223,7 +233,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             "address": address, "seed-with": seed_with, "evaluator": evaluator, "supernet": supernet,
             "teacher": teacher, "weights": weights, "log-to": log_to, "data": data != "digits",
             "recipe": recipe not in {None, "proxy"},
-            "sampler": sampler != "factor_gp", "metric": metric != "accuracy",
+            "sampler": sampler != "factor_gp", "metric": metric != "accuracy", "deploy-dtype": deploy_dtype,
         }  # fmt: skip
         found = _proposed(budget or [], learn_from, given, seed=seed, storage=storage)
         print_expectations(found, as_json=json)
@@ -252,6 +262,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         keep_checkpoints=keep_checkpoints,
         log_to=log_to,
         reproducible=reproducible,
+        deploy_dtype=deploy_dtype,
         quiet=json,
     )
     print_search(result, as_json=json, finished=True)

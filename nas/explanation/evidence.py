@@ -9,12 +9,14 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
+from nas.bayesopt.deployed_values import as_deployed, expecting
 from nas.bayesopt.feasible_region import Region, region_of
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import Histories
 from nas.bayesopt.region_surrogate import surrogate_of
 from nas.bayesopt.scoring import inputs
 from nas.bayesopt.space_problem import problem_of
+from nas.study.int8_values import int8_drop
 from nas.study.study import images_of, settings_of, space_of
 from nas.surrogates.factor_gp import FactorGP, Inputs, Posterior
 from search_spaces.budget import Budget
@@ -183,15 +185,15 @@ def of_trials(
 ) -> Evidence:
     """Return the evidence of the trials of any study with one objective."""
     nobody = optuna.trial.create_trial(state=TrialState.RUNNING)
-    history = Histories(region).read(study, nobody)
+    history, surrogate = Histories(region, drop_of=int8_drop).read(study, nobody), surrogate_of(region, seed)
     return Evidence(
         study=study.study_name,
         space=space,
         budgets=budgets,
         region=region,
-        surrogate=surrogate_of(region, seed),
+        surrogate=surrogate,
         rows=history.rows,
-        values=history.values[:, 0],
+        values=as_deployed(history, expecting(region, surrogate))[0][:, 0],
         fidelity=history.fidelity,
         trials=history.trials,
         canonical=canonical,

@@ -1,7 +1,5 @@
 """Preprocesses images of a search as its networks take them, for checks and quantisation of exports."""
 
-from typing import Final
-
 import optuna
 import torch
 from torch import Tensor
@@ -10,17 +8,16 @@ from nas.study.study import images_of, settings_of
 from search_spaces.architecture import Architecture
 from trials.images.splits import Images, Splits
 from trials.training.batches import BatchSource, Preprocessor
-
-_CALIBRATION: Final = 64  # training images on which int8 is calibrated and ONNX is checked
+from trials.training.int8_evaluation import calibration_rows
 
 
 def prepared(
     part: Images, splits: Splits, architecture: Architecture, *, whole: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Return preprocessed images, [n, c, r, r], and their labels, [n]."""
+    """Return preprocessed images, [n, c, r, r], and their labels, [n]: all, or those that calibrate int8."""
     device = torch.device("cpu")
     prepare = Preprocessor(splits.mean, splits.std, architecture.resolution, device)
-    rows = torch.arange(len(part) if whole else min(_CALIBRATION, len(part)))
+    rows = torch.arange(len(part)) if whole else calibration_rows(part)
     pixels, labels = BatchSource(part, device).batch(rows)
     return prepare(pixels).contiguous(), labels
 

@@ -104,7 +104,7 @@ def _figures(network: TrialResult) -> dict[str, str]:
         if score.split == SEEN:
             continue
         expected = ""
-        if network.posterior_mean is not None and (score.weights, score.split) == ("search", "validation"):
+        if network.posterior_mean is not None and score is network.scores[0]:
             value = format_accuracy(network.posterior_mean, network.posterior_sd)
             expected = f" ({value} expected given all networks of the search)"
         figure = f"{format_accuracy(score.value, score.standard_error)} on {score.split} images{expected}"

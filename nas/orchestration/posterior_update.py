@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from dashboards.result import TrialResult
+from nas.bayesopt.deployed_values import as_deployed, expecting
 from nas.bayesopt.feasible_region import Region, region_of
 from nas.bayesopt.history import Histories
 from nas.bayesopt.region_surrogate import surrogate_of
@@ -16,6 +17,7 @@ from nas.bayesopt.scoring import inputs
 from nas.bayesopt.shrinkage import expected_shares
 from nas.bayesopt.space_problem import problem_of
 from nas.study import posterior, trial_attributes
+from nas.study.int8_values import int8_drop
 from nas.study.posterior import StoredPosterior, posterior_of
 from nas.surrogates.factor_gp import FactorGP
 from search_spaces.budget import Budget
@@ -76,13 +78,14 @@ class PosteriorUpdate:
         """Return the correlation of networks by their factors, ``[n, n]``; None where too few are known."""
         region, surrogate = self._model()
         nobody = optuna.trial.create_trial(state=TrialState.RUNNING)
-        history = Histories(region).read(self._study, nobody)
+        history = Histories(region, drop_of=int8_drop).read(self._study, nobody)
         rows = {int(n): row for n, row in zip(history.trials, history.rows, strict=True)}
         if len(history.values) < _FITTED or any(n.trial not in rows for n in networks):
             return None
         with torch_threads(1):
             seen = inputs(region, history.rows, history.fidelity)
-            fitted = surrogate.fitted(seen, history.values[:, 0], None, _STEPS)
+            values = as_deployed(history, expecting(region, surrogate))[0][:, 0]
+            fitted = surrogate.fitted(seen, values, None, _STEPS)
             return fitted.prior_correlation(inputs(region, np.stack([rows[n.trial] for n in networks])))
 
     def _model(self) -> tuple[Region, FactorGP]:

@@ -17,6 +17,7 @@ from nas.files.local_paths import image_cache
 from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
+from nas.orchestration.deployed_form import deploy_dtype_of, deployed_as_before
 from nas.orchestration.donor_source import absolute_source, donor_from, normalised_as
 from nas.orchestration.evaluator_choice import check_evaluator, planned_work
 from nas.orchestration.search_input import check_learning, check_names, check_numbers, first_network
@@ -30,6 +31,7 @@ from nas.storage.optuna_storage import check_usable, storage_url
 from nas.study import trial_attributes
 from nas.study.earlier_studies import Record, read_transfer, transfer_source
 from nas.study.expected_values import ExpectedValues
+from nas.study.int8_values import int8_drop
 from nas.study.naming import checked_name
 from nas.study.reproduce_command import Request
 from nas.study.settings import Settings
@@ -48,7 +50,6 @@ from trials.latency.latency import Condition
 from trials.latency_measurement import probe
 from trials.pretrained.donor import Donor
 from trials.recipes import load_recipe
-from trials.target_names import find_target
 from trials.training.flips import noted_flips
 from trials.training.recipe import Recipe
 
@@ -151,7 +152,7 @@ class SearchPlan:
             expected: What an evaluator expects of networks; None for nothing.
         """
         problem = problem_of(self.prices, self.budgets, seed=self.settings.seed)
-        problem = replace(problem, failure_counts=trial_attributes.network_failed)
+        problem = replace(problem, failure_counts=trial_attributes.network_failed, drop_of=int8_drop)
         read = () if expected is None else (expected.record(self.name, self.space),)
         earlier = tuple(transfer_source(record, self.prices) for record in (*self.earlier, *read))
         problem = replace(problem, evidence=(*problem.evidence, *earlier))
@@ -194,6 +195,7 @@ def plan_search(
     keep_checkpoints: int = 10,
     log_to: str | None = None,
     reproducible: bool | None = None,
+    deploy_dtype: str | None = None,
 ) -> SearchPlan:
     """Return the search that the arguments describe; but for the slots they are those of `nas.search`.
 
@@ -210,8 +212,7 @@ def plan_search(
     url = storage_url(storage)
     training = taught(load_recipe(search_recipe(recipe, weights)), teacher, url)
     targets = dict.fromkeys(str(budget.target) for budget in budgets if not budget.counted)
-    for target in targets:
-        find_target(target)
+    form = deploy_dtype_of(deploy_dtype, budgets)
     named = load(space) if space is not None else None
     if study is not None:
         checked_name(study)
@@ -242,13 +243,14 @@ def plan_search(
             teacher=typed(teacher),
             weights=None if weights is None else absolute_source(weights),
             weights_digest=None if donor is None else donor.digest,
+            deploy_dtype=form,
         )
         if named is None and donor is None:
             settings, chosen = begun_before(settings, chosen, splits, budgets, url, study)
         settings, training = begun_by_proxy(settings, training, recipe, teacher, url, study)
         name = checked_name(study if study is not None else settings.default_name())
         settings, chosen = edition_begun(settings, chosen, url, name)
-        settings = resized_as_before(settings, url, name)
+        settings = deployed_as_before(resized_as_before(settings, url, name), url, name, deploy_dtype)
         plan = SearchPlan(
             settings=settings,
             name=name,

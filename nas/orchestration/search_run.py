@@ -252,5 +252,6 @@ class _Run:
             study=identity_of(self.opened.study),
             donor=None if plan.donor is None else self.files.place(DONOR_FILE),
             normalise=None if plan.donor is None else (plan.splits.mean, plan.splits.std),
+            deploy_dtype=plan.settings.deploy_dtype,
         )
         return worker_config(trial, gpu_share=plan.slots.gpus % 1, cluster=self.cluster)

@@ -59,6 +59,8 @@ class FactorGPSampler(BaseSampler):
             The trust in each is fitted to the values seen; one that does not predict them counts for nothing.
             Observations of an earlier study that do not predict its own left-out networks are left out.
         failure_counts: Function from a failed trial to whether its point is to blame; by default it is.
+        drop_of: Function from a trial to what deployment takes off its value, None if it was not valued as
+            deployed. Values of curves and early stops are reduced by it, or by what is expected of it.
 
     Raises:
         InvalidValueError: if `seed` or `n_startup_trials` is negative.
@@ -78,6 +80,7 @@ class FactorGPSampler(BaseSampler):
         transfer_source: TransferSource | None = None,
         evidence: Sequence[Source | TransferSource] = (),
         failure_counts: Callable[[FrozenTrial], bool] | None = None,
+        drop_of: Callable[[FrozenTrial], float | None] | None = None,
     ) -> None:
         for name, value in {"seed": seed, "n_startup_trials": n_startup_trials or 0}.items():
             if value < 0:
@@ -88,7 +91,7 @@ class FactorGPSampler(BaseSampler):
         self._n_startup_trials: Final = n_startup_trials
         self._factors, self._canonical, self._draw = factors_batch, canonical, draw
         self._sources: Final = (*evidence, *([] if transfer_source is None else [transfer_source]))
-        self._failure_counts: Final = failure_counts
+        self._failure_counts, self._drop_of = failure_counts, drop_of
         self._latest: tuple[dict[str, BaseDistribution], Params, Proposer, Histories] | None = None
 
     @override
@@ -205,7 +208,7 @@ class FactorGPSampler(BaseSampler):
                 self._draw if not constants else None,
             )
             proposer = Proposer.of(region, self._seed, self._sources)
-            histories = Histories(proposer.region, self._failure_counts)
+            histories = Histories(proposer.region, self._failure_counts, self._drop_of)
             self._latest = (dict(space), constants, proposer, histories)
         return self._latest[2:]
 
@@ -221,6 +224,7 @@ def SAMPLER(problem: Problem) -> BaseSampler:  # noqa: N802
         draw=problem.draw,
         evidence=problem.evidence,
         failure_counts=problem.failure_counts,
+        drop_of=problem.drop_of,
     )
 
 

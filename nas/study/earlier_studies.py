@@ -8,12 +8,15 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
+from nas.bayesopt.deployed_values import as_deployed, expecting
 from nas.bayesopt.feasible_region import region_of
 from nas.bayesopt.history import Histories
 from nas.bayesopt.problem import Source, TransferSource
+from nas.bayesopt.region_surrogate import surrogate_of
 from nas.bayesopt.space_problem import problem_of
 from nas.storage.optuna_storage import existing_storage
 from nas.study.expected_values import expected_values
+from nas.study.int8_values import int8_drop
 from nas.study.study import find, images_of, settings_of, space_of
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
@@ -56,7 +59,8 @@ def _networks(storage: RDBStorage, earlier: str, prices: Prices) -> Record:
     study = find(storage, earlier)
     budgets = [budget.text for budget in settings_of(study).budgets]
     region = region_of(problem_of(prices, [], seed=0))
-    history = Histories(region).read(study, optuna.trial.create_trial(state=TrialState.RUNNING))
+    nobody = optuna.trial.create_trial(state=TrialState.RUNNING)
+    history = Histories(region, drop_of=int8_drop).read(study, nobody)
     networks = len(np.unique(history.trials))
     if networks < LEAST:
         raise StudyError(
@@ -68,7 +72,7 @@ def _networks(storage: RDBStorage, earlier: str, prices: Prices) -> Record:
         "study": study.study_name,
         "budgets": budgets,
         "points": region.points(history.rows),
-        "values": history.values[:, 0].tolist(),
+        "values": as_deployed(history, expecting(region, surrogate_of(region, seed=0)))[0][:, 0].tolist(),
         "fidelity": history.fidelity.tolist(),
         "networks": history.trials.tolist(),
     }

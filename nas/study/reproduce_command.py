@@ -117,7 +117,7 @@ def search_command(study: optuna.Study, *, trained: int) -> str:
     options += [("learn-from", name) for name in learnt]
     options += [("evaluator", settings.evaluator if settings.evaluator != "train" else None)]
     options += [("supernet", settings.supernet), ("teacher", settings.teacher)]
-    options += [("weights", settings.weights)]
+    options += [("weights", settings.weights), ("deploy-dtype", _typed_dtype(settings))]
     options += [("seed-with", network) for network in stored.get("seed_with", ())]
     options += [("study", study.study_name if study.study_name != settings.default_name() else None)]
     given = [(name, value) for name, value in options if value is not None]
@@ -214,6 +214,11 @@ def _settings_options(settings: Settings, stored: Mapping[str, Any]) -> list[tup
         ("sampler", settings.sampler),
         ("seed", settings.seed),
     ]
+
+
+def _typed_dtype(settings: Settings) -> str | None:
+    """Return the form as deployed where budgets on memory do not say it."""
+    return None if settings.deploy_dtype == settings.budgeted_dtype else settings.deploy_dtype
 
 
 def _file_of_recipe(name: str) -> str:

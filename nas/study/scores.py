@@ -1,7 +1,7 @@
 """Lists the figures of a network: which weights reached what, on which images, in which metric."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dashboards.result import SEEN, Score, TrialResult
@@ -42,7 +42,13 @@ class ScoreReader:
 
     def _scores(self, network: TrialResult) -> Iterator[Score]:
         searched = trial_folder(network.trial) + f"/{WEIGHTS}"
-        yield self._score(network, None, "validation", network.accuracy or 0.0, network.standard_error)
+        found = self._score(network, None, "validation", network.accuracy or 0.0, network.standard_error)
+        if network.fp32_accuracy is None:
+            yield found
+        else:
+            yield replace(found, form="int8")
+            error = network.curve[-1].standard_error
+            yield replace(found, value=network.fp32_accuracy, standard_error=error)
         yield from self._tested(network, None, self._stored(network.trial, searched))
         joined = self.delivered.get(network.trial)
         alone = self.compared.get(network.trial) if joined is None or joined.joined else joined

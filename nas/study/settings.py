@@ -19,6 +19,7 @@ _LATER: Final = {
     "teacher": None,
     "weights": None,
     "weights_digest": None,
+    "deploy_dtype": "fp32",
 }
 """Fields that studies of earlier versions lack, with the value that they have there."""
 
@@ -45,6 +46,8 @@ class Settings:
         weights_digest: Changes when these weights do; None without them.
         resized_once: Whether images are resized from their files to a network's resolution in one step;
             studies of earlier versions, which do not hold this, resize in two, and go on so.
+        deploy_dtype: Numbers in which networks are deployed, ``fp32`` or ``int8``, by which they are valued;
+            studies of earlier versions, which do not hold this, value them in fp32, and go on so.
     """
 
     space: str
@@ -63,6 +66,7 @@ class Settings:
     teacher: str | None = None
     weights: str | None = None
     weights_digest: str | None = None
+    deploy_dtype: str = "fp32"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version."""
@@ -113,8 +117,15 @@ class Settings:
             parts.append(f"taught-by-{re.split(r'[/:]', self.teacher)[-1][:40]}")
         if self.weights is not None:
             parts.append(f"with-{Path(self.weights).name[:40]}")
+        if self.deploy_dtype != self.budgeted_dtype and all(budget.counted for budget in self.budgets):
+            parts.append(self.deploy_dtype)
         name = "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts)
         return shortened(name)
+
+    @property
+    def budgeted_dtype(self) -> str:
+        """Numbers in which its budgets count bytes: ``int8`` if any does, else ``fp32``."""
+        return "int8" if any(budget.bytes_per_element == 1 for budget in self.budgets) else "fp32"
 
     def difference(self, other: "Settings") -> str | None:
         """Return the first thing in which `other` differs, in words, or None.
@@ -136,6 +147,7 @@ class Settings:
             ("teacher", self.teacher or "none", other.teacher or "none"),
             ("source of weights", _begun(self), _begun(other)),
             ("resizing of images", _steps(self.resized_once), _steps(other.resized_once)),
+            ("form as deployed", self.deploy_dtype, other.deploy_dtype),
             ("content of the space", self.space_digest, other.space_digest),
             *(
                 (f"recipe's {field}", recipe.get(field), other_recipe.get(field))

@@ -12,6 +12,7 @@ from typing import Any, Final
 from optuna.trial import FrozenTrial, TrialState
 
 from dashboards.result import Epoch, TrialResult
+from nas.study.int8_values import KEYS, error_key, int8_drop, int8_value, note_int8
 from nas.study.opened_study import OpenedStudy
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
@@ -33,29 +34,12 @@ _PREDICTED: Final = "latency_predicted_ms@"
 # The dashboard reads constraints from this list and from nowhere else.
 _CONSTRAINTS: Final = "constraints"
 # Errors of what surrounds a training, as a worker writes them before their messages.
-_NOT_THE_NETWORK: Final = tuple(
-    f"{name}:"
-    for name in (
-        *(
-            "DataError",
-            "FilesError",
-            "StorageError",
-            "RecipeError",
-            "CheckpointError",
-            "DamagedCheckpointError",
-        ),
-        *(
-            "OSError",
-            "FileNotFoundError",
-            "PermissionError",
-            "ConnectionError",
-            "TimeoutError",
-            "BrokenPipeError",
-        ),
-        *("ConnectionResetError", "ImportError", "ModuleNotFoundError", "AcceleratorError"),
-    )
-)
-_TAKEN: Final = frozenset({ARCHITECTURE, FINGERPRINT, REASON, _ERRORS, _METRICS, _TIMES, _DEVICE, "seconds"})
+_NOT_THE_NETWORK: Final = tuple(f"{name}:" for name in (
+    "DataError", "FilesError", "StorageError", "RecipeError", "CheckpointError", "DamagedCheckpointError",
+    "OSError", "FileNotFoundError", "PermissionError", "ConnectionError", "TimeoutError", "BrokenPipeError",
+    "ConnectionResetError", "ImportError", "ModuleNotFoundError", "AcceleratorError",
+))  # fmt: skip
+_TAKEN: Final = KEYS | {ARCHITECTURE, FINGERPRINT, REASON, _ERRORS, _METRICS, _TIMES, _DEVICE, "seconds"}
 
 
 def describe(
@@ -140,7 +124,7 @@ def report_epoch(
     step, number = int(epoch["epoch"]), trial.number
     if step in trial.intermediate_values:
         return
-    error = epoch["standard_error" if metric == "accuracy" else f"{metric}_error"]
+    error = epoch[error_key(metric)]
     metrics = {name: round(float(epoch[name]), 6) for name in _STORED_METRICS if epoch.get(name) is not None}
     times = [round(now_s, 1), round(float(epoch["seconds"]), 3), epoch.get("device_use")]
     for name, entry in ((_METRICS, metrics), (_TIMES, times), (_ERRORS, round(float(error), 6))):
@@ -148,6 +132,7 @@ def report_epoch(
     for name in _OF_TRAINING:
         if epoch.get(name) is not None and name not in trial.user_attrs:
             opened.set_user_attribute(number, name, epoch[name])
+    note_int8(opened, number, epoch, metric)
     seconds = trial.user_attrs.get("seconds", 0.0) + float(epoch["seconds"])
     opened.set_user_attribute(number, "seconds", round(seconds, 3))
     opened.storage.set_trial_intermediate_value(opened.trial_id(number), step, float(epoch[metric]))
@@ -239,15 +224,16 @@ def network_of(trial: FrozenTrial, budgets: Sequence[Budget] = ()) -> TrialResul
         trial: As it is stored.
         budgets: Of its study, in the order of the constraints.
     """
-    attrs = trial.user_attrs
-    epochs = max(trial.intermediate_values, default=0)
+    attrs, epochs = trial.user_attrs, max(trial.intermediate_values, default=0)
+    fp32, int8 = trial.intermediate_values.get(epochs), int8_value(trial)
+    accuracy, error = (fp32, _error(trial, epochs)) if int8 is None else int8
     constraints = trial.system_attrs.get(_CONSTRAINTS, [])
     named = len(budgets) == len(constraints) > 0
     return TrialResult(
         trial=trial.number,
         state=trial.state.name.lower(),
-        accuracy=trial.intermediate_values.get(epochs),
-        standard_error=_error(trial, epochs),
+        accuracy=accuracy,
+        standard_error=error,
         epochs=epochs,
         costs={name: int(attrs[key]) for name in cost_names() if (key := _cost_key(name)) in attrs},
         fits=all(excess <= 0 for excess in constraints),
@@ -261,6 +247,8 @@ def network_of(trial: FrozenTrial, budgets: Sequence[Budget] = ()) -> TrialResul
             {k: tuple(v) for k, v in attrs.items() if k.startswith(_PREDICTED)}, _PREDICTED
         ),
         device=attrs.get(_DEVICE),
+        fp32_accuracy=None if int8 is None else fp32,
+        int8_drop=int8_drop(trial),
     )
 
 

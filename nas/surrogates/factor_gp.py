@@ -41,13 +41,15 @@ class _Process(gpytorch.Module):
     def __init__(self, kernel: FactorKernel, rising: Float[Tensor, " s"]) -> None:
         super().__init__()
         self.kernel, self.rising = kernel, rising
+        self.known_noise: Float[Tensor, " n"] | None = None  # variances besides the fitted one
         self.register_parameter("log_noise", nn.Parameter(torch.tensor([_NOISE[0]], dtype=torch.float64)))
         self.register_prior("log_noise_prior", NormalPrior(*_NOISE), lambda m: m.log_noise)
 
     def covariance(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
         """Return the covariance of noisy values at `x`."""
         noise = self.log_noise.exp() + JITTER
-        return self.between(x, x) + noise * torch.eye(len(x), dtype=x.dtype)
+        noisy = self.between(x, x) + noise * torch.eye(len(x), dtype=x.dtype)
+        return noisy if self.known_noise is None else noisy + self.known_noise.diag()
 
     def mean(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """Return what the sources of evidence expect at `x` before any value is seen."""
@@ -69,17 +71,20 @@ class Inputs:
         features: Known costs and factors, ``[n, f]``.
         fidelity: Share of a full training, ``[n]``, in (0, 1].
         evidence: What each source of evidence expects, standardised, ``[n, s]``; None without sources.
+        noise: Variance that is known of each value besides that which is fitted, ``[n]``; None for none.
     """
 
     rows: NDArray[np.float64]
     features: NDArray[np.float64]
     fidelity: NDArray[np.float64]
     evidence: NDArray[np.float64] | None = None
+    noise: NDArray[np.float64] | None = None
 
     def __getitem__(self, index: Any) -> "Inputs":
         """Return a subset of the points."""
         evidence = None if self.evidence is None else self.evidence[index]
-        return Inputs(self.rows[index], self.features[index], self.fidelity[index], evidence)
+        noise = None if self.noise is None else self.noise[index]
+        return Inputs(self.rows[index], self.features[index], self.fidelity[index], evidence, noise)
 
 
 class FactorGP:
@@ -152,13 +157,16 @@ class FactorGP:
         x = self.tensor(inputs, units)
         y = torch.from_numpy((values - units.mean) / units.scale)
         process = self._process(rising, fidelities=bool((inputs.fidelity < 1).any()))
+        noise = None if inputs.noise is None else torch.from_numpy(inputs.noise / units.scale**2)
         n_parameters = sum(p.numel() for p in process.parameters())
         if start is not None and len(start) != n_parameters:
             start = None
         if steps or start is None:
             some = subset_by_value(values, _FITTED)
+            process.known_noise = None if noise is None else noise[some]
             start = fit(process, x[some], y[some], start, steps or 40, process.mean)
         load(process, start)
+        process.known_noise = noise
         return Posterior(self, process, x, y, units, start)
 
     def _process(self, rising: NDArray[np.bool_], *, fidelities: bool) -> _Process:

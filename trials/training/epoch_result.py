@@ -25,6 +25,8 @@ class EpochResult:
             better; None where the recipe has no ``soup_epochs``.
         new_parameters: Share of the parameters that could not be inherited of a donor; None without one.
         batch_size: Images in a step, where the recipe left that to the memory of the device.
+        int8: Scores of the int8 form after the last epoch by name, see `trials.training.int8_evaluation`;
+            None where the training asks for none.
     """
 
     epoch: int
@@ -42,6 +44,7 @@ class EpochResult:
     batch_size: int | None = None
     soup: int | None = None
     new_parameters: float | None = None
+    int8: dict[str, float] | None = None
 
     def of(self, metric: str) -> tuple[float | None, float | None]:
         """Return the value and standard error of a metric, one of `trials.training.evaluation.METRICS`."""

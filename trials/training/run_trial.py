@@ -31,6 +31,7 @@ from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import DamagedCheckpointError
 from trials.training.file_names import CHECKPOINT, PREDICTIONS, WEIGHTS
+from trials.training.int8_evaluation import with_int8
 from trials.training.loop import train
 from trials.training.output_folders import FOLDER
 from trials.training.predictions import Predictions, predictions
@@ -72,6 +73,7 @@ class TrialConfig:
             otherwise to a size that suits all images first, as studies of earlier versions do.
         keep_predictions: Whether the predicted class of each validation image is written beside the weights.
         study: Identity of the study, which the outputs of a teacher are kept for; None for no study.
+        deploy_dtype: ``int8`` to evaluate the int8 form too after the last epoch; else ``fp32``.
     """
 
     architecture: Architecture
@@ -95,6 +97,7 @@ class TrialConfig:
     study: str | None = None
     donor: str | None = None
     normalise: Normalisation | None = None
+    deploy_dtype: str = "fp32"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them; the architecture is its JSON text."""
@@ -145,12 +148,15 @@ def run_trial(
     folder = Path(config.folder)
     check_attempt(folder, config.attempt)
     for result in _epochs(network, splits, config, seed, progress, begun):
+        told = result
         if result.final:
             check_attempt(folder, config.attempt)
             if config.keep_predictions:
                 _predicted(network, splits, config).write(folder / PREDICTIONS)
             write_weights(folder / WEIGHTS, network, splits, config.architecture, donor=begun)
-        report(result if begun is None else replace(result, new_parameters=round(begun["new"], 4)))
+            if config.deploy_dtype == "int8":
+                told = with_int8(result, network, splits, config.recipe, config.architecture.resolution)
+        report(told if begun is None else replace(told, new_parameters=round(begun["new"], 4)))
 
 
 def write_weights(

@@ -1,7 +1,6 @@
 """Export format onnx_int8: statically quantised ONNX, with its accuracy and latency beside fp32."""
 
 import json
-import logging
 import math
 import tempfile
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any, Final
 
 import onnxruntime
 import torch
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor
 from typing_extensions import override
 
@@ -24,6 +21,7 @@ from trials.latency.host_lock import host_lock
 from trials.latency.onnx_model import reference_model
 from trials.latency.onnx_timing import time_onnx
 from trials.latency_measurement import SECONDS
+from trials.quantisation.static_int8 import quantise
 
 LEAST_COSINE: Final = 0.9
 """Minimum cosine similarity of int8 and fp32 scores; less means that quantisation broke the network."""
@@ -45,40 +43,11 @@ class OnnxInt8(Exporter):
             )
         quantised, measured = (folder / file for file in self.files(exported.name))
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            plain, ready = Path(scratch, "plain.onnx"), Path(scratch, "ready.onnx")
+            plain = Path(scratch, "plain.onnx")
             write_graph(exported, plain)
-            logging.disable(logging.WARNING)  # warnings about biases, which have no channel to scale
-            try:
-                _quantise(plain, ready, quantised, exported.calibration)
-            finally:
-                logging.disable(logging.NOTSET)
+            quantise(plain, quantised, exported.calibration)
             record = _measure(exported, {"fp32": plain, "int8": quantised})
         measured.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
-def _quantise(plain: Path, ready: Path, quantised: Path, images: Tensor) -> None:
-    """Write the int8 form of an ONNX file, calibrated on images, [n, c, r, r]."""
-    quant_pre_process(str(plain), str(ready))
-    quantize_static(
-        str(ready),
-        str(quantised),
-        _Calibration(images),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-    )
-
-
-class _Calibration(CalibrationDataReader):
-    """Calibration data reader that returns one image at a time, [1, c, r, r]."""
-
-    def __init__(self, images: Tensor) -> None:
-        self.images = iter(images.split(1))
-
-    def get_next(self) -> dict[str, Any] | None:
-        image = next(self.images, None)
-        return None if image is None else {"images": image.numpy()}
 
 
 def _measure(exported: ExportedNetwork, files: dict[str, Path]) -> dict[str, Any]:

@@ -31,6 +31,17 @@ def test_reading_what_was_written_is_identity(settings: Settings):
     assert Settings.from_json(settings.to_json()) == settings
 
 
+def test_a_study_of_an_earlier_version_values_networks_as_it_did(settings: Settings):
+    assert "deploy_dtype" not in settings.to_json()
+    assert Settings.from_json(settings.to_json()).deploy_dtype == "fp32"
+    new = replace(settings, deploy_dtype="int8")
+    assert Settings.from_json(new.to_json()) == new
+    assert settings.difference(new) == "its form as deployed is 'fp32', not 'int8'"
+    assert new.default_name() == f"{settings.default_name()}-int8"
+    in_int8 = replace(settings, budgets=(Budget.parse("512KiB-peak@int8"),), deploy_dtype="int8")
+    assert in_int8.default_name().endswith("seed3")  # as before networks were valued so
+
+
 def test_a_study_of_an_earlier_version_resizes_as_it_did(settings: Settings):
     assert "resized_once" not in settings.to_json()  # earlier versions go on with it
     assert not Settings.from_json(settings.to_json()).resized_once

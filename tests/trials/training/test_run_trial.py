@@ -183,3 +183,13 @@ def test_a_training_begins_from_the_weights_it_is_given(config, tmp_path):
 def test_a_recipe_that_cannot_be_used_is_an_error(config):
     with pytest.raises(RecipeError, match="epochs"):
         TrialConfig.from_json({**config.to_json(), "recipe": {"name": "none"}})
+
+
+@pytest.mark.slow
+def test_a_network_that_is_deployed_in_int8_is_evaluated_so_after_its_last_epoch(config):
+    first, last = results_of(replace(config, deploy_dtype="int8"))
+    plain = results_of(replace(config, folder=f"{config.folder}-plain"))
+    assert first == plain[0]
+    assert {**last, "int8": None} == plain[1]
+    assert {"accuracy", "standard_error", "balanced_accuracy", "macro_f1", "seconds"} <= set(last["int8"])
+    assert 0 <= last["int8"]["accuracy"] <= 1

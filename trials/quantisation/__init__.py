@@ -1,0 +1,1 @@
+"""Quantises trained networks to int8 as exports do, and runs them so."""

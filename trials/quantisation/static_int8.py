@@ -1,0 +1,52 @@
+"""Quantises ONNX files to int8 after training: weights per channel, activations by calibration images.
+
+Weights are int8, symmetric, with one scale for each output channel; activations are uint8 between the least
+and the largest value that calibration images gave (Krishnamoorthi, 2018, https://arxiv.org/abs/1806.08342).
+"""
+
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from jaxtyping import Float
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import Tensor
+
+
+def quantise(plain: Path, quantised: Path, images: Float[Tensor, "n c r r"]) -> None:
+    """Write the int8 form of an ONNX file.
+
+    Args:
+        plain: File in fp32, whose input is ``images``.
+        quantised: File to write.
+        images: Preprocessed training images, by which activations are calibrated.
+    """
+    with TemporaryDirectory(dir=quantised.parent) as scratch:
+        ready = Path(scratch, "ready.onnx")
+        logging.disable(logging.WARNING)  # warnings about biases, which have no channel to scale
+        try:
+            quant_pre_process(str(plain), str(ready))
+            quantize_static(
+                str(ready),
+                str(quantised),
+                _Calibration(images),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+            )
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+class _Calibration(CalibrationDataReader):
+    """Calibration data reader that returns one image at a time, [1, c, r, r]."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = iter(images.split(1))
+
+    def get_next(self) -> dict[str, Any] | None:
+        image = next(self.images, None)
+        return None if image is None else {"images": image.numpy()}
