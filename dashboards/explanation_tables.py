@@ -1,6 +1,7 @@
 """Prints an explanation as terminal tables or as JSON."""
 
 import json
+from collections.abc import Sequence
 from itertools import groupby
 
 from rich.console import Console
@@ -42,7 +43,10 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
         return
     if explanation.caution is not None:
         console.print(f"{explanation.caution}\n", markup=False, soft_wrap=True)
-    console.print(_effects_table(explanation), soft_wrap=True)
+    metric = metric_name(explanation.metric)
+    console.print(_effects_table(explanation.effects, f"effect on {metric}"), soft_wrap=True)
+    if explanation.drops:
+        console.print(_effects_table(explanation.drops, "effect on what int8 costs"), soft_wrap=True)
     if explanation.joint_effects:
         console.print(_pairs_table(explanation), soft_wrap=True)
     console.print(f"Share of the variance left to all other combinations: {explanation.rest:.0%}\n")
@@ -84,12 +88,10 @@ def _errors(compared: Comparison) -> str:
     )
 
 
-def _effects_table(explanation: Explanation) -> FittedTable:
-    effects = Column(
-        f"effect on {metric_name(explanation.metric)}, points ± error (networks trained)", left=True
-    )
+def _effects_table(found: Sequence[Effect], of: str) -> FittedTable:
+    effects = Column(f"{of}, points ± error (networks trained)", left=True)
     table = FittedTable([Column("factor", left=True), Column("share of variance", left=True), effects])
-    for effect in explanation.effects[:_EFFECTS]:
+    for effect in found[:_EFFECTS]:
         table.add_row(effect.factor, _share(effect.share), _steps(effect))
     return table
 

@@ -58,6 +58,8 @@ class Evidence:
         macs: Function from points to the MACs of their networks, ``[n, d]`` to ``[n]``.
         within: Function from budgets to the feasible region; raises NothingFitsError if it is empty.
         origins: Study and number of its trial by number in `trials`, where these are of several studies.
+        drops: What quantisation takes off each row's network, ``[n]``; NaN where it is not known. None if it
+            is of no network.
     """
 
     study: str
@@ -73,6 +75,7 @@ class Evidence:
     macs: Callable[[Rows], Floats]
     within: Callable[[Sequence[Budget]], Region]
     origins: Mapping[int, tuple[str, int]] = field(default_factory=dict)
+    drops: Floats | None = None
 
     @property
     def trained(self) -> int:
@@ -90,6 +93,17 @@ class Evidence:
         order = np.lexsort((self.fidelity, self.trials))
         ends = np.append(np.diff(self.trials[order]) != 0, True)
         return np.asarray(order[ends], dtype=np.int64)
+
+    def of_drops(self) -> "Evidence | None":
+        """Return the evidence whose values are what quantisation takes off; None if too few networks tell."""
+        last = self.last
+        known = last[:0] if self.drops is None else last[~np.isnan(self.drops[last])]
+        if self.drops is None or len(known) < LEAST:
+            return None
+        rows, trials, values = self.rows[known], self.trials[known], self.drops[known]
+        return replace(
+            self, rows=rows, trials=trials, values=values, fidelity=np.ones(len(known)), drops=None
+        )
 
     def fitted(self) -> Posterior:
         """Return the posterior of the surrogate given all values."""
@@ -151,6 +165,7 @@ def pooled(found: Sequence[Evidence]) -> Evidence:
         fidelity=np.concatenate([evidence.fidelity for evidence in found]),
         trials=np.concatenate(trials).astype(np.int64),
         origins=origins,
+        drops=np.concatenate([np.full(len(e.rows), np.nan) if e.drops is None else e.drops for e in found]),
     )
 
 
@@ -199,4 +214,5 @@ def of_trials(
         canonical=canonical,
         macs=macs,
         within=within,
+        drops=history.drops,
     )

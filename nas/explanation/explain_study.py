@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 
 from dashboards.expectation import write_csv
-from dashboards.explanation import Explanation, JointEffect
+from dashboards.explanation import Effect, Explanation, JointEffect
 from dashboards.figures import expected_front, factor_effects, joint_effects
 from nas.explanation.best_settings import best_settings
 from nas.explanation.effects import Effects, by_place
@@ -50,11 +50,12 @@ def explain_study(study: optuna.Study, budgets: Sequence[Budget] = (), *, seed: 
     settings, rng = settings_of(study), np.random.default_rng(np.random.SeedSequence([seed, 1]))
     with torch_threads(1):
         sources = source_trusts(evidence, evidence_of(study), rng, seed=settings.seed)
+    drops = drop_effects(evidence, seed=seed)
     expected = None
     if budgets and found.comparison.explains and all(budget.counted for budget in budgets):
         alone = [[budget] for budget in budgets]
         expected = expected_within(study, evidence, alone, found.comparison, _EXPECTED, seed=seed)
-    return replace(found, metric=settings.metric, sources=sources, expected=expected)
+    return replace(found, metric=settings.metric, sources=sources, expected=expected, drops=drops)
 
 
 def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: int = 0) -> Explanation:
@@ -67,6 +68,24 @@ def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: in
     """
     with torch_threads(1):
         return _explained(evidence, budgets, np.random.default_rng(np.random.SeedSequence([seed])))
+
+
+def drop_effects(evidence: Evidence, *, seed: int = 0) -> tuple[Effect, ...]:
+    """Return the main effects of factors on what int8 costs, the largest share first.
+
+    Args:
+        evidence: Trained networks; of too few that were valued in int8 nothing is said.
+        seed: Seed of all generators, at least 0.
+    """
+    dropped = evidence.of_drops()
+    if dropped is None:
+        return ()
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
+    with torch_threads(1):
+        base = independent(rng, dropped.region, _BASE)
+        effects = Effects(dropped, dropped.fitted(), base, rng)
+        found = [effects.main_effect(factor) for factor in factor_settings(dropped.region, base, _LEVELS)]
+    return tuple(sorted(found, key=lambda effect: -effect.share.mean))
 
 
 def write_figures(explanation: Explanation, folder: Path) -> None:

@@ -103,6 +103,7 @@ def test_the_command_line_reads_back_every_option_that_was_given(study):
         "teacher": "/nets/it is big.onnx",
         "weights": "/nets/my donor",
         "reproducible": False,
+        "deploy_dtype": "int8",
     }
     settings = replace(
         SETTINGS,
@@ -114,6 +115,7 @@ def test_the_command_line_reads_back_every_option_that_was_given(study):
         supernet="a trained one",
         teacher="/nets/it is big.onnx",
         weights="/nets/my donor",
+        deploy_dtype="int8",
     )
     request = Request.of(
         space=None,
