@@ -41,6 +41,7 @@ _LEFT_OUT: Final[Mapping[str, Any]] = {
     "drop_path": 0.0,
     "teacher": None,
     "teacher_features": 0.0,
+    "fake_quant_from": 1.0,
     "rungs": (),
 }
 

@@ -23,7 +23,7 @@ from trials.training.micro_batches import MicroBatches
 from trials.training.mixing import mix
 from trials.training.optimisers import build_optimiser, restored_optimiser, set_rate
 from trials.training.out_of_memory import FittingParts
-from trials.training.precision import autocast
+from trials.training.precision import quantises, trained_numbers
 from trials.training.recipe import Recipe
 from trials.training.schedule import rate_at
 from trials.training.seeding import generator, stream_seed
@@ -74,7 +74,7 @@ class Learner:
         self._classes, self._seed, self.teacher = classes, seed, teacher
         self._images_seed = seed if recipe.augmentation_seed is None else recipe.augmentation_seed
         self._lesson: Lesson | None = None
-        self._batch = 0  # images in the present one
+        self._batch, self._epoch = 0, 0  # images in the present batch; the present epoch
         self._smallest_side = smallest_side
         self._parts = FittingParts(images.device)
         self._graphed = GraphedNetwork(network)
@@ -104,7 +104,7 @@ class Learner:
         Raises:
             OutOfMemoryError: if the device cannot hold the network even with one image.
         """
-        recipe, device = self._recipe, self._images.device
+        recipe, device, self._epoch = self._recipe, self._images.device, epoch
         draws, rng = self._draws(epoch)
         widths = np.random.default_rng(stream_seed(self._seed, "wider", epoch))
         order = generator(self._images_seed, "order", epoch)
@@ -188,16 +188,16 @@ class Learner:
         watching: AbstractContextManager[Maps] = (
             nullcontext(none) if self._inner is None else watched(self.network)
         )
-        with autocast(recipe, images.device), watching as maps:
+        with trained_numbers(recipe, images.device, self._epoch), watching as maps:
             shown = self._preprocess(images, side)
-            alone = whole and not self._beside
+            alone = whole and not self._beside and not quantises(recipe, self._epoch)
             logits = (self._graphed if alone else self.network)(shown)
         loss = self._distance(logits.float(), targets, known)
         if self._inner is not None:
             loss = loss + recipe.teacher_features * self._inner.loss(maps, inside)
         if self._wider is None:
             return loss
-        with autocast(recipe, images.device):
+        with trained_numbers(recipe, images.device, self._epoch):
             logits = self._wider.scores(shown)
         return loss + recipe.wider_share * self._distance(logits.float(), targets, known)
 

@@ -1,5 +1,6 @@
 """Mixed precision: autocast to bfloat16, except for what the CPU computes badly in it."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from typing_extensions import override
 
+from trials.quantisation.fake_quantisation import fake_quantised
 from trials.training.depthwise_gradients import FAST_COLUMNS, Pair, depthwise_conv2d
 from trials.training.recipe import Recipe
 
@@ -26,6 +28,18 @@ def autocast(recipe: Recipe, device: torch.device) -> Iterator[None]:
         # a graph casts its weights itself: casts kept from before its capture would be those of old weights
         with torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=False):
             yield
+
+
+@contextmanager
+def trained_numbers(recipe: Recipe, device: torch.device, epoch: int) -> Iterator[None]:
+    """Compute in the numbers of a recipe's training steps in an epoch, counted from 1, inside the block."""
+    with autocast(recipe, device), fake_quantised(on=quantises(recipe, epoch)):
+        yield
+
+
+def quantises(recipe: Recipe, epoch: int) -> bool:
+    """Return whether the steps of an epoch, counted from 1, are fake-quantised."""
+    return recipe.fake_quant_from < 1 and epoch > math.floor(recipe.fake_quant_from * recipe.epochs)
 
 
 class _BetterOnTheCpu(TorchFunctionMode):

@@ -81,6 +81,8 @@ class Recipe(BaseModel):
         ema_decay: Decay of the weight average that is evaluated and kept; 0 for no averaging.
         soup_epochs: Last epochs whose weights are averaged at the end, where validation images do not show
             the average to be worse, see `trials.training.model_soup`; 0 for none.
+        fake_quant_from: Share of the training after which layers compute with the numbers of int8, in whole
+            epochs and at least the last one, see `trials.quantisation.fake_quantisation`; 1 for never.
         teacher: Network to distil from, as `trials.teachers.opening.open_teacher` reads it; None for none.
         teacher_share: Weight of the teacher's outputs in the loss; the labels have the rest.
         teacher_temperature: Divisor of both networks' logits in the loss.
@@ -134,6 +136,7 @@ class Recipe(BaseModel):
     wider: float = Field(default=1.0, ge=1, le=8)
     wider_share: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     soup_epochs: int = Field(default=0, ge=0)
+    fake_quant_from: Share = 1.0
 
     @model_validator(mode="after")
     def _rungs_ascend_to_the_end(self) -> "Recipe":

@@ -38,7 +38,7 @@ _APART_FROM_IMAGES: Final = frozenset([
     "gradient_clip", "recalibration_batches", "precision", "sides", "drop_path", "ema_decay", "teacher",
     "teacher_share", "teacher_temperature", "teacher_features", "frozen_epochs", "frozen_stages",
     "layer_rate", "rate_batch", "largest_batch", "wider", "wider_share",
-    "soup_epochs",
+    "soup_epochs", "fake_quant_from",
 ])  # fmt: skip
 """Fields of a recipe on which the images that a teacher sees do not depend; on all others they may."""
 

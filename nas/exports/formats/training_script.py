@@ -216,6 +216,7 @@ def _left_out(recipe: Recipe) -> str:
     others += ["layer_rate"] if recipe.layer_rate < 1 else []
     others += ["wider"] if recipe.wider > 1 else []
     others += ["soup_epochs"] if recipe.soup_epochs else []
+    others += ["fake_quant_from"] if recipe.fake_quant_from < 1 else []
     if not others:
         return ""
     return f"\n\nNot part of this script, but of the recipe '{recipe.name}': {', '.join(others)}."

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from trials.training.precision import autocast
+from trials.training.precision import autocast, quantises
 from trials.training.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -99,3 +99,13 @@ def test_depthwise_gradients_are_not_computed_for_what_does_not_learn():
     assert conv.weight.grad is None
     assert conv.bias is not None
     assert conv.bias.grad is not None
+
+
+@pytest.mark.parametrize(
+    ("share", "epochs", "first"),
+    [(0.0, 4, 1), (0.5, 4, 3), (0.7, 10, 8), (0.99, 6, 6), (0.1, 1, 1), (1.0, 6, None)],
+)
+def test_the_last_share_of_the_epochs_is_fake_quantised(share, epochs, first):
+    recipe = Recipe(name="own", epochs=epochs, warmup_epochs=0, fake_quant_from=share)
+    quantised = [epoch for epoch in range(1, epochs + 1) if quantises(recipe, epoch)]
+    assert quantised == ([] if first is None else [*range(first, epochs + 1)])

@@ -99,6 +99,7 @@ LATER = {
     "wider",
     "wider_share",
     "soup_epochs",
+    "fake_quant_from",
 }
 """Fields that the first stored recipes had not."""
 
