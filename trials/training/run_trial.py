@@ -148,15 +148,15 @@ def run_trial(
     folder = Path(config.folder)
     check_attempt(folder, config.attempt)
     for result in _epochs(network, splits, config, seed, progress, begun):
-        told = result
+        reported = result
         if result.final:
             check_attempt(folder, config.attempt)
             if config.keep_predictions:
                 _predicted(network, splits, config).write(folder / PREDICTIONS)
             write_weights(folder / WEIGHTS, network, splits, config.architecture, donor=begun)
             if config.deploy_dtype == "int8":
-                told = with_int8(result, network, splits, config.recipe, config.architecture.resolution)
-        report(told if begun is None else replace(told, new_parameters=round(begun["new"], 4)))
+                reported = with_int8(result, network, splits, config.recipe, config.architecture.resolution)
+        report(reported if begun is None else replace(reported, new_parameters=round(begun["new"], 4)))
 
 
 def write_weights(
