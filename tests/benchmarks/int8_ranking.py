@@ -29,6 +29,7 @@ from tests.benchmarks.kept_runs import KeptRuns
 from trials.datasets import open_images
 from trials.images.splits import Splits
 from trials.recipes import RECIPES
+from trials.training.epoch_result import EpochResult
 from trials.training.recipe import Recipe
 from trials.training.run_trial import TrialConfig, run_trial
 
@@ -91,7 +92,7 @@ def trained(
 ) -> dict[str, Any]:
     """Return the accuracy in fp32 and int8 of a training, and the seconds that it and int8 took."""
     started, splits = time.perf_counter(), opened(settings)
-    ends = []
+    ends: list[EpochResult] = []
     run_trial(
         TrialConfig(
             architecture=architecture,
@@ -202,7 +203,7 @@ def main() -> None:
             for one in [drawn[name][number]]
         }
     )
-    lines = []
+    lines: list[str] = []
     for name, found in drawn.items():
         keys = {key_of(name, number, settings): one for number, one in enumerate(found)}
         there = [key for key in keys if key in runs.found]

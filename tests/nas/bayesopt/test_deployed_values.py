@@ -1,6 +1,7 @@
 """Values as deployed: what deployment costs is learnt from networks valued in both forms."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import optuna
@@ -21,7 +22,8 @@ REGION = Region(Grid(SPACE), {})
 
 
 def drop_of(trial: FrozenTrial) -> float | None:
-    return trial.user_attrs.get("drop")
+    drop: float | None = trial.user_attrs.get("drop")
+    return drop
 
 
 def complete(a: int, b: int, fp32: float, drop: float | None) -> FrozenTrial:
@@ -78,6 +80,7 @@ def test_what_is_expected_of_others_follows_the_factors_that_it_depends_on() -> 
     history = read([*trials, stopped(0, 5, 0.9), stopped(9, 5, 0.9)])
     values, noise = as_deployed(history, expecting(REGION, surrogate_of(REGION, 0)))
     assert noise is not None
+    assert history.drops is not None
     unknown = np.isnan(history.drops)
     low, high = 0.9 - values[unknown, 0]
     assert low == pytest.approx(0.01, abs=0.01)
@@ -90,8 +93,7 @@ def test_values_of_larger_known_noise_say_less() -> None:
     surrogate, rows = surrogate_of(REGION, 0), np.array([[0.0, 0.0], [9.0, 9.0], [5.0, 5.0], [2.0, 7.0]])
     values, seen = np.array([0.1, 0.9, 0.5, 0.4]), inputs(REGION, rows)
     exact = surrogate.fitted(seen, values, None, 5)
-    noisy = seen[:]
-    object.__setattr__(noisy, "noise", np.array([0.0, 4.0, 0.0, 0.0]))
+    noisy = replace(seen, noise=np.array([0.0, 4.0, 0.0, 0.0]))
     doubted = surrogate.fitted(noisy, values, exact.hyper_parameters, 0)
     at = inputs(REGION, rows[1:2])
     assert doubted.predict(at)[1][0] > exact.predict(at)[1][0]

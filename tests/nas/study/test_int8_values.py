@@ -1,5 +1,8 @@
 """What the int8 forms of networks reach is stored beside what they reach in fp32, and is their value."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import optuna
 import pytest
@@ -21,7 +24,7 @@ def opened() -> OpenedStudy:
     return OpenedStudy(optuna.create_study(storage=storage, direction="maximize"), storage)
 
 
-def told(opened: OpenedStudy, epoch: dict[str, object], metric: str = "accuracy") -> optuna.trial.FrozenTrial:
+def told(opened: OpenedStudy, epoch: Mapping[str, Any], metric: str = "accuracy") -> optuna.trial.FrozenTrial:
     """Return a trial of one epoch, told as a search tells it."""
     number = opened.study.ask().number
     space = load("hybrid_small")
