@@ -253,7 +253,8 @@ def _figures(network: TrialResult, *, quantised: bool) -> list[Cell]:
         return [value]
     if network.int8_drop is None or network.fp32_accuracy is None:  # stopped before it was quantised
         return ["-", value, "-"]
-    fp32 = format_accuracy(network.fp32_accuracy, network.curve[-1].standard_error)
+    error = network.curve[-1].standard_error if network.curve else None
+    fp32 = format_accuracy(network.fp32_accuracy, error)
     return [value, fp32, f"{100 * network.int8_drop:.2f}"]
 
 

@@ -117,6 +117,18 @@ def test_the_order_rests_on_expected_values_where_they_are_stored():
     assert "the order rests on it" in " ".join(text.split())
 
 
+def test_what_int8_costs_is_shown_beside_the_value_in_int8():
+    valued = replace(NETWORK, accuracy=0.95, fp32_accuracy=0.975, int8_drop=0.025)
+    stopped = replace(NETWORK, trial=8, state="pruned", epochs=1, accuracy=0.7)
+    text = printed(result_of(valued, stopped))
+    assert "accuracy in int8" in text
+    (first,) = [line for line in text.splitlines() if line.strip().startswith("#7")]
+    (second,) = [line for line in text.splitlines() if line.strip().startswith("#8")]
+    assert first.index("95.0") < first.index("97.5") < first.index("2.50")
+    assert "70.0" in second
+    assert "in int8" not in printed(result_of(NETWORK))
+
+
 def test_the_metric_is_called_by_its_name():
     text = printed(replace(result_of(NETWORK), metric="macro_f1"))
     assert "macro F1" in text
