@@ -17,14 +17,15 @@ from nas.files.local_paths import image_cache
 from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
-from nas.orchestration.deployed_form import deploy_dtype_of, deployed_as_before
+from nas.orchestration.deployed_form import deployed_as_before
 from nas.orchestration.donor_source import absolute_source, donor_from, normalised_as
-from nas.orchestration.evaluator_choice import check_evaluator, planned_work
-from nas.orchestration.search_input import check_learning, check_names, check_numbers, first_network
-from nas.orchestration.search_recipe import begun_by_proxy, search_recipe
+from nas.orchestration.evaluator_choice import planned_work
+from nas.orchestration.search_input import first_network
+from nas.orchestration.search_recipe import begun_by_proxy
+from nas.orchestration.search_request import read_request
 from nas.orchestration.space_choice import begun_before, edition_begun, resized_as_before, space_for
 from nas.orchestration.starting_networks import starting_networks
-from nas.orchestration.teacher_choice import taught, teacher_lines, typed
+from nas.orchestration.teacher_choice import teacher_lines, typed
 from nas.resources import Slots
 from nas.samplers import SAMPLERS
 from nas.storage.optuna_storage import check_usable, storage_url
@@ -38,7 +39,6 @@ from nas.study.settings import Settings
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import check_fits
-from search_spaces.loading import load
 from search_spaces.pricing import Prices, prices
 from search_spaces.sampling import share_that_fits
 from search_spaces.space import SearchSpace
@@ -49,7 +49,6 @@ from trials.images.splits import Splits
 from trials.latency.latency import Condition
 from trials.latency_measurement import probe
 from trials.pretrained.donor import Donor
-from trials.recipes import load_recipe
 from trials.training.flips import noted_flips
 from trials.training.recipe import Recipe
 
@@ -204,20 +203,16 @@ def plan_search(
     Raises:
         UserError: if any of them cannot be read or used, a target does not answer, or nothing fits.
     """
-    budgets = tuple(Budget.parse(text) for text in budget)
-    check_numbers(budgets, trials=trials, hours=hours, seed=seed, keep_checkpoints=keep_checkpoints)
-    check_names(metric=metric, log_to=log_to, sampler=sampler)
-    check_evaluator(evaluator, sampler, storage_path, weights=weights)
-    check_learning(learn_from, sampler)
     url = storage_url(storage)
-    training = taught(load_recipe(search_recipe(recipe, weights)), teacher, url)
-    targets = dict.fromkeys(str(budget.target) for budget in budgets if not budget.counted)
-    form = deploy_dtype_of(deploy_dtype, budgets)
-    named = load(space) if space is not None else None
-    if study is not None:
-        checked_name(study)
+    request = read_request(
+        budget=budget, space=space, trials=trials, hours=hours, study=study, url=url, sampler=sampler,
+        recipe=recipe, seed=seed, storage_path=storage_path, learn_from=learn_from, evaluator=evaluator,
+        teacher=teacher, weights=weights, metric=metric, keep_checkpoints=keep_checkpoints, log_to=log_to,
+        deploy_dtype=deploy_dtype,
+    )  # fmt: skip
+    budgets, training, named = request.budgets, request.recipe, request.space
     check_usable(url)
-    location, conditions = location_of(data), {target: probe(target) for target in targets}
+    location, conditions = location_of(data), {target: probe(target) for target in request.targets}
     donor = None if weights is None else donor_from(weights, url)
     home = usable_location(storage_path)
     cache = image_cache(f"{home}/study")
@@ -243,7 +238,7 @@ def plan_search(
             teacher=typed(teacher),
             weights=None if weights is None else absolute_source(weights),
             weights_digest=None if donor is None else donor.digest,
-            deploy_dtype=form,
+            deploy_dtype=request.deploy_dtype,
         )
         if named is None and donor is None:
             settings, chosen = begun_before(settings, chosen, splits, budgets, url, study)

@@ -6,7 +6,7 @@ A change here needs a migration in nas/storage/migrations/versions; a test compa
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import DateTime, Dialect, Double, ForeignKey, Index, String, Text, TypeDecorator
+from sqlalchemy import DateTime, Dialect, Double, ForeignKey, Index, String, Text, TypeDecorator, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from typing_extensions import override
 
@@ -106,3 +106,80 @@ class LeaseRow(Base):
     study_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     trial: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     driver: Mapped[str] = mapped_column(ForeignKey("nas_drivers.id", ondelete="CASCADE"))
+
+
+class UserRow(Base):
+    """A user of the service, with the number of jobs that may run at once; None for the server's default."""
+
+    __tablename__ = "nas_users"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    jobs_at_once: Mapped[int | None]
+
+
+class TokenRow(Base):
+    """A token of a user: its hash, what it may do and until when; the token itself is stored nowhere."""
+
+    __tablename__ = "nas_tokens"
+    __table_args__ = (Index("nas_tokens_digest", "digest", unique=True),)
+
+    id: Mapped[str] = mapped_column(String(8), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("nas_users.name"))
+    role: Mapped[str] = mapped_column(String(8))
+    digest: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class JobRow(Base):
+    """A search that a user has submitted; its holder is the process that runs it and increments `beats`."""
+
+    __tablename__ = "nas_jobs"
+    __table_args__ = (
+        Index("nas_jobs_user", "user"),
+        Index("nas_jobs_state", "state"),
+        Index("nas_jobs_id", "id", unique=True),
+        Index(
+            "nas_jobs_open_study",
+            "study",
+            unique=True,
+            sqlite_where=text("state IN ('queued', 'running')"),
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+    )
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(String(16))
+    user: Mapped[str] = mapped_column(ForeignKey("nas_users.name"))
+    state: Mapped[str] = mapped_column(String(16))
+    cancel: Mapped[str | None] = mapped_column(String(8))
+    priority: Mapped[int]
+    study: Mapped[str] = mapped_column(String(512))
+    options: Mapped[str] = mapped_column(Text)
+    submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    used_s: Mapped[float] = mapped_column(Double)
+    error: Mapped[str | None] = mapped_column(Text)
+    exit_status: Mapped[int | None]
+    holder: Mapped[str | None] = mapped_column(String(32))
+    host: Mapped[str | None] = mapped_column(String(255))
+    process: Mapped[int | None]
+    machine: Mapped[str | None] = mapped_column(String(255))
+    beats: Mapped[int]
+    epochs: Mapped[int]
+    crashes: Mapped[int]
+
+
+class AuditRow(Base):
+    """One act of a user in the service; rows are never changed."""
+
+    __tablename__ = "nas_audit"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    user: Mapped[str] = mapped_column(String(32))
+    token: Mapped[str] = mapped_column(String(8))
+    act: Mapped[str] = mapped_column(String(32))
+    subject: Mapped[str] = mapped_column(String(512))

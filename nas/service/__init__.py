@@ -1,0 +1,1 @@
+"""The service: searches of several users by HTTP, with a queue, tokens and a page."""

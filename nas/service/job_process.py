@@ -1,0 +1,148 @@
+"""Runs one job in a process of its own: `nas.search` in the main thread, signs of life from another.
+
+    python -m nas.service.job_process ID HOLDER STORAGE_PATH DATA
+
+The database URL is in ``$NAS_STORAGE``, since others on this machine can read arguments.
+"""
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from nas import api
+from nas.service.job import Cancel, Job
+from nas.service.job_table import JobTable
+from nas.service.refusals import NotFoundError
+from nas.study.processes import this_process
+from search_spaces.errors import StorageError, UserError
+
+_log = logging.getLogger(__name__)
+
+BEAT_S: Final = 1.0
+"""Seconds between two signs of life; a cancelled job sees it after as many."""
+LEAVING_S: Final = 6.0
+"""Seconds that a job which is to end now has for an orderly end."""
+
+
+class Beats:
+    """Sends signs of life of a job from a thread, and ends the search when the job is cancelled or lost.
+
+    Args:
+        table: The jobs.
+        job: The job.
+        holder: Id of this attempt.
+    """
+
+    def __init__(self, table: JobTable, job: Job, holder: str) -> None:
+        self._table, self._job, self._holder = table, job, holder
+        self._ended = threading.Event()
+        self._sent: Cancel | None = None
+        self._last_s = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="job heartbeat", daemon=True)
+
+    def __enter__(self) -> "Beats":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(BEAT_S):
+            try:
+                self._beat()
+            except NotFoundError:
+                os._exit(1)  # another process has the job: nothing more may be written
+            except StorageError as error:  # the search itself waits for the database
+                _log.warning("No heartbeat: %s", error)
+
+    def _beat(self) -> None:
+        now_s = time.monotonic()
+        cancel = self._table.beat(self._job.id, self._holder, now_s - self._last_s)
+        self._last_s = now_s
+        if cancel != self._sent:
+            self._sent = cancel
+            os.kill(os.getpid(), signal.SIGINT if cancel == "drain" else signal.SIGTERM)
+            if cancel == "now":
+                threading.Timer(LEAVING_S, self._leave).start()
+
+    def _leave(self) -> None:
+        if not self._ended.is_set():
+            self._table.finish(self._job.id, self._holder, "cancelled", exit_status=130)
+            os._exit(130)  # Ray's processes end with this one
+
+
+def run(id: str, holder: str, storage_path: str, data: str) -> None:  # noqa: A002 -- what it is called in the API
+    """Run a job to its end and write what came of it.
+
+    Args:
+        id: Id of the job.
+        holder: Id of this attempt.
+        storage_path: Folder for checkpoints, weights and logs.
+        data: Name of an embedded data set, or path of the images.
+    """
+    url = os.environ["NAS_STORAGE"]
+    with JobTable(url) as table:
+        job = table.get(id)
+        process, machine = this_process()
+        table.hold(id, holder, process=process, machine=machine, host=socket.gethostname())
+        with Beats(table, job, holder):
+            state, status, error = _outcome(job, storage_path, data)
+        if state == "cancelled" and table.get(id).cancel is None:
+            state, status = "queued", None  # the server ends: it goes on when one runs again
+        table.finish(id, holder, state, exit_status=status, error=error)
+
+
+def _outcome(job: Job, storage_path: str, data: str) -> tuple[str, int | None, str | None]:
+    """Search, and return the state of the job, its exit status and why it failed."""
+    try:
+        options = {**with_files(job, Path(storage_path)), "data": data}
+        result = api.search(**options, study=job.study, storage_path=storage_path)
+    except KeyboardInterrupt:
+        return "cancelled", 130, None
+    except UserError as error:
+        return "failed", error.exit_status, str(error)
+    except Exception:
+        _log.exception("The search ended with a defect")
+        return "failed", 1, "A defect of this program ended the search: its traceback is in the log."
+    return ("cancelled", 130, None) if result.interrupted else ("done", 0, None)
+
+
+def with_files(job: Job, storage_path: Path) -> dict[str, Any]:
+    """Return the options of a job; a space or recipe sent as data is written to a file beside its log."""
+    options = dict(job.options)
+    for name in (name for name in ("space", "recipe") if isinstance(options.get(name), dict)):
+        file = storage_path / "service" / f"{job.id}.{name}.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(options[name]), encoding="utf-8")  # JSON is YAML
+        options[name] = str(file)
+    return options
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the job that the arguments name."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the search has handlers of its own while it trains
+        signal.signal(number, _interrupt)
+    try:
+        run(*sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except UserError as error:  # the database is away, or another process has the job
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""Moves jobs between queue and workers: the next one begins, and those of dead processes go back.
+
+A running job is held by one process, which counts up its beats. On this machine a process that has ended is
+seen at once; one on another machine is taken for dead once its beats have not changed for `SILENCE_S` by the
+clock of the server that looks, so clocks of machines are not compared (as for `nas.coordination.leases`).
+"""
+
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from nas.coordination.leases import SILENCE_S
+from nas.service.fair_share import JOBS_AT_ONCE, WINDOW, Usage, Waiting, next_job
+from nas.service.job import Job
+from nas.service.job_table import JobTable, change, job_of
+from nas.storage.schema import JobRow, UserRow
+from nas.study.processes import has_ended, this_process
+
+MOST_CRASHES: Final = 5
+"""Ends of a process in a row, without an epoch between, after which its job has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job that a worker is to run.
+
+    Attributes:
+        job: The job, running.
+        holder: Id of the attempt, which alone may write into the job.
+    """
+
+    job: Job
+    holder: str
+
+
+def begin_next(table: JobTable, *, host: str, at_once: int = JOBS_AT_ONCE) -> Held | None:
+    """Move the job whose turn it is from the queue to a worker; None if there is none.
+
+    Until the job has a process of its own, this process holds it.
+
+    Args:
+        table: The jobs.
+        host: Name of this machine.
+        at_once: Most running jobs of a user without a quota of its own.
+    """
+    with table.writing(alone=True) as session:
+        chosen = next_job(_waiting(session), _usage(session), _quotas(session), at_once)
+        if chosen is None:
+            return None
+        process, machine = this_process()
+        holder, now = uuid.uuid4().hex, datetime.now(UTC)
+        change(
+            session,
+            (JobRow.number == chosen.number,),
+            state="running",
+            holder=holder,
+            host=host[:255],
+            process=process,
+            machine=machine[:255],
+            started_at=func.coalesce(JobRow.started_at, now),
+        )
+        row = session.scalars(select(JobRow).where(JobRow.number == chosen.number)).one()
+        return Held(job_of(row), holder)
+
+
+class OrphanWatch:
+    """Finds jobs whose process has died, and puts them back into the queue.
+
+    Args:
+        table: The jobs.
+        epochs_of: Returns how many epochs the study of a name has.
+        silence_s: Seconds without a sign of life after which a process is taken for dead.
+        clock: Returns monotonic time in seconds.
+    """
+
+    def __init__(
+        self,
+        table: JobTable,
+        epochs_of: Callable[[str], int],
+        *,
+        silence_s: float = SILENCE_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._table, self._epochs_of = table, epochs_of
+        self._silence_s, self._clock = silence_s, clock
+        self._seen: dict[str, tuple[int, float]] = {}  # beats by holder, and when they last changed
+
+    def look(self) -> tuple[Job, ...]:
+        """Put the jobs of dead processes back and return them."""
+        with self._table.writing() as session:
+            rows = list(session.scalars(select(JobRow).where(JobRow.state == "running")))
+            session.expunge_all()
+        self._seen = {str(row.holder): self._observed(row) for row in rows}
+        return tuple(job for row in rows if self._is_dead(row) and (job := self._put_back(row)) is not None)
+
+    def _observed(self, row: JobRow) -> tuple[int, float]:
+        before = self._seen.get(str(row.holder))
+        return before if before is not None and before[0] == row.beats else (row.beats, self._clock())
+
+    def _is_dead(self, row: JobRow) -> bool:
+        if row.process is not None and has_ended(row.process, row.machine or ""):
+            return True
+        return self._clock() - self._seen[str(row.holder)][1] >= self._silence_s
+
+    def _put_back(self, row: JobRow) -> Job | None:
+        """Return the job as it is now, None if its process has moved it meanwhile."""
+        epochs = self._epochs_of(row.study)
+        crashes = row.crashes + 1 if epochs <= row.epochs else 1
+        held = (JobRow.id == row.id, JobRow.holder == row.holder, JobRow.beats == row.beats)
+        state, error = _after_crash(row.cancel, crashes)
+        with self._table.writing() as session:
+            mine = change(
+                session,
+                (*held, JobRow.state == "running"),
+                state=state,
+                error=error,
+                exit_status=1 if state == "failed" else None,
+                ended_at=None if state == "queued" else datetime.now(UTC),
+                holder=None,
+                process=None,
+                machine=None,
+                epochs=epochs,
+                crashes=crashes,
+            )
+        return self._table.get(row.id) if mine else None
+
+
+def _after_crash(cancel: str | None, crashes: int) -> tuple[str, str | None]:
+    """Return the state of a job whose process has died, and why it failed if it has."""
+    if cancel is not None:
+        return "cancelled", None
+    if crashes < MOST_CRASHES:
+        return "queued", None
+    return "failed", (
+        f"The process of this search ended {crashes} times in a row without finishing an epoch: expected one "
+        f"that runs. Look at its log; too little memory is the usual cause."
+    )
+
+
+def _waiting(session: Session) -> list[Waiting]:
+    wanted = select(JobRow.number, JobRow.user, JobRow.priority).where(JobRow.state == "queued")
+    return [
+        Waiting(number=row.number, user=row.user, priority=row.priority) for row in session.execute(wanted)
+    ]
+
+
+def _usage(session: Session) -> Usage:
+    """Return what jobs have used that run, wait again, or have ended within the window."""
+    since = datetime.now(UTC) - WINDOW
+    recent = or_(JobRow.ended_at.is_(None), JobRow.ended_at >= since)
+    wanted = select(JobRow.user, JobRow.state, JobRow.used_s).where(recent, JobRow.state != "queued")
+    ended: dict[str, float] = defaultdict(float)
+    running: dict[str, list[float]] = defaultdict(list)
+    lengths = []
+    for user, state, used_s in session.execute(wanted):
+        if state == "running":
+            running[user].append(used_s)
+        else:
+            ended[user] += used_s
+            lengths.append(used_s)
+    again = select(JobRow.user, func.sum(JobRow.used_s)).where(JobRow.state == "queued", JobRow.used_s > 0)
+    for user, used_s in session.execute(again.group_by(JobRow.user)):
+        ended[user] += used_s
+    return Usage(ended_s=ended, running_s=running, typical_s=sum(lengths) / len(lengths) if lengths else 0.0)
+
+
+def _quotas(session: Session) -> dict[str, int]:
+    wanted = select(UserRow.name, UserRow.jobs_at_once).where(UserRow.jobs_at_once.is_not(None))
+    return {row.name: row.jobs_at_once for row in session.execute(wanted) if row.jobs_at_once is not None}

@@ -1,0 +1,166 @@
+"""Jobs in the database: who may move them, and what becomes of those whose process dies."""
+
+import subprocess
+import sys
+
+import pytest
+
+from nas.service.job_queue import MOST_CRASHES, OrphanWatch, begin_next
+from nas.service.refusals import ConflictError, NotFoundError
+
+pytestmark = pytest.mark.usefixtures("tokens")
+
+
+def dead_process():
+    """Return the number and identity of a process of this machine that has ended."""
+    code = "from nas.study.processes import this_process; print(*this_process(), sep='|')"
+    number, identity = subprocess.check_output([sys.executable, "-c", code], text=True).strip().split("|")
+    return int(number), identity
+
+
+def begun(table):
+    held = begin_next(table, host="here")
+    assert held is not None
+    return held
+
+
+def test_a_job_goes_from_the_queue_to_its_end(table):
+    job = table.submit("ann", "ann.first", {"budget": ["1M-MACs"]})
+    assert table.get(job.id) == job
+    held = begun(table)
+    assert (held.job.id, held.job.state) == (job.id, "running")
+    assert begin_next(table, host="here") is None
+    assert table.beat(job.id, held.holder, 2.5) is None
+    assert table.finish(job.id, held.holder, "done", exit_status=0)
+    ended = table.get(job.id)
+    assert (ended.state, ended.used_s, ended.exit_status, ended.name) == ("done", 2.5, 0, "first")
+    assert not table.finish(job.id, held.holder, "failed")
+
+
+def test_a_study_is_searched_once_at_a_time(table):
+    table.submit("ann", "ann.same", {})
+    with pytest.raises(ConflictError, match=r"study 'same' waits or runs already"):
+        table.submit("ann", "ann.same", {})
+    table.submit("bob", "bob.same", {})
+    held = begun(table)
+    table.finish(held.job.id, held.holder, "done")
+    table.submit("ann", "ann.same", {})
+
+
+def test_a_job_of_another_user_is_not_there(table):
+    job = table.submit("ann", "ann.first", {})
+    with pytest.raises(NotFoundError):
+        table.get(job.id, user="bob")
+    assert table.page(user="bob") == ()
+
+
+def test_pages_follow_each_other_latest_first(table):
+    made = [table.submit("ann", f"ann.{n}", {}) for n in range(5)]
+    first = table.page(limit=2)
+    second = table.page(limit=2, before=first[-1].number)
+    assert [*first, *second] == made[:0:-1]
+
+
+def test_a_queued_job_is_cancelled_at_once_and_a_running_one_by_its_process(table):
+    waiting, other = (table.submit("ann", f"ann.{n}", {}, priority=-n) for n in range(2))
+    held = begun(table)
+    assert table.cancel(other, "drain").state == "cancelled"
+    asked = table.cancel(waiting, "drain")
+    assert (asked.state, asked.cancel) == ("running", "drain")
+    assert table.beat(waiting.id, held.holder, 0.0) == "drain"
+    assert table.cancel(waiting, "now").cancel == "now"
+    assert table.cancel(waiting, "drain").cancel == "now"
+    table.finish(waiting.id, held.holder, "cancelled")
+    assert table.cancel(waiting, "now").state == "cancelled"
+
+
+def test_the_job_of_a_dead_process_goes_on_elsewhere(table):
+    job = table.submit("ann", "ann.first", {})
+    held = begun(table)
+    number, identity = dead_process()
+    table.hold(job.id, held.holder, process=number, machine=identity, host="here")
+    assert [back.state for back in OrphanWatch(table, lambda _: 3).look()] == ["queued"]
+    with pytest.raises(NotFoundError):
+        table.beat(job.id, held.holder, 1.0)
+    assert not table.finish(job.id, held.holder, "done")
+    assert begun(table).job.id == job.id
+
+
+def test_a_live_process_keeps_its_job_and_a_silent_one_on_another_machine_loses_it(table):
+    table.submit("ann", "ann.first", {})
+    held = begun(table)
+    now = [0.0]
+    watch = OrphanWatch(table, lambda _: 0, silence_s=60, clock=lambda: now[0])
+    for moment in (0.0, 59.0):
+        now[0] = moment
+        assert watch.look() == ()
+    table.beat(held.job.id, held.holder, 1.0)
+    for moment in (61.0, 120.0):
+        now[0] = moment
+        assert watch.look() == ()
+    now[0] = 121.0
+    assert [job.state for job in watch.look()] == ["queued"]
+
+
+def test_a_job_that_only_crashes_fails_and_one_that_gets_on_does_not(table):
+    number, identity = dead_process()
+    epochs = [0]
+
+    def crash(watch):
+        held = begun(table)
+        table.hold(held.job.id, held.holder, process=number, machine=identity, host="here")
+        return watch.look()[0]
+
+    job = table.submit("ann", "ann.first", {})
+    watch = OrphanWatch(table, lambda _: epochs[0])
+    for _ in range(2 * MOST_CRASHES):
+        epochs[0] += 1
+        assert crash(watch).state == "queued"
+    states = [crash(watch).state for _ in range(MOST_CRASHES - 1)]
+    assert states == ["queued"] * (MOST_CRASHES - 2) + ["failed"]
+    assert "without finishing an epoch" in str(table.get(job.id).error)
+
+
+def test_the_job_of_a_process_that_died_while_it_was_cancelled_is_cancelled(table):
+    job = table.submit("ann", "ann.first", {})
+    held = begun(table)
+    number, identity = dead_process()
+    table.hold(job.id, held.holder, process=number, machine=identity, host="here")
+    table.cancel(job, "now")
+    assert [back.state for back in OrphanWatch(table, lambda _: 0).look()] == ["cancelled"]
+
+
+def test_the_quota_of_a_user_holds(table):
+    from nas.service.tokens import Tokens
+
+    Tokens(table).create("ann", jobs_at_once=1)
+    for number in range(3):
+        table.submit("ann", f"ann.{number}", {})
+    assert begun(table).job.user == "ann"
+    assert begin_next(table, host="here") is None
+    table.submit("bob", "bob.0", {})
+    assert begun(table).job.user == "bob"
+
+
+def test_this_process_holds_a_job_until_it_has_a_process_of_its_own(table):
+    table.submit("ann", "ann.first", {})
+    begun(table)
+    assert OrphanWatch(table, lambda _: 0).look() == ()
+
+
+@pytest.mark.slow
+def test_postgresql_keeps_the_same_queue(postgresql_database):
+    from nas.service.job_table import JobTable
+    from nas.service.tokens import Tokens
+
+    with JobTable(postgresql_database) as kept:
+        Tokens(kept).create("ann")
+        job = kept.submit("ann", "ann.first", {"budget": ["1M-MACs"]})
+        with pytest.raises(ConflictError):
+            kept.submit("ann", "ann.first", {})
+        held = begun(kept)
+        assert kept.beat(job.id, held.holder, 1.5) is None
+        assert OrphanWatch(kept, lambda _: 0).look() == ()
+        assert kept.cancel(job, "drain").cancel == "drain"
+        assert kept.finish(job.id, held.holder, "cancelled", exit_status=130)
+        assert kept.counts()["cancelled"] == 1
