@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from nas.api import spaces as spaces
     from nas.api import studies as studies
     from nas.api import targets as targets
+    from nas.service.client import Client as Client
 
 __all__: Final = [
+    "Client",
     "bench",
     "check_studies",
     "compare",
@@ -69,7 +71,8 @@ def __getattr__(name: str) -> Any:
     # Imported on first use: they need torch, and `nas --help` must not.
     if name not in __all__:
         raise AttributeError(f"module 'nas' has no attribute '{name}'")
-    return getattr(importlib.import_module("nas.api"), name)
+    place = "nas.service.client" if name == "Client" else "nas.api"
+    return getattr(importlib.import_module(place), name)
 
 
 def __dir__() -> list[str]:

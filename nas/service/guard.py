@@ -14,7 +14,7 @@ Application: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 MOST_BYTES: Final = 256 * 1024
 """Longest body of a request."""
 _HEADERS: Final = (
-    (b"content-security-policy", b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    (b"content-security-policy", b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
      b" connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

@@ -37,6 +37,7 @@ _FEWEST_CLASSES, _FEWEST_CHANNELS = (
 )  # of any images: what exceeds a budget with these exceeds it with more
 _REFUSED_KEYS: Final = frozenset({"base", "teacher"})  # of recipes: they name files
 _DEFAULT_TRIALS: Final = 16
+_DEEPEST: Final = 12
 
 
 class SearchOptions(BaseModel):
@@ -165,13 +166,18 @@ def _check_name(name: str | None, allowed: Allowed) -> None:
         )
 
 
-def _check_data(given: object, kind: str, allowed: Allowed) -> None:
+def _check_data(given: object, kind: str, allowed: Allowed, *, depth: int = 0) -> None:
     """Check that a space or recipe names neither code nor files.
 
     Raises:
         ForbiddenError: if it names code.
-        InvalidValueError: if it names a file.
+        InvalidValueError: if it names a file, or nests deeper than any does.
     """
+    if depth > _DEEPEST:
+        raise InvalidValueError(
+            f"Cannot read a {kind} that is more than {_DEEPEST} levels deep: expected one of those in the "
+            f"documentation."
+        )
     if isinstance(given, Mapping):
         for key in given:
             if kind == "recipe" and key in _REFUSED_KEYS:
@@ -183,7 +189,7 @@ def _check_data(given: object, kind: str, allowed: Allowed) -> None:
         given = list(given.values())
     if isinstance(given, list):
         for one in given:
-            _check_data(one, kind, allowed)
+            _check_data(one, kind, allowed, depth=depth + 1)
     if isinstance(given, str):
         _check_name(given, allowed)
 

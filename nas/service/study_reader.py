@@ -8,11 +8,13 @@ from typing import Final
 import optuna
 from optuna.storages import BaseStorage, get_storage
 
+from dashboards.picture import picture
 from dashboards.result import SearchResult
 from nas.storage.optuna_storage import exists, open_storage
 from nas.storage.store import Store
 from nas.study.results import result_of
-from nas.study.study import is_ours
+from nas.study.study import images_of, is_ours
+from search_spaces.counting import count_parts
 
 _FRESH_S: Final = 1.0
 _MOST: Final = 64
@@ -49,6 +51,21 @@ class StudyReader:
             study = self._found(name)
         trials = () if study is None else study.get_trials(deepcopy=False)
         return sum(len(trial.intermediate_values) for trial in trials)
+
+    def picture(self, name: str, trial: int) -> str | None:
+        """Return the SVG of a network, None if the study has no such trial."""
+        with self._lock:
+            study = self._found(name)
+            result = None if study is None else self._read(name)
+        found = () if result is None else (one for one in result.networks if one.trial == trial)
+        network = next(iter(found), None)
+        if study is None or network is None:
+            return None
+        images = images_of(study)
+        parts = count_parts(
+            network.architecture, num_classes=len(images["classes"]), in_channels=images["channels"]
+        )
+        return picture(network.architecture, parts)
 
     def _read(self, name: str) -> SearchResult | None:
         study = self._found(name)

@@ -1,0 +1,83 @@
+"""nas jobs: lists and cancels searches of a service, and prints their logs."""
+
+import json as json_format
+from typing import Annotated, Final
+
+import typer
+from typer.core import TyperGroup
+
+from nas.commands._options import Json
+
+
+class _Group(TyperGroup):
+    """Hands its commands a context of typer's public class."""
+
+    context_class = typer.Context
+
+
+COMMAND: Final = typer.Typer(
+    cls=_Group, add_completion=False, rich_markup_mode=None, invoke_without_command=True
+)
+
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="Address of the service. Default: $NAS_SERVER, else http://127.0.0.1:8090. The token is read "
+        "from $NAS_TOKEN.",
+        show_default=False,
+    ),
+]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the search, from nas jobs.")]
+
+
+@COMMAND.callback()
+def jobs(context: typer.Context, server: Server = None, json: Json = False) -> None:
+    """List your searches in a service, latest first; an administrator sees those of all users.
+
+    Example: nas jobs --server http://127.0.0.1:8090
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from nas.service.client import Client
+
+    found = list(Client(server).jobs())
+    if json:
+        typer.echo(json_format.dumps({"version": 1, "searches": found}, indent=2))
+        return
+    for job in found:
+        budgets = ", ".join(job["options"].get("budget", []))
+        typer.echo(f"{job['id']}  {job['user']:<12}  {job['state']:<9}  {job['study']}  {budgets}")
+    if not found:
+        typer.echo("No search yet.")
+
+
+@COMMAND.command("logs")
+def logs(id: Id, server: Server = None) -> None:  # noqa: A002 -- what the service calls it
+    """Print the end of what a search has printed.
+
+    Example: nas jobs logs 3f0c2a9d5b7e1846
+    """
+    from nas.service.client import Client
+
+    typer.echo(Client(server).log(id), nl=False)
+
+
+@COMMAND.command("cancel")
+def cancel(
+    id: Id,  # noqa: A002 -- what the service calls it
+    now: Annotated[
+        bool, typer.Option("--now", help="Stop running trainings too.", show_default=False)
+    ] = False,
+    server: Server = None,
+) -> None:
+    """End a search; its results are kept.
+
+    Example: nas jobs cancel 3f0c2a9d5b7e1846 --now
+    """
+    from nas.service.client import Client
+
+    job = Client(server).cancel(id, now=now)
+    ending = "is cancelled" if job["state"] == "cancelled" else f"ends ({job['cancel'] or job['state']})"
+    typer.echo(f"The search '{job['study']}' {ending}.")

@@ -1,0 +1,86 @@
+"""nas serve: searches of several users by HTTP, with a queue and a page."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.commands._options import Storage
+
+
+def COMMAND(  # noqa: N802
+    storage: Storage = None,
+    host: Annotated[
+        str,
+        typer.Option("--host", metavar="HOST", help="Address to listen on; 0.0.0.0 lets other machines in."),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help="Port to listen on.")] = 8090,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", help="Searches that run side by side.")
+    ] = 1,
+    storage_path: Annotated[
+        str, typer.Option("--storage-path", metavar="DIR", help="Folder of checkpoints, weights and logs.")
+    ] = "nas-runs",
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data",
+            metavar="NAME=PATH",
+            help="Images that users may search on, besides digits. Repeat for several.",
+            show_default=False,
+        ),
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow",
+            metavar="TEXT",
+            help="A module:NAME or target such as ssh://user@host that users may name. Repeat for several.",
+            show_default=False,
+        ),
+    ] = None,
+    jobs_at_once: Annotated[
+        int,
+        typer.Option("--jobs-at-once", metavar="N", help="Searches of one user that run at once, at most."),
+    ] = 2,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", metavar="PEM", help="Certificate for TLS.", show_default=False),
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="PEM", help="Key of the certificate.", show_default=False)
+    ] = None,
+) -> None:
+    """Run searches of several users, submitted by HTTP, from Python or on a page.
+
+    Everyone needs a token, see nas tokens. Searches wait in a queue and take turns by fair shares; each runs
+    in a process of its own. What is killed goes on when a server runs again. Stop it with Ctrl-C.
+
+    Example: nas serve --workers 2 --data flowers=path/to/images
+    """
+    from search_spaces.errors import UserError
+
+    try:
+        from nas.service.server import ServerOptions, serve
+    except ModuleNotFoundError as error:
+        if error.name not in {"fastapi", "uvicorn", "starlette"}:
+            raise
+        raise UserError(
+            f"Cannot serve: the package '{error.name}' is not installed. Expected those of the extra "
+            f"'service'. Install them with: pip install fastapi uvicorn"
+        ) from None
+    serve(
+        ServerOptions(
+            storage=storage,
+            host=host,
+            port=port,
+            workers=workers,
+            storage_path=storage_path,
+            data=tuple(data or ()),
+            allow=tuple(allow or ()),
+            jobs_at_once=jobs_at_once,
+            certificate=certificate,
+            key=key,
+            report_line=lambda line: typer.echo(line, err=True),
+        )
+    )

@@ -1,0 +1,39 @@
+"""Puts the web application together: the paths of version 1, the page, problem details and their guard."""
+
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
+
+from nas.service.access import Service
+from nas.service.guard import Guard
+from nas.service.pages import pages
+from nas.service.problems import answer_problems
+from nas.service.routes import v1
+
+_ABOUT: Final = (
+    "Searches for the most accurate vision network that fits a budget, with the words of the command nas. "
+    "Errors are problem details (RFC 9457) with the line that the command would print."
+)
+
+
+def application(service: Service, hosts: frozenset[str] | None = None) -> Guard:
+    """Return the ASGI application of a server.
+
+    Args:
+        service: What its answers rest on.
+        hosts: Names by which it may be asked; None for any.
+    """
+    app = FastAPI(
+        title="nas",
+        version=version("nas"),
+        description=_ABOUT,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # its scripts would come from elsewhere
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.include_router(v1)
+    app.include_router(pages)
+    answer_problems(app)
+    return Guard(app, hosts)

@@ -1,0 +1,226 @@
+"""`Client`: a service from Python, with the words of the commands; needs nothing but Python's own library."""
+
+import json
+import os
+import shutil
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any, Final
+
+from search_spaces.errors import UserError
+
+SERVER: Final = "http://127.0.0.1:8090"
+_TIMEOUT_S: Final = 120.0
+_FILE_TIMEOUT_S: Final = 1200.0
+_ENDED: Final = frozenset({"done", "failed", "cancelled"})
+
+
+class ServiceError(UserError):
+    """An answer of a service that is a problem, with its line.
+
+    Attributes:
+        status: HTTP status of the answer; 0 if none came.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, exit_status: int = 2) -> None:
+        super().__init__(message)
+        self.status = status
+        self.exit_status = exit_status
+
+
+class Client:
+    """A service as one of its users sees it.
+
+        client = nas.Client("http://127.0.0.1:8090")     # token from $NAS_TOKEN
+        job = client.search("300M-MACs", trials=16)
+        client.wait(job["id"])
+        client.export(job["id"], to="my_net.zip")
+
+    Args:
+        url: Address of the server; by default ``$NAS_SERVER``, else port 8090 of this machine.
+        token: Token from ``nas tokens create``; by default ``$NAS_TOKEN``.
+
+    Raises:
+        ServiceError: by every method, if the service does not answer or refuses; a user can fix it.
+    """
+
+    def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        self.url: Final = (url or os.environ.get("NAS_SERVER") or SERVER).rstrip("/")
+        if not self.url.startswith(("http://", "https://")):
+            raise ServiceError(
+                f"Cannot read the server '{self.url}': expected an address such as {SERVER}. Give one with "
+                f"--server or $NAS_SERVER."
+            )
+        self._token = token or os.environ.get("NAS_TOKEN") or ""
+
+    def __repr__(self) -> str:
+        """Return the address, without the token."""
+        return f"Client({self.url!r})"
+
+    def search(self, budget: str | Sequence[str], **options: Any) -> dict[str, Any]:
+        """Submit a search and return its record, with ``id`` and ``state``.
+
+        Args:
+            budget: One or several budgets, for example ``"300M-MACs"``.
+            options: Options of `nas.search` that the service takes, and ``priority``.
+        """
+        budgets = [budget] if isinstance(budget, str) else list(budget)
+        return self._json("POST", "/searches", body={"budget": budgets, **options})
+
+    def jobs(self, *, state: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the records of your searches, latest first; for an administrator those of all users."""
+        before: int | None = None
+        while True:
+            page = self._json("GET", "/searches", state=state, before=before)
+            yield from page["searches"]
+            before = page["next"]
+            if before is None:
+                return
+
+    def job(self, id: str) -> dict[str, Any]:  # noqa: A002 -- what the service calls it
+        """Return the record of a search."""
+        return self._json("GET", f"/searches/{_quoted(id)}")
+
+    def wait(self, id: str, *, every_s: float = 1.0) -> dict[str, Any]:  # noqa: A002
+        """Return the record of a search once it has ended.
+
+        Args:
+            id: Id of the search.
+            every_s: Seconds between two questions.
+        """
+        while (record := self.job(id))["state"] not in _ENDED:
+            time.sleep(every_s)
+        return record
+
+    def events(self, id: str) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: A002
+        """Yield names and data of what happens in a search, from its beginning to its end."""
+        with self._open("GET", f"/searches/{_quoted(id)}/events") as answer:
+            name = ""
+            for line in (raw.decode().rstrip("\n") for raw in answer):
+                if line.startswith("event: "):
+                    name = line.removeprefix("event: ")
+                elif line.startswith("data: "):
+                    yield name, json.loads(line.removeprefix("data: "))
+
+    def networks(self, id: str) -> dict[str, Any]:  # noqa: A002
+        """Return the networks of a search so far, best first, as ``nas show --json`` does."""
+        return self._json("GET", f"/searches/{_quoted(id)}/networks")
+
+    def log(self, id: str) -> str:  # noqa: A002
+        """Return the end of what a search has printed."""
+        with self._open("GET", f"/searches/{_quoted(id)}/log") as answer:
+            return answer.read().decode()
+
+    def cancel(self, id: str, *, now: bool = False) -> dict[str, Any]:  # noqa: A002
+        """End a search, and return its record.
+
+        Args:
+            id: Id of the search.
+            now: Whether running trainings are stopped too.
+        """
+        return self._json("DELETE", f"/searches/{_quoted(id)}", now="1" if now else None)
+
+    def report(self, id: str, *, to: str | Path, format: str | None = None) -> Path:  # noqa: A002
+        """Write the report of a search to a file and return it.
+
+        Args:
+            id: Id of the search.
+            to: File to write.
+            format: ``html``, ``md`` or ``csv``; by default that of the file's name, else ``html``.
+        """
+        kind = format or Path(to).suffix.removeprefix(".") or "html"
+        return self._file(f"/searches/{_quoted(id)}/report", Path(to), format=kind)
+
+    def export(self, id: str, *, to: str | Path, trial: int | None = None) -> Path:  # noqa: A002
+        """Write the export of a network as a zip archive and return it.
+
+        Args:
+            id: Id of the search.
+            to: File to write.
+            trial: Number of the network; by default the best that fits.
+        """
+        return self._file(f"/searches/{_quoted(id)}/export", Path(to), trial=trial)
+
+    def profile(self, budget: str | Sequence[str], **options: Any) -> dict[str, Any]:
+        """Return which share of a space fits budgets, as ``nas profile --json`` does.
+
+        Args:
+            budget: One or several budgets.
+            options: ``space``, ``classes`` and ``channels``.
+        """
+        budgets = [budget] if isinstance(budget, str) else list(budget)
+        return self._json("GET", "/profile", budget=budgets, **options)
+
+    def _json(
+        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, **query: Any
+    ) -> dict[str, Any]:
+        with self._open(method, path, body=body, **query) as answer:
+            record: dict[str, Any] = json.load(answer)
+            return record
+
+    def _file(self, path: str, to: Path, **query: Any) -> Path:
+        with self._open("GET", path, timeout_s=_FILE_TIMEOUT_S, **query) as answer:
+            draft = to.with_name(f".{to.name}.part")
+            try:
+                with draft.open("wb") as written:
+                    shutil.copyfileobj(answer, written)
+                draft.replace(to)
+            except OSError as error:
+                raise ServiceError(
+                    f"Cannot write '{to}': {error.strerror or error}. Expected a file that you may write."
+                ) from error
+            finally:
+                draft.unlink(missing_ok=True)
+        return to
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        timeout_s: float = _TIMEOUT_S,
+        **query: Any,
+    ) -> HTTPResponse:
+        given = {name: value for name, value in query.items() if value is not None}
+        text = f"?{urllib.parse.urlencode(given, doseq=True)}" if given else ""
+        request = urllib.request.Request(
+            f"{self.url}/v1{path}{text}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+        )
+        try:
+            answer: HTTPResponse = urllib.request.urlopen(request, timeout=timeout_s)
+        except urllib.error.HTTPError as error:
+            raise _problem(error) from None
+        except (urllib.error.URLError, HTTPException, OSError, ValueError) as error:
+            reason = getattr(error, "reason", error)
+            raise ServiceError(
+                f"The server {self.url} does not answer: {reason}. Check the address, and that nas serve "
+                f"runs."
+            ) from error
+        return answer
+
+
+def _problem(error: urllib.error.HTTPError) -> ServiceError:
+    """Return the error of an answer that is a problem, of ours or of a proxy before us."""
+    with error:
+        try:
+            record = json.load(error)
+            return ServiceError(record["detail"], status=error.code, exit_status=record["exit_status"])
+        except (ValueError, KeyError, TypeError):
+            return ServiceError(
+                f"The server answered {error.code} {error.reason}: expected a service of nas. Check the "
+                f"address.",
+                status=error.code,
+            )
+
+
+def _quoted(id: str) -> str:  # noqa: A002 -- what the service calls it
+    return urllib.parse.quote(id, safe="")

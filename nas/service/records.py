@@ -1,0 +1,92 @@
+"""Answers of the service as OpenAPI describes them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class JobRecord(BaseModel):
+    """A submitted search."""
+
+    id: str
+    number: int
+    """Its place in the order of submission."""
+    user: str
+    study: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    cancel: Literal["drain", "now"] | None
+    """How it is to end, once that was asked for."""
+    priority: int
+    options: dict[str, Any]
+    submitted_at: str
+    started_at: str | None
+    ended_at: str | None
+    used_s: float
+    """Seconds for which it has held a worker."""
+    error: str | None
+    exit_status: int | None
+
+
+class JobPage(BaseModel):
+    """Searches, latest first."""
+
+    searches: list[JobRecord]
+    next: int | None = Field(description="Value of `before` for the next page; null at the end.")
+
+
+class Networks(BaseModel):
+    """Networks of a search so far, best first."""
+
+    version: int
+    study: str
+    metric: str
+    trained: int
+    budgets: list[str]
+    networks: list[dict[str, Any]]
+
+
+class Profile(BaseModel):
+    """What fits budgets, before anything is trained."""
+
+    version: int
+    space: str
+    size: int
+    budgets: list[str]
+    share: float
+    costs: dict[str, Any]
+    factors: dict[str, Any]
+
+
+class Me(BaseModel):
+    """Who calls."""
+
+    user: str
+    role: Literal["viewer", "user", "admin"]
+    data: list[str]
+    """Data sets that a search can name."""
+
+
+class ActRecord(BaseModel):
+    """One act of a user."""
+
+    number: int
+    at: str
+    user: str
+    token: str
+    act: str
+    subject: str
+
+
+class ActPage(BaseModel):
+    """Acts, latest first."""
+
+    acts: list[ActRecord]
+    next: int | None = Field(description="Value of `before` for the next page; null at the end.")
+
+
+class Health(BaseModel):
+    """Whether the service and its database answer."""
+
+    status: Literal["ok"]
+    jobs: dict[str, int]
+    """Number of searches in each state."""

@@ -1,0 +1,42 @@
+"""Submits and cancels searches: what API and page do alike."""
+
+import secrets
+
+from nas.service.access import Service, own_job
+from nas.service.job import Cancel, Job, study_of
+from nas.service.search_options import SearchOptions, check_options
+from nas.service.tokens import Token
+from nas.study.naming import checked_name
+
+
+def submit(service: Service, token: Token, options: SearchOptions) -> Job:
+    """Check options of a search and add it to the queue.
+
+    Raises:
+        UserError: if any of them cannot be used; nothing is added.
+    """
+    service.submissions.take(token.user)
+    check_options(options, service.allowed, service.table.url)
+    name = checked_name(options.study or f"search-{secrets.token_hex(4)}")
+    job = service.table.submit(
+        token.user, study_of(token.user, name), options.for_search(), priority=options.priority
+    )
+    service.audit.add(token, "submit", job.id)
+    return job
+
+
+def cancel(service: Service, token: Token, id: str, how: Cancel) -> Job:  # noqa: A002 -- its name in the API
+    """End a search, and return it as it is now.
+
+    Args:
+        service: What the answers rest on.
+        token: Who asks.
+        id: Id of the search.
+        how: ``drain`` to let running trainings end, ``now`` to stop them.
+
+    Raises:
+        NotFoundError: if the caller has none of this id.
+    """
+    job = service.table.cancel(own_job(service, token, id), how)
+    service.audit.add(token, f"cancel {how}", job.id)
+    return job
