@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
+from starlette.exceptions import HTTPException
+
 from nas.service.problems import problem
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -20,10 +22,6 @@ _HEADERS: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 )  # fmt: skip
-
-
-class _TooLongError(Exception):
-    pass
 
 
 class Guard:
@@ -44,12 +42,9 @@ class Guard:
             await self._application(scope, receive, send)
             return
         headers = {name.lower(): value for name, value in scope["headers"]}
-        begun = False
 
         async def guarded(message: Message) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 present = {name.lower() for name, _ in message["headers"]}
                 added = [pair for pair in _HEADERS if pair[0] not in present]
                 message = {**message, "headers": [*message["headers"], *added]}
@@ -59,12 +54,7 @@ class Guard:
             detail = f"This server answers only to {', '.join(sorted(self._hosts))}: expected one of these."
             await problem(HTTPStatus.MISDIRECTED_REQUEST, detail)(scope, receive, guarded)
             return
-        try:
-            await self._application(scope, _limited(receive), guarded)
-        except _TooLongError:
-            if not begun:
-                detail = f"The body is too long: expected at most {MOST_BYTES // 1024} KiB."
-                await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)(scope, receive, guarded)
+        await self._application(scope, _limited(receive), guarded)
 
 
 def _limited(receive: Receive) -> Receive:
@@ -75,7 +65,8 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         length += len(message.get("body", b""))
         if length > MOST_BYTES:
-            raise _TooLongError
+            detail = f"The body is too long: expected at most {MOST_BYTES // 1024} KiB."
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)  # FastAPI lets no other through
         return message
 
     return limited

@@ -121,7 +121,7 @@ def with_files(job: Job, storage_path: Path) -> dict[str, Any]:
     """Return the options of a job; a space or recipe sent as data is written to a file beside its log."""
     options = dict(job.options)
     for name in (name for name in ("space", "recipe") if isinstance(options.get(name), dict)):
-        file = storage_path / "service" / f"{job.id}.{name}.yaml"
+        file = storage_path / "service" / job.id / f"{name}.yaml"  # a recipe is called like its file
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(options[name]), encoding="utf-8")  # JSON is YAML
         options[name] = str(file)

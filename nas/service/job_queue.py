@@ -50,6 +50,8 @@ def begin_next(table: JobTable, *, host: str, at_once: int = JOBS_AT_ONCE) -> He
         host: Name of this machine.
         at_once: Most running jobs of a user without a quota of its own.
     """
+    if not table.page(state="queued", limit=1):
+        return None  # without the lock, which others would wait for twice a second
     with table.writing(alone=True) as session:
         chosen = next_job(_waiting(session), _usage(session), _quotas(session), at_once)
         if chosen is None:

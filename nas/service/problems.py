@@ -37,8 +37,11 @@ class Problem(BaseModel):
 
 
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"description": HTTPStatus(status).phrase, "model": Problem}
-    for status in (400, 401, 403, 404, 409, 413, 422, 429, 503)
+    status: {
+        "description": HTTPStatus(status).phrase,
+        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+    }
+    for status in (400, 401, 403, 404, 405, 409, 413, 421, 422, 429, 503)
 }
 """Answers that every path may give, for the OpenAPI description."""
 
@@ -83,7 +86,9 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    detail = f"{status.phrase}: expected a path and method of /v1/openapi.json."
+    detail = f"{status.phrase}: expected a path, method and body of /v1/openapi.json."
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        detail = str(error.detail)
     return problem(status, detail, headers=error.headers)
 
 

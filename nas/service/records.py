@@ -88,5 +88,3 @@ class Health(BaseModel):
     """Whether the service and its database answer."""
 
     status: Literal["ok"]
-    jobs: dict[str, int]
-    """Number of searches in each state."""

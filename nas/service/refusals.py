@@ -39,12 +39,6 @@ class ConflictError(RefusedError):
     status = HTTPStatus.CONFLICT
 
 
-class TooLargeError(RefusedError):
-    """A request with too long a body."""
-
-    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-
-
 class TooManyError(RefusedError):
     """More requests than one caller may make at a time.
 

@@ -18,9 +18,9 @@ from nas.orchestration.search_request import SearchRequest, read_request
 from nas.service.refusals import ForbiddenError
 from search_spaces.budget import Budget
 from search_spaces.catalog import SPACES
-from search_spaces.catalog_fit import check_fits
 from search_spaces.errors import InvalidValueError, UnknownNameError
 from search_spaces.pricing import prices
+from search_spaces.sampling import check_satisfiable
 from trials.recipes import RECIPES
 from trials.target_names import TARGETS_FILE, find_target, read_targets
 
@@ -115,7 +115,7 @@ def check_options(options: SearchOptions, allowed: Allowed, url: str) -> None:
         request = _read(options, Path(folder), url)
     if request.space is not None and isinstance(options.space, str):
         table = prices(request.space.codes, num_classes=_FEWEST_CLASSES, in_channels=_FEWEST_CHANNELS)
-        check_fits(table, request.budgets)
+        check_satisfiable(table, request.budgets)
 
 
 def check_space(name: str, allowed: Allowed) -> None:

@@ -107,6 +107,7 @@ def _run(service: Service, options: ServerOptions, listener: socket.socket) -> N
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=5,  # streams of events are open until then
+        limit_concurrency=512,
         ssl_certfile=options.certificate,
         ssl_keyfile=options.key,
     )
