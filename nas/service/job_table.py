@@ -137,7 +137,7 @@ class JobTable:
         """Return the number of jobs in each state."""
         with self.writing() as session:
             found = session.execute(select(JobRow.state, func.count()).group_by(JobRow.state))
-            by_state = dict(found.tuples())
+            by_state = {row[0]: row[1] for row in found}
         return {state: by_state.get(state, 0) for state in STATES}
 
     def running_on(self, host: str) -> int:
