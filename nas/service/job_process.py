@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Final
 
 from nas import api
-from nas.service.job import Cancel, Job
+from nas.service.job import Cancel, Job, State
 from nas.service.job_table import JobTable
 from nas.service.refusals import NotFoundError
 from nas.study.processes import this_process
@@ -102,7 +102,7 @@ def run(id: str, holder: str, storage_path: str, data: str) -> None:  # noqa: A0
         table.finish(id, holder, state, exit_status=status, error=error)
 
 
-def _outcome(job: Job, storage_path: str, data: str) -> tuple[str, int | None, str | None]:
+def _outcome(job: Job, storage_path: str, data: str) -> tuple[State, int | None, str | None]:
     """Search, and return the state of the job, its exit status and why it failed."""
     try:
         options = {**with_files(job, Path(storage_path)), "data": data}

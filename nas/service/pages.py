@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
-from nas.service.access import The, checked, cookie_name, form_key, own_job, seen_user, service_of
+from nas.service.access import Service, The, checked, cookie_name, form_key, own_job, seen_user, service_of
 from nas.service.page_files import SCRIPT, STYLE
 from nas.service.page_html import home_page, login_page, search_page
 from nas.service.refusals import ForbiddenError, UnauthenticatedError
@@ -151,7 +151,7 @@ def script() -> Response:
     return Response(SCRIPT, media_type="text/javascript")
 
 
-def _home(service: Any, token: Token, key: str, *, before: int | None = None, problem: str = "") -> str:
+def _home(service: Service, token: Token, key: str, *, before: int | None = None, problem: str = "") -> str:
     jobs = service.table.page(user=seen_user(token), before=before, limit=_PAGE)
     return home_page(
         token,

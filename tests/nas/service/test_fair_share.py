@@ -1,6 +1,6 @@
 """Users get equal shares of the workers while they wait, whatever their jobs take and how many they have."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,10 +32,10 @@ def simulated(lengths: dict[str, list[float]], workers: int) -> dict[str, float]
             waiting.remove(job)
             running.append((now + left[job.user].pop(0), now, job.user))
             if not left[job.user]:
-                shares = Counter(ended)
+                shares = defaultdict(float, ended)
                 for _, begin, user in running:
-                    shares[user] += now - begin  # type: ignore[assignment]
-                return {user: float(shares[user]) for user in lengths}
+                    shares[user] += now - begin
+                return {user: shares[user] for user in lengths}
         now, begin, user = min(running)
         running.remove((now, begin, user))
         ended[user] += now - begin
