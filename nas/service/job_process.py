@@ -99,6 +99,8 @@ def run(id: str, holder: str, storage_path: str, data: str) -> None:  # noqa: A0
             state, status, error = _outcome(job, storage_path, data)
         if state == "cancelled" and table.get(id).cancel is None:
             state, status = "queued", None  # the server ends: it goes on when one runs again
+        for number in (signal.SIGINT, signal.SIGTERM):  # the end is written, and the process is leaving
+            signal.signal(number, signal.SIG_IGN)
         table.finish(id, holder, state, exit_status=status, error=error)
 
 
