@@ -26,7 +26,9 @@ def ask(served, method, path, *, token=None, body=None, headers=None):
     """Return status, headers and body of an answer."""
     address = urllib.parse.urlsplit(served[0]).netloc
     connection = http.client.HTTPConnection(address, timeout=60)
-    sent = {} if token is None else {"Authorization": f"Bearer {token}"}
+    sent = {} if body is None else {"Content-Type": "application/json"}
+    if token is not None:
+        sent["Authorization"] = f"Bearer {token}"
     connection.request(method, path, body=body, headers={**sent, **(headers or {})})
     answer = connection.getresponse()
     read = answer.status, dict(answer.getheaders()), answer.read()
