@@ -159,7 +159,7 @@ class JobTable:
                 cancel=how,
                 ended_at=datetime.now(UTC),
             )
-            running = (JobRow.id == job.id, JobRow.state == "running")
+            running: tuple[ColumnElement[bool], ...] = (JobRow.id == job.id, JobRow.state == "running")
             if how == "drain":
                 running = (*running, JobRow.cancel.is_(None))
             change(session, running, cancel=how)
