@@ -18,7 +18,7 @@ from nas.orchestration.search_request import SearchRequest, read_request
 from nas.service.refusals import ForbiddenError
 from search_spaces.budget import Budget
 from search_spaces.catalog import SPACES
-from search_spaces.errors import InvalidValueError, UnknownNameError
+from search_spaces.errors import InvalidValueError, UnknownNameError, UserError
 from search_spaces.pricing import prices
 from search_spaces.sampling import check_satisfiable
 from trials.recipes import RECIPES
@@ -112,7 +112,11 @@ def check_options(options: SearchOptions, allowed: Allowed, url: str) -> None:
     for budget in options.budget:
         _check_target(Budget.parse(budget), allowed)
     with tempfile.TemporaryDirectory(prefix="nas-check-") as folder:
-        request = _read(options, Path(folder), url)
+        try:
+            request = _read(options, Path(folder), url)
+        except UserError as error:  # a folder of this server says nothing to a user
+            error.args = (str(error).replace(f"{folder}/", ""), *error.args[1:])
+            raise
     if request.space is not None and isinstance(options.space, str):
         table = prices(request.space.codes, num_classes=_FEWEST_CLASSES, in_channels=_FEWEST_CHANNELS)
         check_satisfiable(table, request.budgets)

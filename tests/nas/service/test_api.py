@@ -100,7 +100,7 @@ def test_without_a_valid_token_nothing_is_answered(served, path, token):
         ({"recipe": "/etc/passwd"}, 422, "No recipe is called"),
         ({"recipe": {"base": "/etc/passwd"}}, 422, "names a file"),
         ({"recipe": {"name": "mine", "epochs": "many"}}, 422, "epochs"),
-        ({"space": {"version": 1, "name": "mine"}}, 422, "stages"),
+        ({"space": {"version": 1, "name": "mine"}}, 422, "Cannot read 'space.yaml', line 1: 'resolution'"),
         ({"space": {"stages": [{"options": {"mixer": ["os:system"]}}]}}, 403, "runs no code"),
         ({"sampler": "os:system"}, 403, "runs no code"),
         ({"sampler": "best"}, 422, "No sampler is called 'best'"),
