@@ -31,10 +31,7 @@ Count: TypeAlias = Annotated[int, Field(ge=1, le=100_000)]
 
 STUDY_CHARACTERS: Final = 80
 _OWN_TARGETS: Final = frozenset({"cpu", "cuda"})
-_FEWEST_CLASSES, _FEWEST_CHANNELS = (
-    2,
-    1,
-)  # of any images: what exceeds a budget with these exceeds it with more
+_FEWEST_CLASSES, _FEWEST_CHANNELS = 2, 1  # of any images: what these exceed, more exceed too
 _REFUSED_KEYS: Final = frozenset({"base", "teacher"})  # of recipes: they name files
 _DEFAULT_TRIALS: Final = 16
 _DEEPEST: Final = 12
@@ -71,6 +68,8 @@ class SearchOptions(BaseModel):
     """Validation metric to maximise."""
     keep_checkpoints: Count = 10
     """Number of best networks whose weights are kept."""
+    deploy_dtype: Text | None = None
+    """Numbers in which networks are deployed, by which they are valued: ``fp32`` or ``int8``."""
     reproducible: bool | None = None
     """Whether every run makes the same proposals."""
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
@@ -151,6 +150,7 @@ def _read(options: SearchOptions, folder: Path, url: str) -> SearchRequest:
         metric=options.metric,
         keep_checkpoints=options.keep_checkpoints,
         log_to=None,
+        deploy_dtype=options.deploy_dtype,
     )
 
 
