@@ -15,9 +15,12 @@ REFERENCE = re.compile(r"`((?:search_spaces|trials|dashboards|nas)(?:\.\w+)+)`")
 
 LAZY = {  # modules that import another of ours inside a function, and why
     "nas/__main__.py": "SQLAlchemy is for errors alone, and help needs none",
+    "nas/exports/formats/_litert_file.py": "LiteRT is an extra",
     "nas/api/_joined_cluster.py": "Ray takes a second, and most targets need none",
     "search_spaces/loading.py": "pydantic and PyYAML are for files of users alone",
-    "trials/latency/onnx_agent.py": "it runs on boards, where a missing onnxruntime is an answer",
+    "trials/latency/litert_model.py": "LiteRT is an extra",
+    "trials/latency/runtimes.py": "LiteRT is an extra",
+    "trials/latency/timing_agent.py": "it runs on boards, where a missing runtime is an answer",
 }
 
 

@@ -15,7 +15,8 @@ from nas.study.network_weights import is_lone_network, trained_as
 from nas.study.results import chosen_network, result_of, split_network
 from nas.study.retrained import WEIGHTS_OF
 from nas.study.study import find
-from search_spaces.errors import ExportError, UnknownNameError
+from search_spaces.errors import ExportError, TargetError, UnknownNameError
+from trials.latency.litert_model import check_installed
 
 
 @process_left_as_found()
@@ -30,6 +31,7 @@ def export(
     into: str | Path | None = None,
     deploy: bool = False,
     int8: bool = False,
+    litert: bool = False,
     with_preprocessing: bool = False,
     force: bool = False,
     weights_of: str | None = None,
@@ -50,6 +52,8 @@ def export(
         into: Existing folder for the module, its weights and its architecture, instead of `to`.
         deploy: Whether the re-parameterised form, for inference only, is written.
         int8: Whether ONNX quantised to int8 is also written, with its accuracy and latency.
+        litert: Whether a LiteRT file is also written, with `int8` a quantised one too; needs the extra
+            ``litert``.
         with_preprocessing: Whether the ONNX file takes uint8 images of any size.
         force: Whether files of the same names are overwritten.
         weights_of: ``search`` or ``retrain``: which weights of a retrained network are written; by default
@@ -69,6 +73,8 @@ def export(
             "Cannot use --with-preprocessing with --into, which writes no ONNX file: expected --to with a "
             "new folder."
         )
+    if litert:
+        _check_litert()
     url = storage_url(storage)
     if study is not None and is_lone_network(study, url):
         study = trained_as(study, url)
@@ -85,6 +91,7 @@ def export(
         classes=classes,
         deploy=deploy,
         int8=int8,
+        litert=litert,
         with_preprocessing=with_preprocessing,
         into=into is not None,
         force=force,
@@ -106,6 +113,18 @@ def export(
     if is_own(found) and not is_read_only(url):
         TrialArtifacts.of(found).attach_export(found, files)
     return files
+
+
+def _check_litert() -> None:
+    """Check that LiteRT can be written, before images are read.
+
+    Raises:
+        ExportError: if the extra is not installed.
+    """
+    try:
+        check_installed()
+    except TargetError as error:
+        raise ExportError(f"Cannot export as LiteRT. {error}") from error
 
 
 def _check_folder(to: str | Path | None, into: str | Path | None) -> None:

@@ -72,6 +72,14 @@ def COMMAND(  # noqa: N802
             show_default=False,
         ),
     ] = False,
+    litert: Annotated[
+        bool,
+        typer.Option(
+            "--litert",
+            help="Also write LiteRT (.tflite), with --int8 quantised too. Needs the extra litert.",
+            show_default=False,
+        ),
+    ] = False,
     weights_of: Annotated[
         str | None,
         typer.Option(
@@ -116,6 +124,7 @@ def COMMAND(  # noqa: N802
         into=into,
         deploy=deploy,
         int8=int8,
+        litert=litert,
         with_preprocessing=with_preprocessing,
         force=force,
         weights_of=weights_of,

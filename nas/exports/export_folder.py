@@ -66,9 +66,9 @@ def export_network(
         front_networks: Other networks of the Pareto front, each by topic, for the card.
         recipe: Training recipe, a `trials.training.recipe.Recipe` by field name; `training_script` needs it.
         deploy: Whether the weights are written in the re-parameterised form for inference.
-        calibration: Preprocessed training images, [n, c, r, r]; `onnx_int8` needs them.
+        calibration: Preprocessed training images, [n, c, r, r]; int8 needs them.
         held_out: Preprocessed images that the weights did not learn from, [n, c, r, r], and their labels,
-            [n]; `onnx_int8` measures its accuracy on them.
+            [n]; int8 forms measure their accuracy on them.
         held_out_split: Name of the split that these images are.
         decoded: Height, width and channels of the images before they are resized; None if unknown.
         held_out_digests: Digests of the validation and test images of the search by split, see
@@ -76,7 +76,7 @@ def export_network(
         trained_on_validation: Whether the weights have seen the validation images too.
         with_preprocessing: Whether the ONNX file takes uint8 images of any size; needs `decoded`.
         forms: Names of exporters, files in nas/exports/formats; by default `torch_module` alone with `into`,
-            else all but `onnx_int8`, and `training_script` only if there is a recipe.
+            else all but the quantised ones and LiteRT, and `training_script` only if there is a recipe.
         into: Whether the folder may hold other files, as in a repository.
         force: Whether files of the same names may be replaced.
 

@@ -47,7 +47,8 @@ class ExportOptions:
         name: Name of the module and of its function; None takes the folder's name.
         classes: Number of classes of a new head; None keeps the trained head.
         deploy: Whether the weights are written in the re-parameterised form for inference.
-        int8: Whether quantised ONNX is written too.
+        int8: Whether quantised ONNX is written too, and with `litert` quantised LiteRT.
+        litert: Whether LiteRT is written too.
         with_preprocessing: Whether the ONNX file pre-processes images itself.
         into: Whether the folder may hold other files, as in a repository.
         force: Whether files of the same names may be replaced.
@@ -60,6 +61,7 @@ class ExportOptions:
     classes: int | None = None
     deploy: bool = False
     int8: bool = False
+    litert: bool = False
     with_preprocessing: bool = False
     into: bool = False
     force: bool = False
@@ -73,9 +75,11 @@ class ExportOptions:
     @property
     def forms(self) -> tuple[str, ...]:
         """Names of the exporters, files in nas/exports/formats."""
-        if self.into:
-            return ("torch_module", *(["onnx_int8"] if self.int8 else []))
-        return (*default_forms(), "onnx_int8") if self.int8 else default_forms()
+        more = {"onnx_int8": self.int8, "litert": self.litert, "litert_int8": self.int8 and self.litert}
+        return (
+            *(("torch_module",) if self.into else default_forms()),
+            *(form for form, wanted in more.items() if wanted),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,8 @@ from search_spaces.errors import TargetError
 OPSET: Final = 17
 DTYPES: Final = ("fp32", "int8")
 _CALIBRATION_IMAGES: Final = 4  # of noise: values of weights and scales do not change the speed
-_REFERENCE_RESOLUTION: Final = 32
+REFERENCE_RESOLUTION: Final = 32
+"""Side of the images of the reference network, in pixels."""
 
 
 def deployed(network: nn.Module) -> nn.Module:
@@ -67,7 +68,7 @@ def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: 
 @cache
 def reference_model(dtype: str) -> bytes:
     """Return the small network whose times show the drift of a machine; never changed."""
-    return onnx_model(ReferenceNetwork().eval(), resolution=_REFERENCE_RESOLUTION, in_channels=3, dtype=dtype)
+    return onnx_model(ReferenceNetwork().eval(), resolution=REFERENCE_RESOLUTION, in_channels=3, dtype=dtype)
 
 
 class ReferenceNetwork(nn.Module):

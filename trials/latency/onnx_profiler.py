@@ -1,7 +1,7 @@
 """Times the layers of an ONNX model with ONNX Runtime's profiler on this machine.
 
-Needs only numpy, onnxruntime and modules that are packed into ``agent.pyz`` (`trials.latency.onnx_agent`), so
-that it also runs on a board.
+Needs only numpy, onnxruntime and modules that are packed into ``agent.pyz``
+(`trials.latency.timing_agent`), so that it also runs on a board.
 """
 
 import json
@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import onnxruntime
 
-from trials.latency.onnx_timing import CPU, pinned, random_images, session_options
+from trials.latency.onnx_timing import CPU, random_images, session_options
+from trials.latency.pinned_threads import pinned
 from trials.usable_cores import usable_cores
 
 _WARM_RUNS: Final = 5

@@ -1,13 +1,10 @@
 """Times an ONNX model with ONNX Runtime on this machine, on pinned threads.
 
-Needs only numpy, onnxruntime and modules that are packed into ``agent.pyz`` (`trials.latency.onnx_agent`), so
-that it also runs on a board.
+Needs only numpy, onnxruntime and modules that are packed into ``agent.pyz``
+(`trials.latency.timing_agent`), so that it also runs on a board.
 """
 
 import os
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from trials.latency import host
-from trials.latency.timing_protocol import QUICKEST, Run, Times, Timing, time_network
+from trials.latency.pinned_threads import check_threads, pinned, timed
+from trials.latency.timing_protocol import QUICKEST, Run, Timing, time_network
 from trials.usable_cores import usable_cores
 
 CPU: Final = "CPUExecutionProvider"
@@ -57,8 +55,7 @@ def check_runtime(*, threads: int, provider: str = CPU) -> None:
     Raises:
         ValueError: if there are fewer cores than threads, or no such provider.
     """
-    if not 1 <= threads <= len(usable_cores()):
-        raise ValueError(f"threads={threads}: expected 1 to {len(usable_cores())}, the cores there")
+    check_threads(threads)
     if provider not in onnxruntime.get_available_providers():
         known = ", ".join(onnxruntime.get_available_providers())
         raise ValueError(f"provider={provider}: expected one of {known}")
@@ -72,19 +69,7 @@ def onnx_run(model: bytes, *, threads: int, provider: str = CPU) -> Run:
     """
     session = onnxruntime.InferenceSession(model, session_options(threads), providers=[provider])
     images = random_images(session)
-    own = clock_of(threads, provider) == "thread"
-    clock, wall = time.thread_time_ns if own else time.perf_counter_ns, time.perf_counter_ns
-
-    def run(count: int) -> Times:
-        clock_ms, wall_ms = [], []
-        for _ in range(count):
-            wall_start, start = wall(), clock()
-            session.run(None, images)
-            clock_ms.append((clock() - start) / 1e6)
-            wall_ms.append((wall() - wall_start) / 1e6)
-        return Times(clock_ms, wall_ms if own else clock_ms)
-
-    return run
+    return timed(lambda: session.run(None, images), clock_of(threads, provider))
 
 
 def random_images(session: onnxruntime.InferenceSession) -> dict[str, NDArray[Any]]:
@@ -124,17 +109,3 @@ def session_options(threads: int) -> Any:
         others = ";".join(str(core + 1) for core in usable_cores()[1:threads])  # counted from 1 there
         options.add_session_config_entry("session.intra_op_thread_affinities", others)
     return options
-
-
-@contextmanager
-def pinned(cores: Sequence[int]) -> Iterator[None]:
-    """Pin the calling thread to some cores inside the ``with`` block, if the system supports it."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)

@@ -100,4 +100,17 @@ class Target(ABC):
         )
 
 
+def check_layers(job: Job) -> None:
+    """Check that the runtime of a job can time layers.
+
+    Raises:
+        TargetError: if it cannot.
+    """
+    if job.options["runtime"] != "onnxruntime":
+        raise TargetError(
+            f"The runtime '{job.options['runtime']}' times a network, not its layers: expected a target with "
+            f"runtime=onnxruntime."
+        )
+
+
 TARGETS: Final = Shelf[Target](__name__, "TARGET", "target", Target)

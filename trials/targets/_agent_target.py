@@ -1,4 +1,4 @@
-"""Base of targets on other machines: sends the packed agent and ONNX models, reads its answer."""
+"""Base of targets on other machines: sends the packed agent and models, reads its answer."""
 
 import json
 from abc import abstractmethod
@@ -11,23 +11,26 @@ from typing_extensions import override
 from search_spaces.errors import TargetError
 from trials.latency.latency import Condition, Latency
 from trials.latency.layer_times import LayerTimes, layer_times
+from trials.latency.litert_model import check_installed
 from trials.latency.module_costs import module_costs
-from trials.latency.onnx_agent import packed
-from trials.latency.onnx_model import onnx_model, reference_model
+from trials.latency.onnx_model import onnx_model
 from trials.latency.roofline_probes import peak_macs, peak_model, stream_model
+from trials.latency.runtimes import DEFAULT, runtime_called
+from trials.latency.timing_agent import packed
 from trials.latency.timing_protocol import Timing
-from trials.targets import Job, Target
+from trials.targets import Job, Target, check_layers
 
 
 class AgentTarget(Target):
-    """Sends the agent and ONNX models to a machine and runs it there.
+    """Sends the agent and models to a machine and runs it there.
 
-    The machine needs Python 3.10 and onnxruntime. Subclasses implement the connection.
+    The machine needs Python 3.10 and onnxruntime, or ai-edge-litert. Subclasses implement the connection.
     """
 
     defaults: Mapping[str, Condition] = {
         "threads": 1,
         "dtype": "fp32",
+        "runtime": DEFAULT,
         "provider": "CPUExecutionProvider",
         "python": "python3",
         "time_limit_s": 120,
@@ -56,11 +59,11 @@ class AgentTarget(Target):
     @override
     def time(self, network: nn.Module, job: Job) -> Latency:
         dtype = str(job.options["dtype"])
+        runtime = runtime_called(str(job.options["runtime"]))
+        shape = {"resolution": job.resolution, "in_channels": job.in_channels}
         files = {
-            "network.onnx": onnx_model(
-                network, resolution=job.resolution, in_channels=job.in_channels, dtype=dtype
-            ),
-            "reference.onnx": reference_model(dtype),
+            f"network{runtime.suffix}": runtime.model(network, **shape, dtype=dtype),
+            f"reference{runtime.suffix}": runtime.reference(dtype),
         }
         answer = self._answer(job, files, seconds=job.seconds)
         try:
@@ -71,6 +74,7 @@ class AgentTarget(Target):
 
     @override
     def layers(self, network: nn.Module, job: Job) -> LayerTimes:
+        check_layers(job)
         dtype = str(job.options["dtype"])
         shape = {"resolution": job.resolution, "in_channels": job.in_channels}
         model, modules = onnx_model(network, **shape, dtype=dtype), module_costs(network, **shape)
@@ -85,11 +89,14 @@ class AgentTarget(Target):
 
     @override
     def probe(self, job: Job) -> Mapping[str, Condition]:
+        if str(job.options["runtime"]) == "litert":
+            check_installed()  # networks are converted here, and run there
         answer = self._answer(job, {}, seconds=0.0)
         return {**answer["conditions"], "dtype": job.options["dtype"]}
 
     def _answer(self, job: Job, files: Mapping[str, bytes], *, seconds: float) -> dict[str, Any]:
-        chosen = {name: job.options[name] for name in ("threads", "provider", "time_limit_s")}
+        runtime = runtime_called(str(job.options["runtime"]))
+        chosen = {name: job.options[name] for name in ("runtime", "threads", "provider", "time_limit_s")}
         options = json.dumps(
             {**chosen, "seconds": seconds, "nominal_ms": job.nominal_ms, "figure": job.figure}
         )
@@ -103,7 +110,8 @@ class AgentTarget(Target):
         if "error" in answer:
             raise TargetError(
                 f"The target '{self.name(job)}' cannot time networks: {answer['error']}. Expected "
-                f"onnxruntime there (python3 -m pip install onnxruntime), and options that it can run."
+                f"{runtime.package} there (python3 -m pip install {runtime.package}), and options that it "
+                f"can run."
             )
         return answer
 

@@ -4,8 +4,8 @@ It is given by its address in Ray or by a resource that it was started with: ``r
 --num-cpus 0 --resources '{"pixel": 1}'``. The node needs onnxruntime in the Python that runs Ray, but not
 this package.
 
-Options: ``threads`` and ``dtype`` as for cpu; ``provider`` of ONNX Runtime there; ``python``, another
-interpreter there; ``time_limit_s``, the longest time to wait.
+Options: ``threads``, ``dtype`` and ``runtime`` as for cpu; ``provider`` of ONNX Runtime there; ``python``,
+another interpreter there; ``time_limit_s``, the longest time to wait.
 """
 
 import json
@@ -57,7 +57,7 @@ class Node(AgentTarget):
         if status:
             raise TargetError(
                 f"The target '{self.name(job)}' could not run the timing (status {status}): "
-                f"{last_line(errors)}. Expected Python 3.10 with onnxruntime there."
+                f"{last_line(errors)}. Expected Python 3.10 with the runtime there."
             )
         return str(output)
 

@@ -1,11 +1,11 @@
 """Target ``ssh``: another machine, ``ssh://user@host:port``.
 
-The machine needs sh, tar, Python 3.10 and onnxruntime. Keys, known hosts and jump hosts are those of the
-user's ssh configuration; there are no prompts.
+The machine needs sh, tar, Python 3.10 and onnxruntime, or ai-edge-litert for LiteRT. Keys, known hosts and
+jump hosts are those of the user's ssh configuration; there are no prompts.
 
-Options: ``threads`` and ``dtype`` as for cpu; ``provider`` of ONNX Runtime there; ``python``, the interpreter
-there; ``connect_s`` and ``time_limit_s``, the longest times to wait; ``config``, another configuration file
-of ssh.
+Options: ``threads``, ``dtype`` and ``runtime`` as for cpu; ``provider`` of ONNX Runtime there; ``python``,
+the interpreter there; ``connect_s`` and ``time_limit_s``, the longest times to wait; ``config``, another
+configuration file of ssh.
 """
 
 import io

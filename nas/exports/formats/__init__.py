@@ -32,7 +32,7 @@ class Exporter(ABC):
 EXPORTERS: Final = Shelf[Exporter](__name__, "EXPORTER", "exporter", Exporter)
 
 _FIRST: Final = ("torch_module", "onnx", "timm", "card", "training_script")
-_ON_REQUEST: Final = ("onnx_int8",)
+_ON_REQUEST: Final = ("onnx_int8", "litert", "litert_int8")
 
 
 def default_forms() -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Networks to export: one around every mixer and every block in the registries, and random ones."""
 
+import importlib.util
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from torch import nn
 
 import search_spaces
 from nas.exports.exported_network import ExportedNetwork
+from nas.exports.formats import EXPORTERS
 from search_spaces.architecture import Architecture, Option, Stage, options_of
 from search_spaces.blocks import BLOCKS
 from search_spaces.catalog import SPACES
@@ -24,6 +26,14 @@ PROVENANCE = {
     "version": "0.1.0",
     "command": "nas search --budget 300M-MACs",
 }
+
+
+HAS_LITERT = importlib.util.find_spec("litert_torch") is not None
+
+
+def available_forms() -> list[str]:
+    """Return the names of the exporters whose extras are installed."""
+    return [form for form in EXPORTERS if HAS_LITERT or not form.startswith("litert")]
 
 
 def around_mixer(mixer: str, resolution: int = 32) -> Architecture:

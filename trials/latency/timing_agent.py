@@ -1,9 +1,9 @@
-"""Program that is sent to another machine and times an ONNX model there (``agent.pyz``).
+"""Program that is sent to another machine and times an ONNX or LiteRT model there (``agent.pyz``).
 
-It times ``network.onnx`` against ``reference.onnx`` with the protocol of `trials.latency.timing_protocol`, or
-its layers if ``peak.onnx`` and ``stream.onnx`` are there too. It is packed with the few modules it needs,
-reads one JSON object of options from its arguments and prints one JSON object: the result, or ``error``. It
-needs Python 3.10 and onnxruntime.
+It times ``network.onnx`` against ``reference.onnx`` (or ``.tflite``) with the protocol of
+`trials.latency.timing_protocol`, or its layers if ``peak.onnx`` and ``stream.onnx`` are there too. It is
+packed with the few modules it needs, reads one JSON object of options from its arguments and prints one JSON
+object: the result, or ``error``. It needs Python 3.10 and the runtime.
 """
 
 import io
@@ -24,13 +24,15 @@ _PACKED: Final = (
     "latency/__init__.py",
     "latency/correlated_interval.py",
     "latency/host.py",
-    "latency/onnx_agent.py",
+    "latency/litert_timing.py",
     "latency/onnx_profiler.py",
     "latency/onnx_timing.py",
+    "latency/pinned_threads.py",
+    "latency/timing_agent.py",
     "latency/timing_protocol.py",
     "usable_cores.py",
 )
-_MAIN: Final = "from trials.latency.onnx_agent import main\nmain()\n"
+_MAIN: Final = "from trials.latency.timing_agent import main\nmain()\n"
 
 
 def packed() -> bytes:
@@ -53,29 +55,48 @@ def main() -> None:
 def _answer(options: dict[str, Any]) -> dict[str, Any]:
     """Return the result as JSON: a timing or layers with conditions, conditions alone, or an error."""
     try:
-        from trials.latency import onnx_timing  # noqa: PLC0415 -- a missing onnxruntime is reported
+        return _litert(options) if options["runtime"] == "litert" else _onnx(options)
     except ImportError as error:
         return {"error": f"{error} (Python {sys.version.split()[0]}, {sys.executable})"}
-    setting = {"threads": options["threads"], "provider": options["provider"]}
-    try:
-        onnx_timing.check_runtime(**setting)
     except ValueError as error:
         return {"error": str(error)}
+
+
+def _litert(options: dict[str, Any]) -> dict[str, Any]:
+    from trials.latency import litert_timing  # noqa: PLC0415 -- a missing ai-edge-litert is reported
+
+    threads = options["threads"]
+    litert_timing.check_threads(threads)
+    if not options["seconds"]:
+        return {"conditions": litert_timing.conditions(threads=threads)}
+    with measuring(host_lock_path()) as waited_s:
+        conditions = litert_timing.conditions(threads=threads)
+        timing = litert_timing.time_litert(*_models("tflite"), threads=threads, **_how(options))
+    return {"timing": asdict(timing), "conditions": conditions | {"waited_s": round(waited_s, 3)}}
+
+
+def _onnx(options: dict[str, Any]) -> dict[str, Any]:
+    from trials.latency import onnx_timing  # noqa: PLC0415 -- a missing onnxruntime is reported
+
+    setting = {"threads": options["threads"], "provider": options["provider"]}
+    onnx_timing.check_runtime(**setting)
     if not options["seconds"]:
         return {"conditions": onnx_timing.conditions(**setting)}
     with measuring(host_lock_path()) as waited_s:
         conditions = onnx_timing.conditions(**setting)
         if Path("peak.onnx").exists():
             return {"layers": _layers(setting, options["seconds"]), "conditions": conditions}
-        timing = onnx_timing.time_onnx(
-            Path("network.onnx").read_bytes(),
-            Path("reference.onnx").read_bytes(),
-            **setting,
-            seconds=options["seconds"],
-            nominal_ms=options["nominal_ms"],
-            figure=options["figure"],
-        )
+        timing = onnx_timing.time_onnx(*_models("onnx"), **setting, **_how(options))
     return {"timing": asdict(timing), "conditions": conditions | {"waited_s": round(waited_s, 3)}}
+
+
+def _models(suffix: str) -> tuple[bytes, bytes]:
+    """Return the files of the network and of the reference network."""
+    return Path(f"network.{suffix}").read_bytes(), Path(f"reference.{suffix}").read_bytes()
+
+
+def _how(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in ("seconds", "nominal_ms", "figure")}
 
 
 def _layers(setting: dict[str, Any], seconds: float) -> dict[str, Any]:
