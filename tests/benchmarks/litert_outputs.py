@@ -64,7 +64,7 @@ def outcome(architecture):
 
 def table(found):
     """Return the lines of the table."""
-    yield "| networks | converted | refused | largest error | arena / peak: least, median, most | processor s |"
+    yield "| networks | converted | refused | largest error | arena / peak: least, median, most | CPU s |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for kind, words in KINDS.items():
         rows = [row for row in found.values() if row["kind"] == kind]
@@ -78,8 +78,8 @@ def table(found):
             f"{ratios.min():.2f}, {ratios.median():.2f}, {ratios.max():.2f} | {seconds:.1f} |"
         )
     yield ""
-    yield "Errors are shares of the largest score, or of 1 if that is more; fp32, three images, random weights."
-    yield "Processor seconds are the median of converting and comparing a network."
+    yield "Errors are shares of the largest score, or of 1 if that is more; fp32, three random images."
+    yield "CPU seconds are the median of converting and comparing a network."
     yield from (f"* {name}: {row['refused']}" for name, row in found.items() if "refused" in row)
 
 

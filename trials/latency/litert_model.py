@@ -6,7 +6,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final
 
@@ -24,13 +24,16 @@ _NOISE_IMAGES: Final = 4  # values of weights and scales do not change the speed
 _OPERATOR: Final = re.compile(r"Lowering not found: ([\w.]+)|failed to legalize operation '([\w.]+)'")
 
 
-def check_installed() -> None:
+def check_installed(packages: Sequence[str] = _PACKAGES) -> None:
     """Check that the packages of the extra ``litert`` are there, without importing them.
+
+    Args:
+        packages: Names by which they are imported.
 
     Raises:
         TargetError: if one is not.
     """
-    for package in _PACKAGES:
+    for package in packages:
         if importlib.util.find_spec(package) is None:
             raise TargetError(
                 f"LiteRT needs the package '{package}', which is not installed: expected the extra 'litert'. "

@@ -119,6 +119,8 @@ def _arena_spans(interpreter: Interpreter, model: bytes) -> Iterator[tuple[int, 
             found = interpreter.tensor(tensor["index"])()
         except ValueError:  # an operator that was folded left it without memory
             continue
+        if not isinstance(found, np.ndarray):  # a single number, whose address numpy does not tell
+            continue
         start = found.ctypes.data
         if not file.ctypes.data <= start < file.ctypes.data + file.nbytes:
             yield start, start + found.nbytes
