@@ -18,7 +18,7 @@ from typing_extensions import override
 from search_spaces.errors import TargetError
 from trials.latency.onnx_model import DTYPES, REFERENCE_RESOLUTION, ReferenceNetwork
 
-INSTALL: Final = "python3 -m pip install 'nas[litert]'"
+INSTALL: Final = "python3 -m pip install litert-torch ai-edge-quantizer ai-edge-litert"
 _PACKAGES: Final = ("litert_torch", "ai_edge_quantizer", "ai_edge_litert")
 _NOISE_IMAGES: Final = 4  # values of weights and scales do not change the speed
 _OPERATOR: Final = re.compile(r"Lowering not found: ([\w.]+)|failed to legalize operation '([\w.]+)'")
@@ -36,8 +36,8 @@ def check_installed(packages: Sequence[str] = _PACKAGES) -> None:
     for package in packages:
         if importlib.util.find_spec(package) is None:
             raise TargetError(
-                f"LiteRT needs the package '{package}', which is not installed: expected the extra 'litert'. "
-                f"Run {INSTALL}"
+                f"LiteRT needs the package '{package}', which is not installed: expected those of the extra "
+                f"'litert'. Run {INSTALL}"
             )
 
 
