@@ -79,7 +79,13 @@ def litert_model(
         plain = _converted(network, torch.zeros(1, *shape[1:], in_channels))
         if dtype == "fp32":
             return plain
-        return _quantised(plain, _noise(shape) if images is None else images)
+        try:
+            return _quantised(plain, _noise(shape) if images is None else images)
+        except Exception as error:  # of the quantiser, of several kinds
+            raise TargetError(
+                f"Cannot quantise the network for LiteRT: {_reason(error)}. Expected operators that "
+                f"ai-edge-quantizer knows; use dtype=fp32, or runtime=onnxruntime."
+            ) from error
 
 
 @cache

@@ -14,8 +14,9 @@ from trials.latency.layer_times import LayerTimes, layer_times
 from trials.latency.litert_model import check_installed
 from trials.latency.module_costs import module_costs
 from trials.latency.onnx_model import onnx_model
+from trials.latency.onnx_timing import CPU
 from trials.latency.roofline_probes import peak_macs, peak_model, stream_model
-from trials.latency.runtimes import DEFAULT, runtime_called
+from trials.latency.runtimes import DEFAULT, Runtime, runtime_called
 from trials.latency.timing_agent import packed
 from trials.latency.timing_protocol import Timing
 from trials.targets import Job, Target, check_layers
@@ -31,7 +32,7 @@ class AgentTarget(Target):
         "threads": 1,
         "dtype": "fp32",
         "runtime": DEFAULT,
-        "provider": "CPUExecutionProvider",
+        "provider": CPU,
         "python": "python3",
         "time_limit_s": 120,
     }
@@ -59,7 +60,7 @@ class AgentTarget(Target):
     @override
     def time(self, network: nn.Module, job: Job) -> Latency:
         dtype = str(job.options["dtype"])
-        runtime = runtime_called(str(job.options["runtime"]))
+        runtime = _runtime(job)
         shape = {"resolution": job.resolution, "in_channels": job.in_channels}
         files = {
             f"network{runtime.suffix}": runtime.model(network, **shape, dtype=dtype),
@@ -95,7 +96,7 @@ class AgentTarget(Target):
         return {**answer["conditions"], "dtype": job.options["dtype"]}
 
     def _answer(self, job: Job, files: Mapping[str, bytes], *, seconds: float) -> dict[str, Any]:
-        runtime = runtime_called(str(job.options["runtime"]))
+        runtime = _runtime(job)
         chosen = {name: job.options[name] for name in ("runtime", "threads", "provider", "time_limit_s")}
         options = json.dumps(
             {**chosen, "seconds": seconds, "nominal_ms": job.nominal_ms, "figure": job.figure}
@@ -120,6 +121,20 @@ class AgentTarget(Target):
             f"The target '{self.name(job)}' printed '{output[:80]}': expected the JSON of a timing. "
             f"Does a start-up file there print something?"
         )
+
+
+def _runtime(job: Job) -> Runtime:
+    """Return the runtime of a job.
+
+    Raises:
+        TargetError: if it is unknown, or has no such provider.
+    """
+    name, provider = str(job.options["runtime"]), str(job.options["provider"])
+    if name != DEFAULT and provider != CPU:
+        raise TargetError(
+            f"The runtime '{name}' has no provider={provider}: expected runtime={DEFAULT} with it, or none."
+        )
+    return runtime_called(name)
 
 
 def last_line(text: str) -> str:
