@@ -76,14 +76,15 @@ class ReferenceNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, padding=1), nn.ReLU()]
-        for _ in range(3):
-            layers += [
-                nn.Conv2d(64, 64, 5, padding=2, groups=64),
-                nn.Conv2d(64, 128, 1),
-                nn.ReLU(),
-                nn.Conv2d(128, 64, 1),
-            ]
+        with torch.random.fork_rng(devices=[]):  # its first weights are drawn, and then replaced
+            layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, padding=1), nn.ReLU()]
+            for _ in range(3):
+                layers += [
+                    nn.Conv2d(64, 64, 5, padding=2, groups=64),
+                    nn.Conv2d(64, 128, 1),
+                    nn.ReLU(),
+                    nn.Conv2d(128, 64, 1),
+                ]
         self.layers = nn.Sequential(*layers)
         with torch.no_grad():
             for parameter in self.parameters():
