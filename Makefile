@@ -56,11 +56,16 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
 
+# What LiteRT needs here, without what its packages ask for besides: text generation, older typing_extensions.
+LITERT := litert-torch ai-edge-quantizer ai-edge-litert litert-converter backports.strenum xdsl lark \
+	immutabledict ordered-set absl-py jax jaxlib opt_einsum torchao tabulate
+
 # timm and torchvision without their dependencies, which would pull a CUDA build of torch: tests compare with
 # them, nothing else imports them. The index has torchvision for CUDA only; beside another torch it is made importable.
 $(VENV)/.developer: $(VENV)/.installed tests/importable_torchvision.py
 	$(BIN)/pip install --quiet --constraint constraints.txt --group dev
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps torchvision timm huggingface_hub httpx2 httpcore2 h11 anyio truststore hf-xet
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps $(LITERT)
 	$(BIN)/python tests/importable_torchvision.py
 	touch $@
 

@@ -57,9 +57,9 @@ def outcome(architecture):
         found, expected = scores_of(given, file, images), given.scores(images)
     except ExportError as error:
         return {"refused": str(error)}
-    error = float((found - expected).abs().max()) / max(1.0, float(expected.abs().max()))
+    apart = float((found - expected).abs().max()) / max(1.0, float(expected.abs().max()))
     arena, peak = arena_bytes(file), given.costs.peak
-    return {"error": error, "arena": arena, "peak": peak, "seconds": time.process_time() - start}
+    return {"error": apart, "arena": arena, "peak": peak, "seconds": time.process_time() - start}
 
 
 def table(found):

@@ -63,10 +63,10 @@ def _answer(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _litert(options: dict[str, Any]) -> dict[str, Any]:
-    from trials.latency import litert_timing  # noqa: PLC0415 -- a missing ai-edge-litert is reported
+    from trials.latency import litert_timing, pinned_threads  # noqa: PLC0415 -- a missing ai-edge-litert is reported
 
     threads = options["threads"]
-    litert_timing.check_threads(threads)
+    pinned_threads.check_threads(threads)
     if not options["seconds"]:
         return {"conditions": litert_timing.conditions(threads=threads)}
     with measuring(host_lock_path()) as waited_s:
@@ -78,7 +78,7 @@ def _litert(options: dict[str, Any]) -> dict[str, Any]:
 def _onnx(options: dict[str, Any]) -> dict[str, Any]:
     from trials.latency import onnx_timing  # noqa: PLC0415 -- a missing onnxruntime is reported
 
-    setting = {"threads": options["threads"], "provider": options["provider"]}
+    setting: dict[str, Any] = {"threads": options["threads"], "provider": options["provider"]}
     onnx_timing.check_runtime(**setting)
     if not options["seconds"]:
         return {"conditions": onnx_timing.conditions(**setting)}
@@ -86,7 +86,8 @@ def _onnx(options: dict[str, Any]) -> dict[str, Any]:
         conditions = onnx_timing.conditions(**setting)
         if Path("peak.onnx").exists():
             return {"layers": _layers(setting, options["seconds"]), "conditions": conditions}
-        timing = onnx_timing.time_onnx(*_models("onnx"), **setting, **_how(options))
+        model, reference = _models("onnx")
+        timing = onnx_timing.time_onnx(model, reference, **setting, **_how(options))
     return {"timing": asdict(timing), "conditions": conditions | {"waited_s": round(waited_s, 3)}}
 
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import subprocess
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -299,7 +300,8 @@ def test_every_request_that_the_description_allows_gets_an_answer_that_it_names(
     schema = schemathesis.openapi.from_url(f"{served[0]}/v1/openapi.json")
     assert len(list(schema.get_all_operations())) >= 12
     command = [
-        "schemathesis", "run", f"{served[0]}/v1/openapi.json", "--max-examples", "5", "--seed", "0",
+        str(Path(sys.executable).with_name("schemathesis")), "run", f"{served[0]}/v1/openapi.json",
+        "--max-examples", "5", "--seed", "0",
         "--header", f"Authorization: Bearer {served[2]['ann']}", "--phases", "examples,coverage,fuzzing",
         "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,"
         "response_schema_conformance",
