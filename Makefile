@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: search test lint style types suite audit test-long benchmark benchmark-truth chaos test-gpu clean
+.PHONY: search test lint style types suite audit test-long benchmark benchmark-truth package-sampler chaos test-gpu clean
 
 search: $(VENV)/.installed
 	$(BIN)/nas search --budget 300M-MACs $(ARGS)
@@ -40,6 +40,10 @@ benchmark: $(VENV)/.developer
 # Hours on two cores, goes on where it was interrupted. On a GPU: make benchmark-truth ARGS="--budget 20M-MACs --device cuda"
 benchmark-truth: $(VENV)/.developer
 	$(BIN)/python -m tests.benchmarks.truth $(ARGS)
+
+# dist/factor_gp_sampler: the sampler alone, as OptunaHub's registry takes it.
+package-sampler: $(VENV)/.installed
+	$(BIN)/python standalone/build_sampler.py
 
 chaos: $(VENV)/.developer
 	$(BIN)/pytest -m chaos

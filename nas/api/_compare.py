@@ -16,8 +16,8 @@ from nas.ray_backend.ray_cluster import Cluster
 from nas.resources import Capacity, Slots, slots_here
 from nas.scaling.rules import RULES
 from nas.storage.optuna_storage import storage_url
+from nas.surrogates.torch_threads import torch_threads
 from search_spaces.errors import InvalidValueError
-from trials.torch_threads import torch_threads
 
 
 @process_left_as_found()

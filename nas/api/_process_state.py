@@ -10,16 +10,19 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from nas.bayesopt.user_errors import as_user_errors
+
 
 @contextmanager
 def process_left_as_found() -> Iterator[None]:
     """Restore after the block, or a decorated function, what our libraries change in this process.
 
     That is: environment variables, levels and handlers of loggers, filters of warnings, the global random
-    generators, the limit of open files, and whether Python dumps tracebacks of crashes.
+    generators, the limit of open files, and whether Python dumps tracebacks of crashes. Errors of a sampling
+    problem come out as those that users are shown.
     """
     with ExitStack() as stack:
-        for restored in (imports_left_as_found, _open_files, _loggers, _fault_handler):
+        for restored in (as_user_errors, imports_left_as_found, _open_files, _loggers, _fault_handler):
             stack.enter_context(restored())
         yield
 

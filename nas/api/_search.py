@@ -25,9 +25,9 @@ from nas.study.reproduce_command import absolute_file
 from nas.study.results import result_of, split_network
 from nas.study.settings import names_of
 from nas.study.study import find
+from nas.surrogates.torch_threads import torch_threads
 from search_spaces.errors import InvalidValueError
 from trials.recipes import load_recipe
-from trials.torch_threads import torch_threads
 from trials.usable_cores import cpu_quota, usable_cores
 
 

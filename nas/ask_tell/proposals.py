@@ -7,6 +7,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from nas.ask_tell.known_trials import KnownTrials, NotYetError
 from nas.bayesopt.space_problem import distribution_of
+from nas.bayesopt.user_errors import as_user_errors
 from nas.storage.trial_view import TrialView
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
@@ -62,7 +63,8 @@ class Proposals:
             if self.holder(seed, before=number) is None:
                 self._study.enqueue_trial(self._codes.params(seed), skip_if_exists=False)
                 break
-        return study.ask(fixed_distributions=self._distributions)
+        with as_user_errors():
+            return study.ask(fixed_distributions=self._distributions)
 
     def holder(self, architecture: Architecture, *, before: int) -> int | None:
         """Return the number of another trial that holds a network, or failed because of it, if any.

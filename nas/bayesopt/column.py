@@ -17,7 +17,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from search_spaces.errors import SpaceError
+from nas.bayesopt.errors import ProblemError
 
 Levels = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class Column:
         """Return the column of one parameter.
 
         Raises:
-            SpaceError: if the distribution is of an unknown class.
+            ProblemError: if the distribution is of an unknown class.
         """
         match distribution:
             case CategoricalDistribution():
@@ -65,7 +65,7 @@ class Column:
             case FloatDistribution(step=float(width)):
                 count = round((distribution.high - distribution.low) / width) + 1
                 return cls(name, distribution, count, ordered=True)
-        raise SpaceError(
+        raise ProblemError(
             f"Cannot read the parameter '{name}': expected a categorical, int or float "
             f"distribution, not {distribution!r}."
         )

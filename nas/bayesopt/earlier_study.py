@@ -1,6 +1,7 @@
 """Makes a source of evidence of an earlier study; leaves it out if it does not predict left-out networks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from nas.bayesopt.problem import Params, Source, TransferSource
 from nas.bayesopt.region_surrogate import surrogate_of
 from nas.bayesopt.scoring import inputs
 from nas.surrogates.factor_gp import FactorGP, Inputs
-from trials.torch_threads import torch_threads
+from nas.surrogates.torch_threads import torch_threads
 
 _FOLDS: Final = 8  # of the cross-validation
 _SKILL: Final = 0.1  # least share of the variance of left-out networks that the surrogate has to explain
@@ -29,9 +30,10 @@ def earlier_study(region: Region, source: TransferSource, seed: int) -> Source |
         source: Observations of the earlier study.
         seed: Seed of the points that features are standardised by.
     """
+    region = region.under(source.known_constraints_batch, source.draw)
+    source = _within(region, source)
     if len(np.unique(source.networks)) < _LEAST:
         return None
-    region = region.under(source.known_constraints_batch, source.draw)
     rows = region.canonical(region.grid.encode(source.points))
     if source.additive:
         return _additive(region, source, rows, surrogate_of(region, seed))
@@ -47,6 +49,20 @@ def earlier_study(region: Region, source: TransferSource, seed: int) -> Source |
         return np.stack(posterior.predict(inputs(region, rows)), axis=1)
 
     return Source(name=source.name, expects=expects, of_value=True)
+
+
+def _within(region: Region, source: TransferSource) -> TransferSource:
+    """Return those observations whose points have all parameters of the region, each within its range."""
+    kept = [i for i, point in enumerate(source.points) if region.grid.contains(point)]
+    if len(kept) == len(source.points):
+        return source
+    return replace(
+        source,
+        points=[source.points[i] for i in kept],
+        values=source.values[kept],
+        fidelity=source.fidelity[kept],
+        networks=source.networks[kept],
+    )
 
 
 def _additive(region: Region, source: TransferSource, rows: Rows, surrogate: FactorGP) -> Source | None:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.bayesopt.column import Column
+from nas.bayesopt.errors import NothingFeasibleError, ProblemError
 from nas.bayesopt.grid import Grid, Rows
 from nas.bayesopt.problem import Params, Problem
-from search_spaces.errors import InvalidValueError, NothingFitsError
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ class Region:
         """Return the known constraints, then the factors, of each row, ``[n, k + f]``.
 
         Raises:
-            InvalidValueError: if a function does not return a table of numbers.
+            ProblemError: if a function does not return a table of numbers.
         """
         keys = [row.tobytes() for row in rows]
         known = self._feature_rows = _trimmed(self._feature_rows, keys)
@@ -195,7 +195,7 @@ class Region:
         """Return every distinct feasible point; None if the space is too large to list.
 
         Raises:
-            NothingFitsError: if no point of the space is feasible.
+            NothingFeasibleError: if no point of the space is feasible.
         """
         if self._whole is None and self.grid.size <= _ENUMERABLE:
             rows = distinct(self.canonical(self.grid.everything()))
@@ -208,7 +208,7 @@ class Region:
         """Return up to `n` distinct feasible points, ``[<= n, d]``, at least one.
 
         Raises:
-            NothingFitsError: if none was found.
+            NothingFeasibleError: if none was found.
         """
         whole = self.whole()
         if whole is not None:
@@ -256,15 +256,15 @@ def distinct(rows: Rows) -> Rows:
 def _table(batch: Batch, points: Sequence[Params], name: str) -> NDArray[np.float64]:
     table = np.asarray(batch(points), dtype=np.float64)
     if table.ndim != 2 or len(table) != len(points):
-        raise InvalidValueError(
+        raise ProblemError(
             f"{name} returned an array of shape {table.shape} for {len(points)} points: "
             f"expected [{len(points)}, k], one row per point."
         )
     return table
 
 
-def _nothing_feasible(reason: str) -> NothingFitsError:
-    return NothingFitsError(
+def _nothing_feasible(reason: str) -> NothingFeasibleError:
+    return NothingFeasibleError(
         f"No point of the search space keeps the known constraints: {reason}. "
         f"Raise the budget or widen the space."
     )

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -70,6 +71,13 @@ class Grid:
                 return False
         return True
 
+    def contains(self, point: Params) -> bool:
+        """Return whether a `point` of unknown distributions has all parameters, each within its range."""
+        return all(
+            column.name in point and _allows(column.distribution, point[column.name])
+            for column in self.columns
+        )
+
     def draw(self, rng: np.random.Generator, n: int) -> Rows:
         """Return `n` points drawn independently, ``[n, d]``."""
         return self._kept(np.stack([column.draw(rng, n) for column in self.columns], axis=1))
@@ -133,6 +141,14 @@ def _natural(name: str) -> tuple[tuple[str, int], ...]:
     """Return a sort key that orders ``layer2`` before ``layer10``."""
     parts = re.findall(r"(\D*)(\d*)", name)
     return tuple((text, int(digits or -1)) for text, digits in parts)
+
+
+def _allows(distribution: BaseDistribution, value: Any) -> bool:
+    """Return whether any value is one of a distribution's."""
+    if isinstance(distribution, CategoricalDistribution):
+        return any(choice == value or _same(choice, value) for choice in distribution.choices)
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    return number and _contains(distribution, float(value))
 
 
 def _contains(distribution: BaseDistribution, number: float) -> bool:

@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.bayesopt.errors import ProblemError
 from nas.bayesopt.feasible_region import Expectations, Region
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.problem import Params, Source
 from nas.surrogates.factor_gp import FactorGP, Inputs
-from search_spaces.errors import InvalidValueError
 
 Floats = NDArray[np.float64]
 
@@ -46,11 +46,11 @@ class Sources:
             seed: Seed of the points at which sources are read to begin with.
 
         Raises:
-            InvalidValueError: if two sources have one name, or one does not return numbers.
+            ProblemError: if two sources have one name, or one does not return numbers.
         """
         names = [source.name for source in sources]
         for name in {name for name in names if names.count(name) > 1}:
-            raise InvalidValueError(f"Two sources of evidence are named '{name}': expected different names.")
+            raise ProblemError(f"Two sources of evidence are named '{name}': expected different names.")
         columns = [_column(source, region, surrogate, seed) for source in sources]
         useful = [(s, c) for s, c in zip(sources, columns, strict=True) if c is not None]
         if not useful:
@@ -153,13 +153,13 @@ def read(source: Source, points: Sequence[Params]) -> Floats:
     """Return what a source expects of points and its standard errors, ``[n, 2]``; NaN where unknown.
 
     Raises:
-        InvalidValueError: if it does not return a number for each point.
+        ProblemError: if it does not return a number for each point.
     """
     table = np.asarray(source.expects(points), dtype=np.float64)
     if table.shape == (len(points),):
         table = np.stack([table, np.zeros(len(points))], axis=1)
     if table.shape != (len(points), 2):
-        raise InvalidValueError(
+        raise ProblemError(
             f"The source of evidence '{source.name}' returned an array of shape {table.shape} for "
             f"{len(points)} points: expected [{len(points)}], or with standard errors [{len(points)}, 2]."
         )

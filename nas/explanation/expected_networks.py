@@ -16,11 +16,11 @@ from nas.explanation.evidence import Evidence, Floats, of_studies
 from nas.explanation.model_comparison import compared
 from nas.study.study import images_of, settings_of, space_of
 from nas.surrogates.factor_gp import Posterior
+from nas.surrogates.torch_threads import torch_threads
 from search_spaces.budget import Budget
 from search_spaces.costs import cost_names
 from search_spaces.errors import InvalidValueError, StudyError
 from search_spaces.pricing import prices
-from trials.torch_threads import torch_threads
 
 _Z: Final = 1.645  # standard deviations of a 90 % interval
 

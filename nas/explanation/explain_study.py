@@ -22,8 +22,8 @@ from nas.explanation.model_comparison import compared
 from nas.explanation.source_trust import source_trusts
 from nas.study.earlier_studies import evidence_of
 from nas.study.study import settings_of
+from nas.surrogates.torch_threads import torch_threads
 from search_spaces.budget import Budget
-from trials.torch_threads import torch_threads
 
 _BASE: Final = 256  # networks over which variances are computed
 _LEVELS: Final = 17  # maximum number of levels of one factor

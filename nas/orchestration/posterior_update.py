@@ -20,9 +20,9 @@ from nas.study import posterior, trial_attributes
 from nas.study.int8_values import int8_drop
 from nas.study.posterior import StoredPosterior, posterior_of
 from nas.surrogates.factor_gp import FactorGP
+from nas.surrogates.torch_threads import torch_threads
 from search_spaces.budget import Budget
 from search_spaces.pricing import Prices
-from trials.torch_threads import torch_threads
 
 _ALWAYS: Final = 32  # networks up to which each new one updates all; later each 10 % more do
 _FITTED: Final = 8  # values from which factors correlate networks

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from nas.orchestration.search_plan import SearchPlan
+from nas.surrogates.torch_threads import torch_threads
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
 from search_spaces.counting import smallest_side
 from search_spaces.sampling import fitting_codes
 from search_spaces.units import format_seconds
 from trials.images.resized import resized_images
-from trials.torch_threads import torch_threads
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.learner import Learner
 from trials.training.out_of_memory import is_out_of_memory

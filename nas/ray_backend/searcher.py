@@ -33,9 +33,9 @@ from nas.ray_backend.worker import PROGRESS
 from nas.storage.retry import Retry, is_full, is_outage
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
+from nas.surrogates.torch_threads import torch_threads
 from search_spaces.errors import FilesError, StorageError, UserError
 from search_spaces.units import counted
-from trials.torch_threads import torch_threads
 from trials.training.epoch_progress import EpochProgress
 
 _log = logging.getLogger(__name__)

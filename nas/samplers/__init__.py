@@ -6,12 +6,24 @@ breaks a constraint that is known before training, and the same problem and hist
 also in another process.
 """
 
-from collections.abc import Callable
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
-from optuna.samplers import BaseSampler
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-from nas.bayesopt.problem import Problem
-from search_spaces.shelf import Shelf
+    from optuna.samplers import BaseSampler
 
-SAMPLERS: Final[Shelf[Callable[[Problem], BaseSampler]]] = Shelf(__name__, "SAMPLER", "sampler")
+    from nas.bayesopt.problem import Problem
+    from search_spaces.shelf import Shelf
+
+    SAMPLERS: Final[Shelf[Callable[[Problem], BaseSampler]]]
+
+
+@cache  # one registry for all
+def __getattr__(name: str) -> Any:
+    if name != "SAMPLERS":
+        raise AttributeError(f"module 'nas.samplers' has no attribute '{name}'")
+    from search_spaces.shelf import Shelf  # noqa: PLC0415 -- a sampler alone needs no registry
+
+    return Shelf(__name__, "SAMPLER", "sampler")

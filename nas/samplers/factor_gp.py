@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial
 from typing_extensions import override
 
 from nas.bayesopt.column import Column
+from nas.bayesopt.errors import ProblemError
 from nas.bayesopt.feasible_region import Batch, Region
 from nas.bayesopt.grid import Grid, Rows
 from nas.bayesopt.history import POINT, Histories, History
@@ -26,8 +27,7 @@ from nas.bayesopt.problem import Params, Problem, Source, TransferSource
 from nas.bayesopt.proposer import Fit, Proposer
 from nas.bayesopt.study_space import fixed_values, inside, shared_space
 from nas.storage.optuna_internals import storage_of, trial_id_of
-from search_spaces.errors import InvalidValueError
-from trials.torch_threads import torch_threads
+from nas.surrogates.torch_threads import torch_threads
 
 _STARTS: Final = 2  # start-up trials before the surrogate proposes
 _FOLLOWED: Final = 2  # start-up trials that follow what sources expect
@@ -63,7 +63,7 @@ class FactorGPSampler(BaseSampler):
             deployed. Values of curves and early stops are reduced by it, or by what is expected of it.
 
     Raises:
-        InvalidValueError: if `seed` or `n_startup_trials` is negative.
+        ProblemError: if `seed` or `n_startup_trials` is negative.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class FactorGPSampler(BaseSampler):
     ) -> None:
         for name, value in {"seed": seed, "n_startup_trials": n_startup_trials or 0}.items():
             if value < 0:
-                raise InvalidValueError(f"Cannot use {name}={value}: expected 0 or more.")
+                raise ProblemError(f"Cannot use {name}={value}: expected 0 or more.")
         self._space: Final = None if search_space is None else dict(search_space)
         self._seed: Final = seed
         self._constraints: Final = known_constraints_batch or _batched(known_constraints_func)

@@ -12,9 +12,9 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 
 from nas.bayesopt.problem import Params, Problem
 from nas.samplers import SAMPLERS
+from nas.surrogates.torch_threads import torch_threads
 from tests.benchmarks.filing import file_result
 from tests.nas.bayesopt.volumes import hypervolume
-from trials.torch_threads import torch_threads
 
 TRIALS = 24
 AFTER = (12, 18, 24)

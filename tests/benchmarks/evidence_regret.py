@@ -28,12 +28,12 @@ from nas.bayesopt.earlier_study import earlier_study
 from nas.bayesopt.feasible_region import region_of
 from nas.bayesopt.problem import Params, Problem, Source, TransferSource
 from nas.samplers import SAMPLERS
+from nas.surrogates.torch_threads import torch_threads
 from nas.tabular.replay import replay
 from nas.tabular.table import Table, load
 from nas.tabular.task import Task
 from tests.benchmarks.filing import RESULTS, file_result
 from tests.benchmarks.synthetic_spaces import factors_and_interactions, wrong_structure
-from trials.torch_threads import torch_threads
 
 MACRO: Final = Path(__file__).parents[3] / "shared/data/nas-bench-macro/nas-bench-macro_cifar10.json"
 READINGS: Final = RESULTS / "supernet_macro.json"

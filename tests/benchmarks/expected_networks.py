@@ -22,9 +22,9 @@ from nas.bayesopt.problem import Problem
 from nas.bayesopt.region_surrogate import surrogate_of
 from nas.explanation.evidence import Evidence
 from nas.explanation.expected_networks import expected_best
+from nas.surrogates.torch_threads import torch_threads
 from nas.tabular.table import Table, load
 from tests.benchmarks.filing import file_result
-from trials.torch_threads import torch_threads
 
 MACRO: Final = Path(__file__).parents[3] / "shared/data/nas-bench-macro/nas-bench-macro_cifar10.json"
 TRAINED_M: Final = (35, 50)

@@ -26,9 +26,9 @@ from nas.explanation.effects import Effects
 from nas.explanation.evidence import Evidence, of_trials
 from nas.explanation.factor_levels import factor_settings, independent
 from nas.samplers import SAMPLERS
+from nas.surrogates.torch_threads import torch_threads
 from nas.tabular.table import load
 from tests.benchmarks.filing import file_result
-from trials.torch_threads import torch_threads
 
 MACRO = Path(__file__).parents[3] / "shared/data/nas-bench-macro/nas-bench-macro_cifar10.json"
 NAMES = ("random", "factor_gp")

@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from nas.ask_tell.known_trials import KnownTrials
 from nas.bayesopt.problem import Problem
 from nas.samplers import SAMPLERS
+from nas.surrogates.torch_threads import torch_threads
 from nas.tabular.regret import interval, written
 from nas.tabular.table import load
 from nas.tabular.task import Task
 from tests.benchmarks.filing import file_result
 from tests.benchmarks.simulated_search import RUNG, Search
 from tests.benchmarks.synthetic_spaces import factors_and_interactions
-from trials.torch_threads import torch_threads
 
 MACRO = Path(__file__).parents[3] / "shared/data/nas-bench-macro/nas-bench-macro_cifar10.json"
 BUDGETS_M = (25, 35, 50)

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from nas.bayesopt.problem import Problem, Source, TransferSource
 from nas.samplers import SAMPLERS
 from nas.study.earlier_studies import LEAST
+from nas.surrogates.torch_threads import torch_threads
 from nas.tabular.task import Task
 from tests.benchmarks.evidence_regret import BUDGETS_M, READINGS, SUPERNETS, column, supernet, table
 from tests.benchmarks.filing import file_result
-from trials.torch_threads import torch_threads
 
 Floats = NDArray[np.float64]
 

@@ -19,8 +19,8 @@ from nas.ask_tell.stopping import SearchControl
 from nas.orchestration import search_run
 from nas.orchestration.winner_check import WinnerCheck
 from nas.ray_backend.searcher import StudySearcher
+from nas.surrogates.torch_threads import torch_threads
 from tests.benchmarks.kept_runs import begin_beside
-from trials.torch_threads import torch_threads
 from trials.training.epoch_result import EpochResult
 from trials.training.run_trial import TrialConfig, run_trial
 

@@ -17,9 +17,9 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState
 
+from nas.bayesopt.errors import NothingFeasibleError
 from nas.bayesopt.problem import Params, Problem
 from nas.samplers import SAMPLERS
-from search_spaces.errors import NothingFitsError
 
 SPACE: dict[str, BaseDistribution] = {
     "depth": IntDistribution(1, 4),
@@ -154,7 +154,7 @@ def test_a_budget_that_nothing_meets_is_said_so(name: str) -> None:
     def known(points: Sequence[Params]) -> NDArray[np.float64]:
         return np.ones((len(points), 1))
 
-    with pytest.raises(NothingFitsError, match="Raise the budget"):
+    with pytest.raises(NothingFeasibleError, match="Raise the budget"):
         study_of(name, Problem(distributions=SPACE, seed=0, known_constraints_batch=known)).ask(SPACE)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from trials.torch_threads import torch_threads
+from nas.surrogates.torch_threads import torch_threads
 
 
 @pytest.fixture(scope="session", autouse=True)

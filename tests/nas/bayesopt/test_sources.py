@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from nas.bayesopt.counts import count_sources
+from nas.bayesopt.errors import ProblemError
 from nas.bayesopt.feasible_region import region_of
 from nas.bayesopt.problem import Params, Problem, Source
 from nas.bayesopt.proposer import Proposer
@@ -18,8 +19,7 @@ from nas.bayesopt.scoring import inputs
 from nas.samplers import SAMPLERS
 from nas.samplers.factor_gp import FactorGPSampler
 from nas.surrogates.factor_gp import Posterior
-from search_spaces.errors import InvalidValueError
-from trials.torch_threads import torch_threads
+from nas.surrogates.torch_threads import torch_threads
 
 Floats = NDArray[np.float64]
 
@@ -187,9 +187,9 @@ def test_a_restarted_search_asks_a_costly_source_the_same_and_for_few_points() -
 
 def test_sources_that_cannot_be_read_are_refused() -> None:
     region = region_of(Problem(distributions=SPACE))
-    with pytest.raises(InvalidValueError, match="Two sources of evidence are named 'a'"):
+    with pytest.raises(ProblemError, match="Two sources of evidence are named 'a'"):
         Proposer.of(region, 0, [source(truth), source(shuffled)])
-    with pytest.raises(InvalidValueError, match=r"'a' returned an array of shape \(512, 1\)"):
+    with pytest.raises(ProblemError, match=r"'a' returned an array of shape \(512, 1\)"):
         Proposer.of(region, 0, [source(lambda p: truth(p)[:, None])])
 
 

@@ -16,9 +16,9 @@ from optuna.distributions import (
 )
 from optuna.trial import TrialState, create_trial
 
+from nas.bayesopt.errors import NothingFeasibleError, ProblemError
 from nas.bayesopt.problem import Params
 from nas.samplers.factor_gp import FactorGPSampler
-from search_spaces.errors import InvalidValueError, NothingFitsError
 
 SPACE: dict[str, BaseDistribution] = {
     **{f"layer{i}": CategoricalDistribution(("skip", "small", "big")) for i in range(5)},
@@ -237,7 +237,7 @@ def test_an_impossible_budget_in_a_space_too_large_to_list_is_said_so() -> None:
     def known(points: Sequence[Params]) -> NDArray[np.float64]:
         return np.array([[point["x0"] + 1.0] for point in points])
 
-    with pytest.raises(NothingFitsError, match="Raise the budget"):
+    with pytest.raises(NothingFeasibleError, match="Raise the budget"):
         study_of(FactorGPSampler(space, known_constraints_batch=known)).ask(space)
 
 
@@ -257,11 +257,11 @@ def test_a_rare_region_is_found() -> None:
 
 @pytest.mark.parametrize("options", [{"seed": -1}, {"n_startup_trials": -3}])
 def test_an_option_out_of_range_is_said_so(options: dict[str, Any]) -> None:
-    with pytest.raises(InvalidValueError, match="expected 0 or more"):
+    with pytest.raises(ProblemError, match="expected 0 or more"):
         FactorGPSampler(SPACE, **options)
 
 
 def test_a_constraint_function_of_the_wrong_shape_is_said_so() -> None:
     sampler = FactorGPSampler(SPACE, known_constraints_batch=lambda points: np.zeros(len(points)))
-    with pytest.raises(InvalidValueError, match="one row per point"):
+    with pytest.raises(ProblemError, match="one row per point"):
         study_of(sampler).ask(SPACE)

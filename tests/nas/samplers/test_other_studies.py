@@ -11,10 +11,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.samplers import PartialFixedSampler
 from optuna.trial import TrialState, create_trial
 
+from nas.bayesopt.errors import NothingFeasibleError
 from nas.bayesopt.grid import Grid
 from nas.samplers.factor_gp import FactorGPSampler
 from nas.surrogates.factor_features import Factor, Features
-from search_spaces.errors import NothingFitsError
 
 LONG: dict[str, BaseDistribution] = {
     "int": IntDistribution(1, 100_000),
@@ -111,7 +111,7 @@ def test_the_rest_of_an_enqueued_point_keeps_the_constraints() -> None:
     study.enqueue_trial({"a": 10})
     sampler = FactorGPSampler(SPACE, known_constraints_func=lambda p: [p["a"] - 9.0])
     study.sampler = sampler
-    with pytest.raises(NothingFitsError):
+    with pytest.raises(NothingFeasibleError):
         study.ask(SPACE)
 
 

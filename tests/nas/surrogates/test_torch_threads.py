@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from trials.torch_threads import torch_threads
+from nas.surrogates.torch_threads import torch_threads
 
 
 def test_the_number_of_threads_is_restored_also_after_an_error():
