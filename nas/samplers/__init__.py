@@ -7,7 +7,7 @@ also in another process.
 """
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nas.bayesopt.problem import Problem
     from search_spaces.shelf import Shelf
 
-    SAMPLERS: Final[Shelf[Callable[[Problem], BaseSampler]]]
+    SAMPLERS: Shelf[Callable[[Problem], BaseSampler]]
 
 
 @cache  # one registry for all

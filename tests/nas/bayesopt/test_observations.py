@@ -1,6 +1,7 @@
 """What a study learns from any other Optuna study, and how errors of a problem reach users."""
 
 import math
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -21,17 +22,17 @@ SPACE: dict[str, BaseDistribution] = {
 }
 
 
-def study_of(direction: str, trials: int = 0) -> optuna.Study:
+def study_of(direction: Literal["minimize", "maximize"], trials: int = 0) -> optuna.Study:
     study = optuna.create_study(study_name="old", direction=direction)
     for n in range(trials):
-        params = {"n": n % 12 + 1, "kind": "ab"[n % 2]}
+        params: dict[str, Any] = {"n": n % 12 + 1, "kind": "ab"[n % 2]}
         space = {**SPACE, "n": IntDistribution(1, 12)}
         study.add_trial(create_trial(params=params, distributions=space, value=float(params["n"])))
     return study
 
 
 def test_values_are_higher_for_what_the_study_searched() -> None:
-    up, down = (observations_of(study_of(direction, 3)) for direction in ("maximize", "minimize"))
+    up, down = observations_of(study_of("maximize", 3)), observations_of(study_of("minimize", 3))
     assert up.values.tolist() == [1.0, 2.0, 3.0]
     assert down.values.tolist() == [-1.0, -2.0, -3.0]
     assert up.name == "study old"
@@ -77,7 +78,7 @@ def test_a_following_study_begins_where_the_earlier_one_was_good_also_in_a_narro
 
 def test_a_study_of_other_parameters_says_nothing() -> None:
     earlier = observations_of(study_of("maximize", 24))
-    space = {"other": IntDistribution(0, 5)}
+    space: dict[str, BaseDistribution] = {"other": IntDistribution(0, 5)}
     study = optuna.create_study(sampler=FactorGPSampler(space, evidence=[earlier]))
     assert 0 <= study.ask(space).params["other"] <= 5
 
