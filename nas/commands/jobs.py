@@ -34,7 +34,9 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the search, from na
 
 @COMMAND.callback()
 def jobs(context: typer.Context, server: Server = None, json: Json = False) -> None:
-    """List your searches in a service, latest first; an administrator sees those of all users.
+    """List your searches in a service, latest first.
+
+    An administrator sees those of all users.
 
     Example: nas jobs --server http://127.0.0.1:8090
     """

@@ -51,7 +51,7 @@ def COMMAND(  # noqa: N802
         Path | None, typer.Option("--key", metavar="PEM", help="Key of the certificate.", show_default=False)
     ] = None,
 ) -> None:
-    """Run searches of several users, submitted by HTTP, from Python or on a page.
+    """Run searches that a team submits by HTTP or on a page.
 
     Everyone needs a token, see nas tokens. Searches wait in a queue and take turns by fair shares; each runs
     in a process of its own. What is killed goes on when a server runs again. Stop it with Ctrl-C.

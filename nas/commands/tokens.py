@@ -20,7 +20,7 @@ COMMAND: Final = typer.Typer(cls=_Group, add_completion=False, rich_markup_mode=
 
 @COMMAND.callback()
 def tokens() -> None:
-    """Make, list and revoke tokens, by which nas serve knows its users.
+    """Make, list and revoke the tokens of users of nas serve.
 
     Example: nas tokens create alice --days 90
     """

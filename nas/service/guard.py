@@ -19,7 +19,7 @@ _HEADERS: Final = (
     (b"content-security-policy", b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
      b" connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),  # none at all makes browsers send forms with the origin null
     (b"cache-control", b"no-store"),
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ from nas.service.refusals import ForbiddenError, UnauthenticatedError
 from nas.service.search_options import SearchOptions
 from nas.service.submission import cancel, submit
 from nas.service.tokens import Token
-from search_spaces.catalog import SPACES
+from search_spaces.catalog_editions import current_names
 from search_spaces.errors import InvalidValueError, UserError
 
 pages: Final = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -145,6 +145,12 @@ def style() -> Response:
     return Response(STYLE, media_type="text/css")
 
 
+@pages.get("/favicon.ico", status_code=HTTPStatus.NO_CONTENT)
+def icon() -> Response:
+    """Return that there is no icon, which browsers ask for."""
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
 @pages.get("/page.js")
 def script() -> Response:
     """Return the script."""
@@ -157,7 +163,7 @@ def _home(service: Service, token: Token, key: str, *, before: int | None = None
         token,
         key,
         jobs,
-        sorted(SPACES),
+        sorted(current_names()),
         sorted(service.allowed.data),
         following=jobs[-1].number if len(jobs) == _PAGE else None,
         problem=problem,

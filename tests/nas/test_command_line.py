@@ -115,7 +115,9 @@ def test_help_sends_nobody_to_a_source_file():
     assert not [(c, text) for c, _, text in named_options() if any(f in text for f in folders)]
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "dashboard"])
+@pytest.mark.parametrize(
+    "name", [name for name in COMMANDS if name not in {"dashboard", "jobs", "serve", "tokens"}]
+)
 def test_a_command_and_its_python_call_have_the_same_defaults(name: str):
     import inspect
 
