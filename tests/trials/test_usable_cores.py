@@ -68,7 +68,7 @@ def test_without_a_quota_all_cores_of_the_affinity_count(process, tmp_path):
 
 def test_slots_and_measured_threads_keep_within_the_quota(process, monkeypatch):
     folder = process(V2, "0::/job\n", {"job/cpu.max": "100000 100000\n"})
-    for place in ("nas.resources", "trials.latency.onnx_timing"):
+    for place in ("nas.resources", "trials.latency.pinned_threads"):
         monkeypatch.setattr(f"{place}.usable_cores", lambda: usable_cores(folder))
     slots = slots_here(8, 0)
     assert (slots.count, slots.threads) == (1, 1)
