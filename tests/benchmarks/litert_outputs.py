@@ -9,6 +9,7 @@ end.
 import argparse
 import json
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -80,6 +81,8 @@ def table(found):
     yield ""
     yield "Errors are shares of the largest score, or of 1 if that is more; fp32, three random images."
     yield "CPU seconds are the median of converting and comparing a network."
+    packages = ("litert-torch", "ai-edge-litert")
+    yield f"Converted and run by {', '.join(f'{name} {version(name)}' for name in packages)}."
     yield from (f"* {name}: {row['refused']}" for name, row in found.items() if "refused" in row)
 
 

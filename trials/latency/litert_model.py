@@ -146,7 +146,7 @@ def _reason(error: Exception) -> str:
     found = _OPERATOR.search(text)
     if found is not None:
         return f"it has no operator for {found[1] or found[2]}"
-    line: str = text.strip().partition("\n")[0] or type(error).__name__
+    line: str = text.strip().partition("\n")[0].rpartition("error: ")[2] or type(error).__name__
     return line[:200].rstrip(".")
 
 
