@@ -78,7 +78,7 @@ def cancel_search(
 @v1.get(
     "/searches/{id}/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/event-stream": {"schema": {}}}}},
 )
 async def follow_search(
     id: Id,  # noqa: A002 -- its name in the path

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from trials.images.splits import Images, Splits
 from trials.latency.host_lock import host_lock
-from trials.quantisation.int8_network import Int8Network
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import TrainingError
@@ -85,8 +84,11 @@ def int8_scores(
     return {**asdict(scores), "seconds": clock() - started - waited_s}
 
 
-def _int8_form(network: nn.Module, calibration: Tensor) -> Int8Network:
+def _int8_form(network: nn.Module, calibration: Tensor) -> nn.Module:
     try:
+        # onnxruntime.quantization changes sys.path, which only searches for int8 put up with
+        from trials.quantisation.int8_network import Int8Network  # noqa: PLC0415
+
         return Int8Network(network, calibration, threads=torch.get_num_threads())
     except Exception as error:  # of any operation that ONNX or its quantisation lacks
         line = str(error).strip().partition("\n")[0].rstrip(".")

@@ -58,7 +58,8 @@ def test_all_of_it_is_put_back():
 
 
 def test_every_command_puts_back_what_it_changes():
-    assert all(hasattr(getattr(nas, name), "__wrapped__") for name in nas.__all__)
+    commands = [name for name in nas.__all__ if name.islower()]
+    assert all(hasattr(getattr(nas, name), "__wrapped__") for name in commands)
 
 
 def test_a_study_can_be_read_without_changing_how_optuna_logs(tmp_path):
