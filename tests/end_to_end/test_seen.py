@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a busy host takes 
 
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
 # Slower than the other tests' recipe: the curve is to grow while somebody looks.
-SEEN = "epochs: 8\nrungs: [8]\nbatch_size: 64\nrecalibration_batches: 1\nwarmup_epochs: 0\n"
+SEEN = "epochs: 16\nrungs: [16]\nbatch_size: 64\nrecalibration_batches: 1\nwarmup_epochs: 0\n"
 WIDE, NARROW = {"width": 1400, "height": 1000}, {"width": 420, "height": 900}
 POINTS = (
     "(document.getElementById('graph-intermediate-values')?.data ?? []).reduce((n, t) => n + t.x.length, 0)"
@@ -104,7 +104,7 @@ def served(process: subprocess.Popen[str]) -> str:
 
 def test_a_search_is_watched_as_it_runs_and_reported(desk: Desk, browser: Browser):
     (desk.folder / "seen.yaml").write_text(SEEN)
-    words = ("--budget", "2M-MACs", "--trials", "60", "--study", "seen", "--recipe", "seen.yaml")
+    words = ("--budget", "2M-MACs", "--trials", "6", "--study", "seen", "--recipe", "seen.yaml")
     search = desk.start("search", *words)
     desk.wait_until(bool, search)
     dashboard = desk.start("dashboard", "seen", "--port", "0")
