@@ -43,7 +43,7 @@ benchmark-truth: $(VENV)/.developer
 
 # dist/factor_gp_sampler: the sampler alone, as OptunaHub's registry takes it.
 package-sampler: $(VENV)/.installed
-	$(BIN)/python standalone/build_sampler.py
+	$(BIN)/python tests/standalone/build_sampler.py
 
 chaos: $(VENV)/.developer
 	$(BIN)/pytest -m chaos

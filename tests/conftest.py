@@ -5,6 +5,7 @@ from jaxtyping import install_import_hook
 
 from tests.postgresql_server import killable_postgresql, postgresql
 
+collect_ignore = ["standalone"]  # tests of a package that is whole only once it is built
 __all__ = ["killable_postgresql", "postgresql"]  # one server for every test of a process that shares it
 
 # An int passes where a float is asked for, as in every type checker (PEP 484).

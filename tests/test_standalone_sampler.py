@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from standalone.build_sampler import build, needed, standalone
+from tests.standalone.build_sampler import build, needed, standalone
 
 ALONE = """
 import sys

@@ -1,7 +1,8 @@
 """Builds ``dist/factor_gp_sampler``: the sampler alone, as a package of OptunaHub's registry.
 
-Run ``make package-sampler``. The package consists of the files in ``standalone/factor_gp_sampler`` and of the
-modules of `nas` that the sampler needs, found by their imports. It needs Optuna, torch, GPyTorch and BoTorch.
+Run ``make package-sampler``. The package consists of the files in ``factor_gp_sampler`` beside this script and
+of the modules of `nas` that the sampler needs, found by their imports. It needs Optuna, torch, GPyTorch and
+BoTorch.
 """
 
 import ast
@@ -12,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parents[1]
+ROOT: Final = Path(__file__).resolve().parents[2]
 WRITTEN: Final = Path(__file__).parent / "factor_gp_sampler"
 OFFERED: Final = ("nas.samplers.factor_gp", "nas.bayesopt.observations")
 """Modules that ``__init__.py`` of the package imports."""
