@@ -1,8 +1,8 @@
 """Builds ``dist/factor_gp_sampler``: the sampler alone, as a package of OptunaHub's registry.
 
 Run ``make package-sampler``. The package consists of the files in ``factor_gp_sampler`` beside this script
-and of the modules of `nas` that the sampler needs, found by their imports. It needs Optuna, torch, GPyTorch and
-BoTorch.
+and of the modules of `nas` that the sampler needs, found by their imports. It needs Optuna, torch, GPyTorch
+and BoTorch.
 """
 
 import ast
