@@ -22,7 +22,7 @@ LAZY = {  # modules that import another of ours inside a function, and why
     "trials/latency/litert_model.py": "LiteRT is an extra",
     "trials/latency/runtimes.py": "LiteRT is an extra",
     "trials/latency/timing_agent.py": "it runs on boards, where a missing runtime is an answer",
-    "trials/training/int8_evaluation.py": "onnxruntime.quantization changes sys.path, fp32 need not",
+    "trials/training/int8_evaluation.py": "its runtime changes sys.path, which fp32 does not need",
 }
 
 

@@ -1,9 +1,10 @@
 """The paths below ``/v1``: searches, their results, and what fits."""
 
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -145,14 +146,10 @@ def get_report(
     """Return the report of a search, as ``nas report`` writes it."""
     job = own_job(service, token, id)
     _check_begun(service.reader.result(job.study))
-    with ExitStack() as stack:
-        file = write_report(service.table.url, job, format, stack.enter_context(scratch_folder()))
-        done = stack.pop_all()
+    file, removing = _written(lambda folder: write_report(service.table.url, job, format, folder))
     policy = {"Content-Security-Policy": "sandbox allow-scripts; default-src 'none'; "
               "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"}  # fmt: skip
-    return FileResponse(
-        file, media_type=FORMATS[format], headers=policy, background=BackgroundTask(done.close)
-    )
+    return FileResponse(file, media_type=FORMATS[format], headers=policy, background=removing)
 
 
 @v1.get(
@@ -169,13 +166,9 @@ def get_export(
     """Return a network as a zip archive of what ``nas export`` writes: plain PyTorch, weights, ONNX, card."""
     job = own_job(service, token, id)
     _check_begun(service.reader.result(job.study))
-    with ExitStack() as stack:
-        file = write_export(service.table.url, job, trial, stack.enter_context(scratch_folder()))
-        done = stack.pop_all()
+    file, removing = _written(lambda folder: write_export(service.table.url, job, trial, folder))
     service.audit.add(token, "export", job.id)
-    return FileResponse(
-        file, media_type="application/zip", filename=file.name, background=BackgroundTask(done.close)
-    )
+    return FileResponse(file, media_type="application/zip", filename=file.name, background=removing)
 
 
 @v1.get(
@@ -244,3 +237,10 @@ def profiled(budgets: tuple[str, ...], space: str, classes: int, channels: int) 
 def _check_begun(result: object) -> None:
     if result is None:
         raise ConflictError("This search has not begun: expected one with networks. Wait until it runs.")
+
+
+def _written(write: Callable[[Path], Path]) -> tuple[Path, BackgroundTask]:
+    """Return the file that is written to a folder of its own, and what removes both once it was sent."""
+    with ExitStack() as stack:
+        file = write(stack.enter_context(scratch_folder()))
+        return file, BackgroundTask(stack.pop_all().close)

@@ -11,8 +11,6 @@ difference in points if all stages took it instead of the value that is named fi
 
 import argparse
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -22,11 +20,10 @@ from search_spaces.architecture import Architecture, Option, options_of
 from search_spaces.budget import Budget
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
-from tests.benchmarks.cifar10 import IMAGES, cifar_recipe
+from tests.benchmarks.cifar10 import cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
-from tests.benchmarks.kept_runs import KeptRuns
 from tests.benchmarks.stage_patterns import filling
-from tests.benchmarks.truth_trainings import Place, Training, result_of
+from tests.benchmarks.truth_trainings import Training, place_asked_for, trained_and_kept
 
 NAME: Final = "space_choices"
 BANDS: Final = {"5M-MACs": 64, "20M-MACs": 32}
@@ -189,24 +186,14 @@ def main() -> None:
     """Train what is not yet in the file of results, then file the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--band", action="append", choices=list(BANDS), help="budgets; by default all")
-    parser.add_argument("--images", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
-    parser.add_argument("--folder", type=Path, default=Path(f"nas-runs/{NAME}"), help="of checkpoints")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--at-once", type=int, default=1, help="trainings at the same time")
-    given = parser.parse_args()
-    place = Place(
-        images=str(given.images), folder=given.folder.resolve(), device=given.device, at_once=given.at_once
-    )
-    place.splits()  # decoded before several processes would
-    runs = {}
-    for text in given.band or BANDS:
-        for number, (_, network) in enumerate(networks(Budget.parse(text), BANDS[text])):
-            key = f"{text}/{number}"
-            training = Training(key=key, network=network, recipe=RECIPE, seed=0)
-            runs[key] = partial(result_of, training, place)
-    kept = KeptRuns(RESULTS / f"{NAME}.json", given.at_once)
-    kept.run(runs)
-    file_result(NAME, command=f"python -m tests.benchmarks.{NAME}", seed=0, lines=lines_of(kept.found))
+    given, place = place_asked_for(parser, NAME)
+    trainings = [
+        Training(key=f"{text}/{number}", network=network, recipe=RECIPE, seed=0)
+        for text in given.band or BANDS
+        for number, (_, network) in enumerate(networks(Budget.parse(text), BANDS[text]))
+    ]
+    found = trained_and_kept(trainings, place, RESULTS / f"{NAME}.json")
+    file_result(NAME, command=f"python -m tests.benchmarks.{NAME}", seed=0, lines=lines_of(found))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ Each finished training is stored at once, and the command goes on where it was i
 import argparse
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -20,11 +19,10 @@ from search_spaces.architecture import Architecture, Option, options_of
 from search_spaces.budget import Budget
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
-from tests.benchmarks.cifar10 import CLASSES, IMAGES, cifar_recipe
+from tests.benchmarks.cifar10 import CLASSES, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
-from tests.benchmarks.kept_runs import KeptRuns
 from tests.benchmarks.truth_table import paired
-from tests.benchmarks.truth_trainings import Place, Training, result_of
+from tests.benchmarks.truth_trainings import Training, place_asked_for, trained_and_kept
 
 NAME: Final = "stage_patterns"
 BUDGET: Final = Budget.parse("5M-MACs")
@@ -141,27 +139,14 @@ def _means(found: dict[str, Any], name: str) -> list[float]:
 
 def main() -> None:
     """Train what is not yet in the file of results, then file the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
-    parser.add_argument("--folder", type=Path, default=Path(f"nas-runs/{NAME}"), help="of checkpoints")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--at-once", type=int, default=1, help="trainings at the same time")
-    given = parser.parse_args()
-    place = Place(
-        images=str(given.images), folder=given.folder.resolve(), device=given.device, at_once=given.at_once
-    )
-    place.splits()  # decoded before several processes would
-    runs = {
-        f"{number}/{name}/{seed}": partial(
-            result_of,
-            Training(key=f"{number}/{name}/{seed}", network=network, recipe=RECIPE, seed=seed),
-            place,
-        )
+    _, place = place_asked_for(argparse.ArgumentParser(description=__doc__), NAME)
+    trainings = [
+        Training(key=f"{number}/{name}/{seed}", network=network, recipe=RECIPE, seed=seed)
         for number in range(BACKBONES)
         for seed in SEEDS
         for name, network in variants(number)
-    }
-    found = KeptRuns(RESULTS / f"{NAME}.json", given.at_once).run(runs)
+    ]
+    found = trained_and_kept(trainings, place, RESULTS / f"{NAME}.json")
     file_result(NAME, command=f"python -m tests.benchmarks.{NAME}", seed=0, lines=lines_of(found))
 
 

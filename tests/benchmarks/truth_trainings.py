@@ -1,6 +1,8 @@
 """Trains networks by one recipe in several processes at once, each from its last checkpoint."""
 
+import argparse
 import json
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,8 @@ import torch
 
 import search_spaces
 from search_spaces.architecture import Architecture
-from tests.benchmarks.kept_runs import in_processes
+from tests.benchmarks.cifar10 import IMAGES
+from tests.benchmarks.kept_runs import in_processes, kept
 from trials.datasets import open_images
 from trials.images.splits import Splits
 from trials.training.batches import BatchSource, Preprocessor
@@ -67,6 +70,38 @@ def trained(trainings: Sequence[Training], place: Place) -> Iterator[tuple[str, 
     place.splits()  # decoded before several processes would
     runs = {training.key: partial(result_of, training, place) for training in trainings}
     yield from in_processes(runs, place.at_once)
+
+
+def trained_and_kept(trainings: Sequence[Training], place: Place, path: Path) -> dict[str, Any]:
+    """Return the results in a file by key, after running and keeping those that are missing.
+
+    Args:
+        trainings: Trainings, first come first.
+        place: Where they run.
+        path: JSON file of results.
+    """
+    state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for key, result in trained([one for one in trainings if one.key not in state], place):
+        state[key] = result
+        kept(path, state)
+        sys.stderr.write(f"{key}: {result['test']:.1%}, {result['seconds']:.0f} s\n")
+    return state
+
+
+def place_asked_for(parser: argparse.ArgumentParser, name: str) -> tuple[argparse.Namespace, Place]:
+    """Return what the command line of a benchmark says, and where its trainings run.
+
+    Args:
+        parser: Has the other options.
+        name: Name of the benchmark.
+    """
+    parser.add_argument("--images", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
+    parser.add_argument("--folder", type=Path, default=Path(f"nas-runs/{name}"), help="of checkpoints")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--at-once", type=int, default=1, help="trainings at the same time")
+    given = parser.parse_args()
+    folder = given.folder.resolve()
+    return given, Place(images=str(given.images), folder=folder, device=given.device, at_once=given.at_once)
 
 
 def result_of(training: Training, place: Place) -> dict[str, Any]:

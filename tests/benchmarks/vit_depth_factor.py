@@ -12,10 +12,7 @@ something, and the mean.
 """
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -31,9 +28,9 @@ from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.graph_counts import graph_counts
 from search_spaces.pricing import prices
-from tests.benchmarks.cifar10 import CLASSES, IMAGES, cifar_recipe
+from tests.benchmarks.cifar10 import CLASSES, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
-from tests.benchmarks.truth_trainings import Place, Training, trained
+from tests.benchmarks.truth_trainings import Training, place_asked_for, trained_and_kept
 
 Floats = NDArray[np.float64]
 
@@ -157,24 +154,12 @@ def main() -> None:
     """Train what is not yet in the file of results, then file the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=int, default=48)
-    parser.add_argument("--images", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
-    parser.add_argument("--folder", type=Path, default=Path(f"nas-runs/{NAME}"), help="of checkpoints")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--at-once", type=int, default=1, help="trainings at the same time")
-    given = parser.parse_args()
-    place = Place(
-        images=str(given.images), folder=given.folder.resolve(), device=given.device, at_once=given.at_once
-    )
-    state: dict[str, Any] = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {}
-    todo = [
+    given, place = place_asked_for(parser, NAME)
+    trainings = [
         Training(key=str(number), network=network, recipe=RECIPE, seed=0)
         for number, network in enumerate(networks(given.networks))
-        if str(number) not in state
     ]
-    for key, result in trained(todo, place):
-        state[key] = result
-        STATE.write_text(json.dumps(state, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        sys.stderr.write(f"{key}: {result['test']:.1%}, {result['seconds']:.0f} s\n")
+    state = trained_and_kept(trainings, place, STATE)
     torch.set_num_threads(1)
     file_result(NAME, command=f"python -m tests.benchmarks.{NAME}", seed=0, lines=lines_of(state))
 

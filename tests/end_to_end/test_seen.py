@@ -1,7 +1,6 @@
 """What a person sees in a browser while a search runs and after it; screenshots stay in tests/screenshots."""
 
 import re
-import shutil
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 import optuna
 import pytest
 
+from tests.chromium import chromium
 from tests.end_to_end.conftest import LIMIT_S, Desk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a busy host takes several times as long
@@ -57,15 +57,8 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("no Chromium is installed (apt-get install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as running:
-        # Without its sandbox, which a container's root cannot have; only pages of our own are opened.
-        driver = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as driver:
         yield Browser(driver)
-        driver.close()
 
 
 def kept(page: Any, name: str, *, whole: bool = True) -> None:

@@ -85,10 +85,10 @@ def int8_scores(
 
 
 def _int8_form(network: nn.Module, calibration: Tensor) -> nn.Module:
-    try:
-        # onnxruntime.quantization changes sys.path, which only searches for int8 put up with
-        from trials.quantisation.int8_network import Int8Network  # noqa: PLC0415
+    # onnxruntime.quantization changes sys.path: searches in fp32 leave it as it is
+    from trials.quantisation.int8_network import Int8Network  # noqa: PLC0415
 
+    try:
         return Int8Network(network, calibration, threads=torch.get_num_threads())
     except Exception as error:  # of any operation that ONNX or its quantisation lacks
         line = str(error).strip().partition("\n")[0].rstrip(".")

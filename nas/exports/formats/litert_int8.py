@@ -1,18 +1,15 @@
 """Export format litert_int8: a statically quantised LiteRT file, with its accuracy beside fp32."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from typing_extensions import override
 
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
+from nas.exports.formats._int8_checks import calibration_of, checked_similarity
 from nas.exports.formats._litert_file import converted, scores_of, write_record
-from search_spaces.errors import ExportError
-
-LEAST_COSINE: Final = 0.9
-"""Minimum cosine similarity of int8 and fp32 scores; less means that quantisation broke the network."""
 
 
 class LitertInt8(Exporter):
@@ -27,22 +24,11 @@ class LitertInt8(Exporter):
 
     @override
     def write(self, exported: ExportedNetwork, folder: Path) -> None:
-        images = exported.calibration
-        if images is None:
-            raise ExportError(
-                f"Cannot export '{exported.name}' as int8 without calibration images: expected 32 or more "
-                f"training images. Give them, or leave litert_int8 out."
-            )
+        images = calibration_of(exported, "litert_int8")
         model, record = (folder / file for file in self.files(exported.name))
         file = converted(exported, "int8")
         found, expected = scores_of(exported, file, images), exported.scores(images)
-        cosine = float(torch.cosine_similarity(found, expected, dim=1).mean())
-        if not cosine >= LEAST_COSINE:
-            raise ExportError(
-                f"Cannot export '{exported.name}' as int8: the cosine similarity of its scores to fp32 is "
-                f"{cosine:.2f}, expected at least {LEAST_COSINE}. Leave litert_int8 out, or calibrate on "
-                f"other images."
-            )
+        cosine = checked_similarity(exported, "litert_int8", expected, found)
         facts = {"calibration_images": len(images), "cosine_to_fp32": cosine, **_accuracy(exported, file)}
         model.write_bytes(file)
         write_record(exported, file, "int8", record, **facts)

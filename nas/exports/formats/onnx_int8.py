@@ -4,7 +4,7 @@ import json
 import math
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import onnxruntime
 import torch
@@ -13,18 +13,15 @@ from typing_extensions import override
 
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
+from nas.exports.formats._int8_checks import calibration_of, checked_similarity
 from nas.exports.formats._onnx_graph import write_graph
 from nas.exports.formats._onnx_session import scores_of, session
-from search_spaces.errors import ExportError
 from trials.device_lock import measuring
 from trials.latency.host_lock import host_lock
 from trials.latency.onnx_model import reference_model
 from trials.latency.onnx_timing import time_onnx
 from trials.latency_measurement import SECONDS
 from trials.quantisation.static_int8 import quantise
-
-LEAST_COSINE: Final = 0.9
-"""Minimum cosine similarity of int8 and fp32 scores; less means that quantisation broke the network."""
 
 
 class OnnxInt8(Exporter):
@@ -36,35 +33,24 @@ class OnnxInt8(Exporter):
 
     @override
     def write(self, exported: ExportedNetwork, folder: Path) -> None:
-        if exported.calibration is None:
-            raise ExportError(
-                f"Cannot export '{exported.name}' as int8 without calibration images: expected 32 or more "
-                f"training images. Give them, or leave onnx_int8 out."
-            )
+        images = calibration_of(exported, "onnx_int8")
         quantised, measured = (folder / file for file in self.files(exported.name))
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             plain = Path(scratch, "plain.onnx")
             write_graph(exported, plain)
-            quantise(plain, quantised, exported.calibration)
-            record = _measure(exported, {"fp32": plain, "int8": quantised})
+            quantise(plain, quantised, images)
+            record = _measure(exported, images, {"fp32": plain, "int8": quantised})
         measured.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def _measure(exported: ExportedNetwork, files: dict[str, Path]) -> dict[str, Any]:
+def _measure(exported: ExportedNetwork, calibration: Tensor, files: dict[str, Path]) -> dict[str, Any]:
     """Return accuracy and latency of both forms, after checking that their scores are similar."""
-    assert exported.calibration is not None
     forms = {form: session(file) for form, file in files.items()}
-    fp32, int8 = (scores_of(running, exported.calibration) for running in forms.values())
-    cosine = float(torch.cosine_similarity(fp32, int8, dim=1).mean())
-    if not cosine >= LEAST_COSINE:
-        raise ExportError(
-            f"Cannot export '{exported.name}' as int8: the cosine similarity of its scores to fp32 is "
-            f"{cosine:.2f}, expected at least {LEAST_COSINE}. Leave onnx_int8 out, or calibrate on other "
-            f"images."
-        )
+    fp32, int8 = (scores_of(running, calibration) for running in forms.values())
+    cosine = checked_similarity(exported, "onnx_int8", fp32, int8)
     record: dict[str, Any] = {
         "version": 1,
-        "calibration_images": len(exported.calibration),
+        "calibration_images": len(calibration),
         "cosine_to_fp32": cosine,
         "runtime": f"onnxruntime {onnxruntime.__version__}, CPU, 1 thread, batch 1",
         "latency_ms": {form: _latency_ms(file) for form, file in files.items()},

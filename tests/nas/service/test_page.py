@@ -1,27 +1,21 @@
 """The page of the service in a real browser: log in, submit, look, end, log out."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from tests.chromium import chromium
 
 NARROW = {"width": 390, "height": 800}
 
 
 @pytest.fixture
 def page() -> Iterator[Any]:
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("no Chromium is installed (apt-get install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as running:
-        # Without its sandbox, which a container's root cannot have; only pages of our own are opened.
-        driver = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as driver:
         opened = driver.new_page(viewport=NARROW)
         opened.set_default_timeout(30_000)
         yield opened
-        driver.close()
 
 
 @pytest.mark.slow
