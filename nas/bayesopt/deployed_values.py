@@ -51,6 +51,21 @@ def as_deployed(history: History, expects: Expects) -> tuple[Floats, Floats | No
     return history.values - mean[:, None], deviation**2
 
 
+def values_as_deployed(history: History, region: Region, surrogate: Callable[[], FactorGP]) -> Floats:
+    """Return the values of a study with one objective as deployed, ``[n]``.
+
+    Args:
+        history: Its trials.
+        region: Feasible region of its space.
+        surrogate: Makes a surrogate of the region; called only if some values have to be expected.
+    """
+
+    def expects(rows: Rows, drops: Floats, others: Rows) -> tuple[Floats, Floats]:
+        return expecting(region, surrogate())(rows, drops, others)
+
+    return as_deployed(history, expects)[0][:, 0]
+
+
 def expecting(region: Region, surrogate: FactorGP) -> Expects:
     """Return what fits a surrogate of a region to what deployment took off, and asks it."""
 

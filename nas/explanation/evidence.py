@@ -9,7 +9,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from nas.bayesopt.deployed_values import as_deployed, expecting
+from nas.bayesopt.deployed_values import values_as_deployed
 from nas.bayesopt.feasible_region import Region, region_of
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import Histories
@@ -208,7 +208,7 @@ def of_trials(
         region=region,
         surrogate=surrogate,
         rows=history.rows,
-        values=as_deployed(history, expecting(region, surrogate))[0][:, 0],
+        values=values_as_deployed(history, region, lambda: surrogate),
         fidelity=history.fidelity,
         trials=history.trials,
         canonical=canonical,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from optuna.trial import FrozenTrial, TrialState
 
 from dashboards.result import TrialResult
-from nas.bayesopt.deployed_values import as_deployed, expecting
+from nas.bayesopt.deployed_values import values_as_deployed
 from nas.bayesopt.feasible_region import Region, region_of
 from nas.bayesopt.history import Histories
 from nas.bayesopt.region_surrogate import surrogate_of
@@ -84,7 +84,7 @@ class PosteriorUpdate:
             return None
         with torch_threads(1):
             seen = inputs(region, history.rows, history.fidelity)
-            values = as_deployed(history, expecting(region, surrogate))[0][:, 0]
+            values = values_as_deployed(history, region, lambda: surrogate)
             fitted = surrogate.fitted(seen, values, None, _STEPS)
             return fitted.prior_correlation(inputs(region, np.stack([rows[n.trial] for n in networks])))
 

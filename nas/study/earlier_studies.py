@@ -1,6 +1,7 @@
 """Stores what a search learns from earlier studies with it, so that it can go on without those studies."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -8,7 +9,7 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from nas.bayesopt.deployed_values import as_deployed, expecting
+from nas.bayesopt.deployed_values import values_as_deployed
 from nas.bayesopt.feasible_region import region_of
 from nas.bayesopt.history import Histories
 from nas.bayesopt.problem import Source, TransferSource
@@ -72,7 +73,7 @@ def _networks(storage: RDBStorage, earlier: str, prices: Prices) -> Record:
         "study": study.study_name,
         "budgets": budgets,
         "points": region.points(history.rows),
-        "values": as_deployed(history, expecting(region, surrogate_of(region, seed=0)))[0][:, 0].tolist(),
+        "values": values_as_deployed(history, region, partial(surrogate_of, region, seed=0)).tolist(),
         "fidelity": history.fidelity.tolist(),
         "networks": history.trials.tolist(),
     }

@@ -9,6 +9,7 @@ from typing import Any, Final
 from optuna.trial import FrozenTrial
 
 from nas.study.opened_study import OpenedStudy
+from trials.training.epoch_result import error_key
 
 _INT8: Final = "int8"  # the metric of the search in the int8 form, after the last epoch
 _ERROR: Final = "int8_error"
@@ -31,11 +32,6 @@ def note_int8(opened: OpenedStudy, number: int, epoch: Mapping[str, Any], metric
     drop = float(epoch[metric]) - float(int8[metric])
     for name, value in ((_INT8, int8[metric]), (_ERROR, int8[error_key(metric)]), (_DROP, drop)):
         opened.set_user_attribute(number, name, round(float(value), 6))
-
-
-def error_key(metric: str) -> str:
-    """Return the name of the standard error of a metric among scores."""
-    return "standard_error" if metric == "accuracy" else f"{metric}_error"
 
 
 def final_value(epoch: Mapping[str, Any], metric: str) -> float:

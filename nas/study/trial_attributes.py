@@ -12,11 +12,12 @@ from typing import Any, Final
 from optuna.trial import FrozenTrial, TrialState
 
 from dashboards.result import Epoch, TrialResult
-from nas.study.int8_values import KEYS, error_key, int8_drop, int8_value, note_int8
+from nas.study.int8_values import KEYS, int8_drop, int8_value, note_int8
 from nas.study.opened_study import OpenedStudy
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.costs import Costs, column_of, cost_names
+from trials.training.epoch_result import error_key
 
 ARCHITECTURE: Final = "architecture"
 FINGERPRINT: Final = "fingerprint"

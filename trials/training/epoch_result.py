@@ -4,6 +4,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
+def error_key(metric: str) -> str:
+    """Return the name under which the standard error of a metric stands beside it."""
+    return "standard_error" if metric == "accuracy" else f"{metric}_error"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochResult:
     """Validation metrics after one epoch, with losses and times.
@@ -48,9 +53,7 @@ class EpochResult:
 
     def of(self, metric: str) -> tuple[float | None, float | None]:
         """Return the value and standard error of a metric, one of `trials.training.evaluation.METRICS`."""
-        if metric == "accuracy":
-            return self.accuracy, self.standard_error
-        return getattr(self, metric), getattr(self, f"{metric}_error")
+        return getattr(self, metric), getattr(self, error_key(metric))
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trials.training.batches import BatchSource, Preprocessor
+from trials.training.epoch_result import error_key
 from trials.training.out_of_memory import FittingParts
 from trials.training.precision import autocast
 from trials.training.recipe import Recipe
@@ -49,8 +50,7 @@ class Scores:
 
     def of(self, metric: str) -> tuple[float, float]:
         """Return the value and standard error of a metric, one of `METRICS`."""
-        error = "standard_error" if metric == "accuracy" else f"{metric}_error"
-        return getattr(self, metric), getattr(self, error)
+        return getattr(self, metric), getattr(self, error_key(metric))
 
 
 @torch.no_grad()
