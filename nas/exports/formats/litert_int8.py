@@ -8,8 +8,8 @@ from typing_extensions import override
 
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
-from nas.exports.formats._int8_checks import calibration_of, checked_similarity
 from nas.exports.formats._litert_file import converted, scores_of, write_record
+from nas.exports.int8_checks import calibration_of, checked_similarity
 
 
 class LitertInt8(Exporter):

@@ -13,9 +13,9 @@ from typing_extensions import override
 
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
-from nas.exports.formats._int8_checks import calibration_of, checked_similarity
 from nas.exports.formats._onnx_graph import write_graph
 from nas.exports.formats._onnx_session import scores_of, session
+from nas.exports.int8_checks import calibration_of, checked_similarity
 from trials.device_lock import measuring
 from trials.latency.host_lock import host_lock
 from trials.latency.onnx_model import reference_model
