@@ -25,7 +25,7 @@ from tests.benchmarks.cifar10 import CLASSES, IMAGES, SIDE, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
 from tests.benchmarks.kept_runs import kept
 from tests.benchmarks.truth_table import welch
-from tests.benchmarks.truth_trainings import Place, Training, result_of
+from tests.benchmarks.truth_trainings import Place, Training, result_of, where_trained
 
 SPACES: Final = ("hybrid_small", "mobile_small_1", "mobile_small")
 BUDGET: Final = Budget.parse("4M-MACs")
@@ -97,7 +97,7 @@ def lines_of(state: dict[str, Any]) -> list[str]:
             difference, half = welch(tests[SPACES[-1]], tests[name])
             said = f"{100 * difference:+.1f} points ± {100 * half:.1f} (95 % interval over networks)"
             lines += ["", f"Mean of {SPACES[-1]} minus that of {name}: {said}."]
-    return lines
+    return [*lines, "", where_trained(state)]
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from search_spaces.stage_choices import StageSpace
 from tests.benchmarks.cifar10 import cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
 from tests.benchmarks.stage_patterns import filling
-from tests.benchmarks.truth_trainings import Training, place_asked_for, trained_and_kept
+from tests.benchmarks.truth_trainings import Training, place_asked_for, trained_and_kept, where_trained
 
 NAME: Final = "space_choices"
 BANDS: Final = {"5M-MACs": 64, "20M-MACs": 32}
@@ -179,7 +179,7 @@ def lines_of(found: dict[str, Any]) -> list[str]:
     for row, (name, value) in enumerate(values_of()):
         said = " | ".join(column[row] for column in columns.values())
         lines.append(f"| {name} | {value} | {(SKELETON | CHOICES)[name][0]} | {said} |")
-    return lines
+    return [*lines, "", where_trained(found)]
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from search_spaces.stage_choices import StageSpace
 from tests.benchmarks.cifar10 import CLASSES, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
 from tests.benchmarks.truth_table import paired
-from tests.benchmarks.truth_trainings import Training, place_asked_for, trained_and_kept
+from tests.benchmarks.truth_trainings import Training, place_asked_for, trained_and_kept, where_trained
 
 NAME: Final = "stage_patterns"
 BUDGET: Final = Budget.parse("5M-MACs")
@@ -126,7 +126,8 @@ def lines_of(found: dict[str, Any]) -> list[str]:
         for number in range(BACKBONES)
         for name in VARIANTS
     ]
-    return [*lines, f"Standard deviation between seeds: {np.sqrt(np.var(seeds, axis=1, ddof=1).mean()):.2f}."]
+    between = float(np.sqrt(np.var(seeds, axis=1, ddof=1).mean()))
+    return [*lines, f"Standard deviation between seeds: {between:.2f}.", "", where_trained(found)]
 
 
 def _means(found: dict[str, Any], name: str) -> list[float]:

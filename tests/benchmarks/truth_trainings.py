@@ -4,7 +4,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -138,5 +139,17 @@ def result_of(training: Training, place: Place) -> dict[str, Any]:
         "seconds": round(sum(result.seconds for result in results), 1),
         "costs": dict(search_spaces.count(network, num_classes=classes, deploy=True)),
         "network": json.loads(network.to_json()),
-        "device": place.device,
+        "device": _name_of(device),
     }
+
+
+def where_trained(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a line that says on what the trainings ran."""
+    counts = Counter(str(result.get("device", "cpu")) for result in results.values())
+    return "Trained on " + ", ".join(f"{name} ({count})" for name, count in counts.most_common()) + "."
+
+
+def _name_of(device: torch.device) -> str:
+    """Return what a training ran on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return f"{name}, torch {torch.__version__}"

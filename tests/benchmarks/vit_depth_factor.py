@@ -30,7 +30,7 @@ from search_spaces.graph_counts import graph_counts
 from search_spaces.pricing import prices
 from tests.benchmarks.cifar10 import CLASSES, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
-from tests.benchmarks.truth_trainings import Training, place_asked_for, trained_and_kept
+from tests.benchmarks.truth_trainings import Training, place_asked_for, trained_and_kept, where_trained
 
 Floats = NDArray[np.float64]
 
@@ -147,7 +147,7 @@ def lines_of(state: dict[str, Any]) -> list[str]:
         centre = 100 * float(rms(found) - rms(errors["all factors"]))
         difference = "" if name == "all factors" else f"{centre:+.2f} [{low:+.2f}, {high:+.2f}]"
         lines.append(f"| {name} | {100 * float(rms(found)):.2f} | {difference} |")
-    return lines
+    return [*lines, "", where_trained(state)]
 
 
 def main() -> None:
