@@ -77,9 +77,8 @@ class Ways:
         entry = np.zeros(n, np.int64)
         columns = [self.factors[g]]
         for bins, after, widths in zip(self.bins, self.after[1:], self.widths, strict=True):
-            remains, fits = _remains(bins[g, entry], left)
-            index = tuple(np.where(fits, axis, 0) for axis in np.moveaxis(remains, 2, 0))
-            item = _pick(rng, np.where(fits, after[(g[:, None], widths[None], *index)], 0.0))
+            remains, counts = _left(after, g, widths, bins[g, entry], left)
+            item = _pick(rng, counts)
             left, entry = remains[np.arange(n), item], widths[item]
             columns.append(item[:, None])
         return np.concatenate(columns, axis=1)
@@ -117,18 +116,34 @@ class Ways:
         entry = np.zeros(len(g), np.int64)
         rows = self.factors
         for bins, after, widths in zip(self.bins, self.after[1:], self.widths, strict=True):
-            remains, fits = _remains(bins[g, entry], left)
-            index = tuple(np.where(fits, axis, 0) for axis in np.moveaxis(remains, 2, 0))
-            row, item = np.nonzero(fits & (after[(g[:, None], widths[None], *index)] > 0))
+            remains, counts = _left(after, g, widths, bins[g, entry], left)
+            row, item = np.nonzero(counts)
             g, left, entry = g[row], remains[row, item], widths[item]
             rows = np.concatenate([rows[row], item[:, None]], axis=1)
         return rows
 
 
-def _remains(bins: Ints, left: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """Return the bins that remain behind each item, [n, items, axes], and whether it fits, [n, items]."""
+def _left(after: Floats, g: Ints, widths: Ints, bins: Ints, left: Ints) -> tuple[Ints, Floats]:
+    """Return what remains behind each item, and the ways to finish from there.
+
+    Args:
+        after: Ways to finish from the next stage on, as in `Ways`.
+        g: Choices of the global factors, [n].
+        widths: Width factor of the items, the entry of the next stage, [items].
+        bins: Bins of the items, [n, items, axes]; -1 does not fit.
+        left: Bins that are left, [n, axes].
+
+    Returns:
+        Bins that remain, [n, items, axes], and ways to finish, 0 where an item does not fit, [n, items].
+    """
     remains = left[:, None] - bins
-    return remains, (bins[:, :, 0] >= 0) & (remains >= 0).all(axis=2)
+    fits = bins[:, :, 0] >= 0
+    places = g[:, None] * after.shape[1] + widths  # in the flat table: several times as fast as by axes
+    for axis in range(bins.shape[2]):
+        fits &= remains[:, :, axis] >= 0
+        places = places * after.shape[2] + remains[:, :, axis]
+    places[~fits] = 0
+    return remains, np.where(fits, after.ravel()[places], 0.0)
 
 
 @lru_cache(maxsize=8)

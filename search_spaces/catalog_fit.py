@@ -17,6 +17,8 @@ _SMALL_IMAGES: Final = 64  # pixels; above this the images lose too much at the 
 _LEAST_SHOWN: Final = 0.001
 _MANY: Final = 0.05
 """Share of a space that lies near the budgets, at least, where it suits them."""
+_TRAINS_BEST: Final = "hybrid_small"
+"""Space whose networks are the most accurate of those for images of their size, at equal MACs."""
 _OF_ALL_KINDS: Final = ("hybrid", "hybrid_small")
 """Spaces of convolutions and attention."""
 _ONE_FAMILY: Final = frozenset({"mobilevit", "mobilevit_small", "mobilevit_v2"})
@@ -31,11 +33,14 @@ def default_space(
     num_classes: int,
     in_channels: int,
     among: Iterable[str] | None = None,
+    by_number: bool = False,
 ) -> str:
-    """Return the catalog space for images and budgets: that in which most networks fit near the budgets.
+    """Return the catalog space for images and budgets.
 
-    Near means at least half of one of them. A space of which hardly anything lies there is taken only where
-    there is no other, and a space for images of another size only where nothing fits in those for this size.
+    For small images that is `hybrid_small`, whose networks train best (``docs/spaces.md``), where many of it
+    lie near the budgets, that is above half of one of them. Else it is the space in which most networks
+    lie there. A space of which hardly anything does is taken only where there is no other, and a space for
+    images of another size only where nothing fits in those for this size.
 
     Args:
         side: Longer side of the images in pixels.
@@ -43,18 +48,19 @@ def default_space(
         num_classes: Class scores of the networks.
         in_channels: Channels of the images.
         among: Names of spaces to choose from; None for all that are not around one family.
+        by_number: Whether the number of networks alone decides, as in earlier versions.
     """
     names = tuple(_unasked() if among is None else among)
     suited, others = (list(filter(wanted, names)) for wanted in (_suits(side), _not(_suits(side))))
     if not any(budget.counted for budget in budgets):
         return space_by_size(side)
     for group in (suited, others):
-        ranked = sorted(
-            ((_fitting(_priced(name, num_classes, in_channels), budgets), name) for name in group),
-            reverse=True,
-        )
-        if ranked and ranked[0][0][1:] > (0.0, 0.0):
-            return ranked[0][1]
+        found = {name: _fitting(_priced(name, num_classes, in_channels), budgets) for name in group}
+        if group is suited and _TRAINS_BEST in found and found[_TRAINS_BEST][0] and not by_number:
+            return _TRAINS_BEST
+        ranked = sorted(found, key=lambda name: (found[name], name), reverse=True)
+        if ranked and found[ranked[0]][1:] > (0.0, 0.0):
+            return ranked[0]
     return space_by_size(side)
 
 

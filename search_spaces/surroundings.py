@@ -1,22 +1,28 @@
 """The search spaces around one network: narrower, shallower and smaller ones, or wider ones that hold it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from search_spaces.architecture import Architecture, Option, Stage
+import torch
+
+from search_spaces.architecture import Architecture, Option
+from search_spaces.building import build
 from search_spaces.channel_rounding import widened
-from search_spaces.errors import SpaceError
+from search_spaces.counting import total_stride
+from search_spaces.errors import ArchitectureError, SpaceError
 from search_spaces.options import kind_of
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
+from search_spaces.stage_patterns import stage_of_patterns
 
-_WIDTHS: Final = (0.5, 0.625, 0.75, 0.875, 1.0)
+_WIDTHS: Final = (1.0, 0.875, 0.75, 0.625, 0.5)
 _DEPTHS: Final = (0.5, 0.75, 1.0)
-_SIDES: Final = (0.5, 0.57, 0.72, 0.86, 1.0)  # 112, 128, 160, 192 and 224 of 224 pixels
-_STEP: Final = 16
+_SIDES: Final = (0.5, 0.57, 0.64, 0.72, 0.79, 0.86, 0.93)  # of 224 pixels, 112 to 208 by 16
+_STEPS: Final = {128: 8, 2**31: 16}  # of the sides, up to which side of the network
 _KERNELS: Final = (3, 5, 7)
 _EXPANSIONS: Final = (2, 3, 4, 6)
-_DIVISORS: Final = (8, 4, 2, 1)
+_DIVISORS: Final = (16, 8, 4, 2, 1)
 
 
 def space_around(architecture: Architecture, name: str) -> SearchSpace:
@@ -32,15 +38,15 @@ def space_around(architecture: Architecture, name: str) -> SearchSpace:
     Raises:
         SpaceError: if its stages cannot be divided so, or the blocks of one differ.
     """
-    _check_alike(architecture)
-    kinds = {kind_of(stage.mixer) for stage in architecture.stages}
+    stages = _stages(architecture)
+    kinds = {kind_of(run.mixer) for stage in architecture.stages for run in stage.runs}
     return SearchSpace(
         name=name,
-        resolution=_sides(architecture.resolution),
-        width=_WIDTHS,
+        resolution=_sides(architecture),
+        width=tuple(sorted(w for w in _distinct(architecture, _WIDTHS) if _can_be(architecture, w))),
         conv_depth=_DEPTHS if _deep(architecture, "conv") else (1.0,),
         attention_depth=_DEPTHS if "attention" in kinds and _deep(architecture, "attention") else (1.0,),
-        stages=tuple(map(_stage, architecture.stages)),
+        stages=tuple(map(_smaller, stages)),
         network=architecture.network,
         options=architecture.options,
         divisor=_divisor(architecture),
@@ -59,61 +65,81 @@ def wider_space(architecture: Architecture, widths: Sequence[float], name: str) 
     Raises:
         SpaceError: if it cannot be widened so, or the blocks of a stage differ.
     """
-    _check_alike(architecture)
-    divisor, channels = _divisor(architecture), _channels(architecture)
-    distinct: dict[tuple[int, ...], float] = {}
-    for width in (1.0, *widths):
-        distinct.setdefault(tuple(widened(count, width, divisor) for count in channels), width)
     return SearchSpace(
         name=name,
         resolution=(architecture.resolution,),
-        width=tuple(distinct.values()),
-        stages=tuple(
-            StageSpace(
-                channels=stage.channels,
-                depth=(stage.depth,),
-                stride=stage.stride,
-                block=stage.block,
-                options={option: (value,) for option, value in stage.options},
-            )
-            for stage in architecture.stages
-        ),
+        width=_distinct(architecture, (1.0, *widths)),
+        stages=_stages(architecture),
         network=architecture.network,
         options=architecture.options,
-        divisor=divisor,
+        divisor=_divisor(architecture),
     )
 
 
-def _check_alike(architecture: Architecture) -> None:
-    """Raise unless each stage repeats one block."""
+def _stages(architecture: Architecture) -> tuple[StageSpace, ...]:
+    """Return the stages that offer those of a network alone.
+
+    Raises:
+        SpaceError: if no patterns make the blocks of one.
+    """
+    found = []
     for number, stage in enumerate(architecture.stages, start=1):
-        if stage.overrides:
+        space = stage_of_patterns(stage)
+        if space is None:
             raise SpaceError(
                 f"Cannot make a space around the network {architecture.fingerprint}: the blocks of its stage "
-                f"{number} differ. Expected stages that repeat one block each."
+                f"{number} differ. Expected stages of equal blocks, or of blocks that a pattern makes."
             )
+        found.append(space)
+    return tuple(found)
 
 
-def _sides(resolution: int) -> tuple[int, ...]:
-    """Return the sides of images in pixels, multiples of 16 but for the network's own."""
-    smaller = {round(resolution * share / _STEP) * _STEP for share in _SIDES[:-1]}
-    return tuple(sorted({side for side in smaller if 0 < side < resolution} | {resolution}))
+def _distinct(architecture: Architecture, widths: Sequence[float]) -> tuple[float, ...]:
+    """Return the first of all widths that round to the same channels."""
+    divisor, channels = _divisor(architecture), _channels(architecture)
+    found: dict[tuple[int, ...], float] = {}
+    for width in widths:
+        found.setdefault(tuple(widened(count, width, divisor) for count in channels), width)
+    return tuple(found.values())
+
+
+def _can_be(architecture: Architecture, width: float) -> bool:
+    """Return whether a network can be built at a width: some attention needs channels for whole heads."""
+    divisor = _divisor(architecture)
+    stages = (replace(s, channels=widened(s.channels, width, divisor)) for s in architecture.stages)
+    try:
+        with torch.device("meta"):
+            build(replace(architecture, stages=tuple(stages)), num_classes=1)
+    except ArchitectureError:
+        return False
+    return True
+
+
+def _sides(architecture: Architecture) -> tuple[int, ...]:
+    """Return sides of images in pixels, at even steps, at which a map is left at the end; its own too."""
+    strides = tuple(stage.stride for stage in architecture.stages)
+    least = total_stride(architecture.network, architecture.options, strides)
+    resolution = architecture.resolution
+    step = next(step for most, step in _STEPS.items() if resolution <= most)
+    smaller = {round(resolution * share / step) * step for share in _SIDES}
+    return tuple(sorted({side for side in smaller if least <= side < resolution} | {resolution}))
 
 
 def _deep(architecture: Architecture, kind: str) -> bool:
-    return any(stage.depth > 1 and kind_of(stage.mixer) == kind for stage in architecture.stages)
-
-
-def _stage(stage: Stage) -> StageSpace:
-    options = {name: _values(name, value) for name, value in stage.options}
-    return StageSpace(
-        channels=stage.channels, depth=(stage.depth,), stride=stage.stride, block=stage.block, options=options
+    return any(
+        stage.depth > 1 and any(kind_of(run.mixer) == kind for run in stage.runs)
+        for stage in architecture.stages
     )
+
+
+def _smaller(stage: StageSpace) -> StageSpace:
+    """Return a stage that offers smaller kernels and expansions beside its own."""
+    return replace(stage, options={name: _values(name, value) for name, (value,) in stage.options.items()})
 
 
 def _values(name: str, value: Option) -> tuple[Option, ...]:
     """Return the values of an option: those below its own that inherit, and its own."""
-    steps: Sequence[int] = {"kernel": _KERNELS, "expansion": _EXPANSIONS}.get(name, ())
+    steps: Sequence[int] = {"kernel": _KERNELS, "expansion": _EXPANSIONS}.get(name.rpartition(".")[2], ())
     if isinstance(value, bool) or not isinstance(value, int | float) or value == 1:
         return (value,)
     kind = type(value)  # a slot holds whole numbers or others, not both

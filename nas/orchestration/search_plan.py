@@ -244,7 +244,8 @@ def plan_search(
             settings, chosen = begun_before(settings, chosen, splits, budgets, url, study)
         settings, training = begun_by_proxy(settings, training, recipe, teacher, url, study)
         name = checked_name(study if study is not None else settings.default_name())
-        settings, chosen = edition_begun(settings, chosen, url, name)
+        around = named is None and donor is not None
+        settings, chosen = edition_begun(settings, chosen, url, name, around=around)
         settings = deployed_as_before(resized_as_before(settings, url, name), url, name, deploy_dtype)
         plan = SearchPlan(
             settings=settings,
@@ -278,7 +279,9 @@ def plan_search(
         if learn_from:
             plan = replace(plan, earlier=read_transfer(plan.url, name, learn_from, plan.prices))
         named_first = tuple(first_network(text, plan.url, plan.prices, plan.budgets) for text in seed_with)
-        published = starting_networks(plan.space, plan.prices, budgets, sampler, max(splits.size))
+        published = starting_networks(
+            plan.space, plan.prices, budgets, sampler, max(splits.size), donor=donor if around else None
+        )
         work = planned_work(
             plan.settings,
             plan.space,

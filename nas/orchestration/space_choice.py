@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from nas.storage.optuna_storage import existing_storage
@@ -84,30 +85,38 @@ def begun_before(
 
 
 def edition_begun(
-    settings: Settings, chosen: SearchSpace, url: str, name: str
+    settings: Settings, chosen: SearchSpace, url: str, name: str, *, around: bool = False
 ) -> tuple[Settings, SearchSpace]:
-    """Return settings and space, those of the edition of a catalog space in which a study was begun.
+    """Return settings and space, those of the edition of a space in which a study was begun.
 
     Args:
-        settings: What is asked for, with the present edition.
+        settings: What is asked for, with the present edition of a space of the catalog or around a donor.
         chosen: Its space.
         url: Database URL of the storage.
         name: Name of the study.
+        around: Whether the space was made around a donor.
     """
     known = known_settings(url, name)
-    if known is None or known.space != settings.space or not is_of_catalog(chosen):
+    if known is None or known.space != settings.space or not (around or is_of_catalog(chosen)):
         return settings, chosen
-    begun = edition(known.space, known.space_digest)
+    kept = around and known.space_digest != settings.space_digest
+    begun = space_of(find(existing_storage(url), name)) if kept else edition(known.space, known.space_digest)
     return (
         (settings, chosen) if begun is None else (replace(settings, space_digest=known.space_digest), begun)
     )
 
 
 def _earlier_defaults(splits: Splits, budgets: Sequence[Budget]) -> tuple[str, ...]:
-    """Return the spaces that earlier versions chose: by the images alone, and from a smaller catalog."""
-    shape = {"num_classes": len(splits.classes), "in_channels": splits.channels}
-    by_budget = default_space(_side(splits), budgets, **shape, among=_FIRST_CATALOG)
-    return tuple(dict.fromkeys((space_by_size(_side(splits)), by_budget)))
+    """Return the spaces that earlier versions chose: by the images alone, by how many networks fit."""
+    choose = partial(
+        default_space,
+        _side(splits),
+        budgets,
+        num_classes=len(splits.classes),
+        in_channels=splits.channels,
+        by_number=True,
+    )
+    return tuple(dict.fromkeys((space_by_size(_side(splits)), choose(among=_FIRST_CATALOG), choose())))
 
 
 def resized_as_before(settings: Settings, url: str, name: str) -> Settings:

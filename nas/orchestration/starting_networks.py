@@ -18,13 +18,19 @@ from search_spaces.pricing import Prices
 from search_spaces.published import reference, references
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import realised_depth, same_block
+from trials.pretrained.donor import Donor
 
 _RULE: Final = "compound"
 _BASELINE: Final = "random"
 
 
 def starting_networks(
-    space: SearchSpace, prices: Prices, budgets: Sequence[Budget], sampler: str, side: int
+    space: SearchSpace,
+    prices: Prices,
+    budgets: Sequence[Budget],
+    sampler: str,
+    side: int,
+    donor: Donor | None = None,
 ) -> dict[str, Architecture]:
     """Return the published networks that a space of the catalog can scale into the budgets, by name.
 
@@ -32,7 +38,8 @@ def starting_networks(
     than its trainings can tell. Of networks with equal blocks there is one, a member of the space if there is
     any. Spaces that are not of the catalog begin as their authors say, and the sampler that others are
     compared with begins with nothing. A network whose strides the space has not is looked for with a stem for
-    small images.
+    small images. A space around a donor begins with the donor's own network on the largest images that fit:
+    it inherits every weight, unless it must be narrower to fit.
 
     Args:
         space: Space of the search.
@@ -40,8 +47,15 @@ def starting_networks(
         budgets: The most that a network may take; without one that is counted, nothing is scaled.
         sampler: Name of the sampler.
         side: Longer side of the images in pixels.
+        donor: Network that the space was made around; None for none.
     """
-    if sampler == _BASELINE or not is_of_catalog(space) or not any(budget.counted for budget in budgets):
+    if sampler == _BASELINE or not any(budget.counted for budget in budgets):
+        return {}
+    if donor is not None:
+        network = on_smaller_images(space, prices, donor.architecture, budgets)
+        network = network or scaled_into(prices, donor.architecture, budgets, as_images=False)
+        return {} if network is None else {donor.published or donor.source: network}
+    if not is_of_catalog(space):
         return {}
     found: dict[tuple[Stage, ...], tuple[str, Architecture]] = {}
     for name in sorted(references(), key=lambda name: not space.contains(reference(name))):
@@ -52,6 +66,16 @@ def starting_networks(
                 if scaled is not None:
                     found[kinds] = (name, scaled)
     return dict(found.values())
+
+
+def on_smaller_images(
+    space: SearchSpace, prices: Prices, network: Architecture, budgets: Sequence[Budget]
+) -> Architecture | None:
+    """Return a network on the largest images of a space with which it fits the budgets; None if on none."""
+    at_sides = [replace(network, resolution=side) for side in sorted(space.resolution, reverse=True)]
+    members = [one for one in at_sides if space.contains(one)]
+    fits = prices.excess(np.array([prices.codes.code_of(one) for one in members]), budgets).max(axis=1) <= 0
+    return next((one for one, fit in zip(members, fits, strict=True) if fit), None)
 
 
 def _forms(published: Architecture, side: int) -> list[tuple[Architecture, bool]]:

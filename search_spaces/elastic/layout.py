@@ -2,7 +2,7 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from torch import nn
@@ -73,7 +73,8 @@ class SharedLayout:
                 f"The shared weights are of the space '{self.space.name}', which does not hold the "
                 f"architecture {architecture.fingerprint}: expected one of its networks."
             )
-        template = self._templates.of(architecture)
+        codes = self.space.codes  # which may write equal blocks otherwise than another space
+        template = self._templates.of(codes.at(codes.code_of(architecture)))
         slices = {path: self._slice(path, weight) for path, weight in template.weights.items()}
         found = self._networks[architecture] = (template, slices)
         if len(self._networks) > _MOST_NETWORKS:
@@ -120,25 +121,30 @@ class SharedLayout:
         ]
         found: dict[Architecture, None] = {}
         seen: set[object] = set()
-        for row, needed in rows_of_largest(codes, items, owned_first=any(self._templates.own_first)):
+        owned_first = any(self._templates.own_first) or any(
+            self._templates.widens(block) for forms in codes.forms for block in forms.blocks
+        )
+        for row, needed in rows_of_largest(codes, items, owned_first=owned_first):
             network = codes.at(row)
-            parts = set(_parts(network, self._templates.own_first))
+            parts = set(_parts(network, self._templates))
             if needed or not parts <= seen:
                 found[network] = None
             seen |= parts
         return list(found)
 
 
-def _parts(network: Architecture, own_first: Sequence[bool]) -> Iterator[object]:
-    """Yield what tells the shared tensors of a network's blocks apart: place, choices, channels if own."""
+def _parts(network: Architecture, templates: Templates) -> Iterator[object]:
+    """Yield what tells the shared tensors of a network apart: place, choices, channels if they matter."""
     before = dict(network.options).get("stem_channels")
     for number, stage in enumerate(network.stages):
         position = 0
         for run in stage.runs:
             own = any(own_channels(run))
             for _ in range(run.depth):
-                owned = own or (position == 0 and own_first[number])
-                channels = (before if position == 0 else run.channels, run.channels) if owned else None
-                yield number, position, run.block, run.options, channels
+                first = position == 0
+                pair = (before if first else run.channels, run.channels)
+                owned = own or (first and templates.own_first[number])
+                further = first and pair[0] != pair[1] and templates.widens(run)
+                yield number, position, run.block, run.options, pair if owned or further else None
                 position += 1
         before = stage.channels

@@ -52,6 +52,18 @@ class Templates:
         self._chosen: Final = tuple(space.skeleton)
         self.own_first: Final = own_first(space)
         self._blocks: OrderedDict[tuple[object, ...], MadeBlock] = OrderedDict()
+        self._widens: dict[tuple[object, ...], bool] = {}
+
+    def widens(self, block: Stage) -> bool:
+        """Return whether a block has weights where channels change that it lacks where they stay."""
+        key = block.block, block.options, block.stride
+        if key not in self._widens:
+            same, other = (
+                make_block(block, "block", channels, block.channels, block.stride).weights.keys()
+                for channels in (block.channels, 2 * block.channels)
+            )
+            self._widens[key] = bool(other - same)
+        return self._widens[key]
 
     def of(self, architecture: Architecture) -> Template:
         """Return a network of the space.

@@ -1,7 +1,7 @@
 """Trains the supernets of a search on CIFAR-10 and reads the networks of `band_trainings.py` from them.
 
 Run ``python -m tests.benchmarks.band_supernets STATE.json [--device cuda --at-once N]``. The supernets are
-those of ``nas search --space hybrid_small --budget 5M-MACs --evaluator supernet``, one for each seed: its
+those of ``nas search --space hybrid_small_1 --budget 5M-MACs --evaluator supernet``, one for each seed: its
 recipe, its band of MACs, and as many networks read. STATE holds the settings and each supernet that was read;
 with checkpoints in ``--folder``, the command goes on where it was interrupted. It needs no Ray and no Optuna.
 """

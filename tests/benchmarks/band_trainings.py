@@ -1,8 +1,8 @@
 """Trains networks of one band of MACs on CIFAR-10: what cheaper values are judged by, and such values.
 
 Run ``python -m tests.benchmarks.band_trainings STATE.json [--device cuda --at-once N --batch-size B]``. The
-networks are drawn uniformly from the space `hybrid_small` at 4M to 5M MACs, and every recipe was fixed before
-the first of them was trained. STATE holds the settings and each finished training; with checkpoints in
+networks are drawn uniformly from the space `hybrid_small_1` at 4M to 5M MACs, and every recipe was fixed
+before the first of them was trained. STATE holds the settings and each finished training; with checkpoints in
 ``--folder``, the command goes on where it was interrupted. It needs neither Ray nor Optuna. What the values
 are worth is said by `band_agreement.py`.
 
@@ -34,7 +34,7 @@ from trials.training.recipe import Recipe
 
 State = dict[str, Any]
 
-SPACE, LOW_MACS, HIGH_MACS, NETWORKS = "hybrid_small", 4_000_000, 5_000_000, 40
+SPACE, LOW_MACS, HIGH_MACS, NETWORKS = "hybrid_small_1", 4_000_000, 5_000_000, 40
 KINDS: Final = ("long", "proxy", "short")
 LONG_SEEDS: Final = (0, 1)
 SHORT_SEED: Final = 100

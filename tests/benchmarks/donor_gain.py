@@ -3,8 +3,9 @@
 EfficientNet-Lite0 with its ImageNet weights on 1,000 CIFAR-10 images, 100 a class, at 128 pixels; 2,000
 others judge. Every training of a network has as many epochs, and so core-seconds, with the donor's weights
 as without; from scratch each seed has the best of three rates, by the images that judge. The neighbour has
-at most 70 % of the donor's MACs: of those that the space around the donor draws, the one that is best on 500
-further images after a third of the epochs, begun with inherited weights.
+at most 70 % of the donor's MACs: of the network with which a search around the donor begins, which is the
+donor on smaller images, and of others that the space around it draws, the one that is best on 500 further
+images after a third of the epochs, begun with inherited weights.
 
     .venv/bin/python -m tests.benchmarks.donor_gain --device cuda --at-once 8   # goes on where it stopped
 """
@@ -27,10 +28,14 @@ from PIL import Image
 from torch import nn
 
 import search_spaces
+from nas.orchestration.starting_networks import on_smaller_images
 from search_spaces.architecture import Architecture
+from search_spaces.budget import Budget
+from search_spaces.pricing import prices
 from search_spaces.surroundings import space_around
 from tests.benchmarks.filing import RESULTS, file_result
 from tests.benchmarks.kept_runs import KeptRuns
+from tests.benchmarks.truth_trainings import device_name, where_trained
 from trials.donors import open_donor
 from trials.images.splits import Images, Splits
 from trials.pretrained.donor import Donor
@@ -108,7 +113,7 @@ def donor_and_images(place: Place) -> tuple[Donor, Splits]:
 
 def trained(
     made: Architecture, place: Place, *, inherits: bool, rate: float, seed: int, share: float = 1.0
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Return the accuracy of a network after its training, the seconds that it took and what is new in it.
 
     Seconds are those of one core, or of the wall beside a GPU; `share` is that of the epochs.
@@ -134,25 +139,31 @@ def trained(
     held = Images(images=data.validation.images[rows], labels=data.validation.labels[rows])
     few = replace(data, validation=held)
     started = clock()
-    for _ in train(network, few, recipe, resolution=SIDE, seed=seed, device=device):
+    for _ in train(network, few, recipe, resolution=made.resolution, seed=seed, device=device):
         pass
     seconds = clock() - started
-    preprocess = Preprocessor(data.mean, data.std, SIDE, device)
+    preprocess = Preprocessor(data.mean, data.std, made.resolution, device)
     accuracies = {
         name: evaluate(network, BatchSource(images, device), preprocess, recipe).accuracy
         for name, images in (("validation", data.validation), ("judge", data.test))
     }
-    return {**accuracies, "seconds": round(seconds, 1), "new": new}
+    return {**accuracies, "seconds": round(seconds, 1), "new": new, "device": device_name(device)}
 
 
 def candidates(donor: Donor, count: int) -> list[Architecture]:
-    """Return members of the space around the donor, of 35 % to 70 % of its MACs."""
-    space = replace(space_around(donor.architecture, "around"), resolution=(SIDE,))
-    most = 0.7 * macs(at_side(donor))
-    rng, drawn = np.random.default_rng(0), list[Architecture]()
+    """Return members of the space around the donor: what a search begins with, then uniform ones.
+
+    All have at most 70 % of the donor's MACs, and those at least 35 %.
+    """
+    network = at_side(donor)
+    space, most = space_around(network, "around"), int(0.7 * macs(network))
+    budget = Budget.parse(f"{most}-MACs")
+    first = on_smaller_images(space, prices(space.codes, num_classes=10), network, [budget])
+    assert first is not None
+    rng, drawn = np.random.default_rng(0), [first]
     while len(drawn) < count:
-        made = space.sample(rng)
-        if 0.5 * most <= macs(made) <= most:
+        made = space.sample(rng, budgets=[budget], num_classes=10)
+        if 0.5 * most <= macs(made) and made not in drawn:
             drawn.append(made)
     return drawn
 
@@ -256,13 +267,15 @@ def main() -> None:
         seed="0, 1 and 2",
         lines=[
             f"Accuracy, in percent, on {COUNTS['judge']:,} CIFAR-10 images after {given.epochs} epochs of "
-            f"{COUNTS['train']:,} others at {SIDE} pixels, in fp32 on the {given.device}; the rate from "
+            f"{COUNTS['train']:,} others at {SIDE} pixels, in fp32; the rate from "
             f"scratch is the best of three. The neighbour is the best of {given.candidates} networks around "
             f"EfficientNet-Lite0 of at most 70 % of its MACs, by {COUNTS['validation']} further images.",
             "",
             *table(runs.found, {"": at_side(donor), "neighbour ": drawn[best]}, place),
             "",
             f"The neighbour: `{json.dumps(json.loads(drawn[best].to_json()))}`",
+            "",
+            where_trained(runs.found),
         ],
     )
 

@@ -8,9 +8,7 @@ training is stored at once, and the command goes on where it was interrupted.
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -21,18 +19,23 @@ from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.pricing import prices
 from search_spaces.sampling import share_that_fits
-from tests.benchmarks.cifar10 import CLASSES, IMAGES, SIDE, cifar_recipe
+from tests.benchmarks.cifar10 import CLASSES, SIDE, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
-from tests.benchmarks.kept_runs import kept
 from tests.benchmarks.truth_table import welch
-from tests.benchmarks.truth_trainings import Place, Training, result_of, where_trained
+from tests.benchmarks.truth_trainings import Training, place_asked_for, trained_and_kept, where_trained
 
-SPACES: Final = ("hybrid_small", "mobile_small_1", "mobile_small")
+NAME: Final = "small_spaces"
+SPACES: Final = ("hybrid_small_1", "hybrid_small", "mobile_small_1", "mobile_small")
+COMPARED: Final = (
+    ("hybrid_small", "hybrid_small_1"),
+    ("mobile_small", "mobile_small_1"),
+    ("mobile_small", "hybrid_small"),
+)
 BUDGET: Final = Budget.parse("4M-MACs")
 BUDGETS: Final = ("2M-MACs", "3M-MACs", "4M-MACs", "5M-MACs", "12M-MACs", "20M-MACs", "60M-MACs")
 LEAST: Final = 0.875
 RECIPE: Final = cifar_recipe("spaces", 3, 20_000, 2e-3, 64)
-STATE: Final = RESULTS / "small_spaces.json"
+STATE: Final = RESULTS / f"{NAME}.json"
 
 
 def drawn(name: str, count: int) -> list[Architecture]:
@@ -92,38 +95,24 @@ def lines_of(state: dict[str, Any]) -> list[str]:
             f"| {costs['params'] / 1e3:.0f}k | {blocks} |"
         )
     tests = {n: [v["test"] for k, v in state.items() if k.startswith(f"{n}/")] for n in SPACES}
-    for name in SPACES[:-1]:
-        if len(tests[SPACES[-1]]) > 1 and len(tests[name]) > 1:
-            difference, half = welch(tests[SPACES[-1]], tests[name])
+    for name, other in COMPARED:
+        if len(tests[name]) > 1 and len(tests[other]) > 1:
+            difference, half = welch(tests[name], tests[other])
             said = f"{100 * difference:+.1f} points ± {100 * half:.1f} (95 % interval over networks)"
-            lines += ["", f"Mean of {SPACES[-1]} minus that of {name}: {said}."]
+            lines += ["", f"Mean of {name} minus that of {other}: {said}."]
     return [*lines, "", where_trained(state)]
 
 
 def main() -> None:
-    """Train what is not yet in the file of results, and file the table after each training."""
+    """Train what is not yet in the file of results, then file the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=int, default=12, help="networks of each space")
     parser.add_argument("--most", type=int, default=None, help="trainings of this run; by default all")
-    parser.add_argument("--images", type=Path, default=IMAGES, help="folder of CIFAR-10 as Parquet")
-    parser.add_argument("--folder", type=Path, default=Path("nas-runs/small-spaces"), help="of checkpoints")
-    given = parser.parse_args()
-    place = Place(images=str(given.images), folder=given.folder.resolve(), device="cpu", at_once=1)
-    state: dict[str, Any] = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {}
+    given, place = place_asked_for(parser, NAME)
+    state = json.loads(STATE.read_text(encoding="utf-8")) if STATE.exists() else {}
     left = [training for training in trainings(given.networks) if training.key not in state]
-    for training in left if given.most is None else left[: given.most]:
-        key = training.key
-        state[key] = result_of(training, place)
-        kept(STATE, state)
-        sys.stderr.write(f"{key}: {state[key]['test']:.1%}, {state[key]['seconds']:.0f} s\n")
-        _file(state)
-    _file(state)
-
-
-def _file(state: dict[str, Any]) -> None:
-    file_result(
-        "small_spaces", command="python -m tests.benchmarks.small_spaces", seed=0, lines=lines_of(state)
-    )
+    state = trained_and_kept(left[: given.most], place, STATE)
+    file_result(NAME, command=f"python -m tests.benchmarks.{NAME}", seed=0, lines=lines_of(state))
 
 
 if __name__ == "__main__":

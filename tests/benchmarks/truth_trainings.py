@@ -139,7 +139,7 @@ def result_of(training: Training, place: Place) -> dict[str, Any]:
         "seconds": round(sum(result.seconds for result in results), 1),
         "costs": dict(search_spaces.count(network, num_classes=classes, deploy=True)),
         "network": json.loads(network.to_json()),
-        "device": _name_of(device),
+        "device": device_name(device),
     }
 
 
@@ -149,7 +149,7 @@ def where_trained(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "Trained on " + ", ".join(f"{name} ({count})" for name, count in counts.most_common()) + "."
 
 
-def _name_of(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
     """Return what a training ran on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return f"{name}, torch {torch.__version__}"

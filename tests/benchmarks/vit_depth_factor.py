@@ -8,35 +8,43 @@ interrupted.
 Then each network is left out in turn, and the surrogate of a search predicts it from the others: with all
 factors, and with one of them withheld. It always knows how far each network is below the budget, as it does
 in a search. Beside it stand a process on MACs alone, on parameters alone, on the count of blocks that do
-something, and the mean.
+something, and the mean. At last the study is scaled to other budgets by its own front, as `nas scale` does.
 """
 
 import argparse
+import tempfile
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from optuna.storages import get_storage
 
 import search_spaces
 from nas.bayesopt.feasible_region import Region, region_of
 from nas.bayesopt.space_problem import problem_of
+from nas.scaling.family import base_of, family
+from nas.storage.optuna_storage import open_storage
+from nas.study.network_lookup import find_network
 from nas.surrogates.factor_features import Factor
 from nas.surrogates.factor_gp import FactorGP, Inputs
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.graph_counts import graph_counts
+from search_spaces.options import parts_inside
 from search_spaces.pricing import prices
 from tests.benchmarks.cifar10 import CLASSES, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
 from tests.benchmarks.truth_trainings import Training, place_asked_for, trained_and_kept, where_trained
+from tests.nas.explained import studied
 
 Floats = NDArray[np.float64]
 
 NAME: Final = "vit_depth_factor"
 STATE: Final = RESULTS / f"{NAME}.json"
 SPACE, BUDGET, LEAST_MACS = "mobilevit_small", "5M-MACs", 3_000_000
+FAMILY: Final = ("2M-MACs", "5M-MACs", "20M-MACs", "80M-MACs")
 GLOBALS: Final = {
     "resolution": "resolution",
     "width": "width",
@@ -147,7 +155,36 @@ def lines_of(state: dict[str, Any]) -> list[str]:
         centre = 100 * float(rms(found) - rms(errors["all factors"]))
         difference = "" if name == "all factors" else f"{centre:+.2f} [{low:+.2f}, {high:+.2f}]"
         lines.append(f"| {name} | {100 * float(rms(found)):.2f} | {difference} |")
-    return [*lines, "", where_trained(state)]
+    return [*lines, "", *family_lines(kept), "", where_trained(state)]
+
+
+def family_lines(found: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the table of what the networks, as a study, are scaled to by its own front."""
+    space = search_spaces.load(SPACE)
+    table = prices(space.codes, num_classes=CLASSES)
+    codes = np.array([space.codes.code_of(Architecture.from_json(one["network"])) for one in found])
+    values = iter([one["test"] for one in found])
+    with tempfile.TemporaryDirectory() as folder:
+        storage = get_storage(open_storage(f"sqlite:///{folder}/nas.db"))
+        study = studied(storage, table, lambda *_: next(values), budget=BUDGET, codes=codes)
+        network = find_network(study.study_name, f"sqlite:///{folder}/nas.db")
+        made = family(network, base_of(network, study), [Budget.parse(text) for text in FAMILY], "front")
+    lines = [
+        "The family of the best of them by `--rule front`:",
+        "",
+        "| budget | uses of it | side | channels | inverted residuals | transformers |",
+        "| --- " * 6 + "|",
+    ]
+    for text, member in zip(FAMILY, made, strict=True):
+        stages = member.architecture.stages
+        convolutions = sum(stage.depth for stage in stages if not stage.mixer)
+        lines.append(
+            f"| {text} | {member.share:.1%} | {member.architecture.resolution} "
+            f"| {', '.join(str(stage.channels) for stage in stages)} | {convolutions} "
+            f"| {sum(parts_inside(stage) for stage in stages if stage.mixer)} |"
+        )
+        assert member.share <= 1, text
+    return lines
 
 
 def main() -> None:

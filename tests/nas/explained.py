@@ -16,8 +16,13 @@ from search_spaces.space_record import space_digest
 from tests.nas.opened import opened
 
 
-def studied(storage, prices: Prices, accuracy, *, trials, budget="100M-MACs", name="trained", seed=0):
-    """Return a study of `trials` networks that fit, drawn uniformly, each as accurate as `accuracy` says."""
+def studied(
+    storage, prices: Prices, accuracy, *, trials=0, budget="100M-MACs", name="trained", seed=0, codes=None
+):
+    """Return a study of networks, each as accurate as `accuracy` says.
+
+    They have the given codes, or are `trials` that fit, drawn uniformly.
+    """
     space: Any = prices.codes.space
     budgets = [Budget.parse(budget)]
     settings = Settings(
@@ -36,13 +41,18 @@ def studied(storage, prices: Prices, accuracy, *, trials, budget="100M-MACs", na
         settings,
         sampler=optuna.samplers.RandomSampler(seed=0),
         pruner=optuna.pruners.NopPruner(),
-        images={"classes": list("0123456789"), "channels": 1, "mean": [0.5], "std": [0.5]},
+        images={
+            "classes": list("0123456789"),
+            "channels": prices.in_channels,
+            "mean": [0.5] * prices.in_channels,
+            "std": [0.5] * prices.in_channels,
+        },
         folder="nowhere",
     )
     keep_space(study, space)
     rng = np.random.default_rng(seed)
     distributions = {choice.name: distribution_of(choice) for choice in space.choices}
-    codes = fitting_codes(prices, rng, trials, budgets, distinct=True)
+    codes = fitting_codes(prices, rng, trials, budgets, distinct=True) if codes is None else codes
     for row, costs in zip(codes, prices.costs(codes), strict=True):
         params = space.codes.slots(row)
         study.enqueue_trial(params)

@@ -135,7 +135,7 @@ def _kernel(mixer: str, rng: np.random.Generator) -> dict[str, int]:
 def _small(architecture: Architecture) -> Architecture:
     """Return the same blocks and choices, narrow, shallow and on small images."""
     stages = tuple(
-        replace(s, channels=max(16, s.channels // 64 * 16), depth=min(s.depth, 2))
+        replace(s, channels=max(16, s.channels // 64 * 16), depth=min(s.depth, 2), overrides=s.overrides[-2:])
         for s in architecture.stages
     )
     return replace(architecture, resolution=64, stages=stages)

@@ -16,11 +16,16 @@ from nas.resources import Capacity, slots_here
 from nas.storage.optuna_storage import open_storage
 from nas.study.study import known_settings
 from search_spaces.catalog import SPACES
-from search_spaces.catalog_editions import editions
+from search_spaces.catalog_editions import edition, editions
 from search_spaces.errors import NothingFitsError
 from search_spaces.space_record import space_digest
 
-FIRST_MOBILE_SMALL = "ccaa829665635648"  # as studies hold it that were begun in the first edition
+FIRST_EDITIONS = {
+    "hybrid": "016c1985c1317a28",
+    "hybrid_small": "a54ec184bc5c2413",
+    "mobile_small": "ccaa829665635648",
+}
+"""Digests that studies hold which were begun in the first edition of a space."""
 
 
 @pytest.fixture
@@ -117,9 +122,9 @@ def test_a_search_says_with_which_published_network_it_begins_and_random_begins_
 def test_a_study_goes_on_in_the_edition_of_the_space_in_which_it_was_begun(planned, monkeypatch):
     with monkeypatch.context() as earlier:
         earlier.setitem(SPACES._loaded, "mobile_small", next(editions("mobile_small")))
-        before = planned("3M-MACs", sampler="factor_gp")
+        before = planned("3M-MACs", space="mobile_small", sampler="factor_gp")
         begun(before, get_storage(open_storage(before.url)))
-    assert before.settings.space_digest == FIRST_MOBILE_SMALL
+    assert before.settings.space_digest == FIRST_EDITIONS["mobile_small"]
     again = planned("3M-MACs", sampler="factor_gp")
     assert again.name == before.name
     assert space_digest(again.space) == space_digest(before.space)
@@ -129,3 +134,10 @@ def test_a_study_goes_on_in_the_edition_of_the_space_in_which_it_was_begun(plann
     assert planned("4M-MACs").space is SPACES["mobile_small"]
     named = planned("3M-MACs", space="mobile_small", sampler="factor_gp")
     assert space_digest(named.space) == space_digest(before.space)
+
+
+@pytest.mark.parametrize(("name", "digest"), FIRST_EDITIONS.items())
+def test_first_editions_are_what_studies_were_begun_in(name: str, digest: str):
+    first = edition(name, digest)
+    assert first is not None
+    assert space_digest(first) == digest != space_digest(SPACES[name])

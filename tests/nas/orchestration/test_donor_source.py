@@ -1,5 +1,6 @@
 """Searches and retrainings begin with trained weights, and say whose and what of them is new."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from safetensors import safe_open
 
 import search_spaces
 from nas.orchestration.donor_source import donor_from, normalisation
+from nas.orchestration.plan_start import begun
 from nas.orchestration.search_plan import SearchPlan, plan_search
 from nas.resources import Slots
 from nas.storage.optuna_storage import open_storage
@@ -91,6 +93,27 @@ def test_a_search_with_weights_is_around_them_and_normalises_images_as_they_were
     assert "with-small" in plan.name
     without = planned(tmp_path, None, space="hybrid_small", budget=["9M-MACs"])
     assert "weights" not in without.settings.to_json()
+
+
+def test_a_search_around_weights_begins_with_their_network_on_the_largest_images_that_fit(file, tmp_path):
+    assert list(planned(tmp_path, str(file), budget=["100M-MACs"]).published.values()) == [SMALL]
+    most = search_spaces.count(SMALL, num_classes=10, in_channels=1, deploy=True).macs
+    smaller = planned(tmp_path, str(file), budget=[f"{most - 1}-MACs"]).published
+    assert list(smaller.values()) == [replace(SMALL, resolution=8)]
+    (shallower,) = planned(tmp_path, str(file), budget=[f"{most // 8}-MACs"]).published.values()
+    assert (shallower.resolution, shallower.stages[0].depth) == (8, 1)
+    assert not planned(tmp_path, str(file), sampler="random").published
+
+
+def test_a_search_around_weights_goes_on_in_the_space_in_which_it_was_begun(file, tmp_path, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr("search_spaces.surroundings._SIDES", ())
+        before = planned(tmp_path, str(file))
+        begun(before, get_storage(open_storage(before.url)))
+    again = planned(tmp_path, str(file))
+    assert again.space.resolution == before.space.resolution == (16,)
+    assert again.settings.difference(before.settings) is None
+    assert planned(tmp_path, str(file), budget=["2M-MACs"]).space.resolution == (8, 16)
 
 
 def test_other_weights_make_another_search(file, tmp_path):

@@ -66,6 +66,18 @@ SPACES = {
     ),
     "vit2": small_space({"block": "mobilevit_v2", "options": {"mixer": ("separable_attention",)}}),
     "next": small_space({"block": "convnext", "options": CHOICES}),
+    "patterns": small_space(
+        {
+            "block": ("metaformer", "moat"),
+            "patterns": {"attend": ("none", "last", "alternate"), "dilations": ("one", "cycle")},
+            "options": {
+                "mixer": ("depthwise",),
+                "kernel": (3, 5),
+                "expansion": (2, 4),
+                "attention_mixer": ("attention", "separable_attention"),
+            },
+        }
+    ),
     "faster": small_space({"block": "fasternet", "options": {"mixer": ("partial_conv",)}}),
 }
 NAMES = list(SPACES)
