@@ -60,14 +60,14 @@ def print_spaces(spaces: Sequence[Mapping[str, Any]], console: Console | None = 
             Column("side", rank=2),
             Column("MACs", rank=1),
             Column("params", rank=4),
-            Column("mixers or blocks", rank=3, left=True),
+            Column("blocks and mixers", rank=3, left=True),
         ]
     )
     for space in spaces:
         (smallest, largest), (low, high), (fewest, most) = (
             space[name] for name in ("resolution", "macs", "params")
         )
-        names = space["mixers"] or space["blocks"]
+        names = [*space["blocks"], *space["mixers"]]
         table.add_row(
             space["name"],
             format_count(space["networks"]),

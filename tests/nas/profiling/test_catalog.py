@@ -34,7 +34,8 @@ def test_every_space_of_the_catalog_is_listed_with_its_range(capsys):
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("hybrid_small"))
     low, high = nas.spaces()[0].macs
     assert low < high
-    assert "24 to 96" in row
+    assert "16 to 96" in row
+    assert "metaformer, moat, depthwise" in row
 
 
 @pytest.mark.parametrize(
