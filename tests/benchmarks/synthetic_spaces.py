@@ -59,12 +59,24 @@ def factors_and_interactions(instance: int) -> Task:
             f"depth{s}": (1, 2, 3, 3, 2)[s],
         }
 
-    def macs(p: Params) -> float:
-        total = 0.05
+    scale = {
+        (res, width): ((res / 192) ** 2, width**1.8)
+        for res in space["resolution"].choices  # type: ignore[attr-defined]
+        for width in space["width"].choices  # type: ignore[attr-defined]
+    }
+
+    def macs_of(points: Sequence[Params]) -> NDArray[np.float64]:
+        """Return the MACs of points, each the same to the last digit as by itself."""
+        total = np.full(len(points), 0.05)
         for s in range(_STAGES):
-            block = mixer_cost[_MIXERS.index(p[f"mixer{s}"])] + 0.02 * p[f"kernel{s}"] ** 2
-            total += p[f"depth{s}"] * p[f"ratio{s}"] * (0.5 + block) / 40
-        return float(total * (p["resolution"] / 192) ** 2 * p["width"] ** 1.8)
+            mixers = np.array([_MIXERS.index(p[f"mixer{s}"]) for p in points], np.int64)
+            block = mixer_cost[mixers] + 0.02 * _column(points, f"kernel{s}") ** 2
+            total += _column(points, f"depth{s}") * _column(points, f"ratio{s}") * (0.5 + block) / 40
+        by_size = np.array([scale[p["resolution"], p["width"]] for p in points]).reshape(-1, 2)
+        return total * by_size[:, 0] * by_size[:, 1]
+
+    def macs(p: Params) -> float:
+        return float(macs_of([p])[0])
 
     budget = macs(planted)
     total_depth = sum(int(str(planted[f"depth{s}"])) for s in range(_STAGES))
@@ -82,7 +94,7 @@ def factors_and_interactions(instance: int) -> Task:
         value -= 6.0 * (res - 0.5 * depth) ** 2 + 3.0 * (width + depth) ** 2
         return value - 2.0 * (res + width) ** 2
 
-    return _task(f"factors-27d-{instance}", space, truth, lambda p: macs(p) - budget)
+    return _task(f"factors-27d-{instance}", space, truth, lambda points: macs_of(points) - budget)
 
 
 def wrong_structure(instance: int) -> Task:
@@ -100,15 +112,6 @@ def wrong_structure(instance: int) -> Task:
         space[f"rate{s}"] = FloatDistribution(1e-3, 1.0, log=True)
     names = list(space)
 
-    def level(p: Params, name: str) -> int:
-        if name.startswith("mixer"):
-            return _MIXERS.index(p[name])
-        if name.startswith("depth"):
-            return int(p[name]) - 1
-        if name.startswith("skip"):
-            return int(p[name])
-        return min(int((math.log10(p[name]) + 3) / 3 * 4), 3)
-
     target = [int(rng.integers(0, 2 if n.startswith("skip") else 4)) for n in names]
     triples = [rng.choice(len(names), 3, replace=False) for _ in range(24)]
     tables = []
@@ -122,7 +125,7 @@ def wrong_structure(instance: int) -> Task:
     budget = float(price @ target) + 2.0
 
     def levels(p: Params) -> list[int]:
-        return [level(p, name) for name in names]
+        return [int(_levels([p], name)[0]) for name in names]
 
     def truth(p: Params) -> float:
         at = levels(p)
@@ -131,17 +134,35 @@ def wrong_structure(instance: int) -> Task:
             float(table[tuple(at[j] for j in triple)]) for triple, table in zip(triples, tables, strict=True)
         )
 
-    return _task(f"wrong-32d-{instance}", space, truth, lambda p: float(price @ levels(p)) - budget)
+    def excess(points: Sequence[Params]) -> NDArray[np.float64]:
+        table = np.stack([_levels(points, name) for name in names], axis=1)
+        return np.array([float(price @ row) for row in table]) - budget
+
+    return _task(f"wrong-32d-{instance}", space, truth, excess)
+
+
+def _column(points: Sequence[Params], name: str) -> NDArray[np.float64]:
+    return np.array([p[name] for p in points], np.float64)
+
+
+def _levels(points: Sequence[Params], name: str) -> NDArray[np.int64]:
+    """Return the level of one parameter of `wrong_structure` in each point, ``[n]``."""
+    if name.startswith("mixer"):
+        return np.array([_MIXERS.index(p[name]) for p in points], np.int64)
+    if name.startswith("rate"):
+        exponents = [math.log10(p[name]) for p in points]
+        return np.minimum((np.array(exponents, np.float64) + 3) / 3 * 4, 3).astype(np.int64)
+    return _column(points, name).astype(np.int64) - name.startswith("depth")
 
 
 def _task(
     name: str,
     space: dict[str, BaseDistribution],
     truth: Callable[[Params], float],
-    excess: Callable[[Params], float],
+    excess: Callable[[Sequence[Params]], NDArray[np.float64]],
 ) -> Task:
     def known(points: Sequence[Params]) -> NDArray[np.float64]:
-        return np.array([[excess(p)] for p in points])
+        return excess(points)[:, None]
 
     return Task(
         name=name,
