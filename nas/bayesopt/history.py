@@ -15,6 +15,9 @@ from nas.bayesopt.grid import Grid, Rows
 POINT: Final = "factor_gp:point"
 """System attribute of a trial: its proposed levels, announced to other workers at once."""
 
+_CURVES: Final = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING})
+"""States of trials whose learning curves are read."""
+
 _NEVER_FINAL: Final = 0.99  # maximum fidelity of a training that was stopped early
 _CURVE_POINTS: Final = 3  # maximum number of values read from a trial's learning curve, the last ones
 
@@ -24,7 +27,8 @@ class History:
     """Trials of a study that lie in the space, with all objectives to be maximised.
 
     Attributes:
-        rows: Points with a value, ``[n, d]``; a trial with a learning curve has several rows.
+        rows: Points with a value, ``[n, d]``; a trial with a learning curve has several rows, also while it
+            is running.
         values: Observed values, ``[n, m]``, finite; minimised objectives are negated.
         fidelity: Share of a full training after which each value was observed, ``[n]``, in (0, 1].
         trials: Number of the trial of each row, ``[n]``.
@@ -66,6 +70,7 @@ class Histories:
             again, and points like it are less. By default each failure counts.
         drop_of: Function from a trial to what deployment takes off its value; None if it was not valued as
             deployed. By default no trial was.
+        running: Whether trainings that go on are read up to where they are; otherwise only their points are.
     """
 
     def __init__(
@@ -73,7 +78,10 @@ class Histories:
         region: Region,
         failure_counts: Callable[[FrozenTrial], bool] | None = None,
         drop_of: Callable[[FrozenTrial], float | None] | None = None,
+        *,
+        running: bool = False,
     ) -> None:
+        self._running: Final = running
         self._region: Final = region
         self._drop_of: Final = drop_of or (lambda _: None)
         self._failure_counts: Final = failure_counts or (lambda _: True)
@@ -88,7 +96,8 @@ class Histories:
         ended_well = [t for t in in_space if t.ended and not t.failed]
         steps = _steps(in_space)
         stops = frozenset(t.last_step for t in in_space if t.trial.state == TrialState.PRUNED)
-        observed = [(data, data.observations(signs, steps, stops)) for data in in_space]
+        read = in_space if self._running else [data for data in in_space if data.ended]
+        observed = [(data, data.observations(signs, steps, stops)) for data in read]
         seen_values = [
             (data.row, value, fidelity, data)
             for data, observations in observed
@@ -182,7 +191,14 @@ class _TrialData:
     def observations(
         self, signs: NDArray[np.float64], steps: int, stops: frozenset[int]
     ) -> list["_Observation"]:
-        """Return its values, to be maximised, each with its fidelity."""
+        """Return its values, to be maximised, each with its fidelity.
+
+        Args:
+            signs: 1 for each objective that is maximised, -1 for each that is minimised.
+            steps: Number of steps of a full training.
+            stops: Steps after which trainings were stopped. Of one that was not, what it reached there is
+                read: there it can be compared.
+        """
         key = (steps, stops)
         if self._observed is None or self._observed[0] != key:
             found = _observations(self.trial, len(signs), steps, stops, self.drop or 0.0)
@@ -233,10 +249,10 @@ def _observations(
     found: list[tuple[Sequence[float], float]] = []
     if trial.state == TrialState.COMPLETE and trial.values is not None:
         found.append((trial.values, 1.0))
-    if n_objectives > 1 or trial.state not in {TrialState.COMPLETE, TrialState.PRUNED} or not steps:
+    if n_objectives > 1 or trial.state not in _CURVES or not steps:
         return found
     curve = {s: v - drop for s, v in trial.intermediate_values.items() if np.isfinite(v) and s >= 0}
-    if trial.state == TrialState.COMPLETE:  # its values at the steps where others were stopped
+    if trial.state != TrialState.PRUNED:  # its values at the steps where others were stopped
         curve = {s: v for s, v in curve.items() if s in stops and s + 1 < steps}
     early = [
         ([curve[step]], min((step + 1) / steps, _NEVER_FINAL)) for step in sorted(curve)[-_CURVE_POINTS:]

@@ -19,6 +19,7 @@ from nas.bayesopt.acquisition import (
 from nas.bayesopt.feasible_region import Region, distinct
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
+from nas.bayesopt.initial_design import unseen
 from nas.bayesopt.learnt_constraints import LearntConstraint
 from nas.surrogates.factor_gp import Inputs, Posterior
 
@@ -37,7 +38,7 @@ class AcquisitionState:
         objectives: Posteriors of values to be maximised; empty before the first value.
         constraints: Constraints that were learnt from trials.
         observed: Points with a value, best first, ``[o, d]``.
-        pending: Points in training, ``[p, d]``.
+        pending: Points in training that are not among them, ``[p, d]``.
         feasible: Whether each observed, then each pending point counts as feasible, ``[o + p]``.
         normals: Standard normal numbers, ``[draws, o + p]``.
     """
@@ -68,7 +69,8 @@ class AcquisitionState:
             means = [p.predict(inputs(region, observed))[0] for p in objectives]
             order = np.argsort(-np.stack(means).sum(axis=0), kind="stable")
             observed = observed[order[:_BASE]] if len(objectives) == 1 else observed[order]
-        pending = distinct(history.pending)[-_PENDING:]
+        known = frozenset(row.tobytes() for row in observed)
+        pending = unseen(distinct(history.pending), known)[-_PENDING:]  # some have a value of their curve
         both = np.concatenate([observed, pending])
         return cls(
             region,

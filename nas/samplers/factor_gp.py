@@ -40,7 +40,8 @@ class FactorGPSampler(BaseSampler):
 
     No proposal breaks a known constraint or repeats the point of a trial, as long as there is another point.
     Constraints that are measured during a trial are read from ``trial.constraints``. Values of pruned trials
-    enter the surrogate at their fidelity. Points like those whose trials failed are proposed less.
+    enter the surrogate at their fidelity, and so do those of running trials at the steps after which others
+    were pruned. Points like those whose trials failed are proposed less.
 
     Args:
         search_space: Distribution of each parameter by name. Without it, it is read from the study: the
@@ -50,7 +51,7 @@ class FactorGPSampler(BaseSampler):
         known_constraints_func: Function from a point to numbers; the point is feasible where all are <= 0.
         known_constraints_batch: The same for `n` points, ``[n, k]``; takes precedence.
         n_startup_trials: Number of start-up trials spread over the feasible points;
-            4 by default, or 8 for more than 20 parameters.
+            2 by default, or 8 for more than 20 parameters, and 2 with a source that expects values.
         factors_batch: Function from `n` points to features ``[n, f]`` of the surrogate.
         canonical: Function from a point to the representative of all points that build the same network.
         draw: Function from a generator and `n` to `n` distinct canonical feasible points, uniform over them.
@@ -208,7 +209,7 @@ class FactorGPSampler(BaseSampler):
                 self._draw if not constants else None,
             )
             proposer = Proposer.of(region, self._seed, self._sources)
-            histories = Histories(proposer.region, self._failure_counts, self._drop_of)
+            histories = Histories(proposer.region, self._failure_counts, self._drop_of, running=True)
             self._latest = (dict(space), constants, proposer, histories)
         return self._latest[2:]
 

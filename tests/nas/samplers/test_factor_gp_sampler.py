@@ -176,8 +176,9 @@ def test_an_early_value_never_poses_as_a_final_one() -> None:
     )
 
 
-def test_early_values_inform() -> None:
-    """With four whole trainings only, stopped ones tell which width is good."""
+@pytest.mark.parametrize("others", [TrialState.PRUNED, TrialState.RUNNING])
+def test_early_values_inform(others: TrialState) -> None:
+    """With four whole trainings only, stopped ones tell which width is good, and so do those that go on."""
     study = study_of(FactorGPSampler(SPACE, n_startup_trials=0))
     rng = np.random.default_rng(0)
     for number in range(24):
@@ -192,7 +193,7 @@ def test_early_values_inform() -> None:
                 params=point,
                 distributions=SPACE,
                 value=final if whole else None,
-                state=TrialState.COMPLETE if whole else TrialState.PRUNED,
+                state=TrialState.COMPLETE if whole else TrialState.PRUNED if number == 0 else others,
                 intermediate_values={1: final - 10.0} | ({6: final} if whole else {}),
             )
         )
