@@ -1,16 +1,20 @@
 """Regret of several workers against one worker that knows as much: the fair bound of a batch.
 
-Run ``python -m tests.benchmarks.parallel_regret STATE.json [SEEDS] [WORKERS]``. Each finished search is kept
-in the file, so that it goes on where it stopped; what there is is filed under results/.
+Run ``python -m tests.benchmarks.parallel_regret STATE.json [SEEDS WORKERS ...]``, by default for 20 seeds and
+4 and 8 workers. Each finished search is kept in the file, so that it goes on where it stopped; what there is
+is filed under results/, with 0 seeds at once. The searches that were run so far are in
+``results/sampler_workers.json``: give a copy of it as STATE.json to go on.
 
 Of `q` workers each proposes without the outcomes of the q - 1 trials that still run: after n trials they
 cannot be expected to have found more than one worker has after n - (q - 1). Trials end in the order in which
 they began. NAS-Bench-Macro without counts as evidence, and one instance a seed of the synthetic spaces.
+Priors of the surrogate were once chosen on seeds 0 to 9 of these budgets; what is tried now is chosen on the
+tasks of `sampler_ideas` and `evidence_regret`.
 """
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -62,16 +66,16 @@ def key(task: str, workers: int, seed: int) -> str:
     return f"{task}, {workers} workers, seed {seed}"
 
 
-def search(state: Path, seeds: int, workers: int) -> Searches:
+def search(state: Path, seeds: int, workers: Sequence[int]) -> Searches:
     """Return all searches after running those that the file lacks, seed by seed."""
     found: dict[str, list[float]] = json.loads(state.read_text()) if state.exists() else {}
     for seed in range(seeds):
         for tasks, trials, _ in GROUPS.values():
             for task in tasks:
-                for q in (1, workers):
+                for q in (1, *workers):
                     if key(task, q, seed) not in found:
                         runs = replay(task_of(task, seed), SAMPLERS["factor_gp"], [seed], trials, q)
-                        found[key(task, q, seed)] = runs.regret[0].tolist()
+                        found[key(task, q, seed)] = runs.regret[0].round(5).tolist()
                         kept(state, found)
     return found
 
@@ -81,14 +85,21 @@ def mean_regret(found: Searches, tasks: list[str], workers: int, seeds: list[int
     return np.array([np.mean([found[key(t, workers, seed)] for t in tasks], axis=0) for seed in seeds])
 
 
-def lines_of(found: Searches, seeds: int, workers: int) -> list[str]:
+def seeds_of(found: Searches) -> list[int]:
+    """Return the seeds of the searches that have been run, in order."""
+    return sorted({int(name.rsplit(" ", 1)[1]) for name in found})
+
+
+def lines_of(found: Searches, workers: int) -> list[str]:
     lines = [
         f"| | seeds | after | one worker | bound: one worker, {workers - 1} trials fewer | {workers} workers "
         f"| more than the bound |",
         "| --- " * 7 + "|",
     ]
     for name, (tasks, _, after) in GROUPS.items():
-        whole = [s for s in range(seeds) if all(key(t, q, s) in found for t in tasks for q in (1, workers))]
+        whole = [
+            s for s in seeds_of(found) if all(key(t, q, s) in found for t in tasks for q in (1, workers))
+        ]
         if len(whole) < 2:
             continue
         one, several = (mean_regret(found, tasks, q, whole) for q in (1, workers))
@@ -106,20 +117,21 @@ def lines_of(found: Searches, seeds: int, workers: int) -> list[str]:
 def main() -> None:
     """Run what is missing, and file everything."""
     state, *numbers = sys.argv[1:]
-    seeds, workers = [*map(int, numbers), *(20, 4)[len(numbers) :]]
+    seeds, *workers = map(int, numbers or (20, 4, 8))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with torch_threads(1):
         found = search(Path(state), seeds, workers)
-    file_result(
-        f"sampler_{workers}_workers_and_bound",
-        command=f"python -m tests.benchmarks.parallel_regret STATE.json {seeds} {workers}",
-        seed=f"0 to {seeds - 1}",
-        lines=[
-            "Mean regret of factor_gp in points; differences paired by seed, 95 % intervals.",
-            "",
-            *lines_of(found, seeds, workers),
-        ],
-    )
+    for q in workers:
+        file_result(
+            f"sampler_{q}_workers_and_bound",
+            command=f"python -m tests.benchmarks.parallel_regret STATE.json {seeds_of(found)[-1] + 1} {q}",
+            seed=f"0 to {seeds_of(found)[-1]}, of which those counted in the table have been finished",
+            lines=[
+                "Mean regret of factor_gp in points; differences paired by seed, 95 % intervals.",
+                "",
+                *lines_of(found, q),
+            ],
+        )
 
 
 if __name__ == "__main__":
