@@ -89,9 +89,10 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with torch_threads(1):
         found = search(Path(state), seeds, slots)
+    done = len({key.rsplit("|", 1)[1] for key in found})
     file_result(
         "running_curves",
-        command=f"python -m tests.benchmarks.running_curves STATE.json {seeds} {slots}",
+        command=f"python -m tests.benchmarks.running_curves STATE.json {done} {slots}",
         seed=f"from {FIRST_SEED} on",
         lines=lines(found, slots),
     )

@@ -1,7 +1,8 @@
 """What changes of the sampler were tried on tasks of their own, and what they save. Goes on where it stopped.
 
 Run: ``python -m tests.benchmarks.sampler_ideas STATE.json [IDEA TASKS SEEDS]...``; each finished search is
-kept in the file, and what there is at the end is filed under results/. An idea that helps belongs into the
+kept in the file, and what there is at the end is filed under results/. The searches run so far are in
+``results/sampler_ideas.json``: give a copy of it as STATE.json to go on. An idea that helps belongs into the
 sampler; those here did not, or not by more than chance.
 
 The split: ideas are chosen here, and only here, on tasks that `evidence_regret` names for that purpose:
@@ -80,6 +81,23 @@ def d_optimal(starts: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def random_after(first: int) -> Iterator[None]:
+    """Choose start-up points after the first few at random near the budget, not far from one another."""
+    farthest = factor_gp.next_start
+
+    def next_start(
+        rng: np.random.Generator, region: Region, taken: Rows, seen: frozenset[bytes], *, near: bool = True
+    ) -> Rows:
+        if len(taken) < first:
+            return farthest(rng, region, taken, seen, near=near)
+        half = 0.5 if near else 0.0
+        return initial_design._near_the_budget(rng, region, seen, initial_design._POOL, share=half)[:1]
+
+    with changed(factor_gp, "next_start", next_start):
+        yield
+
+
 def deviations(factor: float) -> AbstractContextManager[None]:
     """Count the surrogate's deviations as smaller than they are: more is expected of what is known."""
     improvement = scoring.log_noisy_expected_improvement
@@ -98,13 +116,16 @@ IDEAS: Final[Mapping[str, tuple[str, Callable[[], AbstractContextManager[None]]]
         "4 points at the start instead of 8, from 21 parameters on",
         partial(changed, factor_gp, "_STARTS", 1),
     ),
+    "later_random": ("random points at the start, from the third on", partial(random_after, 2)),
     "greedy5": ("half the deviations in the acquisition", partial(deviations, 0.5)),
 }
 TASKS: Final = {
-    "m5": ("NAS-Bench-Macro, three budgets", 10, (5, 10)),
-    "ft": ("Mixed space, 27 parameters", 40, (10, 20, 40)),
-    "wt": ("Space of 32 parameters without structure", 40, (10, 20, 40)),
+    "m5": ("NAS-Bench-Macro, three budgets", 10, 1, (5, 10)),
+    "m8": ("NAS-Bench-Macro, three budgets, 8 workers", 16, 8, (10, 12, 16)),
+    "ft": ("Mixed space, 27 parameters", 40, 1, (10, 20, 40)),
+    "wt": ("Space of 32 parameters without structure", 40, 1, (10, 20, 40)),
 }
+"""Title, trials, workers and the trials after which regret is told, by name."""
 
 
 @cache
@@ -126,12 +147,13 @@ def tasks(kind: str, seed: int) -> Iterator[tuple[str, Task]]:
 def run(state: Path, idea: str, kind: str, seeds: int) -> None:
     """Run the searches with one idea that the file lacks."""
     found: dict[str, list[float]] = json.loads(state.read_text()) if state.exists() else {}
+    _, trials, workers, _ = TASKS[kind]
     for seed in range(FIRST_SEED, FIRST_SEED + seeds):
         for name, task in tasks(kind, seed):
-            key = f"{idea}|{kind}|1|{name}|{seed}"
+            key = f"{idea}|{kind}|{workers}|{name}|{seed}"
             if key not in found:
                 with IDEAS[idea][1]():
-                    runs = replay(task, SAMPLERS["factor_gp"], [seed], TASKS[kind][1])
+                    runs = replay(task, SAMPLERS["factor_gp"], [seed], trials, workers)
                 found[key] = runs.regret[0].round(5).tolist()
                 kept(state, found)
 
@@ -140,17 +162,19 @@ def by_seed(found: Mapping[str, list[float]], idea: str, kind: str) -> dict[int,
     """Return the mean curve over the tasks of each seed of which all are done."""
     curves: dict[int, list[list[float]]] = {}
     for key, curve in found.items():
-        if key.startswith(f"{idea}|{kind}|1|"):
+        if key.startswith(f"{idea}|{kind}|"):
             curves.setdefault(int(key.rsplit("|", 1)[1]), []).append(curve)
-    whole = len(BUDGETS_M) if kind == "m5" else 1
+    whole = len(BUDGETS_M) if kind in {"m5", "m8"} else 1
     return {seed: np.mean(each, axis=0) for seed, each in curves.items() if len(each) == whole}
 
 
 def lines(found: Mapping[str, list[float]]) -> list[str]:
     """Return regrets and paired differences as Markdown."""
     told = ["Regret in points; differences to the first line paired by seed, 95 % intervals.", ""]
-    for kind, (title, _, after) in TASKS.items():
+    for kind, (title, _, _, after) in TASKS.items():
         base = by_seed(found, "base", kind)
+        if not any(by_seed(found, idea, kind) for idea in IDEAS if idea != "base"):
+            continue
         head = " | ".join(f"after {n} | more" for n in after)
         told += [f"{title}:", "", f"| idea | seeds | {head} |", "| --- " * (2 + 2 * len(after)) + "|"]
         for idea, (words, _) in IDEAS.items():
