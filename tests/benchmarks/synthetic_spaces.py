@@ -152,7 +152,7 @@ def _levels(points: Sequence[Params], name: str) -> NDArray[np.int64]:
     if name.startswith("rate"):
         exponents = [math.log10(p[name]) for p in points]
         return np.minimum((np.array(exponents, np.float64) + 3) / 3 * 4, 3).astype(np.int64)
-    return _column(points, name).astype(np.int64) - name.startswith("depth")
+    return (_column(points, name) - name.startswith("depth")).astype(np.int64)
 
 
 def _task(
