@@ -73,7 +73,7 @@ def factors_and_interactions(instance: int) -> Task:
             block = mixer_cost[mixers] + 0.02 * _column(points, f"kernel{s}") ** 2
             total += _column(points, f"depth{s}") * _column(points, f"ratio{s}") * (0.5 + block) / 40
         by_size = np.array([scale[p["resolution"], p["width"]] for p in points]).reshape(-1, 2)
-        return total * by_size[:, 0] * by_size[:, 1]
+        return np.asarray(total * by_size[:, 0] * by_size[:, 1])
 
     def macs(p: Params) -> float:
         return float(macs_of([p])[0])
