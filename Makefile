@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: search test lint style types suite audit test-long benchmark benchmark-truth package-sampler chaos test-gpu clean
+.PHONY: search test lint style types suite audit test-long benchmark benchmark-truth package-sampler docs release chaos test-gpu clean
 
 search: $(VENV)/.installed
 	$(BIN)/nas search --budget 300M-MACs $(ARGS)
@@ -45,6 +45,14 @@ benchmark-truth: $(VENV)/.developer
 package-sampler: $(VENV)/.installed
 	$(BIN)/python tests/standalone/build_sampler.py
 
+# dist/site: the documentation as a site. Warnings are errors; README's and docs' commands are run by the tests.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --config-file docs/site/mkdocs.yml
+
+# dist/*.whl and .tar.gz, each installed alone into a bare environment, in which it then searches outside of this folder.
+release: $(VENV)/.installed
+	$(BIN)/python tests/standalone/release.py $(ARGS)
+
 chaos: $(VENV)/.developer
 	$(BIN)/pytest -m chaos
 
@@ -71,6 +79,10 @@ $(VENV)/.developer: $(VENV)/.installed tests/importable_torchvision.py
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps torchvision timm huggingface_hub httpx2 httpcore2 h11 anyio truststore hf-xet
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps $(LITERT)
 	$(BIN)/python tests/importable_torchvision.py
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --group docs
 	touch $@
 
 clean:

@@ -137,7 +137,7 @@ def read_space(path: Path) -> SearchSpace:
             f"Cannot read '{path}': it holds no search space. Expected version, name, resolution, stages."
         )
     try:
-        written: Any = _model().model_validate(values)
+        written: Any = space_model().model_validate(values)
     except ValidationError as error:
         raise SpaceError(_first(path, error, lines)) from error
     if written.version == 1:
@@ -173,7 +173,7 @@ def read_space(path: Path) -> SearchSpace:
 
 
 @cache
-def _model() -> type[BaseModel]:
+def space_model() -> type[BaseModel]:
     """Return the model of a space, whose stages offer all patterns."""
     patterns: dict[str, Any] = {name: (_Names, []) for name in PATTERNS}
     stage = create_model("_PatternedStage", __base__=_Stage, **patterns)
@@ -256,7 +256,7 @@ def _first(path: Path, error: ValidationError, lines: Lines) -> str:
     if found["type"] == "missing":
         return f"{said}'{where}' is missing. Add it."
     if found["type"] == "extra_forbidden":
-        known = (*_Stage.model_fields, *PATTERNS) if "stages" in at else _model().model_fields
+        known = (*_Stage.model_fields, *PATTERNS) if "stages" in at else space_model().model_fields
         return (
             f"{said}nobody takes '{where}', expected one of {', '.join(known)}."
             f"{did_you_mean(str(at[-1]), known)}"
