@@ -7,7 +7,6 @@ from pathlib import Path
 if __name__ == "__main__" and not sys.flags.safe_path and Path(sys.path[0]) != Path(__file__).parents[1]:
     del sys.path[0]  # the working folder, where a file may be called like a package; `Shelf` looks there last
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from dashboards.plain_text import write_any_text
 from nas.commands import COMMANDS
 from nas.ray_backend.daemon_threads import left_behind
 from search_spaces.errors import UserError
+from search_spaces.own_version import own_version
 from trials.usable_cores import cpu_quota, usable_cores
 
 _INTERRUPTED = 130
@@ -98,7 +98,7 @@ def _app() -> typer.Typer:
 
 def _print_version(requested: bool) -> bool:
     if requested:
-        typer.echo(f"nas {version('nas')}")
+        typer.echo(f"nas {own_version()}")
         raise typer.Exit
     return requested
 

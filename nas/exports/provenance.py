@@ -20,6 +20,7 @@ from nas.study.retrained import DeliveredWeights, Retrained
 from nas.study.scores import ScoreReader
 from nas.study.study import Outline, settings_of
 from search_spaces.budget import Budget
+from search_spaces.own_version import own_version
 from search_spaces.units import counted, format_accuracy, format_count
 from trials.images.splits import Splits
 from trials.latency.latency import Latency
@@ -68,7 +69,7 @@ def provenance(
         "recipe": recipe if retrained is None else _retraining(retrained),
         "study": f"{study.study_name}#{network.trial}",
         "seed": str(settings.seed),
-        "versions": f"nas {version('nas')}, torch {version('torch')}",
+        "versions": f"nas {own_version()}, torch {version('torch')}",
         "command": _commands(study, result, retrained),
     }
     if latencies:

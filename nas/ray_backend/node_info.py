@@ -35,7 +35,7 @@ def node_facts(
     return {
         "python": platform.python_version(),
         "torch": _version("torch"),
-        "nas": _version("nas"),
+        "nas": _own_version(),
         "source": _source(),
         "folder": not token or _sees(Path(token), sign),
         "images": not images or _has(images),
@@ -46,6 +46,13 @@ def node_facts(
 def look_in(folders: Sequence[str]) -> None:
     """Look for modules in these folders too, after all others."""
     sys.path += [folder for folder in folders if folder not in sys.path]
+
+
+def _own_version() -> str | None:
+    """Return the version of the distribution that has the command ``nas``, None where there is none."""
+    scripts = importlib.metadata.entry_points(group="console_scripts", name="nas")
+    found = (script.dist.version for script in scripts if script.dist and script.value == "nas.__main__:main")
+    return next(found, None)
 
 
 def _version(package: str) -> str | None:

@@ -26,12 +26,13 @@ from nas.study.results import networks_of, result_of
 from nas.study.settings import Settings
 from nas.study.study import Outline, images_of, is_ours, settings_of
 from search_spaces.counting import count
+from search_spaces.own_version import own_version
 from search_spaces.published import reference, references
 from search_spaces.published_results import published_result
 
 _NEAR: Final = 3.0  # factor of MACs within which published networks are shown
 _MOST_REFERENCES: Final = 12
-_SHOWN_VERSIONS: Final = ("nas", "torch", "optuna", "ray")
+_SHOWN_VERSIONS: Final = ("torch", "optuna", "ray")
 
 
 class FindingsCollector:
@@ -89,7 +90,7 @@ class FindingsCollector:
             in_channels=channels,
             recipe=settings.recipe,
             commands=(search_command(study, trained=result.trained), export_command(study.study_name)),
-            versions={name: version(name) for name in _SHOWN_VERSIONS},
+            versions={"nas": own_version(), **{name: version(name) for name in _SHOWN_VERSIONS}},
             made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
             references=tuple(one for one in _near(result, classes, channels) if one.name not in compared),
             baselines=measured or expected,

@@ -1,6 +1,5 @@
 """Puts the web application together: the paths of version 1, the page, problem details and their guard."""
 
-from importlib.metadata import version
 from typing import Final
 
 from fastapi import FastAPI
@@ -10,6 +9,7 @@ from nas.service.guard import Guard
 from nas.service.pages import pages
 from nas.service.problems import answer_problems
 from nas.service.routes import v1
+from search_spaces.own_version import own_version
 
 _ABOUT: Final = (
     "Searches for the most accurate vision network that fits a budget, with the words of the command nas. "
@@ -26,7 +26,7 @@ def application(service: Service, hosts: frozenset[str] | None = None) -> Guard:
     """
     app = FastAPI(
         title="nas",
-        version=version("nas"),
+        version=own_version(),
         description=_ABOUT,
         openapi_url="/v1/openapi.json",
         docs_url=None,  # its scripts would come from elsewhere

@@ -150,10 +150,13 @@ def test_a_terminal_of_80_columns_shows_what_each_command_does_in_full(
 
 
 def test_the_version_is_printed(capsys):
-    from importlib.metadata import version
+    import tomllib
 
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))[
+        "project"
+    ]
     assert run(["--version"]) == 0
-    assert capsys.readouterr().out == f"nas {version('nas')}\n"
+    assert capsys.readouterr().out == f"nas {tomllib.loads(written)['project']['version']}\n"
 
 
 def test_without_words_the_help_is_shown(capsys):
