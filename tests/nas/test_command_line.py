@@ -152,9 +152,7 @@ def test_a_terminal_of_80_columns_shows_what_each_command_does_in_full(
 def test_the_version_is_printed(capsys):
     import tomllib
 
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))[
-        "project"
-    ]
+    written = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
     assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"nas {tomllib.loads(written)['project']['version']}\n"
 
