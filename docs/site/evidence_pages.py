@@ -10,6 +10,7 @@ import yaml
 _ROOT = Path(__file__).parents[2]
 RESULTS = _ROOT / "tests" / "benchmarks" / "results"
 _CLAIMS = Path(__file__).parent / "claims.yaml"
+_GPU = re.compile(r"NVIDIA [A-Z]\w+|\bH100\b|--device cuda")
 _DATE = re.compile(r"\b20\d\d-\d\d-\d\d\b")
 _REPOSITORY_ALONE = ("finding_your_way", "same_results")  # of the code's order, of no concern to its users
 
@@ -49,7 +50,10 @@ def conditions(result: str) -> tuple[str, str, str]:
     text = filed(result)
     command, machine = (_item(text, start) for start in ("Command", "Machine"))
     dates = _DATE.findall(text)
-    return command, machine.split(", load")[0], max(dates, default="")
+    gpu = _GPU.search(text.partition("* Machine")[0])
+    trained = f"; trained on {gpu[0].replace('--device cuda', 'a GPU')}" if gpu else ""
+    where = machine.split(", load")[0] + trained * ("NVIDIA" not in machine)
+    return command, where, max(dates, default="")
 
 
 def evidence_pages() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Makes the reference of YAML files: every field of spaces, recipes and targets, from what reads them."""
 
+import importlib
 import inspect
 import re
 from collections.abc import Iterator, Mapping
@@ -79,7 +80,7 @@ def attributes(kind: type) -> dict[str, str]:
 
 def _pattern(name: str) -> str:
     values = ", ".join(f"`{value}`" for value in getattr(PATTERNS[name], "values", ()))
-    first = (inspect.getdoc(inspect.getmodule(type(PATTERNS[name]))) or "").split("\n\n")[0]
+    first = (inspect.getdoc(importlib.import_module(f"search_spaces.patterns.{name}")) or "").split("\n\n")[0]
     return f"{first} {values}".strip()
 
 
@@ -102,7 +103,7 @@ def _values(field: Mapping[str, Any]) -> str:
     if "const" in field or "enum" in field:
         return " or ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
     if field.get("type") == "array":
-        return f"list of {_values(field['items'])}" if "items" in field else "list"
+        return "list of mappings" if "$ref" in field["items"] else f"list of {_values(field['items'])}"
     if field.get("type") == "object":
         return "mapping"
     kind = {
