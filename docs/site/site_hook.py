@@ -12,14 +12,8 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from docs.site.command_pages import command_pages  # noqa: E402 -- found from the root of the repository
-from docs.site.environment_page import environment_page  # noqa: E402
-from docs.site.evidence_pages import evidence_pages  # noqa: E402
-from docs.site.figures import FIGURES  # noqa: E402
-from docs.site.files_page import files_page  # noqa: E402
-from docs.site.python_page import python_page  # noqa: E402
-from docs.site.registry_page import registry_page  # noqa: E402
-from docs.site.yaml_page import yaml_page  # noqa: E402
+from docs.site.figures import FIGURES  # noqa: E402 -- found from the root of the repository
+from docs.site.generated_pages import generated_pages  # noqa: E402
 
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 _RESULT = re.compile(r"`tests/benchmarks/results/(\w+)\.md`")
@@ -29,30 +23,13 @@ _FIGURE = re.compile(r"^FIGURE (\w+)$", re.MULTILINE)
 _OUTSIDE = re.compile(r"\]\((?:\.\./)+(CONTRIBUTING|CHANGELOG)\.md\)")
 
 
-def generated_pages() -> dict[str, str]:
-    """Return the text of each page that is made of code and filed results, by its path."""
-    commands = command_pages()
-    return {
-        **commands,
-        **evidence_pages(),
-        "reference/environment.md": environment_page(),
-        "reference/files.md": files_page(),
-        "reference/python.md": python_page(),
-        "reference/alternatives.md": registry_page(),
-        "reference/yaml.md": yaml_page(),
-        "contributing.md": (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"),
-        "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
-    }
-
-
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the pages of commands into the navigation, where it says COMMANDS."""
-    reference = next(part["Reference"] for part in config.nav or [] if "Reference" in part)
-    names = sorted(uri for uri in command_pages() if uri.startswith("reference/commands/"))
-    place = reference.index("COMMANDS")
-    reference[place] = {"Commands": [{f"nas {Path(uri).stem}": uri} for uri in names]}
-    evidence = next(part["Evidence"] for part in config.nav or [] if "Evidence" in part)
-    evidence.extend(uri for uri in sorted(evidence_pages()) if uri != "evidence/index.md")
+    """Put the pages of commands and of filed results into the navigation."""
+    parts = {name: pages for part in config.nav or [] for name, pages in part.items()}
+    made = sorted(generated_pages())
+    commands = [{f"nas {Path(uri).stem}": uri} for uri in made if uri.startswith("reference/commands/")]
+    parts["Reference"][parts["Reference"].index("COMMANDS")] = {"Commands": commands}
+    parts["Evidence"] += [uri for uri in made if uri.startswith("evidence/") and uri != "evidence/index.md"]
     return config
 
 

@@ -72,3 +72,10 @@ def test_every_field_of_yaml_files_has_its_values_and_its_meaning():
 def test_every_alternative_is_listed(registry):
     page = registry_page()
     assert [name for name in registry if f"| `{name}` |" not in page] == []
+
+
+def test_the_navigation_has_every_page():
+    listed = re.findall(r"[\w/]+\.md", (ROOT / "docs" / "site" / "mkdocs.yml").read_text(encoding="utf-8"))
+    written = [path.relative_to(ROOT / "docs").as_posix() for path in PAGES[1:]]
+    assert [page for page in written if page not in listed] == []
+    assert len(listed) == len(set(listed))
