@@ -76,9 +76,9 @@ def files_page() -> str:
 
 
 def _tables() -> Iterator[str]:
-    for mapper in sorted(Base.registry.mappers, key=lambda one: str(one.local_table.name)):
-        table = mapper.local_table
-        yield from ("", f"### {table.name}", "", escaped(mapper.class_.__doc__ or ""), "")
+    said = {mapper.local_table: mapper.class_.__doc__ for mapper in Base.registry.mappers}
+    for name, table in sorted(Base.metadata.tables.items()):
+        yield from ("", f"### {name}", "", escaped(said[table] or ""), "")
         yield from ("| column | type |", "| --- | --- |")
         for column in table.columns:
             empty = ", may be empty" if column.nullable else ""
