@@ -25,6 +25,7 @@ import optuna
 from numpy.typing import NDArray
 
 from nas.bayesopt import initial_design, scoring
+from nas.bayesopt.acquisition import log_noisy_expected_improvement
 from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.region_surrogate import surrogate_of
@@ -84,26 +85,24 @@ def d_optimal(starts: int) -> Iterator[None]:
 @contextmanager
 def random_after(first: int) -> Iterator[None]:
     """Choose start-up points after the first few at random near the budget, not far from one another."""
-    farthest = factor_gp.next_start
 
-    def next_start(
+    def other(
         rng: np.random.Generator, region: Region, taken: Rows, seen: frozenset[bytes], *, near: bool = True
     ) -> Rows:
         if len(taken) < first:
-            return farthest(rng, region, taken, seen, near=near)
+            return initial_design.next_start(rng, region, taken, seen, near=near)
         half = 0.5 if near else 0.0
         return initial_design._near_the_budget(rng, region, seen, initial_design._POOL, share=half)[:1]
 
-    with changed(factor_gp, "next_start", next_start):
+    with changed(factor_gp, "next_start", other):
         yield
 
 
 def deviations(factor: float) -> AbstractContextManager[None]:
     """Count the surrogate's deviations as smaller than they are: more is expected of what is known."""
-    improvement = scoring.log_noisy_expected_improvement
 
     def smaller(mean: Any, variance: Any, base: Any, feasible: Any) -> Any:
-        return improvement(mean, variance * factor**2, base, feasible)
+        return log_noisy_expected_improvement(mean, variance * factor**2, base, feasible)
 
     return changed(scoring, "log_noisy_expected_improvement", smaller)
 
