@@ -52,7 +52,7 @@ def test_a_command_that_needs_nothing_ends_well(line: str, tmp_path: Path):
         ("budgets.md", 0),
         pytest.param("python.md", 1, marks=pytest.mark.long),  # it draws from a large space
         ("python.md", 2),
-        ("scores.md", 0),
+        pytest.param("scores.md", 0, marks=pytest.mark.long),
         ("extend.md", 0),
         ("extend.md", 1),
     ],
