@@ -82,10 +82,11 @@ class Score:
     @property
     def weights_name(self) -> str:
         """The weights in words, different for different weights of a network."""
+        form = "" if self.form is None else f" in {self.form}"
         if self.weights == "search":
-            return "weights of the search" + ("" if self.form is None else f" in {self.form}")
+            return f"weights of the search{form}"
         start = "" if self.started_from is None else f" from {self.started_from}"
-        return f"weights retrained by {self.recipe}{start} on {self.learnt_from} images"
+        return f"weights retrained by {self.recipe}{start} on {self.learnt_from} images{form}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

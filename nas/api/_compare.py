@@ -107,8 +107,8 @@ def retrain_alone(
     """
     if not alone:
         raise InvalidValueError(
-            f"Cannot use --trial, --top, --seeds, --soup, --weights or --from-weights with '{network}': "
-            f"expected a search for them. Leave them out."
+            f"Cannot use --trial, --top, --seeds, --soup, --weights, --from-weights or --deploy-dtype with "
+            f"'{network}': expected a search for them. Leave them out."
         )
     request = Request(
         networks=(network,),

@@ -10,6 +10,7 @@ from nas.api._compare import retrain_alone
 from nas.api._process_state import process_left_as_found
 from nas.evaluators import EVALUATORS
 from nas.orchestration import retraining
+from nas.orchestration.deployed_form import deploy_dtype_of
 from nas.orchestration.evaluator_choice import evaluator_named
 from nas.orchestration.initial_weights import checked_source, source_for
 from nas.orchestration.retrain_result import RetrainResult
@@ -24,7 +25,7 @@ from nas.study.network_weights import is_lone_network
 from nas.study.reproduce_command import absolute_file
 from nas.study.results import result_of, split_network
 from nas.study.settings import names_of
-from nas.study.study import find
+from nas.study.study import find, settings_of
 from nas.surrogates.torch_threads import torch_threads
 from search_spaces.errors import InvalidValueError
 from trials.recipes import load_recipe
@@ -155,6 +156,7 @@ def retrain(
     teacher: str | None = None,
     seeds: int = 1,
     soup: bool = False,
+    deploy_dtype: str | None = None,
     data: str | None = None,
     storage: str | None = None,
     report_line: Callable[[str], None] | None = None,
@@ -180,6 +182,8 @@ def retrain(
             training images alone, and validation images choose which of them is delivered.
         soup: Whether weights are averaged, where validation images do not show that to be worse: of several
             seeds, or else of the last epochs of the training.
+        deploy_dtype: ``int8`` to train quantisation-aware and to evaluate the int8 form too, ``fp32`` not to;
+            by default as the search values its networks.
         data: Images for a network that is no search's; by default ``digits``.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         report_line: Called with one line of progress at a time.
@@ -189,9 +193,8 @@ def retrain(
     """
     url, say = storage_url(storage), report_line or (lambda _: None)
     if study is not None and is_lone_network(study, url):
-        alone = (
-            trial is None and top == 1 and weights is None and not from_weights and seeds == 1 and not soup
-        )
+        plain = (trial, weights, deploy_dtype) == (None, None, None)
+        alone = plain and top == 1 and not from_weights and seeds == 1 and not soup
         return retrain_alone(
             study,
             url,
@@ -210,8 +213,9 @@ def retrain(
     asked = None if recipe is None else taught(load_recipe(recipe), teacher, url)
     chosen, number = split_network(study)
     found = find(existing_storage(url, writing=True), chosen)
+    form = deploy_dtype_of(deploy_dtype, ()) if deploy_dtype else settings_of(found).deploy_dtype
     networks = retraining.chosen(result_of(found), trial=trial if trial is not None else number, top=top)
-    choice = recipe_of(found, networks, asked, weights=source)
+    choice = recipe_of(found, networks, asked, weights=source, deploy_dtype=form)
     if choice.reason:
         say(choice.reason)
     return retraining.retrain(
@@ -227,4 +231,6 @@ def retrain(
         recipe_reason=choice.reason,
         seeds=seeds,
         soup=soup,
+        deploy_dtype=form,
+        form_asked=deploy_dtype,
     )

@@ -83,6 +83,16 @@ def COMMAND(  # noqa: N802
             show_default=False,
         ),
     ] = False,
+    deploy_dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--deploy-dtype",
+            metavar="DTYPE",
+            help="Train for int8, with fake quantisation in the last 30 % of the epochs, or for fp32. "
+            "Default: as the search values its networks.",
+            show_default=False,
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -123,6 +133,7 @@ def COMMAND(  # noqa: N802
         teacher=teacher,
         seeds=seeds,
         soup=soup,
+        deploy_dtype=deploy_dtype,
         data=data,
         storage=storage,
         report_line=None if json else report_line,

@@ -131,6 +131,7 @@ def retraining_command(study: optuna.Study, retrained: Retrained) -> str:
         teacher=retrained.teacher,
         seeds=retrained.seeds,
         soup=retrained.souped,
+        deploy_dtype=retrained.deploy_dtype,
     )
 
 

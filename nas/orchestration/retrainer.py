@@ -10,20 +10,13 @@ import torch
 from dashboards.metric_names import metric_name
 from dashboards.result import TrialResult
 from nas.files.study_images import images_for
+from nas.orchestration.deployed_form import INT8
 from nas.orchestration.initial_weights import SEARCH
 from nas.orchestration.retrained_expectation import with_expected
 from nas.orchestration.retraining_runs import RetrainingRuns, Trained
 from nas.orchestration.retraining_seeds import best_of, soup_of
 from nas.study.final_tests import note_read
-from nas.study.retrained import (
-    Retrained,
-    final,
-    ranked,
-    seed_of,
-    store,
-    store_delivered,
-    store_seed,
-)
+from nas.study.retrained import Retrained, final, ranked, seed_of, store, store_delivered, store_seed
 from nas.study.retraining_race import (
     Figure,
     rests_on,
@@ -35,9 +28,10 @@ from nas.study.retraining_race import (
 )
 from nas.study.study import settings_of
 from search_spaces.units import format_accuracy
+from trials.training.epoch_result import error_key
 from trials.training.errors import TrainingError
 from trials.training.evaluation import METRICS, Scores
-from trials.training.final_test import final_scores
+from trials.training.final_test import final_int8_values, final_scores
 
 Found = TypeVar("Found")
 
@@ -50,6 +44,7 @@ class Retrainer:
         recipe_file: Name or absolute path of the recipe as it was asked for.
         recipe_reason: Why this recipe, in sentences; empty if it was asked for as it is.
         teacher: Network to learn from as it was asked for besides the recipe; None for none.
+        form_asked: Numbers in which networks are deployed, as asked for; None for those of the search.
     """
 
     def __init__(
@@ -59,10 +54,12 @@ class Retrainer:
         recipe_file: str | None,
         recipe_reason: str,
         teacher: str | None,
+        form_asked: str | None = None,
     ) -> None:
         self._runs, self._study, self._recipe = runs, runs.study, runs.recipe
         self._report_line, self._teacher = runs.report_line, teacher
         self._recipe_file, self._recipe_reason = recipe_file, recipe_reason or None
+        self._form_asked = form_asked
         self._metric, self._top = settings_of(self._study).metric, 1
 
     def compared(self, networks: Sequence[TrialResult]) -> tuple[Retrained, ...]:
@@ -181,6 +178,7 @@ class Retrainer:
             test_accuracy=test.accuracy,
             test_standard_error=test.standard_error,
             test_values={name: list(test.of(name)) for name in METRICS},
+            int8_test=self._tested_int8(network, chosen.weights),
         )
         store_delivered(self._study, tested)
         return tested
@@ -207,6 +205,7 @@ class Retrainer:
             return known
         trained = self._runs.train(network, joined=True)
         found = self._retrained(name, network, trained, joined=True, test=self._tested(network, name))
+        found = replace(found, int8_test=self._tested_int8(network, name))
         store(self._study, found)
         self._runs.forget(network, joined=True)
         return found
@@ -227,6 +226,20 @@ class Retrainer:
             f"#{network.trial} test {metric_name(self._metric)} {format_accuracy(value, error)}"
         )
         return scores
+
+    def _tested_int8(self, network: TrialResult, name: str) -> dict[str, list[float]] | None:
+        """Return the figures of the int8 form on the test images and say them; None if deployed in fp32."""
+        if self._runs.deploy_dtype != INT8:
+            return None
+        note_read(self._study, f"{name}@{INT8}")
+        splits = images_for(self._study, network.architecture.resolution)
+        with self._runs.files.fetched(name) as weights:
+            found = final_int8_values(network.architecture, weights, splits, self._recipe)
+        value, error = found[self._metric]
+        self._report_line(
+            f"#{network.trial} test {metric_name(self._metric)} in {INT8} {format_accuracy(value, error)}"
+        )
+        return found
 
     def _ranked(self, network: TrialResult) -> Retrained:
         known, weights = ranked(self._study).get(network.trial), self._runs.weights(network, joined=False)
@@ -255,7 +268,8 @@ class Retrainer:
         joined: bool,
         test: Scores | None = None,
     ) -> Retrained:
-        value, error = trained.results[-1].of(self._metric)
+        last = trained.results[-1]
+        value, error = last.of(self._metric)
         self._say_soup(network, trained)
         return Retrained(
             trial=network.trial,
@@ -275,4 +289,6 @@ class Retrainer:
             start=None if trained.start is None else trained.start.to_json(),
             teacher=self._teacher,
             recipe_reason=self._recipe_reason,
+            deploy_dtype=self._form_asked,
+            int8=None if last.int8 is None else [last.int8[self._metric], last.int8[error_key(self._metric)]],
         )

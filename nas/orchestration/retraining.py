@@ -10,6 +10,7 @@ from nas.coordination.driver_session import without_drivers
 from nas.files.locating import files_of
 from nas.files.ownership import claimed
 from nas.files.study_images import images_for
+from nas.orchestration.deployed_form import FP32
 from nas.orchestration.progress_lines import ReportLine
 from nas.orchestration.retrain_result import RetrainResult, other_weights
 from nas.orchestration.retrainer import Retrainer
@@ -65,6 +66,8 @@ def retrain(
     recipe_reason: str = "",
     seeds: int = 1,
     soup: bool = False,
+    deploy_dtype: str = FP32,
+    form_asked: str | None = None,
 ) -> RetrainResult:
     """Retrain networks of a study and store the results; goes on after a kill where it was.
 
@@ -87,6 +90,8 @@ def retrain(
         seeds: Number of trainings of the winner that differ in their randomness, at least 1.
         soup: Whether weights are averaged where validation images do not show that to be worse: of several
             seeds, or of the last epochs of one training.
+        deploy_dtype: Numbers in which the networks are deployed; in ``int8`` that form is evaluated too.
+        form_asked: These numbers as they were asked for; None for those of the search.
 
     Raises:
         InvalidValueError: if `seeds` is below 1.
@@ -109,8 +114,22 @@ def retrain(
     with without_drivers(study), study_log(local_folder):
         for line in (*filter(None, map(misfit, networks)), *about_teacher):
             say(line)
-        runs = RetrainingRuns(study, recipe, weights=weights, device=device, threads=threads, report_line=say)
-        retrainer = Retrainer(runs, recipe_file=recipe_file, recipe_reason=recipe_reason, teacher=teacher)
+        runs = RetrainingRuns(
+            study,
+            recipe,
+            weights=weights,
+            device=device,
+            threads=threads,
+            report_line=say,
+            deploy_dtype=deploy_dtype,
+        )
+        retrainer = Retrainer(
+            runs,
+            recipe_file=recipe_file,
+            recipe_reason=recipe_reason,
+            teacher=teacher,
+            form_asked=form_asked,
+        )
         compared = retrainer.compared(networks) if len(networks) > 1 else ()
         first = compared[0].trial if compared else networks[0].trial
         network = next(n for n in networks if n.trial == first)

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Final
 
 import optuna
 
 from dashboards.result import TrialResult
 from nas.files.locating import files_of
 from nas.files.study_images import images_for
+from nas.orchestration.deployed_form import FP32, INT8
 from nas.orchestration.initial_weights import RANDOM, SEARCH, SUPERNET
 from nas.study.naming import retraining_folder
 from nas.study.recipe_choices import chosen_recipe, store_choice
@@ -21,22 +23,49 @@ from trials.training.recipe import Recipe
 _ALWAYS = "full"
 """The recipe of every retraining before recipes were chosen."""
 _FINE_TUNING = "fine_tune"
+_AWARE_FROM: Final = 0.7
+"""Share of a training after which it is fake-quantised where its network is deployed in int8."""
 
 
 def recipe_of(
-    study: optuna.Study, networks: Sequence[TrialResult], asked: Recipe | None, *, weights: str | None
+    study: optuna.Study,
+    networks: Sequence[TrialResult],
+    asked: Recipe | None,
+    *,
+    weights: str | None,
+    deploy_dtype: str = FP32,
 ) -> RecipeChoice:
     """Return the recipe by which networks of a study are trained again; several by one, to be compared.
+
+    What is deployed in int8 is trained quantisation-aware, unless the recipe that is asked for sets
+    ``fake_quant_from`` itself, or the training was begun without.
 
     Args:
         study: Their study.
         networks: The networks, best first; the first decides.
         asked: Recipe that was asked for; None to choose one.
         weights: What they begin with, see `nas.orchestration.initial_weights`.
+        deploy_dtype: Numbers in which they are deployed.
 
     Raises:
         DataError: if the images of the study are needed and have changed.
     """
+    choice = _chosen(study, networks, asked, weights=weights)
+    said = asked is not None and "fake_quant_from" in asked.model_fields_set
+    if deploy_dtype != INT8 or said or _begun(study, networks, choice.recipe, weights=weights):
+        return choice
+    recipe = choice.recipe.model_copy(update={"fake_quant_from": _AWARE_FROM})
+    aware = (
+        f"Quantisation-aware after {_AWARE_FROM:.0%} of the epochs, as networks are deployed in int8; a "
+        f"recipe with fake_quant_from: 1, or --deploy-dtype fp32, does without."
+    )
+    return RecipeChoice(recipe, f"{choice.reason} {aware}".strip())
+
+
+def _chosen(
+    study: optuna.Study, networks: Sequence[TrialResult], asked: Recipe | None, *, weights: str | None
+) -> RecipeChoice:
+    """Return the recipe without regard to int8; arguments and errors as for `recipe_of`."""
     if asked is not None:
         return RecipeChoice(asked, "") if asked.flip != "detect" else settled(asked, images_for(study))
     first = networks[0]

@@ -10,6 +10,7 @@ from dashboards.result import TrialResult
 from nas.files.locating import files_of
 from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of
+from nas.orchestration.deployed_form import FP32
 from nas.orchestration.initial_weights import SEARCH, START, InitialWeights, Start, initial_weights
 from nas.orchestration.progress_lines import ProgressLines, ReportLine, epoch_line
 from nas.study.donor import normalisation_of
@@ -45,6 +46,7 @@ class RetrainingRuns:
         device: Device as torch calls it.
         threads: CPU threads, or None for torch's own choice.
         report_line: Shows a line to the user.
+        deploy_dtype: Numbers in which networks are deployed; in ``int8`` that form is evaluated at the end.
     """
 
     def __init__(
@@ -56,9 +58,11 @@ class RetrainingRuns:
         device: str,
         threads: int | None,
         report_line: ReportLine,
+        deploy_dtype: str = FP32,
     ) -> None:
         self.study, self.recipe, self.begins_with = study, recipe, weights
         self.device, self._threads, self.report_line = device, threads, report_line
+        self.deploy_dtype = deploy_dtype
         self._metric, self.files = settings_of(study).metric, files_of(study)
 
     def place(self, network: TrialResult, *, joined: bool, seed: int = 0) -> str:
@@ -159,4 +163,5 @@ class RetrainingRuns:
             resized_once=settings.resized_once,
             study=given_identity(self.study),
             normalise=normalisation_of(self.study),
+            deploy_dtype=self.deploy_dtype,
         )

@@ -99,5 +99,6 @@ def soup_of(
         expected_error=None,
         weights=name,
         soup=seeds,
+        int8=None,
         seconds=seconds,
     )

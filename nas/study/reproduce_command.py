@@ -175,6 +175,7 @@ def retrain_command(
     teacher: str | None = None,
     seeds: int | None = None,
     soup: bool = False,
+    deploy_dtype: str | None = None,
 ) -> str:
     """Return the command line that trains a network of a study again.
 
@@ -188,13 +189,16 @@ def retrain_command(
         teacher: Network that it learns from besides the recipe; None for none.
         seeds: Number of trainings from which it was chosen; None for one.
         soup: Whether averages of weights were asked for.
+        deploy_dtype: Numbers in which it is deployed, as asked for; None for those of the search.
     """
     which = f"--trial {trial}" if top is None else f"--top {top}"
     how = "" if recipe is None else f" --recipe {_quoted(_file_of_recipe(recipe))}"
     start = f" --weights {_quoted(weights)}" if weights else " --from-weights" if from_weights else ""
     taught = "" if teacher is None else f" --teacher {_quoted(teacher)}"
     times = "" if seeds is None else f" --seeds {seeds}"
-    return f"nas retrain {_quoted(study)} {which}{how}{start}{taught}{times}{' --soup' if soup else ''}"
+    form = "" if deploy_dtype is None else f" --deploy-dtype {deploy_dtype}"
+    souped = " --soup" if soup else ""
+    return f"nas retrain {_quoted(study)} {which}{how}{start}{taught}{times}{souped}{form}"
 
 
 def export_command(study: str) -> str:

@@ -57,6 +57,10 @@ class Retrained:
         seeds: Number of those from which validation images chose it; None where it was not chosen so.
         soup: Seeds of the trainings whose weights were averaged; None where it is one training.
         souped: Whether averages were asked for.
+        deploy_dtype: Numbers in which it is deployed, as asked for; None for those of the search.
+        int8: Value and standard error of its int8 form on validation images, which it learnt from too where
+            `joined`; None where it was not evaluated.
+        int8_test: The same on the test images by metric; None where it was not evaluated.
     """
 
     trial: int
@@ -82,6 +86,9 @@ class Retrained:
     seeds: int | None = None
     soup: list[int] | None = None
     souped: bool = False
+    deploy_dtype: str | None = None
+    int8: list[float] | None = None
+    int8_test: dict[str, list[float]] | None = None
 
     @property
     def merit(self) -> tuple[float, float | None] | None:
@@ -245,23 +252,33 @@ class _Comparison:
 
 
 def _comparison(study: Attributed, network: TrialResult, retrained: Retrained) -> _Comparison:
-    """Return how the retrained weights of a network compare with those of the search."""
-    before = format_accuracy(network.merit, network.merit_error)
+    """Return how the retrained weights of a network compare with those of the search, in int8 if both can."""
     alone = ranked(study).get(network.trial) if retrained.joined else retrained
-    if alone is not None and _same_training(alone, retrained) and alone.merit is not None:
-        value, error = alone.merit
-        chance = abs(value - network.merit) <= _Z * hypot(error or 0.0, network.merit_error or 0.0)
+    if alone is not None and (not _same_training(alone, retrained) or alone.merit is None):
+        alone = None
+    int8 = (alone or retrained).int8 if network.int8_drop is not None else None
+    searched, searched_error = _searched(network, in_int8=int8 is not None)
+    before = format_accuracy(searched, searched_error)
+    if alone is not None:
+        value, error = int8 or alone.merit or (0.0, None)
+        chance = abs(value - searched) <= _Z * hypot(error or 0.0, searched_error or 0.0)
         after = format_accuracy(value, error)
         reason = f"because of validation images: {after} after retraining and {before} after the search"
-        return _Comparison(
-            value >= network.merit, True, f"{reason}{', which may be chance' if chance else ''}"
-        )
-    if retrained.seen_accuracy is not None and retrained.seen_accuracy < network.merit:
-        seen = f"because retrained weights reach {retrained.seen_accuracy:.2%} on validation images"
+        return _Comparison(value >= searched, True, f"{reason}{', which may be chance' if chance else ''}")
+    seen_value = retrained.seen_accuracy if int8 is None else int8[0]
+    if seen_value is not None and seen_value < searched:
+        seen = f"because retrained weights reach {seen_value:.2%} on validation images"
         reason = f"{seen} although they learnt from them, those of the search {before} without"
         return _Comparison(False, True, reason)
     last = "as they were trained last; they learnt from the validation images too, so nothing but test images"
     return _Comparison(True, False, f"{last} compares them with those of the search")
+
+
+def _searched(network: TrialResult, *, in_int8: bool) -> tuple[float, float | None]:
+    """Return what the weights of the search reach on validation images, in int8 or as retrainings are."""
+    if network.fp32_accuracy is None or in_int8:
+        return network.merit, network.merit_error
+    return network.fp32_accuracy, network.curve[-1].standard_error
 
 
 def _same_training(one: Retrained, other: Retrained) -> bool:

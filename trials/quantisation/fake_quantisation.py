@@ -1,32 +1,31 @@
-"""Fake quantisation in training: products of layers are computed with the numbers that int8 can hold.
+"""Fake quantisation: a network computes in float what its int8 form computes, at the same places.
 
 Jacob et al., 2018, https://arxiv.org/abs/1712.05877. Weights are rounded to int8 with one scale for each
-output channel, activations to uint8 between the least and the largest value of the batch; gradients pass
-unchanged (straight-through). Scales of BatchNorm are left out of the weights: a factor for each channel
-changes no rounding with one scale for each channel. Nothing remains in the network after training.
+output channel, activations to uint8 between two values; gradients pass unchanged (straight-through). What is
+rounded where is what `static_int8` makes of the exported graph. Scales of BatchNorm are left out of the
+weights of convolutions: a factor for each channel changes no rounding with one scale for each channel.
+Nothing remains in the network after training.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 from typing_extensions import override
+
+from trials.quantisation.int8_places import Int8Places, Rounding
 
 _LEVELS: Final = 255  # of uint8 above the least
 _LARGEST: Final = 127  # of int8, which is used symmetrically
 _SMALLEST: Final = 1e-12  # scale
-_WITH_WEIGHTS: Final[tuple[Callable[..., Any], ...]] = (torch.conv2d, F.linear)
-_PRODUCTS: Final[tuple[Callable[..., Any], ...]] = (torch.matmul, torch.bmm, Tensor.matmul, Tensor.__matmul__)
 
 
 @contextmanager
 def fake_quantised(*, on: bool) -> Iterator[None]:
-    """Compute convolutions, linear layers, matrix products and attention within the block as int8 does.
+    """Compute within the block as int8 does, activations between the least and largest value of the batch.
 
     Args:
         on: Whether it does anything.
@@ -34,48 +33,92 @@ def fake_quantised(*, on: bool) -> Iterator[None]:
     if not on:
         yield
         return
-    with _Int8Products():
+    with Int8Places(_OfEachBatch()):
         yield
 
 
-class _Int8Products(TorchFunctionMode):
-    """Rounds what enters products, and what leaves linear layers, matrix products and BatchNorm.
+class Ranges:
+    """Least and largest values of the activations of a network, in the order in which it rounds them."""
 
-    A convolution is followed by BatchNorm as a rule, and both are one when deployed.
-    """
+    def __init__(self) -> None:
+        self.found: list[tuple[Tensor, Tensor]] = []
+
+    @contextmanager
+    def observed(self) -> Iterator[None]:
+        """Widen the ranges by what passes within the block, one call of the network; nothing is rounded."""
+        with Int8Places(_Observing(self)):
+            yield
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Compute within the block, one call of the network, as int8 does between these values."""
+        with Int8Places(_Calibrated(self)):
+            yield
+
+
+class _OfEachBatch(Rounding):
+    @override
+    def activations(self, x: Tensor) -> Tensor:
+        return rounded_activations(x)
 
     @override
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        given = kwargs or {}
-        if func in _WITH_WEIGHTS and len(args) > 1:
-            args = (rounded_activations(args[0]), rounded_weights(args[1]), *args[2:])
-        elif func in _PRODUCTS:
-            args = (*map(rounded_activations, args[:2]), *args[2:])
-        elif func is F.scaled_dot_product_attention:
-            args = (*map(rounded_activations, args[:3]), *args[3:])
-        found = func(*args, **given)
-        rounds = func in (F.linear, F.batch_norm, F.scaled_dot_product_attention, *_PRODUCTS)
-        return rounded_activations(found) if rounds else found
+    def weights(self, weight: Tensor) -> Tensor:
+        return rounded_weights(weight)
+
+
+class _Observing(Rounding):
+    def __init__(self, ranges: Ranges) -> None:
+        self._ranges, self._calls = ranges, 0
+
+    @override
+    def activations(self, x: Tensor) -> Tensor:
+        low, high = ends(x)
+        if self._calls == len(self._ranges.found):
+            self._ranges.found.append((low, high))
+        before = self._ranges.found[self._calls]
+        self._ranges.found[self._calls] = torch.minimum(low, before[0]), torch.maximum(high, before[1])
+        self._calls += 1
+        return x.view_as(x)  # as rounding does: another tensor
+
+    @override
+    def weights(self, weight: Tensor) -> Tensor:
+        return weight
+
+
+class _Calibrated(Rounding):
+    def __init__(self, ranges: Ranges) -> None:
+        self._ranges = iter(ranges.found)
+
+    @override
+    def activations(self, x: Tensor) -> Tensor:
+        return _between(x, *next(self._ranges))
+
+    @override
+    def weights(self, weight: Tensor) -> Tensor:
+        return rounded_weights(weight)
 
 
 def rounded_activations(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Return activations as uint8 holds them between their least and largest value, and zero."""
-    values = x.detach().float()
-    low, high = values.amin().clamp(max=0), values.amax().clamp(min=0)
-    scale = ((high - low) / _LEVELS).clamp_min(_SMALLEST)
-    zero = (-low / scale).round().clamp(0, _LEVELS).int()
-    return torch.fake_quantize_per_tensor_affine(x.float(), scale, zero, 0, _LEVELS).to(x.dtype)
+    return _between(x, *ends(x))
 
 
 def rounded_weights(weight: Float[Tensor, "out ..."]) -> Float[Tensor, "out ..."]:
-    """Return weights as int8 holds them, with one scale for each output channel."""
-    scale = (weight.detach().float().flatten(1).abs().amax(1) / _LARGEST).clamp_min(_SMALLEST)
+    """Return weights as int8 holds them, with one scale for each output channel; vectors have one scale."""
+    whole = weight if weight.dim() > 1 else weight.unsqueeze(0)
+    scale = (whole.detach().float().flatten(1).abs().amax(1) / _LARGEST).clamp_min(_SMALLEST)
     zero = torch.zeros_like(scale, dtype=torch.int32)
-    rounded = torch.fake_quantize_per_channel_affine(weight.float(), scale, zero, 0, -_LARGEST, _LARGEST)
-    return rounded.to(weight.dtype)
+    rounded = torch.fake_quantize_per_channel_affine(whole.float(), scale, zero, 0, -_LARGEST, _LARGEST)
+    return rounded.to(weight.dtype).reshape(weight.shape)
+
+
+def ends(x: Float[Tensor, "..."]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Return the least and the largest value, of which the one is at most and the other at least zero."""
+    values = x.detach().float()
+    return values.amin().clamp(max=0), values.amax().clamp(min=0)
+
+
+def _between(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    scale = ((high - low) / _LEVELS).clamp_min(_SMALLEST)
+    zero = (-low / scale).round().clamp(0, _LEVELS).int()
+    return torch.fake_quantize_per_tensor_affine(x.float(), scale, zero, 0, _LEVELS).to(x.dtype)

@@ -10,7 +10,9 @@ from search_spaces.architecture import Architecture
 from search_spaces.building import build
 from trials.images.splits import Splits
 from trials.training.batches import BatchSource, Preprocessor
-from trials.training.evaluation import Scores, evaluate
+from trials.training.epoch_result import error_key
+from trials.training.evaluation import METRICS, Scores, evaluate
+from trials.training.int8_evaluation import int8_scores
 from trials.training.out_of_memory import out_of_memory_named
 from trials.training.predictions import Predictions, predictions
 from trials.training.recipe import Recipe
@@ -34,6 +36,21 @@ def final_scores(
     with out_of_memory_named():
         network, preprocess = _loaded(architecture, weights, splits, device)
         return evaluate(network, BatchSource(splits.test, device), preprocess, recipe)
+
+
+def final_int8_values(
+    architecture: Architecture, weights: Path, splits: Splits, recipe: Recipe
+) -> dict[str, list[float]]:
+    """Return value and standard error of the int8 form on the test split by metric, on the CPU.
+
+    Arguments and what is raised as for `final_scores`, and:
+
+    Raises:
+        TrainingError: if the network has no int8 form.
+    """
+    network, _ = _loaded(architecture, weights, splits, torch.device("cpu"))
+    found = int8_scores(network, splits, recipe, architecture.resolution, images=splits.test)
+    return {name: [found[name], found[error_key(name)]] for name in METRICS}
 
 
 def final_predictions(

@@ -50,10 +50,11 @@ def int8_scores(
     recipe: Recipe,
     resolution: int,
     *,
+    images: Images | None = None,
     lock: Path | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
-    """Return the scores of the int8 form on the validation images by name, and the ``seconds`` they took.
+    """Return the scores of the int8 form by name, and the ``seconds`` they took.
 
     Runs on the CPU, on torch's number of threads, whatever trained the network.
 
@@ -62,6 +63,7 @@ def int8_scores(
         splits: Images that it was trained on.
         recipe: Recipe that trained it.
         resolution: Side of the images that it takes, in pixels.
+        images: Images that it is evaluated on; None for those of validation.
         lock: Lock of the host that keeps measurements apart from training; None if nothing is measured.
         clock: Returns seconds.
 
@@ -75,7 +77,7 @@ def int8_scores(
         turns.step()
         scores = evaluate(
             form,
-            BatchSource(splits.validation, device),
+            BatchSource(splits.validation if images is None else images, device),
             Preprocessor(splits.mean, splits.std, resolution, device),
             plain,
             turns.step,

@@ -50,7 +50,8 @@ def _placed(recipe: Recipe, path: Path) -> str:
 
 def _inherited(base: Recipe, fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a file with those of its base, whose rungs end where the epochs of the file do."""
-    inherited = {name: value for name, value in base.to_json().items() if name != "name"}
+    # what the base leaves to its default is left to it here too: a later choice may tell both apart
+    inherited = base.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"name"})
     epochs = fields.get("epochs")
     if isinstance(epochs, int) and base.rungs and "rungs" not in fields:
         inherited["rungs"] = [*(rung for rung in base.rungs[:-1] if rung < epochs), epochs]

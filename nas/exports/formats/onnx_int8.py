@@ -21,6 +21,7 @@ from trials.latency.host_lock import host_lock
 from trials.latency.onnx_model import reference_model
 from trials.latency.onnx_timing import time_onnx
 from trials.latency_measurement import SECONDS
+from trials.quantisation.fake_int8_network import FakeInt8Network
 from trials.quantisation.static_int8 import quantise
 
 
@@ -62,6 +63,8 @@ def _measure(exported: ExportedNetwork, calibration: Tensor, files: dict[str, Pa
         right = {form: _right(running, images, labels) for form, running in forms.items()}
         record["accuracy"] = {form: float(each.mean()) for form, each in right.items()}
         record["int8_minus_fp32"] = _paired_difference(right["int8"], right["fp32"])
+        if (exported.recipe or {}).get("fake_quant_from", 1.0) < 1:
+            record["predictions_as_trained"] = _alike(exported, calibration, forms["int8"], images)
     return record
 
 
@@ -75,6 +78,14 @@ def _right(running: Any, images: Tensor, labels: Tensor) -> Tensor:
     """Return 1 for each image that is classified right, else 0, [n]."""
     found = torch.cat([scores_of(running, batch).argmax(dim=1) for batch in images.split(64)])
     return (found == labels).double()
+
+
+@torch.no_grad()
+def _alike(exported: ExportedNetwork, calibration: Tensor, int8: Any, images: Tensor) -> float:
+    """Return the share of images of which the file predicts what the fake-quantised network does."""
+    trained = FakeInt8Network(exported.deployed, calibration)
+    same = [trained(b).argmax(dim=1) == scores_of(int8, b).argmax(dim=1) for b in images.split(64)]
+    return float(torch.cat(same).double().mean())
 
 
 def _paired_difference(one: Tensor, other: Tensor) -> dict[str, float]:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import nas
 import search_spaces
+from dashboards.result import TrialResult
 from nas.exports.provenance import retraining_command
 from nas.orchestration.retraining import chosen, retrain
 from nas.orchestration.retraining_recipe import recipe_of
@@ -25,7 +26,7 @@ from nas.study.places import folder_of
 from nas.study.retrained import final, latest, ranked, weights_of
 from search_spaces.errors import DataError, InvalidValueError, StudyError, UserError
 from trials.recipe_choice import RecipeChoice
-from trials.recipes import RECIPES
+from trials.recipes import RECIPES, load_recipe
 from trials.training.file_names import CHECKPOINT
 from trials.training.recipe import Recipe
 
@@ -189,6 +190,33 @@ def test_a_recipe_is_chosen_once_and_what_was_begun_by_another_goes_on(searched:
     begun.touch()
     assert "was begun" in recipe_of(searched, [second], None, weights=None).reason
     assert recipe_of(searched, [second], RECIPE, weights=None) == RecipeChoice(RECIPE, "")
+
+
+def test_what_is_deployed_in_int8_is_trained_for_it_unless_its_recipe_says_otherwise(
+    searched: optuna.Study, tmp_path: Path
+):
+    def choice(asked: Recipe | None, *networks: TrialResult) -> RecipeChoice:
+        return recipe_of(searched, networks or [first], asked, weights=None, deploy_dtype="int8")
+
+    first, second = chosen(results.result_of(searched), trial=None, top=2)
+    found = choice(None)
+    assert found.recipe == RECIPES["full"].model_copy(update={"fake_quant_from": 0.7})
+    assert found.reason.count("Quantisation-aware") == 1
+    assert choice(None) == found  # also once it is stored
+    assert choice(RECIPE).recipe.fake_quant_from == 0.7
+    for name, line, share in (
+        ("plain", "", 0.7),
+        ("said", "fake_quant_from: 1.0", 1.0),
+        ("own", "fake_quant_from: 0.2", 0.2),
+    ):
+        (tmp_path / f"{name}.yaml").write_text(f"base: full\n{line}\n")
+        assert choice(load_recipe(str(tmp_path / f"{name}.yaml"))).recipe.fake_quant_from == share
+    # What was begun without goes on without.
+    place = retraining_folder(second.trial, RECIPE.name, [RECIPE.identity(), True, False])
+    begun = Path(folder_of(searched)) / place / CHECKPOINT
+    begun.parent.mkdir(parents=True)
+    begun.touch()
+    assert choice(RECIPE, second) == RecipeChoice(RECIPE, "")
 
 
 def test_the_command_of_a_chosen_recipe_names_none(searched: optuna.Study):

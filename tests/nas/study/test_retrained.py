@@ -81,6 +81,41 @@ def test_the_better_weights_by_validation_images_are_delivered(
     assert because in (found.reason or "")
 
 
+@pytest.mark.parametrize(
+    ("int8", "delivered", "because"),
+    [
+        (
+            [0.68, 0.01],
+            SEARCHED,
+            "68.00% ± 1.00 after retraining and 69.00%",
+        ),  # as it is valued by the search
+        ([0.75, 0.01], ALONE.weights, "75.00% ± 1.00 after retraining and 69.00%"),
+        (None, ALONE.weights, "95.00% ± 1.00 after retraining and 70.00%"),  # both in fp32
+    ],
+)
+def test_weights_are_compared_in_int8_where_the_search_values_them_so(
+    searched: optuna.Study, int8: list[float] | None, delivered: str, because: str
+):
+    network = replace(network_of(searched), accuracy=0.69, fp32_accuracy=0.7, int8_drop=0.01)
+    retrainings.store(searched, replace(ALONE, int8=int8))
+    found = weights_of(searched, network)
+    assert found.file == delivered
+    assert because in (found.reason or "")
+
+
+def test_figures_in_int8_stand_beside_those_of_retrained_weights(searched: optuna.Study):
+    retrainings.store(searched, replace(ALONE, int8=[0.94, 0.01]))
+    tested = {"accuracy": [0.92, 0.01], "macro_f1": [0.9, 0.02]}
+    retrainings.store(searched, replace(JOINED, seen_accuracy=0.99, int8=[0.98, 0.001], int8_test=tested))
+    record = next(n for n in result_of(searched).to_json()["networks"] if n["trial"] == 2)
+    figures = [(s["split"], s["form"], s["value"]) for s in record["scores"] if s["weights"] == "retrained"]
+    assert figures == [
+        *(("validation", None, 0.95), ("validation", "int8", 0.94)),
+        *((SEEN, None, 0.99), (SEEN, "int8", 0.98)),
+        *(("test", None, 0.93), ("test", "int8", 0.92)),
+    ]
+
+
 def test_the_luckiest_of_several_retrained_networks_is_expected_to_be_like_the_others(
     searched: optuna.Study,
 ):
