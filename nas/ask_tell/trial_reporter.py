@@ -40,8 +40,8 @@ class TrialReporter:
                 f"#{number} inherited all but {result['new_parameters']:.1%} of its parameters"
             )
         if (drop := int8_drop(stored)) is not None:
-            value = final_value(result, self._metric)
-            self._observer.say(f"#{number} in int8: {value:.2%}, {100 * drop:.2f} points below fp32")
+            value, side = final_value(result, self._metric), "below" if drop >= 0 else "above"
+            self._observer.say(f"#{number} in int8: {value:.2%}, {100 * abs(drop):.2f} points {side} fp32")
         self._observer.epoch(number, trial_attributes.network_of(stored).curve[-1])
         return stored, True
 

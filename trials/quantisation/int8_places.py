@@ -88,8 +88,10 @@ class Int8Places(TorchFunctionMode):
         if name in _FACTS:
             return func(*args, **given)
         if name in _CLIPS:
-            found = func(*args, **given)
-            return self._due(found) if args[0] in self._states else found
+            before, found = self._states.get(args[0]), func(*args, **given)
+            if before is _State.ROUNDED:  # zero is among the rounded values
+                return self._marked_rounded(found)
+            return found if before is None else self._due(found)
         if name in _BOTH_ENDS:
             return self._due(func(*_each(args, self._rounded), **given))
         known = args and isinstance(args[0], Tensor) and args[0] in self._states

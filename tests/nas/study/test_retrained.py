@@ -108,7 +108,9 @@ def test_figures_in_int8_stand_beside_those_of_retrained_weights(searched: optun
     tested = {"accuracy": [0.92, 0.01], "macro_f1": [0.9, 0.02]}
     retrainings.store(searched, replace(JOINED, seen_accuracy=0.99, int8=[0.98, 0.001], int8_test=tested))
     record = next(n for n in result_of(searched).to_json()["networks"] if n["trial"] == 2)
-    figures = [(s["split"], s["form"], s["value"]) for s in record["scores"] if s["weights"] == "retrained"]
+    figures = [
+        (s["split"], s.get("form"), s["value"]) for s in record["scores"] if s["weights"] == "retrained"
+    ]
     assert figures == [
         *(("validation", None, 0.95), ("validation", "int8", 0.94)),
         *((SEEN, None, 0.99), (SEEN, "int8", 0.98)),
