@@ -62,6 +62,10 @@ class _OfEachBatch(Rounding):
         return rounded_activations(x)
 
     @override
+    def shares(self, x: Tensor) -> Tensor:
+        return _between(x, *x.new_tensor([0.0, 1.0]))
+
+    @override
     def weights(self, weight: Tensor) -> Tensor:
         return rounded_weights(weight)
 
@@ -81,6 +85,10 @@ class _Observing(Rounding):
         return x.view_as(x)  # as rounding does: another tensor
 
     @override
+    def shares(self, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @override
     def weights(self, weight: Tensor) -> Tensor:
         return weight
 
@@ -92,6 +100,10 @@ class _Calibrated(Rounding):
     @override
     def activations(self, x: Tensor) -> Tensor:
         return _between(x, *next(self._ranges))
+
+    @override
+    def shares(self, x: Tensor) -> Tensor:
+        return _between(x, *x.new_tensor([0.0, 1.0]))
 
     @override
     def weights(self, weight: Tensor) -> Tensor:
@@ -119,6 +131,6 @@ def ends(x: Float[Tensor, "..."]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]
 
 
 def _between(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    scale = ((high - low) / _LEVELS).clamp_min(_SMALLEST)
+    scale = ((high - low).float() / _LEVELS).clamp_min(_SMALLEST)
     zero = (-low / scale).round().clamp(0, _LEVELS).int()
     return torch.fake_quantize_per_tensor_affine(x.float(), scale, zero, 0, _LEVELS).to(x.dtype)

@@ -25,7 +25,7 @@ _SUMS: Final = frozenset({"add", "add_", "__add__", "__radd__", "__iadd__"})
 _FACTORS: Final = frozenset({"mul", "mul_", "__mul__", "__rmul__", "__imul__"})
 _MATRICES: Final = frozenset({"matmul", "bmm", "__matmul__", "__rmatmul__"})
 _BOTH_ENDS: Final = _SUMS | _FACTORS | _MATRICES | {
-    *("sigmoid", "sigmoid_", "softmax", "adaptive_avg_pool2d", "avg_pool2d", "interpolate", "cat", "concat"),
+    *("sigmoid", "sigmoid_", "adaptive_avg_pool2d", "avg_pool2d", "interpolate", "cat", "concat"),
 }  # fmt: skip
 _CLIPS: Final = frozenset({"relu", "relu_", "relu6", "hardtanh", "hardtanh_"})
 _VIEWS: Final = frozenset({
@@ -45,6 +45,10 @@ class Rounding(ABC):
     @abstractmethod
     def activations(self, x: Tensor) -> Tensor:
         """Return activations as int8 holds them."""
+
+    @abstractmethod
+    def shares(self, x: Tensor) -> Tensor:
+        """Return values of Softmax, which the quantiser rounds between 0 and 1 whatever they are."""
 
     @abstractmethod
     def weights(self, weight: Tensor) -> Tensor:
@@ -88,10 +92,10 @@ class Int8Places(TorchFunctionMode):
         if name in _FACTS:
             return func(*args, **given)
         if name in _CLIPS:
-            before, found = self._states.get(args[0]), func(*args, **given)
-            if before is _State.ROUNDED:  # zero is among the rounded values
-                return self._marked_rounded(found)
-            return found if before is None else self._due(found)
+            found = func(*args, **given)
+            return self._due(found) if args[0] in self._states else found
+        if name == "softmax":
+            return self._shares(func(*_each(args, self._rounded), **given))
         if name in _BOTH_ENDS:
             return self._due(func(*_each(args, self._rounded), **given))
         known = args and isinstance(args[0], Tensor) and args[0] in self._states
@@ -111,6 +115,10 @@ class Int8Places(TorchFunctionMode):
     def _marked_rounded(self, x: Tensor) -> Tensor:
         self._states[x] = _State.ROUNDED
         return x
+
+    def _shares(self, x: Tensor) -> Tensor:
+        """Return what Softmax gives as int8 holds it."""
+        return self._marked_rounded(self._rounding.shares(x))
 
     def _due(self, x: Tensor) -> Tensor:
         self._states[x] = _State.DUE
@@ -175,7 +183,7 @@ class Int8Places(TorchFunctionMode):
         scale = math.sqrt(kwargs.get("scale") or q.shape[-1] ** -0.5)
         q, k = (self._rounded(self._rounded(one) * scale) for one in (q, k))
         scores = self._rounded(q @ k.transpose(-2, -1))
-        weights = self._rounded(scores.softmax(dim=-1))
+        weights = self._shares(scores.softmax(dim=-1))
         return self._due(weights @ self._rounded(v))
 
 
