@@ -179,7 +179,10 @@ class Int8Places(TorchFunctionMode):
         x = self._rounded(x)
         return self._due(x * self._rounded(torch.sigmoid(x)))
 
-    def _attention(self, q: Tensor, k: Tensor, v: Tensor, **kwargs: Any) -> Tensor:
+    def _attention(self, q: Tensor, k: Tensor, v: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if args or set(kwargs) - {"scale"}:  # masks and the like stay inside
+            q, k, v = map(self._rounded, (q, k, v))
+            return self._due(F.scaled_dot_product_attention(q, k, v, *args, **kwargs))
         scale = math.sqrt(kwargs.get("scale") or q.shape[-1] ** -0.5)
         q, k = (self._rounded(self._rounded(one) * scale) for one in (q, k))
         scores = self._rounded(q @ k.transpose(-2, -1))
