@@ -89,7 +89,14 @@ def _differences(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
     }
     both = sorted(tests["found"].keys() & tests["random"].keys())
     found, designed = list(tests["found"].values()), best_designed(groups)
-    lines = []
+    means = {"found": found, "random": list(tests["random"].values()), "the better designed": designed}
+    lines = [
+        "Mean test accuracy: "
+        + ", ".join(
+            f"{name} {np.mean(values):.1%} ({len(values)})" for name, values in means.items() if values
+        )
+        + "."
+    ]
     if len(found) > 1 and len(designed) > 1:
         lines.append(_said("Found minus designed (the better of the best two)", *welch(found, designed)))
     if len(both) > 1:
