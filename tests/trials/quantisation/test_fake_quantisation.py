@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch import nn
 
+import search_spaces
+from tests.nas.exports.networks import every_part
+from trials.quantisation.fake_int8_network import FakeInt8Network
 from trials.quantisation.fake_quantisation import fake_quantised, rounded_activations, rounded_weights
+
+PARTS = every_part()
 
 
 def levels(x: torch.Tensor) -> int:
@@ -44,3 +49,20 @@ def test_products_are_rounded_within_the_block_alone_and_gradients_pass() -> Non
     rounded.sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_trains_under_fake_quantisation_and_computes_between_calibrated_values(name: str) -> None:
+    architecture = PARTS[name]
+    torch.manual_seed(0)
+    network = search_spaces.build(architecture, num_classes=5).train()
+    images = torch.randn(4, 3, architecture.resolution, architecture.resolution)
+    with fake_quantised(on=True):
+        scores = network(images)
+    scores.square().sum().backward()
+    for path, parameter in network.named_parameters():
+        assert parameter.grad is not None, path
+        assert parameter.grad.isfinite().all(), path
+    fake = FakeInt8Network(network.eval(), images)(images)
+    assert fake.isfinite().all()
+    assert not torch.equal(fake, network(images))
