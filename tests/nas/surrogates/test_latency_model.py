@@ -11,7 +11,7 @@ from nas.surrogates.latency_operations import KINDS, operations, operations_on
 from nas.surrogates.torch_threads import torch_threads
 from search_spaces.tape import Tape
 
-SPACE = search_spaces.load("hybrid_small")
+SPACE = search_spaces.load("hybrid_small_1")
 MS_PER = {"pointwise": 4e-8, "dense": 3e-8, "grouped": 4e-7, "dilated": 9e-7, "matmul": 6e-8}
 
 

@@ -10,6 +10,7 @@ from tests.nas.exports.networks import network_to_export
 
 MOST_LINES = 300
 MOST_OF_MOBILEVIT = 350  # inverted residuals, blocks with transformers inside, and their mixers
+MOST_OF_TWO_BLOCKS = {"hybrid": 450, "hybrid_small": 400}  # two kinds of blocks, three of mixers
 PROVENANCE = {
     "budget": "300M-MACs and 4M-params and 12ms@cpu",
     "accuracy": "98.33% ± 0.67 on validation images, 97.50% ± 0.82 on test images",
@@ -58,7 +59,7 @@ def lines(architecture):
 
 
 def most_lines(space: str) -> int:
-    return MOST_OF_MOBILEVIT if space.startswith("mobilevit") else MOST_LINES
+    return MOST_OF_MOBILEVIT if space.startswith("mobilevit") else MOST_OF_TWO_BLOCKS.get(space, MOST_LINES)
 
 
 @pytest.mark.slow
