@@ -70,12 +70,11 @@ def _options(blocks: Sequence[Options], patterns: Mapping[str, str]) -> Iterator
             alike = len({v for (n, _), v in given.items() if n == name}) == 1
             options[name if alike else f"{mixer}.{name}"] = (value,)
     mixers = list(dict.fromkeys(str(dict(block)["mixer"]) for block in blocks if "mixer" in dict(block)))
-    listed = [slot for name in patterns for slot in PATTERNS[name].kinds]
-    if len(mixers) != 1 + len(listed):
+    kinds = {slot: kind for name in patterns for slot, kind in PATTERNS[name].kinds.items()}
+    if len(mixers) != 1 + len(kinds):
         return
     for order in itertools.permutations(mixers):
-        slots = dict(zip(["mixer", *listed], order, strict=True))
-        kinds = {slot: kind for name in patterns for slot, kind in PATTERNS[name].kinds.items()}
+        slots = dict(zip(["mixer", *kinds], order, strict=True))
         if all(kind_of(slots[slot]) == kind for slot, kind in kinds.items()):
             yield {**options, **{slot: (mixer,) for slot, mixer in slots.items()}}
 

@@ -19,7 +19,8 @@ from search_spaces.stage_patterns import stage_of_patterns
 _WIDTHS: Final = (1.0, 0.875, 0.75, 0.625, 0.5)
 _DEPTHS: Final = (0.5, 0.75, 1.0)
 _SIDES: Final = (0.5, 0.57, 0.64, 0.72, 0.79, 0.86, 0.93)  # of 224 pixels, 112 to 208 by 16
-_STEPS: Final = {128: 8, 2**31: 16}  # of the sides, up to which side of the network
+_STEP: Final = 16  # pixels between sides
+_SMALL: Final = 128  # pixels; a network of at most this side has half the step
 _KERNELS: Final = (3, 5, 7)
 _EXPANSIONS: Final = (2, 3, 4, 6)
 _DIVISORS: Final = (16, 8, 4, 2, 1)
@@ -36,17 +37,15 @@ def space_around(architecture: Architecture, name: str) -> SearchSpace:
         name: Name of the space.
 
     Raises:
-        SpaceError: if its stages cannot be divided so, or the blocks of one differ.
+        SpaceError: if its stages cannot be divided so, or no pattern makes the blocks of one.
     """
-    stages = _stages(architecture)
-    kinds = {kind_of(run.mixer) for stage in architecture.stages for run in stage.runs}
     return SearchSpace(
         name=name,
         resolution=_sides(architecture),
         width=tuple(sorted(w for w in _distinct(architecture, _WIDTHS) if _can_be(architecture, w))),
         conv_depth=_DEPTHS if _deep(architecture, "conv") else (1.0,),
-        attention_depth=_DEPTHS if "attention" in kinds and _deep(architecture, "attention") else (1.0,),
-        stages=tuple(map(_smaller, stages)),
+        attention_depth=_DEPTHS if _deep(architecture, "attention") else (1.0,),
+        stages=tuple(map(_smaller, _stages(architecture))),
         network=architecture.network,
         options=architecture.options,
         divisor=_divisor(architecture),
@@ -63,7 +62,7 @@ def wider_space(architecture: Architecture, widths: Sequence[float], name: str) 
         name: Name of the space.
 
     Raises:
-        SpaceError: if it cannot be widened so, or the blocks of a stage differ.
+        SpaceError: if it cannot be widened so, or no pattern makes the blocks of a stage.
     """
     return SearchSpace(
         name=name,
@@ -120,7 +119,7 @@ def _sides(architecture: Architecture) -> tuple[int, ...]:
     strides = tuple(stage.stride for stage in architecture.stages)
     least = total_stride(architecture.network, architecture.options, strides)
     resolution = architecture.resolution
-    step = next(step for most, step in _STEPS.items() if resolution <= most)
+    step = _STEP // 2 if resolution <= _SMALL else _STEP
     smaller = {round(resolution * share / step) * step for share in _SIDES}
     return tuple(sorted({side for side in smaller if least <= side < resolution} | {resolution}))
 

@@ -70,7 +70,8 @@ class SearchPlan:
         splits: The images.
         slots: Resources of the trainings that run side by side.
         seeds: Networks that are tried before the sampler's own.
-        published: Published networks at the size of the budgets, by name, that are tried after those.
+        published: Published networks, or the donor's, at the size of the budgets, by name, that are tried
+            after those.
         keep_checkpoints: Number of the best networks that keep their weights.
         log_to: Where epochs are written besides the study, one of `search_input.LOGS`, or None.
         earlier: What it learns from other studies, as `nas.study.earlier_studies` keeps it.

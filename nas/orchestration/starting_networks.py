@@ -32,7 +32,7 @@ def starting_networks(
     side: int,
     donor: Donor | None = None,
 ) -> dict[str, Architecture]:
-    """Return the published networks that a space of the catalog can scale into the budgets, by name.
+    """Return published networks, or the donor's, that a space can scale into the budgets, by name.
 
     Whoever trains nothing would take such a network; a search that has trained it delivers nothing worse
     than its trainings can tell. Of networks with equal blocks there is one, a member of the space if there is

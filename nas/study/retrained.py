@@ -254,13 +254,13 @@ class _Comparison:
 def _comparison(study: Attributed, network: TrialResult, retrained: Retrained) -> _Comparison:
     """Return how the retrained weights of a network compare with those of the search, in int8 if both can."""
     alone = ranked(study).get(network.trial) if retrained.joined else retrained
-    if alone is not None and (not _same_training(alone, retrained) or alone.merit is None):
-        alone = None
-    int8 = (alone or retrained).int8 if network.int8_drop is not None else None
+    merit = alone.merit if alone is not None and _same_training(alone, retrained) else None
+    compared = retrained if alone is None or merit is None else alone
+    int8 = compared.int8 if network.int8_drop is not None else None
     searched, searched_error = _searched(network, in_int8=int8 is not None)
     before = format_accuracy(searched, searched_error)
-    if alone is not None:
-        value, error = int8 or alone.merit or (0.0, None)
+    if merit is not None:
+        value, error = int8 or merit
         chance = abs(value - searched) <= _Z * hypot(error or 0.0, searched_error or 0.0)
         after = format_accuracy(value, error)
         reason = f"because of validation images: {after} after retraining and {before} after the search"

@@ -1,6 +1,6 @@
 """Lists the figures of a network: which weights reached what, on which images, in which metric."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,21 +56,21 @@ class ScoreReader:
             yield self._score(network, alone, "validation", alone.accuracy, alone.standard_error)
             yield from self._tested(network, alone, self._stored(network.trial, alone.weights))
         if alone is not None and alone.int8 is not None and not alone.joined:
-            yield self._int8(network, alone, "validation", alone.int8)
+            yield self._int8(network, alone, "validation", *alone.int8)
         if joined is not None:
             if joined.seen_accuracy is not None:
                 yield self._score(network, joined, SEEN, joined.seen_accuracy, None)
             if joined.int8 is not None and joined.joined:
-                yield self._int8(network, joined, SEEN, [joined.int8[0], None])
+                yield self._int8(network, joined, SEEN, joined.int8[0], None)
             yield from self._tested(network, joined, joined.test_scores)
             if joined.int8_test is not None:
-                yield self._int8(network, joined, "test", joined.int8_test[self.settings.metric])
+                yield self._int8(network, joined, "test", *joined.int8_test[self.settings.metric])
 
     def _int8(
-        self, network: TrialResult, retrained: Retrained, split: str, value: Sequence[float | None]
+        self, network: TrialResult, retrained: Retrained, split: str, value: float, error: float | None
     ) -> Score:
-        """Return a figure of the int8 form of a retrained network, a value and its standard error."""
-        return replace(self._score(network, retrained, split, value[0] or 0.0, value[1]), form="int8")
+        """Return a figure of the int8 form of a retrained network."""
+        return replace(self._score(network, retrained, split, value, error), form="int8")
 
     def _stored(self, trial: int, weights: str) -> TestScores | None:
         record = self.attrs.get(key_of(trial, weights))

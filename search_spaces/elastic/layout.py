@@ -68,13 +68,15 @@ class SharedLayout:
         if found is not None:
             self._networks.move_to_end(architecture)
             return found
-        if not self.space.contains(architecture):
+        codes = self.space.codes
+        try:
+            row = codes.code_of(architecture)
+        except ArchitectureError as error:
             raise ArchitectureError(
                 f"The shared weights are of the space '{self.space.name}', which does not hold the "
                 f"architecture {architecture.fingerprint}: expected one of its networks."
-            )
-        codes = self.space.codes  # which may write equal blocks otherwise than another space
-        template = self._templates.of(codes.at(codes.code_of(architecture)))
+            ) from error
+        template = self._templates.of(codes.at(row))  # another space may write equal blocks otherwise
         slices = {path: self._slice(path, weight) for path, weight in template.weights.items()}
         found = self._networks[architecture] = (template, slices)
         if len(self._networks) > _MOST_NETWORKS:

@@ -57,6 +57,8 @@ class Ranges:
 
 
 class _OfEachBatch(Rounding):
+    """Rounds to what int8 holds, activations between the ends of the batch."""
+
     @override
     def activations(self, x: Tensor) -> Tensor:
         return rounded_activations(x)
@@ -93,21 +95,15 @@ class _Observing(Rounding):
         return weight
 
 
-class _Calibrated(Rounding):
+class _Calibrated(_OfEachBatch):
+    """The same, activations between the ends that were observed."""
+
     def __init__(self, ranges: Ranges) -> None:
         self._ranges = iter(ranges.found)
 
     @override
     def activations(self, x: Tensor) -> Tensor:
         return _between(x, *next(self._ranges))
-
-    @override
-    def shares(self, x: Tensor) -> Tensor:
-        return _between(x, *x.new_tensor([0.0, 1.0]))
-
-    @override
-    def weights(self, weight: Tensor) -> Tensor:
-        return rounded_weights(weight)
 
 
 def rounded_activations(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
