@@ -45,7 +45,9 @@ SCREENED_ON, AGAIN_ON, KEPT = 0, (1, 2, 3), 2
 RATES: Final = {"cpu": (1e-3, 2e-3, 4e-3), "cuda": (1e-3, 2e-3, 4e-3, 8e-3)}
 EPOCHS: Final = {"cpu": (5, 40_000), "cuda": (60, None)}
 """Epochs of the final recipe and the most images in one: 200,000 images on a CPU, all 60 times on a GPU."""
-BATCH: Final = {"cpu": 64, "cuda": 128}
+BATCH: Final = 128
+SEARCHED_BY: Final = {"cpu": "tests/benchmarks/proxy_10000.yaml", "cuda": "proxy"}
+"""Recipe of the searches, from the folder of the project."""
 FIXED_BY: Final = {"cpu": 2, "cuda": 10}
 """Epochs of the trainings that fix its rate."""
 
@@ -254,11 +256,11 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=None, help="folder of searches and checkpoints")
     parser.add_argument("--state", type=Path, default=None, help="file of what is done")
     parser.add_argument("--space", default=None, help="space of the searches; by default theirs")
-    parser.add_argument("--recipe", default="proxy", help="recipe of the searches")
+    parser.add_argument("--recipe", default=None, help="recipe of the searches")
     parser.add_argument("--trials", type=int, default=TRIALS, help="networks that each search trains")
     parser.add_argument("--epochs", type=int, default=None, help="epochs of the final recipe")
     parser.add_argument("--epoch-images", type=int, default=None, help="most images in one of them")
-    parser.add_argument("--batch", type=int, default=None, help="images in one of its steps")
+    parser.add_argument("--batch", type=int, default=BATCH, help="images in one of its steps")
     parser.add_argument(
         "--fixing-epochs", type=int, default=None, help="epochs of trainings that fix its rate"
     )
@@ -271,7 +273,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     given.state = given.state or RESULTS / f"{name_of(given.budget, given.device)}.json"
     given.epochs = given.epochs or EPOCHS[given.device][0]
     given.epoch_images = given.epoch_images or EPOCHS[given.device][1]
-    given.batch = given.batch or BATCH[given.device]
+    given.recipe = given.recipe or SEARCHED_BY[given.device]
     given.fixing_epochs = given.fixing_epochs or FIXED_BY[given.device]
     given.at_once = given.at_once or (len(usable_cores()) if given.device == "cpu" else 1)
     return given
