@@ -46,7 +46,7 @@ def built() -> list[Path]:
     """Return the wheel and the source distribution, newly built."""
     with tempfile.TemporaryDirectory() as scratch:
         builder = environment(Path(scratch), sys.executable)
-        run([builder, "-m", "pip", "install", "--quiet", "hatchling"], ROOT)
+        run([builder, "-m", "pip", "install", "--quiet", "hatchling", "hatch-vcs"], ROOT)
         made = Path(scratch) / "made"
         run([builder, "-m", "hatchling", "build", "--directory", str(made)], ROOT)
         DIST.mkdir(exist_ok=True)
