@@ -43,6 +43,12 @@ def COMMAND(  # noqa: N802
         int,
         typer.Option("--jobs-at-once", metavar="N", help="Searches of one user that run at once, at most."),
     ] = 2,
+    upload_gib: Annotated[
+        float,
+        typer.Option(
+            "--upload-gib", metavar="N", help="GiB of a data set that a user sends, at most; 0: none."
+        ),
+    ] = 4.0,
     certificate: Annotated[
         Path | None,
         typer.Option("--certificate", metavar="PEM", help="Certificate for TLS.", show_default=False),
@@ -79,6 +85,7 @@ def COMMAND(  # noqa: N802
             data=tuple(data or ()),
             allow=tuple(allow or ()),
             jobs_at_once=jobs_at_once,
+            upload_gib=upload_gib,
             certificate=certificate,
             key=key,
             report_line=lambda line: typer.echo(line, err=True),

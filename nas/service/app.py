@@ -9,6 +9,7 @@ from nas.service.guard import Guard
 from nas.service.pages import pages
 from nas.service.problems import answer_problems
 from nas.service.routes import v1
+from nas.service.upload_routes import uploads
 from search_spaces.own_version import own_version
 
 _ABOUT: Final = (
@@ -34,6 +35,7 @@ def application(service: Service, hosts: frozenset[str] | None = None) -> Guard:
     )
     app.state.service = service
     app.include_router(v1)
+    app.include_router(uploads)
     app.include_router(pages)
     answer_problems(app)
     return Guard(app, hosts)

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from search_spaces.errors import UserError
 
@@ -156,6 +156,35 @@ class Client:
         budgets = [budget] if isinstance(budget, str) else list(budget)
         return self._json("GET", "/profile", budget=budgets, **options)
 
+    def send_data(self, name: str, archive: str | Path) -> dict[str, Any]:
+        """Send a zip, tar or tar.gz archive of images as a data set of yours, and return its record.
+
+        Args:
+            name: Name that searches give as ``data``.
+            archive: File of the archive, with one folder for each class.
+        """
+        known = self.data()
+        try:
+            with Path(archive).open("rb") as content:
+                _check_sent(name, os.fstat(content.fileno()).st_size, known)
+                with self._open(
+                    "PUT", f"/data/{_quoted(name)}", content=content, timeout_s=_FILE_TIMEOUT_S
+                ) as answer:
+                    record: dict[str, Any] = json.load(answer)
+                    return record
+        except OSError as error:
+            raise ServiceError(
+                f"Cannot read '{archive}': {error.strerror or error}. Expected a zip, tar or tar.gz file."
+            ) from error
+
+    def data(self) -> dict[str, Any]:
+        """Return the data sets that a search can name: ``server`` and ``uploads``."""
+        return self._json("GET", "/data")
+
+    def delete_data(self, name: str) -> None:
+        """Delete a data set that you have sent."""
+        self._open("DELETE", f"/data/{_quoted(name)}").close()
+
     def _json(
         self, method: str, path: str, *, body: Mapping[str, Any] | None = None, **query: Any
     ) -> dict[str, Any]:
@@ -184,6 +213,7 @@ class Client:
         path: str,
         *,
         body: Mapping[str, Any] | None = None,
+        content: BinaryIO | None = None,
         timeout_s: float = _TIMEOUT_S,
         **query: Any,
     ) -> HTTPResponse:
@@ -192,9 +222,12 @@ class Client:
         request = urllib.request.Request(
             f"{self.url}/v1{path}{text}",
             method=method,
-            data=None if body is None else json.dumps(body).encode(),
+            data=content if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
+        if content is not None:
+            request.add_header("Content-Type", "application/octet-stream")
+            request.add_header("Content-Length", str(os.fstat(content.fileno()).st_size))
         try:
             answer: HTTPResponse = urllib.request.urlopen(request, timeout=timeout_s)
         except urllib.error.HTTPError as error:
@@ -206,6 +239,21 @@ class Client:
                 f"runs."
             ) from error
         return answer
+
+
+def _check_sent(name: str, size: int, known: Mapping[str, Any]) -> None:
+    """Raise if an archive would be refused whatever is in it: an answer before its end can get lost.
+
+    Raises:
+        ServiceError: if so.
+    """
+    if size > known["most_bytes"]:
+        raise ServiceError(
+            f"This archive has {size} bytes: expected at most {known['most_bytes']}. Send fewer images.",
+            status=413,
+        )
+    if name in {*known["server"], *(one["name"] for one in known["uploads"])}:
+        raise ServiceError(f"There is a data set '{name}' already: expected another name.", status=409)
 
 
 def _problem(error: urllib.error.HTTPError) -> ServiceError:

@@ -20,6 +20,7 @@ from nas.service.fair_share import JOBS_AT_ONCE
 from nas.service.job_queue import Held, OrphanWatch, begin_next
 from nas.service.job_table import JobTable
 from nas.service.study_reader import StudyReader
+from nas.service.uploads import GIB, Uploads
 from search_spaces.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -37,12 +38,24 @@ class Workers:
         storage_path: Folder for checkpoints, weights and logs.
         data: Names of data sets that users may search on, with what `nas.search` takes for each.
         jobs_at_once: Most running jobs of a user without a quota of its own.
+        upload_bytes: Most bytes of a data set that a user sends; 0 for none.
     """
 
     count: int = 1
     storage_path: Path = Path("nas-runs")
     data: Mapping[str, str] = field(default_factory=lambda: {"digits": "digits"})
     jobs_at_once: int = JOBS_AT_ONCE
+    upload_bytes: int = 4 * GIB
+
+    @property
+    def uploads(self) -> Uploads:
+        """The data sets that users have sent."""
+        return Uploads(self.storage_path / "service" / "uploads", self.upload_bytes)
+
+    def data_of(self, user: str) -> dict[str, str]:
+        """Return what `nas.search` takes for each data set that a user may name, by name."""
+        own = {name: str(path) for name, path in self.uploads.of(user).items()}
+        return {**own, **self.data}
 
     def log_of(self, job_id: str) -> Path:
         """Return the file that the output of a job is appended to."""
@@ -112,7 +125,7 @@ class Dispatcher:
         return self._table.running_on(_host())
 
     def _begin(self, held: Held) -> None:
-        data = self._workers.data.get(str(held.job.options.get("data", "digits")))
+        data = self._workers.data_of(held.job.user).get(str(held.job.options.get("data", "digits")))
         if data is None:
             self._table.finish(
                 held.job.id,

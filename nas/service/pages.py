@@ -14,7 +14,7 @@ from nas.service.page_files import SCRIPT, STYLE
 from nas.service.page_html import home_page, login_page, search_page
 from nas.service.refusals import ForbiddenError, UnauthenticatedError
 from nas.service.search_options import SearchOptions
-from nas.service.submission import cancel, submit
+from nas.service.submission import allowed_for, cancel, submit
 from nas.service.tokens import Token
 from search_spaces.catalog_editions import current_names
 from search_spaces.errors import InvalidValueError, UserError
@@ -164,7 +164,7 @@ def _home(service: Service, token: Token, key: str, *, before: int | None = None
         key,
         jobs,
         sorted(current_names()),
-        sorted(service.allowed.data),
+        sorted(allowed_for(service, token.user).data),
         following=jobs[-1].number if len(jobs) == _PAGE else None,
         problem=problem,
     )

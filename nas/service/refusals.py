@@ -39,6 +39,12 @@ class ConflictError(RefusedError):
     status = HTTPStatus.CONFLICT
 
 
+class TooLargeError(RefusedError):
+    """More bytes than one caller may send or keep."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
 class TooManyError(RefusedError):
     """More requests than one caller may make at a time.
 

@@ -21,7 +21,7 @@ from nas.service.problems import PROBLEMS
 from nas.service.records import ActPage, Health, JobPage, JobRecord, Me, Networks, Profile
 from nas.service.refusals import ConflictError, NotFoundError
 from nas.service.search_options import SearchOptions, Text, check_space
-from nas.service.submission import cancel, submit
+from nas.service.submission import allowed_for, cancel, submit
 from search_spaces.budget import Budget
 from search_spaces.loading import load
 from search_spaces.pricing import prices
@@ -202,7 +202,7 @@ def get_profile(
 @v1.get("/me", response_model=Me)
 def get_me(token: Reader, service: The) -> dict[str, Any]:
     """Return who calls, and the data sets that a search can name."""
-    return {"user": token.user, "role": token.role, "data": sorted(service.allowed.data)}
+    return {"user": token.user, "role": token.role, "data": sorted(allowed_for(service, token.user).data)}
 
 
 @v1.get("/audit", response_model=ActPage)

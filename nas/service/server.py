@@ -18,6 +18,7 @@ from nas.service.job_table import JobTable
 from nas.service.search_options import Allowed
 from nas.service.study_reader import StudyReader
 from nas.service.tokens import AuditLog, Tokens
+from nas.service.uploads import GIB
 from nas.storage.optuna_storage import storage_url
 from nas.storage.own_folder import database_file
 from search_spaces.errors import InvalidValueError, UserError, reason_of
@@ -39,6 +40,7 @@ class ServerOptions:
         data: Data sets that users may name, each as ``NAME=PATH``, besides ``digits``.
         allow: Texts such as ``module:NAME`` or ``ssh://user@host`` that users may name.
         jobs_at_once: Most running searches of a user without a quota of its own.
+        upload_gib: Most GiB of a data set that a user sends; 0 for none.
         certificate: File of the TLS certificate; None for HTTP.
         key: File of its key.
     """
@@ -51,6 +53,7 @@ class ServerOptions:
     data: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     jobs_at_once: int = 2
+    upload_gib: float = 4.0
     certificate: Path | None = None
     key: Path | None = None
     report_line: Callable[[str], None] = field(default=lambda _: None)
@@ -70,7 +73,9 @@ def serve(options: ServerOptions) -> None:
         storage_path=Path(options.storage_path).expanduser().resolve(),
         data=data,
         jobs_at_once=options.jobs_at_once,
+        upload_bytes=int(options.upload_gib * GIB),
     )
+    workers.uploads.sweep()
     with _listening(options.host, options.port) as listener, JobTable(url) as table:
         tokens = Tokens(table)
         service = Service(
@@ -118,8 +123,12 @@ def _run(service: Service, options: ServerOptions, listener: socket.socket) -> N
 
 
 def _check(options: ServerOptions) -> None:
-    for name, value, least in (("workers", options.workers, 0), ("jobs-at-once", options.jobs_at_once, 1)):
-        if value < least:
+    for name, value, least in (
+        ("workers", options.workers, 0),
+        ("jobs-at-once", options.jobs_at_once, 1),
+        ("upload-gib", options.upload_gib, 0),
+    ):
+        if not value >= least:
             raise InvalidValueError(f"Cannot use --{name} {value}: expected at least {least}.")
     if (options.certificate is None) != (options.key is None):
         raise InvalidValueError(

@@ -1,10 +1,11 @@
 """Submits and cancels searches: what API and page do alike."""
 
 import secrets
+from dataclasses import replace
 
 from nas.service.access import Service, own_job
 from nas.service.job import Cancel, Job, study_of
-from nas.service.search_options import SearchOptions, check_options
+from nas.service.search_options import Allowed, SearchOptions, check_options
 from nas.service.tokens import Token
 from nas.study.naming import checked_name
 
@@ -16,13 +17,18 @@ def submit(service: Service, token: Token, options: SearchOptions) -> Job:
         UserError: if any of them cannot be used; nothing is added.
     """
     service.submissions.take(token.user)
-    check_options(options, service.allowed, service.table.url)
+    check_options(options, allowed_for(service, token.user), service.table.url)
     name = checked_name(options.study or f"search-{secrets.token_hex(4)}")
     job = service.table.submit(
         token.user, study_of(token.user, name), options.for_search(), priority=options.priority
     )
     service.audit.add(token, "submit", job.id)
     return job
+
+
+def allowed_for(service: Service, user: str) -> Allowed:
+    """Return what a user may name: what the server allows, and data sets of the user's own."""
+    return replace(service.allowed, data={**service.workers.data_of(user), **service.allowed.data})
 
 
 def cancel(service: Service, token: Token, id: str, how: Cancel) -> Job:  # noqa: A002 -- its name in the API

@@ -1,0 +1,124 @@
+"""Users send archives of images; those that would do harm are refused and leave nothing behind."""
+
+import http.client
+import json
+import shutil
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from nas.service.archive import unpack
+from nas.service.client import Client, ServiceError
+from nas.service.refusals import RefusedError
+from nas.service.uploads import Uploads
+from tests.nas.service.hostile_archives import good, hostile, zipped
+from trials.datasets import open_images
+
+
+@pytest.fixture
+def ann(served):
+    client = Client(served[0], served[2]["ann"])
+    yield client
+    for one in client.data()["uploads"]:
+        client.delete_data(one["name"])
+
+
+def put(served, name, content, *, user="ann", length=None):
+    """Return status and problem of an upload."""
+    address = urllib.parse.urlsplit(served[0]).netloc
+    connection = http.client.HTTPConnection(address, timeout=60)
+    headers = {"Authorization": f"Bearer {served[2][user]}", **({"Content-Length": length} if length else {})}
+    connection.request("PUT", f"/v1/data/{name}", body=content, headers=headers)
+    answer = connection.getresponse()
+    read = answer.status, json.loads(answer.read())
+    connection.close()
+    return read
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+def test_a_sent_archive_is_a_data_set_of_its_user_alone(served, ann, tmp_path, kind):
+    (tmp_path / "flowers").write_bytes(good()[kind])
+    sent = ann.send_data("flowers", tmp_path / "flowers")
+    assert (sent["name"], sent["images"]) == ("flowers", 6)
+    assert ann.data()["uploads"] == [sent]
+    assert ann.data()["server"] == ["digits"]
+    assert ann._json("GET", "/me")["data"] == ["digits", "flowers"]
+    path = served[1].workers.data_of("ann")["flowers"]
+    assert set(open_images(path, seed=0, cache=None).classes) == {"rose", "tulip"}
+    job = ann.search("1M-MACs", data="flowers", study=f"on flowers as {kind}")
+    bob = Client(served[0], served[2]["bob"])
+    assert bob.data()["uploads"] == []
+    with pytest.raises(ServiceError, match="No data set of this server"):
+        bob.search("1M-MACs", data="flowers")
+    with pytest.raises(ServiceError, match="no such data set"):
+        bob.delete_data("flowers")
+    with pytest.raises(ServiceError, match="uses this data set"):
+        ann.delete_data("flowers")
+    ann.cancel(job["id"])
+    ann.delete_data("flowers")
+    assert ann.data()["uploads"] == []
+    assert not Path(path).exists()
+
+
+def everything_in(folder):
+    return sorted(str(path) for path in folder.rglob("*"))
+
+
+@pytest.mark.slow
+def test_two_hundred_hostile_archives_are_refused_and_leave_nothing(served, ann):
+    uploads = served[1].workers.uploads
+    home = uploads.folder.parents[2]
+    uploads.folder.joinpath("ann").mkdir(parents=True, exist_ok=True)
+    before = everything_in(home)
+    archives = list(hostile())
+    for what, content in archives:
+        status, problem = put(served, "harm", content)
+        assert status in {413, 422}, (what, status, problem)
+        assert "\n" not in problem["detail"]
+        assert str(home) not in problem["detail"]
+        assert everything_in(home) == before, what
+    assert len(archives) >= 200
+    assert ann.data()["uploads"] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "user", "length", "status", "expected"),
+    [
+        ("digits", "ann", None, 409, "The server has a data set 'digits'"),
+        ("..", "ann", None, 422, "Cannot call a data set"),
+        (".hidden", "ann", None, 422, "Cannot call a data set"),
+        ("a%2F..%2Fb", "ann", None, 404, "Not Found"),
+        ("flowers", "viewer", None, 403, "only reads"),
+        ("flowers", "ann", str(5 * 1024**3), 413, "at most 4096 MiB"),
+    ],
+)
+def test_an_upload_that_may_not_be_is_refused_before_it_is_read(served, name, user, length, status, expected):
+    found, problem = put(served, name, b"", user=user, length=length)
+    assert (found, expected in problem["detail"]) == (status, True), problem
+
+
+def test_a_second_upload_of_a_name_is_refused(served, ann, tmp_path):
+    (tmp_path / "flowers.zip").write_bytes(good()["zip"])
+    ann.send_data("flowers", tmp_path / "flowers.zip")
+    with pytest.raises(ServiceError, match="already"):
+        ann.send_data("flowers", tmp_path / "flowers.zip")
+    assert put(served, "flowers", good()["zip"])[0] == 409
+
+
+def test_what_is_unpacked_is_counted_and_not_believed(tmp_path):
+    (tmp_path / "archive").write_bytes(zipped(*((f"a/{number}.png", bytes(1000)) for number in range(20))))
+    with pytest.raises(RefusedError, match="unpacks to too much"):
+        unpack(tmp_path / "archive", tmp_path / "to", most_bytes=10_000)
+
+
+def test_drafts_of_servers_that_were_killed_are_removed_after_a_day(tmp_path):
+    import os
+
+    uploads = Uploads(tmp_path)
+    for name in (".draft-old", ".draft-new", "kept"):
+        (tmp_path / "ann" / name / "images").mkdir(parents=True)
+    os.utime(tmp_path / "ann" / ".draft-old", (0, 0))
+    uploads.sweep()
+    assert sorted(path.name for path in (tmp_path / "ann").iterdir()) == [".draft-new", "kept"]
+    shutil.rmtree(tmp_path / "ann")
