@@ -69,11 +69,11 @@ def COMMAND(  # noqa: N802
     try:
         from nas.service.server import ServerOptions, serve
     except ModuleNotFoundError as error:
-        if error.name not in {"fastapi", "uvicorn", "starlette"}:
+        if error.name not in {"fastapi", "uvicorn", "starlette", "prometheus_client"}:
             raise
         raise UserError(
             f"Cannot serve: the package '{error.name}' is not installed. Expected those of the extra "
-            f"'service'. Install them with: pip install fastapi uvicorn"
+            f"'service'. Install them with: pip install fastapi uvicorn prometheus-client"
         ) from None
     serve(
         ServerOptions(

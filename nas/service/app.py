@@ -6,6 +6,8 @@ from fastapi import FastAPI
 
 from nas.service.access import Service
 from nas.service.guard import Guard
+from nas.service.metrics import Metrics
+from nas.service.metrics_route import metrics
 from nas.service.pages import pages
 from nas.service.problems import answer_problems
 from nas.service.routes import v1
@@ -37,5 +39,7 @@ def application(service: Service, hosts: frozenset[str] | None = None) -> Guard:
     app.include_router(v1)
     app.include_router(uploads)
     app.include_router(pages)
+    app.include_router(metrics)
     answer_problems(app)
-    return Guard(app, hosts)
+    app.state.metrics = Metrics(service.table)
+    return Guard(app.state.metrics.measured(app), hosts)
