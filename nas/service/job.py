@@ -1,4 +1,4 @@
-"""`Job`: a search that a user has submitted, as plain data."""
+"""`Job`: a search, or work of another kind, that a user has submitted, as plain data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 Cancel: TypeAlias = Literal["drain", "now"]
+Kind: TypeAlias = Literal["search", "retrain", "compare", "measure"]
 
 OPEN: Final = frozenset({"queued", "running"})
 STATES: Final[tuple[State, ...]] = ("queued", "running", "done", "failed", "cancelled")
@@ -14,27 +15,30 @@ STATES: Final[tuple[State, ...]] = ("queued", "running", "done", "failed", "canc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A submitted search.
+    """A submitted search, or work of another kind.
 
     Attributes:
         number: Its place in the order of submission.
         id: Text of 16 hexadecimal digits, by which users name it.
+        kind: What it does, called as the command: ``search``, ``retrain``, ``compare`` or ``measure``.
         user: User that it belongs to.
         state: ``queued``, ``running``, ``done``, ``failed`` or ``cancelled``.
         cancel: ``drain`` or ``now`` once it is to end; None otherwise.
         priority: Place among the jobs of the same user; higher ones begin first.
         study: Name of its study in the storage.
-        options: Options of `nas.search` by name.
+        options: Options of the call of its kind, such as `nas.search`, by name.
         submitted_at: Time of submission.
         started_at: Time at which it first began to run; None before.
         ended_at: Time at which it ended; None before.
         used_s: Seconds for which it has held a worker, those of earlier attempts included.
         error: Why it failed, in one line; None otherwise.
-        exit_status: What `nas search` would have ended with; None before the end.
+        exit_status: What the command would have ended with; None before the end.
+        result: What came of it, as ``--json`` prints it; None for a search, whose study has it.
     """
 
     number: int
     id: str
+    kind: Kind
     user: str
     state: State
     cancel: Cancel | None
@@ -47,6 +51,7 @@ class Job:
     used_s: float
     error: str | None
     exit_status: int | None
+    result: Mapping[str, Any] | None
 
     @property
     def name(self) -> str:
@@ -63,6 +68,7 @@ class Job:
         return {
             "id": self.id,
             "number": self.number,
+            "kind": self.kind,
             "user": self.user,
             "study": self.name,
             "state": self.state,

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from nas.service.job import OPEN, STATES, Cancel, Job, State
+from nas.service.job import OPEN, STATES, Cancel, Job, Kind, State
 from nas.service.refusals import ConflictError, NotFoundError, TooManyError
 from nas.storage.database import storage_errors
 from nas.storage.schema import JobRow
@@ -60,15 +60,24 @@ class JobTable:
                 session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
             yield session
 
-    def submit(self, user: str, study: str, options: Mapping[str, Any], *, priority: int = 0) -> Job:
+    def submit(
+        self,
+        user: str,
+        study: str,
+        options: Mapping[str, Any],
+        *,
+        kind: Kind = "search",
+        priority: int = 0,
+    ) -> Job:
         """Add a job to the queue and return it.
 
         Raises:
-            ConflictError: if a job of the same study waits or runs.
+            ConflictError: if a job of the same study and kind waits or runs.
             TooManyError: if the user has too many jobs in the queue.
         """
         row = JobRow(
             id=secrets.token_hex(8),
+            kind=kind,
             user=user,
             state="queued",
             priority=priority,
@@ -82,12 +91,12 @@ class JobTable:
         )
         try:
             with self.writing(alone=True) as session:
-                _check_queue(session, user, study)
+                _check_queue(session, user, study, kind)
                 session.add(row)
                 session.flush()
                 return job_of(row)
         except IntegrityError:
-            raise _taken(study) from None
+            raise _taken(study, kind) from None
 
     def get(self, id: str, *, user: str | None = None) -> Job:  # noqa: A002 -- what it is called in the API
         """Return a job.
@@ -103,7 +112,7 @@ class JobTable:
             row = session.scalars(select(JobRow).where(JobRow.id == id)).first()
             if row is None or (user is not None and row.user != user):
                 raise NotFoundError(
-                    "There is no such search: expected the id of one of yours. List them with: nas jobs"
+                    "There is no such job: expected the id of one of yours. List them with: nas jobs"
                 )
             return job_of(row)
 
@@ -201,6 +210,7 @@ class JobTable:
         *,
         exit_status: int | None = None,
         error: str | None = None,
+        result: Mapping[str, Any] | None = None,
     ) -> bool:
         """Move a running job to another state; return whether it was still the holder's.
 
@@ -208,8 +218,9 @@ class JobTable:
             id: Id of the job.
             holder: Process that runs it.
             state: State that it takes; ``queued`` for one that goes on later.
-            exit_status: What `nas search` would have ended with.
+            exit_status: What the command would have ended with.
             error: Why it failed, in one line.
+            result: What came of it, where no study has it.
         """
         ended = None if state == "queued" else datetime.now(UTC)
         with self.writing() as session:
@@ -224,27 +235,29 @@ class JobTable:
                 ended_at=ended,
                 exit_status=exit_status,
                 error=error,
+                result=None if result is None else json.dumps(dict(result)),
             )
 
 
-def _check_queue(session: Session, user: str, study: str) -> None:
-    open_ones = JobRow.state.in_(sorted(OPEN))
-    if session.scalar(select(func.count()).where(JobRow.study == study, open_ones)):
-        raise _taken(study)
+def _check_queue(session: Session, user: str, study: str, kind: Kind) -> None:
+    same = (JobRow.study == study, JobRow.kind == kind, JobRow.state.in_(sorted(OPEN)))
+    if session.scalar(select(func.count()).where(*same)):
+        raise _taken(study, kind)
     waiting = session.scalar(select(func.count()).where(JobRow.user == user, JobRow.state == "queued")) or 0
     if waiting >= QUEUED_AT_ONCE:
         raise TooManyError(
-            f"You have {waiting} searches in the queue: expected at most {QUEUED_AT_ONCE}. Wait for some to "
+            f"You have {waiting} jobs in the queue: expected at most {QUEUED_AT_ONCE}. Wait for some to "
             f"run, or cancel some.",
             retry_s=60.0,
         )
 
 
-def _taken(study: str) -> ConflictError:
+def _taken(study: str, kind: Kind) -> ConflictError:
     name = study.partition(".")[2]
+    otherwise = ", or choose another name with 'study'" if kind == "search" else ""
     return ConflictError(
-        f"A search of the study '{name}' waits or runs already: expected one at a time. Wait for it, or "
-        f"choose another name with 'study'."
+        f"A job ({kind}) of the study '{name}' waits or runs already: expected one at a time. Wait for "
+        f"it{otherwise}."
     )
 
 
@@ -259,6 +272,7 @@ def job_of(row: JobRow) -> Job:
     return Job(
         number=row.number,
         id=row.id,
+        kind=cast("Kind", row.kind),
         user=row.user,
         state=cast("State", row.state),
         cancel=cast("Cancel | None", row.cancel),
@@ -271,4 +285,5 @@ def job_of(row: JobRow) -> Job:
         used_s=row.used_s,
         error=row.error,
         exit_status=row.exit_status,
+        result=None if row.result is None else json.loads(row.result),
     )

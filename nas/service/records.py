@@ -6,11 +6,13 @@ from pydantic import BaseModel, Field
 
 
 class JobRecord(BaseModel):
-    """A submitted search."""
+    """A submitted job."""
 
     id: str
     number: int
     """Its place in the order of submission."""
+    kind: Literal["search", "retrain", "compare", "measure"]
+    """What it does, called as the command."""
     user: str
     study: str
     state: Literal["queued", "running", "done", "failed", "cancelled"]

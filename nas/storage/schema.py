@@ -133,7 +133,7 @@ class TokenRow(Base):
 
 
 class JobRow(Base):
-    """A search that a user has submitted; its holder is the process that runs it and increments `beats`."""
+    """A job that a user has submitted; its holder is the process that runs it and increments `beats`."""
 
     __tablename__ = "nas_jobs"
     __table_args__ = (
@@ -143,6 +143,7 @@ class JobRow(Base):
         Index(
             "nas_jobs_open_study",
             "study",
+            "kind",
             unique=True,
             sqlite_where=text("state IN ('queued', 'running')"),
             postgresql_where=text("state IN ('queued', 'running')"),
@@ -170,6 +171,8 @@ class JobRow(Base):
     beats: Mapped[int]
     epochs: Mapped[int]
     crashes: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16), server_default="search")
+    result: Mapped[str | None] = mapped_column(Text)
 
 
 class AuditRow(Base):

@@ -203,7 +203,7 @@ def test_the_commands_list_and_cancel(served, monkeypatch, capsys):
     assert run(["jobs", "cancel", job["id"], "--now"]) == 0
     assert capsys.readouterr().out == "The search 'typed' is cancelled.\n"
     assert run(["jobs", "logs", "nothing"]) == 2
-    assert "There is no such search" in capsys.readouterr().err
+    assert "There is no such job" in capsys.readouterr().err
 
 
 def test_a_token_made_by_the_command_opens_the_service(served, capsys):

@@ -47,6 +47,22 @@ def test_a_study_is_searched_once_at_a_time(table):
     table.submit("ann", "ann.same", {})
 
 
+def test_a_study_has_one_open_job_of_each_kind(table):
+    table.submit("ann", "ann.same", {})
+    job = table.submit("ann", "ann.same", {"epochs": 3}, kind="retrain")
+    assert (table.get(job.id).kind, job.to_json()["kind"]) == ("retrain", "retrain")
+    with pytest.raises(ConflictError, match=r"job \(retrain\) of the study 'same' waits or runs already"):
+        table.submit("ann", "ann.same", {}, kind="retrain")
+
+
+def test_what_came_of_a_job_is_kept(table):
+    job = table.submit("ann", "ann.measured", {}, kind="measure")
+    held = begun(table)
+    assert table.get(job.id).result is None
+    table.finish(held.job.id, held.holder, "done", exit_status=0, result={"median_ms": 1.5})
+    assert table.get(job.id).result == {"median_ms": 1.5}
+
+
 def test_a_job_of_another_user_is_not_there(table):
     job = table.submit("ann", "ann.first", {})
     with pytest.raises(NotFoundError):
