@@ -49,6 +49,24 @@ def COMMAND(  # noqa: N802
             "--upload-gib", metavar="N", help="GiB of a data set that a user sends, at most; 0: none."
         ),
     ] = 4.0,
+    slot_hours: Annotated[
+        float | None,
+        typer.Option(
+            "--slot-hours",
+            metavar="H",
+            help="Hours in a month for which searches of one user hold workers, at most. Default: no limit.",
+            show_default=False,
+        ),
+    ] = None,
+    disk_gib: Annotated[
+        float | None,
+        typer.Option(
+            "--disk-gib",
+            metavar="N",
+            help="GiB of data sets and studies of one user, at most. Default: no limit.",
+            show_default=False,
+        ),
+    ] = None,
     certificate: Annotated[
         Path | None,
         typer.Option("--certificate", metavar="PEM", help="Certificate for TLS.", show_default=False),
@@ -86,6 +104,8 @@ def COMMAND(  # noqa: N802
             allow=tuple(allow or ()),
             jobs_at_once=jobs_at_once,
             upload_gib=upload_gib,
+            slot_hours=slot_hours,
+            disk_gib=disk_gib,
             certificate=certificate,
             key=key,
             report_line=lambda line: typer.echo(line, err=True),

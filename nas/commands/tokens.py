@@ -74,11 +74,12 @@ def list_tokens(storage: Storage = None, json: Json = False) -> None:
     from datetime import UTC, datetime
 
     from nas.service.job_table import JobTable
+    from nas.service.quotas import Quotas
     from nas.service.tokens import Tokens
     from nas.storage.optuna_storage import storage_url
 
     with JobTable(storage_url(storage)) as table:
-        found = Tokens(table).listed()
+        found, used_s = Tokens(table).listed(), Quotas(table).used_s()
     if json:
         typer.echo(json_format.dumps({"version": 1, "tokens": [one.to_json() for one in found]}, indent=2))
         return
@@ -86,7 +87,8 @@ def list_tokens(storage: Storage = None, json: Json = False) -> None:
         until = "always" if one.expires_at is None else f"until {one.expires_at:%Y-%m-%d}"
         state = "revoked" if one.revoked_at is not None else until
         state = state if one.revoked_at is not None or one.is_valid(datetime.now(UTC)) else "expired"
-        typer.echo(f"{one.id}  {one.user:<32}  {one.role:<6}  {state}")
+        used = f"{used_s.get(one.user, 0.0) / 3600:.2f} h this month"
+        typer.echo(f"{one.id}  {one.user:<32}  {one.role:<6}  {state:<16}  {used}")
     if not found:
         typer.echo("No token yet. Make one with: nas tokens create USER")
 

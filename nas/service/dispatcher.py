@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from nas.service.fair_share import JOBS_AT_ONCE
 from nas.service.job_queue import Held, OrphanWatch, begin_next
 from nas.service.job_table import JobTable
+from nas.service.quotas import NO_QUOTA, Quota
 from nas.service.study_reader import StudyReader
 from nas.service.uploads import GIB, Uploads
 from search_spaces.errors import UserError
@@ -39,6 +40,7 @@ class Workers:
         data: Names of data sets that users may search on, with what `nas.search` takes for each.
         jobs_at_once: Most running jobs of a user without a quota of its own.
         upload_bytes: Most bytes of a data set that a user sends; 0 for none.
+        quota: What a user without a quota of its own may use.
     """
 
     count: int = 1
@@ -46,6 +48,7 @@ class Workers:
     data: Mapping[str, str] = field(default_factory=lambda: {"digits": "digits"})
     jobs_at_once: int = JOBS_AT_ONCE
     upload_bytes: int = 4 * GIB
+    quota: Quota = NO_QUOTA
 
     @property
     def uploads(self) -> Uploads:
@@ -104,7 +107,9 @@ class Dispatcher:
         for job in self._orphans.look():
             _log.warning("The process of search %s has died; the search is %s now.", job.id, job.state)
         while self._busy() < self._workers.count:
-            held = begin_next(self._table, host=_host(), at_once=self._workers.jobs_at_once)
+            held = begin_next(
+                self._table, host=_host(), at_once=self._workers.jobs_at_once, quota=self._workers.quota
+            )
             if held is None:
                 return
             self._begin(held)

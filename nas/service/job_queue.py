@@ -20,6 +20,7 @@ from nas.coordination.leases import SILENCE_S
 from nas.service.fair_share import JOBS_AT_ONCE, WINDOW, Usage, Waiting, next_job
 from nas.service.job import Job
 from nas.service.job_table import JobTable, change, job_of
+from nas.service.quotas import NO_QUOTA, Quota, without_hours
 from nas.storage.schema import JobRow, UserRow
 from nas.study.processes import has_ended, this_process
 
@@ -40,7 +41,9 @@ class Held:
     holder: str
 
 
-def begin_next(table: JobTable, *, host: str, at_once: int = JOBS_AT_ONCE) -> Held | None:
+def begin_next(
+    table: JobTable, *, host: str, at_once: int = JOBS_AT_ONCE, quota: Quota = NO_QUOTA
+) -> Held | None:
     """Move the job whose turn it is from the queue to a worker; None if there is none.
 
     Until the job has a process of its own, this process holds it.
@@ -49,11 +52,12 @@ def begin_next(table: JobTable, *, host: str, at_once: int = JOBS_AT_ONCE) -> He
         table: The jobs.
         host: Name of this machine.
         at_once: Most running jobs of a user without a quota of its own.
+        quota: Hours in a month of such a user.
     """
     if not table.page(state="queued", limit=1):
         return None  # without the lock, which others would wait for twice a second
     with table.writing(alone=True) as session:
-        chosen = next_job(_waiting(session), _usage(session), _quotas(session), at_once)
+        chosen = next_job(_waiting(session), _usage(session), _quotas(session, quota), at_once)
         if chosen is None:
             return None
         process, machine = this_process()
@@ -122,7 +126,7 @@ class OrphanWatch:
                 session,
                 (*held, JobRow.state == "running"),
                 state=state,
-                error=error,
+                error=row.error if state == "cancelled" else error,
                 exit_status=1 if state == "failed" else None,
                 ended_at=None if state == "queued" else datetime.now(UTC),
                 holder=None,
@@ -173,6 +177,8 @@ def _usage(session: Session) -> Usage:
     return Usage(ended_s=ended, running_s=running, typical_s=sum(lengths) / len(lengths) if lengths else 0.0)
 
 
-def _quotas(session: Session) -> dict[str, int]:
+def _quotas(session: Session, quota: Quota) -> dict[str, int]:
+    """Return the most jobs at once by user: none of those who have used their hours of this month."""
     wanted = select(UserRow.name, UserRow.jobs_at_once).where(UserRow.jobs_at_once.is_not(None))
-    return {row.name: row.jobs_at_once for row in session.execute(wanted) if row.jobs_at_once is not None}
+    most = {row.name: row.jobs_at_once for row in session.execute(wanted) if row.jobs_at_once is not None}
+    return {**most, **dict.fromkeys(without_hours(session, quota, datetime.now(UTC)), 0)}

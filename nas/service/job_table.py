@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from nas.service.job import OPEN, STATES, Cancel, Job, Kind, State
 from nas.service.refusals import ConflictError, NotFoundError, TooManyError
+from nas.service.usage import charge
 from nas.storage.database import storage_errors
 from nas.storage.schema import JobRow
 from nas.storage.tables import opened_tables
@@ -189,6 +190,7 @@ class JobTable:
             held = (JobRow.id == id, JobRow.holder == holder, JobRow.state == "running")
             if not change(session, held, beats=JobRow.beats + 1, used_s=JobRow.used_s + used_s):
                 raise NotFoundError("Another process has taken this job over: expected one process a job.")
+            charge(session, id, used_s, datetime.now(UTC))
             return cast("Cancel | None", session.scalar(select(JobRow.cancel).where(JobRow.id == id)))
 
     def hold(self, id: str, holder: str, *, process: int, machine: str, host: str) -> None:  # noqa: A002
@@ -234,7 +236,7 @@ class JobTable:
                 machine=None,
                 ended_at=ended,
                 exit_status=exit_status,
-                error=error,
+                error=JobRow.error if state == "cancelled" and error is None else error,
                 result=None if result is None else json.dumps(dict(result)),
             )
 

@@ -45,6 +45,12 @@ class TooLargeError(RefusedError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class QuotaError(RefusedError):
+    """A request of a user who has used what the user may."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
 class TooManyError(RefusedError):
     """More requests than one caller may make at a time.
 

@@ -15,6 +15,8 @@ from nas.service.access import Service
 from nas.service.app import application
 from nas.service.dispatcher import Dispatcher, Workers
 from nas.service.job_table import JobTable
+from nas.service.quota_watch import QuotaWatch
+from nas.service.quotas import Quota
 from nas.service.search_options import Allowed
 from nas.service.study_reader import StudyReader
 from nas.service.tokens import AuditLog, Tokens
@@ -41,6 +43,8 @@ class ServerOptions:
         allow: Texts such as ``module:NAME`` or ``ssh://user@host`` that users may name.
         jobs_at_once: Most running searches of a user without a quota of its own.
         upload_gib: Most GiB of a data set that a user sends; 0 for none.
+        slot_hours: Hours in a month for which jobs of a user hold workers; None for any.
+        disk_gib: GiB of data sets and studies of a user; None for any.
         certificate: File of the TLS certificate; None for HTTP.
         key: File of its key.
     """
@@ -54,6 +58,8 @@ class ServerOptions:
     allow: tuple[str, ...] = ()
     jobs_at_once: int = 2
     upload_gib: float = 4.0
+    slot_hours: float | None = None
+    disk_gib: float | None = None
     certificate: Path | None = None
     key: Path | None = None
     report_line: Callable[[str], None] = field(default=lambda _: None)
@@ -74,6 +80,7 @@ def serve(options: ServerOptions) -> None:
         data=data,
         jobs_at_once=options.jobs_at_once,
         upload_bytes=int(options.upload_gib * GIB),
+        quota=Quota(slot_hours=options.slot_hours, disk_gib=options.disk_gib),
     )
     workers.uploads.sweep()
     with _listening(options.host, options.port) as listener, JobTable(url) as table:
@@ -93,7 +100,7 @@ def serve(options: ServerOptions) -> None:
         port = listener.getsockname()[1]
         options.report_line(f"{scheme}://{host}:{port}  (Ctrl-C stops it)")
         signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises it again once it has ended
-        with Dispatcher(table, workers):
+        with Dispatcher(table, workers), QuotaWatch(table, workers):
             _run(service, options, listener)
 
 

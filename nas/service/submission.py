@@ -5,8 +5,11 @@ from dataclasses import replace
 
 from nas.service.access import Service, own_job
 from nas.service.job import Cancel, Job, study_of
+from nas.service.quotas import Quotas
+from nas.service.refusals import QuotaError
 from nas.service.search_options import Allowed, SearchOptions, check_options
 from nas.service.tokens import Token
+from nas.service.user_files import disk_bytes
 from nas.study.naming import checked_name
 
 
@@ -17,6 +20,7 @@ def submit(service: Service, token: Token, options: SearchOptions) -> Job:
         UserError: if any of them cannot be used; nothing is added.
     """
     service.submissions.take(token.user)
+    check_quota(service, token.user)
     check_options(options, allowed_for(service, token.user), service.table.url)
     name = checked_name(options.study or f"search-{secrets.token_hex(4)}")
     job = service.table.submit(
@@ -29,6 +33,21 @@ def submit(service: Service, token: Token, options: SearchOptions) -> Job:
 def allowed_for(service: Service, user: str) -> Allowed:
     """Return what a user may name: what the server allows, and data sets of the user's own."""
     return replace(service.allowed, data={**service.workers.data_of(user), **service.allowed.data})
+
+
+def check_quota(service: Service, user: str) -> None:
+    """Raise if a user has used what the user may.
+
+    Raises:
+        QuotaError: if so, with what is used up.
+    """
+    quotas, workers = Quotas(service.table, service.workers.quota), service.workers
+    quota = quotas.of(user)
+    reason = quota.exceeded_hours(quotas.used_s().get(user, 0.0))
+    if reason is None and quota.disk_gib is not None:
+        reason = quota.exceeded_disk(disk_bytes(service.table.url, workers.uploads, user))
+    if reason is not None:
+        raise QuotaError(reason)
 
 
 def cancel(service: Service, token: Token, id: str, how: Cancel) -> Job:  # noqa: A002 -- its name in the API

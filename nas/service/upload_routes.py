@@ -17,8 +17,11 @@ from nas.service.access import Reader, Service, The, Writer
 from nas.service.archive import too_large
 from nas.service.job_table import QUEUED_AT_ONCE
 from nas.service.problems import PROBLEMS
+from nas.service.quotas import Quotas
 from nas.service.refusals import ConflictError, ForbiddenError, RefusedError, TooManyError
-from nas.service.uploads import Upload
+from nas.service.submission import check_quota
+from nas.service.uploads import GIB, Upload
+from nas.service.user_files import disk_bytes
 
 uploads: Final = APIRouter(prefix="/v1/data", responses=PROBLEMS)
 _AT_ONCE: Final = 4
@@ -72,7 +75,9 @@ def list_data(token: Reader, service: The) -> dict[str, Any]:
 async def send_data(name: Name, request: Request, token: Writer, service: The) -> dict[str, Any]:
     """Send a zip, tar or tar.gz archive of images, one folder for each class, as a data set of yours."""
     own = service.workers.uploads
-    most = _room(service, name, request.headers.get("content-length", ""))
+    most = await run_in_threadpool(
+        _room, service, token.user, name, request.headers.get("content-length", "")
+    )
     with _turn():
         left = ExitStack()
         try:
@@ -102,19 +107,26 @@ def delete_data(name: Name, token: Writer, service: The) -> Response:
     return Response(status_code=204)
 
 
-def _room(service: Service, name: str, length: str) -> int:
+def _room(service: Service, user: str, name: str, length: str) -> int:
     """Return most bytes of an upload.
 
     Raises:
         ForbiddenError: if nothing can be uploaded.
         ConflictError: if the server has a data set of this name.
+        QuotaError: if the user has no room left.
         TooLargeError: if the archive is longer than that.
     """
-    most = service.workers.upload_bytes
+    workers = service.workers
+    most = workers.upload_bytes
     if most <= 0:
         raise ForbiddenError("This server takes no uploads: expected one of its own data sets.")
     if name in service.allowed.data:
         raise ConflictError(f"The server has a data set '{name}': expected another name.")
+    check_quota(service, user)
+    quota = Quotas(service.table, workers.quota).of(user)
+    if quota.disk_gib is not None:
+        used = disk_bytes(service.table.url, workers.uploads, user)
+        most = min(most, int(quota.disk_gib * GIB) - used)
     if length.isascii() and length.isdigit() and int(length[:20]) > most:
         raise too_large(most)
     return most

@@ -109,12 +109,24 @@ class LeaseRow(Base):
 
 
 class UserRow(Base):
-    """A user of the service, with the number of jobs that may run at once; None for the server's default."""
+    """A user of the service with quotas; None for the server's default."""
 
     __tablename__ = "nas_users"
 
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     jobs_at_once: Mapped[int | None]
+    slot_hours: Mapped[float | None] = mapped_column(Double)
+    disk_gib: Mapped[float | None] = mapped_column(Double)
+
+
+class UsageRow(Base):
+    """Seconds for which the jobs of a user have held workers in a month of UTC, such as ``2026-11``."""
+
+    __tablename__ = "nas_usage"
+
+    user: Mapped[str] = mapped_column(ForeignKey("nas_users.name"), primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)
+    used_s: Mapped[float] = mapped_column(Double)
 
 
 class TokenRow(Base):
@@ -173,6 +185,7 @@ class JobRow(Base):
     crashes: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16), server_default="search")
     result: Mapped[str | None] = mapped_column(Text)
+    reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class AuditRow(Base):

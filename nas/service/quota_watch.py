@@ -1,0 +1,85 @@
+"""Drains running jobs of users who have used up a quota, and says why in the job."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from nas.service.dispatcher import Workers
+from nas.service.job import Job
+from nas.service.job_table import JobTable, change
+from nas.service.quotas import Quotas
+from nas.service.user_files import disk_bytes
+from nas.storage.schema import JobRow
+from search_spaces.errors import UserError
+
+_log = logging.getLogger(__name__)
+
+PAUSE_S: Final = 5.0
+DISK_PAUSE_S: Final = 60.0  # files of all studies are looked at
+_MOST_RUNNING: Final = 10_000
+
+
+class QuotaWatch:
+    """A thread that looks after running jobs; use it in a ``with`` block. Several servers may have one each.
+
+    Args:
+        table: The jobs.
+        workers: What they run with.
+        clock: Returns monotonic time in seconds.
+    """
+
+    def __init__(
+        self, table: JobTable, workers: Workers, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._table, self._workers, self._clock = table, workers, clock
+        self._quotas = Quotas(table, workers.quota)
+        self._disk: dict[str, tuple[float, int]] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="quotas", daemon=True)
+
+    def __enter__(self) -> "QuotaWatch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def look(self) -> None:
+        """Drain each running job whose user has used up a quota."""
+        running = [
+            job for job in self._table.page(state="running", limit=_MOST_RUNNING) if job.cancel is None
+        ]
+        if not running:
+            return
+        quotas, used_s = self._quotas.all(), self._quotas.used_s()
+        for job in running:
+            quota = quotas.get(job.user, self._workers.quota)
+            reason = quota.exceeded_hours(used_s.get(job.user, 0.0))
+            if reason is None and quota.disk_gib is not None:
+                reason = quota.exceeded_disk(self._disk_bytes(job.user))
+            if reason is not None:
+                self._drain(job, reason)
+
+    def _drain(self, job: Job, reason: str) -> None:
+        mine = (JobRow.id == job.id, JobRow.state == "running", JobRow.cancel.is_(None))
+        with self._table.writing() as session:
+            change(session, mine, cancel="drain", error=reason)
+
+    def _disk_bytes(self, user: str) -> int:
+        looked_s, found = self._disk.get(user, (float("-inf"), 0))
+        if self._clock() - looked_s >= DISK_PAUSE_S:
+            found = disk_bytes(self._table.url, self._workers.uploads, user)
+            self._disk[user] = (self._clock(), found)
+        return found
+
+    def _run(self) -> None:
+        while not self._ended.wait(PAUSE_S):
+            try:
+                self.look()
+            except (UserError, SQLAlchemyError, OSError) as error:  # the database is away, or files vanish
+                _log.warning("Quotas are not looked at: %s", error)

@@ -1,0 +1,49 @@
+"""What a user keeps on disk: data sets that were sent, and the files of studies."""
+
+import logging
+from collections.abc import Iterator
+
+import optuna
+
+from nas.files.locating import files_of
+from nas.service.job import study_of
+from nas.service.uploads import Uploads
+from nas.storage.optuna_storage import existing_storage, exists
+from nas.study.study import names_of_searches
+from search_spaces.errors import FilesError
+
+_log = logging.getLogger(__name__)
+
+
+def studies_of(url: str, user: str) -> Iterator[optuna.Study]:
+    """Yield the studies of a user: those whose names begin with that of the user and a dot.
+
+    Args:
+        url: URL of the database.
+        user: Name of the user.
+    """
+    if not exists(url):
+        return
+    storage = existing_storage(url)
+    for name in names_of_searches(storage):
+        if name.startswith(study_of(user, "")):
+            yield optuna.load_study(study_name=name, storage=storage)
+
+
+def disk_bytes(url: str, uploads: Uploads, user: str) -> int:
+    """Return the bytes of a user's data sets and studies; what cannot be reached counts nothing.
+
+    Args:
+        url: URL of the database.
+        uploads: Data sets that users have sent.
+        user: Name of the user.
+    """
+    return uploads.bytes_of(user) + sum(map(_bytes, studies_of(url, user)))
+
+
+def _bytes(study: optuna.Study) -> int:
+    try:
+        return files_of(study).disk_bytes()
+    except FilesError as error:
+        _log.warning("%s", error)
+        return 0
