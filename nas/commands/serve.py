@@ -67,6 +67,16 @@ def COMMAND(  # noqa: N802
             show_default=False,
         ),
     ] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(
+            "--webhook",
+            metavar="URL",
+            help="Address that gets a signed POST when a job ends. The secret is read from "
+            "$NAS_WEBHOOK_SECRET.",
+            show_default=False,
+        ),
+    ] = None,
     certificate: Annotated[
         Path | None,
         typer.Option("--certificate", metavar="PEM", help="Certificate for TLS.", show_default=False),
@@ -104,6 +114,7 @@ def COMMAND(  # noqa: N802
             allow=tuple(allow or ()),
             jobs_at_once=jobs_at_once,
             upload_gib=upload_gib,
+            webhook=webhook,
             slot_hours=slot_hours,
             disk_gib=disk_gib,
             certificate=certificate,

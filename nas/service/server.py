@@ -1,5 +1,6 @@
 """Runs the service: a web server and its workers in one process, jobs in processes of their own."""
 
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from nas.service.search_options import Allowed
 from nas.service.study_reader import StudyReader
 from nas.service.tokens import AuditLog, Tokens
 from nas.service.uploads import GIB
+from nas.service.webhook import Receiver, Webhook
 from nas.storage.optuna_storage import storage_url
 from nas.storage.own_folder import database_file
 from search_spaces.errors import InvalidValueError, UserError, reason_of
@@ -43,6 +45,7 @@ class ServerOptions:
         allow: Texts such as ``module:NAME`` or ``ssh://user@host`` that users may name.
         jobs_at_once: Most running searches of a user without a quota of its own.
         upload_gib: Most GiB of a data set that a user sends; 0 for none.
+        webhook: Address that gets a report when a job ends; None for none.
         slot_hours: Hours in a month for which jobs of a user hold workers; None for any.
         disk_gib: GiB of data sets and studies of a user; None for any.
         certificate: File of the TLS certificate; None for HTTP.
@@ -58,6 +61,7 @@ class ServerOptions:
     allow: tuple[str, ...] = ()
     jobs_at_once: int = 2
     upload_gib: float = 4.0
+    webhook: str | None = None
     slot_hours: float | None = None
     disk_gib: float | None = None
     certificate: Path | None = None
@@ -82,6 +86,9 @@ def serve(options: ServerOptions) -> None:
         upload_bytes=int(options.upload_gib * GIB),
         quota=Quota(slot_hours=options.slot_hours, disk_gib=options.disk_gib),
     )
+    receiver = None
+    if options.webhook is not None:
+        receiver = Receiver(options.webhook, os.environ.get("NAS_WEBHOOK_SECRET", ""))
     workers.uploads.sweep()
     with _listening(options.host, options.port) as listener, JobTable(url) as table:
         tokens = Tokens(table)
@@ -100,7 +107,7 @@ def serve(options: ServerOptions) -> None:
         port = listener.getsockname()[1]
         options.report_line(f"{scheme}://{host}:{port}  (Ctrl-C stops it)")
         signal.signal(signal.SIGTERM, _interrupt)  # uvicorn raises it again once it has ended
-        with Dispatcher(table, workers), QuotaWatch(table, workers):
+        with Dispatcher(table, workers), QuotaWatch(table, workers), Webhook(table, receiver):
             _run(service, options, listener)
 
 
