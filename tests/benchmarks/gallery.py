@@ -128,7 +128,8 @@ def file_table(filed: dict[str, Any]) -> None:
         best, minutes = found["show"]["networks"][0], sum(found["seconds"]) / 60
         costs = best["costs"]
         lines.append(
-            f"| `{found['commands'][0]}` ({name}) | {found['show']['trained']} | {minutes:.0f} | {best['accuracy']:.2%} | {costs['macs']:,} | {costs['params']:,} |"
+            f"| `{found['commands'][0]}` ({name}) | {found['show']['trained']} | {minutes:.0f} "
+            f"| {best['accuracy']:.2%} | {costs['macs']:,} | {costs['params']:,} |"
         )
     file_result("gallery", command="python -m tests.benchmarks.gallery", seed=0, lines=lines)
 
