@@ -13,6 +13,7 @@ from search_spaces.errors import ArchitectureError
 from search_spaces.mixers import MIXERS
 from search_spaces.networks import NETWORKS
 from search_spaces.options import routed
+from search_spaces.weight_bits import four_bit_blocks, mark
 
 
 def build(architecture: Architecture, *, num_classes: int, in_channels: int = 3) -> nn.Module:
@@ -26,7 +27,9 @@ def build(architecture: Architecture, *, num_classes: int, in_channels: int = 3)
     """
     check_size(architecture)
     factories = [block_factory(stage) for stage in architecture.stages]
-    return assemble(architecture, factories, num_classes=num_classes, in_channels=in_channels)
+    network = assemble(architecture, factories, num_classes=num_classes, in_channels=in_channels)
+    mark(network, four_bit_blocks(architecture))
+    return network
 
 
 def assemble(

@@ -15,6 +15,7 @@ from search_spaces.mixers import MIXERS
 from search_spaces.networks import NETWORKS
 from search_spaces.options import keywords, routed
 from search_spaces.tape import Int, Map, Tape
+from search_spaces.weight_bits import WHOLE_BITS, bits_of
 
 
 @lru_cache(maxsize=4096)
@@ -129,7 +130,7 @@ def _folded(runs: Iterable[_Run]) -> Costs:
 def _block(
     block: tuple[str, Options], x: _Shape, channels: int, stride: int, deploy: bool
 ) -> tuple[_Numbers, _Shape]:
-    tape, y = block_tape(_listing(block, deploy), Map(*x), channels, stride)
+    tape, y = block_tape(_listing(block, deploy), Map(*x), channels, stride, bits_of(block[1]))
     return _costs(tape), _shape(y)
 
 
@@ -199,9 +200,11 @@ def head_tape(architecture: Architecture, x: Map, num_classes: int, *, deploy: b
     return _head_tape(architecture.network, architecture.options, x, num_classes, deploy=deploy)
 
 
-def block_tape(layers: Callable[..., Map], x: Map, channels: Int, stride: int) -> tuple[Tape, Map]:
+def block_tape(
+    layers: Callable[..., Map], x: Map, channels: Int, stride: int, weight_bits: int = WHOLE_BITS
+) -> tuple[Tape, Map]:
     """Return the layers of one block, and the map it makes."""
-    tape = Tape()
+    tape = Tape(weight_bits)
     return tape, layers(tape, _entering(x), channels, stride=stride)
 
 

@@ -11,6 +11,7 @@ from search_spaces.architecture import Options, Stage
 from search_spaces.inner_depth import Inside
 from search_spaces.options import routed
 from search_spaces.stage_choices import MenuItem, StageSpace, realised_depth, stage_slots
+from search_spaces.weight_bits import bits_of
 
 Ints: TypeAlias = NDArray[np.int64]
 Menu: TypeAlias = tuple[MenuItem, ...]
@@ -135,7 +136,8 @@ def _numbered(stage: Stage, options: Options, blocks: dict[object, int], kept: l
 def _key(stage: Stage) -> object:
     """Return what equal blocks have in common, whichever defaults are written out."""
     of_block, of_mixer = routed(stage)
-    return stage.block, stage.mixer, tuple(sorted(of_block.items())), tuple(sorted(of_mixer.items()))
+    bits = bits_of(stage.options)
+    return stage.block, stage.mixer, bits, tuple(sorted(of_block.items())), tuple(sorted(of_mixer.items()))
 
 
 def _counted(sequences: list[tuple[int, ...]]) -> tuple[Ints, Ints, Ints]:

@@ -9,6 +9,7 @@ from search_spaces.architecture import Stage
 from search_spaces.blocks import BLOCKS, Block
 from search_spaces.errors import ArchitectureError, did_you_mean
 from search_spaces.mixers import MIXERS, Mixer
+from search_spaces.weight_bits import WEIGHT_BITS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,14 +78,15 @@ class Strided(Protocol):
 def routed(stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options of a stage that its block takes and those that its mixer takes.
 
-    What is left out gets the default, so that both dicts are complete; ``mixer`` is in neither.
+    What is left out gets the default, so that both dicts are complete; ``mixer`` and ``weight_bits`` are in
+    neither.
 
     Raises:
         ArchitectureError: if nobody takes an option.
     """
     of_block = keywords(BLOCKS[stage.block])
     of_mixer = keywords(MIXERS[stage.mixer]) if stage.mixer is not None else {}
-    given = {k: v for k, v in stage.options if k != "mixer"}
+    given = {k: v for k, v in stage.options if k not in {"mixer", WEIGHT_BITS}}
     for name in given:
         if name not in of_block and name not in of_mixer:
             raise ArchitectureError(

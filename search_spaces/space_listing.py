@@ -11,6 +11,7 @@ from search_spaces.counting import block_tape, head_tape, stage_layers, stem_tap
 from search_spaces.network_codes import NetworkCodes
 from search_spaces.options import structural_options
 from search_spaces.tape import Map, Tape
+from search_spaces.weight_bits import WEIGHT_BITS, bits_of
 
 
 class ListedBlock(NamedTuple):
@@ -142,13 +143,13 @@ def _listed(
         for name in _varying(blocks[0])
     ]  # each [1, blocks]
     layers = stage_layers(built, deploy=deploy, arrays=varying)
-    channels = built.channels
+    channels, bits = built.channels, bits_of(built.options)
     first = []
     for before, x in entering.values():
-        tape, leaves = block_tape(layers, x, channels, built.stride)
+        tape, leaves = block_tape(layers, x, channels, built.stride, bits)
         first.append(FirstBlock(before, ListedBlock(tape, x, leaves, channels, built.stride)))
     enters = first[-1].block.leaves
-    tape, leaves = block_tape(layers, enters, channels, 1)
+    tape, leaves = block_tape(layers, enters, channels, 1, bits)
     return first, ListedBlock(tape, enters, leaves, channels, 1)
 
 
@@ -166,7 +167,7 @@ def _anything(codes: NetworkCodes, width: int, skeleton: int) -> Architecture:
 def _varying(block: Stage) -> list[str]:
     """Return the options that a listing takes as arrays: whole numbers that change no structure."""
     structural = structural_options(block)
-    return [k for k, v in block.options if type(v) is int and k not in structural]
+    return [k for k, v in block.options if type(v) is int and k not in structural and k != WEIGHT_BITS]
 
 
 def _alike(blocks: tuple[Stage, ...]) -> list[list[int]]:

@@ -13,6 +13,7 @@ from search_spaces.choice import Choice
 from search_spaces.mixers import MIXERS
 from search_spaces.options import keywords, strided_of
 from search_spaces.patterns import PATTERNS, in_order
+from search_spaces.weight_bits import WEIGHT_BITS, WHOLE_BITS
 
 Values: TypeAlias = Mapping[str, Option]
 
@@ -85,7 +86,11 @@ def takes_mixer(block: str) -> bool:
 def takers(block: str, mixer: str | None) -> frozenset[str]:
     """Return the options that a block and its mixer take."""
     own = keywords(BLOCKS[block])
-    return frozenset(own) | (frozenset(keywords(MIXERS[mixer])) if mixer is not None else frozenset())
+    return (
+        frozenset(own)
+        | {WEIGHT_BITS}
+        | (frozenset(keywords(MIXERS[mixer])) if mixer is not None else frozenset())
+    )
 
 
 def blocks_of(
@@ -128,6 +133,8 @@ def _completed(
         allowed = allowed_of(space.options, name, (mixer, block))
         if name in taken and name not in found and allowed is not None:
             found[name] = slots.nearest(name, allowed, values)
+    if found.get(WEIGHT_BITS) == WHOLE_BITS:
+        del found[WEIGHT_BITS]  # one description for one network, in spaces with and without the choice
     return options_of(found)
 
 

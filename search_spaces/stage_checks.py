@@ -10,6 +10,7 @@ from search_spaces.mixers import MIXERS
 from search_spaces.options import keywords, kind_of
 from search_spaces.patterns import PATTERNS
 from search_spaces.stage_blocks import takers, takes_mixer
+from search_spaces.weight_bits import BITS, WEIGHT_BITS
 
 
 @runtime_checkable
@@ -145,6 +146,8 @@ def _check_options(space: OfferedStage) -> None:
     for name in space.options:
         owner, _, option = name.rpartition(".")
         taken = _taken(space, owner)
+        if option == WEIGHT_BITS:
+            _check_bits(space, name)
         if (option in slots and not owner) or option in taken:
             continue
         if owner and owner not in owners:
@@ -164,6 +167,16 @@ def _check_options(space: OfferedStage) -> None:
             f"{', '.join(sorted(taken)) or 'none'}.{did_you_mean(option, taken)}",
             at=("options", name),
         )
+
+
+def _check_bits(space: OfferedStage, name: str) -> None:
+    """Raise unless weights can have the bits that a stage offers."""
+    for index, value in enumerate(space.options[name]):
+        if type(value) is not int or value not in BITS:
+            raise SpaceError(
+                f"A stage got {name} {value!r}: expected {' or '.join(map(str, BITS))}.",
+                at=("options", name, index),
+            )
 
 
 def _taken(space: OfferedStage, owner: str) -> frozenset[str]:

@@ -14,6 +14,7 @@ from search_spaces.options import kind_of, routed
 from search_spaces.patterns import PATTERNS, in_order
 from search_spaces.stage_blocks import ReadSlots, blocks_of
 from search_spaces.stage_checks import check_stage_space
+from search_spaces.weight_bits import bits_of
 
 _MOST_COMBINATIONS: Final = 20_000
 
@@ -30,7 +31,8 @@ class StageSpace:
         width: Factors on the channels of this stage, besides the factor on all channels.
         patterns: How its blocks may differ: name of a file in search_spaces/patterns to its values.
         options: Option name to its values. ``mixer`` lists files in search_spaces/mixers; an option
-            may be given for one mixer or block alone as ``<mixer>.<option>``.
+            may be given for one mixer or block alone as ``<mixer>.<option>``. ``weight_bits``, 8 or 4, is an
+            option of every block.
         depth_of: What depth counts: ``blocks``, or an option of the block that repeats something inside it,
             such as ``transformers``; the stage is then one block.
         inner_channels: Channels inside the block at width 1, which widen with the stage; 0 where its options
@@ -102,7 +104,8 @@ def same_block(first: Stage, second: Stage) -> bool:
         return False
     one, other = first.runs, second.runs
     return len(one) == len(other) and all(
-        a.mixer == b.mixer and routed(a) == routed(b) for a, b in zip(one, other, strict=True)
+        a.mixer == b.mixer and routed(a) == routed(b) and bits_of(a.options) == bits_of(b.options)
+        for a, b in zip(one, other, strict=True)
     )
 
 

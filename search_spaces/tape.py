@@ -84,10 +84,14 @@ class Tape:
 
     Norms, activation functions and element-wise operations work in place: they return the map they
     are given, because a runtime folds them into the layer before.
+
+    Args:
+        weight_bits: Bits of the weights of its convolutions where the network is deployed in int8, 8 or 4.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, weight_bits: int = 8) -> None:
         self.layers: list[Layer] = []
+        self.weight_bits = weight_bits
 
     def input(self, channels: Int, height: Int, width: Int) -> Map:
         """Return the map that enters; it occupies memory until its last reader."""

@@ -57,9 +57,11 @@ Version 2 has further choices, all of which may be left out:
           mixer: [depthwise, inception_depthwise]   # of the blocks that convolve
           attention_mixer: [separable_attention, attention]
           kernel: [3, 5]
+        weight_bits: [8, 4]             # of its convolutions, where networks are deployed in int8
 
-Mixers, blocks and networks are named by their files, or by ``module:NAME`` where they are somebody else's:
-the module is imported, so take spaces from people you trust.
+``weight_bits`` beside ``name`` is of every stage that does not say otherwise. Mixers, blocks and networks are
+named by their files, or by ``module:NAME`` where they are somebody else's: the module is imported, so take
+spaces from people you trust.
 """
 
 from collections.abc import Iterator
@@ -81,6 +83,7 @@ from search_spaces.networks import NETWORKS
 from search_spaces.patterns import PATTERNS
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageMenu, StageSpace
+from search_spaces.weight_bits import BITS, WEIGHT_BITS, WHOLE_BITS
 from search_spaces.yaml_document import Lines, line_of, read
 
 
@@ -94,6 +97,9 @@ _Whole: TypeAlias = Annotated[int, Field(ge=1, le=65_536)]
 _Wholes: TypeAlias = Annotated[list[_Whole], BeforeValidator(_several), Field(min_length=1)]
 _Factor: TypeAlias = Annotated[float, Field(gt=0, le=64)]
 _Factors: TypeAlias = Annotated[list[_Factor], BeforeValidator(_several), Field(min_length=1)]
+_Bits: TypeAlias = Annotated[
+    list[Literal[8, 4]], BeforeValidator(_several), Field(min_length=1, max_length=len(BITS))
+]
 _Names: TypeAlias = Annotated[list[str], BeforeValidator(_several), Field(min_length=1)]
 
 
@@ -111,6 +117,7 @@ class _Stage(_Strict):
     depth_of: str = BLOCKS_COUNT
     inner_channels: _Whole | None = None
     heads: _Whole | None = None
+    weight_bits: _Bits | None = None
 
 
 class _Space(_Strict):
@@ -123,6 +130,7 @@ class _Space(_Strict):
     network: str = "pyramid"
     options: dict[str, _Values] = {}
     divisor: _Whole = 16
+    weight_bits: _Bits | None = None
 
 
 def read_space(path: Path) -> SearchSpace:
@@ -145,6 +153,8 @@ def read_space(path: Path) -> SearchSpace:
     with _located_errors(path, lines, "network"):
         NETWORKS[written.network]
     skeleton = {name: _sorted(tuple(v)) for name, v in written.options.items() if len(v) > 1}
+    for stage in written.stages:
+        stage.weight_bits = stage.weight_bits or written.weight_bits
     stages = tuple(_stage(path, lines, number, stage) for number, stage in enumerate(written.stages))
     with _located_errors(path, lines):
         space = SearchSpace(
@@ -187,8 +197,9 @@ def _check_first_version(path: Path, lines: Lines, values: dict[str, Any]) -> No
     later: list[tuple[str | int, ...]] = [
         ("options", name) for name, v in values.get("options", {}).items() if isinstance(v, list)
     ]
+    later += [(WEIGHT_BITS,)] * (WEIGHT_BITS in values)
     for number, stage in enumerate(values["stages"]):
-        later += [("stages", number, name) for name in stage if name == "width" or name in PATTERNS]
+        later += [("stages", number, name) for name in stage if name in {"width", WEIGHT_BITS, *PATTERNS}]
         later += [("stages", number, "block")] * isinstance(stage.get("block"), list)
     if later:
         where = ".".join(str(part + 1) if isinstance(part, int) else part for part in later[0])
@@ -209,6 +220,8 @@ def _stage(path: Path, lines: Lines, number: int, written: Any) -> StageSpace:
         for index, name in enumerate(written.options.get(slot, [])):
             with _located_errors(path, lines, *at, "options", slot, index):
                 MIXERS[str(name)]
+    given = written.weight_bits or [WHOLE_BITS]
+    bits = {} if given == [WHOLE_BITS] else {WEIGHT_BITS: tuple(sorted(given))}
     stage = StageSpace(
         channels=written.channels,
         depth=tuple(sorted(written.depth)),
@@ -216,7 +229,7 @@ def _stage(path: Path, lines: Lines, number: int, written: Any) -> StageSpace:
         block=written.block[0] if len(written.block) == 1 else tuple(written.block),
         width=tuple(sorted(written.width)),
         patterns=patterns,
-        options={name: _sorted(tuple(values)) for name, values in written.options.items()},
+        options=bits | {name: _sorted(tuple(values)) for name, values in written.options.items()},
         depth_of=written.depth_of,
         inner_channels=written.inner_channels or 0,
         heads=written.heads or 0,

@@ -19,6 +19,7 @@ from search_spaces.budget import Budget
 from search_spaces.catalog_fit import check_fits
 from search_spaces.loading import load
 from search_spaces.pricing import prices
+from search_spaces.whole_weights import with_whole_weights
 from trials.datasets import open_images
 from trials.images.image_cache import emptied_on_error
 from trials.recipes import load_recipe
@@ -49,8 +50,12 @@ def profile(
     for name, value, least in (("classes", classes, 2), ("channels", channels, 1), ("seed", seed, 0)):
         check_at_least(name, value, least)
     texts = [budget] if isinstance(budget, str) else budget
-    table = prices(load(space).codes, num_classes=classes, in_channels=channels)
-    return profile_space(table, [Budget.parse(text) for text in texts], np.random.default_rng(seed))
+    budgets = [Budget.parse(text) for text in texts]
+    deployed = load(space)
+    if all(limit.bytes_per_element > 1 for limit in budgets):
+        deployed = with_whole_weights(deployed)
+    table = prices(deployed.codes, num_classes=classes, in_channels=channels)
+    return profile_space(table, budgets, np.random.default_rng(seed))
 
 
 @process_left_as_found()
@@ -90,7 +95,7 @@ def profile_proxy(
     proxy, long = load_recipe(recipe), load_recipe(full)
     check_at_least("--seed", seed, 0)
     check_sample(networks, proxy, long)
-    codes, slots = load(space).codes, slots_here(2 * networks, gpus_per_trial)
+    codes, slots = with_whole_weights(load(space)).codes, slots_here(2 * networks, gpus_per_trial)
     home = usable_folder(storage_path)
     location = location_of(data)
     with emptied_on_error(home / IMAGES):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.orchestration.deployed_form import deploy_dtype_of
+from nas.orchestration.deployed_space import deployed_space
 from nas.orchestration.evaluator_choice import check_evaluator
 from nas.orchestration.search_input import check_learning, check_names, check_numbers
 from nas.orchestration.search_recipe import search_recipe
@@ -69,7 +70,9 @@ def read_request(
     training = taught(load_recipe(search_recipe(recipe, weights)), teacher, url)
     targets = dict.fromkeys(str(budget.target) for budget in budgets if not budget.counted)
     form = deploy_dtype_of(deploy_dtype, budgets)
-    named = load(space) if space is not None else None
+    named = None
+    if space is not None:
+        named = deployed_space(load(space), form, targets=tuple(targets), evaluator=evaluator)
     if study is not None:
         checked_name(study)
     return SearchRequest(

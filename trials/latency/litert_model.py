@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from search_spaces.errors import TargetError
+from search_spaces.weight_bits import marked_blocks
 from trials.latency.onnx_model import DTYPES, REFERENCE_RESOLUTION, ReferenceNetwork
 
 INSTALL: Final = "python3 -m pip install litert-torch ai-edge-quantizer ai-edge-litert"
@@ -69,6 +70,11 @@ def litert_model(
     check_installed()
     if dtype not in DTYPES:
         raise TargetError(f"The dtype '{dtype}' is not measured: expected one of {', '.join(DTYPES)}.")
+    if dtype == "int8" and marked_blocks(network):
+        raise TargetError(
+            f"LiteRT is given weights of 8 bits alone: the network has weight_bits 4 in "
+            f"{', '.join(marked_blocks(network))}. Leave weight_bits out of the space."
+        )
     shape = (in_channels, resolution, resolution)
     if images is not None and tuple(images.shape[1:]) != shape:
         raise TargetError(

@@ -5,6 +5,7 @@ import io
 import logging
 import tempfile
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -14,8 +15,11 @@ import torch
 from torch import nn
 
 from search_spaces.errors import TargetError
+from search_spaces.weight_bits import marked_blocks
+from trials.latency.int4_weights import pack_weights, round_weights
 
 OPSET: Final = 17
+_NEWEST_OPSET: Final = 20  # of the tracing exporter: 4 bits need 21, which reads it alike
 DTYPES: Final = ("fp32", "int8")
 _CALIBRATION_IMAGES: Final = 4  # of noise: values of weights and scales do not change the speed
 REFERENCE_RESOLUTION: Final = 32
@@ -43,6 +47,8 @@ def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: 
     """
     if dtype not in DTYPES:
         raise TargetError(f"The dtype '{dtype}' is not measured: expected one of {', '.join(DTYPES)}.")
+    four_bits = marked_blocks(network) if dtype == "int8" else ()
+    opset = _NEWEST_OPSET if four_bits else OPSET
     images = torch.zeros(1, in_channels, resolution, resolution)
     file = io.BytesIO()
     try:
@@ -53,16 +59,18 @@ def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: 
                 (images,),
                 file,  # type: ignore[arg-type]  # an open file is fine with this exporter
                 dynamo=False,
-                opset_version=OPSET,
+                opset_version=opset,
                 input_names=["images"],
                 output_names=["scores"],
             )
     except (RuntimeError, ValueError, TypeError) as error:
         raise TargetError(
             f"Cannot export the network to ONNX for timing: {_line(error)}. Expected operations that "
-            f"opset {OPSET} has."
+            f"opset {opset} has."
         ) from error
-    return file.getvalue() if dtype == "fp32" else _quantised(file.getvalue(), tuple(images.shape))
+    if dtype == "fp32":
+        return file.getvalue()
+    return _quantised(file.getvalue(), tuple(images.shape), four_bits)
 
 
 @cache
@@ -96,8 +104,8 @@ class ReferenceNetwork(nn.Module):
         return self.layers(x).mean(dim=(2, 3))
 
 
-def _quantised(model: bytes, shape: tuple[int, ...]) -> bytes:
-    """Return the model with int8 weights, scaled per channel, and uint8 activations."""
+def _quantised(model: bytes, shape: tuple[int, ...], four_bit_blocks: Sequence[str]) -> bytes:
+    """Return the model with int8 weights, those of some blocks in 4 bits, and uint8 activations."""
     from onnxruntime import quantization  # noqa: PLC0415 -- half a second that fp32 does not need
 
     class Noise(quantization.CalibrationDataReader):
@@ -114,6 +122,7 @@ def _quantised(model: bytes, shape: tuple[int, ...]) -> bytes:
         logging.disable(logging.WARNING)  # advice on pre-processing, through the root logger
         try:
             quantization.quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+            packed = round_weights(prepared, four_bit_blocks) if four_bit_blocks else {}
             quantization.quantize_static(
                 str(prepared),
                 str(done),
@@ -123,6 +132,8 @@ def _quantised(model: bytes, shape: tuple[int, ...]) -> bytes:
                 activation_type=quantization.QuantType.QUInt8,
                 weight_type=quantization.QuantType.QInt8,
             )
+            if packed:
+                pack_weights(done, packed)
         finally:
             logging.disable(logging.NOTSET)
         return done.read_bytes()

@@ -21,7 +21,8 @@ class FakeInt8Network(nn.Module):
 
     def __init__(self, network: nn.Module, calibration: Float[Tensor, "n c r r"]) -> None:
         super().__init__()
-        self.network, self._ranges = deployed(network), Ranges()
+        self.network = deployed(network)
+        self._ranges = Ranges(self.network)
         with torch.no_grad(), self._ranges.observed():
             self.network(calibration)
 

@@ -13,9 +13,11 @@ from typing import Final
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 from typing_extensions import override
 
+from search_spaces.weight_bits import LARGEST, SHARING
 from trials.quantisation.int8_places import Int8Places, Rounding
 
 _LEVELS: Final = 255  # of uint8 above the least
@@ -24,35 +26,44 @@ _SMALLEST: Final = 1e-12  # scale
 
 
 @contextmanager
-def fake_quantised(*, on: bool) -> Iterator[None]:
+def fake_quantised(network: nn.Module | None = None, *, on: bool) -> Iterator[None]:
     """Compute within the block as int8 does, activations between the least and largest value of the batch.
 
     Args:
+        network: The network that computes, whose marked blocks have weights of 4 bits; None for one without.
         on: Whether it does anything.
     """
     if not on:
         yield
         return
-    with Int8Places(_OfEachBatch()):
+    with Int8Places(_OfEachBatch(), network):
         yield
 
 
 class Ranges:
-    """Least and largest values of the activations of a network, in the order in which it rounds them."""
+    """Least and largest values of the activations of a network, in the order in which it rounds them.
 
-    def __init__(self) -> None:
+    Args:
+        network: The network.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network
         self.found: list[tuple[Tensor, Tensor]] = []
 
     @contextmanager
     def observed(self) -> Iterator[None]:
-        """Widen the ranges by what passes within the block, one call of the network; nothing is rounded."""
-        with Int8Places(_Observing(self)):
+        """Widen the ranges by what passes within the block, one call of the network.
+
+        Weights of 4 bits alone are rounded, as the exporter rounds them before it calibrates.
+        """
+        with Int8Places(_Observing(self), self._network):
             yield
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Compute within the block, one call of the network, as int8 does between these values."""
-        with Int8Places(_Calibrated(self)):
+        with Int8Places(_Calibrated(self), self._network):
             yield
 
 
@@ -70,6 +81,10 @@ class _OfEachBatch(Rounding):
     @override
     def weights(self, weight: Tensor) -> Tensor:
         return rounded_weights(weight)
+
+    @override
+    def packed_weights(self, weight: Tensor) -> Tensor:
+        return packed_weights(weight)
 
 
 class _Observing(Rounding):
@@ -93,6 +108,10 @@ class _Observing(Rounding):
     @override
     def weights(self, weight: Tensor) -> Tensor:
         return weight
+
+    @override
+    def packed_weights(self, weight: Tensor) -> Tensor:
+        return packed_weights(weight)
 
 
 class _Calibrated(_OfEachBatch):
@@ -118,6 +137,16 @@ def rounded_weights(weight: Float[Tensor, "out ..."]) -> Float[Tensor, "out ..."
     zero = torch.zeros_like(scale, dtype=torch.int32)
     rounded = torch.fake_quantize_per_channel_affine(whole.float(), scale, zero, 0, -_LARGEST, _LARGEST)
     return rounded.to(weight.dtype).reshape(weight.shape)
+
+
+def packed_weights(weight: Float[Tensor, "out ..."]) -> Float[Tensor, "out ..."]:
+    """Return weights as 4 bits hold them, with one scale for every 32 of an output channel."""
+    rows = weight.float().flatten(1)
+    parts = F.pad(rows, (0, -rows.shape[1] % SHARING)).reshape(-1, SHARING)
+    scale = (parts.detach().abs().amax(1) / LARGEST).clamp_min(_SMALLEST)
+    zero = torch.zeros_like(scale, dtype=torch.int32)
+    rounded = torch.fake_quantize_per_channel_affine(parts, scale, zero, 0, -LARGEST, LARGEST)
+    return rounded.reshape(len(rows), -1)[:, : rows.shape[1]].to(weight.dtype).reshape(weight.shape)
 
 
 def ends(x: Float[Tensor, "..."]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:

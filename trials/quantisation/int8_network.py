@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
+from search_spaces.weight_bits import marked_blocks
 from trials.latency.onnx_model import deployed
 from trials.latency.onnx_timing import CPU
 from trials.quantisation.onnx_graph import write_onnx
@@ -34,7 +35,7 @@ class Int8Network(nn.Module):
             plain, quantised = Path(folder, "plain.onnx"), Path(folder, "int8.onnx")
             two = calibration[:1].expand(2, -1, -1, -1).contiguous()
             write_onnx(deployed(network), two, {0: torch.export.Dim("batch")}, plain)
-            quantise(plain, quantised, calibration)
+            quantise(plain, quantised, calibration, marked_blocks(network))
             model = quantised.read_bytes()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1

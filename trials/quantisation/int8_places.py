@@ -13,11 +13,14 @@ from enum import Enum, auto
 from typing import Any, Final, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 from torch.utils.weak import WeakIdKeyDictionary
 from typing_extensions import override
+
+from search_spaces.weight_bits import marked_blocks
 
 Named: TypeAlias = Mapping[str, Any]
 
@@ -54,6 +57,10 @@ class Rounding(ABC):
     def weights(self, weight: Tensor) -> Tensor:
         """Return the weights of a layer as int8 holds them."""
 
+    @abstractmethod
+    def packed_weights(self, weight: Tensor) -> Tensor:
+        """Return the weights of a convolution as 4 bits hold them."""
+
 
 class _State(Enum):
     CONVOLVED = auto()  # rounded unless BatchNorm or ReLU follows
@@ -66,11 +73,16 @@ class Int8Places(TorchFunctionMode):
 
     Args:
         rounding: How they are rounded.
+        network: Network whose marked blocks have weights of 4 bits, see `search_spaces.weight_bits`; None
+            where all weights have 8.
     """
 
-    def __init__(self, rounding: Rounding) -> None:
+    def __init__(self, rounding: Rounding, network: nn.Module | None = None) -> None:
         super().__init__()
         self._rounding = rounding
+        self._four_bits = [] if network is None else list(map(network.get_submodule, marked_blocks(network)))
+        self._hooks: list[RemovableHandle] = []
+        self._packing = False  # within a block whose weights have 4 bits
         self._states: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._layers: dict[Callable[..., Any], Callable[..., Tensor]] = {
             torch.conv2d: self._convolved,
@@ -81,6 +93,26 @@ class Int8Places(TorchFunctionMode):
             F.silu: self._silu,
             F.scaled_dot_product_attention: self._attention,
         }
+
+    @override
+    def __enter__(self) -> "Int8Places":
+        for block in self._four_bits:
+            self._hooks.append(block.register_forward_pre_hook(self._entered))
+            self._hooks.append(block.register_forward_hook(self._left))
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    @override
+    def __exit__(self, *raised: Any) -> None:
+        while self._hooks:
+            self._hooks.pop().remove()
+        super().__exit__(*raised)  # type: ignore[no-untyped-call]
+
+    def _entered(self, *_: Any) -> None:
+        self._packing = True
+
+    def _left(self, *_: Any) -> None:
+        self._packing = False
 
     @override
     def __torch_function__(
@@ -125,7 +157,8 @@ class Int8Places(TorchFunctionMode):
         return x
 
     def _convolved(self, x: Tensor, weight: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        found = torch.conv2d(self._rounded(x), self._rounding.weights(weight), *args, **kwargs)
+        held = self._rounding.packed_weights if self._packing else self._rounding.weights
+        found = torch.conv2d(self._rounded(x), held(weight), *args, **kwargs)
         self._states[found] = _State.CONVOLVED
         return found
 

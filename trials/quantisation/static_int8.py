@@ -2,9 +2,11 @@
 
 Weights are int8, symmetric, with one scale for each output channel; activations are uint8 between the least
 and the largest value that calibration images gave (Krishnamoorthi, 2018, https://arxiv.org/abs/1806.08342).
+Convolutions of some blocks may have weights of 4 bits instead, see `trials.latency.int4_weights`.
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,20 +16,26 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor
 
+from trials.latency.int4_weights import pack_weights, round_weights
 
-def quantise(plain: Path, quantised: Path, images: Float[Tensor, "n c r r"]) -> None:
+
+def quantise(
+    plain: Path, quantised: Path, images: Float[Tensor, "n c r r"], four_bit_blocks: Sequence[str] = ()
+) -> None:
     """Write the int8 form of an ONNX file.
 
     Args:
         plain: File in fp32, whose input is ``images``.
         quantised: File to write.
         images: Preprocessed training images, by which activations are calibrated.
+        four_bit_blocks: Modules whose convolutions have weights of 4 bits, for example ``stages.0.1``.
     """
     with TemporaryDirectory(dir=quantised.parent) as scratch:
         ready = Path(scratch, "ready.onnx")
         logging.disable(logging.WARNING)  # warnings about biases, which have no channel to scale
         try:
             quant_pre_process(str(plain), str(ready))
+            packed = round_weights(ready, four_bit_blocks) if four_bit_blocks else {}
             quantize_static(
                 str(ready),
                 str(quantised),
@@ -37,6 +45,8 @@ def quantise(plain: Path, quantised: Path, images: Float[Tensor, "n c r r"]) -> 
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
             )
+            if packed:
+                pack_weights(quantised, packed)
         finally:
             logging.disable(logging.NOTSET)
 

@@ -188,7 +188,7 @@ class Learner:
         watching: AbstractContextManager[Maps] = (
             nullcontext(none) if self._inner is None else watched(self.network)
         )
-        with trained_numbers(recipe, images.device, self._epoch), watching as maps:
+        with trained_numbers(recipe, images.device, self._epoch, self.network), watching as maps:
             shown = self._preprocess(images, side)
             alone = whole and not self._beside and not quantises(recipe, self._epoch)
             logits = (self._graphed if alone else self.network)(shown)

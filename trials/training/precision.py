@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from typing_extensions import override
@@ -31,9 +31,18 @@ def autocast(recipe: Recipe, device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def trained_numbers(recipe: Recipe, device: torch.device, epoch: int) -> Iterator[None]:
-    """Compute in the numbers of a recipe's training steps in an epoch, counted from 1, inside the block."""
-    with autocast(recipe, device), fake_quantised(on=quantises(recipe, epoch)):
+def trained_numbers(
+    recipe: Recipe, device: torch.device, epoch: int, network: nn.Module | None = None
+) -> Iterator[None]:
+    """Compute in the numbers of a recipe's training steps inside the block.
+
+    Args:
+        recipe: The recipe.
+        device: Device that trains.
+        epoch: The epoch, counted from 1.
+        network: Network whose marked blocks have weights of 4 bits; None for one without.
+    """
+    with autocast(recipe, device), fake_quantised(network, on=quantises(recipe, epoch)):
         yield
 
 

@@ -1,6 +1,7 @@
 """ONNX files give the scores of the network, and int8 keeps its accuracy."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -153,6 +154,26 @@ def test_int8_weights_are_bytes(int8):
     weights = {i.name: i.data_type for i in model.graph.initializer if i.name in names and len(i.dims) == 4}
     assert len(weights) >= 9  # every convolution: stem, two blocks of a down, two MLP layers and the mixers'
     assert set(weights.values()) == {onnx.TensorProto.INT8}
+
+
+@pytest.mark.slow
+def test_the_int8_form_of_a_network_with_weights_of_4_bits_says_where_and_how_large(int8, tmp_path):
+    given, (images, labels), _ = int8
+    first, *others = given.architecture.stages
+    four = replace(first, options=options_of({**dict(first.options), "weight_bits": 4}))
+    mixed = replace(given.architecture, stages=(four, *others))
+    known = {"in_channels": 1, "mean": (0.3,), "std": (0.35,), "calibration": given.calibration}
+    exported = network_to_export(mixed, weights=given.weights, held_out=(images, labels), **known)
+    EXPORTERS["onnx_int8"].write(exported, tmp_path)
+    record = json.loads((tmp_path / "my_net_int8.json").read_text())
+    assert record["four_bit_blocks"] == ["stages.0.0"]
+    assert record["weights_bytes"] == exported.costs.weights // 4 < exported.costs.params
+    assert record["cosine_to_fake_quantised"] > 0.99
+    assert record["accuracy"]["int8"] > record["accuracy"]["fp32"] - 0.1
+    file = onnx.load(tmp_path / "my_net_int8.onnx")
+    assert onnx.TensorProto.INT4 in {tensor.data_type for tensor in file.graph.initializer}
+    for form in ("torch_module", "onnx"):  # what is exported in floats is the same as ever
+        EXPORTERS[form].write(exported, tmp_path)
 
 
 def test_int8_without_images_to_calibrate_on_is_refused(tmp_path):
