@@ -17,6 +17,7 @@ from nas.storage.database import (
     storage_errors,
 )
 from nas.storage.secrets import without_password
+from nas.storage.user_view import optuna_storage
 from search_spaces.errors import StorageError, StudyError
 
 DEFAULT_URL: Final = "sqlite:///nas.db"
@@ -51,7 +52,7 @@ def open_storage(url: str) -> RDBStorage:
     literal = url.replace("{", "{{").replace("}", "}}")  # Optuna fills in a template
     try:
         with storage_errors(url):
-            storage = RDBStorage(literal, engine_kwargs=engine_options(url))
+            storage = optuna_storage(literal, engine_kwargs=engine_options(url))
     except RuntimeError as error:  # raised by Optuna for a schema of another version
         reason = str(error).strip().partition("\n")[0]
         raise StorageError(f"Cannot use the storage '{without_password(url)}': {reason}") from error

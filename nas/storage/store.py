@@ -17,6 +17,7 @@ from nas.storage.own_folder import placed, portable
 from nas.storage.records import Export, Measurement
 from nas.storage.schema import ArchitectureRow, ExportRow, LatencyRow
 from nas.storage.tables import empty_tables, has_tables, opened_tables
+from nas.storage.user_view import stored_name
 from search_spaces.architecture import Architecture
 from trials.latency.latency import Condition, Latency, between_run_spread, figure_of, setting_of
 from trials.latency.timing_protocol import QUICKEST
@@ -189,7 +190,7 @@ class Store:
         """Store that a network was exported."""
         row = ExportRow(
             fingerprint=export.architecture.fingerprint,
-            study=export.study,
+            study=stored_name(export.study),
             trial=export.trial,
             name=export.name,
             folder=portable(export.folder, self.url),
@@ -204,14 +205,14 @@ class Store:
         wanted = (
             select(ExportRow, ArchitectureRow.json)
             .join(ArchitectureRow, ArchitectureRow.fingerprint == ExportRow.fingerprint)
-            .where(ExportRow.study == study)
+            .where(ExportRow.study == stored_name(study))
             .order_by(ExportRow.id)
         )
         with self._reading() as session:
             return [
                 Export(
                     architecture=Architecture.from_json(described),
-                    study=row.study,
+                    study=study,
                     trial=row.trial,
                     name=row.name,
                     folder=placed(row.folder, self.url),
@@ -223,7 +224,7 @@ class Store:
     def delete_exports(self, study: str) -> None:
         """Delete the exports of a study from the database; the exported files are kept."""
         with self._writing() as session:
-            session.execute(delete(ExportRow).where(ExportRow.study == study))
+            session.execute(delete(ExportRow).where(ExportRow.study == stored_name(study)))
 
     @contextmanager
     def _reading(self) -> Iterator[Session]:
