@@ -84,6 +84,10 @@ class Column:
         match self.distribution:
             case CategoricalDistribution(choices=choices):
                 return [choices[i] for i in np.rint(levels).astype(np.int64).tolist()]
+            case IntDistribution(low=low, high=high, step=step) if max(-low, high + step) < _EXACT:
+                steps = np.rint(levels).astype(np.int64)
+                whole: list[Any] = np.minimum(low + steps * step, high).tolist()
+                return whole
             case IntDistribution(low=low, high=high, step=step):
                 # Python's integers: a range may be longer than 64 bits, and its end not a multiple of 2.
                 return [min(low + int(i) * step, high) for i in np.rint(levels).tolist()]

@@ -249,7 +249,11 @@ def _trimmed(known: dict[bytes, T], needed: Sequence[bytes]) -> dict[bytes, T]:
 
 def distinct(rows: Rows) -> Rows:
     """Return `rows` without duplicates, in order of first appearance."""
-    _, first = np.unique(rows, axis=0, return_index=True)
+    if not rows.size:
+        return rows[:1]
+    whole = np.ascontiguousarray(rows + 0.0)  # one sign of zero
+    keys = whole.view(np.dtype((np.void, whole.itemsize * whole.shape[1]))).ravel()
+    _, first = np.unique(keys, return_index=True)
     return rows[np.sort(first)]
 
 

@@ -95,7 +95,7 @@ class FactorKernel(gpytorch.kernels.Kernel):
         a, b = x1[:, :f] * weights, x2[:, :f] * weights
         product = (a * b).sum(-1) if diag else a @ b.mT
         length = self.log_rest_length.exp()
-        k = self.log_main.exp() * product + self.log_pairs.exp() * product**2
+        k = product * (self.log_main.exp() + self.log_pairs.exp() * product)
         k = k + self.log_rest.exp() * matern(a / length, b / length, diag=diag)
         if len(self.lengths):
             scale = self.log_lengths.exp()[self.lengths]

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -29,7 +31,7 @@ SHORTER: Final = {
     "search": (*SHORT, "--trials", "3"),
     "retrain": SHORT,
     "compare": (*SHORT, "--seeds", "1"),
-    "profile --proxy": (*SHORT, "--full", "quick.yaml", "--networks", "3"),
+    "profile --proxy": (*SHORT, "--full", "longer.yaml", "--networks", "3"),
 }
 """Options that are added to a command, so that it trains little."""
 
@@ -63,7 +65,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A folder with what the pages take for granted: images, earlier searches, a teacher, a table."""
     desk = Desk(tmp_path_factory.mktemp("pages"))
     (desk.folder / "quick.yaml").write_text(QUICK.replace("[1, 2]", "[2]"))  # none is stopped early
+    (desk.folder / "longer.yaml").write_text(QUICK.replace("epochs: 2", "epochs: 3").replace("[1, 2]", "[3]"))
     _draw_images(desk.folder / "path" / "to" / "images")
+    _write_parquet(desk.folder / "path" / "to" / "data.parquet")
     _write_table(desk.folder / "nas-bench-macro_cifar10.json")
     for study, trials in (("my_study", "10"), ("my_search", "3")):
         _succeeds(desk, "search", "--budget", "5M-MACs", *SHORT, "--trials", trials, "--study", study)
@@ -86,6 +90,19 @@ def _draw_images(folder: Path) -> None:
         (folder / f"class{kind}").mkdir(parents=True, exist_ok=True)
         pixels = rng.integers(0, 100, (32, 32, 3)) + 150 * kind
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"class{kind}" / f"{number}.png")
+
+
+def _write_parquet(path: Path) -> None:
+    images = sorted((path.parent / "images").rglob("*.png"))
+    pq.write_table(
+        pa.table(
+            {
+                "photo": [image.read_bytes() for image in images],
+                "species": [image.parent.name for image in images],
+            }
+        ),
+        path,
+    )
 
 
 def _write_table(path: Path) -> None:
