@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nas.api import search as search
     from nas.api import show as show
     from nas.api import spaces as spaces
+    from nas.api import stage_sensitivity as stage_sensitivity
     from nas.api import studies as studies
     from nas.api import targets as targets
     from nas.service.client import Client as Client
@@ -62,6 +63,7 @@ __all__: Final = [
     "search",
     "show",
     "spaces",
+    "stage_sensitivity",
     "studies",
     "targets",
 ]

@@ -59,9 +59,9 @@ Version 2 has further choices, all of which may be left out:
           kernel: [3, 5]
         weight_bits: [8, 4]             # of its convolutions, where networks are deployed in int8
 
-``weight_bits`` beside ``name`` is of every stage that does not say otherwise. Mixers, blocks and networks are
-named by their files, or by ``module:NAME`` where they are somebody else's: the module is imported, so take
-spaces from people you trust.
+Mixers, blocks and networks are named by their files, or by ``module:NAME`` where they are somebody else's:
+the module is imported, so take spaces from people you trust. ``weight_bits`` beside ``name`` is of every
+stage that does not say otherwise.
 """
 
 from collections.abc import Iterator

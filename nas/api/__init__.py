@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nas.api._dashboard import dashboard as dashboard
     from nas.api._explain import explain as explain
     from nas.api._explain import scale as scale
+    from nas.api._explain import stage_sensitivity as stage_sensitivity
     from nas.api._export import export as export
     from nas.api._measure import measure as measure
     from nas.api._measure import measure_layers as measure_layers
@@ -55,6 +56,7 @@ _MODULES: Final = {
     "search": "_search",
     "show": "_show",
     "spaces": "_catalog",
+    "stage_sensitivity": "_explain",
     "studies": "_studies",
     "targets": "_targets",
 }

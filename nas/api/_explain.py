@@ -9,17 +9,21 @@ from typing import Final
 import torch
 
 from dashboards.explanation import Explanation
+from dashboards.stage_sensitivity import StageSensitivity
 from nas.api._numbers import check_at_least
 from nas.api._process_state import process_left_as_found
 from nas.explanation.explain_study import explain_study, write_figures
 from nas.files.staging import output_folder, staged_folder
+from nas.orchestration.stage_sensitivity import stage_sensitivity as measure_stages
 from nas.resources import slots_here
 from nas.scaling.family import Scaled, base_of, check_budgets, family, find_with_study
 from nas.scaling.family import write as write_family
 from nas.scaling.rules import RULES
 from nas.scaling.trained_evaluator import training_evaluator
 from nas.storage.optuna_storage import existing_storage, storage_url
+from nas.storage.store import Store
 from nas.study.network_lookup import FoundNetwork
+from nas.study.results import chosen_network, result_of, split_network
 from nas.study.study import find
 from search_spaces.budget import Budget
 from search_spaces.errors import InvalidValueError
@@ -61,6 +65,25 @@ def explain(
         with staged_folder(folder, _EXPLAINING) as stage:
             write_figures(found, stage)
     return found
+
+
+@process_left_as_found()
+def stage_sensitivity(network: str | None = None, *, storage: str | None = None) -> StageSensitivity:
+    """Return which stage of a network loses how much by weights of 8 and of 4 bits, all others in fp32.
+
+    Args:
+        network: ``STUDY#12``, or a study, which stands for its best network; by default the latest study.
+        storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
+
+    Raises:
+        UserError: if there is no such network, or its weights or images are not there any more.
+    """
+    url = storage_url(storage)
+    name, trial = split_network(network)
+    study = find(existing_storage(url), name)
+    with Store(url) as store:
+        chosen = chosen_network(result_of(study, store), trial)
+    return measure_stages(study, chosen)
 
 
 @process_left_as_found()

@@ -30,6 +30,14 @@ def COMMAND(  # noqa: N802
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Random seed.")] = 0,
+    sensitivity: Annotated[
+        bool,
+        typer.Option(
+            "--sensitivity",
+            help="Show instead which stage of a network, STUDY#12 or the best, loses how much by weights of "
+            "8 and of 4 bits.",
+        ),
+    ] = False,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
@@ -44,7 +52,14 @@ def COMMAND(  # noqa: N802
     Example: nas explain my_study --budget 300M-MACs --budget 100M-MACs --to why
     """
     from dashboards.explanation_tables import print_explanation
+    from dashboards.stage_sensitivity import print_sensitivity
     from nas import api
+    from search_spaces.errors import InvalidValueError
 
+    if sensitivity:
+        if budget or to:
+            raise InvalidValueError("Cannot use --sensitivity with --budget or --to: leave these out.")
+        print_sensitivity(api.stage_sensitivity(study, storage=storage), as_json=json)
+        return
     found = api.explain(study, budget=budget or [], to=to, seed=seed, storage=storage)
     print_explanation(found, as_json=json)
