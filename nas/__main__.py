@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from dashboards.plain_text import write_any_text
-from nas.commands import COMMANDS
+from nas.commands import COMMANDS, HERE, SERVER, Group, check_remote, remotely
 from nas.ray_backend.daemon_threads import left_behind
 from search_spaces.errors import UserError
 from search_spaces.own_version import own_version
@@ -81,6 +81,7 @@ def _folder_is_gone() -> bool:
 def _app() -> typer.Typer:
     app = typer.Typer(
         name="nas",
+        cls=Group,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
@@ -92,7 +93,7 @@ def _app() -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            app.command(name)(remotely(name, command))
     return app
 
 
@@ -104,6 +105,17 @@ def _print_version(requested: bool) -> bool:
 
 
 def _nas(
+    context: typer.Context,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="URL",
+            help="Run the command on a service, with the token in $NAS_TOKEN. Default: $NAS_SERVER, else "
+            "this machine.",
+            show_default=False,
+        ),
+    ] = None,
     show_version: Annotated[
         bool,
         typer.Option(
@@ -119,6 +131,11 @@ def _nas(
 
     Example: nas search --budget 300M-MACs
     """
+    del show_version  # its callback has answered
+    chosen = server or os.environ.get("NAS_SERVER") or None
+    SERVER.set(chosen)
+    if chosen is not None and context.invoked_subcommand not in HERE:
+        check_remote(str(context.invoked_subcommand))
 
 
 def _hint(error: typer.TyperException) -> str:

@@ -1,24 +1,24 @@
-"""nas jobs: lists and cancels searches of a service, and prints their logs."""
+"""nas jobs: lists and cancels jobs of a service, and prints their logs."""
 
 import json as json_format
 from typing import Annotated, Final
 
 import typer
-from typer.core import TyperGroup
 
+from nas.commands._group import Group
 from nas.commands._options import Json
-
-
-class _Group(TyperGroup):
-    """Hands its commands a context of typer's public class."""
-
-    context_class = typer.Context
-
+from nas.commands._remote import SERVER
 
 COMMAND: Final = typer.Typer(
-    cls=_Group, add_completion=False, rich_markup_mode=None, invoke_without_command=True
+    cls=Group, add_completion=False, rich_markup_mode=None, invoke_without_command=True
 )
 
+_NOUNS: Final = {
+    "search": "search",
+    "retrain": "retraining of",
+    "compare": "comparison of",
+    "measure": "measurement",
+}
 Server = Annotated[
     str | None,
     typer.Option(
@@ -29,12 +29,12 @@ Server = Annotated[
         show_default=False,
     ),
 ]
-Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the search, from nas jobs.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the job, from nas jobs.")]
 
 
 @COMMAND.callback()
 def jobs(context: typer.Context, server: Server = None, json: Json = False) -> None:
-    """List your searches in a service, latest first.
+    """List your jobs in a service, latest first: searches, retrainings, comparisons, measurements.
 
     An administrator sees those of all users.
 
@@ -44,26 +44,32 @@ def jobs(context: typer.Context, server: Server = None, json: Json = False) -> N
         return
     from nas.service.client import Client
 
-    found = list(Client(server).jobs())
+    found = list(Client(server or SERVER.get()).jobs())
     if json:
-        typer.echo(json_format.dumps({"version": 1, "searches": found}, indent=2))
+        typer.echo(
+            json_format.dumps(
+                {"version": 1, "searches": [one for one in found if one["kind"] == "search"], "jobs": found},
+                indent=2,
+            )
+        )
         return
     for job in found:
+        what = job["study"] if job["kind"] == "search" else f"{job['kind']} {job['study']}"
         budgets = ", ".join(job["options"].get("budget", []))
-        typer.echo(f"{job['id']}  {job['user']:<12}  {job['state']:<9}  {job['study']}  {budgets}")
+        typer.echo(f"{job['id']}  {job['user']:<12}  {job['state']:<9}  {what}  {budgets}".rstrip())
     if not found:
-        typer.echo("No search yet.")
+        typer.echo("No job yet.")
 
 
 @COMMAND.command("logs")
 def logs(id: Id, server: Server = None) -> None:  # noqa: A002 -- what the service calls it
-    """Print the end of what a search has printed.
+    """Print the end of what a job has said.
 
     Example: nas jobs logs 3f0c2a9d5b7e1846
     """
     from nas.service.client import Client
 
-    typer.echo(Client(server).log(id), nl=False)
+    typer.echo(Client(server or SERVER.get()).log(id), nl=False)
 
 
 @COMMAND.command("cancel")
@@ -74,12 +80,12 @@ def cancel(
     ] = False,
     server: Server = None,
 ) -> None:
-    """End a search; its results are kept.
+    """End a job; its results are kept.
 
     Example: nas jobs cancel 3f0c2a9d5b7e1846 --now
     """
     from nas.service.client import Client
 
-    job = Client(server).cancel(id, now=now)
+    job = Client(server or SERVER.get()).cancel(id, now=now)
     ending = "is cancelled" if job["state"] == "cancelled" else f"ends ({job['cancel'] or job['state']})"
-    typer.echo(f"The search '{job['study']}' {ending}.")
+    typer.echo(f"The {_NOUNS[job['kind']]} '{job['study']}' {ending}.")

@@ -5,20 +5,13 @@ import sys
 from typing import Annotated, Final
 
 import typer
-from typer.core import TyperGroup
 
+from nas.commands._group import Group
 from nas.commands._options import Json, Storage
 from search_spaces.units import counted
 
-
-class _Group(TyperGroup):
-    """Hands its commands a context of typer's public class."""
-
-    context_class = typer.Context
-
-
 COMMAND: Final = typer.Typer(
-    cls=_Group, add_completion=False, rich_markup_mode=None, invoke_without_command=True
+    cls=Group, add_completion=False, rich_markup_mode=None, invoke_without_command=True
 )
 
 Name = Annotated[str, typer.Argument(metavar="STUDY", help="Name of a study.", show_default=False)]

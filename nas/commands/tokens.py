@@ -4,18 +4,11 @@ import json as json_format
 from typing import Annotated, Final
 
 import typer
-from typer.core import TyperGroup
 
+from nas.commands._group import Group
 from nas.commands._options import Json, Storage
 
-
-class _Group(TyperGroup):
-    """Hands its commands a context of typer's public class."""
-
-    context_class = typer.Context
-
-
-COMMAND: Final = typer.Typer(cls=_Group, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+COMMAND: Final = typer.Typer(cls=Group, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 
 @COMMAND.callback()

@@ -12,7 +12,7 @@ from nas.service.dispatcher import Workers
 from nas.service.job import Job
 from nas.service.job_table import JobTable
 from nas.service.rate_limit import RateLimit
-from nas.service.refusals import ForbiddenError, UnauthenticatedError
+from nas.service.refusals import ForbiddenError, NotFoundError, UnauthenticatedError
 from nas.service.search_options import Allowed
 from nas.service.study_reader import StudyReader
 from nas.service.tokens import AuditLog, Token, Tokens
@@ -133,6 +133,18 @@ def own_job(service: Service, token: Token, id: str) -> Job:  # noqa: A002 -- wh
         NotFoundError: if there is none, or it is another user's.
     """
     return service.table.get(id[:64].replace("\0", ""), user=seen_user(token))
+
+
+def own_search(service: Service, token: Token, id: str) -> Job:  # noqa: A002 -- what it is called in the API
+    """Return a search that the caller may see.
+
+    Raises:
+        NotFoundError: if there is none, it is a job of another kind, or another user's.
+    """
+    job = own_job(service, token, id)
+    if job.kind != "search":
+        raise NotFoundError("There is no such job: expected the id of one of yours. List them with: nas jobs")
+    return job
 
 
 def seen_user(token: Token) -> str | None:

@@ -5,7 +5,9 @@ from typing import Final
 from fastapi import FastAPI
 
 from nas.service.access import Service
+from nas.service.answer_routes import answers
 from nas.service.guard import Guard
+from nas.service.job_routes import jobs
 from nas.service.metrics import Metrics
 from nas.service.metrics_route import metrics
 from nas.service.pages import pages
@@ -36,8 +38,8 @@ def application(service: Service, hosts: frozenset[str] | None = None) -> Guard:
         redoc_url=None,
     )
     app.state.service = service
-    app.include_router(v1)
-    app.include_router(uploads)
+    for router in (v1, answers, jobs, uploads):
+        app.include_router(router)
     app.include_router(pages)
     app.include_router(metrics)
     answer_problems(app)

@@ -1,4 +1,4 @@
-"""`Client`: a service from Python, with the words of the commands; needs nothing but Python's own library."""
+"""`Client`: a service from Python, with the words of the commands; needs no web package."""
 
 import json
 import os
@@ -12,6 +12,8 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from nas.service.command_options import QUEUED
+from nas.service.job import Kind
 from search_spaces.errors import UserError
 
 SERVER: Final = "http://127.0.0.1:8090"
@@ -73,24 +75,24 @@ class Client:
         return self._json("POST", "/searches", body={"budget": budgets, **options})
 
     def jobs(self, *, state: str | None = None) -> Iterator[dict[str, Any]]:
-        """Yield the records of your searches, latest first; for an administrator those of all users."""
+        """Yield the records of your jobs, latest first; for an administrator those of all users."""
         before: int | None = None
         while True:
-            page = self._json("GET", "/searches", state=state, before=before)
-            yield from page["searches"]
+            page = self._json("GET", "/jobs", state=state, before=before)
+            yield from page["jobs"]
             before = page["next"]
             if before is None:
                 return
 
     def job(self, id: str) -> dict[str, Any]:  # noqa: A002 -- what the service calls it
-        """Return the record of a search."""
-        return self._json("GET", f"/searches/{_quoted(id)}")
+        """Return the record of a job."""
+        return self._json("GET", f"/jobs/{_quoted(id)}")
 
     def wait(self, id: str, *, every_s: float = 1.0) -> dict[str, Any]:  # noqa: A002
-        """Return the record of a search once it has ended.
+        """Return the record of a job once it has ended.
 
         Args:
-            id: Id of the search.
+            id: Id of the job.
             every_s: Seconds between two questions.
         """
         while (record := self.job(id))["state"] not in _ENDED:
@@ -112,18 +114,63 @@ class Client:
         return self._json("GET", f"/searches/{_quoted(id)}/networks")
 
     def log(self, id: str) -> str:  # noqa: A002
-        """Return the end of what a search has printed."""
-        with self._open("GET", f"/searches/{_quoted(id)}/log") as answer:
+        """Return the end of what a job has said."""
+        with self._open("GET", f"/jobs/{_quoted(id)}/log") as answer:
             return answer.read().decode()
 
     def cancel(self, id: str, *, now: bool = False) -> dict[str, Any]:  # noqa: A002
-        """End a search, and return its record.
+        """End a job, and return its record.
 
         Args:
-            id: Id of the search.
+            id: Id of the job.
             now: Whether running trainings are stopped too.
         """
-        return self._json("DELETE", f"/searches/{_quoted(id)}", now="1" if now else None)
+        return self._json("DELETE", f"/jobs/{_quoted(id)}", now="1" if now else None)
+
+    def retrain(self, study: str, **options: Any) -> dict[str, Any]:
+        """Submit a retraining as ``nas retrain`` does it, and return its record; see `result`."""
+        return self.submit("retrain", study=study, **options)
+
+    def compare(self, *networks: str | Mapping[str, Any], **options: Any) -> dict[str, Any]:
+        """Submit a comparison as ``nas compare`` makes it, and return its record; see `result`."""
+        return self.submit("compare", networks=list(networks), **options)
+
+    def measure(self, network: str | Mapping[str, Any], **options: Any) -> dict[str, Any]:
+        """Submit a measurement as ``nas measure`` makes it, and return its record; see `result`."""
+        return self.submit("measure", network=network, **options)
+
+    def submit(self, kind: Kind, **options: Any) -> dict[str, Any]:
+        """Submit a job that is no search, and return its record.
+
+        Args:
+            kind: ``retrain``, ``compare`` or ``measure``.
+            options: Options of the command, and ``priority``.
+        """
+        return self._json("POST", f"/{QUEUED[kind][0]}", body=options)
+
+    def result(self, id: str) -> dict[str, Any]:  # noqa: A002
+        """Return what an ended job that is no search has printed, as data and as text (``output``)."""
+        return self._json("GET", f"/jobs/{_quoted(id)}/result")
+
+    def show(self, *studies: str, **options: Any) -> Any:
+        """Return the networks of studies so far, as ``nas show --json`` does."""
+        return json.loads(self.answer("show", study=list(studies), **options)["output"])
+
+    def explain(self, study: str | None = None, **options: Any) -> Any:
+        """Return the effects of factors in a study, as ``nas explain --json`` does."""
+        return json.loads(self.answer("explain", study=study, **options)["output"])
+
+    def scale(self, network: str | Mapping[str, Any], **options: Any) -> Any:
+        """Return networks scaled by a rule, as ``nas scale --json`` does."""
+        return json.loads(self.answer("scale", network=network, **options)["output"])
+
+    def answer(self, command: str, **options: Any) -> dict[str, Any]:
+        """Return what a command prints on the server: ``output``, ``messages``, ``sha256`` of its files."""
+        return self._json("POST", f"/answers/{command}", body=options, timeout_s=_FILE_TIMEOUT_S)
+
+    def archive(self, sha256: str, *, to: str | Path) -> Path:
+        """Write the archive of what a command of yours has written, and return it."""
+        return self._file(f"/exports/{_quoted(sha256)}", Path(to))
 
     def report(self, id: str, *, to: str | Path, format: str | None = None) -> Path:  # noqa: A002
         """Write the report of a search to a file and return it.
@@ -186,9 +233,15 @@ class Client:
         self._open("DELETE", f"/data/{_quoted(name)}").close()
 
     def _json(
-        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, **query: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        timeout_s: float = _TIMEOUT_S,
+        **query: Any,
     ) -> dict[str, Any]:
-        with self._open(method, path, body=body, **query) as answer:
+        with self._open(method, path, body=body, timeout_s=timeout_s, **query) as answer:
             record: dict[str, Any] = json.load(answer)
             return record
 

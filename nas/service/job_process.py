@@ -1,4 +1,4 @@
-"""Runs one job in a process of its own: `nas.search` in the main thread, signs of life from another.
+"""Runs one job in a process of its own: its work in the main thread, signs of life from another.
 
     python -m nas.service.job_process ID HOLDER STORAGE_PATH DATA
 
@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any, Final
 
 from nas import api
+from nas.service.command_job import run_job_command
 from nas.service.job import Cancel, Job, State
 from nas.service.job_table import JobTable
 from nas.service.refusals import NotFoundError
@@ -28,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 BEAT_S: Final = 1.0
 """Seconds between two signs of life; a cancelled job sees it after as many."""
+_STATES: Final[dict[int, State]] = {0: "done", 130: "cancelled"}
+_DEFECT: Final = "A defect of this program ended the work: its traceback is in the log."
 LEAVING_S: Final = 6.0
 """Seconds that a job which is to end now has for an orderly end."""
 
@@ -96,15 +99,31 @@ def run(id: str, holder: str, storage_path: str, data: str) -> None:  # noqa: A0
         process, machine = this_process()
         table.hold(id, holder, process=process, machine=machine, host=socket.gethostname())
         with Beats(table, job, holder):
-            state, status, error = _outcome(job, storage_path, data)
+            state, status, error, result = _outcome(job, url, storage_path, data)
         if state == "cancelled" and table.get(id).cancel is None:
             state, status = "queued", None  # the server ends: it goes on when one runs again
         for number in (signal.SIGINT, signal.SIGTERM):  # the end is written, and the process is leaving
             signal.signal(number, signal.SIG_IGN)
-        table.finish(id, holder, state, exit_status=status, error=error)
+        table.finish(id, holder, state, exit_status=status, error=error, result=result)
 
 
-def _outcome(job: Job, storage_path: str, data: str) -> tuple[State, int | None, str | None]:
+def _outcome(
+    job: Job, url: str, storage_path: str, data: str
+) -> tuple[State, int | None, str | None, dict[str, Any] | None]:
+    """Return the state of the job after its work, its exit status, why it failed, and what came of it."""
+    if job.kind == "search":
+        return *_searched(job, storage_path, data), None
+    try:
+        ended = run_job_command(job, url, Path(storage_path), data)
+    except KeyboardInterrupt:
+        return "cancelled", 130, None, None
+    except Exception:
+        _log.exception("The command ended with a defect")
+        return "failed", 1, _DEFECT, None
+    return _STATES.get(ended.status, "failed"), ended.status, ended.error, ended.result
+
+
+def _searched(job: Job, storage_path: str, data: str) -> tuple[State, int | None, str | None]:
     """Search, and return the state of the job, its exit status and why it failed."""
     try:
         options = {**with_files(job, Path(storage_path)), "data": data}
@@ -115,7 +134,7 @@ def _outcome(job: Job, storage_path: str, data: str) -> tuple[State, int | None,
         return "failed", error.exit_status, str(error)
     except Exception:
         _log.exception("The search ended with a defect")
-        return "failed", 1, "A defect of this program ended the search: its traceback is in the log."
+        return "failed", 1, _DEFECT
     return ("cancelled", 130, None) if result.interrupted else ("done", 0, None)
 
 

@@ -122,6 +122,7 @@ class JobTable:
         *,
         user: str | None = None,
         state: State | None = None,
+        kind: Kind | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> tuple[Job, ...]:
@@ -130,6 +131,7 @@ class JobTable:
         Args:
             user: User that they belong to; None for all users.
             state: State that they are in; None for any.
+            kind: What they do; None for any.
             before: Number that theirs are below, for the next page; None for the first.
             limit: Most jobs, at least 1.
         """
@@ -138,6 +140,8 @@ class JobTable:
             wanted = wanted.where(JobRow.user == user)
         if state is not None:
             wanted = wanted.where(JobRow.state == state)
+        if kind is not None:
+            wanted = wanted.where(JobRow.kind == kind)
         if before is not None:
             wanted = wanted.where(JobRow.number < before)
         with self.writing() as session:

@@ -36,6 +36,32 @@ class JobPage(BaseModel):
     next: int | None = Field(description="Value of `before` for the next page; null at the end.")
 
 
+class AnyJobPage(BaseModel):
+    """Jobs of every kind, latest first."""
+
+    jobs: list[JobRecord]
+    next: int | None = Field(description="Value of `before` for the next page; null at the end.")
+
+
+class JobResult(BaseModel):
+    """What came of a job."""
+
+    output: str
+    """What the command printed."""
+    result: Any = None
+    """The same as data, if it was asked for as JSON."""
+
+
+class Answered(BaseModel):
+    """What a command printed and wrote."""
+
+    output: str
+    messages: str
+    """What it said beside its output."""
+    sha256: str | None
+    """Hash of the archive of its files, which ``/v1/exports/SHA256`` returns."""
+
+
 class Networks(BaseModel):
     """Networks of a search so far, best first."""
 

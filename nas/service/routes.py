@@ -13,14 +13,15 @@ from fastapi.responses import FileResponse, PlainTextResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
 from nas.profiling.space_profile import profile_space
-from nas.service.access import Administrator, Reader, The, Writer, own_job, seen_user
+from nas.service.access import Administrator, Reader, Service, The, Writer, own_search, seen_user
 from nas.service.command_files import FORMATS, scratch_folder, write_export, write_report
+from nas.service.command_options import Text
 from nas.service.events import event_stream
-from nas.service.job import State
+from nas.service.job import Job, State
 from nas.service.problems import PROBLEMS
 from nas.service.records import ActPage, Health, JobPage, JobRecord, Me, Networks, Profile
 from nas.service.refusals import ConflictError, NotFoundError
-from nas.service.search_options import SearchOptions, Text, check_space
+from nas.service.search_options import SearchOptions, check_space
 from nas.service.submission import allowed_for, cancel, submit
 from search_spaces.budget import Budget
 from search_spaces.loading import load
@@ -54,7 +55,7 @@ def list_searches(
     state: Annotated[State | None, Query(description="State that they are in.")] = None,
 ) -> dict[str, Any]:
     """List your searches, latest first; an administrator gets those of all users."""
-    jobs = service.table.page(user=seen_user(token), state=state, before=before, limit=limit)
+    jobs = service.table.page(user=seen_user(token), state=state, kind="search", before=before, limit=limit)
     following = jobs[-1].number if len(jobs) == limit else None
     return {"searches": [job.to_json() for job in jobs], "next": following}
 
@@ -62,7 +63,7 @@ def list_searches(
 @v1.get("/searches/{id}", response_model=JobRecord)
 def get_search(id: Id, token: Reader, service: The) -> dict[str, Any]:  # noqa: A002 -- its name in the path
     """Return one search."""
-    return own_job(service, token, id).to_json()
+    return own_search(service, token, id).to_json()
 
 
 @v1.delete("/searches/{id}", status_code=202, response_model=JobRecord)
@@ -73,7 +74,7 @@ def cancel_search(
     now: Annotated[bool, Query(description="Whether running trainings are stopped too.")] = False,
 ) -> dict[str, Any]:
     """End a search: its running trainings end first, or are stopped with ``now``; results are kept."""
-    return cancel(service, token, id, "now" if now else "drain").to_json()
+    return cancel(service, token, own_search(service, token, id).id, "now" if now else "drain").to_json()
 
 
 @v1.get(
@@ -89,13 +90,13 @@ async def follow_search(
     """Follow a search by server-sent events: ``job``, ``epoch``, ``trial``, ``best`` and ``end``."""
 
     def read() -> tuple[Any, Any]:
-        job = own_job(service, token, id)
+        job = own_search(service, token, id)
         return job, service.reader.result(job.study)
 
     def may_read() -> bool:
         return any(one.id == token.id and one.is_valid(datetime.now(UTC)) for one in service.tokens.listed())
 
-    own_job(service, token, id)
+    own_search(service, token, id)
     events: AsyncIterator[str] = event_stream(read, may_read)
     return StreamingResponse(events, media_type="text/event-stream")
 
@@ -103,7 +104,7 @@ async def follow_search(
 @v1.get("/searches/{id}/networks", response_model=Networks)
 def list_networks(id: Id, token: Reader, service: The) -> dict[str, Any]:  # noqa: A002 -- its name in the path
     """Return the networks of a search so far, best first, as ``nas show --json`` does."""
-    job = own_job(service, token, id)
+    job = own_search(service, token, id)
     result = service.reader.result(job.study)
     shown: dict[str, Any] = {} if result is None else result.to_json()
     return {
@@ -123,13 +124,7 @@ def list_networks(id: Id, token: Reader, service: The) -> dict[str, Any]:  # noq
 )
 def read_log(id: Id, token: Reader, service: The) -> str:  # noqa: A002 -- its name in the path
     """Return the end of what the search has printed on this server."""
-    job = own_job(service, token, id)
-    file = service.workers.log_of(job.id)
-    if not file.exists():
-        return ""
-    with file.open("rb") as opened:
-        opened.seek(max(0, file.stat().st_size - LOG_BYTES))
-        return opened.read().decode("utf-8", "replace")
+    return log_of(service, own_search(service, token, id))
 
 
 @v1.get(
@@ -144,7 +139,7 @@ def get_report(
     format: Annotated[Literal["html", "md", "csv"], Query()] = "html",  # noqa: A002 -- as on the command line
 ) -> FileResponse:
     """Return the report of a search, as ``nas report`` writes it."""
-    job = own_job(service, token, id)
+    job = own_search(service, token, id)
     _check_begun(service.reader.result(job.study))
     file, removing = _written(lambda folder: write_report(service.table.url, job, format, folder))
     policy = {"Content-Security-Policy": "sandbox allow-scripts; default-src 'none'; "
@@ -164,7 +159,7 @@ def get_export(
     trial: Annotated[int | None, Query(ge=0, le=_LARGEST, description="By default the best.")] = None,
 ) -> FileResponse:
     """Return a network as a zip archive of what ``nas export`` writes: plain PyTorch, weights, ONNX, card."""
-    job = own_job(service, token, id)
+    job = own_search(service, token, id)
     _check_begun(service.reader.result(job.study))
     file, removing = _written(lambda folder: write_export(service.table.url, job, trial, folder))
     service.audit.add(token, "export", job.id)
@@ -178,7 +173,7 @@ def get_export(
 )
 def get_picture(id: Id, trial: int, token: Reader, service: The) -> Response:  # noqa: A002
     """Return the picture of a network as SVG."""
-    svg = service.reader.picture(own_job(service, token, id).study, trial)
+    svg = service.reader.picture(own_search(service, token, id).study, trial)
     if svg is None:
         raise NotFoundError(f"This search has no network {trial}: expected the number of one of its trials.")
     return Response(svg, media_type="image/svg+xml")
@@ -219,6 +214,16 @@ def get_health(service: The) -> dict[str, Any]:
     """Answer while service and database do; needs no token."""
     service.table.counts()
     return {"status": "ok"}
+
+
+def log_of(service: Service, job: Job) -> str:
+    """Return the end of what a job has printed on this server."""
+    file = service.workers.log_of(job.id)
+    if not file.exists():
+        return ""
+    with file.open("rb") as opened:
+        opened.seek(max(0, file.stat().st_size - LOG_BYTES))
+        return opened.read().decode("utf-8", "replace")
 
 
 @functools.lru_cache(maxsize=128)

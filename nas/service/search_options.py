@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from nas.orchestration.search_request import SearchRequest, read_request
+from nas.service.command_options import Text
 from nas.service.refusals import ForbiddenError
 from search_spaces.budget import Budget
 from search_spaces.catalog import SPACES
@@ -24,9 +25,6 @@ from search_spaces.sampling import check_satisfiable
 from trials.recipes import RECIPES
 from trials.target_names import TARGETS_FILE, find_target, read_targets
 
-Text: TypeAlias = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
-]
 Count: TypeAlias = Annotated[int, Field(ge=1, le=100_000)]
 
 STUDY_CHARACTERS: Final = 80
@@ -105,11 +103,13 @@ def check_options(options: SearchOptions, allowed: Allowed, url: str) -> None:
         _check_name(name, allowed)
     for kind, given, known in (("space", options.space, SPACES), ("recipe", options.recipe, RECIPES)):
         if isinstance(given, dict):
-            _check_data(given, kind, allowed)
+            check_data(given, kind, allowed)
         elif given is not None and given not in allowed.names and given not in known:
             raise UnknownNameError.of(kind, given, known)
     for budget in options.budget:
-        _check_target(Budget.parse(budget), allowed)
+        parsed = Budget.parse(budget)
+        if not parsed.counted:
+            check_target_name(str(parsed.target), allowed)
     with tempfile.TemporaryDirectory(prefix="nas-check-") as folder:
         try:
             request = _read(options, Path(folder), url)
@@ -170,7 +170,7 @@ def _check_name(name: str | None, allowed: Allowed) -> None:
         )
 
 
-def _check_data(given: object, kind: str, allowed: Allowed, *, depth: int = 0) -> None:
+def check_data(given: object, kind: str, allowed: Allowed, *, depth: int = 0) -> None:
     """Check that a space or recipe names neither code nor files.
 
     Raises:
@@ -193,14 +193,18 @@ def _check_data(given: object, kind: str, allowed: Allowed, *, depth: int = 0) -
         given = list(given.values())
     if isinstance(given, list):
         for one in given:
-            _check_data(one, kind, allowed, depth=depth + 1)
+            check_data(one, kind, allowed, depth=depth + 1)
     if isinstance(given, str):
         _check_name(given, allowed)
 
 
-def _check_target(budget: Budget, allowed: Allowed) -> None:
-    target = None if budget.counted else str(budget.target)
-    if target is None or target in allowed.names or target in read_targets(TARGETS_FILE):
+def check_target_name(target: str, allowed: Allowed) -> None:
+    """Check that a target is this machine's, or known to the server.
+
+    Raises:
+        UserError: if there is none of this name, or it is not allowed.
+    """
+    if target in allowed.names or target in read_targets(TARGETS_FILE):
         return
     if target.partition(":")[0] not in _OWN_TARGETS:
         find_target(target)  # an unknown one is named as such

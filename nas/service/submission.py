@@ -1,16 +1,21 @@
-"""Submits and cancels searches: what API and page do alike."""
+"""Submits and cancels jobs: what API and page do alike."""
 
 import secrets
 from dataclasses import replace
+from typing import Final
 
 from nas.service.access import Service, own_job
-from nas.service.job import Cancel, Job, study_of
+from nas.service.command_options import CompareOptions, JobOptions, MeasureOptions, RetrainOptions
+from nas.service.command_words import check_command
+from nas.service.job import Cancel, Job, Kind, study_of
 from nas.service.quotas import Quotas
 from nas.service.refusals import QuotaError
 from nas.service.search_options import Allowed, SearchOptions, check_options
 from nas.service.tokens import Token
 from nas.service.user_files import disk_bytes
 from nas.study.naming import checked_name
+
+_LONGEST: Final = 200
 
 
 def submit(service: Service, token: Token, options: SearchOptions) -> Job:
@@ -28,6 +33,39 @@ def submit(service: Service, token: Token, options: SearchOptions) -> Job:
     )
     service.audit.add(token, "submit", job.id)
     return job
+
+
+def submit_command(service: Service, token: Token, kind: Kind, options: JobOptions) -> Job:
+    """Check options of a command and add it to the queue.
+
+    Raises:
+        UserError: if any of them cannot be used; nothing is added.
+    """
+    service.submissions.take(token.user)
+    check_quota(service, token.user)
+    check_command(options, allowed_for(service, token.user))
+    job = service.table.submit(
+        token.user,
+        study_of(token.user, _study(options)),
+        options.model_dump(exclude={"priority"}, exclude_defaults=True),
+        kind=kind,
+        priority=options.priority,
+    )
+    service.audit.add(token, kind, job.id)
+    return job
+
+
+def _study(options: JobOptions) -> str:
+    """Return the name of the study that a job is listed under, without that of the user."""
+    named: object = None
+    if isinstance(options, RetrainOptions):
+        named = options.study
+    elif isinstance(options, CompareOptions):
+        named = options.study or options.networks[0]
+    elif isinstance(options, MeasureOptions):
+        return f"measure-{secrets.token_hex(4)}"  # any number at a time
+    name = str(named).partition("#")[0] if isinstance(named, str) else ""
+    return name[:_LONGEST] or f"networks-{secrets.token_hex(4)}"
 
 
 def allowed_for(service: Service, user: str) -> Allowed:
