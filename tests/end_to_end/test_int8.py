@@ -38,3 +38,27 @@ def test_a_budget_in_int8_is_of_what_is_deployed_from_the_search_to_the_export(d
     assert record["split"] == "test"
     assert record["accuracy"]["int8"] == pytest.approx(figure["value"], abs=1e-6)  # of the same file
     assert 0.9 < record["predictions_as_trained"] <= 1  # of a network that hardly learnt
+
+
+def test_weights_of_4_bits_are_searched_exported_and_explained(desk: Desk):
+    (desk.folder / "bits.yaml").write_text(
+        "version: 2\nname: bits\nresolution: [16]\nwidth: [0.5, 1.0]\nweight_bits: [8, 4]\nstages:\n"
+        "  - {channels: 32, stride: 2, weight_bits: 4, options: {mixer: depthwise, kernel: [3, 5]}}\n"
+        "  - {channels: 64, stride: 2, options: {mixer: depthwise, kernel: [3, 5]}}\n"
+    )
+    asked = ("--space", "bits.yaml", "--budget", "24KiB-weights@int8", "--trials", "2", "--study", "s")
+    ended = desk.search(*asked)
+    assert ended.status == 0, ended.err
+    best = json.loads(desk.here("show", "s", "--json").out)["networks"][0]
+    assert best["costs"]["weights"] <= 4 * 24 * 1024
+    exported = desk.nas("export", "s", "--to", "net", "--int8")
+    assert exported.status == 0, exported.err
+    record = json.loads((desk.folder / "net" / "net_int8.json").read_text())
+    assert "stages.0.0" in record["four_bit_blocks"]
+    assert record["weights_bytes"] == best["costs"]["weights"] / 4
+    assert record["accuracy"]["int8"] == pytest.approx(best["accuracy"], abs=1e-6)  # of the same file
+    found = json.loads(desk.here("explain", "s", "--sensitivity", "--json").out)
+    assert [(drop["stage"], drop["bits"]) for drop in found["drops"]] == [(1, 8), (1, 4), (2, 8), (2, 4)]
+    wrong = desk.here("explain", "s", "--sensitivity", "--budget", "2M-MACs")
+    assert wrong.status == 2
+    assert "--sensitivity" in wrong.err
