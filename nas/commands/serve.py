@@ -77,6 +77,30 @@ def COMMAND(  # noqa: N802
             show_default=False,
         ),
     ] = None,
+    trust_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust-proxy",
+            metavar="NETWORK",
+            help="Network of proxies that log users in by OIDC, for example 10.0.0.0/8. Repeat for several.",
+            show_default=False,
+        ),
+    ] = None,
+    proxy_group: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--proxy-group",
+            metavar="ROLE=GROUP",
+            help="Role of a group that the proxy names: viewer, user or admin. Repeat for several.",
+            show_default=False,
+        ),
+    ] = None,
+    proxy_user_header: Annotated[
+        str, typer.Option("--proxy-user-header", metavar="NAME", help="Header with the name of the user.")
+    ] = "X-Forwarded-Preferred-Username",
+    proxy_groups_header: Annotated[
+        str, typer.Option("--proxy-groups-header", metavar="NAME", help="Header with the user's groups.")
+    ] = "X-Forwarded-Groups",
     certificate: Annotated[
         Path | None,
         typer.Option("--certificate", metavar="PEM", help="Certificate for TLS.", show_default=False),
@@ -115,6 +139,10 @@ def COMMAND(  # noqa: N802
             jobs_at_once=jobs_at_once,
             upload_gib=upload_gib,
             webhook=webhook,
+            trust_proxy=tuple(trust_proxy or ()),
+            proxy_group=tuple(proxy_group or ()),
+            proxy_user_header=proxy_user_header,
+            proxy_groups_header=proxy_groups_header,
             slot_hours=slot_hours,
             disk_gib=disk_gib,
             certificate=certificate,

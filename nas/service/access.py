@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -11,6 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from nas.service.dispatcher import Workers
 from nas.service.job import Job
 from nas.service.job_table import JobTable
+from nas.service.proxy_login import ProxyLogin
 from nas.service.rate_limit import RateLimit
 from nas.service.refusals import ForbiddenError, NotFoundError, UnauthenticatedError
 from nas.service.search_options import Allowed
@@ -34,6 +36,7 @@ class Service:
         requests: How often a token may ask.
         submissions: How often a user may submit.
         failures: How often an address may come without a valid token.
+        proxy: Which proxies say who calls.
     """
 
     table: JobTable
@@ -45,6 +48,7 @@ class Service:
     requests: RateLimit = field(default_factory=lambda: RateLimit(100.0, 200))
     submissions: RateLimit = field(default_factory=lambda: RateLimit(2.0, 120))
     failures: RateLimit = field(default_factory=lambda: RateLimit(0.5, 20))
+    proxy: ProxyLogin = field(default_factory=ProxyLogin)
 
 
 def service_of(request: Request) -> Service:
@@ -67,6 +71,9 @@ def reader(
     Raises:
         UnauthenticatedError: if there is no valid one.
     """
+    proxied = proxied_token(request, service)
+    if proxied is not None:
+        return proxied
     secret = None if bearer is None else bearer.credentials
     if secret is None and request.method in _READING:
         secret = request.cookies.get(cookie_name(request))
@@ -124,6 +131,38 @@ def checked(service: Service, secret: str | None, *, address: str) -> Token:
         )
     service.requests.take(token.id)
     return token
+
+
+def proxied_token(request: Request, service: Service) -> Token | None:
+    """Return who calls by the headers of a trusted proxy, None if there are none.
+
+    Raises:
+        ForbiddenError: if another address sent them, the user has no role, or another site made the browser
+            ask for a change.
+    """
+    login, headers = service.proxy, request.headers
+    users, groups = headers.getlist(login.user_header), headers.getlist(login.groups_header)
+    token = login.token(users, groups, _address(request))
+    if token is None:
+        return None
+    service.requests.take(f"{token.id} {token.user}")
+    if request.method not in _READING:
+        check_origin(request, service)
+    service.tokens.keep(token.user)
+    return token
+
+
+def check_origin(request: Request, service: Service) -> None:
+    """Raise if a page of another site made the browser send a request.
+
+    Raises:
+        ForbiddenError: if so.
+    """
+    origin, known = request.headers.get("origin"), {request.url.netloc}
+    if service.proxy.trusts(_address(request)):
+        known |= {host.strip() for host in request.headers.getlist("x-forwarded-host")}
+    if origin is not None and urlsplit(origin).netloc not in known:
+        raise ForbiddenError("Another site has sent this form: expected this page. Open it and try again.")
 
 
 def own_job(service: Service, token: Token, id: str) -> Job:  # noqa: A002 -- what it is called in the API

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from nas.service.access import The, checked
+from nas.service.access import The, checked, proxied_token
 from nas.service.metrics import MEDIA_TYPE, Metrics
 from nas.service.refusals import ForbiddenError
 
@@ -25,9 +25,10 @@ def get_metrics(
     """Return the figures for Prometheus; a proxy on this machine asks for others, and needs a token."""
     address = "" if request.client is None else request.client.host
     here = address in _LOOPBACK and not any(name in request.headers for name in _FORWARDED)
-    if not here or bearer is not None:
+    token = proxied_token(request, service)
+    if token is None and (not here or bearer is not None):
         token = checked(service, None if bearer is None else bearer.credentials, address=address)
-        if token.role != "admin":
-            raise ForbiddenError("This is for administrators: expected a token with the role admin.")
+    if token is not None and token.role != "admin":
+        raise ForbiddenError("This is for administrators: expected a token with the role admin.")
     figures: Metrics = request.app.state.metrics
     return PlainTextResponse(figures.text(), headers={"Content-Type": MEDIA_TYPE})

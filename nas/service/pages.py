@@ -3,13 +3,24 @@
 import hmac
 from http import HTTPStatus
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
-from nas.service.access import Service, The, checked, cookie_name, form_key, own_job, seen_user, service_of
+from nas.service.access import (
+    Service,
+    The,
+    check_origin,
+    checked,
+    cookie_name,
+    form_key,
+    own_job,
+    proxied_token,
+    seen_user,
+    service_of,
+)
 from nas.service.page_files import SCRIPT, STYLE
 from nas.service.page_html import home_page, login_page, search_page
 from nas.service.refusals import ForbiddenError, UnauthenticatedError
@@ -30,9 +41,7 @@ async def _fields(request: Request) -> dict[str, str]:
     Raises:
         ForbiddenError: if another site sent it.
     """
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.url.netloc:
-        raise ForbiddenError("Another site has sent this form: expected this page. Open it and try again.")
+    check_origin(request, service_of(request))
     try:
         return dict(parse_qsl((await request.body()).decode(), keep_blank_values=True, max_num_fields=50))
     except ValueError:
@@ -58,11 +67,15 @@ def _sent_by(request: Request, fields: dict[str, str]) -> Token:
 
 def _reader(request: Request) -> tuple[Token, str]:
     """Return who is logged in, and what their forms have to send."""
+    service = service_of(request)
+    proxied = proxied_token(request, service)
+    if proxied is not None:
+        return proxied, form_key(f"{service.proxy.secret} {proxied.user}")
     secret = request.cookies.get(cookie_name(request))
     if secret is None:
         raise UnauthenticatedError("You are not logged in: expected a token. Open / to log in.")
     address = "" if request.client is None else request.client.host
-    return checked(service_of(request), secret, address=address), form_key(secret)
+    return checked(service, secret, address=address), form_key(secret)
 
 
 @pages.get("/")
@@ -115,8 +128,7 @@ def submit_form(request: Request, service: The, fields: Fields) -> Response:
     try:
         job = submit(service, token, _options(fields))
     except UserError as error:
-        key = form_key(request.cookies[cookie_name(request)])
-        page = _home(service, token, key, problem=str(error))
+        page = _home(service, token, fields["key"], problem=str(error))
         return HTMLResponse(page, status_code=HTTPStatus.UNPROCESSABLE_ENTITY)
     return _to(f"/searches/{job.id}")
 

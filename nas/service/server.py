@@ -16,6 +16,7 @@ from nas.service.access import Service
 from nas.service.app import application
 from nas.service.dispatcher import Dispatcher, Workers
 from nas.service.job_table import JobTable
+from nas.service.proxy_login import GROUPS_HEADER, USER_HEADER, ProxyLogin
 from nas.service.quota_watch import QuotaWatch
 from nas.service.quotas import Quota
 from nas.service.search_options import Allowed
@@ -45,6 +46,10 @@ class ServerOptions:
         allow: Texts such as ``module:NAME`` or ``ssh://user@host`` that users may name.
         jobs_at_once: Most running searches of a user without a quota of its own.
         upload_gib: Most GiB of a data set that a user sends; 0 for none.
+        trust_proxy: Networks of proxies that say who calls.
+        proxy_group: Roles of groups, each as ``ROLE=GROUP``.
+        proxy_user_header: Header with the name of the user.
+        proxy_groups_header: Header with the groups of the user.
         webhook: Address that gets a report when a job ends; None for none.
         slot_hours: Hours in a month for which jobs of a user hold workers; None for any.
         disk_gib: GiB of data sets and studies of a user; None for any.
@@ -62,6 +67,10 @@ class ServerOptions:
     jobs_at_once: int = 2
     upload_gib: float = 4.0
     webhook: str | None = None
+    trust_proxy: tuple[str, ...] = ()
+    proxy_group: tuple[str, ...] = ()
+    proxy_user_header: str = USER_HEADER
+    proxy_groups_header: str = GROUPS_HEADER
     slot_hours: float | None = None
     disk_gib: float | None = None
     certificate: Path | None = None
@@ -86,6 +95,12 @@ def serve(options: ServerOptions) -> None:
         upload_bytes=int(options.upload_gib * GIB),
         quota=Quota(slot_hours=options.slot_hours, disk_gib=options.disk_gib),
     )
+    proxy = ProxyLogin.parse(
+        options.trust_proxy,
+        options.proxy_group,
+        user_header=options.proxy_user_header,
+        groups_header=options.proxy_groups_header,
+    )
     receiver = None
     if options.webhook is not None:
         receiver = Receiver(options.webhook, os.environ.get("NAS_WEBHOOK_SECRET", ""))
@@ -99,6 +114,7 @@ def serve(options: ServerOptions) -> None:
             reader=StudyReader(url),
             workers=workers,
             allowed=Allowed(data=data, names=frozenset(options.allow)),
+            proxy=proxy,
         )
         if not tokens.listed():
             options.report_line("There is no token yet. Make one with: nas tokens create USER --role admin")

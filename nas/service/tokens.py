@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from nas.service.job_table import JobTable
@@ -21,7 +22,7 @@ from search_spaces.errors import InvalidValueError, UnknownNameError
 Role: TypeAlias = Literal["viewer", "user", "admin"]
 ROLES: Final[tuple[Role, ...]] = ("viewer", "user", "admin")
 PREFIX: Final = "nas_"
-_USER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+USER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _LONGEST_DAYS: Final = 3650
 
 
@@ -81,7 +82,7 @@ class Tokens:
         Raises:
             UserError: if any of them cannot be used.
         """
-        if not _USER.fullmatch(user):
+        if not USER.fullmatch(user):
             raise InvalidValueError(
                 f"Cannot call a user '{user[:40]}': expected up to 32 lower-case letters, digits, - and _, "
                 f"beginning with a letter or digit, for example alice."
@@ -111,6 +112,14 @@ class Tokens:
             session.add(row)
             session.flush()
             return secret, _token(row)
+
+    def keep(self, user: str) -> None:
+        """Add a user, if there is none of this name."""
+        try:
+            with self._table.writing() as session:
+                _keep_user(session, user, None)
+        except IntegrityError:  # another request has added it meanwhile
+            return
 
     def listed(self) -> tuple[Token, ...]:
         """Return all tokens, by user and age."""
