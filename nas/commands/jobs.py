@@ -34,9 +34,9 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="Id of the job, from nas j
 
 @COMMAND.callback()
 def jobs(context: typer.Context, server: Server = None, json: Json = False) -> None:
-    """List your jobs in a service, latest first: searches, retrainings, comparisons, measurements.
+    """List your jobs in a service, latest first.
 
-    An administrator sees those of all users.
+    These are searches, retrainings, comparisons and measurements. An administrator sees those of all users.
 
     Example: nas jobs --server http://127.0.0.1:8090
     """

@@ -2,37 +2,17 @@
 
 import json
 import os
-import shutil
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from nas.service.command_options import QUEUED
+from nas.service.connection import FILE_TIMEOUT_S, Connection, ServiceError
 from nas.service.job import Kind
-from search_spaces.errors import UserError
 
-SERVER: Final = "http://127.0.0.1:8090"
-_TIMEOUT_S: Final = 120.0
-_FILE_TIMEOUT_S: Final = 1200.0
 _ENDED: Final = frozenset({"done", "failed", "cancelled"})
-
-
-class ServiceError(UserError):
-    """An answer of a service that is a problem, with its line.
-
-    Attributes:
-        status: HTTP status of the answer; 0 if none came.
-    """
-
-    def __init__(self, message: str, *, status: int = 0, exit_status: int = 2) -> None:
-        super().__init__(message)
-        self.status = status
-        self.exit_status = exit_status
 
 
 class Client:
@@ -52,13 +32,8 @@ class Client:
     """
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
-        self.url: Final = (url or os.environ.get("NAS_SERVER") or SERVER).rstrip("/")
-        if not self.url.startswith(("http://", "https://")):
-            raise ServiceError(
-                f"Cannot read the server '{self.url}': expected an address such as {SERVER}. Give one with "
-                f"--server or $NAS_SERVER."
-            )
-        self._token = token or os.environ.get("NAS_TOKEN") or ""
+        self._connection: Final = Connection(url, token)
+        self.url: Final = self._connection.url
 
     def __repr__(self) -> str:
         """Return the address, without the token."""
@@ -72,13 +47,13 @@ class Client:
             options: Options of `nas.search` that the service takes, and ``priority``.
         """
         budgets = [budget] if isinstance(budget, str) else list(budget)
-        return self._json("POST", "/searches", body={"budget": budgets, **options})
+        return self._connection.json("POST", "/searches", body={"budget": budgets, **options})
 
     def jobs(self, *, state: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield the records of your jobs, latest first; for an administrator those of all users."""
         before: int | None = None
         while True:
-            page = self._json("GET", "/jobs", state=state, before=before)
+            page = self._connection.json("GET", "/jobs", state=state, before=before)
             yield from page["jobs"]
             before = page["next"]
             if before is None:
@@ -86,7 +61,7 @@ class Client:
 
     def job(self, id: str) -> dict[str, Any]:  # noqa: A002 -- what the service calls it
         """Return the record of a job."""
-        return self._json("GET", f"/jobs/{_quoted(id)}")
+        return self._connection.json("GET", f"/jobs/{_quoted(id)}")
 
     def wait(self, id: str, *, every_s: float = 1.0) -> dict[str, Any]:  # noqa: A002
         """Return the record of a job once it has ended.
@@ -101,7 +76,7 @@ class Client:
 
     def events(self, id: str) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: A002
         """Yield names and data of what happens in a search, from its beginning to its end."""
-        with self._open("GET", f"/searches/{_quoted(id)}/events") as answer:
+        with self._connection.open("GET", f"/searches/{_quoted(id)}/events") as answer:
             name = ""
             for line in (raw.decode().rstrip("\n") for raw in answer):
                 if line.startswith("event: "):
@@ -111,11 +86,11 @@ class Client:
 
     def networks(self, id: str) -> dict[str, Any]:  # noqa: A002
         """Return the networks of a search so far, best first, as ``nas show --json`` does."""
-        return self._json("GET", f"/searches/{_quoted(id)}/networks")
+        return self._connection.json("GET", f"/searches/{_quoted(id)}/networks")
 
     def log(self, id: str) -> str:  # noqa: A002
         """Return the end of what a job has said."""
-        with self._open("GET", f"/jobs/{_quoted(id)}/log") as answer:
+        with self._connection.open("GET", f"/jobs/{_quoted(id)}/log") as answer:
             return answer.read().decode()
 
     def cancel(self, id: str, *, now: bool = False) -> dict[str, Any]:  # noqa: A002
@@ -125,7 +100,7 @@ class Client:
             id: Id of the job.
             now: Whether running trainings are stopped too.
         """
-        return self._json("DELETE", f"/jobs/{_quoted(id)}", now="1" if now else None)
+        return self._connection.json("DELETE", f"/jobs/{_quoted(id)}", now="1" if now else None)
 
     def retrain(self, study: str, **options: Any) -> dict[str, Any]:
         """Submit a retraining as ``nas retrain`` does it, and return its record; see `result`."""
@@ -146,11 +121,11 @@ class Client:
             kind: ``retrain``, ``compare`` or ``measure``.
             options: Options of the command, and ``priority``.
         """
-        return self._json("POST", f"/{QUEUED[kind][0]}", body=options)
+        return self._connection.json("POST", f"/{QUEUED[kind][0]}", body=options)
 
     def result(self, id: str) -> dict[str, Any]:  # noqa: A002
         """Return what an ended job that is no search has printed, as data and as text (``output``)."""
-        return self._json("GET", f"/jobs/{_quoted(id)}/result")
+        return self._connection.json("GET", f"/jobs/{_quoted(id)}/result")
 
     def show(self, *studies: str, **options: Any) -> Any:
         """Return the networks of studies so far, as ``nas show --json`` does."""
@@ -166,11 +141,11 @@ class Client:
 
     def answer(self, command: str, **options: Any) -> dict[str, Any]:
         """Return what a command prints on the server: ``output``, ``messages``, ``sha256`` of its files."""
-        return self._json("POST", f"/answers/{command}", body=options, timeout_s=_FILE_TIMEOUT_S)
+        return self._connection.json("POST", f"/answers/{command}", body=options, timeout_s=FILE_TIMEOUT_S)
 
     def archive(self, sha256: str, *, to: str | Path) -> Path:
         """Write the archive of what a command of yours has written, and return it."""
-        return self._file(f"/exports/{_quoted(sha256)}", Path(to))
+        return self._connection.file(f"/exports/{_quoted(sha256)}", Path(to))
 
     def report(self, id: str, *, to: str | Path, format: str | None = None) -> Path:  # noqa: A002
         """Write the report of a search to a file and return it.
@@ -181,7 +156,7 @@ class Client:
             format: ``html``, ``md`` or ``csv``; by default that of the file's name, else ``html``.
         """
         kind = format or Path(to).suffix.removeprefix(".") or "html"
-        return self._file(f"/searches/{_quoted(id)}/report", Path(to), format=kind)
+        return self._connection.file(f"/searches/{_quoted(id)}/report", Path(to), format=kind)
 
     def export(self, id: str, *, to: str | Path, trial: int | None = None) -> Path:  # noqa: A002
         """Write the export of a network as a zip archive and return it.
@@ -191,7 +166,7 @@ class Client:
             to: File to write.
             trial: Number of the network; by default the best that fits.
         """
-        return self._file(f"/searches/{_quoted(id)}/export", Path(to), trial=trial)
+        return self._connection.file(f"/searches/{_quoted(id)}/export", Path(to), trial=trial)
 
     def profile(self, budget: str | Sequence[str], **options: Any) -> dict[str, Any]:
         """Return which share of a space fits budgets, as ``nas profile --json`` does.
@@ -201,7 +176,7 @@ class Client:
             options: ``space``, ``classes`` and ``channels``.
         """
         budgets = [budget] if isinstance(budget, str) else list(budget)
-        return self._json("GET", "/profile", budget=budgets, **options)
+        return self._connection.json("GET", "/profile", budget=budgets, **options)
 
     def send_data(self, name: str, archive: str | Path) -> dict[str, Any]:
         """Send a zip, tar or tar.gz archive of images as a data set of yours, and return its record.
@@ -214,8 +189,8 @@ class Client:
         try:
             with Path(archive).open("rb") as content:
                 _check_sent(name, os.fstat(content.fileno()).st_size, known)
-                with self._open(
-                    "PUT", f"/data/{_quoted(name)}", content=content, timeout_s=_FILE_TIMEOUT_S
+                with self._connection.open(
+                    "PUT", f"/data/{_quoted(name)}", content=content, timeout_s=FILE_TIMEOUT_S
                 ) as answer:
                     record: dict[str, Any] = json.load(answer)
                     return record
@@ -226,72 +201,11 @@ class Client:
 
     def data(self) -> dict[str, Any]:
         """Return the data sets that a search can name: ``server`` and ``uploads``."""
-        return self._json("GET", "/data")
+        return self._connection.json("GET", "/data")
 
     def delete_data(self, name: str) -> None:
         """Delete a data set that you have sent."""
-        self._open("DELETE", f"/data/{_quoted(name)}").close()
-
-    def _json(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        timeout_s: float = _TIMEOUT_S,
-        **query: Any,
-    ) -> dict[str, Any]:
-        with self._open(method, path, body=body, timeout_s=timeout_s, **query) as answer:
-            record: dict[str, Any] = json.load(answer)
-            return record
-
-    def _file(self, path: str, to: Path, **query: Any) -> Path:
-        with self._open("GET", path, timeout_s=_FILE_TIMEOUT_S, **query) as answer:
-            draft = to.with_name(f".{to.name}.part")
-            try:
-                with draft.open("wb") as written:
-                    shutil.copyfileobj(answer, written)
-                draft.replace(to)
-            except OSError as error:
-                raise ServiceError(
-                    f"Cannot write '{to}': {error.strerror or error}. Expected a file that you may write."
-                ) from error
-            finally:
-                draft.unlink(missing_ok=True)
-        return to
-
-    def _open(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: Mapping[str, Any] | None = None,
-        content: BinaryIO | None = None,
-        timeout_s: float = _TIMEOUT_S,
-        **query: Any,
-    ) -> HTTPResponse:
-        given = {name: value for name, value in query.items() if value is not None}
-        text = f"?{urllib.parse.urlencode(given, doseq=True)}" if given else ""
-        request = urllib.request.Request(
-            f"{self.url}/v1{path}{text}",
-            method=method,
-            data=content if body is None else json.dumps(body).encode(),
-            headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
-        )
-        if content is not None:
-            request.add_header("Content-Type", "application/octet-stream")
-            request.add_header("Content-Length", str(os.fstat(content.fileno()).st_size))
-        try:
-            answer: HTTPResponse = urllib.request.urlopen(request, timeout=timeout_s)
-        except urllib.error.HTTPError as error:
-            raise _problem(error) from None
-        except (urllib.error.URLError, HTTPException, OSError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            raise ServiceError(
-                f"The server {self.url} does not answer: {reason}. Check the address, and that nas serve "
-                f"runs."
-            ) from error
-        return answer
+        self._connection.open("DELETE", f"/data/{_quoted(name)}").close()
 
 
 def _check_sent(name: str, size: int, known: Mapping[str, Any]) -> None:
@@ -307,20 +221,6 @@ def _check_sent(name: str, size: int, known: Mapping[str, Any]) -> None:
         )
     if name in {*known["server"], *(one["name"] for one in known["uploads"])}:
         raise ServiceError(f"There is a data set '{name}' already: expected another name.", status=409)
-
-
-def _problem(error: urllib.error.HTTPError) -> ServiceError:
-    """Return the error of an answer that is a problem, of ours or of a proxy before us."""
-    with error:
-        try:
-            record = json.load(error)
-            return ServiceError(record["detail"], status=error.code, exit_status=record["exit_status"])
-        except (ValueError, KeyError, TypeError):
-            return ServiceError(
-                f"The server answered {error.code} {error.reason}: expected a service of nas. Check the "
-                f"address.",
-                status=error.code,
-            )
 
 
 def _quoted(id: str) -> str:  # noqa: A002 -- what the service calls it

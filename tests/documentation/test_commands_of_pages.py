@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import shutil
-import signal
 import time
 import urllib.error
 import urllib.request
@@ -44,6 +43,10 @@ ELSEWHERE: Final = {
     "nas search --budget 300M-MACs --evaluator supernet": "tests/end_to_end/test_supernet.py",
     "nas search --budget 300M-MACs --data path/to/images --evaluator": "tests/end_to_end/test_supernet.py",
     "nas search --budget 200M-MACs --data path/to/images --supernet": "tests/end_to_end/test_supernet.py",
+    "nas export --to my_net --int8 --litert": "tests/contracts/test_exporters.py",  # of better networks
+    "nas --server ": "tests/nas/service/test_commands.py",
+    "nas users ": "tests/nas/service/test_users.py",
+    "nas mcp": "tests/nas/service/test_mcp.py",
     "nas retrain --weights timm:": "tests/trials/donors/test_open_donor.py",  # a hub has to be reachable
     "nas tokens ": "tests/nas/service/test_service.py",
     "nas serve ": "tests/nas/service/test_service.py",
@@ -154,7 +157,7 @@ def _remove(place: Path) -> None:
 
 @contextmanager
 def _served(desk: Desk, *words: str) -> Iterator[str]:
-    """Start a server, wait until it answers, and stop it as Ctrl-C does."""
+    """Start a server, wait until it answers, and stop it."""
     process = desk.start(*words)
     address, deadline = "http://127.0.0.1:8080/", time.monotonic() + 120
     try:
@@ -168,5 +171,5 @@ def _served(desk: Desk, *words: str) -> Iterator[str]:
                 time.sleep(0.5)
         yield address
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.communicate(timeout=60)

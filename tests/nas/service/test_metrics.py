@@ -39,7 +39,7 @@ def test_figures_count_jobs_use_and_requests(served):
     assert after[queued] == before.get(queued, 0) + 1
     assert after["nas_jobs", (("state", "queued"),)] == before["nas_jobs", (("state", "queued"),)] + 1
     assert after["nas_used_seconds_total", (("user", "ann"),)] == 0
-    asked = (("method", "GET"), ("path", "/v1/searches/{id}"), ("status", "200"))
+    asked = (("method", "GET"), ("path", "/v1/jobs/{id}"), ("status", "200"))
     counted = "nas_request_seconds_count"
     assert after[counted, asked] == before.get((counted, asked), 0) + 2
     assert job["id"] not in figures(served)
