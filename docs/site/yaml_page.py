@@ -61,7 +61,7 @@ def yaml_page() -> str:
 _OF_FILES = {
     "version": "Version of the format; 2 has the choices of each stage and of the skeleton.",
     "stages": "The stages, see below.",
-    "weight_bits": "Bits of the weights of stages that do not say otherwise, where networks are deployed in int8.",
+    "weight_bits": "Bits of the weights of all stages that do not say their own, for networks in int8.",
 }
 
 
