@@ -42,28 +42,6 @@ class Connection:
         ServiceError: by every method, if the service does not answer or refuses; a user can fix it.
     """
 
-    def __init__(self, message: str, *, status: int = 0, exit_status: int = 2) -> None:
-        super().__init__(message)
-        self.status = status
-        self.exit_status = exit_status
-
-
-class Client:
-    """A service as one of its users sees it.
-
-        client = nas.Client("http://127.0.0.1:8090")     # token from $NAS_TOKEN
-        job = client.search("300M-MACs", trials=16)
-        client.wait(job["id"])
-        client.export(job["id"], to="my_net.zip")
-
-    Args:
-        url: Address of the server; by default ``$NAS_SERVER``, else port 8090 of this machine.
-        token: Token from ``nas tokens create``; by default ``$NAS_TOKEN``.
-
-    Raises:
-        ServiceError: by every method, if the service does not answer or refuses; a user can fix it.
-    """
-
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
         self.url: Final = (url or os.environ.get("NAS_SERVER") or SERVER).rstrip("/")
         if not self.url.startswith(("http://", "https://")):
