@@ -213,7 +213,7 @@ def _event_line(name: str, event: Mapping[str, Any]) -> str:
 
 
 def _job(client: Any, name: str, given: dict[str, Any], *, as_json: bool) -> None:
-    from nas.service.client import ServiceError
+    from nas.service.connection import ServiceError
 
     if name == "retrain" and "study" not in given:
         raise InvalidValueError("No study to retrain: expected its name. List yours with: nas jobs")

@@ -27,13 +27,17 @@ class Client:
         url: Address of the server; by default ``$NAS_SERVER``, else port 8090 of this machine.
         token: Token from ``nas tokens create``; by default ``$NAS_TOKEN``.
 
+    Attributes:
+        connection: What sends its requests.
+        url: Address of the server.
+
     Raises:
         ServiceError: by every method, if the service does not answer or refuses; a user can fix it.
     """
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
-        self._connection: Final = Connection(url, token)
-        self.url: Final = self._connection.url
+        self.connection: Final = Connection(url, token)
+        self.url: Final = self.connection.url
 
     def __repr__(self) -> str:
         """Return the address, without the token."""
@@ -47,13 +51,13 @@ class Client:
             options: Options of `nas.search` that the service takes, and ``priority``.
         """
         budgets = [budget] if isinstance(budget, str) else list(budget)
-        return self._connection.json("POST", "/searches", body={"budget": budgets, **options})
+        return self.connection.json("POST", "/searches", body={"budget": budgets, **options})
 
     def jobs(self, *, state: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield the records of your jobs, latest first; for an administrator those of all users."""
         before: int | None = None
         while True:
-            page = self._connection.json("GET", "/jobs", state=state, before=before)
+            page = self.connection.json("GET", "/jobs", state=state, before=before)
             yield from page["jobs"]
             before = page["next"]
             if before is None:
@@ -61,7 +65,7 @@ class Client:
 
     def job(self, id: str) -> dict[str, Any]:  # noqa: A002 -- what the service calls it
         """Return the record of a job."""
-        return self._connection.json("GET", f"/jobs/{_quoted(id)}")
+        return self.connection.json("GET", f"/jobs/{_quoted(id)}")
 
     def wait(self, id: str, *, every_s: float = 1.0) -> dict[str, Any]:  # noqa: A002
         """Return the record of a job once it has ended.
@@ -76,7 +80,7 @@ class Client:
 
     def events(self, id: str) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: A002
         """Yield names and data of what happens in a search, from its beginning to its end."""
-        with self._connection.open("GET", f"/searches/{_quoted(id)}/events") as answer:
+        with self.connection.open("GET", f"/searches/{_quoted(id)}/events") as answer:
             name = ""
             for line in (raw.decode().rstrip("\n") for raw in answer):
                 if line.startswith("event: "):
@@ -86,11 +90,11 @@ class Client:
 
     def networks(self, id: str) -> dict[str, Any]:  # noqa: A002
         """Return the networks of a search so far, best first, as ``nas show --json`` does."""
-        return self._connection.json("GET", f"/searches/{_quoted(id)}/networks")
+        return self.connection.json("GET", f"/searches/{_quoted(id)}/networks")
 
     def log(self, id: str) -> str:  # noqa: A002
         """Return the end of what a job has said."""
-        with self._connection.open("GET", f"/jobs/{_quoted(id)}/log") as answer:
+        with self.connection.open("GET", f"/jobs/{_quoted(id)}/log") as answer:
             return answer.read().decode()
 
     def cancel(self, id: str, *, now: bool = False) -> dict[str, Any]:  # noqa: A002
@@ -100,7 +104,7 @@ class Client:
             id: Id of the job.
             now: Whether running trainings are stopped too.
         """
-        return self._connection.json("DELETE", f"/jobs/{_quoted(id)}", now="1" if now else None)
+        return self.connection.json("DELETE", f"/jobs/{_quoted(id)}", now="1" if now else None)
 
     def retrain(self, study: str, **options: Any) -> dict[str, Any]:
         """Submit a retraining as ``nas retrain`` does it, and return its record; see `result`."""
@@ -121,11 +125,11 @@ class Client:
             kind: ``retrain``, ``compare`` or ``measure``.
             options: Options of the command, and ``priority``.
         """
-        return self._connection.json("POST", f"/{QUEUED[kind][0]}", body=options)
+        return self.connection.json("POST", f"/{QUEUED[kind][0]}", body=options)
 
     def result(self, id: str) -> dict[str, Any]:  # noqa: A002
         """Return what an ended job that is no search has printed, as data and as text (``output``)."""
-        return self._connection.json("GET", f"/jobs/{_quoted(id)}/result")
+        return self.connection.json("GET", f"/jobs/{_quoted(id)}/result")
 
     def show(self, *studies: str, **options: Any) -> Any:
         """Return the networks of studies so far, as ``nas show --json`` does."""
@@ -141,11 +145,11 @@ class Client:
 
     def answer(self, command: str, **options: Any) -> dict[str, Any]:
         """Return what a command prints on the server: ``output``, ``messages``, ``sha256`` of its files."""
-        return self._connection.json("POST", f"/answers/{command}", body=options, timeout_s=FILE_TIMEOUT_S)
+        return self.connection.json("POST", f"/answers/{command}", body=options, timeout_s=FILE_TIMEOUT_S)
 
     def archive(self, sha256: str, *, to: str | Path) -> Path:
         """Write the archive of what a command of yours has written, and return it."""
-        return self._connection.file(f"/exports/{_quoted(sha256)}", Path(to))
+        return self.connection.file(f"/exports/{_quoted(sha256)}", Path(to))
 
     def report(self, id: str, *, to: str | Path, format: str | None = None) -> Path:  # noqa: A002
         """Write the report of a search to a file and return it.
@@ -156,7 +160,7 @@ class Client:
             format: ``html``, ``md`` or ``csv``; by default that of the file's name, else ``html``.
         """
         kind = format or Path(to).suffix.removeprefix(".") or "html"
-        return self._connection.file(f"/searches/{_quoted(id)}/report", Path(to), format=kind)
+        return self.connection.file(f"/searches/{_quoted(id)}/report", Path(to), format=kind)
 
     def export(self, id: str, *, to: str | Path, trial: int | None = None) -> Path:  # noqa: A002
         """Write the export of a network as a zip archive and return it.
@@ -166,7 +170,7 @@ class Client:
             to: File to write.
             trial: Number of the network; by default the best that fits.
         """
-        return self._connection.file(f"/searches/{_quoted(id)}/export", Path(to), trial=trial)
+        return self.connection.file(f"/searches/{_quoted(id)}/export", Path(to), trial=trial)
 
     def profile(self, budget: str | Sequence[str], **options: Any) -> dict[str, Any]:
         """Return which share of a space fits budgets, as ``nas profile --json`` does.
@@ -176,7 +180,7 @@ class Client:
             options: ``space``, ``classes`` and ``channels``.
         """
         budgets = [budget] if isinstance(budget, str) else list(budget)
-        return self._connection.json("GET", "/profile", budget=budgets, **options)
+        return self.connection.json("GET", "/profile", budget=budgets, **options)
 
     def send_data(self, name: str, archive: str | Path) -> dict[str, Any]:
         """Send a zip, tar or tar.gz archive of images as a data set of yours, and return its record.
@@ -189,7 +193,7 @@ class Client:
         try:
             with Path(archive).open("rb") as content:
                 _check_sent(name, os.fstat(content.fileno()).st_size, known)
-                with self._connection.open(
+                with self.connection.open(
                     "PUT", f"/data/{_quoted(name)}", content=content, timeout_s=FILE_TIMEOUT_S
                 ) as answer:
                     record: dict[str, Any] = json.load(answer)
@@ -201,11 +205,11 @@ class Client:
 
     def data(self) -> dict[str, Any]:
         """Return the data sets that a search can name: ``server`` and ``uploads``."""
-        return self._connection.json("GET", "/data")
+        return self.connection.json("GET", "/data")
 
     def delete_data(self, name: str) -> None:
         """Delete a data set that you have sent."""
-        self._connection.open("DELETE", f"/data/{_quoted(name)}").close()
+        self.connection.open("DELETE", f"/data/{_quoted(name)}").close()
 
 
 def _check_sent(name: str, size: int, known: Mapping[str, Any]) -> None:

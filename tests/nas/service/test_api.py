@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import nas
-from nas.service.client import Client, ServiceError
+from nas.service.client import Client
+from nas.service.connection import ServiceError
 
 SECRET_PATHS = ("", "/networks", "/log", "/report", "/export", "/events", "/networks/0/picture")
 
@@ -53,8 +54,8 @@ def test_a_search_is_submitted_listed_followed_and_cancelled(client):
 def test_pages_have_every_search_once(client):
     bob = client("bob")
     made = [bob.search("1M-MACs", study=f"page {number}")["id"] for number in range(3)]
-    page = bob._json("GET", "/searches", limit=2)
-    following = bob._json("GET", "/searches", limit=2, before=page["next"])
+    page = bob.connection.json("GET", "/searches", limit=2)
+    following = bob.connection.json("GET", "/searches", limit=2, before=page["next"])
     assert [job["id"] for job in (*page["searches"], *following["searches"])] == made[::-1]
 
 
@@ -166,13 +167,13 @@ def test_the_profile_is_that_of_the_command(client):
 def test_who_did_what_is_written_down_for_administrators(client):
     job = client("bob").search("1M-MACs", study="audited")
     client("bob").cancel(job["id"], now=True)
-    acts = client("admin")._json("GET", "/audit", limit=2)["acts"]
+    acts = client("admin").connection.json("GET", "/audit", limit=2)["acts"]
     assert [(act["user"], act["act"], act["subject"]) for act in acts] == [
         ("bob", "cancel now", job["id"]),
         ("bob", "submit", job["id"]),
     ]
     with pytest.raises(ServiceError, match="administrators"):
-        client("bob")._json("GET", "/audit")
+        client("bob").connection.json("GET", "/audit")
 
 
 def test_a_revoked_token_is_refused_at_once(served):
@@ -212,7 +213,7 @@ def test_a_token_made_by_the_command_opens_the_service(served, capsys):
     storage = ["--storage", served[1].table.url]
     assert run(["tokens", "create", "joe", *storage]) == 0
     secret = capsys.readouterr().out.strip()
-    assert Client(served[0], secret)._json("GET", "/me")["user"] == "joe"
+    assert Client(served[0], secret).connection.json("GET", "/me")["user"] == "joe"
     assert run(["tokens", "list", *storage]) == 0
     line = next(one for one in capsys.readouterr().out.splitlines() if " joe " in one)
     assert secret not in line

@@ -8,9 +8,10 @@ import zipfile
 import pytest
 
 from nas.commands._remote import SEARCHED
-from nas.service.client import Client, ServiceError
+from nas.service.client import Client
 from nas.service.command_options import MODELS, ExportOptions, MeasureOptions, ScaleOptions
 from nas.service.command_words import words_of
+from nas.service.connection import ServiceError
 from nas.service.search_options import SearchOptions
 from tests.in_process import nas_in_process
 from tests.nas.service.test_api import ask

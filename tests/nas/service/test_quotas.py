@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.service.client import Client, ServiceError
+from nas.service.client import Client
+from nas.service.connection import ServiceError
 from nas.service.dispatcher import Workers
 from nas.service.job_queue import begin_next
 from nas.service.job_table import JobTable

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from nas.service.archive import unpack
-from nas.service.client import Client, ServiceError
+from nas.service.client import Client
+from nas.service.connection import ServiceError
 from nas.service.refusals import RefusedError
 from nas.service.uploads import Uploads
 from tests.nas.service.hostile_archives import good, hostile, zipped
@@ -43,7 +44,7 @@ def test_a_sent_archive_is_a_data_set_of_its_user_alone(served, ann, tmp_path, k
     assert (sent["name"], sent["images"]) == ("flowers", 6)
     assert ann.data()["uploads"] == [sent]
     assert ann.data()["server"] == ["digits"]
-    assert ann._json("GET", "/me")["data"] == ["digits", "flowers"]
+    assert ann.connection.json("GET", "/me")["data"] == ["digits", "flowers"]
     path = served[1].workers.data_of("ann")["flowers"]
     assert set(open_images(path, seed=0, cache=None).classes) == {"rose", "tulip"}
     job = ann.search("1M-MACs", data="flowers", study=f"on flowers as {kind}")
