@@ -1,6 +1,7 @@
 """Scores candidates: log expected improvement of the objectives times the probability of feasibility."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -21,7 +22,7 @@ from nas.bayesopt.grid import Rows
 from nas.bayesopt.history import History
 from nas.bayesopt.initial_design import unseen
 from nas.bayesopt.learnt_constraints import LearntConstraint
-from nas.surrogates.factor_gp import Inputs, Posterior
+from nas.surrogates.factor_gp import Conditioned, Inputs, Posterior
 
 _DRAWS: Final = 24  # draws of the values of noisy and running points
 _BASE: Final = 48  # observed points that a candidate has to improve upon
@@ -97,10 +98,16 @@ class AcquisitionState:
             total = total + self._volume(candidates)
         return np.nan_to_num(total.numpy(), nan=-1e9, neginf=-1e9)
 
+    @cached_property
+    def _bases(self) -> list[Conditioned]:
+        """What each objective says of the points that candidates are compared with."""
+        rows = self.pending if len(self.objectives) > 1 else np.concatenate([self.observed, self.pending])
+        base = inputs(self.region, rows)
+        return [objective.conditioned(base) for objective in self.objectives]
+
     def _improvement(self, candidates: Inputs) -> Float[Tensor, " n"]:
-        base = inputs(self.region, np.concatenate([self.observed, self.pending]))
         normals = torch.from_numpy(self.normals)
-        mean, variance, values = conditioned(*self.objectives[0].of(candidates, base), normals)
+        mean, variance, values = conditioned(*self.objectives[0].of(candidates, self._bases[0]), normals)
         feasible = torch.from_numpy(self.feasible)
         if not self.feasible.any():  # then any value is an improvement, and feasibility decides
             values, feasible = values.amin(dim=1, keepdim=True), torch.ones(1, dtype=torch.bool)
@@ -108,10 +115,9 @@ class AcquisitionState:
 
     def _volume(self, candidates: Inputs) -> Float[Tensor, " n"]:
         """Return the log expected hypervolume improvement, with running points at their means."""
-        base = inputs(self.region, self.pending)
         zeros = torch.zeros((1, len(self.pending)), dtype=torch.float64)
         means, variances, reached = [], [], []
-        for posterior in self.objectives:
+        for posterior, base in zip(self.objectives, self._bases, strict=True):
             mean, variance, values = conditioned(*posterior.of(candidates, base), zeros)
             seen = posterior.predict(inputs(self.region, self.observed))[0]
             reached.append(np.concatenate([seen, values[0].numpy()]))

@@ -25,6 +25,7 @@ from nas.surrogates.value_subset import subset_by_value
 from nas.surrogates.value_units import Units, clipped, expected_trusts
 
 _FITTED: Final = 256  # maximum number of values that hyper-parameters are fitted to
+_BLOCK_ROWS: Final = 128  # of a covariance at a time: a block stays in a processor's cache
 _KEPT: Final = 1_500  # maximum number of values that predictions are conditioned on
 _NOISE: Final = (-3.0, 1.0)  # prior of the logarithm of the noise variance: mean, sd
 _LEVEL: Final = 0.3  # variance of the constant mean, integrated out
@@ -59,7 +60,9 @@ class _Process(gpytorch.Module):
 
     def between(self, a: Float[Tensor, "a d"], b: Float[Tensor, "b d"]) -> Float[Tensor, "a b"]:
         """Return the covariance of noiseless values at `a` and `b`."""
-        return self.kernel.forward(a, b) + _LEVEL
+        if torch.is_grad_enabled() or len(a) <= _BLOCK_ROWS:
+            return self.kernel.forward(a, b) + _LEVEL
+        return torch.cat([self.kernel.forward(rows, b).add_(_LEVEL) for rows in a.split(_BLOCK_ROWS)])
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,23 @@ class FactorGP:
         )
 
 
+@dataclass(frozen=True)
+class Conditioned:
+    """Points with what the observations say of them, for many comparisons with others.
+
+    Attributes:
+        x: The points, ``[b, d]``.
+        mean: Posterior means, ``[b]``.
+        root: Covariance with the observations, divided by the Cholesky factor of theirs, ``[n, b]``.
+        within: Posterior covariance, ``[b, b]``.
+    """
+
+    x: Tensor
+    mean: Tensor
+    root: Tensor
+    within: Tensor
+
+
 class Posterior:
     """Posterior of the noiseless values of all networks after a full training.
 
@@ -217,8 +237,16 @@ class Posterior:
         return float((((self._weights * variance) ** 2).sum() / variance.sum()).sqrt())
 
     @torch.no_grad()
+    def conditioned(self, inputs: Inputs) -> Conditioned:
+        """Return points that `of` compares others with."""
+        x = self._surrogate.tensor(inputs, self._units)
+        mean, root = self._conditional(x)
+        within = (self._process.between(x, x) - root.mT @ root) * self._scale**2
+        return Conditioned(x, mean, root, within)
+
+    @torch.no_grad()
     def of(
-        self, inputs: Inputs, base: Inputs
+        self, inputs: Inputs, base: Inputs | Conditioned
     ) -> tuple[
         Float[Tensor, " n"],
         Float[Tensor, " n"],
@@ -227,14 +255,13 @@ class Posterior:
         Float[Tensor, "n b"],
     ]:
         """Return mean and variance at `inputs`, mean and covariance at `base`, and between both."""
-        a, b = (self._surrogate.tensor(points, self._units) for points in (inputs, base))
-        mean_a, root_a = self._conditional(a)
-        mean_b, root_b = self._conditional(b)
-        own = self._process.kernel.forward(a, a, diag=True) + _LEVEL
-        variance = (own - (root_a**2).sum(0)).clamp_min(1e-9) * self._scale**2
-        within = (self._process.between(b, b) - root_b.mT @ root_b) * self._scale**2
-        across = (self._process.between(a, b) - root_a.mT @ root_b) * self._scale**2
-        return mean_a, variance, mean_b, within, across
+        other = base if isinstance(base, Conditioned) else self.conditioned(base)
+        x = self._surrogate.tensor(inputs, self._units)
+        mean, root = self._conditional(x)
+        own = self._process.kernel.forward(x, x, diag=True) + _LEVEL
+        variance = (own - (root**2).sum(0)).clamp_min(1e-9) * self._scale**2
+        across = (self._process.between(x, other.x) - root.mT @ other.root) * self._scale**2
+        return mean, variance, other.mean, other.within, across
 
     @torch.no_grad()
     def slopes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
