@@ -52,6 +52,18 @@ class _Process(gpytorch.Module):
         noisy = self.between(x, x) + noise * torch.eye(len(x), dtype=x.dtype)
         return noisy if self.known_noise is None else noisy + self.known_noise.diag()
 
+    @torch.no_grad()
+    def root(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
+        """Return the Cholesky factor of `covariance`, which reads its lower triangle alone."""
+        lower = torch.zeros((len(x), len(x)), dtype=x.dtype)
+        for start in range(0, len(x), _BLOCK_ROWS):
+            end = min(start + _BLOCK_ROWS, len(x))
+            lower[start:end, :end] = self.between(x[start:end], x[:end])
+        lower.diagonal().add_(self.log_noise.exp() + JITTER)
+        if self.known_noise is not None:
+            lower.diagonal().add_(self.known_noise)
+        return torch.linalg.cholesky(lower)
+
     def mean(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
         """Return what the sources of evidence expect at `x` before any value is seen."""
         if not self.kernel.sources:
@@ -224,7 +236,7 @@ class Posterior:
         self._surrogate, self._process, self._x = surrogate, process, x
         self._units, self._scale = units, units.scale
         with torch.no_grad():
-            self._chol = torch.linalg.cholesky(process.covariance(x))
+            self._chol = process.root(x)
             self._weights = torch.cholesky_solve((y - process.mean(x))[:, None], self._chol)[:, 0]
 
     @property

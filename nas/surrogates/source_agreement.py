@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtri
-from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +51,9 @@ def _probability(expected: Floats, values: Floats, rising: bool) -> float:
 
 
 def _normal_scores(values: Floats) -> Floats:
-    return np.asarray(ndtri((rankdata(values) - 0.5) / len(values)))
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2  # equal values share one; scipy.stats takes long to import
+    return np.asarray(ndtri((ranks[places] - 0.5) / len(values)))
 
 
 def _log_odds(seen: float, n: int, restricted: float) -> float:
