@@ -21,7 +21,7 @@ def yaml_page() -> str:
     """Return the page."""
     space = space_model().model_json_schema()
     stage = next(v for name, v in space["$defs"].items() if "channels" in v.get("properties", {}))
-    stage_words = {**attributes(StageSpace), **{name: _pattern(name) for name in PATTERNS}}
+    stage_words = attributes(StageSpace) | _OF_STAGES | {name: _pattern(name) for name in PATTERNS}
     return "\n".join([
         "# Which fields do YAML files have?",
         "",
@@ -63,6 +63,8 @@ _OF_FILES = {
     "stages": "The stages, see below.",
     "weight_bits": "Bits of the weights of all stages that do not say their own, for networks in int8.",
 }
+
+_OF_STAGES = {"weight_bits": "Bits of the weights of its convolutions in int8; both make it a choice."}
 
 
 def attributes(kind: type) -> dict[str, str]:
