@@ -6,6 +6,7 @@ from docs.site.command_pages import command_pages
 from docs.site.environment_page import environment_page
 from docs.site.evidence_pages import evidence_pages
 from docs.site.files_page import files_page
+from docs.site.gallery_pages import gallery_pages
 from docs.site.python_page import python_page
 from docs.site.registry_page import registry_page
 from docs.site.yaml_page import yaml_page
@@ -18,6 +19,7 @@ def generated_pages() -> dict[str, str]:
     return {
         **command_pages(),
         **evidence_pages(),
+        **gallery_pages(),
         "reference/environment.md": environment_page(),
         "reference/files.md": files_page(),
         "reference/python.md": python_page(),

@@ -29,7 +29,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     made = sorted(generated_pages())
     commands = [{f"nas {Path(uri).stem}": uri} for uri in made if uri.startswith("reference/commands/")]
     parts["Reference"][parts["Reference"].index("COMMANDS")] = {"Commands": commands}
-    parts["Evidence"] += [uri for uri in made if uri.startswith("evidence/") and uri != "evidence/index.md"]
+    for part in ("Gallery", "Evidence"):
+        folder = f"{part.lower()}/"
+        parts[part] += [uri for uri in made if uri.startswith(folder) and uri != f"{folder}index.md"]
     return config
 
 

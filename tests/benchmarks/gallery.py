@@ -46,7 +46,9 @@ class Entry:
 
 
 ENTRIES = {
-    "digits": Entry("Which network of 300M multiply-accumulates reads digits best?", "--budget 300M-MACs"),
+    "digits": Entry(
+        "Which network of 300M multiply-accumulates reads digits best?", "--budget 300M-MACs", retrain=None
+    ),
     "bytes": Entry(
         "What fits a microcontroller with 64 KiB of memory and 128 KiB of flash?",
         "--budget 64KiB-peak@int8 --budget 128KiB-weights@int8",
@@ -98,12 +100,16 @@ def run(name: str, entry: Entry, folder: Path) -> dict[str, Any]:
     shown = json.loads(_nas("nas show --json", folder))
     for network in shown["networks"]:
         del network["curve"]
+    written = folder / f"{name}_net"
+    config = json.loads((written / "config.json").read_text(encoding="utf-8"))
     return {
         "title": entry.title,
         "commands": [line.strip().replace(str(IMAGES), "path/to/cifar10") for line in lines],
         "seconds": seconds,
-        "show": shown,
-        "card": (folder / f"{name}_net" / "README.md").read_text(encoding="utf-8"),
+        "show": {name: shown[name] for name in ("space", "budgets", "trained", "networks")},
+        "classes": config["num_classes"],
+        "channels": config["pretrained_cfg"]["input_size"][0],
+        "card": (written / "README.md").read_text(encoding="utf-8"),
         "machine": f"{processor()}, {len(usable_cores())} cores",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
