@@ -3,12 +3,31 @@
 Imports no torch, so that a client can check what it sends.
 """
 
+import json
 from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from nas.service.job import Kind
+from nas.service.refusals import RefusedError
 
+
+def _writable(given: dict[str, Any]) -> dict[str, Any]:
+    """Return data that every later answer can hold.
+
+    Raises:
+        RefusedError: if it has half characters, NaN or infinity, or nests too deeply.
+    """
+    try:
+        json.dumps(given, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise RefusedError(
+            "Cannot use what was sent as data: expected text in UTF-8 and finite numbers, in few levels."
+        ) from None
+    return given
+
+
+Data: TypeAlias = Annotated[dict[str, Any], AfterValidator(_writable)]
 Text: TypeAlias = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
@@ -18,7 +37,7 @@ Number: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Few: TypeAlias = Annotated[int, Field(ge=1, le=100)]
 Classes: TypeAlias = Annotated[int, Field(ge=2, le=100_000)]
 Channels: TypeAlias = Annotated[int, Field(ge=1, le=16)]
-Network: TypeAlias = Text | dict[str, Any]
+Network: TypeAlias = Text | Data
 """Name of a published network, study or ``STUDY#12`` of one's own; or an architecture as data."""
 
 
@@ -80,7 +99,7 @@ class ProfileOptions(CommandOptions):
     """Options of ``nas profile``."""
 
     budget: Texts = []
-    space: Text | dict[str, Any] = "hybrid_small"
+    space: Text | Data = "hybrid_small"
     classes: Classes = 10
     channels: Channels = 3
     seed: Number = 0
@@ -141,7 +160,7 @@ class RetrainOptions(JobOptions):
     study: Text
     trial: Number | None = None
     top: Few = 1
-    recipe: Text | dict[str, Any] | None = None
+    recipe: Text | Data | None = None
     from_weights: bool = False
     weights: Text | None = None
     seeds: Few = 1
@@ -156,7 +175,7 @@ class CompareOptions(JobOptions):
     networks: Annotated[list[Network], Field(min_length=1, max_length=32)]
     with_: Texts = []
     data: Text | None = None
-    recipe: Text | dict[str, Any] | None = None
+    recipe: Text | Data | None = None
     weights: bool = False
     seeds: Few = 3
     rule: Text | None = None

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from nas.orchestration.search_request import SearchRequest, read_request
-from nas.service.command_options import Text
+from nas.service.command_options import Data, Text
 from nas.service.refusals import ForbiddenError
 from search_spaces.budget import Budget
 from search_spaces.catalog import SPACES
@@ -42,7 +42,7 @@ class SearchOptions(BaseModel):
 
     budget: Annotated[list[Text], Field(min_length=1, max_length=8)]
     """Budgets that a network has to meet, for example ``300M-MACs``."""
-    space: Text | dict[str, Any] | None = None
+    space: Text | Data | None = None
     """Name of a space in the catalog, or a space as data; by default chosen by images and budgets."""
     data: Text = "digits"
     """Name of a data set of the server."""
@@ -54,7 +54,7 @@ class SearchOptions(BaseModel):
     """Name of the study; one that was searched before goes on. By default one of its own."""
     sampler: Text = "factor_gp"
     """Search algorithm."""
-    recipe: Text | dict[str, Any] | None = None
+    recipe: Text | Data | None = None
     """Name of a training recipe, or a recipe as data."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Random seed."""

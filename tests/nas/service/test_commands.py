@@ -80,6 +80,16 @@ def test_what_would_run_code_or_read_files_is_refused(served, path, body, status
     assert served[1].table.counts() == before
 
 
+@pytest.mark.parametrize("sent", ['"\\ud800"', "NaN", "1e999"])
+@pytest.mark.parametrize("path", ["/retrainings", "/searches"])
+def test_data_that_no_answer_can_hold_is_refused(served, path, sent):
+    name = '"study": "first"' if path == "/retrainings" else '"budget": ["1M-MACs"]'
+    body = f'{{{name}, "recipe": {{"x": {sent}}}}}'
+    status, _, answer = ask(served, "POST", f"/v1{path}", token=served[2]["ann"], body=body)
+    assert (status, b"expected text in UTF-8 and finite" in answer) == (422, True), answer
+    assert ask(served, "GET", "/v1/jobs", token=served[2]["admin"])[0] == 200
+
+
 @pytest.mark.parametrize("path", ["/jobs/{}", "/jobs/{}/log", "/jobs/{}/result"])
 def test_jobs_of_others_answer_as_if_they_did_not_exist(served, path):
     _, job = posted(served, "/measurements", network="mobilenet_v2_1.0_224")
