@@ -209,7 +209,8 @@ class Client:
 
     def delete_data(self, name: str) -> None:
         """Delete a data set that you have sent."""
-        self.connection.open("DELETE", f"/data/{_quoted(name)}").close()
+        with self.connection.open("DELETE", f"/data/{_quoted(name)}"):
+            pass
 
 
 def _check_sent(name: str, size: int, known: Mapping[str, Any]) -> None:

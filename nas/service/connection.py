@@ -6,10 +6,13 @@ import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
-from http.client import HTTPException, HTTPResponse
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse, IncompleteRead
 from pathlib import Path
 from typing import Any, BinaryIO, Final
+
+from typing_extensions import override
 
 from search_spaces.errors import UserError
 
@@ -29,6 +32,17 @@ class ServiceError(UserError):
         super().__init__(message)
         self.status = status
         self.exit_status = exit_status
+
+
+class StayHere(urllib.request.HTTPRedirectHandler):
+    """Follows no answer to another address, which would get the token too."""
+
+    @override
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+_OPENER: Final = urllib.request.build_opener(StayHere)
 
 
 class Connection:
@@ -70,7 +84,12 @@ class Connection:
             query: Values of the query; those that are None are left out.
         """
         with self.open(method, path, body=body, timeout_s=timeout_s, **query) as answer:
-            record: dict[str, Any] = json.load(answer)
+            try:
+                record: dict[str, Any] = json.load(answer)
+            except ValueError:
+                raise ServiceError(
+                    f"The server {self.url} answered no JSON: expected a service of nas. Check the address."
+                ) from None
             return record
 
     def file(self, path: str, to: Path, **query: Any) -> Path:
@@ -80,7 +99,11 @@ class Connection:
             try:
                 with draft.open("wb") as written:
                     shutil.copyfileobj(answer, written)
+                if answer.length:  # bytes that are left: reading in pieces does not say so
+                    raise IncompleteRead(b"", answer.length)
                 draft.replace(to)
+            except (ConnectionError, TimeoutError):
+                raise
             except OSError as error:
                 raise ServiceError(
                     f"Cannot write '{to}': {error.strerror or error}. Expected a file that you may write."
@@ -89,6 +112,7 @@ class Connection:
                 draft.unlink(missing_ok=True)
         return to
 
+    @contextmanager
     def open(
         self,
         method: str,
@@ -98,8 +122,8 @@ class Connection:
         content: BinaryIO | None = None,
         timeout_s: float = TIMEOUT_S,
         **query: Any,
-    ) -> HTTPResponse:
-        """Return the answer to a request, to be closed; `content` is an open file that is sent as it is."""
+    ) -> Iterator[HTTPResponse]:
+        """Yield the answer to a request; `content` is an open file that is sent as it is."""
         given = {name: value for name, value in query.items() if value is not None}
         text = f"?{urllib.parse.urlencode(given, doseq=True)}" if given else ""
         request = urllib.request.Request(
@@ -112,7 +136,7 @@ class Connection:
             request.add_header("Content-Type", "application/octet-stream")
             request.add_header("Content-Length", str(os.fstat(content.fileno()).st_size))
         try:
-            answer: HTTPResponse = urllib.request.urlopen(request, timeout=timeout_s)
+            answer: HTTPResponse = _OPENER.open(request, timeout=timeout_s)
         except urllib.error.HTTPError as error:
             raise _problem(error) from None
         except (urllib.error.URLError, HTTPException, OSError, ValueError) as error:
@@ -121,7 +145,14 @@ class Connection:
                 f"The server {self.url} does not answer: {reason}. Check the address, and that nas serve "
                 f"runs."
             ) from error
-        return answer
+        try:
+            with answer:
+                yield answer
+        except (HTTPException, ConnectionError, TimeoutError) as error:
+            raise ServiceError(
+                f"The answer of {self.url} broke off: {error!r}. Check that nas serve runs; its jobs go on, "
+                f"see them with: nas jobs"
+            ) from error
 
 
 def _problem(error: urllib.error.HTTPError) -> ServiceError:

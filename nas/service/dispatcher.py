@@ -124,6 +124,10 @@ class Dispatcher:
                 if not failing:
                     _log.warning("No search begins: %s", error)
                 failing = True
+            except Exception:  # the thread has to live: the server would answer, and nothing would begin
+                if not failing:
+                    _log.exception("No search begins")
+                failing = True
 
     def _busy(self) -> int:
         """Return how many jobs run on this machine, those that an earlier server began included."""

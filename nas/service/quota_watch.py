@@ -83,3 +83,5 @@ class QuotaWatch:
                 self.look()
             except (UserError, SQLAlchemyError, OSError) as error:  # the database is away, or files vanish
                 _log.warning("Quotas are not looked at: %s", error)
+            except Exception:  # the thread has to live
+                _log.exception("Quotas are not looked at")

@@ -103,7 +103,7 @@ def serve(options: ServerOptions) -> None:
     )
     receiver = None
     if options.webhook is not None:
-        receiver = Receiver(options.webhook, os.environ.get("NAS_WEBHOOK_SECRET", ""))
+        receiver = Receiver(options.webhook, os.environ.pop("NAS_WEBHOOK_SECRET", ""))
     workers.uploads.sweep()
     with _listening(options.host, options.port) as listener, JobTable(url) as table:
         tokens = Tokens(table)

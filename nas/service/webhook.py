@@ -17,13 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
-from typing_extensions import override
 
+from nas.service.connection import StayHere
 from nas.service.job import OPEN, Job
 from nas.service.job_table import JobTable, change, job_of
 from nas.storage.schema import JobRow
@@ -87,16 +87,8 @@ class Receiver:
             "X-Nas-Signature": f"sha256={self.signature(sent_at, body)}",
         }
         request = urllib.request.Request(self.url, data=body, headers=headers, method="POST")
-        with urllib.request.build_opener(_StayHere).open(request, timeout=_TIMEOUT_S) as answer:
+        with urllib.request.build_opener(StayHere).open(request, timeout=_TIMEOUT_S) as answer:
             answer.read(1)
-
-
-class _StayHere(urllib.request.HTTPRedirectHandler):
-    """Follows no answer to another address."""
-
-    @override
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
 
 
 class Webhook:
@@ -169,3 +161,5 @@ class Webhook:
                 self.step()
             except (UserError, SQLAlchemyError) as error:  # the database is away
                 _log.warning("Ends of jobs are not reported: %s", error)
+            except Exception:  # the thread has to live
+                _log.exception("Ends of jobs are not reported")
