@@ -7,27 +7,22 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Path, Response
 from fastapi.responses import FileResponse
 
-from nas.service.access import Reader, Service, The
+from nas.service.access import Reader, The
 from nas.service.command_options import ANSWERED, CommandOptions
-from nas.service.command_run import Desk, run_command
+from nas.service.command_run import run_command
 from nas.service.command_words import check_command
 from nas.service.problems import PROBLEMS
 from nas.service.records import Answered
 from nas.service.refusals import NotFoundError
-from nas.service.tokens import Token
+from nas.service.routes import desk_of
 
 answers: Final = APIRouter(prefix="/v1", responses=PROBLEMS)
-
-
-def desk_of(service: Service, token: Token) -> Desk:
-    """Return where the commands of a user run."""
-    return Desk(url=service.table.url, user=token.user, storage_path=service.workers.storage_path)
 
 
 def _answer_to(command: str, model: type[CommandOptions]) -> Callable[..., dict[str, Any]]:
     def answer(options: CommandOptions, token: Reader, service: The) -> dict[str, Any]:
         check_command(options, service.allowed)
-        answered = run_command(desk_of(service, token), command, options)
+        answered = run_command(desk_of(service, token.user), command, options)
         if command == "export":
             service.audit.add(token, "export", str(answered.sha256)[:16])
         return answered.to_json()
@@ -58,7 +53,7 @@ def get_archive(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Return what a command of yours has written, as a zip archive; the latest twenty are kept."""
-    file = desk_of(service, token).archives / f"{sha256}.zip"
+    file = desk_of(service, token.user).archives / f"{sha256}.zip"
     headers = {"ETag": f'"{sha256}"', "Cache-Control": "private, max-age=31536000, immutable"}
     if not file.is_file():
         raise NotFoundError("There is no such export: expected the hash of one of yours. Export again.")

@@ -3,28 +3,26 @@
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
-import threading
+import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
-from nas.service.command_files import scratch_folder
 from nas.service.command_options import CommandOptions
+from nas.service.command_process import refused, run_process
 from nas.service.command_words import words_of
-from nas.service.refusals import RefusedError, TooManyError
+from nas.service.uploads import GIB
+from nas.service.user_files import exports_of
 from nas.storage.secrets import without_password
 from trials.target_names import TARGETS_FILE
 
 KEPT: Final = 20
 """Archives of a user that are kept."""
-_AT_ONCE: Final = threading.BoundedSemaphore(4)  # each takes a core and a gigabyte
-_WAIT_S: Final = 30.0
-_LIMIT_S: Final = 900.0
+KEPT_BYTES: Final = 2 * GIB
+"""Bytes of a user's archives that are kept; the latest always is."""
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _FINISHED: Final = "nas.service.finished_search"
 
@@ -65,7 +63,7 @@ class Desk:
     @property
     def archives(self) -> Path:
         """The folder of what commands of the user have written."""
-        return self.storage_path / "service" / "exports" / self.user
+        return exports_of(self.storage_path, self.user)
 
     def environment(self, options: CommandOptions) -> dict[str, str]:
         """Return the environment of a command."""
@@ -95,6 +93,13 @@ def terminal_of(options: CommandOptions) -> dict[str, str]:
     return {**columns, "TERM": "xterm-256color"} if options.color else {**columns, "NO_COLOR": "1"}
 
 
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield an empty folder, which is removed after the block."""
+    with tempfile.TemporaryDirectory(prefix="nas-service-") as folder:
+        yield Path(folder)
+
+
 def run_command(desk: Desk, command: str, options: CommandOptions) -> Answer:
     """Run a command and return what it printed.
 
@@ -114,9 +119,10 @@ def run_command(desk: Desk, command: str, options: CommandOptions) -> Answer:
             module, words = _FINISHED, words[1:]
         sent = {path.name for path in folder.iterdir()}
         copy_targets(folder)
-        ended = _ended(module, words, folder, desk.environment(options))
+        environment = desk.environment(options)
+        ended = run_process(module, words, folder=folder, environment=environment, caller=desk.user)
         if ended.returncode in {2, 3}:
-            raise _refused(desk.hidden(ended.stderr, folder), ended.returncode)
+            raise refused(desk.hidden(ended.stderr, folder), ended.returncode)
         if ended.returncode:
             raise RuntimeError(f"nas {command} ended with {ended.returncode}: {ended.stderr[-2000:]}")
         written = [path for path in folder.iterdir() if path.name not in {*sent, TARGETS_FILE.name}]
@@ -131,34 +137,6 @@ def copy_targets(folder: Path) -> None:
     """Copy the targets that the server knows by name into the folder of a command."""
     if TARGETS_FILE.is_file():
         shutil.copy(TARGETS_FILE, folder / TARGETS_FILE.name)
-
-
-def _ended(
-    module: str, words: list[str], folder: Path, environment: Mapping[str, str]
-) -> "subprocess.CompletedProcess[str]":
-    if not _AT_ONCE.acquire(timeout=_WAIT_S):
-        raise TooManyError("Commands run for others: expected a turn. Try again.", retry_s=30)
-    try:
-        return subprocess.run(
-            [sys.executable, "-P", "-m", module, *words],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_LIMIT_S,
-            check=False,
-        )
-    finally:
-        _AT_ONCE.release()
-
-
-def _refused(messages: str, status: int) -> RefusedError:
-    error = RefusedError((messages.strip().splitlines() or ["The command refused."])[-1])
-    error.status, error.exit_status = HTTPStatus.CONFLICT, status
-    return error
 
 
 def _kept(written: list[Path], folder: Path, archives: Path) -> str:
@@ -178,7 +156,15 @@ def _kept(written: list[Path], folder: Path, archives: Path) -> str:
     part = archives / f".{folder.name}.part"
     shutil.copyfile(draft, part)
     part.replace(archives / f"{digest}.zip")
-    by_age = sorted(archives.glob("*.zip"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for old in by_age[KEPT:]:
-        old.unlink(missing_ok=True)
+    _forget_old(archives)
     return digest
+
+
+def _forget_old(archives: Path) -> None:
+    """Delete all archives but the latest."""
+    found = sorted(((file.stat(), file) for file in archives.glob("*.zip")), key=lambda one: -one[0].st_mtime)
+    kept_bytes = 0
+    for place, (status, file) in enumerate(found):
+        kept_bytes += status.st_size
+        if place and (place >= KEPT or kept_bytes > KEPT_BYTES):
+            file.unlink(missing_ok=True)

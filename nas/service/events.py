@@ -3,13 +3,20 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
+
 from dashboards.result import SearchResult
 from nas.service.job import Job
+from nas.service.turns import Turns
 
 PAUSE_S: Final = 1.0
+_STREAMS: Final = Turns("streams of events", 256, each=16)  # each holds a connection of the server's
 _CHECKED_EVERY: Final = 15  # rounds after which the token is looked up again
 
 
@@ -77,3 +84,26 @@ async def event_stream(
                 return
             yield ": the search goes on\n\n"
         await asyncio.sleep(pause_s)
+
+
+class EventResponse(StreamingResponse):
+    """An answer of server-sent events; a user has only so many at once.
+
+    Args:
+        events: The events.
+        user: Who reads them.
+
+    Raises:
+        TooManyError: if there are too many.
+    """
+
+    def __init__(self, events: AsyncIterator[str], *, user: str) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._left = ExitStack()
+        self._left.enter_context(_STREAMS.turn(user))
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events until the reader leaves."""
+        with self._left:
+            await super().__call__(scope, receive, send)

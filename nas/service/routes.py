@@ -1,7 +1,7 @@
 """The paths below ``/v1``: searches, their results, and what fits."""
 
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +14,10 @@ from starlette.background import BackgroundTask
 
 from nas.profiling.space_profile import profile_space
 from nas.service.access import Administrator, Reader, Service, The, Writer, own_search, seen_user
-from nas.service.command_files import FORMATS, scratch_folder, write_export, write_report
+from nas.service.command_files import FORMATS, write_export, write_report
 from nas.service.command_options import Text
-from nas.service.events import event_stream
+from nas.service.command_run import Desk, scratch_folder
+from nas.service.events import EventResponse, event_stream
 from nas.service.job import Job, State
 from nas.service.problems import PROBLEMS
 from nas.service.proxy_login import PROXY_TOKEN
@@ -99,8 +100,7 @@ async def follow_search(
         return token.id == PROXY_TOKEN or any(one.id == token.id and one.is_valid(now) for one in listed)
 
     own_search(service, token, id)
-    events: AsyncIterator[str] = event_stream(read, may_read)
-    return StreamingResponse(events, media_type="text/event-stream")
+    return EventResponse(event_stream(read, may_read), user=token.user)
 
 
 @v1.get("/searches/{id}/networks", response_model=Networks)
@@ -143,7 +143,9 @@ def get_report(
     """Return the report of a search, as ``nas report`` writes it."""
     job = own_search(service, token, id)
     _check_begun(service.reader.result(job.study))
-    file, removing = _written(lambda folder: write_report(service.table.url, job, format, folder))
+    file, removing = _written(
+        lambda at: write_report(desk_of(service, job.user), token.user, job, format, at)
+    )
     policy = {"Content-Security-Policy": "sandbox allow-scripts; default-src 'none'; "
               "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"}  # fmt: skip
     return FileResponse(file, media_type=FORMATS[format], headers=policy, background=removing)
@@ -163,7 +165,8 @@ def get_export(
     """Return a network as a zip archive of what ``nas export`` writes: plain PyTorch, weights, ONNX, card."""
     job = own_search(service, token, id)
     _check_begun(service.reader.result(job.study))
-    file, removing = _written(lambda folder: write_export(service.table.url, job, trial, folder))
+    desk = desk_of(service, job.user)
+    file, removing = _written(lambda at: write_export(desk, token.user, job, trial, at))
     service.audit.add(token, "export", job.id)
     return FileResponse(file, media_type="application/zip", filename=file.name, background=removing)
 
@@ -216,6 +219,11 @@ def get_health(service: The) -> dict[str, Any]:
     """Answer while service and database do; needs no token."""
     service.table.counts()
     return {"status": "ok"}
+
+
+def desk_of(service: Service, user: str) -> Desk:
+    """Return where the commands of a user run."""
+    return Desk(url=service.table.url, user=user, storage_path=service.workers.storage_path)
 
 
 def log_of(service: Service, job: Job) -> str:

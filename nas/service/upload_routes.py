@@ -1,9 +1,7 @@
 """The paths below ``/v1/data``: data sets of the server, and archives of images that users send."""
 
 import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -18,16 +16,16 @@ from nas.service.archive import too_large
 from nas.service.job_table import QUEUED_AT_ONCE
 from nas.service.problems import PROBLEMS
 from nas.service.quotas import Quotas
-from nas.service.refusals import ConflictError, ForbiddenError, RefusedError, TooManyError
+from nas.service.refusals import ConflictError, ForbiddenError, RefusedError
 from nas.service.submission import check_quota
+from nas.service.turns import Turns
 from nas.service.uploads import GIB, Upload
 from nas.service.user_files import disk_bytes
 
 uploads: Final = APIRouter(prefix="/v1/data", responses=PROBLEMS)
-_AT_ONCE: Final = 4
+_TURNS: Final = Turns("archives on their way", 4, each=1)
 _SILENCE_S: Final = 60.0
 _LIMIT_S: Final = 6 * 3600.0
-_turns: Final = threading.BoundedSemaphore(_AT_ONCE)
 Name = Annotated[str, InPath(max_length=64)]
 
 
@@ -75,10 +73,10 @@ def list_data(token: Reader, service: The) -> dict[str, Any]:
 async def send_data(name: Name, request: Request, token: Writer, service: The) -> dict[str, Any]:
     """Send a zip, tar or tar.gz archive of images, one folder for each class, as a data set of yours."""
     own = service.workers.uploads
-    most = await run_in_threadpool(
-        _room, service, token.user, name, request.headers.get("content-length", "")
-    )
-    with _turn():
+    with _TURNS.turn(token.user):  # the quota is that of all earlier ones
+        most = await run_in_threadpool(
+            _room, service, token.user, name, request.headers.get("content-length", "")
+        )
         left = ExitStack()
         try:
             archive = left.enter_context(own.draft(token.user, name)) / "archive"
@@ -130,16 +128,6 @@ def _room(service: Service, user: str, name: str, length: str) -> int:
     if length.isascii() and length.isdigit() and int(length[:20]) > most:
         raise too_large(most)
     return most
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    if not _turns.acquire(blocking=False):
-        raise TooManyError(f"{_AT_ONCE} archives are on their way: expected fewer. Try again.", retry_s=30)
-    try:
-        yield
-    finally:
-        _turns.release()
 
 
 async def _receive(request: Request, to: Path, most: int) -> None:

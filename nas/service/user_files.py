@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import optuna
 
@@ -13,6 +14,16 @@ from nas.study.study import names_of_searches
 from search_spaces.errors import FilesError
 
 _log = logging.getLogger(__name__)
+
+
+def exports_of(storage_path: Path, user: str) -> Path:
+    """Return the folder of what commands of a user have written."""
+    return storage_path / "service" / "exports" / user
+
+
+def comparisons_of(storage_path: Path, user: str) -> Path:
+    """Return the folder of checkpoints of a user's comparisons: studies of two users can be called alike."""
+    return storage_path / "comparisons" / user
 
 
 def studies_of(url: str, user: str) -> Iterator[optuna.Study]:
@@ -27,7 +38,11 @@ def studies_of(url: str, user: str) -> Iterator[optuna.Study]:
     storage = existing_storage(url)
     for name in names_of_searches(storage):
         if name.startswith(study_of(user, "")):
-            yield optuna.load_study(study_name=name, storage=storage)
+            try:
+                study = optuna.load_study(study_name=name, storage=storage)
+            except KeyError:  # it has been deleted meanwhile
+                continue
+            yield study
 
 
 def disk_bytes(url: str, uploads: Uploads, user: str) -> int:
