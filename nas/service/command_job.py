@@ -16,6 +16,7 @@ from nas.service.command_options import QUEUED
 from nas.service.command_run import Desk, copy_targets
 from nas.service.command_words import words_of
 from nas.service.job import Job
+from nas.service.user_files import comparisons_of
 
 _INTERRUPTED: Final = 130
 _TAIL_BYTES: Final = 8192
@@ -50,15 +51,15 @@ def run_job_command(job: Job, url: str, storage_path: Path, data: str) -> Ended:
     folder = (storage_path / "service" / job.id).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     words = words_of(job.kind, options, folder, data)
-    if job.kind == "compare":  # studies of two users can be called alike
-        words[1:1] = [f"--storage-path={storage_path / 'comparisons' / job.user}"]
+    if job.kind == "compare":
+        words[1:1] = [f"--storage-path={comparisons_of(storage_path, job.user)}"]
     printed = folder / "output.txt"
     before = Path.cwd()
     os.environ.clear()
     os.environ.update(desk.environment(options))
+    copy_targets(folder)
     os.chdir(folder)
     try:
-        copy_targets(folder)
         with printed.open("w", encoding="utf-8") as output, redirect_stdout(output):
             status = _run(words)
     finally:

@@ -22,7 +22,7 @@ from nas.service.job_table import JobTable
 from nas.service.quotas import Quota, Quotas, known_user
 from nas.service.refusals import ConflictError
 from nas.service.tokens import Tokens
-from nas.service.user_files import disk_bytes, studies_of
+from nas.service.user_files import comparisons_of, disk_bytes, exports_of, studies_of
 from nas.storage.optuna_storage import existing_storage, exists, open_storage
 from nas.storage.schema import AuditRow, JobRow, TokenRow, UsageRow, UserRow
 from nas.study.places import keep_folder
@@ -147,6 +147,8 @@ def delete_user(
     for job in table.page(user=user, limit=_MOST):
         _delete_logs(workers, job)
     workers.uploads.remove_all(user)
+    for folder in (exports_of(workers.storage_path, user), comparisons_of(workers.storage_path, user)):
+        shutil.rmtree(folder, ignore_errors=True)
     with table.writing() as session:
         for rows in (UsageRow, TokenRow, JobRow):
             session.execute(delete(rows).where(rows.user == user))

@@ -12,6 +12,7 @@ from nas.service.job_table import JobTable
 from nas.service.refusals import ConflictError, NotFoundError
 from nas.service.tokens import Tokens
 from nas.service.user_data import back_up, delete_user, users
+from nas.service.user_files import comparisons_of, exports_of
 from nas.storage.schema import JobRow
 from tests.golden.test_golden_study import laid_out
 from tests.in_process import nas_in_process
@@ -35,6 +36,9 @@ def desk(tmp_path):
             images.mkdir(parents=True)
             (images / "1.png").write_bytes(b"an image")
             workers.log_of(job.id).write_text("a log")
+            for kept in (exports_of(workers.storage_path, user), comparisons_of(workers.storage_path, user)):
+                kept.mkdir(parents=True)
+                (kept / "network.zip").write_bytes(b"a network")
     return folder
 
 
