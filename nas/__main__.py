@@ -132,9 +132,8 @@ def _nas(
     Example: nas search --budget 300M-MACs
     """
     del show_version  # its callback has answered
-    chosen = server or os.environ.get("NAS_SERVER") or None
-    SERVER.set(chosen)
-    if chosen is not None and context.invoked_subcommand not in HERE:
+    SERVER.set(server or None)
+    if (server or os.environ.get("NAS_SERVER")) and context.invoked_subcommand not in HERE:
         check_remote(str(context.invoked_subcommand))
 
 

@@ -6,20 +6,21 @@ in files of this machine are sent as data, and what a command writes is fetched 
 
 import functools
 import json
+import os
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import typer
 
 from search_spaces.errors import InvalidValueError
 
 SERVER: ContextVar[str | None] = ContextVar("server", default=None)
-"""Address of the service on which commands run; None for this machine."""
+"""Address of the service that ``--server`` names; None for that of ``$NAS_SERVER``, else this machine."""
 
 SEARCHED: Final = frozenset(
     {
@@ -39,13 +40,21 @@ def remotely(name: str, command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def chosen(**options: Any) -> None:
-        server = SERVER.get()
+        server = SERVER.get() or (None if name in HERE else _from_environment())
         if server is None or name in HERE:
             command(**options)
         else:
             _run(server, name, options, _defaults(command))
 
     return chosen
+
+
+def _from_environment() -> str | None:
+    """Return the service of ``$NAS_SERVER`` and say so: nothing on the command line does."""
+    server = os.environ.get("NAS_SERVER") or None
+    if server is not None:
+        typer.echo(f"on {server} (NAS_SERVER)", err=True)
+    return server
 
 
 def check_remote(name: str) -> None:
@@ -189,9 +198,9 @@ def _search(client: Any, given: dict[str, Any], *, as_json: bool) -> None:
     try:
         for name, event in client.events(job["id"]):
             _say(_event_line(name, event), hidden=as_json)
+        record = client.wait(job["id"])
     except KeyboardInterrupt:
         _detached(job)
-    record = client.wait(job["id"])
     if record["state"] == "failed":
         _failed(record)
     if client.networks(job["id"])["networks"]:
@@ -255,7 +264,7 @@ def _say(line: str, *, hidden: bool) -> None:
         typer.echo(line, err=True)
 
 
-def _detached(job: Mapping[str, Any]) -> None:
+def _detached(job: Mapping[str, Any]) -> NoReturn:
     typer.echo(
         f"\nDetached: it goes on as job {job['id']}. Follow it with nas jobs logs {job['id']}, end it with "
         f"nas jobs cancel {job['id']}.",

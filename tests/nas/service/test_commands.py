@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -163,6 +165,35 @@ def test_a_command_that_cannot_run_on_a_server_says_so_in_a_line(remote):
     assert [(ended.status, ended.out, ended.err.count("\n")) for ended in refused] == [(2, "", 1)] * 4
     assert "Cannot run nas studies on a server" in refused[0].err
     assert "Cannot use --storage with a server" in refused[1].err
+
+
+def test_a_server_of_the_environment_is_named_before_anything_runs_there(served, monkeypatch, tmp_path):
+    monkeypatch.setenv("NAS_SERVER", served[0])
+    ended = nas_in_process(tmp_path, "show", "--storage", "sqlite:///other.db")
+    first, second = ended.err.splitlines()
+    assert (ended.status, ended.out, first) == (2, "", f"on {served[0]} (NAS_SERVER)")
+    assert "Cannot use --storage with a server" in second
+
+
+@pytest.mark.slow
+def test_a_job_measures_on_a_target_that_the_server_knows_by_name(tmp_path):
+    (tmp_path / "targets.yaml").write_text(
+        "version: 1\ntargets:\n  phone: {kind: command, address: no-such-program}\n"
+    )
+    code = (
+        "from pathlib import Path; from types import SimpleNamespace as Of; "
+        "from nas.service.command_job import run_job_command as run; "
+        "Path('runs/service').mkdir(parents=True); Path('runs/service/1.log').touch(); "
+        "options = {'network': 'mobilenet_v2_1.0_224', 'on': 'phone'}; "
+        "print(run(Of(id='1', kind='measure', user='ann', options=options), 'sqlite:///nas.db', "
+        "Path('runs').resolve(), 'digits').status)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == "2\n"
+    assert "no-such-program" in ended.stderr
+    assert "No target is called" not in ended.stderr
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def test_jobs_of_two_kinds_whose_service_dies_are_finished_by_the_other(postgres
         killed = [first.pid, *(process_of(table, job["id"]) for job in (search, measured))]
         for process in killed:
             os.kill(process, signal.SIGKILL)
-        first.wait(60)
+        first.communicate(timeout=60)
 
         second, address = started(postgresql_database, tmp_path)
         client = Client(address, secret)
@@ -51,4 +51,5 @@ def test_jobs_of_two_kinds_whose_service_dies_are_finished_by_the_other(postgres
             assert client.result(measured["id"])["result"]["median_ms"] > 0
         finally:
             second.send_signal(signal.SIGINT)
-            assert second.wait(60) == 0
+            second.communicate(timeout=60)
+        assert second.returncode == 0
