@@ -27,7 +27,7 @@ class Turns:
         self._wait_s: Final = wait_s
         self._lock: Final = threading.Lock()
         self._free: Final = threading.BoundedSemaphore(at_once)
-        self._places: Final = Counter[str]()
+        self._places: Counter[str] = Counter()
 
     @contextmanager
     def turn(self, caller: str) -> Iterator[None]:

@@ -6,7 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from nas.service.client import Client, ServiceError
+from nas.service.client import Client
+from nas.service.connection import ServiceError
 
 
 @contextmanager
