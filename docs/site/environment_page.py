@@ -9,7 +9,7 @@ from docs.site.command_pages import escaped
 from search_spaces import errors
 
 _ROOT = Path(__file__).parents[2]
-_READ = re.compile(r"""os\.environ(?:\.get\(|\[)"(\w+)"|envvar="(\w+)\"""")
+_READ = re.compile(r"""os\.environ(?:\.(?:get|pop)\(|\[)"(\w+)"|envvar="(\w+)\"""")
 _STATUSES = (
     ("0", "done"),
     (

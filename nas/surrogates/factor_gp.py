@@ -10,71 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import gpytorch
 import numpy as np
 import torch
-from gpytorch.priors import NormalPrior
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from nas.surrogates.factor_features import Factor, Features
 from nas.surrogates.factor_kernel import FactorKernel
-from nas.surrogates.hyperparameter_fit import JITTER, fit, load
+from nas.surrogates.factor_process import EXPECTED, LEVEL, FactorProcess
+from nas.surrogates.hyperparameter_fit import fit, load
 from nas.surrogates.value_subset import subset_by_value
 from nas.surrogates.value_units import Units, clipped, expected_trusts
 
 _FITTED: Final = 256  # maximum number of values that hyper-parameters are fitted to
-_BLOCK_ROWS: Final = 128  # of a covariance at a time: a block stays in a processor's cache
 _KEPT: Final = 1_500  # maximum number of values that predictions are conditioned on
-_NOISE: Final = (-3.0, 1.0)  # prior of the logarithm of the noise variance: mean, sd
-_LEVEL: Final = 0.3  # variance of the constant mean, integrated out
 OUTLYING: Final = 16.0
 """Median deviations below the median from which a value says little about good networks."""
-
-_EXPECTED: Final = 1.0
-"""Expected slope of values along a source that they rise with, in units of its trust."""
-
-
-class _Process(gpytorch.Module):
-    """Kernel with noise and an unknown constant mean."""
-
-    def __init__(self, kernel: FactorKernel, rising: Float[Tensor, " s"]) -> None:
-        super().__init__()
-        self.kernel, self.rising = kernel, rising
-        self.known_noise: Float[Tensor, " n"] | None = None  # variances besides the fitted one
-        self.register_parameter("log_noise", nn.Parameter(torch.tensor([_NOISE[0]], dtype=torch.float64)))
-        self.register_prior("log_noise_prior", NormalPrior(*_NOISE), lambda m: m.log_noise)
-
-    def covariance(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
-        """Return the covariance of noisy values at `x`."""
-        noise = self.log_noise.exp() + JITTER
-        noisy = self.between(x, x) + noise * torch.eye(len(x), dtype=x.dtype)
-        return noisy if self.known_noise is None else noisy + self.known_noise.diag()
-
-    @torch.no_grad()
-    def root(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
-        """Return the Cholesky factor of `covariance`, which reads its lower triangle alone."""
-        lower = torch.zeros((len(x), len(x)), dtype=x.dtype)
-        for start in range(0, len(x), _BLOCK_ROWS):
-            end = min(start + _BLOCK_ROWS, len(x))
-            lower[start:end, :end] = self.between(x[start:end], x[:end])
-        lower.diagonal().add_(self.log_noise.exp() + JITTER)
-        if self.known_noise is not None:
-            lower.diagonal().add_(self.known_noise)
-        return torch.linalg.cholesky(lower)
-
-    def mean(self, x: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
-        """Return what the sources of evidence expect at `x` before any value is seen."""
-        if not self.kernel.sources:
-            return torch.zeros(len(x), dtype=x.dtype)
-        return _EXPECTED * self.kernel.trusted(x) @ self.rising
-
-    def between(self, a: Float[Tensor, "a d"], b: Float[Tensor, "b d"]) -> Float[Tensor, "a b"]:
-        """Return the covariance of noiseless values at `a` and `b`."""
-        if torch.is_grad_enabled() or len(a) <= _BLOCK_ROWS:
-            return self.kernel.forward(a, b) + _LEVEL
-        return torch.cat([self.kernel.forward(rows, b).add_(_LEVEL) for rows in a.split(_BLOCK_ROWS)])
 
 
 @dataclass(frozen=True)
@@ -184,11 +136,11 @@ class FactorGP:
         process.known_noise = noise
         return Posterior(self, process, x, y, units, start)
 
-    def _process(self, rising: NDArray[np.bool_], *, fidelities: bool) -> _Process:
+    def _process(self, rising: NDArray[np.bool_], *, fidelities: bool) -> FactorProcess:
         features, extra = self._local_and_global, np.arange(len(self._used))
         owners = np.concatenate([features.owners, features.n_weights + extra])
         lengths = np.concatenate([features.global_owners, features.n_lengths + extra])
-        return _Process(
+        return FactorProcess(
             FactorKernel(
                 torch.from_numpy(owners),
                 torch.from_numpy(lengths),
@@ -226,7 +178,7 @@ class Posterior:
     def __init__(
         self,
         surrogate: FactorGP,
-        process: _Process,
+        process: FactorProcess,
         x: Float[Tensor, "n d"],
         y: Float[Tensor, " n"],
         units: Units,
@@ -270,7 +222,7 @@ class Posterior:
         other = base if isinstance(base, Conditioned) else self.conditioned(base)
         x = self._surrogate.tensor(inputs, self._units)
         mean, root = self._conditional(x)
-        own = self._process.kernel.forward(x, x, diag=True) + _LEVEL
+        own = self._process.kernel.forward(x, x, diag=True) + LEVEL
         variance = (own - (root**2).sum(0)).clamp_min(1e-9) * self._scale**2
         across = (self._process.between(x, other.x) - root.mT @ other.root) * self._scale**2
         return mean, variance, other.mean, other.within, across
@@ -286,7 +238,7 @@ class Posterior:
             return np.zeros(0), np.zeros((0, 0))
         seen = kernel.trusted(self._x) * kernel.damping(self._x)[:, None]
         root = torch.linalg.solve_triangular(self._chol, seen, upper=False)
-        mean = _EXPECTED * self._process.rising + seen.mT @ self._weights
+        mean = EXPECTED * self._process.rising + seen.mT @ self._weights
         covariance = torch.eye(kernel.sources, dtype=torch.float64) - root.mT @ root
         scale = kernel.log_trust.exp().numpy() * self._scale * units.weights / units.spread
         return mean.numpy() * scale, covariance.numpy() * np.outer(scale, scale)
