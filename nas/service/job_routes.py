@@ -6,13 +6,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 
-from nas.service.access import Reader, The, Writer, own_job, seen_user
+from nas.service.access import Reader, The, Writer, own_job
 from nas.service.command_options import QUEUED, JobOptions
 from nas.service.job import Kind, State
 from nas.service.problems import PROBLEMS
 from nas.service.records import AnyJobPage, JobRecord, JobResult
 from nas.service.refusals import ConflictError
-from nas.service.routes import Before, Id, Limit, log_of
+from nas.service.routes import Before, Id, Limit, log_of, page_of
 from nas.service.submission import cancel, submit_command
 
 jobs: Final = APIRouter(prefix="/v1", responses=PROBLEMS)
@@ -45,9 +45,8 @@ def list_jobs(
     kind: Annotated[Kind | None, Query(description="What they do.")] = None,
 ) -> dict[str, Any]:
     """List your jobs of every kind, latest first; an administrator gets those of all users."""
-    found = service.table.page(user=seen_user(token), state=state, kind=kind, before=before, limit=limit)
-    following = found[-1].number if len(found) == limit else None
-    return {"jobs": [job.to_json() for job in found], "next": following}
+    found, following = page_of(service, token, state=state, kind=kind, before=before, limit=limit)
+    return {"jobs": found, "next": following}
 
 
 @jobs.get("/jobs/{id}", response_model=JobRecord)

@@ -18,13 +18,14 @@ from nas.service.command_files import FORMATS, write_export, write_report
 from nas.service.command_options import Text
 from nas.service.command_run import Desk, scratch_folder
 from nas.service.events import EventResponse, event_stream
-from nas.service.job import Job, State
+from nas.service.job import Job, Kind, State
 from nas.service.problems import PROBLEMS
 from nas.service.proxy_login import PROXY_TOKEN
 from nas.service.records import ActPage, Health, JobPage, JobRecord, Me, Networks, Profile
 from nas.service.refusals import ConflictError, NotFoundError
 from nas.service.search_options import SearchOptions, check_space
 from nas.service.submission import allowed_for, cancel, submit
+from nas.service.tokens import Token
 from search_spaces.budget import Budget
 from search_spaces.loading import load
 from search_spaces.pricing import prices
@@ -57,9 +58,8 @@ def list_searches(
     state: Annotated[State | None, Query(description="State that they are in.")] = None,
 ) -> dict[str, Any]:
     """List your searches, latest first; an administrator gets those of all users."""
-    jobs = service.table.page(user=seen_user(token), state=state, kind="search", before=before, limit=limit)
-    following = jobs[-1].number if len(jobs) == limit else None
-    return {"searches": [job.to_json() for job in jobs], "next": following}
+    jobs, following = page_of(service, token, state=state, kind="search", before=before, limit=limit)
+    return {"searches": jobs, "next": following}
 
 
 @v1.get("/searches/{id}", response_model=JobRecord)
@@ -224,6 +224,15 @@ def get_health(service: The) -> dict[str, Any]:
 def desk_of(service: Service, user: str) -> Desk:
     """Return where the commands of a user run."""
     return Desk(url=service.table.url, user=user, storage_path=service.workers.storage_path)
+
+
+def page_of(
+    service: Service, token: Token, *, state: State | None, kind: Kind | None, before: int | None, limit: int
+) -> tuple[list[dict[str, Any]], int | None]:
+    """Return the jobs of a page that a user may see, and the number that those of the next page are below."""
+    found = service.table.page(user=seen_user(token), state=state, kind=kind, before=before, limit=limit)
+    following = found[-1].number if len(found) == limit else None
+    return [job.to_json() for job in found], following
 
 
 def log_of(service: Service, job: Job) -> str:

@@ -16,9 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
-from tests.end_to_end.conftest import QUICK, Desk
+from tests.end_to_end.conftest import UNSTOPPED, Desk, draw_images
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -67,9 +66,11 @@ def lines_of(page: Path) -> list[str]:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """A folder with what the pages take for granted: images, earlier searches, a teacher, a table."""
     desk = Desk(tmp_path_factory.mktemp("pages"))
-    (desk.folder / "quick.yaml").write_text(QUICK.replace("[1, 2]", "[2]"))  # none is stopped early
-    (desk.folder / "longer.yaml").write_text(QUICK.replace("epochs: 2", "epochs: 3").replace("[1, 2]", "[3]"))
-    _draw_images(desk.folder / "path" / "to" / "images")
+    (desk.folder / "quick.yaml").write_text(UNSTOPPED)
+    (desk.folder / "longer.yaml").write_text(
+        UNSTOPPED.replace("epochs: 2", "epochs: 3").replace("[2]", "[3]")
+    )
+    draw_images(desk.folder / "path" / "to" / "images")
     _write_parquet(desk.folder / "path" / "to" / "data.parquet")
     _write_table(desk.folder / "nas-bench-macro_cifar10.json")
     for study, trials in (("my_study", "10"), ("my_search", "3")):
@@ -84,15 +85,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 def _succeeds(desk: Desk, *words: str) -> None:
     ended = desk.nas(*words)
     assert ended.status == 0, f"nas {shlex.join(words)}: {ended.err}"
-
-
-def _draw_images(folder: Path) -> None:
-    rng = np.random.default_rng(0)
-    for number in range(80):
-        kind = number % 2
-        (folder / f"class{kind}").mkdir(parents=True, exist_ok=True)
-        pixels = rng.integers(0, 100, (32, 32, 3)) + 150 * kind
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"class{kind}" / f"{number}.png")
 
 
 def _write_parquet(path: Path) -> None:

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.in_process import Ended, nas_in_process
 
@@ -20,6 +22,7 @@ QUICK = (
     "epochs: 2\nrungs: [1, 2]\nepoch_images: 256\nbatch_size: 128\nrecalibration_batches: 1\n"
     "warmup_epochs: 0\n"
 )
+UNSTOPPED = QUICK.replace("[1, 2]", "[2]")  # all networks are trained to the end
 LIMIT_S = 900  # a busy host takes several times as long
 
 
@@ -101,6 +104,16 @@ class Desk:
             time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
         raise AssertionError("waited too long")
+
+
+def draw_images(folder: Path) -> None:
+    """Write 80 images of two classes, dark and bright, into a folder of each."""
+    rng = np.random.default_rng(0)
+    for number in range(80):
+        kind = number % 2
+        (folder / f"class{kind}").mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 100, (32, 32, 3)) + 150 * kind
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"class{kind}" / f"{number}.png")
 
 
 @pytest.fixture
