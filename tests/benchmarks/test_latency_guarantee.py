@@ -1,4 +1,8 @@
-"""Ten searches under a latency that half of a space misses, each winner measured again in a new process."""
+"""Ten searches under a latency that half of a space misses, each winner measured again in a new process.
+
+By ONNX Runtime and by LiteRT on this host. How close the winners come to the budget is claimed for the former
+alone: the latency that half of the space misses is measured minutes before, and a busy host makes it longer.
+"""
 
 import json
 
@@ -38,31 +42,37 @@ stages:
     options: {mixer: [depthwise, separable_attention], kernel: [3, 5, 7], expansion: [3, 4]}
 """
 
-pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(3600)]
+RESULTS = {"cpu": "latency_guarantee", "cpu:runtime=litert": "latency_guarantee_litert"}
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(7200)]
 
 
-def median_ms(file):
-    """Return the median latency of random networks of a space."""
+def median_ms(file, target):
+    """Return the median latency of random networks of a space on a target."""
     space, found = search_spaces.load(str(file)), []
     for i in range(DRAWN):
         architecture = space.sample(np.random.default_rng(i))
         network = search_spaces.build(architecture, num_classes=CLASSES, in_channels=CHANNELS)
         resolution = architecture.resolution
-        found.append(measure(network, resolution=resolution, in_channels=CHANNELS).median_ms)
+        latency = measure(network, resolution=resolution, in_channels=CHANNELS, target=target)
+        found.append(latency.median_ms)
     return float(np.median(found))
 
 
-def test_every_delivered_network_meets_its_latency_when_measured_again(tmp_path):
+@pytest.mark.parametrize("target", RESULTS)
+def test_every_delivered_network_meets_its_latency_when_measured_again(tmp_path, target):
+    if "litert" in target:
+        pytest.importorskip("litert_torch", reason="needs the extra litert")
     desk = Desk(tmp_path)
     (tmp_path / "narrow.yaml").write_text(SPACE)
-    limit_ms = round(median_ms(tmp_path / "narrow.yaml"), 4)
-    budget = f"{limit_ms}ms@cpu"
+    limit_ms = round(median_ms(tmp_path / "narrow.yaml", target), 4)
+    budget = f"{limit_ms}ms@{target}"
     again = []
     for seed in range(SEARCHES):
         words = ("--space", "narrow.yaml", "--budget", budget, "--seed", str(seed), "--study", f"s{seed}")
         ended = desk.search(*words, "--trials", str(TRIALS))
         assert ended.status == 0, ended.err
-        measured = desk.nas("measure", f"s{seed}", "--on", "cpu", "--json")
+        measured = desk.nas("measure", f"s{seed}", "--on", target, "--json")
         assert measured.status == 0, measured.err
         again.append(json.loads(measured.out))
 
@@ -70,11 +80,11 @@ def test_every_delivered_network_meets_its_latency_when_measured_again(tmp_path)
     trained = [trial for trial in trials if trial["curve"]]
     missed = [trial for trial in trials if "misses" in trial["attributes"].get("reason", "")]
     with Store(f"sqlite:///{tmp_path}/nas.db") as store:
-        spread = store.spread(probe("cpu"))
+        spread = store.spread(probe(target))
     shares = [told["median_ms"] / limit_ms for told in again]
     met = [told["stable"] and told["high_ms"] <= limit_ms for told in again]
     file_result(
-        "latency_guarantee",
+        RESULTS[target],
         command="pytest -m benchmark tests/benchmarks/test_latency_guarantee.py",
         seed=f"0 to {SEARCHES - 1}",
         lines=[
@@ -92,6 +102,6 @@ def test_every_delivered_network_meets_its_latency_when_measured_again(tmp_path)
         ],
     )
     assert all(met)
-    assert min(shares) >= 0.9
+    assert target != "cpu" or min(shares) >= 0.9
     assert missed
     assert not [trial for trial in trained if trial in missed]
