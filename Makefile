@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: search test lint style types suite audit test-long benchmark benchmark-truth package-sampler docs release chaos test-gpu clean
+.PHONY: search test lint style types suite audit test-long benchmark benchmark-truth benchmark-peers package-sampler docs release chaos test-gpu clean
 
 search: $(VENV)/.installed
 	$(BIN)/nas search --budget 300M-MACs $(ARGS)
@@ -40,6 +40,10 @@ benchmark: $(VENV)/.developer
 # Hours on two cores, goes on where it was interrupted. On a GPU: make benchmark-truth ARGS="--budget 20M-MACs --device cuda"
 benchmark-truth: $(VENV)/.developer
 	$(BIN)/python -m tests.benchmarks.truth $(ARGS)
+
+# Hours on two cores, goes on where it was interrupted. Peers live in an environment of their own.
+benchmark-peers: $(VENV)-peers/.installed
+	$(VENV)-peers/bin/python -m tests.benchmarks.peer_regret $(ARGS)
 
 # dist/factor_gp_sampler: the sampler alone, as OptunaHub's registry takes it.
 package-sampler: $(VENV)/.installed
@@ -85,5 +89,14 @@ $(VENV)/.docs: $(VENV)/.installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --group docs
 	touch $@
 
+# The peers last: Ax asks for a botorch of its own choice, SMAC for an older scikit-learn, Syne Tune for a hub client.
+$(VENV)-peers/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)-peers/bin/pip install --quiet torch==2.13.0
+	$(VENV)-peers/bin/pip install --quiet --constraint constraints.txt --editable .
+	$(VENV)-peers/bin/pip install --quiet ax-platform==1.3.0 smac==2.4.0 syne-tune==0.16.0 "scikit-learn<1.9" huggingface_hub pytest
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peers .mypy_cache .pytest_cache .ruff_cache .hypothesis

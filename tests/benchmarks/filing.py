@@ -13,8 +13,11 @@ from trials.usable_cores import usable_cores
 RESULTS = Path(__file__).parent / "results"
 
 
-def file_result(name, *, command, seed, lines):
-    """Write `lines` of Markdown to results/`name`.md with what is needed to repeat them."""
+def file_result(name, *, command, seed, lines, packages=()):
+    """Write `lines` of Markdown to results/`name`.md with what is needed to repeat them.
+
+    Versions are those of Python, torch, optuna and `packages`.
+    """
     now = datetime.now(UTC)
     told = [
         f"# {name.replace('_', ' ').capitalize()}",
@@ -22,8 +25,12 @@ def file_result(name, *, command, seed, lines):
         *lines,
         "",
         f"* Command: `{command}`, seed {seed}, {now:%Y-%m-%d}",
-        f"* Versions: Python {platform.python_version()}, torch {torch.__version__}, "
-        f"optuna {_version('optuna')}",
+        ", ".join(
+            [
+                f"* Versions: Python {platform.python_version()}, torch {torch.__version__}",
+                *(f"{package} {_version(package)}" for package in ("optuna", *packages)),
+            ]
+        ),
         f"* Machine: {processor()}, {len(usable_cores())} cores, {torch.get_num_threads()} torch threads, "
         f"load {load():.1f} at the end",
     ]
