@@ -1,20 +1,18 @@
-"""HTML of the service's page: queue, form, one search. Every text of a user is escaped here."""
+"""HTML that all pages of the service share: frame, login, tables, facts. Texts of users are escaped here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Final
 
-from dashboards.result import SearchResult, TrialResult
 from nas.service.job import Job
 from nas.service.tokens import Token
-from search_spaces.costs import format_cost
-from search_spaces.units import format_accuracy
 
-_COSTS: Final = ("macs", "params")
-_SHOWN: Final = 20
+_ENDING: Final = "ending"
 
 
-def frame(title: str, body: Iterable[str], *, token: Token | None = None, key: str = "") -> str:
+def frame(
+    title: str, body: Iterable[str], *, token: Token | None = None, key: str = "", every_s: int = 0
+) -> str:
     """Return a page.
 
     Args:
@@ -22,9 +20,10 @@ def frame(title: str, body: Iterable[str], *, token: Token | None = None, key: s
         body: HTML of the parts below the heading.
         token: Who is logged in; None for nobody.
         key: What forms have to send.
+        every_s: Seconds after which the page looks for news of its live parts; 0 for never.
     """
     out = "" if token is None else (
-        f'<form method="post" action="/logout">{_hidden(key)}<span class="soft">{escape(token.user)}, '
+        f'<form method="post" action="/logout">{hidden(key)}<span class="soft">{escape(token.user)}, '
         f'{token.role}</span> <button class="plain">Log out</button></form>'
     )  # fmt: skip
     return (
@@ -32,7 +31,7 @@ def frame(title: str, body: Iterable[str], *, token: Token | None = None, key: s
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{escape(title)} - nas</title><link rel="stylesheet" href="/page.css">'
         f'<script src="/page.js" defer></script></head><body><header><a href="/">nas</a>{out}</header>'
-        f"<main><h1>{escape(title)}</h1>{''.join(body)}</main></body></html>"
+        f'<main data-every="{every_s}"><h1>{escape(title)}</h1>{"".join(body)}</main></body></html>'
     )
 
 
@@ -41,141 +40,91 @@ def login_page(problem: str = "") -> str:
     return frame(
         "Log in",
         (
-            _problem(problem),
-            '<form method="post" action="/login"><label>Token <input name="token" type="password" required '
-            'autocomplete="current-password" autofocus></label> <button>Log in</button></form>'
+            problem_line(problem),
+            '<form method="post" action="/login" class="login"><label>Token <input name="token" '
+            'type="password" required autocomplete="current-password" autofocus></label> '
+            "<button>Log in</button></form>"
             '<p class="soft">An administrator makes one with <code>nas tokens create USER</code>.</p>',
         ),
     )
 
 
-def home_page(
-    token: Token,
-    key: str,
-    jobs: Sequence[Job],
-    spaces: Sequence[str],
-    data: Sequence[str],
-    *,
-    following: int | None = None,
-    problem: str = "",
-) -> str:
-    """Return the page with the form and the list of searches.
+def live(name: str, html: str) -> str:
+    """Return a part of a page that is kept up to date, with an id of its own."""
+    return f'<div id="{name}" data-live>{html}</div>'
+
+
+def facts(values: Mapping[str, str]) -> str:
+    """Return named values.
 
     Args:
-        token: Who is logged in.
-        key: What forms have to send.
-        jobs: Searches, latest first.
-        spaces: Names of the search spaces.
-        data: Names of the data sets.
-        following: Number below which the next page begins; None for the last page.
-        problem: Why a search was not submitted; empty for no reason.
+        values: HTML of each value by name.
     """
-    form = "" if token.role == "viewer" else _form(key, spaces, data)
-    more = "" if following is None else f'<p><a href="/?before={following}">Earlier searches</a></p>'
-    return frame("Searches", (_problem(problem), form, _table_of(jobs), more), token=token, key=key)
+    rows = (f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in values.items())
+    return f'<dl class="facts">{"".join(rows)}</dl>'
 
 
-def search_page(token: Token, key: str, job: Job, result: SearchResult | None) -> str:
-    """Return the page of one search."""
-    end = ""
-    if job.is_open and token.role != "viewer":
-        end = (
-            f'<form method="post" action="/searches/{job.id}/cancel">{_hidden(key)}<button name="now" '
-            'value="0">End after running trainings</button> <button name="now" value="1" class="plain">Stop '
-            "now</button></form>"
+def state_of(job: Job) -> str:
+    """Return the state of a job, ``ending`` for one that is drained."""
+    return _ENDING if job.cancel is not None and job.state == "running" else job.state
+
+
+def state_fact(job: Job) -> str:
+    """Return the state of a job, which a screen reader says when it changes."""
+    return f'<b id="state" role="status" class="{job.state}">{state_of(job)}</b>'
+
+
+def table(name: str, heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: frozenset[int]) -> str:
+    """Return a table, whose rows become cards on a narrow screen.
+
+    Args:
+        name: What it has, for screen readers.
+        heads: Names of the columns.
+        rows: HTML of the cells.
+        numbers: Places of the columns that have numbers.
+    """
+    classes = ["number" if place in numbers else "" for place in range(len(heads))]
+    top = "".join(
+        f'<th scope="col" role="columnheader" class="{one}">{head}</th>'
+        for head, one in zip(heads, classes, strict=True)
+    )
+    body = "".join(
+        '<tr role="row">'
+        + "".join(
+            f'<td role="cell" data-name="{head}" class="{one}">{cell}</td>'
+            for head, one, cell in zip(heads, classes, cells, strict=True)
         )
-    error = "" if job.error is None else _problem(job.error)
-    links = "" if result is None or result.best is None else (
-        f'<p><a class="button" href="/v1/searches/{job.id}/export" download>Download the best network</a> '
-        f'<a href="/v1/searches/{job.id}/report">Report</a></p>'
-    )  # fmt: skip
-    facts = {
-        "State": f'<b id="state" class="{job.state}">{job.state}</b>',
-        "Budgets": escape(", ".join(job.options.get("budget", []))),
-        "Images": escape(str(job.options.get("data", "digits"))),
-        "Networks trained": f'<span id="trained">{0 if result is None else result.trained}</span>',
-        "Best": f'<span id="best">{_best(result)}</span>',
-    }
-    return frame(
-        job.name,
-        (
-            '<dl class="facts">',
-            *(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items()),
-            f"</dl>{error}{links}{end}",
-            f'<figure id="curves" data-search="{job.id}" data-open="{int(job.is_open)}">'
-            '<svg viewBox="0 0 640 260" role="img" aria-label="Validation accuracy of each network by '
-            'epoch"></svg><figcaption class="soft">Validation accuracy by epoch, one line for each network'
-            "</figcaption></figure>",
-            _networks(job, result),
-            f'<p><a href="/v1/searches/{job.id}/log">Log</a></p>',
-        ),
-        token=token,
-        key=key,
+        + "</tr>"
+        for cells in rows
+    )
+    return (  # roles, as browsers forget them where a style changes how rows are displayed
+        f'<table role="table" aria-label="{escape(name)}"><thead role="rowgroup"><tr role="row">{top}</tr>'
+        f'</thead><tbody role="rowgroup">{body}</tbody></table>'
     )
 
 
-def _form(key: str, spaces: Sequence[str], data: Sequence[str]) -> str:
-    options = "".join(f"<option>{escape(name)}</option>" for name in spaces)
-    images = "".join(f"<option>{escape(name)}</option>" for name in data)
-    return (
-        f'<form method="post" action="/searches" id="new" class="card">{_hidden(key)}<h2>New search</h2>'
-        '<label>Budget <input name="budget" required value="1M-MACs" aria-describedby="fits" '
-        'spellcheck="false"></label>'
-        f'<label>Space <select name="space"><option value="">by images and budget</option>{options}</select>'
-        f'</label><label>Images <select name="data">{images}</select></label>'
-        '<label>Networks <input name="trials" type="number" min="1" max="100000" value="16"></label>'
-        '<label>Name <input name="study" maxlength="80" placeholder="one of its own"></label>'
-        '<p id="fits" class="soft" aria-live="polite">What fits is shown here once a space is chosen.</p>'
-        "<button>Submit</button></form>"
-    )
+def printed(name: str, text: str) -> str:
+    """Return what a program has printed; it scrolls by itself, also with the keyboard."""
+    return f'<pre tabindex="0" role="region" aria-label="{escape(name)}">{escape(text)}</pre>'
 
 
-def _table_of(jobs: Sequence[Job]) -> str:
-    if not jobs:
-        return '<p class="soft">No search yet.</p>'
-    rows = "".join(
-        f'<tr><td><a href="/searches/{job.id}">{escape(job.name)}</a></td><td>{escape(job.user)}</td>'
-        f'<td class="{job.state}">{job.state}</td><td>{escape(", ".join(job.options.get("budget", [])))}</td>'
-        f'<td class="number">{job.used_s:.0f} s</td><td>{job.submitted_at:%Y-%m-%d %H:%M}</td></tr>'
-        for job in jobs
-    )
-    heads = "<th>Search</th><th>User</th><th>State</th><th>Budget</th><th>Time</th><th>Submitted (UTC)</th>"
-    return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
-
-
-def _networks(job: Job, result: SearchResult | None) -> str:
-    if result is None or not result.networks:
+def end_buttons(token: Token, key: str, job: Job) -> str:
+    """Return the buttons that end a job, "" for one that has ended and for who may not."""
+    if not job.is_open or token.role == "viewer":
         return ""
-    rows = "".join(_row(job, network) for network in result.networks[:_SHOWN])
-    heads = "<th>Trial</th><th>Accuracy</th><th>MACs</th><th>Parameters</th><th>State</th><th></th>"
+    drain = '<button name="now" value="0" class="plain">End after running trainings</button> '
     return (
-        f'<h2>Networks</h2><div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>'
-        "</table></div>"
+        f'<form method="post" action="/jobs/{job.id}/cancel" class="buttons">{hidden(key)}'
+        f'{drain if job.kind == "search" else ""}<button name="now" value="1" class="plain">Stop now</button>'
+        "</form>"
     )
 
 
-def _row(job: Job, network: TrialResult) -> str:
-    accuracy = "" if network.accuracy is None else format_accuracy(network.accuracy, network.standard_error)
-    costs = "".join(f'<td class="number">{format_cost(name, network.costs[name])}</td>' for name in _COSTS)
-    return (
-        f'<tr><td class="number">{network.trial}</td><td class="number">{accuracy}</td>{costs}'
-        f'<td>{network.state}</td><td><a href="/v1/searches/{job.id}/networks/{network.trial}/picture">'
-        "Picture</a></td></tr>"
-    )
-
-
-def _best(result: SearchResult | None) -> str:
-    best = None if result is None else result.best
-    return (
-        "none yet"
-        if best is None or best.accuracy is None
-        else format_accuracy(best.accuracy, best.standard_error)
-    )
-
-
-def _hidden(key: str) -> str:
+def hidden(key: str) -> str:
+    """Return the field by which a form shows that it is of this login."""
     return f'<input type="hidden" name="key" value="{escape(key)}">'
 
 
-def _problem(text: str) -> str:
+def problem_line(text: str) -> str:
+    """Return what is wrong, "" for nothing."""
     return f'<p class="problem" role="alert">{escape(text)}</p>' if text else ""

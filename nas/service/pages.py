@@ -1,6 +1,7 @@
 """The page of the service: log in, submit a search, watch it, end it. Only curves need its script."""
 
 import hmac
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
@@ -21,14 +22,20 @@ from nas.service.access import (
     seen_user,
     service_of,
 )
+from nas.service.home_html import DEFAULTS, Form, address_of, home_page
+from nas.service.job import Cancel
+from nas.service.job_html import job_page
 from nas.service.page_files import SCRIPT, STYLE
-from nas.service.page_html import home_page, login_page, search_page
+from nas.service.page_html import login_page
 from nas.service.refusals import ForbiddenError, UnauthenticatedError
+from nas.service.routes import log_of
+from nas.service.search_html import search_page
 from nas.service.search_options import SearchOptions
 from nas.service.submission import allowed_for, cancel, submit
 from nas.service.tokens import Token
 from search_spaces.catalog_editions import current_names
 from search_spaces.errors import InvalidValueError, UserError
+from trials.recipes import RECIPES
 
 pages: Final = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _PAGE: Final = 50
@@ -128,7 +135,7 @@ def submit_form(request: Request, service: The, fields: Fields) -> Response:
     try:
         job = submit(service, token, _options(fields))
     except UserError as error:
-        page = _home(service, token, fields["key"], problem=str(error))
+        page = _home(service, token, fields["key"], given=fields, problem=str(error))
         return HTMLResponse(page, status_code=HTTPStatus.UNPROCESSABLE_ENTITY)
     return _to(f"/searches/{job.id}")
 
@@ -141,14 +148,30 @@ def show_search(id: str, request: Request, service: The) -> Response:  # noqa: A
     except UnauthenticatedError:
         return _to("/")
     job = own_job(service, token, id)
+    if job.kind != "search":
+        return _to(address_of(job))
     return HTMLResponse(search_page(token, key, job, service.reader.result(job.study)))
 
 
+@pages.get("/jobs/{id}")
+def show_job(id: str, request: Request, service: The) -> Response:  # noqa: A002 -- its name in the path
+    """Return the page of a job that is no search, or lead to the page to log in."""
+    try:
+        token, key = _reader(request)
+    except UnauthenticatedError:
+        return _to("/")
+    job = own_job(service, token, id)
+    if job.kind == "search":
+        return _to(address_of(job))
+    return HTMLResponse(job_page(token, key, job, log_of(service, job)))
+
+
+@pages.post("/jobs/{id}/cancel")
 @pages.post("/searches/{id}/cancel")
 def cancel_form(id: str, request: Request, service: The, fields: Fields) -> Response:  # noqa: A002
-    """End a search."""
-    cancel(service, _sent_by(request, fields), id, "now" if fields.get("now") == "1" else "drain")
-    return _to(f"/searches/{id}")
+    """End a job."""
+    how: Cancel = "now" if fields.get("now") == "1" else "drain"
+    return _to(address_of(cancel(service, _sent_by(request, fields), id, how)))
 
 
 @pages.get("/page.css")
@@ -169,17 +192,24 @@ def script() -> Response:
     return Response(SCRIPT, media_type="text/javascript")
 
 
-def _home(service: Service, token: Token, key: str, *, before: int | None = None, problem: str = "") -> str:
+def _home(
+    service: Service,
+    token: Token,
+    key: str,
+    *,
+    before: int | None = None,
+    given: Mapping[str, str] = DEFAULTS,
+    problem: str = "",
+) -> str:
     jobs = service.table.page(user=seen_user(token), before=before, limit=_PAGE)
-    return home_page(
-        token,
-        key,
-        jobs,
-        sorted(current_names()),
-        sorted(allowed_for(service, token.user).data),
-        following=jobs[-1].number if len(jobs) == _PAGE else None,
+    form = Form(
+        spaces=sorted(current_names()),
+        data=sorted(allowed_for(service, token.user).data),
+        recipes=sorted(RECIPES),
+        given=given,
         problem=problem,
     )
+    return home_page(token, key, jobs, form, following=jobs[-1].number if len(jobs) == _PAGE else None)
 
 
 def _options(fields: dict[str, str]) -> SearchOptions:
@@ -188,7 +218,9 @@ def _options(fields: dict[str, str]) -> SearchOptions:
     Raises:
         InvalidValueError: if they cannot be used.
     """
-    given: dict[str, Any] = {name: fields[name] for name in ("space", "data", "study") if fields.get(name)}
+    given: dict[str, Any] = {
+        name: fields[name] for name in ("space", "data", "recipe", "study") if fields.get(name)
+    }
     given["budget"] = fields.get("budget", "").replace(",", " ").split()
     trials = fields.get("trials", "")
     if trials:
