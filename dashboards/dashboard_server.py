@@ -73,11 +73,9 @@ def dashboard_server(
         UserError: if the port cannot be used; names the next free one.
     """
     _check_token(host, token)
-    from optuna_dashboard import wsgi  # noqa: PLC0415 -- imports torch, two seconds
-
-    artifacts = Artifacts(places)
-    dashboard = wsgi(get_storage(storage), artifact_store=artifacts)
-    application = read_only(_extended(dashboard, DashboardExtension(gather, fetch, artifacts.holds)))
+    application = dashboard_application(
+        get_storage(storage), gather=gather, fetch=fetch, artifacts=Artifacts(places)
+    )
     application = with_token(application, token) if token else for_hosts(application, _LOOPBACK)
     kind = _ServerV6 if ":" in host else _Server
     try:
@@ -91,6 +89,28 @@ def dashboard_server(
             f"Cannot listen on {host}:{port}: {reason_of(error)}. Expected an address and port of this "
             f"machine, for example --port 8080."
         ) from error
+
+
+def dashboard_application(
+    storage: BaseStorage,
+    *,
+    gather: Callable[[int], Findings | None],
+    fetch: Callable[[int, int], TrialResult | None],
+    artifacts: Artifacts | None = None,
+) -> Application:
+    """Return the dashboard as a WSGI application that refuses every request but GET and HEAD.
+
+    Args:
+        storage: Storage of the studies that are shown.
+        gather: Function from a study's id to its findings, None for studies of other programs.
+        fetch: Function from a study's id and a trial's number to the network as it is now.
+        artifacts: Files of trials that readers can have; None for none.
+    """
+    from optuna_dashboard import wsgi  # noqa: PLC0415 -- imports torch, two seconds
+
+    dashboard = wsgi(storage, artifact_store=artifacts)
+    held = (lambda _: False) if artifacts is None else artifacts.holds
+    return read_only(_extended(dashboard, DashboardExtension(gather, fetch, held)))
 
 
 def _check_token(host: str, token: str | None) -> None:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from nas.service.access import Service
 from nas.service.answer_routes import answers
+from nas.service.dashboard_routes import dashboard
 from nas.service.guard import Guard
 from nas.service.job_routes import jobs
 from nas.service.metrics import Metrics
@@ -14,6 +15,7 @@ from nas.service.pages import pages
 from nas.service.problems import answer_problems
 from nas.service.routes import v1
 from nas.service.upload_routes import uploads
+from nas.service.user_dashboards import UserDashboards
 from search_spaces.own_version import own_version
 
 _ABOUT: Final = (
@@ -41,7 +43,9 @@ def application(service: Service, hosts: frozenset[str] | None = None) -> Guard:
     for router in (v1, answers, jobs, uploads):
         app.include_router(router)
     app.include_router(pages)
+    app.include_router(dashboard)
     app.include_router(metrics)
     answer_problems(app)
+    app.state.dashboards = UserDashboards(service.table.url)
     app.state.metrics = Metrics(service.table)
     return Guard(app.state.metrics.measured(app), hosts)

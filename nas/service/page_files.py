@@ -16,7 +16,8 @@ body { margin: 0 auto; max-width: 72rem; padding: 0 1.25rem 4rem; color: var(--i
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
 header { display: flex; justify-content: space-between; align-items: center; padding: .75rem 0;
   border-bottom: 1px solid var(--line); gap: 1rem; flex-wrap: wrap; }
-header > a { font-weight: 700; font-size: 1.2rem; text-decoration: none; color: var(--ink); }
+nav { display: flex; gap: 1.25rem; align-items: baseline; }
+nav > a:first-child { font-weight: 700; font-size: 1.2rem; text-decoration: none; color: var(--ink); }
 a { color: var(--link); }
 h1 { font-size: 1.6rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 1.5rem 0 .5rem; }

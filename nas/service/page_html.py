@@ -26,11 +26,13 @@ def frame(
         f'<form method="post" action="/logout">{hidden(key)}<span class="soft">{escape(token.user)}, '
         f'{token.role}</span> <button class="plain">Log out</button></form>'
     )  # fmt: skip
+    views = "" if token is None else ' <a href="/dashboard">Dashboard</a>'
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{escape(title)} - nas</title><link rel="stylesheet" href="/page.css">'
-        f'<script src="/page.js" defer></script></head><body><header><a href="/">nas</a>{out}</header>'
+        f'<script src="/page.js" defer></script></head><body>'
+        f'<header><nav><a href="/">nas</a>{views}</nav>{out}</header>'
         f'<main data-every="{every_s}"><h1>{escape(title)}</h1>{"".join(body)}</main></body></html>'
     )
 

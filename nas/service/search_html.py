@@ -49,7 +49,8 @@ def _links(job: Job, result: SearchResult | None) -> str:
         return ""
     return (
         f'<p class="buttons"><a class="button" href="/v1/searches/{job.id}/export" download>Download the '
-        f'best network</a> <a href="/v1/searches/{job.id}/report">Report</a></p>'
+        f'best network</a> <a href="/v1/searches/{job.id}/report">Report</a> '
+        f'<a href="/searches/{job.id}/dashboard">Dashboard</a></p>'
     )
 
 
