@@ -178,14 +178,17 @@ function follow(figure) {
 
 function showWhatFits(form) {
   const shown = document.getElementById("fits"), empty = shown.textContent;
-  let timer, asked = 0;
+  let timer, asked = "";
   async function show() {
-    const budget = form.elements.budget.value.trim(), turn = ++asked;
-    if (!budget) { shown.textContent = empty; return; }
+    const budget = form.elements.budget.value.trim();
+    if (!budget) { asked = ""; shown.textContent = empty; return; }
     const query = new URLSearchParams(budget.split(/[ ,]+/).map((one) => ["budget", one]));
     const grey = form.elements.data.value === "digits";
     if (form.elements.space.value) query.set("space", form.elements.space.value);
     if (grey) query.set("channels", "1");
+    const turn = String(query);
+    if (turn === asked) return;  // what was typed changes nothing of what fits
+    asked = turn;
     const answer = await fetch("/v1/profile?" + query), said = await answer.json();
     if (turn !== asked) return;
     if (!answer.ok) { shown.textContent = said.detail; return; }

@@ -14,7 +14,7 @@ NARROW = {"width": 390, "height": 800}
 def page() -> Iterator[Any]:
     with chromium() as driver:
         opened = driver.new_page(viewport=NARROW)
-        opened.set_default_timeout(30_000)
+        opened.set_default_timeout(120_000)  # a busy host counts slowly
         yield opened
 
 
