@@ -17,7 +17,7 @@ from nas.service.job_table import JobTable
 from nas.service.tokens import Tokens
 from tests.chromium import chromium
 
-LIMIT_S = 200
+LIMIT_S = 1500
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 800}}
 POINTS = "[...document.querySelectorAll('#curves polyline')].reduce((n, line) => n + line.points.length, 0)"
