@@ -63,7 +63,7 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--disk-gib",
             metavar="N",
-            help="GiB of data sets and studies of one user, at most. Default: no limit.",
+            help="GiB of data sets, studies and exports of one user, at most. Default: no limit.",
             show_default=False,
         ),
     ] = None,

@@ -74,7 +74,10 @@ def quota(
     disk_gib: Annotated[
         float | None,
         typer.Option(
-            "--disk-gib", metavar="N", help="GiB of data sets and studies, at most.", show_default=False
+            "--disk-gib",
+            metavar="N",
+            help="GiB of data sets, studies and exports, at most.",
+            show_default=False,
         ),
     ] = None,
     jobs_at_once: Annotated[

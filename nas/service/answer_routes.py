@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Header, Path, Response
 from fastapi.responses import FileResponse
 
-from nas.service.access import Reader, The
+from nas.service.access import Reader, The, Writer
 from nas.service.command_options import ANSWERED, CommandOptions
 from nas.service.command_run import run_command
 from nas.service.command_words import check_command
@@ -60,3 +60,12 @@ def get_archive(
     if if_none_match is not None and f'"{sha256}"' in if_none_match:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return FileResponse(file, media_type="application/zip", headers=headers, filename=f"{sha256[:16]}.zip")
+
+
+@answers.delete("/exports", status_code=204, response_class=Response)
+def delete_archives(token: Writer, service: The) -> Response:
+    """Delete all archives that commands of yours have written; they count as disk while they are kept."""
+    for file in desk_of(service, token.user).archives.glob("*.zip"):
+        file.unlink(missing_ok=True)
+    service.audit.add(token, "delete exports", "all")
+    return Response(status_code=HTTPStatus.NO_CONTENT)

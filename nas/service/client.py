@@ -151,6 +151,11 @@ class Client:
         """Write the archive of what a command of yours has written, and return it."""
         return self.connection.file(f"/exports/{_quoted(sha256)}", Path(to))
 
+    def delete_archives(self) -> None:
+        """Delete all archives that commands of yours have written: they count as disk."""
+        with self.connection.open("DELETE", "/exports"):
+            pass
+
     def report(self, id: str, *, to: str | Path, format: str | None = None) -> Path:  # noqa: A002
         """Write the report of a search to a file and return it.
 

@@ -4,15 +4,16 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from nas.service.command_options import CommandOptions
-from nas.service.command_process import refused, run_process
+from nas.service.command_process import LIMIT_S, refused, run_process
 from nas.service.command_words import words_of
 from nas.service.uploads import GIB
 from nas.service.user_files import exports_of
@@ -161,10 +162,21 @@ def _kept(written: list[Path], folder: Path, archives: Path) -> str:
 
 
 def _forget_old(archives: Path) -> None:
-    """Delete all archives but the latest."""
-    found = sorted(((file.stat(), file) for file in archives.glob("*.zip")), key=lambda one: -one[0].st_mtime)
+    """Delete all archives but the latest, and what servers that were killed have left of others."""
+    for status, part in _by_age(archives, ".*.part"):
+        if time.time() - status.st_mtime > LIMIT_S:
+            part.unlink(missing_ok=True)
     kept_bytes = 0
-    for place, (status, file) in enumerate(found):
+    for place, (status, file) in enumerate(_by_age(archives, "*.zip")):
         kept_bytes += status.st_size
         if place and (place >= KEPT or kept_bytes > KEPT_BYTES):
             file.unlink(missing_ok=True)
+
+
+def _by_age(archives: Path, pattern: str) -> list[tuple[os.stat_result, Path]]:
+    """Return the files of a pattern, latest first; other commands of the user delete some meanwhile."""
+    found = []
+    for file in archives.glob(pattern):
+        with suppress(FileNotFoundError):
+            found.append((file.stat(), file))
+    return sorted(found, key=lambda one: -one[0].st_mtime)

@@ -73,7 +73,7 @@ class QuotaWatch:
     def _disk_bytes(self, user: str) -> int:
         looked_s, found = self._disk.get(user, (float("-inf"), 0))
         if self._clock() - looked_s >= DISK_PAUSE_S:
-            found = disk_bytes(self._table.url, self._workers.uploads, user)
+            found = disk_bytes(self._table.url, self._workers, user)
             self._disk[user] = (self._clock(), found)
         return found
 

@@ -27,7 +27,7 @@ class Quota:
 
     Attributes:
         slot_hours: Hours in a month for which jobs hold workers, at least 0.
-        disk_gib: GiB of data sets and studies, at least 0.
+        disk_gib: GiB of data sets, studies and exports, at least 0.
     """
 
     slot_hours: float | None = None
@@ -55,13 +55,13 @@ class Quota:
         """Return in one line that no room is left, None if there is any.
 
         Args:
-            used_bytes: Bytes of data sets and studies.
+            used_bytes: Bytes of data sets, studies and exports.
         """
         if self.disk_gib is None or used_bytes < GIB * self.disk_gib:
             return None
         return (
             f"{used_bytes / GIB:.3f} of {self.disk_gib:g} GiB of disk are used: expected less. Delete data "
-            f"sets, or ask your administrator to delete studies or for more."
+            f"sets or exports, or ask your administrator to delete studies or for more."
         )
 
 

@@ -52,7 +52,7 @@ class ServerOptions:
         proxy_groups_header: Header with the groups of the user.
         webhook: Address that gets a report when a job ends; None for none.
         slot_hours: Hours in a month for which jobs of a user hold workers; None for any.
-        disk_gib: GiB of data sets and studies of a user; None for any.
+        disk_gib: GiB of data sets, studies and exports of a user; None for any.
         certificate: File of the TLS certificate; None for HTTP.
         key: File of its key.
     """

@@ -83,7 +83,7 @@ def check_quota(service: Service, user: str) -> None:
     quota = quotas.of(user)
     reason = quota.exceeded_hours(quotas.used_s().get(user, 0.0))
     if reason is None and quota.disk_gib is not None:
-        reason = quota.exceeded_disk(disk_bytes(service.table.url, workers.uploads, user))
+        reason = quota.exceeded_disk(disk_bytes(service.table.url, workers, user))
     if reason is not None:
         raise QuotaError(reason)
 

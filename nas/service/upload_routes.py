@@ -13,12 +13,12 @@ from starlette.requests import ClientDisconnect
 
 from nas.service.access import Reader, Service, The, Writer
 from nas.service.archive import too_large
-from nas.service.job_table import QUEUED_AT_ONCE
 from nas.service.problems import PROBLEMS
 from nas.service.quotas import Quotas
 from nas.service.refusals import ConflictError, ForbiddenError, RefusedError
 from nas.service.submission import check_quota
 from nas.service.turns import Turns
+from nas.service.upload_use import job_using
 from nas.service.uploads import GIB, Upload
 from nas.service.user_files import disk_bytes
 
@@ -90,17 +90,15 @@ async def send_data(name: Name, request: Request, token: Writer, service: The) -
 
 @uploads.delete("/{name}", status_code=204, response_class=Response)
 def delete_data(name: Name, token: Writer, service: The) -> Response:
-    """Delete a data set of yours that no search waits for or uses."""
-    table, user = service.table, token.user
-    waiting = table.page(user=user, state="queued", limit=QUEUED_AT_ONCE)
-    running = table.page(user=user, state="running", limit=QUEUED_AT_ONCE)
-    using = [job for job in (*running, *waiting) if job.options.get("data") == name]
-    if using:
+    """Delete a data set of yours that no job waits for or uses."""
+    own = service.workers.uploads
+    using = job_using(service.table, own, token.user, name)
+    if using is not None:
         raise ConflictError(
-            f"The search '{using[0].name}' uses this data set: expected none. Wait for it, or cancel it "
-            f"first."
+            f"The job {using.id} ({using.kind} of '{using.name}') uses this data set: expected none. "
+            f"Wait for it, or cancel it first."
         )
-    service.workers.uploads.remove(user, name)
+    own.remove(token.user, name)
     service.audit.add(token, "delete data", name)
     return Response(status_code=204)
 
@@ -123,7 +121,7 @@ def _room(service: Service, user: str, name: str, length: str) -> int:
     check_quota(service, user)
     quota = Quotas(service.table, workers.quota).of(user)
     if quota.disk_gib is not None:
-        used = disk_bytes(service.table.url, workers.uploads, user)
+        used = disk_bytes(service.table.url, workers, user)
         most = min(most, int(quota.disk_gib * GIB) - used)
     if length.isascii() and length.isdigit() and int(length[:20]) > most:
         raise too_large(most)

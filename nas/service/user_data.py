@@ -44,7 +44,7 @@ class UserSummary:
         open: Number of jobs that wait or run.
         jobs: Number of all jobs.
         used_hours: Hours of this month for which jobs have held workers.
-        disk_bytes: Bytes of data sets and studies.
+        disk_bytes: Bytes of data sets, studies and exports.
         quota: What the user may use; what is None there is as the server says.
     """
 
@@ -81,7 +81,7 @@ def users(table: JobTable, workers: Workers) -> tuple[UserSummary, ...]:
             open=sum(n for of, state, n in counts if of == user and state in {"queued", "running"}),
             jobs=sum(n for of, _, n in counts if of == user),
             used_hours=used_s.get(user, 0.0) / 3600,
-            disk_bytes=disk_bytes(table.url, workers.uploads, user),
+            disk_bytes=disk_bytes(table.url, workers, user),
             quota=quota,
         )
         for user, quota in sorted(quotas.all().items())

@@ -1,14 +1,15 @@
-"""What a user keeps on disk: data sets that were sent, and the files of studies."""
+"""What a user keeps on disk: data sets that were sent, files of studies, and kept exports."""
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import optuna
 
 from nas.files.locating import files_of
+from nas.service.dispatcher import Workers
 from nas.service.job import study_of
-from nas.service.uploads import Uploads
 from nas.storage.optuna_storage import existing_storage, exists
 from nas.study.study import names_of_searches
 from search_spaces.errors import FilesError
@@ -45,15 +46,16 @@ def studies_of(url: str, user: str) -> Iterator[optuna.Study]:
             yield study
 
 
-def disk_bytes(url: str, uploads: Uploads, user: str) -> int:
-    """Return the bytes of a user's data sets and studies; what cannot be reached counts nothing.
+def disk_bytes(url: str, workers: Workers, user: str) -> int:
+    """Return the bytes of a user's data sets, studies and exports; what cannot be reached counts nothing.
 
     Args:
         url: URL of the database.
-        uploads: Data sets that users have sent.
+        workers: Where the files are.
         user: Name of the user.
     """
-    return uploads.bytes_of(user) + sum(map(_bytes, studies_of(url, user)))
+    kept = workers.uploads.bytes_of(user) + _export_bytes(exports_of(workers.storage_path, user))
+    return kept + sum(map(_bytes, studies_of(url, user)))
 
 
 def _bytes(study: optuna.Study) -> int:
@@ -62,3 +64,11 @@ def _bytes(study: optuna.Study) -> int:
     except FilesError as error:
         _log.warning("%s", error)
         return 0
+
+
+def _export_bytes(folder: Path) -> int:
+    found = 0
+    for file in folder.iterdir() if folder.is_dir() else ():
+        with suppress(FileNotFoundError):  # a newer one has taken its place meanwhile
+            found += file.stat().st_size
+    return found

@@ -14,6 +14,7 @@ from nas.service.job_table import JobTable
 from nas.service.quota_watch import QuotaWatch
 from nas.service.quotas import GIB, Quota, Quotas
 from nas.service.uploads import Uploads
+from nas.service.user_files import disk_bytes, exports_of
 from search_spaces.errors import InvalidValueError, UserError
 
 HOUR_S = 3600.0
@@ -122,6 +123,23 @@ def test_nothing_is_submitted_or_sent_beyond_a_quota(served, tmp_path):
     with pytest.raises(ServiceError, match="GiB of disk are used"):
         client.search("1M-MACs")
     client.delete_data("flowers")
+
+
+def test_kept_exports_count_as_disk_until_their_user_deletes_them(served):
+    table, workers = served[1].table, served[1].workers
+    secret, _ = served[1].tokens.create("exporter")
+    client = Client(served[0], secret)
+    kept = exports_of(workers.storage_path, "exporter")
+    kept.mkdir(parents=True)
+    for number in range(3):
+        (kept / f"{number:064x}.zip").write_bytes(bytes(1000))
+    assert disk_bytes(table.url, workers, "exporter") == 3000
+    Quotas(table).change("exporter", disk_gib=2500 / GIB)
+    with pytest.raises(ServiceError, match="GiB of disk are used"):
+        client.search("1M-MACs")
+    client.delete_archives()
+    assert disk_bytes(table.url, workers, "exporter") == 0
+    assert client.search("1M-MACs")["state"] == "queued"
 
 
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])

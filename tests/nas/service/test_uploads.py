@@ -4,16 +4,24 @@ import http.client
 import json
 import shutil
 import urllib.parse
+from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 
 from nas.service.archive import unpack
 from nas.service.client import Client
 from nas.service.connection import ServiceError
+from nas.service.job_queue import begin_next
 from nas.service.refusals import RefusedError
+from nas.service.tokens import Tokens
+from nas.service.upload_use import job_using
 from nas.service.uploads import Uploads
+from nas.storage.optuna_storage import open_storage
+from nas.study import study as studies
 from tests.nas.service.hostile_archives import good, hostile, zipped
+from tests.nas.study.test_study import SETTINGS
 from trials.datasets import open_images
 
 
@@ -60,6 +68,46 @@ def test_a_sent_archive_is_a_data_set_of_its_user_alone(served, ann, tmp_path, k
     ann.delete_data("flowers")
     assert ann.data()["uploads"] == []
     assert not Path(path).exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("retrain", {"study": "on tulips"}),
+        ("compare", {"networks": ["on tulips#3", "mobilenet_v2_1.0_224"]}),
+        ("compare", {"networks": ["mobilenet_v2_1.0_224"], "data": "tulips"}),
+        ("search", {"budget": ["1M-MACs"], "data": "tulips"}),
+    ],
+)
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_data_set_is_kept_while_a_job_reads_it(table, tmp_path, kind, options, begun):
+    uploads = Uploads(tmp_path / "uploads")
+    for user in ("ann", "bob"):
+        Tokens(table).create(user)
+        (uploads.folder / user / "tulips" / "all" / "red").mkdir(parents=True)
+    storage = optuna.storages.get_storage(open_storage(table.url))
+    studies.begin(
+        storage,
+        "ann.on tulips",
+        replace(SETTINGS, data=str(uploads.folder / "ann" / "tulips" / "all")),
+        sampler=optuna.samplers.RandomSampler(),
+        pruner=optuna.pruners.NopPruner(),
+        images={"classes": ["a", "b"], "channels": 1, "mean": [0.5], "std": [0.5]},
+        folder=str(tmp_path / "runs"),
+    )
+    assert job_using(table, uploads, "ann", "tulips") is None
+    table.submit("bob", "bob.on tulips", options, kind=kind)
+    job = table.submit("ann", "ann.another", options, kind=kind, priority=1)
+    if begun:
+        assert begin_next(table, host="here") is not None
+        assert begin_next(table, host="here") is not None
+    using = job_using(table, uploads, "ann", "tulips")
+    assert using is not None
+    assert using.id == job.id
+    assert job_using(table, uploads, "ann", "tul") is None
+    table.cancel(job, "now")
+    if not begun:
+        assert job_using(table, uploads, "ann", "tulips") is None
 
 
 def everything_in(folder):
