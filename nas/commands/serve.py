@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nas.commands._options import Storage
+from nas.commands._options import Address, Storage
 
 
 def COMMAND(  # noqa: N802
@@ -101,6 +101,7 @@ def COMMAND(  # noqa: N802
     proxy_groups_header: Annotated[
         str, typer.Option("--proxy-groups-header", metavar="NAME", help="Header with the user's groups.")
     ] = "X-Forwarded-Groups",
+    address: Address = None,
     certificate: Annotated[
         Path | None,
         typer.Option("--certificate", metavar="PEM", help="Certificate for TLS.", show_default=False),
@@ -145,6 +146,7 @@ def COMMAND(  # noqa: N802
             proxy_groups_header=proxy_groups_header,
             slot_hours=slot_hours,
             disk_gib=disk_gib,
+            address=address,
             certificate=certificate,
             key=key,
             report_line=lambda line: typer.echo(line, err=True),

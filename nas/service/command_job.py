@@ -37,7 +37,7 @@ class Ended:
     result: dict[str, Any]
 
 
-def run_job_command(job: Job, url: str, storage_path: Path, data: str) -> Ended:
+def run_job_command(job: Job, url: str, storage_path: Path, data: str, address: str | None = None) -> Ended:
     """Run the command of a job to its end.
 
     Args:
@@ -45,6 +45,7 @@ def run_job_command(job: Job, url: str, storage_path: Path, data: str) -> Ended:
         url: URL of the database.
         storage_path: Folder for checkpoints, weights and logs.
         data: Images in the place of the name of a data set.
+        address: Address of the Ray cluster that trains; None for this machine.
     """
     desk = Desk(url=url, user=job.user, storage_path=storage_path)
     options = QUEUED[job.kind][1](**job.options)
@@ -53,6 +54,7 @@ def run_job_command(job: Job, url: str, storage_path: Path, data: str) -> Ended:
     words = words_of(job.kind, options, folder, data)
     if job.kind == "compare":
         words[1:1] = [f"--storage-path={comparisons_of(storage_path, job.user)}"]
+        words[1:1] = [] if address is None else [f"--address={address}"]
     printed = folder / "output.txt"
     before = Path.cwd()
     os.environ.clear()

@@ -41,6 +41,7 @@ class Workers:
         jobs_at_once: Most running jobs of a user without a quota of its own.
         upload_bytes: Most bytes of a data set that a user sends; 0 for none.
         quota: What a user without a quota of its own may use.
+        address: Address of the Ray cluster that trains for searches and comparisons; None for this machine.
     """
 
     count: int = 1
@@ -49,6 +50,7 @@ class Workers:
     jobs_at_once: int = JOBS_AT_ONCE
     upload_bytes: int = 4 * GIB
     quota: Quota = NO_QUOTA
+    address: str | None = None
 
     @property
     def uploads(self) -> Uploads:
@@ -147,7 +149,13 @@ class Dispatcher:
             return
         log = self._workers.log_of(held.job.id)
         log.parent.mkdir(parents=True, exist_ok=True)
-        arguments = [held.job.id, held.holder, str(self._workers.storage_path), data]
+        arguments = [
+            held.job.id,
+            held.holder,
+            str(self._workers.storage_path),
+            data,
+            self._workers.address or "",
+        ]
         with log.open("ab") as output:
             self._running[held.job.id] = subprocess.Popen(
                 [sys.executable, "-P", "-m", "nas.service.job_process", *arguments],

@@ -1,6 +1,6 @@
 """Runs one job in a process of its own: its work in the main thread, signs of life from another.
 
-    python -m nas.service.job_process ID HOLDER STORAGE_PATH DATA
+    python -m nas.service.job_process ID HOLDER STORAGE_PATH DATA ADDRESS
 
 The database URL is in ``$NAS_STORAGE``, since others on this machine can read arguments.
 """
@@ -84,7 +84,13 @@ class Beats:
             os._exit(130)  # Ray's processes end with this one
 
 
-def run(id: str, holder: str, storage_path: str, data: str) -> None:  # noqa: A002 -- what it is called in the API
+def run(
+    id: str,  # noqa: A002 -- what it is called in the API
+    holder: str,
+    storage_path: str,
+    data: str,
+    address: str = "",
+) -> None:
     """Run a job to its end and write what came of it.
 
     Args:
@@ -92,6 +98,7 @@ def run(id: str, holder: str, storage_path: str, data: str) -> None:  # noqa: A0
         holder: Id of this attempt.
         storage_path: Folder for checkpoints, weights and logs.
         data: Name of an embedded data set, or path of the images.
+        address: Address of the Ray cluster that trains; empty for this machine.
     """
     url = os.environ["NAS_STORAGE"]
     with JobTable(url) as table:
@@ -99,7 +106,7 @@ def run(id: str, holder: str, storage_path: str, data: str) -> None:  # noqa: A0
         process, machine = this_process()
         table.hold(id, holder, process=process, machine=machine, host=socket.gethostname())
         with Beats(table, job, holder):
-            state, status, error, result = _outcome(job, url, storage_path, data)
+            state, status, error, result = _outcome(job, url, storage_path, data, address or None)
         if state == "cancelled" and table.get(id).cancel is None:
             state, status = "queued", None  # the server ends: it goes on when one runs again
         for number in (signal.SIGINT, signal.SIGTERM):  # the end is written, and the process is leaving
@@ -108,13 +115,13 @@ def run(id: str, holder: str, storage_path: str, data: str) -> None:  # noqa: A0
 
 
 def _outcome(
-    job: Job, url: str, storage_path: str, data: str
+    job: Job, url: str, storage_path: str, data: str, address: str | None
 ) -> tuple[State, int | None, str | None, dict[str, Any] | None]:
     """Return the state of the job after its work, its exit status, why it failed, and what came of it."""
     if job.kind == "search":
-        return *_searched(job, storage_path, data), None
+        return *_searched(job, storage_path, data, address), None
     try:
-        ended = run_job_command(job, url, Path(storage_path), data)
+        ended = run_job_command(job, url, Path(storage_path), data, address)
     except KeyboardInterrupt:
         return "cancelled", 130, None, None
     except Exception:
@@ -123,10 +130,12 @@ def _outcome(
     return _STATES.get(ended.status, "failed"), ended.status, ended.error, ended.result
 
 
-def _searched(job: Job, storage_path: str, data: str) -> tuple[State, int | None, str | None]:
+def _searched(
+    job: Job, storage_path: str, data: str, address: str | None
+) -> tuple[State, int | None, str | None]:
     """Search, and return the state of the job, its exit status and why it failed."""
     try:
-        options = {**with_files(job, Path(storage_path)), "data": data}
+        options = {**with_files(job, Path(storage_path)), "data": data, "address": address}
         result = api.search(**options, study=job.study, storage_path=storage_path)
     except KeyboardInterrupt:
         return "cancelled", 130, None

@@ -53,6 +53,7 @@ class ServerOptions:
         webhook: Address that gets a report when a job ends; None for none.
         slot_hours: Hours in a month for which jobs of a user hold workers; None for any.
         disk_gib: GiB of data sets, studies and exports of a user; None for any.
+        address: Address of the Ray cluster that trains; None for this machine.
         certificate: File of the TLS certificate; None for HTTP.
         key: File of its key.
     """
@@ -73,6 +74,7 @@ class ServerOptions:
     proxy_groups_header: str = GROUPS_HEADER
     slot_hours: float | None = None
     disk_gib: float | None = None
+    address: str | None = None
     certificate: Path | None = None
     key: Path | None = None
     report_line: Callable[[str], None] = field(default=lambda _: None)
@@ -82,9 +84,11 @@ def serve(options: ServerOptions) -> None:
     """Serve until the process is interrupted.
 
     Raises:
-        UserError: if an option cannot be used, or the port is in use.
+        UserError: if an option cannot be used, the cluster cannot be reached, or the port is in use.
     """
     _check(options)
+    if options.address is not None:
+        _check_cluster(options.address)
     url = absolute_url(storage_url(options.storage))
     data = {"digits": "digits", **dict(map(_data_set, options.data))}
     workers = Workers(
@@ -94,6 +98,7 @@ def serve(options: ServerOptions) -> None:
         jobs_at_once=options.jobs_at_once,
         upload_bytes=int(options.upload_gib * GIB),
         quota=Quota(slot_hours=options.slot_hours, disk_gib=options.disk_gib),
+        address=options.address,
     )
     proxy = ProxyLogin.parse(
         options.trust_proxy,
@@ -168,6 +173,18 @@ def _check(options: ServerOptions) -> None:
     for file in (options.certificate, options.key):
         if file is not None and not file.is_file():
             raise InvalidValueError(f"There is no file '{file}': expected one in PEM format.")
+
+
+def _check_cluster(address: str) -> None:
+    """Connect to a Ray cluster once, as every job will.
+
+    Raises:
+        UserError: if it cannot be reached.
+    """
+    from nas.ray_backend.connection import cluster_for  # noqa: PLC0415 -- Ray takes a second, most servers need none
+
+    with cluster_for(address):
+        pass
 
 
 def _data_set(text: str) -> tuple[str, str]:
