@@ -17,6 +17,7 @@ LAZY = {  # modules that import another of ours inside a function, and why
     "nas/__main__.py": "SQLAlchemy is for errors alone, and help needs none",
     "nas/exports/formats/_litert_file.py": "LiteRT is an extra",
     "nas/api/_joined_cluster.py": "Ray takes a second, and most targets need none",
+    "nas/service/server.py": "Ray takes a second, and most servers need none",
     "nas/samplers/__init__.py": "a sampler alone needs no registry, nor anything else of search_spaces",
     "search_spaces/loading.py": "pydantic and PyYAML are for files of users alone",
     "trials/latency/litert_model.py": "LiteRT is an extra",

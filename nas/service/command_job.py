@@ -17,8 +17,11 @@ from nas.service.command_run import Desk, copy_targets
 from nas.service.command_words import words_of
 from nas.service.job import Job
 from nas.service.user_files import comparisons_of
+from search_spaces.errors import StorageError
 
 _INTERRUPTED: Final = 130
+_REFUSED: Final = 2
+_AWAY: Final = "does not answer as expected"  # of a database, see nas.storage.database
 _TAIL_BYTES: Final = 8192
 
 
@@ -46,6 +49,9 @@ def run_job_command(job: Job, url: str, storage_path: Path, data: str, address: 
         storage_path: Folder for checkpoints, weights and logs.
         data: Images in the place of the name of a data set.
         address: Address of the Ray cluster that trains; None for this machine.
+
+    Raises:
+        StorageError: if the command ended because the database was away.
     """
     desk = Desk(url=url, user=job.user, storage_path=storage_path)
     options = QUEUED[job.kind][1](**job.options)
@@ -66,12 +72,11 @@ def run_job_command(job: Job, url: str, storage_path: Path, data: str, address: 
             status = _run(words)
     finally:
         os.chdir(before)
+    line = _last_line(storage_path / "service" / f"{job.id}.log")
+    if status == _REFUSED and _AWAY in line:
+        raise StorageError(line)
     output_text = desk.hidden(printed.read_text(encoding="utf-8"), folder)
-    error = (
-        None
-        if status in {0, _INTERRUPTED}
-        else desk.hidden(_last_line(storage_path / "service" / f"{job.id}.log"), folder)
-    )
+    error = None if status in {0, _INTERRUPTED} else desk.hidden(line, folder)
     return Ended(status, error, _result(output_text))
 
 

@@ -22,6 +22,7 @@ from nas.service.command_job import run_job_command
 from nas.service.job import Cancel, Job, State
 from nas.service.job_table import JobTable
 from nas.service.refusals import NotFoundError
+from nas.storage.retry import Retry, is_outage
 from nas.study.processes import this_process
 from search_spaces.errors import StorageError, UserError
 
@@ -101,17 +102,20 @@ def run(
         address: Address of the Ray cluster that trains; empty for this machine.
     """
     url = os.environ["NAS_STORAGE"]
-    with JobTable(url) as table:
-        job = table.get(id)
+    patient = Retry(lambda _: None, lambda: False)
+    with patient(lambda: JobTable(url)) as table:
+        job = patient(lambda: table.get(id))
         process, machine = this_process()
-        table.hold(id, holder, process=process, machine=machine, host=socket.gethostname())
+        patient(lambda: table.hold(id, holder, process=process, machine=machine, host=socket.gethostname()))
         with Beats(table, job, holder):
             state, status, error, result = _outcome(job, url, storage_path, data, address or None)
-        if state == "cancelled" and table.get(id).cancel is None:
+        if state == "cancelled" and patient(lambda: table.get(id)).cancel is None:
             state, status = "queued", None  # the server ends: it goes on when one runs again
         for number in (signal.SIGINT, signal.SIGTERM):  # the end is written, and the process is leaving
             signal.signal(number, signal.SIG_IGN)
-        table.finish(id, holder, state, exit_status=status, error=error, result=result)
+        patient(
+            lambda: table.finish(id, holder, state, exit_status=status, error=error, result=result)
+        )  # what was done is not done again because the database was away at its end
 
 
 def _outcome(
@@ -124,6 +128,8 @@ def _outcome(
         ended = run_job_command(job, url, Path(storage_path), data, address)
     except KeyboardInterrupt:
         return "cancelled", 130, None, None
+    except StorageError:  # the database is away: no failure of the job, which goes back to the queue
+        raise
     except Exception:
         _log.exception("The command ended with a defect")
         return "failed", 1, _DEFECT, None
@@ -140,6 +146,8 @@ def _searched(
     except KeyboardInterrupt:
         return "cancelled", 130, None
     except UserError as error:
+        if is_outage(error):
+            raise  # no failure of the search, which goes back to the queue
         return "failed", error.exit_status, str(error)
     except Exception:
         _log.exception("The search ended with a defect")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nas.service.job import Job, study_of
+from nas.service.job import Job, State, study_of
 from nas.service.job_table import QUEUED_AT_ONCE, JobTable
 from nas.service.uploads import Uploads
 from nas.service.user_files import studies_of
@@ -20,7 +20,7 @@ def job_using(table: JobTable, uploads: Uploads, user: str, name: str) -> Job | 
         user: Name of the user.
         name: Name of the data set.
     """
-    states = ("running", "queued")
+    states: tuple[State, ...] = ("running", "queued")
     jobs = [job for state in states for job in table.page(user=user, state=state, limit=QUEUED_AT_ONCE)]
     naming = next((job for job in jobs if job.options.get("data") == name), None)
     others = {job.id: _studies_in(job) for job in jobs if job.kind in {"retrain", "compare"}}
