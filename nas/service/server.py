@@ -30,6 +30,7 @@ from search_spaces.errors import InvalidValueError, UserError, reason_of
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 PORT: Final = 8090
+_CONNECTS_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +182,15 @@ def _check_cluster(address: str) -> None:
     Raises:
         UserError: if it cannot be reached.
     """
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "://" not in address:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECTS_S).close()
+        except (OSError, OverflowError) as error:  # Ray would try for minutes
+            raise UserError(
+                f"Cannot use the Ray cluster at '{address}': {reason_of(error)}. Expected one that runs and "
+                f"can be reached; leave --address out to train on this machine."
+            ) from error
     from nas.ray_backend.connection import cluster_for  # noqa: PLC0415 -- Ray takes a second, most servers need none
 
     with cluster_for(address):
