@@ -1,4 +1,4 @@
-"""A service on PostgreSQL whose server, jobs and database are killed at random finishes every job."""
+"""A service on PostgreSQL whose server, jobs and database are killed by turns finishes every job."""
 
 import os
 import random
@@ -128,7 +128,7 @@ def through(folder, database, kills, seed):
             if not left and len(retrained) == len(USERS):
                 break
             if sum(chaos.killed.values()) < kills and time.monotonic() >= next_s:
-                chaos.kill_one(rng.choice(KINDS), rng)
+                chaos.kill_one(KINDS[sum(chaos.killed.values()) % len(KINDS)], rng)
                 next_s = time.monotonic() + rng.uniform(0.5, 1.5) * pause_s
             time.sleep(0.5)
         return chaos, check(chaos)
