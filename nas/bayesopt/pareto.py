@@ -14,8 +14,11 @@ def front(values: Float[np.ndarray, "n m"]) -> Bool[np.ndarray, " n"]:
 
 
 def reference_point(values: Float[np.ndarray, "n m"]) -> Float[np.ndarray, " m"]:
-    """Return a point a tenth of the front's range below its worst (as Ishibuchi et al., 2018)."""
-    best = values[front(values)]
-    low, high = best.min(axis=0), best.max(axis=0)
+    """Return a point a tenth of the range below the worst of `values`, on the front or not.
+
+    Ishibuchi et al., 2018, take the worst of the front. A front of few points, as at the beginning, has no
+    range then, and nothing beyond its ends counts.
+    """
+    low, high = values.min(axis=0), values.max(axis=0)
     spread = np.where(high > low, high - low, np.maximum(np.abs(high), 1.0) * 1e-3)
     return np.asarray(low - 0.1 * spread)

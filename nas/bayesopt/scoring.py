@@ -124,13 +124,14 @@ class AcquisitionState:
             means.append(mean[0])
             variances.append(variance)
         all_values = np.stack(reached, axis=1)
-        # Infeasible points bound nothing that is to be reached, however good they are.
+        # Infeasible points bound nothing that is to be reached, however good they are. The reference point is
+        # below them too: where few are feasible, the front would otherwise not be extended.
         chosen = all_values[self.feasible] if self.feasible.any() else all_values.min(0, keepdims=True)
         return log_expected_hypervolume_improvement(
             torch.stack(means, dim=1),
             torch.stack(variances, dim=1),
             torch.from_numpy(chosen[pareto.front(chosen)]),
-            torch.from_numpy(pareto.reference_point(chosen)),
+            torch.from_numpy(pareto.reference_point(all_values)),
         )
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,8 @@ class Chaos:
     def __init__(self, folder, database, url):
         self.folder, self.database, self.url = folder, database, url
         self.killed: Counter[str] = Counter()
-        self.server = self.address = None
+        self.server: Any = None
+        self.address: Any = None
 
     def start(self):
         """Start a server and return once it listens."""
