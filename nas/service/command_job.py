@@ -17,11 +17,11 @@ from nas.service.command_run import Desk, copy_targets
 from nas.service.command_words import words_of
 from nas.service.job import Job
 from nas.service.user_files import comparisons_of
+from nas.storage.database import NO_ANSWER
 from search_spaces.errors import StorageError
 
 _INTERRUPTED: Final = 130
 _REFUSED: Final = 2
-_AWAY: Final = "does not answer as expected"  # of a database, see nas.storage.database
 _TAIL_BYTES: Final = 8192
 
 
@@ -73,7 +73,7 @@ def run_job_command(job: Job, url: str, storage_path: Path, data: str, address: 
     finally:
         os.chdir(before)
     line = _last_line(storage_path / "service" / f"{job.id}.log")
-    if status == _REFUSED and _AWAY in line:
+    if status == _REFUSED and NO_ANSWER in line:
         raise StorageError(line)
     output_text = desk.hidden(printed.read_text(encoding="utf-8"), folder)
     error = None if status in {0, _INTERRUPTED} else desk.hidden(line, folder)

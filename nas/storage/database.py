@@ -15,6 +15,9 @@ from nas.storage.secrets import scrubbed, without_password
 from nas.storage.snapshot import may_be_written, snapshot
 from search_spaces.errors import StorageError
 
+NO_ANSWER: Final = "does not answer as expected"
+"""What the line says where a database is away, for who reads the output of a command."""
+
 _BUSY_SECONDS: Final = 60
 _DIALECTS: Final = ("sqlite", "postgresql")
 
@@ -144,7 +147,7 @@ def storage_errors(url: str) -> Iterator[None]:
             raise StorageError(f"The storage '{without_password(url)}': {no_room(error)}") from error
         first = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise StorageError(
-            f"The storage '{without_password(url)}' does not answer as expected: {scrubbed(first, url)}. "
+            f"The storage '{without_password(url)}' {NO_ANSWER}: {scrubbed(first, url)}. "
             f"Check the URL, that the database is running and that you may write to it."
         ) from error
 
