@@ -76,7 +76,8 @@ def logged_in(browser: Any, site: tuple[str, str], size: str = "wide", scheme: s
     )
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.goto(site[0])
-    page.keyboard.type(site[1])  # the field has the focus
+    page.wait_for_function("document.activeElement.name === 'token'")  # the field has the focus
+    page.keyboard.type(site[1])
     page.keyboard.press("Enter")
     page.wait_for_selector("#new")
     page.wait_for_load_state()
