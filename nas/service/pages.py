@@ -140,29 +140,19 @@ def submit_form(request: Request, service: The, fields: Fields) -> Response:
     return _to(f"/searches/{job.id}")
 
 
-@pages.get("/searches/{id}")
-def show_search(id: str, request: Request, service: The) -> Response:  # noqa: A002 -- its name in the path
-    """Return the page of one search, or lead to the page to log in."""
-    try:
-        token, key = _reader(request)
-    except UnauthenticatedError:
-        return _to("/")
-    job = own_job(service, token, id)
-    if job.kind != "search":
-        return _to(address_of(job))
-    return HTMLResponse(search_page(token, key, job, service.reader.result(job.study)))
-
-
 @pages.get("/jobs/{id}")
+@pages.get("/searches/{id}")
 def show_job(id: str, request: Request, service: The) -> Response:  # noqa: A002 -- its name in the path
-    """Return the page of a job that is no search, or lead to the page to log in."""
+    """Return the page of one job, or lead to the address of its kind, or to the page to log in."""
     try:
         token, key = _reader(request)
     except UnauthenticatedError:
         return _to("/")
     job = own_job(service, token, id)
-    if job.kind == "search":
+    if request.url.path != address_of(job):
         return _to(address_of(job))
+    if job.kind == "search":
+        return HTMLResponse(search_page(token, key, job, service.reader.result(job.study)))
     return HTMLResponse(job_page(token, key, job, log_of(service, job)))
 
 
