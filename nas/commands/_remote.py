@@ -159,9 +159,16 @@ def _answer(client: Any, name: str, given: dict[str, Any], *, as_json: bool) -> 
     if answer["sha256"] is not None:
         home = Path() if place is None else place.parent
         names = _fetched(client, answer["sha256"], home)
-        output = _placed(output, names, "" if place is None else str(to)[: -len(place.name)])
+        output = _placed(output, names, _folder_told(name, to, place))
     typer.echo(answer["messages"], nl=False, err=True)
     typer.echo(output, nl=False)
+
+
+def _folder_told(name: str, to: Any, place: Path | None) -> str:
+    """Return the folder before what a command wrote, as it prints it on this machine."""
+    if place is None:
+        return ""
+    return f"{place.resolve().parent}/" if name == "export" else str(to)[: -len(place.name)]
 
 
 def _placed(output: str, names: list[str], folder: str) -> str:

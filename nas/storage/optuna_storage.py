@@ -1,11 +1,14 @@
 """Opens Optuna's storage in SQLite or PostgreSQL, and finds its URL (``--storage``, ``$NAS_STORAGE``)."""
 
 import os
+import time
 from typing import Final
 
 import optuna
+from alembic.migration import MigrationContext
 from optuna.storages import RDBStorage
-from sqlalchemy import event, inspect
+from sqlalchemy import Engine, NullPool, event, inspect
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from nas.storage.database import (
     check_creatable,
@@ -22,6 +25,9 @@ from search_spaces.errors import StorageError, StudyError
 
 DEFAULT_URL: Final = "sqlite:///nas.db"
 _TABLE: Final = "studies"  # of Optuna
+_ATTEMPTS: Final = 20
+_PAUSE_S: Final = 0.1
+_DUPLICATE_TABLE: Final = "42P07"  # SQLSTATE of PostgreSQL, whose messages may be translated
 
 
 def storage_url(given: str | None) -> str:
@@ -52,6 +58,7 @@ def open_storage(url: str) -> RDBStorage:
     literal = url.replace("{", "{{").replace("}", "}}")  # Optuna fills in a template
     try:
         with storage_errors(url):
+            _create_tables(literal, url)
             storage = optuna_storage(literal, engine_kwargs=engine_options(url))
     except RuntimeError as error:  # raised by Optuna for a schema of another version
         reason = str(error).strip().partition("\n")[0]
@@ -60,6 +67,41 @@ def open_storage(url: str) -> RDBStorage:
         event.listen(storage.engine, "connect", prepare_sqlite)
         storage.engine.dispose()  # connections made before the listener are not prepared
     return storage
+
+
+def _create_tables(literal: str, url: str) -> None:
+    """Create Optuna's tables if any is missing; several processes may do so at once.
+
+    Optuna looks which tables are missing and then creates them, and fails where another process has created
+    one in between.
+    """
+    if is_true_of_existing(url, _is_complete):
+        return
+    options = {**engine_options(url), "poolclass": NullPool}  # an attempt that fails leaves no connection
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            RDBStorage(literal, engine_kwargs=options)
+        except DBAPIError as error:
+            if not (left and _is_created_meanwhile(error)):
+                raise
+        else:
+            return
+        time.sleep(_PAUSE_S)
+
+
+def _is_complete(engine: Engine) -> bool:
+    """Return whether a database has the revision of Optuna's tables, which is written last."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() is not None
+
+
+def _is_created_meanwhile(error: DBAPIError) -> bool:
+    """Return whether a table or its first row could not be created because it is there already."""
+    return (
+        isinstance(error, IntegrityError)
+        or getattr(error.orig, "sqlstate", None) == _DUPLICATE_TABLE
+        or "already exists" in str(error.orig)
+    )
 
 
 def existing_storage(url: str, *, writing: bool = False) -> RDBStorage:

@@ -27,6 +27,8 @@ from nas.service.quotas import Quotas
 from nas.service.tokens import Tokens
 from nas.storage.schema import JobRow
 from tests.benchmarks.filing import file_result
+from tests.chaos import havoc
+from tests.chaos.test_service import RECIPE
 from trials.latency.host import load
 
 JOBS, PAGE, PER_SECOND, GOAL_MS = 1000, 50, 50, 100
@@ -37,9 +39,10 @@ USERS, JOBS_EACH = ("ann", "bob", "eve"), 10
 def served(folder: Path, workers: int) -> Iterator[tuple[str, int]]:
     """Yield address and process of a server on the database of a folder."""
     command = [sys.executable, "-m", "nas", "serve", "--port", "0", "--workers", str(workers)]
-    storage = ["--storage", f"sqlite:///{folder}/nas.db"]
+    places = ["--storage", f"sqlite:///{folder}/nas.db", "--data", "tiny=tiny.npz"]
+    havoc.furnish(folder)
     server = subprocess.Popen(
-        [*command, *storage], cwd=folder, stderr=subprocess.PIPE, text=True, env={**os.environ}
+        [*command, *places], cwd=folder, stderr=subprocess.PIPE, text=True, env={**os.environ}
     )
     assert server.stderr is not None
     try:
@@ -135,7 +138,7 @@ def measure_lists(seconds: int) -> None:
 
 
 def measure_shares() -> None:
-    """Let three users queue measurements, and file what each had while all of them waited."""
+    """Let three users queue tiny searches, and file what each had while all of them waited."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         with JobTable(f"sqlite:///{folder}/nas.db") as table:
@@ -143,8 +146,15 @@ def measure_shares() -> None:
             with served(folder, 0) as (address, _):  # all wait before the first begins
                 clients = {user: Client(address, secret) for user, secret in secrets.items()}
                 for user in USERS:
-                    for _ in range(JOBS_EACH):
-                        clients[user].measure("mobilenet_v2_1.0_224", scores=False)
+                    for number in range(JOBS_EACH):
+                        clients[user].search(
+                            "8M-MACs",
+                            data="tiny",
+                            study=f"tiny-{number}",
+                            trials=2,
+                            recipe=RECIPE,
+                            seed=number,
+                        )
             begin_s = time.monotonic()
             with served(folder, 2) as (address, _):
                 shares = Quotas(table).used_s()
@@ -164,8 +174,9 @@ def measure_shares() -> None:
         command="python -m tests.benchmarks.service_speed shares",
         seed=0,
         lines=[
-            f"`nas serve --workers 2`, {len(USERS)} users with {JOBS_EACH} measurements each, all queued "
-            f"before the first began. Seconds of workers by user while all waited ({shared_s:.0f} s): "
+            f"`nas serve --workers 2`, {len(USERS)} users with {JOBS_EACH} searches of two tiny networks "
+            f"each, all queued before the first began. Seconds of workers by user while all waited "
+            f"({shared_s:.0f} s): "
             + ", ".join(f"{user} {shares.get(user, 0.0):.1f}" for user in USERS)
             + f"; largest less smallest is {100 * spread:.1f} % of the mean. A running job that was "
             f"cancelled with `now` had ended after {cancelled_s:.1f} s.",

@@ -36,7 +36,7 @@ def told(text):
     if text.startswith("{"):
         return json.loads(text, object_hook=_lasting)
     text = UNLIKE.sub("", text).replace("sqlite:///nas.db", "STORE").replace("the service", "STORE")
-    return re.sub(r"[0-9.]+ ms", "? ms", text)
+    return re.sub(r" +", " ", re.sub(r"[0-9.]+ ms", "? ms", text))  # columns are as wide as what was measured
 
 
 def _lasting(entry):
