@@ -5,7 +5,12 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,8 @@ import typer.main
 import yaml
 
 from nas.__main__ import _app
+from nas.service.client import Client
+from tests.nas.service.test_service import TINY
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "deployment"
@@ -60,7 +67,7 @@ def test_what_the_image_copies_and_runs_exists():
         assert all((ROOT / source).exists() for source in text.split()[:-1]), text
     assert json.loads(texts("ENTRYPOINT")[0]) == ["nas"]
     check_command(json.loads(texts("CMD")[0]))
-    extras = re.search(r"\.\[([\w,]+)\]", texts("RUN")[0])
+    extras = re.search(r"\.\[([\w,]+)\]", " ".join(texts("RUN")))
     assert extras is not None
     for extra in extras[1].split(","):
         assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
@@ -119,22 +126,97 @@ def test_the_manifests_of_ray_are_queued_and_their_pods_are_valid(name: str, kin
     assert spec["rayVersion"] == ray[1]
 
 
+class Builder:
+    """buildah with images of its own below a folder, without a daemon."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        places = ["--root", str(folder / "root"), "--runroot", str(folder / "run")]
+        self.words = ["buildah", *places, "--storage-driver", "vfs"]
+
+    def run(self, *words: str) -> str:
+        """Return what a command of buildah printed last, as the name of what it made."""
+        done = subprocess.run(
+            [*self.words, *words], cwd=self._folder, text=True, capture_output=True, timeout=3000, check=False
+        )
+        assert done.returncode == 0, f"{words}: {done.stdout[-2000:]} {done.stderr[-2000:]}"
+        return done.stdout.strip().rpartition("\n")[2]
+
+    def inside(self, container: str, *words: str) -> list[str]:
+        """Return a command that runs another in a container, as its user, on this host's network."""
+        return [*self.words, "run", "--isolation", "chroot", container, "--", *words]
+
+    def base(self) -> str:
+        """Return the image that ``$NAS_TEST_BASE_IMAGE`` names, else one made from packages of Debian."""
+        if named := os.environ.get("NAS_TEST_BASE_IMAGE"):
+            return named
+        packages = "--include=python3,python3-venv,ca-certificates"
+        made = str(self._folder / "base.tar")
+        subprocess.run(["mmdebstrap", "--variant=apt", packages, "bookworm", made], check=True, timeout=1200)
+        container = self.run("from", "scratch")
+        self.run("add", container, made, "/")
+        self.run("commit", "--rm", container, "nas-base")
+        return "localhost/nas-base"
+
+
+def pip_of_this_host() -> list[str]:
+    """Return options with which a build finds packages and certificates as pip does on this host."""
+    options = []
+    links = [Path(link) for link in os.environ.get("PIP_FIND_LINKS", "").split()]
+    if links:  # the wheels of torch for CPUs lie in a folder, as where no index has them
+        options += ["--build-arg", "TORCH_INDEX=https://pypi.org/simple"]
+        options += ["--build-arg", f"PIP_FIND_LINKS={' '.join(map(str, links))}"]
+    if certificates := os.environ.get("PIP_CERT"):
+        options += ["--build-arg", f"PIP_CERT={certificates}"]
+        links.append(Path(certificates).parent)
+    return [*options, *(f"--volume={place}:{place}:ro" for place in links)]
+
+
+@pytest.fixture(scope="module")
+def builder() -> Iterator[Builder]:
+    with tempfile.TemporaryDirectory(prefix="nas-image-") as folder:
+        yield Builder(Path(folder))
+
+
 @pytest.mark.long
+@pytest.mark.timeout(5000)
 @pytest.mark.skipif(shutil.which("buildah") is None, reason="buildah is not installed")
-def test_the_image_is_built_and_answers(tmp_path: Path):
-    base = os.environ.get("NAS_TEST_BASE_IMAGE")
-    if base is None:
-        pytest.skip("NAS_TEST_BASE_IMAGE names no image with Python to build upon")
-    built = ["buildah", "build", "--isolation", "chroot", "--build-arg", f"BASE={base}", "--tag", "nas-test"]
+@pytest.mark.skipif(
+    shutil.which("mmdebstrap") is None and "NAS_TEST_BASE_IMAGE" not in os.environ,
+    reason="mmdebstrap is not installed, and NAS_TEST_BASE_IMAGE names no image with Python to build upon",
+)
+def test_the_image_is_built_and_its_service_searches(builder: Builder, tmp_path: Path) -> None:
+    arguments = [f"--build-arg=BASE={builder.base()}", *pip_of_this_host()]
     file = str(FOLDER / "Dockerfile")
-    subprocess.run([*built, "--file", file, str(ROOT)], check=True, cwd=tmp_path, timeout=3000)
-    made = subprocess.run(["buildah", "from", "nas-test"], check=True, capture_output=True, text=True)
-    container = made.stdout.strip()
+    words = ["--isolation", "chroot", "--file", file, "--tag", "nas-test", str(ROOT)]
+    builder.run("build", *arguments, *words)
+    container = builder.run("from", "nas-test")
+
+    def said(*words: str) -> str:
+        return subprocess.check_output(builder.inside(container, *words), text=True).strip()
+
+    assert said("nas", "--version") == f"nas {version('budget-nas')}"
+    assert said("id", "-u") == "10001"
+    healthy = json.loads(texts("HEALTHCHECK")[0].partition("CMD ")[2])
+    command = json.loads(texts("ENTRYPOINT")[0]) + json.loads(texts("CMD")[0])
+    with (tmp_path / "log.txt").open("wb") as log:
+        server = subprocess.Popen(
+            builder.inside(container, *command), stdout=log, stderr=log, start_new_session=True
+        )
     try:
-        inside = ["buildah", "run", "--isolation", "chroot", container, "--"]
-        shown = subprocess.run([*inside, "nas", "--version"], check=True, capture_output=True, text=True)
-        user = subprocess.run([*inside, "id", "-u"], check=True, capture_output=True, text=True)
-        assert shown.stdout.strip()
-        assert user.stdout.strip() == "10001"
+        ends_s = time.monotonic() + 120
+        while "http://" not in (tmp_path / "log.txt").read_text():
+            assert server.poll() is None, (tmp_path / "log.txt").read_text()
+            assert time.monotonic() < ends_s
+            time.sleep(0.5)
+        subprocess.run(builder.inside(container, *healthy), check=True)
+        secret = said("nas", "tokens", "create", "ann").splitlines()[0]
+        client = Client("http://127.0.0.1:8090", secret)
+        job = client.search("2M-MACs", trials=1, study="first", recipe=TINY)
+        ended = client.wait(job["id"])
+        assert (ended["state"], ended["error"]) == ("done", None), client.log(job["id"])
+        assert client.export(job["id"], to=tmp_path / "first.zip").stat().st_size > 100_000
     finally:
-        subprocess.run(["buildah", "rm", container], check=False, capture_output=True)
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(60)
+    assert said("find", "/data", "-not", "-user", "nas") == ""
