@@ -19,10 +19,11 @@ def process_left_as_found() -> Iterator[None]:
 
     That is: environment variables, levels and handlers of loggers, filters of warnings, the global random
     generators, the limit of open files, and whether Python dumps tracebacks of crashes. Errors of a sampling
-    problem come out as those that users are shown.
+    problem come out as those that users are shown, and so does a database that goes away.
     """
     with ExitStack() as stack:
-        for restored in (as_user_errors, imports_left_as_found, _open_files, _loggers, _fault_handler):
+        errors = (as_user_errors, _outages_named)
+        for restored in (*errors, imports_left_as_found, _open_files, _loggers, _fault_handler):
             stack.enter_context(restored())
         yield
 
@@ -32,6 +33,22 @@ def imports_left_as_found() -> Iterator[None]:
     """Restore after the block what libraries change as they are imported; loggers of their own may stay."""
     with warnings.catch_warnings(), _environment(), _generators():
         yield
+
+
+@contextmanager
+def _outages_named() -> Iterator[None]:
+    """Raise an error for users in place of one of a database that cannot be reached."""
+    try:
+        yield
+    except Exception as error:
+        if "sqlalchemy" not in sys.modules:  # no database was opened
+            raise
+        from nas.storage.database import named_outage  # noqa: PLC0415 -- not before it is needed
+
+        named = named_outage(error)
+        if named is None:
+            raise
+        raise named from error
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from nas.storage.own_folder import database_file
-from nas.storage.retry import is_full, no_room
+from nas.storage.retry import is_full, is_outage, no_room, reason_of_outage
 from nas.storage.secrets import scrubbed, without_password
 from nas.storage.snapshot import may_be_written, snapshot
 from search_spaces.errors import StorageError
@@ -150,6 +150,20 @@ def storage_errors(url: str) -> Iterator[None]:
             f"The storage '{without_password(url)}' {NO_ANSWER}: {scrubbed(first, url)}. "
             f"Check the URL, that the database is running and that you may write to it."
         ) from error
+
+
+def named_outage(error: Exception) -> StorageError | None:
+    """Return the error of one line in place of one of a database that cannot be reached, else None.
+
+    Args:
+        error: Raised by whatever reads or writes.
+    """
+    if not (isinstance(error, SQLAlchemyError | StorageInternalError) and is_outage(error)):
+        return None
+    return StorageError(
+        f"The database {NO_ANSWER}: {reason_of_outage(error)}. Check that it is running and reachable, then "
+        f"run the same command again to go on."
+    )
 
 
 def prepare_sqlite(connection: Any, record: Any) -> None:

@@ -1,9 +1,9 @@
 """Trains every network of two small spaces on CIFAR-10: tables of true values for comparing samplers.
 
 Run ``python -m tests.benchmarks.trained_tables [--space NAME] [--minutes N]``. Spaces and recipe were fixed
-before the first training. Each finished training is kept in ``results/trained_NAME.json`` at once, the command
-goes on where it was interrupted, and once all networks of a space are trained it writes ``tables/NAME.json``,
-which ``nas bench`` reads.
+before the first training. Each finished training is kept in ``results/trained_NAME.json`` at once, and the
+command goes on where it was interrupted. Once all networks of a space are trained it writes
+``tables/NAME.json``, which ``nas bench`` reads.
 """
 
 import argparse

@@ -1,9 +1,15 @@
-"""Optuna's tables are created once, by however many that begin at the same moment."""
+"""Optuna's tables are created once, and a database that goes away is told in one line."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from nas.api._process_state import process_left_as_found
 from nas.storage.optuna_storage import open_storage
+from nas.storage.retry import is_outage
+from search_spaces.errors import StorageError
+from tests.chaos import havoc
 
 AT_ONCE = 8
 
@@ -22,3 +28,25 @@ def test_searches_that_begin_at_once_in_an_empty_database_create_its_tables_once
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(opened, range(AT_ONCE)))
     assert all(studies == [] and current == head for studies, current, head in found)
+
+
+def test_a_database_that_goes_away_while_it_is_read_is_told_in_one_line(killable_postgresql):
+    storage = open_storage(havoc.database(killable_postgresql, "away"))
+    try:
+        killable_postgresql.kill()
+        with pytest.raises(StorageError, match="The database does not answer") as caught:
+            process_left_as_found()(storage.get_all_studies)()
+    finally:
+        killable_postgresql.start()
+        storage.engine.dispose()
+    assert len(str(caught.value).splitlines()) == 1
+    assert is_outage(caught.value)
+
+
+def test_other_errors_of_a_database_are_not_called_an_outage(url):
+    storage = open_storage(url)
+    try:
+        with pytest.raises(KeyError):
+            process_left_as_found()(storage.get_study_id_from_name)("missing")
+    finally:
+        storage.engine.dispose()
