@@ -41,11 +41,8 @@ def _outages_named() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if "sqlalchemy" not in sys.modules:  # no database was opened
-            raise
-        from nas.storage.database import named_outage  # noqa: PLC0415 -- not before it is needed
-
-        named = named_outage(error)
+        database = sys.modules.get("nas.storage.database")  # imported by whoever has opened one
+        named = None if database is None else database.named_outage(error)
         if named is None:
             raise
         raise named from error

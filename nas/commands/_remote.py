@@ -159,12 +159,12 @@ def _answer(client: Any, name: str, given: dict[str, Any], *, as_json: bool) -> 
     if answer["sha256"] is not None:
         home = Path() if place is None else place.parent
         names = _fetched(client, answer["sha256"], home)
-        output = _placed(output, names, _folder_told(name, to, place))
+        output = _placed(output, names, _folder_shown(name, to, place))
     typer.echo(answer["messages"], nl=False, err=True)
     typer.echo(output, nl=False)
 
 
-def _folder_told(name: str, to: Any, place: Path | None) -> str:
+def _folder_shown(name: str, to: Any, place: Path | None) -> str:
     """Return the folder before what a command wrote, as it prints it on this machine."""
     if place is None:
         return ""
