@@ -14,6 +14,8 @@ import json
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,9 +26,13 @@ from nas.samplers import SAMPLERS
 from nas.surrogates.torch_threads import torch_threads
 from nas.tabular.regret import interval
 from nas.tabular.replay import replay
+from nas.tabular.table import Table, load
+from nas.tabular.task import Task
 from tests.benchmarks.filing import RESULTS, file_result
 from tests.benchmarks.kept_runs import kept
-from tests.benchmarks.parallel_regret import GROUPS, task_of
+from tests.benchmarks.parallel_regret import GROUPS as TUNED_ON
+from tests.benchmarks.parallel_regret import task_of as tuned_on
+from tests.benchmarks.trained_tables import SPACES, TABLES
 
 OURS: Final = "factor_gp"
 PEERS: Final = {
@@ -41,10 +47,36 @@ PEERS: Final = {
     "evolution": "evolution",
     "random": "random",
 }
+BUDGETS_M: Final = {"sizes": (0.8, 1.5, None), "mixers": (1.8, 2.5, None)}
+"""Budgets in the tables of `trained_tables`, in millions of MACs: about a quarter of the networks fits the
+first, half the second."""
+GROUPS: Final = {
+    **TUNED_ON,
+    **{
+        f"CIFAR-10 {name}": ([f"{name} {most}" for most in BUDGETS_M[name]], 24, (6, 12, 24))
+        for name in SPACES
+    },
+}
+"""Tasks, trials and after how many of them regret is shown. None of the tables was seen while the sampler was
+made."""
 STATE: Final = RESULTS / "peers.json"
 
 Searches = dict[str, dict[str, Any]]
 """Regret after each trial and seconds a proposal, by `key`."""
+
+
+@cache
+def trained_table(name: str) -> Table:
+    """Return a table of `trained_tables`."""
+    return load(TABLES / f"{name}.json")
+
+
+def task_of(name: str, seed: int) -> Task:
+    """Return a task of `GROUPS`."""
+    table, _, most = name.partition(" ")
+    if table not in SPACES:
+        return tuned_on(name, seed)
+    return replace(trained_table(table).task(None if most == "None" else float(most) * 1e6), evidence=())
 
 
 def key(sampler: str, task: str, workers: int, seed: int) -> str:

@@ -26,6 +26,7 @@ TRIALS = 2
 RECIPE = {"epochs": havoc.EPOCHS, "rungs": [1, havoc.EPOCHS], "batch_size": 32, "recalibration_batches": 1,
           "warmup_epochs": 0}  # fmt: skip
 WHOLE_S = 3600
+PAUSE_S = 25.0  # a job that dies five times in a row before its first epoch ends has failed
 ORPHANS_S = 60
 
 
@@ -114,7 +115,7 @@ def through(folder, database, kills, seed):
         for user in USERS:
             submit(Client(chaos.address, secrets[user]), user)
         retrained: set[str] = set()
-        pause_s, next_s, ends_s = 8.0, time.monotonic() + 15.0, time.monotonic() + WHOLE_S
+        next_s, ends_s = time.monotonic() + 15.0, time.monotonic() + WHOLE_S
         while True:
             assert time.monotonic() < ends_s, [(r.kind, r.user, r.state, r.error) for r in chaos.rows()]
             try:
@@ -131,7 +132,7 @@ def through(folder, database, kills, seed):
                 break
             if sum(chaos.killed.values()) < kills and time.monotonic() >= next_s:
                 chaos.kill_one(KINDS[sum(chaos.killed.values()) % len(KINDS)], rng)
-                next_s = time.monotonic() + rng.uniform(0.5, 1.5) * pause_s
+                next_s = time.monotonic() + rng.uniform(0.5, 1.5) * PAUSE_S
             time.sleep(0.5)
         return chaos, check(chaos)
     finally:
