@@ -9,6 +9,7 @@ command goes on where it was interrupted. Once all networks of a space are train
 import argparse
 import itertools
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,13 +20,14 @@ from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
 from tests.benchmarks.cifar10 import cifar_recipe
 from tests.benchmarks.filing import RESULTS
-from tests.benchmarks.truth_trainings import Place, Training, place_asked_for, trained_and_kept
+from tests.benchmarks.kept_runs import kept
+from tests.benchmarks.truth_trainings import Place, Training, place_asked_for, trained
 
 NAME: Final = "trained_tables"
 TABLES: Final = Path(__file__).with_name("tables")
 RECIPE: Final = cifar_recipe("table", 2, 6_000, 4e-3, 64)
-AT_A_TIME: Final = 8
-"""Trainings between two looks at the clock."""
+KEPT: Final = ("test", "costs", "seconds", "device")
+"""What is kept of a training."""
 _PLAIN: Final[dict[str, tuple[Option, ...]]] = {"mixer": ("depthwise",), "kernel": (3,), "expansion": (2,)}
 _FIRST: Final = StageSpace(channels=16, stride=2, options=_PLAIN)
 _OPTIONS: Final = options_of({"stem_channels": 16, "stem_stride": 1, "head_channels": 0})
@@ -114,10 +116,14 @@ def train(name: str, place: Place, seeds: int, until: float) -> None:
     space, state = SPACES[name], RESULTS / f"trained_{name}.json"
     wanted = [one for seed in range(seeds) for one in trainings_of(space, seed)]
     found: dict[str, Any] = json.loads(state.read_text()) if state.exists() else {}
-    while left := [one for one in wanted if one.key not in found]:
+    for key, result in trained([one for one in wanted if one.key not in found], place):
+        found[key] = {name: result[name] for name in KEPT}
+        kept(state, found)
+        sys.stderr.write(f"{key}: {result['test']:.1%}, {result['seconds']:.0f} s\n")
         if time.monotonic() > until:
-            return
-        found = trained_and_kept(left[:AT_A_TIME], place, state)
+            break
+    if any(one.key not in found for one in wanted):
+        return
     TABLES.mkdir(exist_ok=True)
     content = json.dumps(table_of(space, found, seeds), indent=None, separators=(",", ":"))
     (TABLES / f"{name}.json").write_text(content.replace('{"point"', '\n{"point"') + "\n", encoding="utf-8")
