@@ -117,7 +117,7 @@ def train(name: str, place: Place, seeds: int, until: float) -> None:
     wanted = [one for seed in range(seeds) for one in trainings_of(space, seed)]
     found: dict[str, Any] = json.loads(state.read_text()) if state.exists() else {}
     for key, result in trained([one for one in wanted if one.key not in found], place):
-        found[key] = {name: result[name] for name in KEPT}
+        found[key] = {fact: result[fact] for fact in KEPT}
         kept(state, found)
         sys.stderr.write(f"{key}: {result['test']:.1%}, {result['seconds']:.0f} s\n")
         if time.monotonic() > until:
