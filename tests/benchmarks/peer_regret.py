@@ -11,11 +11,12 @@ missing: it requires numpy below 1.25 and GPy, which cannot be installed beside 
 
 import argparse
 import json
+import sys
 import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from nas.tabular.replay import replay
 from nas.tabular.table import Table, load
 from nas.tabular.task import Task
 from tests.benchmarks.filing import RESULTS, file_result
-from tests.benchmarks.kept_runs import kept
+from tests.benchmarks.kept_runs import in_processes, kept
 from tests.benchmarks.parallel_regret import GROUPS as TUNED_ON
 from tests.benchmarks.parallel_regret import task_of as tuned_on
 from tests.benchmarks.trained_tables import SPACES, TABLES
@@ -86,7 +87,8 @@ def key(sampler: str, task: str, workers: int, seed: int) -> str:
 
 def search(sampler: str, task: str, workers: int, seed: int, trials: int) -> dict[str, Any]:
     """Return the regret after each trial of a search, the proposals over the budget, and the time of one."""
-    with warnings.catch_warnings():
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings(), torch_threads(1):
         warnings.simplefilter("ignore")
         runs = replay(task_of(task, seed), SAMPLERS[PEERS.get(sampler, sampler)], [seed], trials, workers)
     return {
@@ -154,22 +156,25 @@ def main() -> None:
     parser.add_argument("--groups", default=";".join(GROUPS), help="which of the tasks, by semicolon")
     parser.add_argument("--workers", default="1,4")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no search after that time")
+    parser.add_argument("--at-once", type=int, default=1, help="searches at the same time")
     parser.add_argument("--state", type=Path, default=STATE)
     given = parser.parse_args()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     until = time.monotonic() + 60 * given.minutes
     found: Searches = json.loads(given.state.read_text()) if given.state.exists() else {}
-    with torch_threads(1):
-        for seed in range(given.seeds):
-            for group in given.groups.split(";"):
-                tasks, trials, _ = GROUPS[group]
-                for workers in map(int, given.workers.split(",")):
-                    for sampler in given.samplers.split(","):
-                        for task in tasks:
-                            name = key(sampler, task, workers, seed)
-                            if name not in found and time.monotonic() < until:
-                                found[name] = search(sampler, task, workers, seed, trials)
-                                kept(given.state, found)
+    wanted = {
+        key(sampler, task, workers, seed): partial(search, sampler, task, workers, seed, GROUPS[group][1])
+        for seed in range(given.seeds)
+        for group in given.groups.split(";")
+        for workers in map(int, given.workers.split(","))
+        for sampler in given.samplers.split(",")
+        for task in GROUPS[group][0]
+    }
+    for name, run in in_processes({n: r for n, r in wanted.items() if n not in found}, given.at_once):
+        found[name] = run
+        kept(given.state, found)
+        sys.stderr.write(f"{name}: {run['regret'][-1]:.3f}\n")
+        if time.monotonic() > until:
+            break
     file_table(found)
 
 
