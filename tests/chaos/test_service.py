@@ -84,9 +84,9 @@ class Chaos:
         self.killed[kind] += 1
 
 
-def submit(client, user):
-    """Submit two searches and a measurement; a retraining follows once a search has ended."""
-    for number in range(2):
+def submit(client, user, searches):
+    """Submit searches and a measurement; a retraining follows once a search has ended."""
+    for number in range(searches):
         client.search(
             "8M-MACs", data="tiny", study=f"{user}-{number}", trials=TRIALS, recipe=RECIPE, sampler="random",
             seed=number,
@@ -103,7 +103,7 @@ def retrain(client, study):
     return True
 
 
-def through(folder, database, kills, seed):
+def through(folder, database, kills, searches, seed):
     """Run all jobs of three users through so many kills and check what is left; return what happened."""
     havoc.furnish(folder)
     url, rng = havoc.database(database, "service"), random.Random(seed)
@@ -113,7 +113,7 @@ def through(folder, database, kills, seed):
     chaos.start()
     try:
         for user in USERS:
-            submit(Client(chaos.address, secrets[user]), user)
+            submit(Client(chaos.address, secrets[user]), user, searches)
         retrained: set[str] = set()
         next_s, ends_s = time.monotonic() + 15.0, time.monotonic() + WHOLE_S
         while True:
@@ -134,7 +134,7 @@ def through(folder, database, kills, seed):
                 chaos.kill_one(KINDS[sum(chaos.killed.values()) % len(KINDS)], rng)
                 next_s = time.monotonic() + rng.uniform(0.5, 1.5) * PAUSE_S
             time.sleep(0.5)
-        return chaos, check(chaos)
+        return chaos, check(chaos, searches)
     finally:
         chaos.server.terminate()
         chaos.server.wait(60)
@@ -152,12 +152,16 @@ def left_of(url):
     return found
 
 
-def check(chaos):
+def check(chaos, searches):
     """Check that every job is done, no network was trained twice and nothing is left."""
     rows = chaos.rows()
     ends = Counter((row.kind, row.state) for row in rows)
     assert {row.state for row in rows} == {"done"}, [(r.kind, r.study, r.state, r.error) for r in rows]
-    assert ends == {("search", "done"): 6, ("measure", "done"): 3, ("retrain", "done"): 3}
+    assert ends == {
+        ("search", "done"): searches * len(USERS),
+        ("measure", "done"): len(USERS),
+        ("retrain", "done"): len(USERS),
+    }
     assert all(row.holder is None and row.process is None for row in rows)
     for row in rows:
         if row.kind == "search":
@@ -171,18 +175,19 @@ def check(chaos):
 
 @pytest.mark.chaos
 @pytest.mark.timeout(2 * WHOLE_S)
-@pytest.mark.parametrize("kills", [6, 30])
-def test_every_job_of_three_users_ends_through_kills(tmp_path, killable_postgresql, kills):
+@pytest.mark.parametrize(("kills", "searches"), [(6, 4), (30, 15)])
+def test_every_job_of_three_users_ends_through_kills(tmp_path, killable_postgresql, kills, searches):
     began_s = time.monotonic()
-    chaos, ends = through(tmp_path, killable_postgresql, kills, seed=kills)
-    assert sum(chaos.killed.values()) >= min(kills, 6)
+    chaos, ends = through(tmp_path, killable_postgresql, kills, searches, seed=kills)
+    assert sum(chaos.killed.values()) == kills
     file_result(
         f"chaos_service_{kills}",
         command=f"pytest -m chaos tests/chaos/test_service.py -k {kills}",
         seed=kills,
         lines=[
-            f"`nas serve --workers 2` on PostgreSQL, three users, six searches, three measurements, three "
-            f"retrainings; killed with SIGKILL: {dict(chaos.killed)}; {time.monotonic() - began_s:.0f} s. "
+            f"`nas serve --workers 2` on PostgreSQL, three users, {len(USERS) * searches} searches, three "
+            f"measurements, three retrainings; killed with SIGKILL: {dict(chaos.killed)}; "
+            f"{time.monotonic() - began_s:.0f} s. "
             f"Jobs: {', '.join(f'{n} {kind} {state}' for (kind, state), n in ends.items())}; lost: 0; "
             f"networks trained twice: 0; jobs held by nobody: 0; processes left: 0."
         ],
