@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from nas.profiling.rank_correlation import kendall_tau
+from nas.surrogates.torch_threads import torch_threads
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import check_fits
@@ -55,7 +56,7 @@ class NetworkScores:
 def scores_of(
     architecture: Architecture, images: ScoringImages, *, seed: int = 0, on_images: bool | None = True
 ) -> NetworkScores:
-    """Return the scores and counts of a network.
+    """Return the scores and counts of a network, the same whatever number of threads torch has here.
 
     Args:
         architecture: The network.
@@ -75,7 +76,8 @@ def scores_of(
             undefined[name] = f"left out; --scores takes it, above {format_count(MOST_MACS)} MACs too"
             continue
         try:
-            scores |= score_architecture(architecture, images, names=[name], seed=seed)
+            with torch_threads(1):  # zico divides by tiny differences, which the number of threads changes
+                scores |= score_architecture(architecture, images, names=[name], seed=seed)
         except ScoreError as error:
             scores[name] = math.nan
             undefined[name] = str(error)

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import pytest
+import torch
 
 import search_spaces
 from nas.__main__ import run
@@ -42,6 +43,19 @@ def test_networks_near_the_budget_are_scored_and_agreement_is_of_each_with_each(
     record = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert [set(one["scores"]) >= set(SCORES) for one in record["networks"]] == [True] * 3
     assert scores_of(found.networks[0], NOISE) == found.found[0]
+
+
+def test_scores_do_not_depend_on_the_number_of_threads_of_torch() -> None:
+    network, before = search_spaces.reference("mobilenet_v2_0.35_96"), torch.get_num_threads()
+    images = ScoringImages(classes=10, channels=3)
+    try:
+        found = []
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found.append(scores_of(network, images).scores)
+    finally:
+        torch.set_num_threads(before)
+    assert found[0] == found[1]
 
 
 def test_too_few_networks_are_refused_in_one_line() -> None:
