@@ -175,7 +175,7 @@ def check(chaos, searches):
 
 @pytest.mark.chaos
 @pytest.mark.timeout(2 * WHOLE_S)
-@pytest.mark.parametrize(("kills", "searches"), [(6, 4), (30, 15)])
+@pytest.mark.parametrize(("kills", "searches"), [(6, 4), (30, 12)])
 def test_every_job_of_three_users_ends_through_kills(tmp_path, killable_postgresql, kills, searches):
     began_s = time.monotonic()
     chaos, ends = through(tmp_path, killable_postgresql, kills, searches, seed=kills)
