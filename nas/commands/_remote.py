@@ -125,9 +125,11 @@ def _as_data(key: str, value: Any) -> Any:
             return json.loads(text)
         import yaml
 
-        return yaml.safe_load(text)
+        sent = yaml.safe_load(text)
     except (OSError, ValueError) as error:
         raise InvalidValueError(f"Cannot send '{value}': expected a file of this command. {error}") from error
+    named = key == "recipe" and isinstance(sent, dict)  # a recipe is called like its file
+    return {"name": path.stem, **sent} if named else sent
 
 
 def _form(*, as_json: bool) -> dict[str, Any]:

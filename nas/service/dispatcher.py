@@ -23,6 +23,7 @@ from nas.service.quotas import NO_QUOTA, Quota
 from nas.service.study_reader import StudyReader
 from nas.service.uploads import GIB, Uploads
 from search_spaces.errors import UserError
+from trials.usable_cores import usable_cores
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +57,17 @@ class Workers:
     def uploads(self) -> Uploads:
         """The data sets that users have sent."""
         return Uploads(self.storage_path / "service" / "uploads", self.upload_bytes)
+
+    def threads_of(self, kind: str) -> str:
+        """Return the CPU threads of the process of a job: a retraining trains in it, others in Ray's.
+
+        Args:
+            kind: Kind of the job.
+        """
+        if kind != "retrain":
+            return "1"
+        share = max(1, len(usable_cores()) // max(1, self.count))
+        return os.environ.get("OMP_NUM_THREADS", str(share))
 
     def data_of(self, user: str) -> dict[str, str]:
         """Return what `nas.search` takes for each data set that a user may name, by name."""
@@ -163,7 +175,11 @@ class Dispatcher:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # Ctrl-C in the terminal of the server is the server's
-                env={**os.environ, "NAS_STORAGE": self._table.url, "OMP_NUM_THREADS": "1"},
+                env={
+                    **os.environ,
+                    "NAS_STORAGE": self._table.url,
+                    "OMP_NUM_THREADS": self._workers.threads_of(held.job.kind),
+                },
             )
 
 

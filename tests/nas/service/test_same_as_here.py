@@ -58,7 +58,7 @@ def test_commands_print_on_a_server_what_they_print_here(tmp_path):
     url = f"sqlite:///{tmp_path}/server/nas.db"
     with JobTable(url) as table:
         there.environment["NAS_TOKEN"], _ = Tokens(table).create("ann")
-    with started(url, tmp_path / "server") as (_, address):
+    with started(url, tmp_path / "server", "--workers", "1") as (_, address):  # with all cores, as here
         for words in (SEARCH, *FOLLOW):
             one, other = here.nas(*words), there.nas("--server", address, *words)
             assert one.status == other.status, (words, one.err, other.err)
