@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from nas.service.job_table import JobTable
 from nas.service.tokens import Tokens
@@ -74,10 +75,15 @@ def test_commands_print_on_a_server_what_they_print_here(tmp_path):
     assert files_of(here.folder / "net") == files_of(there.folder / "net")
 
 
-def files_of(folder: Path) -> dict[str, bytes]:
-    """Return the content of each file of an export, without latencies and dates."""
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.suffix in {".py", ".safetensors", ".onnx", ".yaml"}
-    }
+def files_of(folder: Path) -> dict[str, bytes | str | dict[str, bytes]]:
+    """Return what is in each file of an export, without the latency and the place of the recipe's file."""
+    found: dict[str, bytes | str | dict[str, bytes]] = {}
+    for file in sorted(folder.rglob("*")):
+        if file.suffix == ".safetensors":
+            found[file.name] = {name: w.numpy().tobytes() for name, w in load_file(file).items()}
+        elif file.suffix == ".py":
+            found[file.name] = re.sub(r"^(Command|Latency): .*$", "", file.read_text(), flags=re.MULTILINE)
+        elif file.suffix == ".onnx" or file.name == "architecture.json":
+            found[file.name] = file.read_bytes()
+    assert {"net.safetensors", "net.py", "net.onnx", "architecture.json"} <= found.keys()
+    return found
