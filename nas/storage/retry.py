@@ -76,6 +76,7 @@ class Retry:
                 result = operation()
             except Exception as error:
                 if not (is_outage(error) or is_full(error)):
+                    self._report_end(began_s, service)  # it answers, if not as was asked
                     raise
                 if is_full(error):
                     raise StorageError(no_room(error)) from error
@@ -85,8 +86,7 @@ class Retry:
                     self._report(f"{service} does not answer; retrying for up to {minutes:.3g} min")
                 self._pause(error, service, self._clock() - began_s)
             else:
-                if began_s is not None:
-                    self._report(f"{service} answers again after {self._clock() - began_s:.0f} s")
+                self._report_end(began_s, service)
                 return result
 
     def _pause(self, error: Exception, service: str, waited_s: float) -> None:
@@ -103,6 +103,10 @@ class Retry:
                 f"is running and reachable, then run the same command again to resume."
             ) from error
         self._sleep(_PAUSE_S)
+
+    def _report_end(self, began_s: float | None, service: str) -> None:
+        if began_s is not None:
+            self._report(f"{service} answers again after {self._clock() - began_s:.0f} s")
 
     def _report(self, line: str) -> None:
         self._report_line(line)

@@ -4,10 +4,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from nas.api._process_state import process_left_as_found
 from nas.storage.optuna_storage import open_storage
-from nas.storage.retry import is_outage
+from nas.storage.retry import Retry, is_outage
 from search_spaces.errors import StorageError
 from tests.chaos import havoc
 
@@ -50,3 +51,19 @@ def test_other_errors_of_a_database_are_not_called_an_outage(url):
             process_left_as_found()(storage.get_study_id_from_name)("missing")
     finally:
         storage.engine.dispose()
+
+
+def test_a_database_that_answers_with_a_refusal_answers_again():
+    lines: list[str] = []
+    outage = OperationalError("SELECT 1", {}, Exception("connection refused"))
+    answers = iter([outage, KeyError("no such trial")])
+
+    def operation():
+        raise next(answers)
+
+    with pytest.raises(KeyError):
+        Retry(lines.append, lambda: False, sleep=lambda _: None)(operation)
+    assert [line.partition(";")[0].partition(" after")[0] for line in lines] == [
+        "The database does not answer",
+        "The database answers again",
+    ]
