@@ -10,7 +10,7 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from nas.storage.own_folder import database_file
-from nas.storage.retry import is_full, is_outage, no_room, reason_of_outage
+from nas.storage.retry import is_full, is_outage, message_of, no_room
 from nas.storage.secrets import scrubbed, without_password
 from nas.storage.snapshot import may_be_written, snapshot
 from search_spaces.errors import StorageError
@@ -161,7 +161,7 @@ def named_outage(error: Exception) -> StorageError | None:
     if not (isinstance(error, SQLAlchemyError | StorageInternalError) and is_outage(error)):
         return None
     return StorageError(
-        f"The database {NO_ANSWER}: {reason_of_outage(error)}. Check that it is running and reachable, then "
+        f"The database {NO_ANSWER}: {message_of(error)}. Check that it is running and reachable, then "
         f"run the same command again to go on."
     )
 

@@ -59,7 +59,8 @@ def open_storage(url: str) -> RDBStorage:
     try:
         with storage_errors(url):
             _create_tables(literal, url)
-            storage = optuna_storage(literal, engine_kwargs=engine_options(url))
+            options = {"engine_kwargs": engine_options(url), "skip_table_creation": True}  # they are there
+            storage = optuna_storage(literal, **options)
     except RuntimeError as error:  # raised by Optuna for a schema of another version
         reason = str(error).strip().partition("\n")[0]
         raise StorageError(f"Cannot use the storage '{without_password(url)}': {reason}") from error

@@ -99,7 +99,7 @@ class Retry:
         if self._stopped() or waited_s >= self._timeout_s:
             kind = FilesError if isinstance(error, FilesError) else StorageError
             raise kind(
-                f"{service} was unreachable for {waited_s:.0f} s ({reason_of_outage(error)}). Check that it "
+                f"{service} was unreachable for {waited_s:.0f} s ({message_of(error)}). Check that it "
                 f"is running and reachable, then run the same command again to resume."
             ) from error
         self._sleep(_PAUSE_S)
@@ -127,14 +127,14 @@ def no_room(error: BaseException) -> str:
     """Return in a line that there is no room for a file, and why."""
     limit = file_size_limit()
     if limit is None:
-        cause, remedy = f"A disk is full ({reason_of_outage(error)})", "free some space"
+        cause, remedy = f"A disk is full ({message_of(error)})", "free some space"
     else:
-        cause = f"A file cannot grow ({reason_of_outage(error)}): this process may write files of up to "
+        cause = f"A file cannot grow ({message_of(error)}): this process may write files of up to "
         cause, remedy = f"{cause}{limit / 2**10:.0f} KiB", "raise the limit (ulimit -f)"
     return f"{cause}. All finished trials are stored: {remedy}, then run the same command again to resume."
 
 
-def reason_of_outage(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """Return the first line of the database's message, which holds no password."""
     last = next((e for e in _chain(error) if isinstance(e, DBAPIError)), None)
     message = str(last.orig if last is not None else error).strip()

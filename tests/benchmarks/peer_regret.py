@@ -49,8 +49,8 @@ PEERS: Final = {
     "random": "random",
 }
 BUDGETS_M: Final = {"sizes": (0.8, 1.5, None), "mixers": (1.8, 2.5, None)}
-"""Budgets in the tables of `trained_tables`, in millions of MACs: about a quarter of the networks fits the
-first, half the second."""
+"""Budgets in the tables of `trained_tables`, in millions of MACs: a quarter to two fifths of the networks fit
+the first, half to two thirds the second."""
 GROUPS: Final = {
     **TUNED_ON,
     **{
@@ -58,8 +58,8 @@ GROUPS: Final = {
         for name in SPACES
     },
 }
-"""Tasks, trials and after how many of them regret is shown. None of the tables was seen while the sampler was
-made."""
+"""Tasks, trials and after how many of them regret is shown. The sampler was made without the tables of
+`trained_tables`."""
 STATE: Final = RESULTS / "peers.json"
 
 Searches = dict[str, dict[str, Any]]
