@@ -217,6 +217,7 @@ def _train_once(
         folder=Path(config.folder),
         band=config.band,
         seed=config.seed,
+        data_seed=config.data_seed,
         report=listener.epoch,
         progress=listener.progress,
         lock=host_lock(),

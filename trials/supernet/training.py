@@ -61,6 +61,7 @@ def train_supernet(
     folder: Path | None = None,
     band: Band | None = None,
     seed: int = 0,
+    data_seed: int | None = None,
     report: Callable[[SupernetEpoch], None] | None = None,
     progress: Callable[[EpochProgress], None] | None = None,
     lock: Path | None = None,
@@ -81,6 +82,7 @@ def train_supernet(
         folder: Folder of the checkpoint and, at the end, of the weights; None to write nothing.
         band: Least and most MACs of the networks that matter; None for the whole space.
         seed: Seed of everything that is random, at least 0.
+        data_seed: Seed of the split of the images, for whoever reads the weights; None if that is `seed`.
         report: Receives the result of each epoch, stored ones first; may raise to stop. None for nobody.
         progress: Receives every few seconds how far a long epoch is; None for nobody.
         lock: Lock of the host that keeps measurements apart from training, see `trials.device_lock`; None if
@@ -126,7 +128,8 @@ def train_supernet(
                 report(place.history[-1])
     if folder is not None:
         before_saving()
-        write_supernet(folder / SUPERNET, shared, splits, recipe, band=band, seed=seed)
+        of_split = seed if data_seed is None else data_seed
+        write_supernet(folder / SUPERNET, shared, splits, recipe, band=band, seed=of_split)
     return place.history
 
 

@@ -35,7 +35,7 @@ class TrainedSupernet:
         mean: Mean of each channel of its images, in [0, 1].
         std: Standard deviation of each channel, in (0, 1].
         images: Fingerprint of its images.
-        seed: Seed of the training.
+        seed: Seed of the split of its images.
     """
 
     shared: SharedWeights
@@ -56,7 +56,7 @@ class TrainedSupernet:
             space: Space of the networks.
             splits: Images.
             macs: A budget on MACs; None for none.
-            seed: Seed of the images' split, as that of the training; None to leave it unchecked.
+            seed: Seed of their split; None to leave it unchecked.
 
         Raises:
             SpaceError: if it is of another space.
@@ -122,7 +122,7 @@ def write_supernet(
         splits: Images that they were trained on.
         recipe: Recipe of the training.
         band: Least and most MACs that it was for.
-        seed: Seed of the training.
+        seed: Seed of the split of these images.
     """
     about = {
         "version": VERSION,

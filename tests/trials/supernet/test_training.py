@@ -89,6 +89,16 @@ class StopError(Exception):
     """Stops a training."""
 
 
+def test_the_weights_know_the_split_of_their_images_whatever_seed_trained_them(tiny_splits, tmp_path):
+    for seed, options in ((0, {}), (3, {"seed": 3}), (0, {"seed": 3, "data_seed": 0})):
+        trained(tiny_splits, folder=tmp_path, **options)
+        found = load_supernet(tmp_path / SUPERNET)
+        found.check(SPACE, tiny_splits, seed=seed)
+        with pytest.raises(DataError, match=f"--seed {seed}"):
+            found.check(SPACE, tiny_splits, seed=seed + 1)
+        (tmp_path / CHECKPOINT).unlink()
+
+
 @pytest.mark.parametrize(("rule", "optimiser"), [("sandwich", "adamw"), ("sorted", "adamw"), ("fair", "sgd")])
 def test_a_training_stopped_at_any_step_goes_on_to_the_same_weights(rule, optimiser, tiny_splits, tmp_path):
     changes = {"optimiser": optimiser, "mixup": 0.2, "gradient_clip": 1.0, "epochs": 2}
