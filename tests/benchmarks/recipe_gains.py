@@ -229,7 +229,7 @@ def main() -> None:
         lines=[
             f"Accuracy on the {len(splits.validation):,} validation images of CIFAR-10 after {given.epochs} "
             f"epochs of {given.images:,} of its {len(splits.train):,} training images in batches of "
-            f"{given.batch}, in fp32 on the {given.device}. All recipes mirror images.",
+            f"{given.batch}, in fp32. All recipes mirror images.",
             "",
             *table(runs.found, PAIRS, settings),
         ],
