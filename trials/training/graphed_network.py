@@ -18,11 +18,28 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
+from trials.training.recipe import Recipe
+
 _MOST: Final = 8  # graphs; each holds the activations of a batch
 _PAYS_AFTER: Final = 300
-"""Batches of a shape before it is captured: by then, the host took as long for them as a capture takes."""
+"""Batches of a shape that take the host as long as their capture. Where it is not sure that more will come, as
+many are seen first."""
 _log = logging.getLogger(__name__)
 _Key = tuple[torch.Size, tuple[bool, ...]]
+
+
+def batches_before_capture(recipe: Recipe, images: int) -> int:
+    """Return how many batches of a shape a training sees before it captures them: one if that surely pays.
+
+    Sure are the batches up to the first rung, after which a training may be stopped.
+
+    Args:
+        recipe: Recipe of the training.
+        images: Training images.
+    """
+    epochs = 1 if recipe.sides else recipe.rungs[0]  # a side may last for a part of the training
+    sure = epochs * (min(images, recipe.epoch_images or images) // recipe.batch_size)
+    return 1 if sure > _PAYS_AFTER else _PAYS_AFTER
 
 
 class GraphedNetwork:

@@ -16,7 +16,7 @@ from trials.training.augmentation import augment
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.drop_path import drop_blocks
 from trials.training.fine_tuning import frozen
-from trials.training.graphed_network import GraphedNetwork
+from trials.training.graphed_network import GraphedNetwork, batches_before_capture
 from trials.training.inner_distillation import InnerDistillation, Maps, watched
 from trials.training.lessons import Lesson
 from trials.training.micro_batches import MicroBatches
@@ -77,7 +77,7 @@ class Learner:
         self._batch, self._epoch = 0, 0  # images in the present batch; the present epoch
         self._smallest_side = smallest_side
         self._parts = FittingParts(images.device)
-        self._graphed = GraphedNetwork(network)
+        self._graphed = GraphedNetwork(network, batches_before_capture(recipe, len(images)))
         self._inner = self._inner_distillation() if recipe.teacher_features > 0 else None
         self._wider = self._wider_networks(architecture) if recipe.wider > 1 else None
         beside = {"inner": self._inner, "wider": self._wider}

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from typing_extensions import override
 
-from trials.training.graphed_network import GraphedNetwork
+from trials.recipes import RECIPES
+from trials.training.graphed_network import GraphedNetwork, batches_before_capture
+from trials.training.recipe import Recipe
 
 ON_GPU = [
     pytest.mark.gpu,
@@ -40,6 +42,23 @@ def trained(model: nn.Module, forward, device: str, steps: int = 8) -> list[floa
         losses.append(loss.item())
         del loss  # its graph would hold on to the stream of this step
     return losses
+
+
+@pytest.mark.parametrize(
+    ("images_of_data", "changes", "batches"),
+    [
+        (45_000, {}, 1),  # 625 batches of 32 before the first rung
+        (45_000, {"epoch_images": 9_600}, 300),
+        (45_000, {"epoch_images": 9_632}, 1),
+        (45_000, {"batch_size": 128}, 300),
+        (45_000, {"batch_size": 128, "rungs": (2, 6)}, 1),
+        (45_000, {"batch_size": 128, "rungs": (2, 6), "sides": (0.5, 1.0)}, 300),
+        (1_000, {}, 300),
+    ],
+)
+def test_graphs_are_captured_at_once_where_that_surely_pays(images_of_data, changes, batches):
+    recipe = Recipe.from_json({**RECIPES["proxy"].to_json(), **changes})
+    assert batches_before_capture(recipe, images_of_data) == batches
 
 
 def test_without_a_gpu_it_is_the_network():
