@@ -100,6 +100,11 @@ def begun(searches: Sequence[Search], at_once: int) -> Iterator[Sequence[Future[
 
 def _in_a_process(parent: int) -> None:
     begin_beside(parent)
+    train_here()
+
+
+def train_here() -> None:
+    """Let the searches of this process train in it, one network after the other, and measure no latency."""
     patch.object(search_run, "run_trainings", trainings_here).start()
     patch.object(WinnerCheck, "_time_the_best", lambda *_: None).start()
 

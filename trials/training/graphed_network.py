@@ -22,8 +22,8 @@ from trials.training.recipe import Recipe
 
 _MOST: Final = 8  # graphs; each holds the activations of a batch
 _PAYS_AFTER: Final = 300
-"""Batches of a shape that take the host as long as their capture. Where it is not sure that more will come, as
-many are seen first."""
+"""Batches of a shape that take the host as long as their capture; as many are seen first where it is not sure
+that more will come."""
 _log = logging.getLogger(__name__)
 _Key = tuple[torch.Size, tuple[bool, ...]]
 
