@@ -37,7 +37,8 @@ def batches_before_capture(recipe: Recipe, images: int) -> int:
         recipe: Recipe of the training.
         images: Training images.
     """
-    epochs = 1 if recipe.sides else recipe.rungs[0]  # a side may last for a part of the training
+    (first, *_) = recipe.rungs or (recipe.epochs,)
+    epochs = 1 if recipe.sides else first  # a side may last for a part of the training
     sure = epochs * (min(images, recipe.epoch_images or images) // recipe.batch_size)
     return 1 if sure > _PAYS_AFTER else _PAYS_AFTER
 

@@ -54,10 +54,12 @@ def trained(model: nn.Module, forward, device: str, steps: int = 8) -> list[floa
         (45_000, {"batch_size": 128, "rungs": (2, 6)}, 1),
         (45_000, {"batch_size": 128, "rungs": (2, 6), "sides": (0.5, 1.0)}, 300),
         (1_000, {}, 300),
+        (2_000, {"rungs": ()}, 1),
     ],
 )
 def test_graphs_are_captured_at_once_where_that_surely_pays(images_of_data, changes, batches):
-    recipe = Recipe.from_json({**RECIPES["proxy"].to_json(), **changes})
+    fields = {**RECIPES["proxy"].to_json(), "epoch_images": 20_000, **changes}
+    recipe = Recipe.from_json(fields)
     assert batches_before_capture(recipe, images_of_data) == batches
 
 
