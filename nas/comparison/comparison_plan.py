@@ -16,6 +16,7 @@ from nas.files.local_paths import image_cache
 from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
+from nas.orchestration.search_recipe import recipe_begun
 from nas.orchestration.teacher_choice import taught, teacher_lines
 from nas.storage.optuna_storage import check_usable, existing_storage, exists
 from nas.study.naming import checked_name, shortened
@@ -123,6 +124,9 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
         )
         _check_images(search, splits)
         name = checked_name(_name(request, search, settings))
+        settings, recipe = recipe_begun(
+            settings, recipe, request.recipe_name, request.teacher, request.url, name
+        )
         check_unused(files_at(f"{home}/{name}", name, request.url), name, request.url)
         entrants, left_out = entrants_of(request, search, settings, splits, say)
         donors: Mapping[str, Donor] = {}

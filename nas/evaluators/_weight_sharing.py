@@ -20,6 +20,7 @@ from search_spaces.elastic.report import sharing_of
 from search_spaces.errors import BudgetError, NothingFitsError
 from search_spaces.sampling import fitting_codes
 from search_spaces.units import format_seconds
+from trials.recipes import RECIPES
 from trials.supernet.cost_forecast import CostForecast, work_of
 from trials.supernet.memory import forecast_memory
 from trials.supernet.recipe import Rule, SupernetRecipe
@@ -52,7 +53,12 @@ def weight_sharing(rule: Rule) -> Evaluator:
 
 
 def supernet_recipe(recipe: Recipe, rule: Rule = "sandwich") -> SupernetRecipe:
-    """Return the recipe of the supernet of a search: that of its trainings, for more epochs."""
+    """Return the recipe of the supernet of a search: that of its trainings, for more epochs.
+
+    By `proxy`, an epoch of the supernet is one of its first edition, of twice as many images.
+    """
+    if recipe.name == "proxy" and recipe.epoch_images == RECIPES["proxy"].epoch_images:
+        recipe = recipe.model_copy(update={"epoch_images": RECIPES["proxy_1"].epoch_images})
     name = f"{recipe.name}-{'supernet' if rule == 'sandwich' else rule}"
     changed = {**_LEFT_OUT, "epochs": _LONGER * recipe.epochs, "name": name}
     return SupernetRecipe(name=name, rule=rule, training=recipe.model_copy(update=changed))

@@ -21,7 +21,7 @@ from nas.orchestration.deployed_form import deployed_as_before
 from nas.orchestration.donor_source import absolute_source, donor_from, normalised_as
 from nas.orchestration.evaluator_choice import planned_work
 from nas.orchestration.search_input import first_network
-from nas.orchestration.search_recipe import begun_by_proxy
+from nas.orchestration.search_recipe import begun_by_proxy, recipe_begun
 from nas.orchestration.search_request import read_request
 from nas.orchestration.space_choice import begun_before, edition_begun, resized_as_before, space_for
 from nas.orchestration.starting_networks import starting_networks
@@ -246,6 +246,7 @@ def plan_search(
         settings, training = begun_by_proxy(settings, training, recipe, teacher, url, study)
         name = checked_name(study if study is not None else settings.default_name())
         around = named is None and donor is not None
+        settings, training = recipe_begun(settings, training, recipe or training.name, teacher, url, name)
         settings, chosen = edition_begun(settings, chosen, url, name, around=around)
         settings = deployed_as_before(resized_as_before(settings, url, name), url, name, deploy_dtype)
         plan = SearchPlan(

@@ -6,7 +6,7 @@ from typing import Final
 from nas.orchestration.teacher_choice import taught
 from nas.study.settings import Settings
 from nas.study.study import known_settings
-from trials.recipes import load_recipe
+from trials.recipes import load_recipe, recipe_editions
 from trials.training.recipe import Recipe
 
 PROXY: Final = "proxy"
@@ -39,3 +39,27 @@ def begun_by_proxy(
     earlier = replace(settings, recipe=before.to_json())
     known = known_settings(url, study or earlier.default_name())
     return (earlier, before) if known is not None and known.recipe["name"] == PROXY else (settings, training)
+
+
+def recipe_begun(
+    settings: Settings, training: Recipe, named: str, teacher: str | None, url: str, study: str
+) -> tuple[Settings, Recipe]:
+    """Return settings and recipe, those of the edition of a recipe by which a study was begun.
+
+    Args:
+        settings: What is asked for, with the present edition of a recipe or of what it is based on.
+        training: Its recipe.
+        named: Name or file of the recipe.
+        teacher: Network to learn from, as it was asked for.
+        url: Database URL of the storage.
+        study: Name of the study.
+    """
+    known = known_settings(url, study)
+    if known is None or known.recipe == settings.recipe:
+        return settings, training
+    held = {**Recipe.defaults(), **known.recipe}
+    for edition in recipe_editions(named):
+        meant = taught(edition, teacher, url).to_json() | {"flip": settings.recipe["flip"]}
+        if {**Recipe.defaults(), **meant} == held:
+            return replace(settings, recipe=known.recipe), Recipe.from_json(known.recipe)
+    return settings, training

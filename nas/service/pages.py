@@ -35,7 +35,7 @@ from nas.service.submission import allowed_for, cancel, submit
 from nas.service.tokens import Token
 from search_spaces.catalog_editions import current_names
 from search_spaces.errors import InvalidValueError, UserError
-from trials.recipes import RECIPES
+from trials.recipes import current_names as current_recipes
 
 pages: Final = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _PAGE: Final = 50
@@ -195,7 +195,7 @@ def _home(
     form = Form(
         spaces=sorted(current_names()),
         data=sorted(allowed_for(service, token.user).data),
-        recipes=sorted(RECIPES),
+        recipes=sorted(current_recipes()),
         given=given,
         problem=problem,
     )

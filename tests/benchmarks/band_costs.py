@@ -16,12 +16,11 @@ from search_spaces.architecture import Architecture
 from search_spaces.elastic.shared_weights import SharedWeights
 from tests.benchmarks.band_supernets import RECIPE as SUPERNET
 from tests.benchmarks.band_supernets import step_networks
-from tests.benchmarks.band_trainings import SPACE
+from tests.benchmarks.band_trainings import PROXY, SPACE
 from tests.benchmarks.cifar10 import CLASSES
 from tests.benchmarks.kept_runs import kept
 from tests.benchmarks.training_from_scratch import trained_from_scratch
 from trials.images.splits import Splits
-from trials.recipes.proxy import RECIPE as PROXY
 from trials.scores import SCORES
 from trials.scoring import ScoringImages, score_architecture
 from trials.supernet.cost_forecast import cost_forecast, work_of

@@ -18,11 +18,10 @@ import torch
 import search_spaces
 from search_spaces.budget import Budget
 from search_spaces.pricing import prices
-from tests.benchmarks.band_trainings import HIGH_MACS, SPACE, add_place, begun, networks, place_of
+from tests.benchmarks.band_trainings import HIGH_MACS, PROXY, SPACE, add_place, begun, networks, place_of
 from tests.benchmarks.cifar10 import CLASSES
 from tests.benchmarks.kept_runs import in_processes, kept
 from tests.benchmarks.truth_trainings import Place
-from trials.recipes.proxy import RECIPE as PROXY
 from trials.supernet.cost_forecast import work_of
 from trials.supernet.reading import read_networks
 from trials.supernet.recipe import SupernetRecipe

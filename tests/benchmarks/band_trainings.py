@@ -29,13 +29,15 @@ from search_spaces.space_record import space_digest
 from tests.benchmarks.cifar10 import CLASSES, IMAGES, cifar_recipe
 from tests.benchmarks.kept_runs import kept
 from tests.benchmarks.truth_trainings import Place, Training, trained
-from trials.recipes.proxy import RECIPE as PROXY
+from trials.recipes import recipe_editions
 from trials.training.recipe import Recipe
 
 State = dict[str, Any]
 
 SPACE, LOW_MACS, HIGH_MACS, NETWORKS = "hybrid_small_1", 4_000_000, 5_000_000, 40
 KINDS: Final = ("long", "proxy", "short")
+PROXY: Final = next(recipe_editions("proxy"))
+"""The recipe of a search when these trainings were fixed: six epochs of at most 20,000 images."""
 LONG_SEEDS: Final = (0, 1)
 SHORT_SEED: Final = 100
 SHORT: Final = ((3, 20_000), (6, 10_000), (3, 10_000), (6, 5_000), (12, 10_000), (3, 40_000))

@@ -20,6 +20,7 @@ from tests.benchmarks.band_trainings import (
     KINDS,
     LONG_SEEDS,
     LOW_MACS,
+    PROXY,
     SHORT_SEED,
     SPACE,
     begun,
@@ -31,7 +32,7 @@ from tests.benchmarks.band_trainings import (
 )
 from tests.benchmarks.kept_runs import kept
 from tests.benchmarks.rank_agreement import kendall
-from trials.recipes.proxy import RECIPE as PROXY
+from trials.recipes import RECIPES
 
 COSTS = Costs(trained=0.01, evaluated=0.002, supernet=1e4, reading=20.0, scores={}, validation=5_000)
 
@@ -89,6 +90,7 @@ def test_the_supernet_is_that_of_a_search():
         object.__setattr__(facts, name, value)
     assert band_of(facts) == band_supernets.band()
     assert supernet_recipe(PROXY) == band_supernets.RECIPE
+    assert supernet_recipe(RECIPES["proxy"]) == band_supernets.RECIPE
 
 
 def test_networks_that_end_early_rank_below_the_others():
