@@ -28,7 +28,7 @@ from nas.study.settings import names_of
 from nas.study.study import find, settings_of
 from nas.surrogates.torch_threads import torch_threads
 from search_spaces.errors import InvalidValueError
-from trials.recipes import load_recipe
+from trials.recipes import load_recipe, recipe_editions
 from trials.usable_cores import cpu_quota, usable_cores
 
 
@@ -211,11 +211,12 @@ def retrain(
         )
     source = checked_source(weights, from_weights=from_weights)
     asked = None if recipe is None else taught(load_recipe(recipe), teacher, url)
+    editions = [] if recipe is None else [taught(e, teacher, url) for e in recipe_editions(recipe)]
     chosen, number = split_network(study)
     found = find(existing_storage(url, writing=True), chosen)
     form = deploy_dtype_of(deploy_dtype, ()) if deploy_dtype else settings_of(found).deploy_dtype
     networks = retraining.chosen(result_of(found), trial=trial if trial is not None else number, top=top)
-    choice = recipe_of(found, networks, asked, weights=source, deploy_dtype=form)
+    choice = recipe_of(found, networks, asked, weights=source, deploy_dtype=form, editions=editions)
     if choice.reason:
         say(choice.reason)
     return retraining.retrain(

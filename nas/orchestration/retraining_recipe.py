@@ -34,6 +34,7 @@ def recipe_of(
     *,
     weights: str | None,
     deploy_dtype: str = FP32,
+    editions: Sequence[Recipe] = (),
 ) -> RecipeChoice:
     """Return the recipe by which networks of a study are trained again; several by one, to be compared.
 
@@ -46,11 +47,17 @@ def recipe_of(
         asked: Recipe that was asked for; None to choose one.
         weights: What they begin with, see `nas.orchestration.initial_weights`.
         deploy_dtype: Numbers in which they are deployed.
+        editions: What the recipe that is asked for was in earlier versions; what was begun by it goes on so.
 
     Raises:
         DataError: if the images of the study are needed and have changed.
     """
     choice = _chosen(study, networks, asked, weights=weights)
+    for edition in editions:
+        before = edition.model_copy(update={"flip": choice.recipe.flip})
+        for_int8 = before.model_copy(update={"fake_quant_from": _AWARE_FROM})
+        if any(_begun(study, networks, form, weights=weights) for form in (before, for_int8)):
+            choice = replace(choice, recipe=before)
     said = asked is not None and "fake_quant_from" in asked.model_fields_set
     if deploy_dtype != INT8 or said or _begun(study, networks, choice.recipe, weights=weights):
         return choice

@@ -26,7 +26,7 @@ from nas.study.places import folder_of
 from nas.study.retrained import final, latest, ranked, weights_of
 from search_spaces.errors import DataError, InvalidValueError, StudyError, UserError
 from trials.recipe_choice import RecipeChoice
-from trials.recipes import RECIPES, load_recipe
+from trials.recipes import RECIPES, load_recipe, recipe_editions
 from trials.training.file_names import CHECKPOINT
 from trials.training.recipe import Recipe
 
@@ -190,6 +190,21 @@ def test_a_recipe_is_chosen_once_and_what_was_begun_by_another_goes_on(searched:
     begun.touch()
     assert "was begun" in recipe_of(searched, [second], None, weights=None).reason
     assert recipe_of(searched, [second], RECIPE, weights=None) == RecipeChoice(RECIPE, "")
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "int8"])
+def test_what_was_begun_by_an_earlier_edition_of_a_recipe_goes_on_by_it(searched: optuna.Study, dtype: str):
+    first, second = chosen(results.result_of(searched), trial=None, top=2)
+    asked, editions = load_recipe("proxy"), list(recipe_editions("proxy"))
+    aware = {"fake_quant_from": 0.7} if dtype == "int8" else {}
+    before = editions[0].model_copy(update=aware)
+    place = retraining_folder(second.trial, "proxy", [before.identity(), True, False])
+    begun = Path(folder_of(searched)) / place / CHECKPOINT
+    begun.parent.mkdir(parents=True)
+    begun.touch()
+    for network, expected in ((first, asked.model_copy(update=aware)), (second, before)):
+        found = recipe_of(searched, [network], asked, weights=None, deploy_dtype=dtype, editions=editions)
+        assert found.recipe == expected
 
 
 def test_what_is_deployed_in_int8_is_trained_for_it_unless_its_recipe_says_otherwise(
