@@ -4,22 +4,18 @@ A space ``NAME`` of the catalog may change; its first edition stays as the file 
 ``NAME_2``. A study keeps the name and a digest of its space, which say in which edition it was begun.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
 
 from search_spaces.catalog import SPACES
+from search_spaces.shelf import without_editions
 from search_spaces.space import SearchSpace
 from search_spaces.space_record import space_digest
-
-_EDITION: Final = re.compile(r"(.+)_\d+")
 
 
 def current_names() -> tuple[str, ...]:
     """Return the names of the catalog's spaces without earlier editions of another."""
-    names = tuple(SPACES)
-    return tuple(name for name in names if _base(name, names) is None)
+    return without_editions(SPACES)
 
 
 def editions(name: str) -> Iterator[SearchSpace]:
@@ -40,8 +36,3 @@ def edition(name: str, digest: str) -> SearchSpace | None:
 def is_of_catalog(space: SearchSpace) -> bool:
     """Return whether a space is one of the catalog, in any edition."""
     return edition(space.name, space_digest(space)) is not None
-
-
-def _base(name: str, names: tuple[str, ...]) -> str | None:
-    found = _EDITION.fullmatch(name)
-    return found[1] if found and found[1] in names else None

@@ -14,8 +14,9 @@ nothing; taking an alternative imports its module and no other.
 import importlib
 import importlib.util
 import pkgutil
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
@@ -28,6 +29,7 @@ from search_spaces.errors import UnknownNameError
 
 T = TypeVar("T")
 
+_EDITION: Final = re.compile(r"(.+)_\d+")
 _EXPECTED: Final = "Expected module:NAME with a module that Python can import, or one in the working folder."
 
 
@@ -124,6 +126,12 @@ class Shelf(Mapping[str, T], Generic[T]):
                 f"Cannot take the {self.kind} '{name}': expected {_described(self.contract, found)}. {hint}"
             )
         return cast("T", found)
+
+
+def without_editions(names: Collection[str]) -> tuple[str, ...]:
+    """Return names without those of earlier editions: ``NAME_1`` and so on, where ``NAME`` is one of them."""
+    editions = {name: _EDITION.fullmatch(name) for name in names}
+    return tuple(name for name, found in editions.items() if found is None or found[1] not in editions)
 
 
 def _imported(name: str) -> ModuleType:

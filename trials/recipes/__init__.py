@@ -5,17 +5,15 @@ its first edition stays as the file ``NAME_1``, and a study goes on by the editi
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from search_spaces.errors import RecipeError
-from search_spaces.shelf import Shelf
+from search_spaces.shelf import Shelf, without_editions
 from trials.training.recipe import Recipe
 from trials.training.recipe_file import recipe_from_yaml
 
-_EDITION: Final = re.compile(r"(.+)_\d+")
 _SUFFIXES: Final = frozenset({".yaml", ".yml"})
 
 RECIPES: Final = Shelf[Recipe](__name__, "RECIPE", "recipe", Recipe)
@@ -33,8 +31,7 @@ def load_recipe(name: str) -> Recipe:
 
 def current_names() -> tuple[str, ...]:
     """Return the names of the recipes without earlier editions of another."""
-    editions = {name: _EDITION.fullmatch(name) for name in RECIPES}
-    return tuple(name for name, found in editions.items() if found is None or found[1] not in RECIPES)
+    return without_editions(RECIPES)
 
 
 def recipe_editions(name: str) -> Iterator[Recipe]:
