@@ -210,8 +210,10 @@ def retrain(
             "such as an architecture file. Leave --data out."
         )
     source = checked_source(weights, from_weights=from_weights)
-    asked = None if recipe is None else taught(load_recipe(recipe), teacher, url)
-    editions = [] if recipe is None else [taught(e, teacher, url) for e in recipe_editions(recipe)]
+    named = None if recipe is None else load_recipe(recipe)
+    asked = None if named is None else taught(named, teacher, url)
+    before = () if recipe is None else (edition for edition in recipe_editions(recipe) if edition != named)
+    editions = [taught(edition, teacher, url) for edition in before]
     chosen, number = split_network(study)
     found = find(existing_storage(url, writing=True), chosen)
     form = deploy_dtype_of(deploy_dtype, ()) if deploy_dtype else settings_of(found).deploy_dtype

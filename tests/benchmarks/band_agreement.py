@@ -25,20 +25,28 @@ from search_spaces.graph_counts import architecture_counts
 from search_spaces.pricing import prices
 from tests.benchmarks.band_costs import Costs, costs_of, measured
 from tests.benchmarks.band_supernets import readings_of_search
-from tests.benchmarks.band_trainings import LONG_SEEDS, NETWORKS, PROXY, SHORT_SEED, SPACE, networks, recipes
+from tests.benchmarks.band_trainings import (
+    LONG_SEEDS,
+    NETWORKS,
+    PROXY,
+    SHORT_SEED,
+    SPACE,
+    networks,
+    recipes,
+    short_recipe,
+)
 from tests.benchmarks.cifar10 import CLASSES, IMAGES
 from tests.benchmarks.filing import file_result
 from tests.benchmarks.rank_agreement import Agreement, agreement, kendall
 from trials.datasets import open_images
-from trials.recipes import RECIPES
 from trials.scores import SCORES
 
 Floats = NDArray[np.float64]
 State = dict[str, Any]
 
 COUNTS: Final = ("blocks", "log_macs", "log_params", "log_activations")
-PROXIES: Final = {"proxy": "short-6x10000", "proxy, first edition": PROXY.name}
-"""Recipes of `band_trainings` that are the recipe of a search, now and before, by what they are called."""
+PROXIES: Final = {"proxy": short_recipe(6, 10_000), "proxy, first edition": PROXY}
+"""Recipes of `band_trainings` that train all epochs of a search's recipe, as it is now and was before."""
 SEARCHED: Final = 1_000
 _DRAWS: Final = 4_000
 VALUED: Final = 100
@@ -84,7 +92,7 @@ def values_of(band: Band, found: list[Architecture], supernets: State, state: St
     of = [found[number] for number in band.numbers]
     values: dict[str, Floats] = {}
     for name, recipe in PROXIES.items():
-        curves = band.curves(recipe)
+        curves = band.curves(recipe.name)
         if curves is not None:
             values[name] = curves[:, -1]
     for key, read in sorted(supernets["trainings"].items()):
@@ -123,8 +131,7 @@ def summed(read: Mapping[str, Any], of: list[Architecture]) -> Floats:
 def seconds_of(name: str, costs: Costs, images: int) -> float | None:
     """Return the core-seconds of a value of one network, where the cost of a supernet is spread."""
     if name in PROXIES:
-        recipe = PROXY if PROXIES[name] == PROXY.name else RECIPES["proxy"]
-        return costs.training(recipe, recipe.epochs, images)
+        return costs.training(PROXIES[name], PROXIES[name].epochs, images)
     if name.startswith("supernet"):
         return costs.supernet / VALUED + costs.reading
     if name.startswith("sum over layers"):

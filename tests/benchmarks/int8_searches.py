@@ -11,6 +11,7 @@ it was interrupted.
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -38,31 +39,48 @@ PEAK: Final = "256KiB-peak@int8"
 SEEDS: Final = (0, 1, 2, 3, 4)
 
 
-def searched(space: str, seed: int, given: argparse.Namespace) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What all searches have in common.
+
+    Attributes:
+        images_at: Folder of CIFAR-10 as Parquet.
+        images: Images in an epoch of a trial.
+        trials: Networks that a search trains.
+        folder: Folder of databases, checkpoints and decoded images.
+        recipe: File of the recipe of the trials.
+    """
+
+    images_at: str
+    images: int
+    trials: int
+    folder: Path
+    recipe: str
+
+
+def searched(space: str, place: str, seed: int, settings: Settings) -> dict[str, Any]:
     """Return what the trials of a search reached, and its choice by either form with its int8 test accuracy.
 
     Args:
         space: Name of the space.
+        place: Its name in the catalog, or its file.
         seed: Seed of the search.
-        given: Arguments of the command.
+        settings: What all searches have in common.
     """
     torch.set_num_threads(1)
     train_here()
-    folder: Path = given.state.with_suffix(".unfinished").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    name, recipe = f"{space}-{seed}-{given.images}", folder / f"proxy-of-{given.images}.yaml"
-    recipe.write_text(f"base: proxy\nname: {recipe.stem}\nepoch_images: {given.images}\n")
+    name, folder = f"{space}-{seed}-{settings.images}", settings.folder / f"nas-runs-{seed}"
     result = nas.search(
         [PEAK, BUDGET],
-        space=space_named(space, folder),
-        data=str(Path(given.images_at).resolve()),
-        trials=given.trials,
+        space=place,
+        data=settings.images_at,
+        trials=settings.trials,
         study=name,
-        storage=f"sqlite:///{folder / f'{name}.db'}",
-        storage_path=str(folder / f"nas-runs-{seed}"),
-        recipe=str(recipe),
+        storage=f"sqlite:///{settings.folder / f'{name}.db'}",
+        storage_path=str(folder),
+        recipe=settings.recipe,
         seed=seed,
-        keep_checkpoints=given.trials,
+        keep_checkpoints=settings.trials,
     )
     if result.interrupted:
         raise SystemExit(f"The search {name} did not end: run the same command again.")
@@ -71,14 +89,10 @@ def searched(space: str, seed: int, given: argparse.Namespace) -> dict[str, Any]
     tests: dict[int, list[float]] = {}
     for network in by.values():
         if network.trial not in tests:
-            splits = open_images(
-                str(Path(given.images_at).resolve()),
-                seed=seed,
-                cache=folder / f"nas-runs-{seed}" / "images",
-                resolution=network.architecture.resolution,
-            )
-            weights = folder / f"nas-runs-{seed}" / name / "trials" / f"{network.trial:05d}" / WEIGHTS
-            found = final_int8_values(network.architecture, weights, splits, load_recipe(str(recipe)))
+            side = network.architecture.resolution
+            splits = open_images(settings.images_at, seed=seed, cache=folder / "images", resolution=side)
+            weights = folder / name / "trials" / f"{network.trial:05d}" / WEIGHTS
+            found = final_int8_values(network.architecture, weights, splits, load_recipe(settings.recipe))
             tests[network.trial] = found["accuracy"]
     return {
         "trials": [[network.fp32_accuracy, network.accuracy] for network in ended],
@@ -94,6 +108,21 @@ def searched(space: str, seed: int, given: argparse.Namespace) -> dict[str, Any]
         },
         "trained": result.trained,
     }
+
+
+def settings_of(given: argparse.Namespace) -> Settings:
+    """Return what was typed, after writing the recipe: before processes at once read it."""
+    folder: Path = given.state.with_suffix(".unfinished").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = folder / f"proxy-of-{given.images}.yaml"
+    recipe.write_text(f"base: proxy\nname: {recipe.stem}\nepoch_images: {given.images}\n")
+    return Settings(
+        images_at=str(Path(given.images_at).resolve()),
+        images=given.images,
+        trials=given.trials,
+        folder=folder,
+        recipe=str(recipe),
+    )
 
 
 def space_named(space: str, folder: Path) -> str:
@@ -160,13 +189,17 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
     parser.add_argument("--at-once", type=int, default=1, help="searches at the same time")
     given = parser.parse_args()
+    settings = settings_of(given)
+    places = {space: space_named(space, settings.folder) for space in spaces()}
     keys = {
         f"{space}/{seed}/{given.trials}x{given.images}": (space, seed)
         for seed in given.seeds
-        for space in spaces()
+        for space in places
     }
     runs = KeptRuns(given.state, given.at_once)
-    runs.run({key: partial(searched, space, seed, given) for key, (space, seed) in keys.items()})
+    runs.run(
+        {key: partial(searched, space, places[space], seed, settings) for key, (space, seed) in keys.items()}
+    )
     lines = [
         line
         for space in spaces()

@@ -13,7 +13,7 @@ from nas.evaluators._weight_sharing import band_of, supernet_recipe
 from search_spaces.budget import Budget
 from search_spaces.pricing import prices
 from tests.benchmarks import band_supernets, seven_budgets
-from tests.benchmarks.band_agreement import Band, halved, proxy_lines
+from tests.benchmarks.band_agreement import PROXIES, Band, halved, proxy_lines
 from tests.benchmarks.band_costs import Costs
 from tests.benchmarks.band_trainings import (
     HIGH_MACS,
@@ -131,3 +131,10 @@ def test_trials_of_seven_budgets_are_those_that_bring_the_mean_regret_down(monke
     assert found.trials() == 3
     assert found.trials(np.array([0])) == 2
     assert replace(found, best=93.0).trials() is None
+
+
+def test_the_present_proxy_is_among_the_recipes_and_is_that_of_a_search():
+    present = PROXIES["proxy"]
+    assert present.name in recipes(64)["short"]
+    same = {"name": "proxy", "rungs": RECIPES["proxy"].rungs}
+    assert present.model_copy(update=same) == RECIPES["proxy"]

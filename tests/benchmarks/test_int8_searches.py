@@ -1,29 +1,12 @@
 """The parts of the searches in int8 that need no training."""
 
-from dataclasses import replace
-
 import pytest
 
 import search_spaces
-from dashboards.result import TrialResult
 from search_spaces.space_record import space_digest
 from tests.benchmarks.int8_ranking import spaces
 from tests.benchmarks.int8_searches import chosen, space_named, table
-
-NETWORK = TrialResult(
-    trial=0,
-    state="complete",
-    accuracy=0.6,
-    standard_error=0.01,
-    epochs=6,
-    costs={"macs": 9},
-    fits=True,
-    seconds=1.0,
-    latency_ms={},
-    reason=None,
-    architecture=search_spaces.reference("mobilenet_v2_1.0_224"),
-    curve=(),
-)
+from tests.dashboards.searches import network
 
 
 def record(*tests: float):
@@ -37,9 +20,9 @@ def record(*tests: float):
 
 def test_the_best_in_one_form_is_chosen_and_of_equal_ones_the_cheaper():
     networks = [
-        replace(NETWORK, trial=0, accuracy=0.6, fp32_accuracy=0.7),
-        replace(NETWORK, trial=1, accuracy=0.65, fp32_accuracy=0.66),
-        replace(NETWORK, trial=2, accuracy=0.65, fp32_accuracy=0.66, costs={"macs": 8}),
+        network(0, accuracy=0.6, fp32_accuracy=0.7),
+        network(1, accuracy=0.65, fp32_accuracy=0.66, costs={"macs": 9}),
+        network(2, accuracy=0.65, fp32_accuracy=0.66, costs={"macs": 8}),
     ]
     assert chosen(networks, "fp32_accuracy").trial == 0
     assert chosen(networks, "accuracy").trial == 2
