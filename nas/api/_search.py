@@ -15,7 +15,7 @@ from nas.orchestration.evaluator_choice import evaluator_named
 from nas.orchestration.initial_weights import checked_source, source_for
 from nas.orchestration.retrain_result import RetrainResult
 from nas.orchestration.retraining_recipe import recipe_of
-from nas.orchestration.search_plan import plan_search
+from nas.orchestration.search_planning import plan_search
 from nas.orchestration.search_run import run_search
 from nas.orchestration.teacher_choice import taught, typed
 from nas.ray_backend.connection import cluster_for

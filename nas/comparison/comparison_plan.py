@@ -16,7 +16,7 @@ from nas.files.local_paths import image_cache
 from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
-from nas.orchestration.search_recipe import recipe_begun
+from nas.orchestration.begun_study import recipe_begun
 from nas.orchestration.teacher_choice import taught, teacher_lines
 from nas.storage.optuna_storage import check_usable, existing_storage, exists
 from nas.study.naming import checked_name, shortened
@@ -25,7 +25,14 @@ from nas.study.places import identity_of
 from nas.study.reproduce_command import compare_command
 from nas.study.results import split_network
 from nas.study.settings import Settings
-from nas.study.study import compared_search, find, is_comparison, names_of_searches, settings_of
+from nas.study.study import (
+    compared_search,
+    find,
+    is_comparison,
+    known_settings,
+    names_of_searches,
+    settings_of,
+)
 from search_spaces.errors import InvalidValueError, StudyError
 from search_spaces.published import references
 from trials.datasets import open_images
@@ -125,7 +132,12 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
         _check_images(search, splits)
         name = checked_name(_name(request, search, settings))
         settings, recipe = recipe_begun(
-            settings, recipe, request.recipe_name, request.teacher, request.url, name
+            settings,
+            recipe,
+            known_settings(request.url, name),
+            named=request.recipe_name,
+            teacher=request.teacher,
+            url=request.url,
         )
         check_unused(files_at(f"{home}/{name}", name, request.url), name, request.url)
         entrants, left_out = entrants_of(request, search, settings, splits, say)

@@ -1,11 +1,8 @@
 """Decides in which numbers the networks of a search are deployed, by which they are valued."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
-from nas.study.settings import Settings
-from nas.study.study import known_settings
 from search_spaces.budget import Budget
 from search_spaces.errors import UnknownNameError
 from trials.target_names import find_target
@@ -34,12 +31,3 @@ def deploy_dtype_of(asked: str | None, budgets: Sequence[Budget]) -> str:
     timed = any(dict(target.options).get("dtype") == INT8 for target in targets)
     counted = any(budget.bytes_per_element == 1 for budget in budgets if budget.counted)
     return INT8 if timed or counted else FP32
-
-
-def deployed_as_before(settings: Settings, url: str, name: str, asked: str | None) -> Settings:
-    """Return settings that value networks as the study of this name does, if there is one and none is asked.
-
-    Studies that an earlier version began under budgets in int8 value networks in fp32, and go on so.
-    """
-    known = known_settings(url, name) if asked is None else None
-    return settings if known is None else replace(settings, deploy_dtype=known.deploy_dtype)

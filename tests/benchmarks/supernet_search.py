@@ -69,7 +69,7 @@ class Searches:
             self._train()
             file_result(
                 "supernet_search",
-                command="python -m tests.benchmarks.supernet_search",
+                command=f"python -m tests.benchmarks.supernet_search --recipe {self._given.recipe}",
                 seed=", ".join(map(str, self._given.seeds)),
                 lines=lines_of(self.state),
             )
@@ -174,10 +174,11 @@ def next_trials(steps: Sequence[Mapping[str, Any]], most: float, first: int) -> 
 
 def lines_of(state: Mapping[str, Any]) -> list[str]:
     """Return what each search delivered as Markdown."""
-    settings = state["settings"]
+    options = " ".join(f"--{name} {state['settings'][name]}" for name in ("space", "budget", "recipe"))
     lines = [
-        f"`nas search --space {settings['space']} --budget {settings['budget']}` on CIFAR-10 by either",
-        f"evaluator. Delivered networks were trained anew: {FINAL.epochs} x {FINAL.epoch_images:,} images.",
+        f"`nas search {options}` on CIFAR-10",
+        f"by either evaluator. Delivered networks were trained anew: {FINAL.epochs} x {FINAL.epoch_images:,}",
+        "images.",
         "",
         "| search | trained | core-seconds | validation | test, trained alike | MACs | params | blocks |",
         "| --- " * 8 + "|",

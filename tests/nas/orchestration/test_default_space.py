@@ -11,7 +11,8 @@ from rich.console import Console
 
 from nas.orchestration.console_progress import ConsoleProgress
 from nas.orchestration.plan_start import begun
-from nas.orchestration.search_plan import SearchPlan, plan_search
+from nas.orchestration.search_plan import SearchPlan
+from nas.orchestration.search_planning import plan_search
 from nas.resources import Capacity, slots_here
 from nas.storage.optuna_storage import open_storage
 from nas.study.study import known_settings

@@ -13,7 +13,8 @@ from safetensors import safe_open
 import search_spaces
 from nas.orchestration.donor_source import donor_from, normalisation
 from nas.orchestration.plan_start import begun
-from nas.orchestration.search_plan import SearchPlan, plan_search
+from nas.orchestration.search_plan import SearchPlan
+from nas.orchestration.search_planning import plan_search
 from nas.resources import Slots
 from nas.storage.optuna_storage import open_storage
 from nas.study.study import begin

@@ -7,7 +7,8 @@ import pytest
 from optuna.storages import get_storage
 
 from nas.orchestration.plan_start import begun
-from nas.orchestration.search_plan import SearchPlan, plan_search
+from nas.orchestration.search_plan import SearchPlan
+from nas.orchestration.search_planning import plan_search
 from nas.resources import slots_here
 from nas.storage.optuna_storage import open_storage
 from search_spaces.errors import StudyError

@@ -5,7 +5,8 @@ import pytest
 
 from nas.orchestration import console_progress
 from nas.orchestration.console_progress import ConsoleProgress
-from nas.orchestration.search_plan import SearchPlan, plan_search
+from nas.orchestration.search_plan import SearchPlan
+from nas.orchestration.search_planning import plan_search
 from nas.orchestration.time_forecast import seconds_per_image
 from nas.resources import Capacity, slots_here
 

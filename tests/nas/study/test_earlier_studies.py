@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from nas.bayesopt.space_problem import problem_of
-from nas.orchestration.search_plan import plan_search
+from nas.orchestration.search_planning import plan_search
 from nas.resources import slots_here
 from nas.samplers import SAMPLERS
 from nas.study.earlier_studies import evidence_of, read_transfer, store_transfer, transfer_source

@@ -1,0 +1,161 @@
+"""Goes on with a study as it was begun: by the editions and the default values of that time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from nas.orchestration.search_recipe import PROXY
+from nas.orchestration.teacher_choice import taught
+from nas.storage.optuna_storage import existing_storage
+from nas.study.settings import Settings
+from nas.study.study import find, known_settings, space_of
+from search_spaces.catalog_editions import edition, is_of_catalog
+from search_spaces.catalog_fit import default_space, space_by_size
+from search_spaces.loading import load
+from search_spaces.space import SearchSpace
+from search_spaces.space_record import space_digest
+from trials.images.splits import Splits
+from trials.recipes import load_recipe, recipe_editions
+from trials.training.recipe import Recipe
+
+_FIRST_CATALOG: Final = ("hybrid", "hybrid_small", "mobile_cnn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A search as it is asked for.
+
+    Attributes:
+        settings: What defines it.
+        space: Its space.
+        recipe: Recipe of its trainings.
+    """
+
+    settings: Settings
+    space: SearchSpace
+    recipe: Recipe
+
+
+def in_earlier_default_space(asked: Asked, splits: Splits, url: str, study: str | None) -> Asked:
+    """Return the search in the space of its study, where an earlier version began that in its own default.
+
+    Args:
+        asked: The search, in the space that images and budgets choose now.
+        splits: The images.
+        url: Database URL of the storage.
+        study: Name of the study; None for its default name.
+    """
+    for name in _earlier_defaults(asked, splits):
+        before = load(name)
+        if before.name == asked.space.name:
+            continue
+        settings = replace(asked.settings, space=before.name, space_digest=space_digest(before))
+        known = known_settings(url, study or settings.default_name())
+        if known is not None and known.space == before.name:
+            return replace(asked, settings=settings, space=before)
+    return asked
+
+
+def by_earlier_default_recipe(asked: Asked, teacher: str | None, url: str, study: str | None) -> Asked:
+    """Return the search by the recipe of its study, where an earlier version began that by its own default.
+
+    Args:
+        asked: The search, by the recipe that is the default now.
+        teacher: Network to learn from, as it was asked for.
+        url: Database URL of the storage.
+        study: Name of the study; None for its default name.
+    """
+    recipe = taught(load_recipe(PROXY), teacher, url)
+    settings = replace(asked.settings, recipe=recipe.to_json())
+    known = known_settings(url, study or settings.default_name())
+    begun = known is not None and known.recipe["name"] == PROXY
+    return replace(asked, settings=settings, recipe=recipe) if begun else asked
+
+
+def as_begun(
+    asked: Asked,
+    name: str,
+    url: str,
+    *,
+    recipe: str,
+    teacher: str | None,
+    around: bool,
+    deploy_dtype: str | None,
+) -> Asked:
+    """Return the search as the study of this name was begun, if there is one.
+
+    That is in its editions of space and recipe, with images resized in as many steps, and with networks
+    valued in its numbers: studies that an earlier version began under budgets in int8 value them in fp32.
+
+    Args:
+        asked: The search, with the present editions.
+        name: Name of the study.
+        url: Database URL of the storage.
+        recipe: Name or file of the recipe.
+        teacher: Network to learn from, as it was asked for.
+        around: Whether the space was made around a donor.
+        deploy_dtype: Numbers of the deployed network that were asked for; None for none.
+    """
+    known = known_settings(url, name)
+    if known is None:
+        return asked
+    dtype = known.deploy_dtype if deploy_dtype is None else asked.settings.deploy_dtype
+    settings = replace(asked.settings, resized_once=known.resized_once, deploy_dtype=dtype)
+    settings, training = recipe_begun(settings, asked.recipe, known, named=recipe, teacher=teacher, url=url)
+    space = _space_begun(replace(asked, settings=settings), known, name, url, around=around)
+    if space is not None:
+        settings = replace(settings, space_digest=known.space_digest)
+    return Asked(settings=settings, space=space or asked.space, recipe=training)
+
+
+def recipe_begun(
+    settings: Settings,
+    recipe: Recipe,
+    known: Settings | None,
+    *,
+    named: str,
+    teacher: str | None,
+    url: str,
+) -> tuple[Settings, Recipe]:
+    """Return settings and recipe, those of the edition of a recipe by which a study was begun.
+
+    Args:
+        settings: What is asked for, with the present edition of a recipe or of what it is based on.
+        recipe: That recipe.
+        known: What defines the study; None where it is yet to be begun.
+        named: Name or file of the recipe.
+        teacher: Network to learn from, as it was asked for.
+        url: Database URL of the storage.
+    """
+    if known is None or known.recipe == settings.recipe:
+        return settings, recipe
+    held = {**Recipe.defaults(), **known.recipe}
+    for before in recipe_editions(named):
+        meant = taught(before, teacher, url).to_json() | {"flip": settings.recipe["flip"]}
+        if {**Recipe.defaults(), **meant} == held:
+            return replace(settings, recipe=known.recipe), Recipe.from_json(known.recipe)
+    return settings, recipe
+
+
+def _space_begun(asked: Asked, known: Settings, name: str, url: str, *, around: bool) -> SearchSpace | None:
+    """Return the edition of the space in which a study was begun, None for the present one."""
+    if known.space != asked.settings.space or not (around or is_of_catalog(asked.space)):
+        return None
+    if around and known.space_digest != asked.settings.space_digest:
+        return space_of(find(existing_storage(url), name))
+    return edition(known.space, known.space_digest)
+
+
+def _earlier_defaults(asked: Asked, splits: Splits) -> Iterator[str]:
+    """Give the spaces that earlier versions chose: by the images alone, by how many networks fit."""
+    side = max(splits.size)
+    choose = partial(
+        default_space,
+        side,
+        asked.settings.budgets,
+        num_classes=len(splits.classes),
+        in_channels=splits.channels,
+        by_number=True,
+    )
+    yield from dict.fromkeys((space_by_size(side), choose(among=_FIRST_CATALOG), choose()))
