@@ -16,6 +16,7 @@ from nas.orchestration.initial_weights import checked_source, source_for
 from nas.orchestration.retrain_result import RetrainResult
 from nas.orchestration.retraining_recipe import recipe_of
 from nas.orchestration.search_planning import plan_search
+from nas.orchestration.search_request import SearchRequest
 from nas.orchestration.search_run import run_search
 from nas.orchestration.teacher_choice import taught, typed
 from nas.ray_backend.connection import cluster_for
@@ -110,37 +111,35 @@ def search(
     """
     valued_by = evaluator_named(evaluator, supernet)
     wanted = EVALUATORS[valued_by].trials if trials is None else trials
+    request = SearchRequest(
+        budget=[budget] if isinstance(budget, str) else budget,
+        trials=wanted,
+        space=space,
+        data=data,
+        hours=hours,
+        study=study,
+        storage=storage,
+        sampler=sampler,
+        recipe=recipe,
+        seed=seed,
+        storage_path=storage_path,
+        seed_with=seed_with,
+        learn_from=names_of(learn_from),
+        evaluator=valued_by,
+        supernet=supernet,
+        teacher=teacher,
+        weights=weights,
+        metric=metric,
+        keep_checkpoints=keep_checkpoints,
+        log_to=log_to,
+        reproducible=reproducible,
+        deploy_dtype=deploy_dtype,
+    )
     with ExitStack() as stack:
         stack.enter_context(torch_threads(1))  # proposals run beside the trainings and must not crowd them
         cluster = stack.enter_context(cluster_for(address))
-        plan = plan_search(
-            budget=[budget] if isinstance(budget, str) else budget,
-            space=space,
-            data=data,
-            trials=wanted,
-            hours=hours,
-            study=study,
-            storage=storage,
-            sampler=sampler,
-            recipe=recipe,
-            seed=seed,
-            slots=slots_here(wanted, gpus_per_trial)
-            if cluster is None
-            else cluster.slots(wanted, gpus_per_trial),
-            storage_path=storage_path,
-            seed_with=seed_with,
-            learn_from=names_of(learn_from),
-            evaluator=valued_by,
-            supernet=supernet,
-            teacher=teacher,
-            weights=weights,
-            local=cluster is None,
-            metric=metric,
-            keep_checkpoints=keep_checkpoints,
-            log_to=log_to,
-            reproducible=reproducible,
-            deploy_dtype=deploy_dtype,
-        )
+        slots = slots_here if cluster is None else cluster.slots
+        plan = plan_search(request, slots(wanted, gpus_per_trial), local=cluster is None)
         return run_search(plan, quiet=quiet, cluster=cluster)
 
 

@@ -6,8 +6,10 @@ from functools import partial
 from typing import Final
 
 from nas.orchestration.search_recipe import PROXY
+from nas.orchestration.search_request import SearchRequest
 from nas.orchestration.teacher_choice import taught
 from nas.storage.optuna_storage import existing_storage
+from nas.study.naming import checked_name
 from nas.study.settings import Settings
 from nas.study.study import find, known_settings, space_of
 from search_spaces.catalog_editions import edition, is_of_catalog
@@ -37,76 +39,61 @@ class Asked:
     recipe: Recipe
 
 
-def in_earlier_default_space(asked: Asked, splits: Splits, url: str, study: str | None) -> Asked:
-    """Return the search in the space of its study, where an earlier version began that in its own default.
+def as_begun(asked: Asked, request: SearchRequest, splits: Splits) -> tuple[str, Asked]:
+    """Return the name of a search's study, and the search as that study was begun, if it was.
+
+    That is in its default space of that time, in its editions of space and recipe, with images resized in as
+    many steps, and with networks valued in its numbers: studies that an earlier version began under budgets
+    in int8 value them in fp32.
 
     Args:
-        asked: The search, in the space that images and budgets choose now.
+        asked: The search, with what is chosen now.
+        request: Its options.
         splits: The images.
-        url: Database URL of the storage.
-        study: Name of the study; None for its default name.
     """
+    if request.space is None and request.weights is None:
+        asked = _in_earlier_default_space(asked, request, splits)
+    if request.recipe is None and request.weights is not None:
+        asked = _by_earlier_default_recipe(asked, request)
+    name = checked_name(request.study or asked.settings.default_name())
+    known = known_settings(request.url, name)
+    if known is None:
+        return name, asked
+    form = known.deploy_dtype if request.deploy_dtype is None else asked.settings.deploy_dtype
+    settings, recipe = recipe_begun(
+        replace(asked.settings, resized_once=known.resized_once, deploy_dtype=form),
+        asked.recipe,
+        known,
+        named=request.recipe or asked.recipe.name,
+        teacher=request.teacher,
+        url=request.url,
+    )
+    space = _space_begun(asked, known, name, request)
+    if space is not None:
+        settings = replace(settings, space_digest=known.space_digest)
+    return name, Asked(settings=settings, space=space or asked.space, recipe=recipe)
+
+
+def _in_earlier_default_space(asked: Asked, request: SearchRequest, splits: Splits) -> Asked:
+    """Return the search in the space of its study, where an earlier version began that in its own default."""
     for name in _earlier_defaults(asked, splits):
         before = load(name)
         if before.name == asked.space.name:
             continue
         settings = replace(asked.settings, space=before.name, space_digest=space_digest(before))
-        known = known_settings(url, study or settings.default_name())
+        known = known_settings(request.url, request.study or settings.default_name())
         if known is not None and known.space == before.name:
             return replace(asked, settings=settings, space=before)
     return asked
 
 
-def by_earlier_default_recipe(asked: Asked, teacher: str | None, url: str, study: str | None) -> Asked:
-    """Return the search by the recipe of its study, where an earlier version began that by its own default.
-
-    Args:
-        asked: The search, by the recipe that is the default now.
-        teacher: Network to learn from, as it was asked for.
-        url: Database URL of the storage.
-        study: Name of the study; None for its default name.
-    """
-    recipe = taught(load_recipe(PROXY), teacher, url)
+def _by_earlier_default_recipe(asked: Asked, request: SearchRequest) -> Asked:
+    """Return the search by the recipe of its study, where an earlier version began that by its default."""
+    recipe = taught(load_recipe(PROXY), request.teacher, request.url)
     settings = replace(asked.settings, recipe=recipe.to_json())
-    known = known_settings(url, study or settings.default_name())
+    known = known_settings(request.url, request.study or settings.default_name())
     begun = known is not None and known.recipe["name"] == PROXY
     return replace(asked, settings=settings, recipe=recipe) if begun else asked
-
-
-def as_begun(
-    asked: Asked,
-    name: str,
-    url: str,
-    *,
-    recipe: str,
-    teacher: str | None,
-    around: bool,
-    deploy_dtype: str | None,
-) -> Asked:
-    """Return the search as the study of this name was begun, if there is one.
-
-    That is in its editions of space and recipe, with images resized in as many steps, and with networks
-    valued in its numbers: studies that an earlier version began under budgets in int8 value them in fp32.
-
-    Args:
-        asked: The search, with the present editions.
-        name: Name of the study.
-        url: Database URL of the storage.
-        recipe: Name or file of the recipe.
-        teacher: Network to learn from, as it was asked for.
-        around: Whether the space was made around a donor.
-        deploy_dtype: Numbers of the deployed network that were asked for; None for none.
-    """
-    known = known_settings(url, name)
-    if known is None:
-        return asked
-    dtype = known.deploy_dtype if deploy_dtype is None else asked.settings.deploy_dtype
-    settings = replace(asked.settings, resized_once=known.resized_once, deploy_dtype=dtype)
-    settings, training = recipe_begun(settings, asked.recipe, known, named=recipe, teacher=teacher, url=url)
-    space = _space_begun(replace(asked, settings=settings), known, name, url, around=around)
-    if space is not None:
-        settings = replace(settings, space_digest=known.space_digest)
-    return Asked(settings=settings, space=space or asked.space, recipe=training)
 
 
 def recipe_begun(
@@ -138,12 +125,13 @@ def recipe_begun(
     return settings, recipe
 
 
-def _space_begun(asked: Asked, known: Settings, name: str, url: str, *, around: bool) -> SearchSpace | None:
+def _space_begun(asked: Asked, known: Settings, name: str, request: SearchRequest) -> SearchSpace | None:
     """Return the edition of the space in which a study was begun, None for the present one."""
+    around = request.around_a_donor
     if known.space != asked.settings.space or not (around or is_of_catalog(asked.space)):
         return None
     if around and known.space_digest != asked.settings.space_digest:
-        return space_of(find(existing_storage(url), name))
+        return space_of(find(existing_storage(request.url), name))
     return edition(known.space, known.space_digest)
 
 

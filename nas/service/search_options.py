@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from nas.orchestration.search_request import SearchRequest, read_request
+from nas.orchestration.search_request import ReadRequest, SearchRequest, read_request
 from nas.service.command_options import Data, Text
 from nas.service.refusals import ForbiddenError
 from search_spaces.budget import Budget
@@ -131,27 +131,24 @@ def check_space(name: str, allowed: Allowed) -> None:
         raise UnknownNameError.of("space", name, SPACES)
 
 
-def _read(options: SearchOptions, folder: Path, url: str) -> SearchRequest:
-    return read_request(
+def _read(options: SearchOptions, folder: Path, url: str) -> ReadRequest:
+    request = SearchRequest(
         budget=options.budget,
         space=_named(options.space, folder / "space.yaml"),
         trials=_DEFAULT_TRIALS if options.trials is None else options.trials,
         hours=options.hours,
         study=options.study,
-        url=url,
+        storage=url,
         sampler=options.sampler,
         recipe=_named(options.recipe, folder / "recipe.yaml"),
         seed=options.seed,
         storage_path=str(folder),
-        learn_from=(),
         evaluator=options.evaluator or "train",
-        teacher=None,
-        weights=None,
         metric=options.metric,
         keep_checkpoints=options.keep_checkpoints,
-        log_to=None,
         deploy_dtype=options.deploy_dtype,
     )
+    return read_request(request)
 
 
 def _named(given: str | dict[str, Any] | None, file: Path) -> str | None:

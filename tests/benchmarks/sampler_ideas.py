@@ -24,7 +24,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from nas.bayesopt import initial_design, scoring
+from nas.bayesopt import acquisition_optimizer, initial_design, scoring
 from nas.bayesopt.acquisition import log_noisy_expected_improvement
 from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Rows
@@ -116,6 +116,10 @@ IDEAS: Final[Mapping[str, tuple[str, Callable[[], AbstractContextManager[None]]]
         partial(changed, factor_gp, "_STARTS", 1),
     ),
     "later_random": ("random points at the start, from the third on", partial(random_after, 2)),
+    "rounds30": (
+        "up to 30 steps of the local search instead of 6",
+        partial(changed, acquisition_optimizer, "_ROUNDS", 30),
+    ),
     "greedy5": ("half the deviations in the acquisition", partial(deviations, 0.5)),
 }
 TASKS: Final = {

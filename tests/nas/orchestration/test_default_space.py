@@ -13,6 +13,7 @@ from nas.orchestration.console_progress import ConsoleProgress
 from nas.orchestration.plan_start import begun
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.search_planning import plan_search
+from nas.orchestration.search_request import SearchRequest
 from nas.resources import Capacity, slots_here
 from nas.storage.optuna_storage import open_storage
 from nas.study.study import known_settings
@@ -48,20 +49,18 @@ def planned(photographs: Path, tmp_path: Path):
     def plan(
         budget: str, space: str | None = None, study: str | None = None, sampler: str = "random"
     ) -> SearchPlan:
-        return plan_search(
+        request = SearchRequest(
             budget=[budget],
             space=space,
             data=str(photographs),
             trials=1,
-            hours=None,
             study=study,
             storage=f"sqlite:///{tmp_path / 'nas.db'}",
             sampler=sampler,
             recipe="proxy",
-            seed=0,
-            slots=slots_here(1, None),
             storage_path=str(tmp_path / "nas-runs"),
         )
+        return plan_search(request, slots_here(1, None))
 
     return plan
 

@@ -15,6 +15,7 @@ from nas.orchestration.donor_source import donor_from, normalisation
 from nas.orchestration.plan_start import begun
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.search_planning import plan_search
+from nas.orchestration.search_request import SearchRequest
 from nas.resources import Slots
 from nas.storage.optuna_storage import open_storage
 from nas.study.study import begin
@@ -78,10 +79,10 @@ def planned(tmp_path: Path, weights: str | None, **options) -> SearchPlan:
         "sampler": "factor_gp",
         "recipe": "proxy",
         "seed": 0,
-        "slots": Slots(count=1, threads=1, gpus=0, device="cpu"),
         "storage_path": str(tmp_path / "runs"),
     }
-    return plan_search(**{**given, **options}, weights=weights)
+    request = SearchRequest(**{**given, **options}, weights=weights)
+    return plan_search(request, Slots(count=1, threads=1, gpus=0, device="cpu"))
 
 
 def test_a_search_with_weights_is_around_them_and_normalises_images_as_they_were(file, tmp_path):

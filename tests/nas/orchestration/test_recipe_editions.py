@@ -9,6 +9,7 @@ from optuna.storages import get_storage
 from nas.orchestration.plan_start import begun
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.search_planning import plan_search
+from nas.orchestration.search_request import SearchRequest
 from nas.resources import slots_here
 from nas.storage.optuna_storage import open_storage
 from search_spaces.errors import StudyError
@@ -20,20 +21,16 @@ def planned(tmp_path: Path):
     """Return what plans a search of digits."""
 
     def plan(**options: Any) -> SearchPlan:
-        given = {"recipe": None, "study": None, "teacher": None, "weights": None, **options}
-        return plan_search(
+        request = SearchRequest(
             budget=["2M-MACs"],
             space="hybrid_small",
-            data="digits",
             trials=1,
-            hours=None,
             storage=f"sqlite:///{tmp_path / 'nas.db'}",
             sampler="random",
-            seed=0,
-            slots=slots_here(1, None),
             storage_path=str(tmp_path / "nas-runs"),
-            **given,
+            **options,
         )
+        return plan_search(request, slots_here(1, None))
 
     return plan
 

@@ -7,6 +7,7 @@ from nas.orchestration import console_progress
 from nas.orchestration.console_progress import ConsoleProgress
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.search_planning import plan_search
+from nas.orchestration.search_request import SearchRequest
 from nas.orchestration.time_forecast import seconds_per_image
 from nas.resources import Capacity, slots_here
 
@@ -17,20 +18,15 @@ def plan(tmp_path_factory) -> SearchPlan:
     tmp_path = tmp_path_factory.mktemp("plan")
     recipe = "epochs: 1\nepoch_images: 64\nbatch_size: 16\n"
     (tmp_path / "one.yaml").write_text(recipe, encoding="utf-8")
-    return plan_search(
+    request = SearchRequest(
         budget=["2M-MACs"],
-        space=None,
-        data="digits",
         trials=1,
-        hours=None,
-        study=None,
         storage=f"sqlite:///{tmp_path / 'nas.db'}",
         sampler="random",
         recipe=str(tmp_path / "one.yaml"),
-        seed=0,
-        slots=slots_here(1, None),
         storage_path=str(tmp_path / "nas-runs"),
     )
+    return plan_search(request, slots_here(1, None))
 
 
 def test_a_recipe_of_one_epoch_is_timed_too(plan: SearchPlan):

@@ -8,8 +8,7 @@ import optuna
 import pytest
 
 from nas.bayesopt.space_problem import problem_of
-from nas.orchestration.search_planning import plan_search
-from nas.resources import slots_here
+from nas.orchestration.search_request import SearchRequest, read_request
 from nas.samplers import SAMPLERS
 from nas.study.earlier_studies import evidence_of, read_transfer, store_transfer, transfer_source
 from nas.study.settings import Settings
@@ -123,18 +122,4 @@ def test_learning_from_another_study_is_another_search(storage, tiny_prices):
 
 def test_only_a_sampler_that_can_learn_is_asked_to():
     with pytest.raises(InvalidValueError, match="'tpe' cannot learn from a study: expected factor_gp"):
-        plan_search(
-            budget=["300M-MACs"],
-            space=None,
-            data="digits",
-            trials=1,
-            hours=None,
-            study=None,
-            storage=None,
-            sampler="tpe",
-            recipe="proxy",
-            seed=0,
-            slots=slots_here(1, None),
-            storage_path="nas-runs",
-            learn_from=["old"],
-        )
+        read_request(SearchRequest(budget=["300M-MACs"], trials=1, sampler="tpe", learn_from=["old"]))
