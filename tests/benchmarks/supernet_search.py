@@ -17,10 +17,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import optuna
+
 import nas
+from dashboards.result import TrialResult
 from nas.evaluators import EVALUATORS
+from nas.orchestration.posterior_update import PosteriorUpdate
+from nas.study.results import result_of
+from nas.study.study import settings_of, space_of
+from nas.study.trial_attributes import network_of
+from nas.study.trial_attributes import trained as trained_network
 from search_spaces.architecture import Architecture
 from search_spaces.graph_counts import architecture_counts
+from search_spaces.pricing import prices
 from tests.benchmarks.cifar10 import CLASSES, IMAGES, cifar_recipe
 from tests.benchmarks.filing import RESULTS, file_result
 from tests.benchmarks.kept_runs import kept
@@ -31,6 +41,7 @@ from trials.usable_cores import usable_cores
 
 State = dict[str, Any]
 
+CHANNELS: Final = 3
 SPACE, BUDGET, SEEDS = "hybrid_small", "5M-MACs", (0, 1, 2)
 EVALUATED_BY: Final = ("supernet", "train")
 FINAL: Final = cifar_recipe("supernet-search", 5, 40_000, 2e-3, 64)
@@ -52,6 +63,7 @@ class Searches:
             "recipe": given.recipe,
             "trials": given.trials,
         }
+        self._storage = f"sqlite:///{given.folder / 'nas.db'}"
         path: Path = given.state
         fresh = {"settings": self._settings, "searches": {}, "trainings": {}}
         self.state: State = json.loads(path.read_text(encoding="utf-8")) if path.exists() else fresh
@@ -87,9 +99,9 @@ class Searches:
         record, most = self._record("train", seed), self._record("supernet", seed)["core_seconds"]
         while not record["done"]:
             self._search("train", seed, next_trials(record["steps"], most, self._given.trials))
-            within = [step for step in record["steps"] if step["core_seconds"] <= most]
-            record["delivered"] = (within or record["steps"])[-1]
-            record["done"] = record["core_seconds"] >= most
+            if record["core_seconds"] >= most:
+                study = optuna.load_study(study_name=_name("train", seed), storage=self._storage)
+                record |= {"delivered": delivered_within(study, record["steps"], most), "done": True}
             self._keep()
 
     def _record(self, evaluator: str, seed: int) -> dict[str, Any]:
@@ -112,8 +124,8 @@ class Searches:
                 space=given.space,
                 data=str(given.images),
                 trials=trials,
-                study=f"supernet-search-{evaluator}-{seed}",
-                storage=f"sqlite:///{given.folder / 'nas.db'}",
+                study=_name(evaluator, seed),
+                storage=self._storage,
                 storage_path=str(given.folder / "nas-runs"),
                 recipe=given.recipe,
                 evaluator=evaluator,
@@ -121,14 +133,7 @@ class Searches:
             )
         if result.best is None or result.interrupted:
             raise SystemExit(f"The search {result.study} did not end: run the same command again.")
-        record["steps"].append(
-            {
-                "trials": result.trained,
-                "core_seconds": record["core_seconds"],
-                "accuracy": result.best.accuracy,
-                "network": json.loads(result.best.architecture.to_json()),
-            }
-        )
+        record["steps"].append(_step(result.trained, record["core_seconds"], result.best))
 
     def _train(self) -> None:
         """Train what finished searches deliver, each on the seed of its search."""
@@ -155,6 +160,55 @@ class Searches:
 
     def _keep(self) -> None:
         kept(self._given.state, self.state)
+
+
+def _name(evaluator: str, seed: int) -> str:
+    return f"supernet-search-{evaluator}-{seed}"
+
+
+def _step(trials: int, core_seconds: float, best: TrialResult) -> dict[str, Any]:
+    """Return what a search had trained and taken, and what it then delivers."""
+    return {
+        "trials": trials,
+        "core_seconds": core_seconds,
+        "accuracy": best.accuracy,
+        "network": json.loads(best.architecture.to_json()),
+    }
+
+
+def delivered_within(study: optuna.Study, steps: Sequence[Mapping[str, Any]], most: float) -> dict[str, Any]:
+    """Return what a search would have delivered when it had taken so many core-seconds.
+
+    That is its choice among the networks that had been trained by then. Those of its last step shared the
+    core-seconds of that step as they shared its time.
+
+    Args:
+        study: Study of the search.
+        steps: Its steps, the last of which took it past `most`.
+        most: Core-seconds.
+    """
+    before, begun_s = (0, 0.0) if len(steps) == 1 else (steps[-2]["trials"], steps[-2]["core_seconds"])
+    trials = sorted(
+        (t for t in study.get_trials(deepcopy=False) if trained_network(t)),
+        key=lambda trial: str(trial.datetime_complete),
+    )
+    last = np.cumsum([network_of(trial).seconds for trial in trials[before:]])
+    taken_s = begun_s + (steps[-1]["core_seconds"] - begun_s) * last / last[-1]
+    count = before + int(np.sum(taken_s <= most))
+    part = optuna.create_study(directions=study.directions)
+    for name, value in study.user_attrs.items():
+        part.set_user_attr(name, value)
+    part.add_trials(trials[:count])
+    settings, space = settings_of(study), space_of(study)
+    PosteriorUpdate(
+        part,
+        prices(space.codes, num_classes=CLASSES, in_channels=CHANNELS),
+        settings.budgets,
+        seed=settings.seed,
+    ).update(over=True)
+    best = result_of(part).best
+    assert best is not None
+    return _step(count, round(float(taken_s[taken_s <= most].max(initial=begun_s)), 1), best)
 
 
 def next_trials(steps: Sequence[Mapping[str, Any]], most: float, first: int) -> int:
@@ -221,4 +275,5 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     Searches(arguments()).run()

@@ -5,13 +5,21 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import search_spaces
+from nas.orchestration.plan_start import begun
+from nas.orchestration.search_planning import plan_search
+from nas.orchestration.search_request import SearchRequest
+from nas.resources import slots_here
+from nas.storage.optuna_storage import open_storage
 from tests.benchmarks.processor_time import ProcessorTime
-from tests.benchmarks.supernet_search import SPACE, lines_of, next_trials
+from tests.benchmarks.supernet_search import SPACE, delivered_within, lines_of, next_trials
+from tests.nas.opened import opened
+from tests.nas.orchestration.test_posterior_update import train
 
 SPINS = "import time\nwhile time.process_time() < 0.3: pass\n"
 
@@ -42,12 +50,33 @@ def test_a_search_goes_on_until_the_core_seconds_are_spent_and_hardly_further(ea
     assert len(steps) == 1 or steps[-2]["core_seconds"] < most <= steps[-2]["core_seconds"] + 2 * each
 
 
+@pytest.mark.parametrize(("most", "networks", "accuracy"), [(11, 2, 0.6), (12.5, 3, 0.8), (14, 4, 0.9)])
+def test_what_is_trained_past_the_core_seconds_is_not_delivered(
+    most: float, networks: int, accuracy: float, tmp_path: Path
+):
+    url = f"sqlite:///{tmp_path / 'nas.db'}"
+    request = SearchRequest(
+        budget=["9M-MACs"], space=SPACE, trials=1, storage=url, storage_path=str(tmp_path / "runs")
+    )
+    plan = plan_search(request, slots_here(1, None))
+    study = begun(plan, open_storage(url))
+    train(opened(study), plan.prices, [0.5, 0.6, 0.8, 0.9])
+    steps = [{"trials": 2, "core_seconds": 10.0}, {"trials": 4, "core_seconds": 14.0}]
+    delivered = delivered_within(study, steps, most)
+    taken = {2: 10.0, 3: 12.0, 4: 14.0}[networks]
+    assert (delivered["trials"], delivered["core_seconds"], delivered["accuracy"]) == (
+        networks,
+        taken,
+        accuracy,
+    )
+
+
 def test_the_table_compares_seeds_that_both_searches_have_ended_for():
     network = json.loads(search_spaces.load(SPACE).sample(np.random.default_rng(0)).to_json())
     step = {"trials": 8, "core_seconds": 100.0, "accuracy": 0.5, "network": network}
     ends = {"train/0": 0.6, "supernet/0": 0.62, "train/1": 0.61, "supernet/1": 0.64, "train/2": 0.1}
     state = {
-        "settings": {"space": SPACE, "budget": "5M-MACs"},
+        "settings": {"space": SPACE, "budget": "5M-MACs", "recipe": "proxy"},
         "searches": {key: {"delivered": step} for key in [*ends, "supernet/2"]},
         "trainings": {key: {"test": test, "costs": {"macs": 1, "params": 1}} for key, test in ends.items()},
     }
