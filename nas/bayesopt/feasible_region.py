@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,7 @@ from nas.bayesopt.column import Column
 from nas.bayesopt.errors import NothingFeasibleError, ProblemError
 from nas.bayesopt.grid import Grid, Rows
 from nas.bayesopt.problem import Params, Problem
-
-T = TypeVar("T")
+from nas.bayesopt.row_cache import RowCache, trimmed
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +23,12 @@ class Expectations:
         predicted: Function from rows to numbers that is quick for any number of rows: a costly source is
             predicted from the points that it was asked for.
         exact: The same function with costly sources asked for each row.
+        count: Number of sources.
     """
 
     predicted: Callable[[Rows], NDArray[np.float64]]
     exact: Callable[[Rows], NDArray[np.float64]]
+    count: int
 
 
 Batch = Callable[[Sequence[Params]], NDArray[np.float64]]
@@ -35,7 +36,6 @@ Draw = Callable[[np.random.Generator, int], list[dict[str, Any]]]
 
 _ENUMERABLE: Final = 20_000  # maximum number of points of a space that is listed and kept
 _ROUNDS: Final = 200  # rounds of drawing and repairing before a region counts as empty
-_KEPT: Final = 50_000  # maximum number of rows whose features and canonical rows are cached
 
 
 class Region:
@@ -49,6 +49,7 @@ class Region:
         canonical: Function from a point to the representative of all points that build the same network.
         sampler: Function from a generator and `n` to feasible points, uniform over distinct networks.
         expectations: What sources of evidence expect; None without any.
+        cache: That of the same region without its sources; None for an empty one.
 
     Attributes:
         asked_rows: Points of which costly sources are asked, as bytes; those of others are predicted.
@@ -63,6 +64,7 @@ class Region:
         canonical: Callable[[Params], dict[str, Any]] | None = None,
         sampler: Draw | None = None,
         expectations: Expectations | None = None,
+        cache: RowCache | None = None,
     ) -> None:
         self._given: Final = (grid, constants, constraints, factors, canonical, sampler)
         self.grid: Final = grid
@@ -74,10 +76,7 @@ class Region:
         self._expectations: Final = expectations
         self.asked_rows: frozenset[bytes] = frozenset()
         self._evidence_rows: dict[bytes, list[float]] = {}
-        self._canonical_keys: dict[bytes, bytes] = {}
-        self._feature_rows: dict[bytes, bytes] = {}
-        self._n_constraints = self._width = 0
-        self._whole: Rows | None = None
+        self._cache: Final = cache or RowCache()
         self._parts: dict[tuple[tuple[str, float], ...], Region] = {}
 
     def part(self, pins: Mapping[str, float]) -> "Region":
@@ -104,7 +103,7 @@ class Region:
         if self._canonical is None or not len(rows):
             return rows
         keys = [row.tobytes() for row in rows]
-        known = self._canonical_keys = _trimmed(self._canonical_keys, keys)
+        known = self._cache.canonical = trimmed(self._cache.canonical, keys)
         new = {key: i for i, key in enumerate(keys) if key not in known}
         if new:  # called with all trials of a study before every proposal
             found = self.grid.encode([self._canonical(p) for p in self.points(rows[list(new.values())])])
@@ -119,7 +118,7 @@ class Region:
             ProblemError: if a function does not return a table of numbers.
         """
         keys = [row.tobytes() for row in rows]
-        known = self._feature_rows = _trimmed(self._feature_rows, keys)
+        known = self._cache.features = trimmed(self._cache.features, keys)
         first: dict[bytes, int] = {}
         for i, key in enumerate(keys):
             if key not in known:
@@ -128,7 +127,7 @@ class Region:
             table = self._featured(self.points(rows[list(first.values())]))
             known.update(zip(first, (row.tobytes() for row in table), strict=True))
         joined = b"".join(known[key] for key in keys)
-        return np.frombuffer(joined, dtype=np.float64).reshape(len(keys), self._width).copy()
+        return np.frombuffer(joined, dtype=np.float64).reshape(len(keys), self._cache.width).copy()
 
     def _featured(self, points: Sequence[Params]) -> NDArray[np.float64]:
         """Return the known constraints, then the factors, of some points, ``[n, k + f]``."""
@@ -140,9 +139,9 @@ class Region:
             )
             if batch is not None
         ]
-        self._n_constraints = tables[0].shape[1] if self._constraints is not None else 0
+        self._cache.n_constraints = tables[0].shape[1] if self._constraints is not None else 0
         table = np.concatenate([*tables, np.zeros((len(points), 0))], axis=1)
-        self._width = table.shape[1]
+        self._cache.width = table.shape[1]
         return table
 
     def evidence(self, rows: Rows) -> NDArray[np.float64] | None:
@@ -157,7 +156,7 @@ class Region:
 
     def expecting(self, expectations: Expectations | None) -> "Region":
         """Return the same region with sources of evidence."""
-        return Region(*self._given, expectations=expectations)
+        return Region(*self._given, expectations=expectations, cache=self._cache)
 
     def under(self, constraints: Batch | None, sampler: Draw | None) -> "Region":
         """Return the region of the same space under other known constraints, without sources of evidence."""
@@ -173,18 +172,18 @@ class Region:
     def _predicted(self, rows: Rows) -> NDArray[np.float64]:
         assert self._expectations is not None
         keys = [row.tobytes() for row in rows]
-        known = self._evidence_rows = _trimmed(self._evidence_rows, keys)
+        known = self._evidence_rows = trimmed(self._evidence_rows, keys)
         new = {key: i for i, key in enumerate(keys) if key not in known}
         if new:
             found = self._expectations.predicted(rows[list(new.values())]).tolist()
             known.update(zip(new, found, strict=True))
-        return np.array([known[key] for key in keys])
+        return np.array([known[key] for key in keys]).reshape(len(keys), self._expectations.count)
 
     def excess(self, rows: Rows) -> NDArray[np.float64]:
         """Return the known constraints of each row, ``[n, k]``; NaN counts as +inf."""
         if self._constraints is None or not len(rows):
             return np.zeros((len(rows), 0))
-        values = self.features(rows)[:, : self._n_constraints]
+        values = self.features(rows)[:, : self._cache.n_constraints]
         return np.where(np.isnan(values), np.inf, values)
 
     def fits(self, rows: Rows) -> NDArray[np.bool_]:
@@ -197,12 +196,12 @@ class Region:
         Raises:
             NothingFeasibleError: if no point of the space is feasible.
         """
-        if self._whole is None and self.grid.size <= _ENUMERABLE:
+        if self._cache.whole is None and self.grid.size <= _ENUMERABLE:
             rows = distinct(self.canonical(self.grid.everything()))
-            self._whole = rows[self.fits(rows)]
-            if not len(self._whole):
+            self._cache.whole = rows[self.fits(rows)]
+            if not len(self._cache.whole):
                 raise _nothing_feasible(f"none of its {len(rows):,} points does")
-        return self._whole
+        return self._cache.whole
 
     def draw(self, rng: np.random.Generator, n: int) -> Rows:
         """Return up to `n` distinct feasible points, ``[<= n, d]``, at least one.
@@ -235,16 +234,6 @@ class Region:
         if not len(found):
             raise _nothing_feasible(f"none of {_ROUNDS * max(2 * n, 256):,} drawn did")
         return found[rng.permutation(len(found))[:n]]
-
-
-def _trimmed(known: dict[bytes, T], needed: Sequence[bytes]) -> dict[bytes, T]:
-    """Return a cache, or a new one with what is needed where it has grown too large.
-
-    Whoever uses it meanwhile in another thread keeps the old one.
-    """
-    if len(known) <= _KEPT:
-        return known
-    return {key: known[key] for key in needed if key in known}
 
 
 def distinct(rows: Rows) -> Rows:

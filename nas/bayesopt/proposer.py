@@ -56,14 +56,18 @@ class Proposer:
             region: Feasible region.
             seed: Seed of the points that features and evidence are standardised by.
             evidence: Sources of evidence. Those that do not tell points apart are left out, and so are
-                earlier studies that do not predict their own networks.
+                earlier studies that do not predict their own networks. Without any, known constraints are.
         """
         surrogate = surrogate_of(region, seed)
         read = [
             source if isinstance(source, Source) else earlier_study(region, source, seed)
             for source in evidence
         ]
-        sources = Sources.of([s for s in read if s is not None], region, surrogate, seed)
+        sources = (
+            Sources.of([source for source in read if source is not None], region, surrogate, seed)
+            if evidence
+            else Sources.of_costs(region, seed)
+        )
         expectations = None if sources is None else sources.expectations
         return cls(region.expecting(expectations), surrogate, sources)
 

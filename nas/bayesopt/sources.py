@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 _REFERENCE: Final = 512  # points drawn to standardise what a source expects
 _FARTHEST: Final = 6.0  # standard deviations from the mean at which that is clipped
 _STEPS: Final = 40  # maximum number of iterations of the fit to a costly source
+_FOLLOWED: Final = 2  # start-up trials that follow sources of evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +29,12 @@ class Sources:
         sources: Sources that tell points of the region apart; the others are left out.
         expectations: What they expect of rows, ``[n, d]`` to ``[n, s]``: 0 where a source knows nothing, and
             nearer to 0 the larger its error.
+        followed: Number of start-up trials that follow those that values are expected to rise with.
     """
 
     sources: tuple[Source, ...]
     expectations: Expectations
+    followed: int = _FOLLOWED
 
     @classmethod
     def of(
@@ -60,8 +63,39 @@ class Sources:
             Expectations(
                 lambda rows: _stacked([column.predicted for _, column in useful], rows, region),
                 lambda rows: _stacked([column.exact for _, column in useful], rows, region),
+                len(useful),
             ),
         )
+
+    @classmethod
+    def of_costs(cls, region: Region, seed: int) -> "Sources | None":
+        """Return the known constraints of a region as sources; None if none tells its points apart.
+
+        What has a budget is mostly the better the more it costs: values are expected to rise with each. No
+        start-up trial follows that.
+
+        Args:
+            region: Feasible region.
+            seed: Seed of the points by which constraints are standardised.
+        """
+        costs = region.excess(_drawn(region, seed, _REFERENCE))
+        scales = [_scale(column) for column in costs.T]
+        useful = [(j, scale) for j, scale in enumerate(scales) if scale is not None]
+        if not useful:
+            return None
+        columns = [j for j, _ in useful]
+        means, deviations = np.array([scale for _, scale in useful]).T
+
+        def expected(rows: Rows) -> Floats:
+            return _standardised(region.excess(rows)[:, columns], means, deviations)
+
+        def source(j: int) -> Source:
+            def cost(points: Sequence[Params]) -> Floats:
+                return np.asarray(region.excess(region.grid.encode(points))[:, j])
+
+            return Source(name=f"known constraint {j + 1}", expects=cost, rises=True)
+
+        return cls(tuple(map(source, columns)), Expectations(expected, expected, len(columns)), followed=0)
 
     @property
     def rising(self) -> NDArray[np.bool_]:
@@ -106,26 +140,45 @@ def _stacked(columns: Sequence[_Read], rows: Rows, region: Region) -> Floats:
 
 def _column(source: Source, region: Region, surrogate: FactorGP | None, seed: int) -> _Column | None:
     """Return what one source expects, ``[n]``; None if it does not tell points apart."""
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
-    rows = region.draw(rng, source.reads or _REFERENCE)
+    rows = _drawn(region, seed, source.reads or _REFERENCE)
     ask = _Asked(source)
     points = region.points(rows)
     values = ask(rows, points)[:, 0]
-    known = np.isfinite(values)
-    if known.sum() < 2 or np.ptp(values[known]) <= 1e-12 * (1 + abs(values[known]).max()):
+    scale = _scale(values)
+    if scale is None:
         return None
-    mean, deviation = float(values[known].mean()), float(values[known].std())
+    mean, deviation = scale
 
     def exact(rows: Rows, points: Sequence[Params]) -> Floats:
         table = ask(rows, points)
-        z = np.clip((table[:, 0] - mean) / deviation, -_FARTHEST, _FARTHEST)
         noise = (table[:, 1] / deviation) ** 2
-        return np.asarray(np.where(np.isfinite(z), z / (1 + noise), 0.0))
+        return _standardised(table[:, 0], mean, deviation) / np.where(np.isfinite(noise), 1 + noise, 1.0)
 
     if source.reads is None or surrogate is None:
         return _Column(exact, exact)
+    known = np.isfinite(values)
     learnt = surrogate.fitted(_inputs(region, rows[known]), exact(rows, points)[known], None, _STEPS)
     return _Column(lambda rows, _: learnt.predict(_inputs(region, rows))[0], exact)
+
+
+def _drawn(region: Region, seed: int, n: int) -> Rows:
+    """Return points by which what sources expect is standardised, ``[<= n, d]``."""
+    return region.draw(np.random.default_rng(np.random.SeedSequence([seed, 1])), n)
+
+
+def _scale(values: Floats) -> tuple[float, float] | None:
+    """Return mean and standard deviation of the finite ones of `values`; None if they tell nothing apart."""
+    known = values[np.isfinite(values)]
+    if len(known) < 2 or np.ptp(known) <= 1e-12 * (1 + abs(known).max()):
+        return None
+    return float(known.mean()), float(known.std())
+
+
+def _standardised(values: Floats, mean: Floats | float, deviation: Floats | float) -> Floats:
+    """Return `values` in deviations from the mean, clipped; 0 for those that are not finite."""
+    known = np.isfinite(values)
+    z = (np.where(known, values, 0.0) - mean) / deviation
+    return np.asarray(np.where(known, np.clip(z, -_FARTHEST, _FARTHEST), 0.0))
 
 
 class _Asked:

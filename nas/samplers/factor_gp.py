@@ -30,7 +30,6 @@ from nas.storage.optuna_internals import storage_of, trial_id_of
 from nas.surrogates.torch_threads import torch_threads
 
 _STARTS: Final = 2  # start-up trials before the surrogate proposes
-_FOLLOWED: Final = 2  # start-up trials that follow what sources expect
 _RETRIES: Final = 8  # maximum number of new proposals if another worker announced the same point
 _FIT: Final = "factor_gp:fit"  # system attribute of a trial: hyper-parameters fitted for its proposal
 
@@ -58,6 +57,7 @@ class FactorGPSampler(BaseSampler):
         transfer_source: Observations of an earlier study; the same as one more source of evidence.
         evidence: Sources of evidence for a single objective: what is expected of a point before it is tried.
             The trust in each is fitted to the values seen; one that does not predict them counts for nothing.
+            Without any, values are expected to rise with the known constraints.
             Observations of an earlier study that do not predict its own left-out networks are left out.
         failure_counts: Function from a failed trial to whether its point is to blame; by default it is.
         drop_of: Function from a trial to what deployment takes off its value, None if it was not valued as
@@ -165,12 +165,12 @@ class FactorGPSampler(BaseSampler):
         begun = history.n_finished + len(history.failed) + len(history.pending)
         sources = proposer.sources
         taken = np.concatenate([history.rows, history.measured_rows, history.failed, history.pending])
-        if sources is not None and sources.rising.any() and begun < _FOLLOWED:
+        if sources is not None and sources.rising.any() and begun < sources.followed:
             row = expected_start(rng, part, sources, taken, history.seen)
             if len(row):
                 return row
         led = sources is not None and sources.of_value
-        n_starts = _FOLLOWED if led else self._n_startup_trials
+        n_starts = sources.followed if led and sources is not None else self._n_startup_trials
         if n_starts is None:
             n_starts = _STARTS if len(proposer.region.grid.columns) <= 20 else 4 * _STARTS
         if not history.n_finished or begun < n_starts:

@@ -3,7 +3,8 @@
 Run: ``python -m tests.benchmarks.sampler_ideas STATE.json [IDEA TASKS SEEDS]...``; each finished search is
 kept in the file, and what there is at the end is filed under results/. The searches run so far are in
 ``results/sampler_ideas.json``: give a copy of it as STATE.json to go on. An idea that helps belongs into the
-sampler; those here did not, or not by more than chance.
+sampler: `costs` does now, and `base` and all other ideas are without it. Those did not help, or not by more
+than chance.
 
 The split: ideas are chosen here, and only here, on tasks that `evidence_regret` names for that purpose:
 NAS-Bench-Macro under 27.5, 37.5 and 55M MACs, without counts, and instances of both synthetic spaces, with
@@ -29,6 +30,7 @@ from nas.bayesopt.acquisition import log_noisy_expected_improvement
 from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Rows
 from nas.bayesopt.region_surrogate import surrogate_of
+from nas.bayesopt.sources import Sources
 from nas.samplers import SAMPLERS, factor_gp
 from nas.surrogates.torch_threads import torch_threads
 from nas.tabular.regret import interval, written
@@ -107,8 +109,14 @@ def deviations(factor: float) -> AbstractContextManager[None]:
     return changed(scoring, "log_noisy_expected_improvement", smaller)
 
 
+def without_costs() -> AbstractContextManager[None]:
+    """Know nothing of a network before a trial, as before known constraints were evidence."""
+    return changed(Sources, "of_costs", lambda *_: None)
+
+
 IDEAS: Final[Mapping[str, tuple[str, Callable[[], AbstractContextManager[None]]]]] = {
-    "base": ("the sampler as it is", nullcontext),
+    "base": ("the sampler before `costs`", nullcontext),
+    "costs": ("known constraints as evidence", nullcontext),
     "dopt": ("D-optimal second point", partial(d_optimal, 2)),
     "dopt,starts4": ("four D-optimal points", partial(d_optimal, 4)),
     "starts1": (
@@ -124,6 +132,7 @@ IDEAS: Final[Mapping[str, tuple[str, Callable[[], AbstractContextManager[None]]]
 }
 TASKS: Final = {
     "m5": ("NAS-Bench-Macro, three budgets", 10, 1, (5, 10)),
+    "m30": ("NAS-Bench-Macro, three budgets, longer", 30, 1, (10, 20, 30)),
     "m8": ("NAS-Bench-Macro, three budgets, 8 workers", 16, 8, (10, 12, 16)),
     "ft": ("Mixed space, 27 parameters", 40, 1, (10, 20, 40)),
     "wt": ("Space of 32 parameters without structure", 40, 1, (10, 20, 40)),
@@ -155,7 +164,7 @@ def run(state: Path, idea: str, kind: str, seeds: int) -> None:
         for name, task in tasks(kind, seed):
             key = f"{idea}|{kind}|{workers}|{name}|{seed}"
             if key not in found:
-                with IDEAS[idea][1]():
+                with nullcontext() if idea == "costs" else without_costs(), IDEAS[idea][1]():
                     runs = replay(task, SAMPLERS["factor_gp"], [seed], trials, workers)
                 found[key] = runs.regret[0].round(5).tolist()
                 kept(state, found)
@@ -167,7 +176,7 @@ def by_seed(found: Mapping[str, list[float]], idea: str, kind: str) -> dict[int,
     for key, curve in found.items():
         if key.startswith(f"{idea}|{kind}|"):
             curves.setdefault(int(key.rsplit("|", 1)[1]), []).append(curve)
-    whole = len(BUDGETS_M) if kind in {"m5", "m8"} else 1
+    whole = 1 if kind in {"ft", "wt"} else len(BUDGETS_M)
     return {seed: np.mean(each, axis=0) for seed, each in curves.items() if len(each) == whole}
 
 

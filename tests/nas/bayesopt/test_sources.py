@@ -185,6 +185,68 @@ def test_a_restarted_search_asks_a_costly_source_the_same_and_for_few_points() -
     assert restarted == [trial.params for trial in study.get_trials()]
 
 
+def large(points: Sequence[Params]) -> Floats:
+    """Return large layers over the four that fit, and a constraint that every point keeps, ``[n, 2]``."""
+    return np.stack([(levels(points) == 2).sum(axis=1) - 4.0, np.full(len(points), -1.0)], axis=1)
+
+
+def costing(value: Callable[[Sequence[Params]], Floats], n: int) -> tuple[Posterior, Proposer, Floats]:
+    """Return what is known of a space with a budget after `n` values, and its points."""
+    problem = Problem(distributions=SPACE, known_constraints_batch=large)
+    proposer = Proposer.of(region_of(problem), 0)
+    rows = proposer.region.draw(np.random.default_rng(0), n)
+    assert proposer.sources is not None
+    with torch_threads(1):
+        posterior = proposer.surrogate.fitted(
+            inputs(proposer.region, rows), value(proposer.region.points(rows)), rising=proposer.sources.rising
+        )
+    whole = proposer.region.whole()
+    assert whole is not None
+    return posterior, proposer, whole
+
+
+def test_without_evidence_values_are_expected_to_rise_with_known_costs() -> None:
+    posterior, proposer, whole = costing(truth, 2)
+    assert proposer.sources is not None
+    assert [s.name for s in proposer.sources.sources] == [
+        "known constraint 1"
+    ]  # the other tells nothing apart
+    assert posterior.slopes()[0][0] > 0
+    points = proposer.region.points(whole)
+    np.testing.assert_allclose(proposer.sources.sources[0].expects(points), large(points)[:, 0])
+
+
+def test_a_cost_that_values_fall_with_is_found_out() -> None:
+    posterior, proposer, whole = costing(lambda p: -large(p)[:, 0], 10)
+    cost = large(proposer.region.points(whole))[:, 0]
+    expected = posterior.predict(inputs(proposer.region, whole))[0]
+    assert np.corrcoef(cost, expected)[0, 1] < -0.7
+
+
+def test_costs_are_no_evidence_beside_a_source() -> None:
+    problem = Problem(distributions=SPACE, known_constraints_batch=large)
+    proposer = Proposer.of(region_of(problem), 0, [source(truth)])
+    assert proposer.sources is not None
+    assert [s.name for s in proposer.sources.sources] == ["a"]
+
+
+def test_constraints_are_asked_once_for_each_point() -> None:
+    asked: list[int] = []
+
+    def counted(points: Sequence[Params]) -> Floats:
+        asked.append(len(points))
+        return large(points)
+
+    proposer = Proposer.of(region_of(Problem(distributions=SPACE, known_constraints_batch=counted)), 0)
+    rows = proposer.region.whole()
+    assert rows is not None
+    asked.clear()
+    assert np.asarray(proposer.region.evidence(rows[:0])).shape == (0, 1)
+    proposer.region.evidence(rows)
+    proposer.region.excess(rows)
+    assert asked == []
+
+
 def test_sources_that_cannot_be_read_are_refused() -> None:
     region = region_of(Problem(distributions=SPACE))
     with pytest.raises(ProblemError, match="Two sources of evidence are named 'a'"):
