@@ -169,8 +169,9 @@ class FactorGPSampler(BaseSampler):
             row = expected_start(rng, part, sources, taken, history.seen)
             if len(row):
                 return row
-        led = sources is not None and sources.of_value
-        n_starts = sources.followed if led and sources is not None else self._n_startup_trials
+        n_starts = self._n_startup_trials
+        if sources is not None and sources.of_value:
+            n_starts = sources.followed
         if n_starts is None:
             n_starts = _STARTS if len(proposer.region.grid.columns) <= 20 else 4 * _STARTS
         if not history.n_finished or begun < n_starts:

@@ -14,6 +14,7 @@ layers is fitted to the networks that were read. Constants of the sampler were c
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,7 @@ from nas.tabular.replay import replay
 from nas.tabular.table import Table, load
 from nas.tabular.task import Task
 from tests.benchmarks.filing import RESULTS, file_result
+from tests.benchmarks.sampler_ideas import without_costs
 from tests.benchmarks.synthetic_spaces import factors_and_interactions, wrong_structure
 
 MACRO: Final = Path(__file__).parents[3] / "shared/data/nas-bench-macro/nas-bench-macro_cifar10.json"
@@ -148,9 +150,10 @@ def searches(seeds: int, synthetic: int) -> Iterator[tuple[str, Task, int, list[
 
 
 def regret(task: Task, seed: int, sources: Sequence[Source]) -> list[float]:
-    """Return the regret after each trial of one search that knows these sources alone."""
+    """Return the regret after each trial of one search that knows these sources alone, or nothing."""
     alone = replace(task, evidence=())
-    runs = replay(alone, SAMPLERS["factor_gp"], [seed], TRIALS, evidence=lambda _: sources)
+    with nullcontext() if sources else without_costs():
+        runs = replay(alone, SAMPLERS["factor_gp"], [seed], TRIALS, evidence=lambda _: sources)
     return [float(r) for r in runs.regret[0]]
 
 

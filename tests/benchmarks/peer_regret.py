@@ -5,8 +5,9 @@ goes on where it stopped. ``ARGS="--seeds 5 --samplers factor_gp,botorch"`` runs
 ``ARGS="--minutes 0"`` only files what is there. Every search is kept in ``results/peers.json``.
 
 All sample the networks that fit, before anything is spent: by listing or drawing candidates, or by asking
-again (`ax`, `nsga2`, `tpe`). None has counts as evidence. A trial that ran first ends first. HEBO 0.3.6 is
-missing: it requires numpy below 1.25 and GPy, which cannot be installed beside this torch.
+again (`ax`, `nsga2`, `tpe`). None has counts as evidence; without any, `factor_gp` takes the known
+constraints for it. A trial that ran first ends first. HEBO 0.3.6 is missing: it requires numpy below 1.25 and
+GPy, which cannot be installed beside this torch.
 """
 
 import argparse

@@ -3,8 +3,8 @@
 Run: ``python -m tests.benchmarks.sampler_ideas STATE.json [IDEA TASKS SEEDS]...``; each finished search is
 kept in the file, and what there is at the end is filed under results/. The searches run so far are in
 ``results/sampler_ideas.json``: give a copy of it as STATE.json to go on. An idea that helps belongs into the
-sampler. `costs` is part of it now, worse on none of the tasks and better early in the wide spaces; `base` and
-all other ideas are without it. Those did not help, or not by more than chance.
+sampler. `costs` is part of it now: better by the mean after 20 trials in the wide spaces, if not by more than
+chance, and no worse elsewhere. `base` and all other ideas are without it; those did not help either.
 
 The split: ideas are chosen here, and only here, on tasks that `evidence_regret` names for that purpose:
 NAS-Bench-Macro under 27.5, 37.5 and 55M MACs, without counts, and instances of both synthetic spaces, with

@@ -208,9 +208,8 @@ def costing(value: Callable[[Sequence[Params]], Floats], n: int) -> tuple[Poster
 def test_without_evidence_values_are_expected_to_rise_with_known_costs() -> None:
     posterior, proposer, whole = costing(truth, 2)
     assert proposer.sources is not None
-    assert [s.name for s in proposer.sources.sources] == [
-        "known constraint 1"
-    ]  # the other tells nothing apart
+    used = [s.name for s in proposer.sources.sources]
+    assert used == ["known constraint 1"]  # the other tells nothing apart
     assert posterior.slopes()[0][0] > 0
     points = proposer.region.points(whole)
     np.testing.assert_allclose(proposer.sources.sources[0].expects(points), large(points)[:, 0])
