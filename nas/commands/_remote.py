@@ -26,12 +26,16 @@ SEARCHED: Final = frozenset(
     {
         *("budget", "space", "data", "trials", "hours", "study", "sampler", "recipe", "seed"),
         *("gpus_per_trial", "evaluator", "metric", "keep_checkpoints", "deploy_dtype", "reproducible"),
+        *("supernet", "learn_from", "seed_with", "weights", "teacher"),
     }
 )
 """Options of ``nas search`` that a service takes."""
 HERE: Final = frozenset({"serve", "tokens", "jobs", "users", "mcp"})
 """Commands that are about a service and run on this machine."""
-_IN_FILES: Final = {"space": "yaml", "recipe": "yaml", "network": "json", "networks": "json"}
+_IN_FILES: Final = {
+    **dict.fromkeys(("space", "recipe"), "yaml"),
+    **dict.fromkeys(("network", "networks", "seed_with"), "json"),
+}
 _INTERRUPTED: Final = 130
 
 

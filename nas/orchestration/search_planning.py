@@ -17,6 +17,7 @@ from nas.orchestration.starting_networks import starting_networks
 from nas.orchestration.teacher_choice import teacher_lines, typed
 from nas.resources import Slots
 from nas.storage.optuna_storage import check_usable
+from nas.storage.user_view import stored_name
 from nas.study.earlier_studies import read_transfer
 from nas.study.reproduce_command import Request
 from nas.study.settings import Settings
@@ -62,7 +63,7 @@ def plan_search(request: SearchRequest, slots: Slots, *, local: bool = True) -> 
             settings=asked.settings,
             name=name,
             url=url,
-            folder=f"{home}/{name}",
+            folder=f"{home}/{stored_name(name)}",
             trials=request.trials,
             hours=request.hours,
             space=asked.space,

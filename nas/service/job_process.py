@@ -141,8 +141,9 @@ def _searched(
 ) -> tuple[State, int | None, str | None]:
     """Search, and return the state of the job, its exit status and why it failed."""
     try:
+        os.environ["NAS_STUDIES_OF"] = job.user
         options = {**with_files(job, Path(storage_path)), "data": data, "address": address}
-        result = api.search(**options, study=job.study, storage_path=storage_path)
+        result = api.search(**options, study=job.name, storage_path=storage_path)
     except KeyboardInterrupt:
         return "cancelled", 130, None
     except UserError as error:
@@ -156,13 +157,21 @@ def _searched(
 
 
 def with_files(job: Job, storage_path: Path) -> dict[str, Any]:
-    """Return the options of a job; a space or recipe sent as data is written to a file beside its log."""
-    options = dict(job.options)
-    for name in (name for name in ("space", "recipe") if isinstance(options.get(name), dict)):
-        file = storage_path / "service" / job.id / f"{name}.yaml"  # a recipe is called like its file
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(options[name]), encoding="utf-8")  # JSON is YAML
-        options[name] = str(file)
+    """Return the options of a search; what was sent as data is written to files beside its log."""
+    folder, options = storage_path / "service" / job.id, dict(job.options)
+
+    def placed(given: object, file: str) -> object:
+        if not isinstance(given, dict):
+            return given
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(json.dumps(given), encoding="utf-8")  # JSON is YAML
+        return str(folder / file)
+
+    for name in ("space", "recipe"):
+        if name in options:
+            options[name] = placed(options[name], f"{name}.yaml")  # a recipe is called like its file
+    if "seed_with" in options:
+        options["seed_with"] = [placed(one, f"seed{n}.json") for n, one in enumerate(options["seed_with"])]
     return options
 
 

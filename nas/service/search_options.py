@@ -14,8 +14,9 @@ from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from nas.orchestration.evaluator_choice import evaluator_named
 from nas.orchestration.search_request import ReadRequest, SearchRequest, read_request
-from nas.service.command_options import Data, Text
+from nas.service.command_options import Data, Network, Text, Texts
 from nas.service.refusals import ForbiddenError
 from search_spaces.budget import Budget
 from search_spaces.catalog import SPACES
@@ -62,6 +63,16 @@ class SearchOptions(BaseModel):
     """GPUs for each training."""
     evaluator: Text | None = None
     """How networks are valued."""
+    supernet: Text | None = None
+    """Study of yours whose supernet is used."""
+    learn_from: Texts = []
+    """Studies of yours whose results are prior knowledge."""
+    seed_with: Annotated[list[Network], Field(max_length=32)] = []
+    """Networks that are trained first: ``STUDY#12`` of yours, a published one, or an architecture as data."""
+    weights: Text | None = None
+    """Trained weights of which networks take what fits: a published network or ``STUDY#12`` of yours."""
+    teacher: Text | None = None
+    """Trained network that others also learn from: ``STUDY#12`` of yours."""
     metric: Text = "accuracy"
     """Validation metric to maximise."""
     keep_checkpoints: Count = 10
@@ -143,7 +154,10 @@ def _read(options: SearchOptions, folder: Path, url: str) -> ReadRequest:
         recipe=_named(options.recipe, folder / "recipe.yaml"),
         seed=options.seed,
         storage_path=str(folder),
-        evaluator=options.evaluator or "train",
+        evaluator=evaluator_named(options.evaluator, options.supernet),
+        supernet=options.supernet,
+        learn_from=options.learn_from,
+        weights=options.weights,
         metric=options.metric,
         keep_checkpoints=options.keep_checkpoints,
         deploy_dtype=options.deploy_dtype,

@@ -11,6 +11,7 @@ from nas.service.job import Cancel, Job, Kind, study_of
 from nas.service.quotas import Quotas
 from nas.service.refusals import QuotaError
 from nas.service.search_options import Allowed, SearchOptions, check_options
+from nas.service.search_sources import check_sources
 from nas.service.tokens import Token
 from nas.service.user_files import disk_bytes
 from nas.study.naming import checked_name
@@ -26,7 +27,9 @@ def submit(service: Service, token: Token, options: SearchOptions) -> Job:
     """
     service.submissions.take(token.user)
     check_quota(service, token.user)
-    check_options(options, allowed_for(service, token.user), service.table.url)
+    allowed = allowed_for(service, token.user)
+    check_options(options, allowed, service.table.url)
+    check_sources(options, allowed, service.table.url, token.user)
     name = checked_name(options.study or f"search-{secrets.token_hex(4)}")
     job = service.table.submit(
         token.user, study_of(token.user, name), options.for_search(), priority=options.priority

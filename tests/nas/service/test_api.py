@@ -118,7 +118,8 @@ def test_without_a_valid_token_nothing_is_answered(served, path, token):
         ({"trials": 0}, 422, "trials"),
         ({"study": "../../etc"}, 422, "Cannot call a study"),
         ({"seed": -1}, 422, "seed"),
-        ({"teacher": "os:system"}, 422, "teacher"),
+        ({"teacher": "os:system"}, 422, "study of yours"),
+        ({"log_to": "tensorboard"}, 422, "log_to"),
     ],
 )
 def test_options_that_cannot_be_used_get_our_line_and_nothing_is_queued(served, options, status, expected):

@@ -69,7 +69,9 @@ def test_a_search_whose_process_is_killed_goes_on_from_its_last_epoch_and_is_exp
                 names = packed.namelist()
                 assert "network/network.py" in names
                 packed.extractall(tmp_path / "out")
-            code = "import network, torch; print(tuple(network.network()(torch.zeros(1, 1, 8, 8)).shape))"
+            code = (
+                "import network, torch; print(tuple(network.network().eval()(torch.zeros(1, 1, 8, 8)).shape))"
+            )
             shown = subprocess.run(
                 [sys.executable, "-c", code],
                 cwd=tmp_path / "out" / "network",
