@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import onnx
 from jaxtyping import Float
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -34,7 +35,7 @@ def quantise(
         ready = Path(scratch, "ready.onnx")
         logging.disable(logging.WARNING)  # warnings about biases, which have no channel to scale
         try:
-            quant_pre_process(str(plain), str(ready))
+            _prepare(plain, ready)
             packed = round_weights(ready, four_bit_blocks) if four_bit_blocks else {}
             quantize_static(
                 str(ready),
@@ -49,6 +50,32 @@ def quantise(
                 pack_weights(quantised, packed)
         finally:
             logging.disable(logging.NOTSET)
+
+
+def _prepare(plain: Path, ready: Path) -> None:
+    """Write a graph with the shapes of its tensors, and with names that the quantiser can tell apart."""
+    try:
+        quant_pre_process(str(plain), str(ready))
+    except Exception:  # its symbolic shapes lack Expand to a computed shape (onnxruntime 1.31), ONNX's do not
+        quant_pre_process(str(plain), str(ready), skip_symbolic_shape=True)
+    model = onnx.load(str(ready))
+    if renamed := _renamed(model.graph):
+        for constant in model.graph.initializer:
+            constant.name = renamed.get(constant.name, constant.name)
+        for node in model.graph.node:
+            node.input[:] = [renamed.get(name, name) for name in node.input]
+        onnx.save(model, str(ready))
+
+
+def _renamed(graph: onnx.GraphProto) -> dict[str, str]:
+    """Return new names of constants whose name and more digits are the name of another tensor.
+
+    The quantiser numbers its copies of a bias that several layers share: of ``val_5`` it makes ``val_51``,
+    which another tensor may be called.
+    """
+    names = {name for node in graph.node for name in (*node.input, *node.output)}
+    begun = {name[:length] for name in names for length in range(len(name)) if name[length:].isdecimal()}
+    return {one.name: f"{one.name}_shared" for one in graph.initializer if one.name in begun}
 
 
 class _Calibration(CalibrationDataReader):

@@ -1,20 +1,34 @@
 """The int8 form of a network: what the runtime makes of the exported file, and of which images."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import search_spaces
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats._onnx_graph import write_graph
 from nas.exports.formats._onnx_session import scores_of, session
 from search_spaces.architecture import Architecture
+from tests.nas.exports.networks import every_part
 from trials.images.splits import Images
+from trials.quantisation.fake_int8_network import FakeInt8Network
 from trials.quantisation.int8_network import Int8Network
 from trials.quantisation.static_int8 import quantise
 from trials.training.int8_evaluation import CALIBRATION, calibration_rows
+
+PARTS = every_part()
+DIFFICULT = (
+    "block-moat",  # a mean over an odd edge
+    "block-mobilevit_v2",  # a bias that layers share
+    "mixer-cross_covariance_attention",  # tensors expanded to computed shapes
+    "mixer-global_local_mixing",
+)
+ODD = 36  # sides of 9 and 5 behind strides
+CLOSE = 0.25
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +60,36 @@ def test_the_int8_form_is_the_one_that_is_exported(architecture: Architecture, t
     found = Int8Network(network, exported.calibration)(images)
     assert torch.equal(found, scores_of(session(tmp_path / "int8.onnx"), images))
     assert not torch.equal(found, exported.scores(images))
+
+
+def apart(name: str) -> float:
+    """Return how far the runtime is from fake quantisation at odd sides, in deviations of the scores."""
+    architecture = replace(PARTS[name], resolution=ODD)
+    torch.manual_seed(0)
+    network = search_spaces.build(architecture, num_classes=5).train()
+    images = torch.randn(32, 3, ODD, ODD)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        network(images)
+        expected = FakeInt8Network(network.eval(), images)(images)
+    found = Int8Network(network, images)(images)
+    return float(
+        (found - expected).square().mean().sqrt() / (expected - expected.mean(0)).square().mean().sqrt()
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DIFFICULT)
+def test_the_runtime_computes_what_is_fake_quantised(name: str) -> None:
+    assert apart(name) < CLOSE
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted({*PARTS} - {*DIFFICULT}))
+def test_the_runtime_computes_so_for_every_other_part(name: str) -> None:
+    assert apart(name) < CLOSE
 
 
 def test_calibration_images_are_of_all_classes_where_images_lie_by_class() -> None:
