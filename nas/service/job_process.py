@@ -141,7 +141,7 @@ def _searched(
 ) -> tuple[State, int | None, str | None]:
     """Search, and return the state of the job, its exit status and why it failed."""
     try:
-        os.environ["NAS_STUDIES_OF"] = job.user
+        os.environ["NAS_STUDIES_OF"] = job.user  # it names studies of its user, and sees no others
         options = {**with_files(job, Path(storage_path)), "data": data, "address": address}
         result = api.search(**options, study=job.name, storage_path=storage_path)
     except KeyboardInterrupt:

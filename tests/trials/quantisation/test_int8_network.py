@@ -28,7 +28,7 @@ DIFFICULT = (
     "mixer-global_local_mixing",
 )
 ODD = 36  # sides of 9 and 5 behind strides
-CLOSE = 0.25
+CLOSE = 0.25  # a mean that counts what lies beyond the edge makes it 0.4
 
 
 @pytest.fixture(scope="module")
