@@ -34,7 +34,7 @@ class MOAT(nn.Module):
         super().__init__()
         self.shortcut = nn.Sequential()
         if stride != 1:
-            # Nothing is padded; ONNX Runtime counts what lies beyond an odd edge unless told not to.
+            # Nothing is padded, but in int8 ONNX Runtime would count what lies beyond an odd edge as padding.
             self.shortcut.append(nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False))
         if in_channels != out_channels:
             self.shortcut.append(nn.Conv2d(in_channels, out_channels, 1))
