@@ -24,12 +24,12 @@ FIGURES = st.dictionaries(
 
 @given(FIGURES)
 def test_the_better_half_and_all_that_may_be_as_good_as_the_best_stay(figures):
-    kept = survivors(figures)
-    assert len(kept) >= (len(figures) + 1) // 2
+    kept, half = survivors(figures), (len(figures) + 1) // 2
+    assert len(kept) >= half
     values = [figures[trial][0] for trial in kept]
     assert values == sorted(values, reverse=True)
     for trial in figures.keys() - set(kept):
-        assert figures[trial][0] <= values[-1]
+        assert figures[trial][0] <= values[half - 1]  # a worse one with a larger error may stay
         assert values[0] - figures[trial][0] > 1.9 * figures[trial][1]
 
 
