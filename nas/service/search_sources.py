@@ -9,10 +9,10 @@ from typing import Final
 from nas.service.command_options import Network
 from nas.service.job import study_of
 from nas.service.search_options import Allowed, SearchOptions, check_data
+from nas.service.user_files import names_of_user
 from nas.storage.optuna_storage import existing_storage, exists
 from nas.study.network_lookup import is_there
 from nas.study.results import split_network
-from nas.study.study import names_of_searches
 from search_spaces.architecture import Architecture
 from search_spaces.errors import InvalidValueError, UnknownNameError
 from search_spaces.published import references
@@ -49,9 +49,8 @@ def check_sources(options: SearchOptions, allowed: Allowed, url: str, user: str)
 
 def _own_studies(url: str, user: str) -> list[str]:
     """Return the names of a user's searches, without that of the user."""
-    prefix = study_of(user, "")
-    known = names_of_searches(existing_storage(url)) if exists(url) else []
-    return [name.removeprefix(prefix) for name in known if name.startswith(prefix)]
+    names = names_of_user(existing_storage(url), user) if exists(url) else []
+    return [name.removeprefix(study_of(user, "")) for name in names]
 
 
 def _check_network(name: str, network: Network, allowed: Allowed, own: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import optuna
+from optuna.storages import BaseStorage
 
 from nas.files.locating import files_of
 from nas.service.dispatcher import Workers
@@ -37,13 +38,17 @@ def studies_of(url: str, user: str) -> Iterator[optuna.Study]:
     if not exists(url):
         return
     storage = existing_storage(url)
-    for name in names_of_searches(storage):
-        if name.startswith(study_of(user, "")):
-            try:
-                study = optuna.load_study(study_name=name, storage=storage)
-            except KeyError:  # it has been deleted meanwhile
-                continue
-            yield study
+    for name in names_of_user(storage, user):
+        try:
+            study = optuna.load_study(study_name=name, storage=storage)
+        except KeyError:  # it has been deleted meanwhile
+            continue
+        yield study
+
+
+def names_of_user(storage: BaseStorage, user: str) -> list[str]:
+    """Return the names of a user's searches in the storage."""
+    return [name for name in names_of_searches(storage) if name.startswith(study_of(user, ""))]
 
 
 def disk_bytes(url: str, workers: Workers, user: str) -> int:

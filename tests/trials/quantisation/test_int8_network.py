@@ -75,9 +75,8 @@ def apart(name: str) -> float:
         network(images)
         expected = FakeInt8Network(network.eval(), images)(images)
     found = Int8Network(network, images)(images)
-    return float(
-        (found - expected).square().mean().sqrt() / (expected - expected.mean(0)).square().mean().sqrt()
-    )
+    error, spread = (found - expected).square().mean(), (expected - expected.mean(0)).square().mean()
+    return float((error / spread).sqrt())
 
 
 @pytest.mark.slow
