@@ -59,9 +59,11 @@ class Proposals:
         number = min([*self.broken_off, *queued], default=len(trials))
         study = self._study if self._known is None else self._as_known(self._known, trials, number)
         while self._seeds and not queued and number == len(trials):
-            seed = self._seeds.pop(0)
-            if self.holder(seed, before=number) is None:
-                self._study.enqueue_trial(self._codes.params(seed), skip_if_exists=False)
+            wanted = self.holder(self._seeds[0], before=number) is None
+            if wanted:
+                self._study.enqueue_trial(self._codes.params(self._seeds[0]), skip_if_exists=False)
+            del self._seeds[0]  # not before: who asks again after an outage of the database has it still
+            if wanted:
                 break
         with as_user_errors():
             return study.ask(fixed_distributions=self._distributions)

@@ -37,6 +37,8 @@ _IN_FILES: Final = {
     **dict.fromkeys(("network", "networks", "seed_with"), "json"),
 }
 _INTERRUPTED: Final = 130
+_LOG_END: Final = 4_000
+"""Last characters that were printed of a log, by which their place in it is found."""
 
 
 def remotely(name: str, command: Callable[..., None]) -> Callable[..., None]:
@@ -268,8 +270,17 @@ def _more_said(client: Any, job: str, said: str, *, hidden: bool) -> str:
     """Print what a job has said since, and return all that it has said."""
     now: str = client.log(job)
     if not hidden:
-        typer.echo(now.removeprefix(said), nl=False, err=True)
+        typer.echo(_said_since(said, now), nl=False, err=True)
     return now
+
+
+def _said_since(said: str, now: str) -> str:
+    """Return what a log has behind what was printed; both are the end of a log that may be longer."""
+    if now.startswith(said):
+        return now[len(said) :]
+    end = said[-_LOG_END:]
+    place = now.rfind(end)
+    return now if place < 0 else now[place + len(end) :]
 
 
 def _say(line: str, *, hidden: bool) -> None:

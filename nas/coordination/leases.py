@@ -16,13 +16,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from sqlalchemy import Engine, delete, select, text, update
 from sqlalchemy.orm import Session
 
+from nas.coordination.observed_beats import ObservedBeats
 from nas.coordination.trial_ownership import NoTurnError
 from nas.storage.database import connect, storage_errors
 from nas.storage.schema import DriverRow, LeaseRow
@@ -38,12 +39,6 @@ _TURN_KEY: Final = (
 )
 _TURN_S: Final = 300  # PostgreSQL ends the turn of a driver that hangs for so many seconds
 _POLL_S: Final = 0.05
-
-
-@dataclass(slots=True)
-class _Heartbeat:
-    beats: int
-    silent_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +99,6 @@ def _drivers(engine: Engine, url: str, study_id: int) -> list[DriverRow]:
         return list(session.scalars(select(DriverRow).where(DriverRow.study_id == study_id)))
 
 
-@dataclass(slots=True)
-class _Observations:
-    """What a driver has observed of the other drivers' heartbeats."""
-
-    last_s: float
-    others: dict[str, _Heartbeat] = field(default_factory=dict)
-
-
 class Leases:
     """The leases of one study in PostgreSQL, used by one of its drivers.
 
@@ -138,9 +125,8 @@ class Leases:
         self._study: Final = study_id
         self._driver: Final = driver
         self._silence_s: Final = silence_s
-        self._clock: Final = clock
         self._engine: Final[Engine] = connect(url)
-        self._observations = _Observations(last_s=clock())
+        self._observed: Final = ObservedBeats(clock)
 
     def __enter__(self) -> "Leases":
         self.beat()
@@ -162,15 +148,7 @@ class Leases:
             found = session.execute(mine.values(beats=DriverRow.beats + 1).returning(DriverRow.id)).first()
             if found is None:  # the first beat, or another driver took this one for dead
                 session.add(self._row())
-        others = self._others()
-        now = self._clock()
-        passed_s = min(
-            now - self._observations.last_s, 2 * BEAT_S
-        )  # time without access to the database does not count
-        seen = self._observations.others
-        self._observations = _Observations(
-            now, {row.id: _observed(seen.get(row.id), row.beats, passed_s) for row in others}
-        )
+        self._observed.observe({row.id: row.beats for row in self._others()})
 
     @contextmanager
     def turn(self, given_up: Callable[[], bool]) -> Iterator[frozenset[int]]:
@@ -227,10 +205,8 @@ class Leases:
 
     def _expire_leases(self) -> None:
         """Delete drivers without a heartbeat for too long, or whose process has ended, and their leases."""
-        observations = self._observations.others
         for row in self._others():
-            seen = observations.get(row.id)
-            silent = seen is not None and seen.beats == row.beats and seen.silent_s >= self._silence_s
+            silent = self._observed.silent_s(row.id, row.beats) >= self._silence_s
             if silent or has_ended(row.process, row.machine):
                 with self._writing() as session:
                     session.execute(
@@ -252,9 +228,3 @@ class Leases:
     def _writing(self) -> Iterator[Session]:
         with storage_errors(self._url), Session(self._engine) as session, session.begin():
             yield session
-
-
-def _observed(before: _Heartbeat | None, beats: int, passed_s: float) -> _Heartbeat:
-    if before is None or before.beats != beats:
-        return _Heartbeat(beats)
-    return _Heartbeat(beats, before.silent_s + passed_s)

@@ -1,5 +1,6 @@
 """Writes files and folders whole: as drafts beside their place, then renamed; a failure leaves nothing."""
 
+import errno
 import os
 import shutil
 import uuid
@@ -156,5 +157,10 @@ def _move(stage: Path, folder: Path, *, occupied: bool) -> None:
     if not occupied:
         stage.rename(folder)  # also onto an empty folder
         return
-    for path in sorted(stage.iterdir()):
+    paths = sorted(stage.iterdir())
+    for path in paths:  # before anything is replaced
+        there = folder / path.name
+        if there.is_dir() and (not path.is_dir() or any(there.iterdir())):
+            raise OSError(errno.ENOTEMPTY, f"there is a folder '{path.name}' with something in it")
+    for path in paths:
         path.replace(folder / path.name)

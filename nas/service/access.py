@@ -59,12 +59,13 @@ def service_of(request: Request) -> Service:
 
 The = Annotated[Service, Depends(service_of)]
 _bearer: Final = HTTPBearer(auto_error=False, description="A token from: nas tokens create USER")
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 def reader(
     request: Request,
     service: The,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    bearer: Bearer,
 ) -> Token:
     """Return the token of a request; that of the page's cookie serves for reading alone.
 
@@ -110,18 +111,17 @@ Administrator = Annotated[Token, Depends(administrator)]
 
 
 def checked(service: Service, secret: str | None, *, address: str) -> Token:
-    """Return the valid token with a secret.
+    """Return the valid token with a secret, whoever else fails at the same address.
 
     Args:
         service: What the answers rest on.
         secret: What the caller sent; None for nothing.
-        address: Address of the caller, whose failures are counted.
+        address: Address of the caller, whose failures are counted: behind a proxy it is that of many.
 
     Raises:
         UnauthenticatedError: if there is none.
-        TooManyError: if the address has failed too often, or the token asks too often.
+        TooManyError: if there is none and the address has failed too often, or the token asks too often.
     """
-    service.failures.check(address)
     token = None if secret is None else service.tokens.find(secret)
     if token is None:
         service.failures.take(address)
@@ -161,8 +161,16 @@ def check_origin(request: Request, service: Service) -> None:
     origin, known = request.headers.get("origin"), {request.url.netloc}
     if service.proxy.trusts(_address(request)):
         known |= {host.strip() for host in request.headers.getlist("x-forwarded-host")}
-    if origin is not None and urlsplit(origin).netloc not in known:
+    if origin is not None and _host_of(origin) not in known:
         raise ForbiddenError("Another site has sent this form: expected this page. Open it and try again.")
+
+
+def _host_of(origin: str) -> str:
+    """Return host and port of an ``Origin``, empty if it has none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # brackets that do not close
+        return ""
 
 
 def own_job(service: Service, token: Token, id: str) -> Job:  # noqa: A002 -- what it is called in the API

@@ -53,7 +53,8 @@ class Connection:
         token: Token from ``nas tokens create``; by default ``$NAS_TOKEN``.
 
     Raises:
-        ServiceError: by every method, if the service does not answer or refuses; a user can fix it.
+        ServiceError: if address or token cannot be one, and by every method, if the service does not answer
+            or refuses; a user can fix it.
     """
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
@@ -63,7 +64,13 @@ class Connection:
                 f"Cannot read the server '{self.url}': expected an address such as {SERVER}. Give one with "
                 f"--server or $NAS_SERVER."
             )
-        self._token = token or os.environ.get("NAS_TOKEN") or ""
+        given = token or os.environ.get("NAS_TOKEN") or ""
+        self._token = given.strip()  # files of secrets end in a newline
+        if not (self._token.isascii() and self._token.isprintable()):
+            raise ServiceError(
+                "Cannot read the token: expected one line of ASCII, as nas tokens create prints it. Give it "
+                "in $NAS_TOKEN."
+            )
 
     def json(
         self,

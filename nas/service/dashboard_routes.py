@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
-from nas.service.access import Reader, The, own_search, reader, seen_user
+from nas.service.access import Bearer, Reader, The, own_search, reader, seen_user
 from nas.service.refusals import NotFoundError, UnauthenticatedError
 from nas.service.tokens import Token
 from nas.service.user_dashboards import UserDashboards
@@ -41,10 +41,10 @@ def open_study(id: str, token: Reader, service: The, dashboards: Dashboards) -> 
 
 @dashboard.get("/dashboard")
 @dashboard.get("/dashboard/{path:path}")
-def show_dashboard(request: Request, service: The, dashboards: Dashboards) -> Response:
+def show_dashboard(request: Request, service: The, bearer: Bearer, dashboards: Dashboards) -> Response:
     """Return the page of the dashboard, or lead to the page to log in."""
     try:
-        token = reader(request, service, None)
+        token = reader(request, service, bearer)
     except UnauthenticatedError:
         if "authorization" in request.headers:
             raise

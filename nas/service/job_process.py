@@ -80,8 +80,13 @@ class Beats:
                 threading.Timer(LEAVING_S, self._leave).start()
 
     def _leave(self) -> None:
-        if not self._ended.is_set():
+        if self._ended.is_set():
+            return
+        try:
             self._table.finish(self._job.id, self._holder, "cancelled", exit_status=130)
+        except StorageError as error:  # whoever finds that this process has ended writes it
+            _log.warning("The end was not written: %s", error)
+        finally:
             os._exit(130)  # Ray's processes end with this one
 
 

@@ -2,7 +2,8 @@
 
 A running job is held by one process, which counts up its beats. On this machine a process that has ended is
 seen at once; one on another machine is taken for dead once its beats have not changed for `SILENCE_S` by the
-clock of the server that looks, so clocks of machines are not compared (as for `nas.coordination.leases`).
+clock of the server that looks. Time in which that could not reach the database does not count, see
+`nas.coordination.observed_beats`.
 """
 
 import time
@@ -17,6 +18,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from nas.coordination.leases import SILENCE_S
+from nas.coordination.observed_beats import ObservedBeats
 from nas.service.fair_share import JOBS_AT_ONCE, WINDOW, Usage, Waiting, next_job
 from nas.service.job import Job
 from nas.service.job_table import JobTable, change, job_of
@@ -25,7 +27,18 @@ from nas.storage.schema import JobRow, UserRow
 from nas.study.processes import has_ended, this_process
 
 MOST_CRASHES: Final = 5
-"""Ends of a process in a row, without an epoch between, after which its job has failed."""
+"""Ends of a process in a row, without progress between, after which its job has failed."""
+
+_STEP_S: Final = 600.0
+"""Seconds of work that count as progress of a job that is no search: it stores no epochs in its study."""
+
+
+_NOUNS: Final = {
+    "search": "search",
+    "retrain": "retraining",
+    "compare": "comparison",
+    "measure": "measurement",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,32 +108,27 @@ class OrphanWatch:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._table, self._epochs_of = table, epochs_of
-        self._silence_s, self._clock = silence_s, clock
-        self._seen: dict[str, tuple[int, float]] = {}  # beats by holder, and when they last changed
+        self._silence_s, self._observed = silence_s, ObservedBeats(clock)
 
     def look(self) -> tuple[Job, ...]:
         """Put the jobs of dead processes back and return them."""
         with self._table.writing() as session:
             rows = list(session.scalars(select(JobRow).where(JobRow.state == "running")))
             session.expunge_all()
-        self._seen = {str(row.holder): self._observed(row) for row in rows}
+        self._observed.observe({str(row.holder): row.beats for row in rows})
         return tuple(job for row in rows if self._is_dead(row) and (job := self._put_back(row)) is not None)
-
-    def _observed(self, row: JobRow) -> tuple[int, float]:
-        before = self._seen.get(str(row.holder))
-        return before if before is not None and before[0] == row.beats else (row.beats, self._clock())
 
     def _is_dead(self, row: JobRow) -> bool:
         if row.process is not None and has_ended(row.process, row.machine or ""):
             return True
-        return self._clock() - self._seen[str(row.holder)][1] >= self._silence_s
+        return self._observed.silent_s(str(row.holder), row.beats) >= self._silence_s
 
     def _put_back(self, row: JobRow) -> Job | None:
         """Return the job as it is now, None if its process has moved it meanwhile."""
-        epochs = self._epochs_of(row.study)
-        crashes = row.crashes + 1 if epochs <= row.epochs else 1
+        progress = self._epochs_of(row.study) if row.kind == "search" else int(row.used_s / _STEP_S)
+        crashes = row.crashes + 1 if progress <= row.epochs else 1
         held = (JobRow.id == row.id, JobRow.holder == row.holder, JobRow.beats == row.beats)
-        state, error = _after_crash(row.cancel, crashes)
+        state, error = _after_crash(row.kind, row.cancel, crashes)
         with self._table.writing() as session:
             mine = change(
                 session,
@@ -132,21 +140,22 @@ class OrphanWatch:
                 holder=None,
                 process=None,
                 machine=None,
-                epochs=epochs,
+                epochs=progress,
                 crashes=crashes,
             )
         return self._table.get(row.id) if mine else None
 
 
-def _after_crash(cancel: str | None, crashes: int) -> tuple[str, str | None]:
+def _after_crash(kind: str, cancel: str | None, crashes: int) -> tuple[str, str | None]:
     """Return the state of a job whose process has died, and why it failed if it has."""
     if cancel is not None:
         return "cancelled", None
     if crashes < MOST_CRASHES:
         return "queued", None
     return "failed", (
-        f"The process of this search ended {crashes} times in a row without finishing an epoch: expected one "
-        f"that runs. Look at its log; too little memory is the usual cause."
+        f"The process of this {_NOUNS[kind]} ended {crashes} times in a row without "
+        f"{'finishing an epoch' if kind == 'search' else 'working for ten minutes'}: expected one that runs. "
+        f"Look at its log; too little memory is the usual cause."
     )
 
 

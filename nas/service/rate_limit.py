@@ -24,15 +24,6 @@ class RateLimit:
         self._lock = threading.Lock()
         self._left: dict[str, tuple[float, float]] = {}  # requests left and when that was, by caller
 
-    def check(self, caller: str) -> None:
-        """Raise if a caller has no request left; none is taken.
-
-        Raises:
-            TooManyError: if so.
-        """
-        with self._lock:
-            self._checked(caller)
-
     def take(self, caller: str) -> None:
         """Take one request of a caller.
 

@@ -1,5 +1,6 @@
 """The paths below ``/v1``: searches, their results, and what fits."""
 
+import asyncio
 import functools
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -99,7 +100,7 @@ async def follow_search(
         now, listed = datetime.now(UTC), service.tokens.listed()
         return token.id == PROXY_TOKEN or any(one.id == token.id and one.is_valid(now) for one in listed)
 
-    own_search(service, token, id)
+    await asyncio.to_thread(own_search, service, token, id)  # the database may take its time
     return EventResponse(event_stream(read, may_read), user=token.user)
 
 

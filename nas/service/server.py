@@ -1,8 +1,10 @@
 """Runs the service: a web server and its workers in one process, jobs in processes of their own."""
 
+import math
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Final
 
 import uvicorn
 
-from nas.files.paths import location_of
+from nas.files.paths import absolute_path, location_of
 from nas.service.access import Service
 from nas.service.app import application
 from nas.service.dispatcher import Dispatcher, Workers
@@ -94,7 +96,7 @@ def serve(options: ServerOptions) -> None:
     data = {"digits": "digits", **dict(map(_data_set, options.data))}
     workers = Workers(
         count=options.workers,
-        storage_path=Path(options.storage_path).expanduser().resolve(),
+        storage_path=absolute_path(options.storage_path, "--storage-path"),
         data=data,
         jobs_at_once=options.jobs_at_once,
         upload_bytes=int(options.upload_gib * GIB),
@@ -164,8 +166,8 @@ def _check(options: ServerOptions) -> None:
         ("jobs-at-once", options.jobs_at_once, 1),
         ("upload-gib", options.upload_gib, 0),
     ):
-        if not value >= least:
-            raise InvalidValueError(f"Cannot use --{name} {value}: expected at least {least}.")
+        if not least <= value < math.inf:
+            raise InvalidValueError(f"Cannot use --{name} {value}: expected a number from {least} on.")
     if (options.certificate is None) != (options.key is None):
         raise InvalidValueError(
             "Cannot serve TLS with one of --certificate and --key alone: expected both, or neither behind a "
@@ -174,6 +176,16 @@ def _check(options: ServerOptions) -> None:
     for file in (options.certificate, options.key):
         if file is not None and not file.is_file():
             raise InvalidValueError(f"There is no file '{file}': expected one in PEM format.")
+    if options.certificate is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                options.certificate, options.key, password=lambda: b""
+            )  # with a passphrase it would ask on the terminal
+        except (OSError, ValueError) as error:
+            raise InvalidValueError(
+                f"Cannot serve TLS with '{options.certificate}' and '{options.key}': {reason_of(error)}. "
+                f"Expected a certificate and its key in PEM format, without a passphrase."
+            ) from error
 
 
 def _check_cluster(address: str) -> None:

@@ -2,10 +2,12 @@
 
 import re
 import shutil
+import stat
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -57,7 +59,8 @@ class Uploads:
         """Return the folders of a user's data sets by name."""
         home = self.folder / user
         found = home.iterdir() if home.is_dir() else ()
-        return {path.name: _root(path) for path in sorted(found) if _NAME.fullmatch(path.name)}
+        roots = {path.name: _root(path) for path in sorted(found) if _NAME.fullmatch(path.name)}
+        return {name: root for name, root in roots.items() if root is not None}
 
     def listed(self, user: str) -> tuple[Upload, ...]:
         """Return a user's data sets by name."""
@@ -109,7 +112,7 @@ class Uploads:
             if place.exists():
                 raise _taken(name) from error
             raise
-        return Upload(name=name, path=_root(place), bytes=unpacked.bytes, images=unpacked.images)
+        return Upload(name=name, path=_root(place) or place, bytes=unpacked.bytes, images=unpacked.images)
 
     def remove(self, user: str, name: str) -> None:
         """Delete a data set of a user.
@@ -119,7 +122,10 @@ class Uploads:
         """
         if name not in self.of(user):
             raise NotFoundError("There is no such data set of yours: expected the name of one that you sent.")
-        _removed(self.folder / user / name)
+        home = self.folder / user
+        gone = home / f"{_DRAFT}{uuid.uuid4().hex}"
+        (home / name).rename(gone)  # it is there as a whole or not at all, whenever this is cut short
+        shutil.rmtree(gone)
 
     def sweep(self) -> None:
         """Delete what servers that were killed have left of archives."""
@@ -137,16 +143,24 @@ def _removed(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _root(folder: Path) -> Path:
-    """Return the folder of the classes: archives often hold one folder around them."""
-    inside = list(folder.iterdir())
-    if len(inside) == 1 and inside[0].is_dir() and any(one.is_dir() for one in inside[0].iterdir()):
-        return _root(inside[0])
+def _root(folder: Path) -> Path | None:
+    """Return the folder of the classes: archives often hold one folder around them. None if it has gone."""
+    try:
+        inside = list(folder.iterdir())
+        if len(inside) == 1 and inside[0].is_dir() and any(one.is_dir() for one in inside[0].iterdir()):
+            return _root(inside[0])
+    except FileNotFoundError:
+        return None
     return folder
 
 
 def _upload(name: str, path: Path) -> Upload:
-    sizes = [file.stat().st_size for file in path.rglob("*") if file.is_file()]
+    sizes = []
+    for file in path.rglob("*"):
+        with suppress(FileNotFoundError):  # it is being deleted
+            found = file.stat()
+            if stat.S_ISREG(found.st_mode):
+                sizes.append(found.st_size)
     return Upload(name=name, path=path, bytes=sum(sizes), images=len(sizes))
 
 

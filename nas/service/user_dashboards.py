@@ -11,7 +11,7 @@ from dashboards.dashboard_server import dashboard_application
 from dashboards.web_access import Application
 from nas.reporting.study_findings import FindingsCollector
 from nas.service.turns import Turns
-from nas.storage.optuna_storage import exists, open_storage
+from nas.storage.optuna_storage import open_storage
 from nas.storage.reader_view import ReaderView
 from nas.storage.store import Store
 
@@ -92,9 +92,7 @@ class UserDashboards:
 
     def _opened(self) -> BaseStorage:
         with self._lock:
-            if self._storage is None:
-                if not exists(self._url):
-                    raise KeyError(self._url)
+            if self._storage is None:  # its tables are made before the first search: the page shows no study
                 self._storage = get_storage(open_storage(self._url))
             return self._storage
 

@@ -27,6 +27,7 @@ from nas.storage.optuna_storage import existing_storage, exists, open_storage
 from nas.storage.schema import AuditRow, JobRow, TokenRow, UsageRow, UserRow
 from nas.study.places import keep_folder
 from nas.study.study import settings_of
+from search_spaces.errors import InvalidValueError
 from trials.images import image_cache
 
 _DOING: Final = "write the backup to"
@@ -103,10 +104,13 @@ def back_up(table: JobTable, workers: Workers, user: str, to: Path) -> Path:
     Raises:
         NotFoundError: if there is no such user.
         ConflictError: if a job of the user runs.
+        InvalidValueError: if there is something in the folder.
     """
     record = _record(table, user)
     _check_idle(table, user)
     folder = output_folder(to, _DOING)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InvalidValueError(f"Cannot write the backup to '{to}': it is not empty. Expected a new folder.")
     with staged_folder(folder, _DOING) as stage:
         (stage / "user.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
         for name, path in workers.uploads.of(user).items():

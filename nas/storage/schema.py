@@ -181,7 +181,7 @@ class JobRow(Base):
     process: Mapped[int | None]
     machine: Mapped[str | None] = mapped_column(String(255))
     beats: Mapped[int]
-    epochs: Mapped[int]
+    epochs: Mapped[int]  # at its last crash; tens of minutes of work where it is no search
     crashes: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16), server_default="search")
     result: Mapped[str | None] = mapped_column(Text)

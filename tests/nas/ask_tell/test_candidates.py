@@ -10,6 +10,7 @@ from nas.samplers import SAMPLERS
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
 from search_spaces.budget import Budget
+from search_spaces.errors import StorageError
 
 BUDGETS = (Budget.parse("500k-MACs"), Budget.parse("12k-params"))
 
@@ -108,6 +109,36 @@ def test_seeds_come_first_and_only_once(opened: OpenedStudy, tiny_prices):
     for trial in opened.study.get_trials():
         opened.study.tell(trial.number, 0.5)
     assert CandidateSource(opened, tiny_prices, BUDGETS, seeds=seeds).next().architecture not in seeds
+
+
+@pytest.mark.parametrize("function", ["enqueue_trial", "get_trials"])
+def test_no_seed_is_lost_to_an_outage_of_the_database(
+    opened: OpenedStudy, tiny_prices, monkeypatch, function
+):
+    import numpy as np
+
+    from search_spaces.sampling import fitting_codes
+
+    networks = tiny_prices.codes
+    drawn = fitting_codes(tiny_prices, np.random.default_rng(5), 2, BUDGETS, distinct=True)
+    seeds = [networks.at(c) for c in drawn]
+    with_sampler(opened, tiny_prices)
+    source = CandidateSource(opened, tiny_prices, BUDGETS, seeds=seeds)
+    work, calls = getattr(opened.study, function), iter(range(1_000))
+
+    def away(*given, **named):
+        if next(calls) == 1:
+            raise StorageError("Cannot reach the database.")
+        return work(*given, **named)
+
+    monkeypatch.setattr(opened.study, function, away)
+    found = []
+    while len(found) < 2:
+        try:
+            found.append(source.next().architecture)
+        except StorageError:
+            continue
+    assert found == seeds
 
 
 def test_what_was_decided_before_the_driver_died_is_not_trained_on(opened: OpenedStudy, tiny_prices):

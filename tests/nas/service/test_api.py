@@ -15,6 +15,7 @@ import pytest
 import nas
 from nas.service.client import Client
 from nas.service.connection import ServiceError
+from nas.service.rate_limit import RateLimit
 
 SECRET_PATHS = ("", "/networks", "/log", "/report", "/export", "/events", "/networks/0/picture")
 
@@ -90,6 +91,14 @@ def test_without_a_valid_token_nothing_is_answered(served, path, token):
     assert status == 401
     assert headers["www-authenticate"] == "Bearer"
     assert json.loads(body)["title"] == "Unauthorized"
+
+
+def test_wrong_tokens_of_an_address_do_not_lock_out_those_who_have_one(served, monkeypatch):
+    few = RateLimit(0.01, 3)
+    monkeypatch.setattr(served[1].failures, "take", few.take)
+    found = [ask(served, "GET", "/v1/me", token="nas_wrong")[0] for _ in range(5)]
+    assert found == [401, 401, 401, 429, 429]
+    assert ask(served, "GET", "/v1/me", token=served[2]["ann"])[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -280,6 +289,8 @@ def test_a_form_of_another_site_changes_nothing(served):
     cookie = f"nas_service_{urllib.parse.urlsplit(served[0]).port}={served[2]['ann']}"
     body = urllib.parse.urlencode({"key": page.key(), "budget": "1M-MACs", "data": "digits"})
     headers = {"Cookie": cookie, "Origin": "http://evil.example"}
+    assert ask(served, "POST", "/searches", body=body, headers=headers)[0] == 403
+    headers["Origin"] = "http://["
     assert ask(served, "POST", "/searches", body=body, headers=headers)[0] == 403
     assert ask(served, "POST", "/v1/searches", body="{}", headers={"Cookie": cookie})[0] == 401
     assert served[1].table.counts() == before

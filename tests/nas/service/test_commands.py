@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from nas.commands._remote import SEARCHED
+from nas.commands._remote import SEARCHED, _said_since
 from nas.service.client import Client
 from nas.service.command_options import MODELS, ExportOptions, MeasureOptions, ScaleOptions
 from nas.service.command_words import words_of
@@ -225,3 +225,12 @@ def test_what_is_wrong_ends_a_command_on_a_server_as_here(remote, tmp_path):
         there, here = remote(*words), nas_in_process(tmp_path, *words)
         assert (there.status, there.out) == (here.status, here.out)
         assert there.err.partition(" in ")[0] == here.err.partition(" in ")[0]
+
+
+def test_of_a_long_log_only_what_is_new_is_printed():
+    lines = [f"line {number}\n" for number in range(20_000)]
+    said = "".join(lines[:18_000])[-65_536:]
+    assert _said_since("", said) == said
+    assert _said_since(said, said) == ""
+    assert _said_since(said, "".join(lines[:18_005])[-65_536:]) == "".join(lines[18_000:18_005])
+    assert _said_since(said[:100], said[:150]) == said[100:150]

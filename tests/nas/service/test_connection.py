@@ -57,6 +57,16 @@ def test_a_token_does_not_follow_an_answer_to_another_address():
     assert seen == []
 
 
+def test_a_token_of_a_file_is_read_without_its_line_end_and_never_shown():
+    with server(sends(200, b"{}")) as (address, seen):
+        Client(address, "nas_secret\r\n").job("1")
+        assert seen[0]["Authorization"] == "Bearer nas_secret"
+        for token in ("nas_secret\nnas_secret", "nas_secret\u20ac"):
+            with pytest.raises(ServiceError, match="Cannot read the token") as error:
+                Client(address, token).job("1")
+            assert "secret" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

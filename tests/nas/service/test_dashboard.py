@@ -5,7 +5,8 @@ import json
 import optuna
 import pytest
 
-from nas.storage.optuna_storage import open_storage
+from nas.service.user_dashboards import UserDashboards
+from nas.storage.optuna_storage import exists, open_storage
 from nas.storage.reader_view import ReaderView, ReadOnlyError
 from tests.chromium import chromium
 from tests.nas.service.test_api import ask
@@ -82,6 +83,22 @@ def test_nothing_is_changed_through_the_dashboard(served, studies, method, path)
         status, _, _ = ask(served, method, path.format(studies["ann"]), token=served[2][user], body=body)
         assert status in {404, 405}
     assert listed(served, "ann") == {"secret of ann"}
+
+
+@pytest.mark.slow
+def test_before_the_first_search_the_dashboard_is_empty(url):
+    dashboards = UserDashboards(url)
+    assert not exists(url)
+    assert dashboards.page(None, "/dashboard", "", "").status == 200
+    assert json.loads(dashboards.page("ann", "/api/studies", "", "").body) == {"study_summaries": []}
+    assert dashboards.study_id("ann.first") is None
+
+
+@pytest.mark.usefixtures("studies")
+def test_a_token_in_the_header_opens_the_dashboard(served):
+    status, _, body = ask(served, "GET", "/dashboard", token=served[2]["ann"])
+    assert (status, b"<html" in body.lower()) == (200, True)
+    assert ask(served, "GET", "/dashboard", token="nas_wrong")[0] == 401
 
 
 def test_without_a_login_nothing_is_shown(served):

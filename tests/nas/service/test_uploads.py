@@ -110,6 +110,25 @@ def test_a_data_set_is_kept_while_a_job_reads_it(table, tmp_path, kind, options,
         assert job_using(table, uploads, "ann", "tulips") is None
 
 
+def test_a_deletion_that_is_cut_short_leaves_no_half_of_a_data_set(tmp_path, monkeypatch):
+    uploads = Uploads(tmp_path / "uploads")
+    (uploads.folder / "ann" / "tulips" / "red").mkdir(parents=True)
+    (uploads.folder / "ann" / "tulips" / "white").mkdir()
+
+    def cut_short(folder, *_, **__):
+        (Path(folder) / "red").rmdir()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr("nas.service.uploads.shutil.rmtree", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            uploads.remove("ann", "tulips")
+    assert uploads.of("ann") == {}
+    monkeypatch.setattr("nas.service.uploads.time.time", lambda: 1e11)
+    uploads.sweep()
+    assert everything_in(uploads.folder) == [str(uploads.folder / "ann")]
+
+
 def everything_in(folder):
     return sorted(str(path) for path in folder.rglob("*"))
 

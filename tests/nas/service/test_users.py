@@ -14,6 +14,7 @@ from nas.service.tokens import Tokens
 from nas.service.user_data import back_up, delete_user, users
 from nas.service.user_files import comparisons_of, exports_of
 from nas.storage.schema import JobRow
+from search_spaces.errors import InvalidValueError
 from tests.golden.test_golden_study import laid_out
 from tests.in_process import nas_in_process
 
@@ -83,6 +84,9 @@ def test_a_backup_opens_as_a_storage_of_its_own(desk, opened, tmp_path):
     record = json.loads((folder / "user.json").read_text())
     assert [job["study"] for job in record["jobs"]] == ["first"]
     assert "digest" not in json.dumps(record)
+    with pytest.raises(InvalidValueError, match="it is not empty"):
+        back_up(table, workers, "bob", folder)
+    assert json.loads((folder / "user.json").read_text()) == record
 
 
 @pytest.mark.slow

@@ -1,0 +1,36 @@
+"""A folder is written whole or not at all, also into one that has something in it."""
+
+import pytest
+
+from nas.files.staging import staged_folder
+from search_spaces.errors import ExportError
+
+
+def write(folder, names):
+    with staged_folder(folder, "write to") as stage:
+        for name in names:
+            (stage / name).parent.mkdir(parents=True, exist_ok=True)
+            (stage / name).write_text("new")
+
+
+def texts(folder):
+    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_files_of_an_earlier_run_are_replaced(tmp_path):
+    write(tmp_path / "out", ["a.txt", "b.txt"])
+    (tmp_path / "out" / "mine.txt").write_text("old")
+    write(tmp_path / "out", ["a.txt", "sub/c.txt"])
+    assert texts(tmp_path / "out") == {"a.txt": "new", "b.txt": "new", "mine.txt": "old", "sub/c.txt": "new"}
+
+
+@pytest.mark.parametrize("clash", ["z/kept.txt", "z.txt/kept.txt"])
+def test_nothing_is_replaced_where_a_folder_is_in_the_way(tmp_path, clash):
+    folder = tmp_path / "out"
+    (folder / clash).parent.mkdir(parents=True)
+    (folder / clash).write_text("old")
+    (folder / "a.txt").write_text("old")
+    with pytest.raises(ExportError, match=r"something in it\. Nothing was written"):
+        write(folder, ["a.txt", "z/new.txt", "z.txt"])
+    assert texts(folder) == {clash: "old", "a.txt": "old"}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
