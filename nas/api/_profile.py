@@ -1,6 +1,7 @@
 """Implements ``nas.profile``, ``nas.profile_proxy`` and ``nas.profile_scores``: what fits, what ranks."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from nas.api._numbers import check_at_least
 from nas.api._process_state import process_left_as_found
 from nas.files.locating import usable_folder
 from nas.files.paths import location_of
+from nas.orchestration.space_choice import space_for
 from nas.profiling.network_scores import ScoreProfile, check_scored
 from nas.profiling.network_scores import profile_scores as take_scores
 from nas.profiling.proxy_fidelity import ProxyProfile, check_sample
@@ -22,6 +24,7 @@ from search_spaces.pricing import prices
 from search_spaces.whole_weights import with_whole_weights
 from trials.datasets import open_images
 from trials.images.image_cache import emptied_on_error
+from trials.images.splits import Splits
 from trials.recipes import load_recipe
 from trials.scoring import ScoringImages
 
@@ -30,31 +33,42 @@ from trials.scoring import ScoringImages
 def profile(
     budget: str | Sequence[str],
     *,
-    space: str = "hybrid_small",
-    classes: int = 10,
-    channels: int = 3,
+    space: str | None = None,
+    classes: int | None = None,
+    channels: int | None = None,
+    data: str | None = None,
     seed: int = 0,
+    storage_path: str = "nas-runs",
 ) -> SpaceProfile:
     """Return the share of a space that fits budgets and the range of each cost; nothing is trained.
 
     Args:
         budget: One or several budgets, for example ``"300M-MACs"``.
-        space: Name of a space in the catalog, or a YAML file.
-        classes: Number of classes, at least 2.
-        channels: Image channels, 1 for greyscale or 3 for colour.
+        space: Name of a space in the catalog, or a YAML file. By default the one that a search of `data` and
+            the budgets takes, ``"hybrid_small"`` without `data`.
+        classes: Number of classes, at least 2; by default those of `data`, 10 without.
+        channels: Image channels, 1 for greyscale or 3 for colour; by default those of `data`, 3 without.
+        data: Name of an embedded data set, or path of images, which are opened as a search opens them.
         seed: Seed of the random draws, at least 0.
+        storage_path: Folder for decoded images.
 
     Raises:
         UserError: if something given cannot be used, or nothing fits.
     """
     for name, value, least in (("classes", classes, 2), ("channels", channels, 1), ("seed", seed, 0)):
-        check_at_least(name, value, least)
+        check_at_least(name, least if value is None else value, least)
     texts = [budget] if isinstance(budget, str) else budget
     budgets = [Budget.parse(text) for text in texts]
-    deployed = load(space)
+    named = None if space is None else load(space)
+    if data is None:
+        deployed = named or load("hybrid_small")
+    else:
+        splits = _opened(data, seed, usable_folder(storage_path))
+        deployed = named or space_for(splits, budgets)
+        classes, channels = classes or len(splits.classes), channels or splits.channels
     if all(limit.bytes_per_element > 1 for limit in budgets):
         deployed = with_whole_weights(deployed)
-    table = prices(deployed.codes, num_classes=classes, in_channels=channels)
+    table = prices(deployed.codes, num_classes=classes or 10, in_channels=channels or 3)
     return profile_space(table, budgets, np.random.default_rng(seed))
 
 
@@ -62,7 +76,7 @@ def profile(
 def profile_proxy(
     budget: str | Sequence[str] = (),
     *,
-    space: str = "hybrid_small",
+    space: str | None = None,
     data: str = "digits",
     recipe: str = "proxy",
     full: str = "full",
@@ -78,7 +92,7 @@ def profile_proxy(
 
     Args:
         budget: Budgets that the networks fit; none by default.
-        space: Name of a space in the catalog, or a YAML file.
+        space: Name of a space in the catalog, or a YAML file; by default the one that a search takes.
         data: Name of an embedded data set, or path of images.
         recipe: Recipe of the short training.
         full: Recipe of the training to convergence.
@@ -95,18 +109,17 @@ def profile_proxy(
     proxy, long = load_recipe(recipe), load_recipe(full)
     check_at_least("--seed", seed, 0)
     check_sample(networks, proxy, long)
-    codes, slots = with_whole_weights(load(space)).codes, slots_here(2 * networks, gpus_per_trial)
+    named, slots = None if space is None else load(space), slots_here(2 * networks, gpus_per_trial)
     home = usable_folder(storage_path)
-    location = location_of(data)
-    with emptied_on_error(home / IMAGES):
-        splits = open_images(location, seed=seed, cache=home / IMAGES)
-        table = prices(codes, num_classes=len(splits.classes), in_channels=splits.channels)
-        check_fits(table, budgets)
+    splits = _opened(data, seed, home)
+    codes = with_whole_weights(named or space_for(splits, budgets)).codes
+    table = prices(codes, num_classes=len(splits.classes), in_channels=splits.channels)
+    check_fits(table, budgets)
     return measure_proxy(
         table,
         budgets,
         splits,
-        data=location,
+        data=location_of(data),
         proxy=proxy,
         full=long,
         networks=networks,
@@ -121,7 +134,7 @@ def profile_proxy(
 def profile_scores(
     budget: str | Sequence[str] = (),
     *,
-    space: str = "hybrid_small",
+    space: str | None = None,
     data: str = "digits",
     networks: int = 10,
     seed: int = 0,
@@ -132,7 +145,7 @@ def profile_scores(
 
     Args:
         budget: Budgets that the networks fit; none by default.
-        space: Name of a space in the catalog, or a YAML file.
+        space: Name of a space in the catalog, or a YAML file; by default the one that a search takes.
         data: Name of an embedded data set, or path of images, on which networks are scored.
         networks: Number of networks, drawn uniformly from those that take at least 80 % of a budget.
         seed: Seed of the draws and of the weights, at least 0.
@@ -145,17 +158,21 @@ def profile_scores(
     budgets = [Budget.parse(text) for text in ([budget] if isinstance(budget, str) else budget)]
     check_at_least("--seed", seed, 0)
     check_scored(networks)
-    codes = load(space).codes
-    home = usable_folder(storage_path)
-    location = location_of(data)
+    named = None if space is None else load(space)
+    splits = _opened(data, seed, usable_folder(storage_path))
+    codes = (named or space_for(splits, budgets)).codes
+    return take_scores(
+        prices(codes, num_classes=len(splits.classes), in_channels=splits.channels),
+        budgets,
+        ScoringImages.of(splits, seed=seed),
+        data=location_of(data),
+        networks=networks,
+        seed=seed,
+        report_line=report_line or (lambda _: None),
+    )
+
+
+def _opened(data: str, seed: int, home: Path) -> Splits:
+    """Return images as a search opens them; what was decoded is removed where that fails."""
     with emptied_on_error(home / IMAGES):
-        splits = open_images(location, seed=seed, cache=home / IMAGES)
-        return take_scores(
-            prices(codes, num_classes=len(splits.classes), in_channels=splits.channels),
-            budgets,
-            ScoringImages.of(splits, seed=seed),
-            data=location,
-            networks=networks,
-            seed=seed,
-            report_line=report_line or (lambda _: None),
-        )
+        return open_images(location_of(data), seed=seed, cache=home / IMAGES)

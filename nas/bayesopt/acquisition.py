@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 _ASYMPTOTIC: Final = 1e6  # standard deviations below the best from which 1 - |u| Phi(u) / phi(u) is u**-2
+_CELLS: Final = 200_000  # maximum number of candidates x boxes compared at once
 
 
 def log_expected_improvement(
@@ -91,22 +92,37 @@ def log_noisy_expected_improvement(
 def log_expected_hypervolume_improvement(
     mean: Float[Tensor, "n m"],
     variance: Float[Tensor, "n m"],
-    front: Float[Tensor, "p m"],
-    reference: Float[Tensor, " m"],
+    cells: Float[Tensor, "2 c m"],
 ) -> Float[Tensor, " n"]:
     """Return the log of the exact expected hypervolume improvement of each candidate.
 
-    The space above `front` is cut into boxes; in each, the expected volume is a product over
-    objectives of two expected improvements' difference (Yang et al., 2019,
-    https://arxiv.org/abs/1812.02232), here taken in logarithms.
+    In each box above the front, the expected volume is a product over objectives of two expected
+    improvements' difference (Yang et al., 2019, https://arxiv.org/abs/1812.02232), here taken in logarithms.
 
     Args:
         mean: Means of independent objectives.
         variance: Variances of the objectives.
+        cells: The boxes, see `cells_above`.
+    """
+    size = max(1, _CELLS // cells.shape[1])
+    parts = zip(mean.split(size), variance.split(size), strict=True)
+    return torch.cat([_log_volume(mu, var, cells) for mu, var in parts])
+
+
+def cells_above(front: Float[Tensor, "p m"], reference: Float[Tensor, " m"]) -> Float[Tensor, "2 c m"]:
+    """Return the lower and upper corners of boxes that fill what a front leaves of the hypervolume.
+
+    Args:
         front: Values of the Pareto front to improve upon.
         reference: Reference point of the hypervolume.
     """
-    cells = FastNondominatedPartitioning(reference, front).get_hypercell_bounds()  # [2, cells, m]
+    bounds: Tensor = FastNondominatedPartitioning(reference, front).get_hypercell_bounds()
+    return bounds
+
+
+def _log_volume(
+    mean: Float[Tensor, "n m"], variance: Float[Tensor, "n m"], cells: Float[Tensor, "2 c m"]
+) -> Float[Tensor, " n"]:
     mu, sd = mean[:, None], variance.sqrt()[:, None]  # [n, 1, m]
     low, high = cells[0].expand(len(mean), -1, -1), cells[1].expand(len(mean), -1, -1)
     from_low = log_expected_improvement(mu.expand_as(low), sd.expand_as(low), low)

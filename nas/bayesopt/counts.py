@@ -1,6 +1,6 @@
 """Exact counts of networks as sources of evidence: which of them predict values is learnt from the trials."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -11,25 +11,38 @@ from nas.bayesopt.problem import Params, Source
 from search_spaces.graph_counts import count_names, graph_counts
 from search_spaces.pricing import Prices
 
-_RISING: Final = frozenset({"blocks"})
-"""Counts that values are expected to rise with: of networks of equal MACs the one with more blocks that do
-something is mostly the better one.
+_RISING: Final = "log_macs"
+"""Count that values are expected to rise with: of the networks within a budget mostly those are good that use
+it.
+"""
+_RISING_ALONE: Final = "blocks"
+"""Count that they are expected to rise with too where a space varies neither resolution nor width, as
+NAS-Bench-Macro does: there a block more at equal MACs is a cheaper block elsewhere. Else it is a smaller or
+narrower network, and the opposite was found (``docs/scores.md``).
 """
 
 Table = Callable[[Sequence[Params]], Mapping[str, NDArray[Any]]]
 
 
-def count_sources(names: Sequence[str], table: Table) -> tuple[Source, ...]:
+def count_sources(names: Sequence[str], table: Table, varied: Iterable[str]) -> tuple[Source, ...]:
     """Return one source for each count.
 
     Args:
         names: Names of the counts.
         table: Function from `n` points to all counts by name, ``[n]`` each.
+        varied: Names of the parameters that have several values, such as ``resolution`` or ``stage2.width``.
     """
     shared = _Latest(table)
+    rising = rising_counts(varied)
     return tuple(
-        Source(name=name, expects=partial(shared.column, name), rises=name in _RISING) for name in names
+        Source(name=name, expects=partial(shared.column, name), rises=name in rising) for name in names
     )
+
+
+def rising_counts(varied: Iterable[str]) -> frozenset[str]:
+    """Return the counts that values are expected to rise with in a space that varies these parameters."""
+    sized = any(name.rpartition(".")[2] in {"resolution", "width"} for name in varied)
+    return frozenset({_RISING} if sized else {_RISING, _RISING_ALONE})
 
 
 def counts_of_space(prices: Prices) -> tuple[Source, ...]:
@@ -40,7 +53,8 @@ def counts_of_space(prices: Prices) -> tuple[Source, ...]:
         rows = codes.of(points)
         return graph_counts(codes, rows, num_classes=prices.num_classes, in_channels=prices.in_channels)
 
-    return count_sources(count_names(len(codes.space.stages)), table)
+    varied = [choice.name for choice in codes.choices if len(choice.values) > 1]
+    return count_sources(count_names(len(codes.space.stages)), table, varied)
 
 
 class _Latest:

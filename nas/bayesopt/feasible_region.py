@@ -36,6 +36,7 @@ Draw = Callable[[np.random.Generator, int], list[dict[str, Any]]]
 
 _ENUMERABLE: Final = 20_000  # maximum number of points of a space that is listed and kept
 _ROUNDS: Final = 200  # rounds of drawing and repairing before a region counts as empty
+_IDLE_ROUNDS: Final = 10  # rounds in a row without a new point after which no others are looked for
 
 
 class Region:
@@ -94,6 +95,11 @@ class Region:
             self._parts = {key: part}  # the latest one: most are asked for once, or each time
         return self._parts[key]
 
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Names of the parameters of its points, constants included."""
+        return frozenset(self._constants) | {column.name for column in self.grid.columns}
+
     def points(self, rows: Rows) -> list[dict[str, Any]]:
         """Return the points of `rows`, including constants."""
         return [{**self._constants, **point} for point in self.grid.decode(rows)]
@@ -117,6 +123,8 @@ class Region:
         Raises:
             ProblemError: if a function does not return a table of numbers.
         """
+        if self._constraints is None and self._factors is None:
+            return np.zeros((len(rows), 0))
         keys = [row.tobytes() for row in rows]
         known = self._cache.features = trimmed(self._cache.features, keys)
         first: dict[bytes, int] = {}
@@ -217,6 +225,7 @@ class Region:
             return self.grid.encode(self._sampler(rng, n))
         found = np.zeros((0, len(self.grid.columns)))
         nearest = self.grid.draw(rng, n)
+        idle = 0
         for _ in range(_ROUNDS):
             drawn = self.canonical(self.grid.draw(rng, max(2 * n, 256)))
             repaired = self.canonical(self.grid.changed(rng, nearest, 0.1))
@@ -228,8 +237,9 @@ class Region:
                 scale = np.median(np.where(np.isfinite(over), over, 0.0), axis=0) + 1e-12
                 nearest = both[np.argsort((over / scale).sum(axis=1), kind="stable")[:n]]
                 fresh = np.concatenate([fresh, nearest[self.fits(nearest)]])
-            found = distinct(np.concatenate([found, fresh]))
-            if len(found) >= n:
+            before, found = len(found), distinct(np.concatenate([found, fresh]))
+            idle = idle + 1 if len(found) == before else 0
+            if len(found) >= n or (len(found) and idle >= _IDLE_ROUNDS):
                 break
         if not len(found):
             raise _nothing_feasible(f"none of {_ROUNDS * max(2 * n, 256):,} drawn did")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any, Final
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ class Grid:
         self.columns: Final = tuple(Column.of(name, distributions[name]) for name in names)
         self._pins: Final = {j: pins[name] for j, name in enumerate(names) if pins and name in pins}
         self._free: Final = [j for j in range(len(names)) if j not in self._pins]
+        self._sum: Final = crc32(repr([(c.name, c.distribution) for c in self.columns]).encode())
 
     @property
     def size(self) -> float:
@@ -54,6 +56,22 @@ class Grid:
         names = [column.name for column in self.columns]
         values = [c.values(levels) for c, levels in zip(self.columns, rows.T, strict=True)]
         return [dict(zip(names, point, strict=True)) for point in zip(*values, strict=True)]
+
+    def announcement(self, row: NDArray[np.float64]) -> list[float]:
+        """Return a row as other workers may read it, ``[d + 1]``: its levels, and which space they are of."""
+        return [*row.tolist(), float(self._sum)]
+
+    def announced(self, levels: Sequence[float] | None) -> NDArray[np.float64] | None:
+        """Return the row of an announcement, ``[d]``; None without one, or if it is of another space.
+
+        Earlier versions announced levels alone: they are read if each is a level of its parameter.
+        """
+        d = len(self.columns)
+        if levels is None or not (len(levels) == d or (len(levels) == d + 1 and levels[d] == self._sum)):
+            return None
+        row = np.array(levels[:d], dtype=np.float64)
+        highest = np.array([column.levels - 1 if column.levels else 1 for column in self.columns])
+        return row if ((row >= 0) & (row <= highest)).all() else None
 
     def holds(self, distributions: Mapping[str, BaseDistribution], point: Params) -> bool:
         """Return whether a trial's `point`, drawn from `distributions`, lies in the space."""
@@ -161,4 +179,7 @@ def _contains(distribution: BaseDistribution, number: float) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and bool(a == b or (a != a and b != b))  # noqa: PLR0124
+    """Return whether two values are one choice: equal numbers whatever their types, but no bool is one."""
+    if isinstance(a, bool | np.bool_) != isinstance(b, bool | np.bool_):
+        return False
+    return bool(a == b or (a != a and b != b))  # noqa: PLR0124

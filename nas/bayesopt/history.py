@@ -1,8 +1,9 @@
 """Reads the trials of a study into arrays: points, values, fidelities, constraints, running trials."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nas.bayesopt.feasible_region import Region
 from nas.bayesopt.grid import Grid, Rows
-
-POINT: Final = "factor_gp:point"
-"""System attribute of a trial: its proposed levels, announced to other workers at once."""
+from nas.bayesopt.trial_points import row_of
 
 _CURVES: Final = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING})
 """States of trials whose learning curves are read."""
@@ -34,12 +33,12 @@ class History:
         trials: Number of the trial of each row, ``[n]``.
         measured_rows: Points with measured constraints, ``[c, d]``, including running trials.
         measured: Measured constraints, ``[c, k]``, infinite values included; NaN where a trial lacks one.
-        failed: Points of trials that failed because of their point, ``[f, d]``, without those that another
-            trial has trained.
+        failed: Points of trials that failed because of their point, or were pruned without a value and
+            without constraints, ``[f, d]``; not those that another trial has trained or is training.
         trained: Points of trials that have not failed but ended with a value, ``[t, d]``.
         pending: Points in training, ``[p, d]``.
         seen: Points of every trial, as bytes of their canonical rows; without failures that say nothing of
-            their point.
+            their point, and without trials that have other parameters besides.
         finished: Numbers of the finished trials, in the space or not.
         n_finished: Number of finished trials in the space with a value or a constraint.
         drops: What deployment takes off each row's network, ``[n]``, which its values are without; NaN where
@@ -83,8 +82,8 @@ class Histories:
     ) -> None:
         self._running: Final = running
         self._region: Final = region
-        self._drop_of: Final = drop_of or (lambda _: None)
-        self._failure_counts: Final = failure_counts or (lambda _: True)
+        self._drop_of: Final = drop_of or _no_drop
+        self._failure_counts: Final = failure_counts or _always
         self._known: dict[int, tuple[FrozenTrial, _TrialData | None]] = {}
 
     def read(self, study: Study, me: FrozenTrial) -> History:
@@ -107,7 +106,8 @@ class Histories:
         values = np.array([v for _, v, _, _ in seen_values]).reshape(len(seen_values), len(signs))
         measured = [data for data in in_space if data.measured]
         trained = {data.key: data.row for data in ended_well if data.trained}
-        failed = {t.key: t.row for t in in_space if t.failed and t.key not in trained}
+        in_training = {data.key for data in in_space if not data.ended}
+        failed = {t.key: t.row for t in in_space if t.failed and t.key not in trained.keys() | in_training}
         return History(
             rows=_stack([row for row, _, _, _ in seen_values], grid),
             values=_finite(values),
@@ -118,7 +118,7 @@ class Histories:
             failed=_stack(list(failed.values()), grid),
             trained=_stack(list(trained.values()), grid),
             pending=_stack([data.row for data in in_space if not data.ended], grid),
-            seen=frozenset(data.key for data in in_space),
+            seen=frozenset(data.key for data in in_space if not self._has_others(data.trial)),
             finished=frozenset(trial.number for trial in trials if trial.state.is_finished()),
             n_finished=sum(data.trained or bool(data.measured) for data in ended_well),
             drops=None if np.isnan(drops).all() else drops,
@@ -129,11 +129,19 @@ class Histories:
         rows = [
             row
             for trial in self._others(study, me)
-            if trial.number not in earlier.finished and (row := _row(self._region.grid, trial)) is not None
+            if trial.number not in earlier.finished and (row := row_of(self._region.grid, trial)) is not None
         ]
         if not rows:
             return frozenset()
         return frozenset(row.tobytes() for row in self._region.canonical(np.stack(rows)))
+
+    def _has_others(self, trial: FrozenTrial) -> bool:
+        """Return whether a trial has parameters outside of the space that have several values.
+
+        Then its point may be tried again with other values of those.
+        """
+        known = self._region.parameters
+        return any(not d.single() for name, d in trial.distributions.items() if name not in known)
 
     def _others(self, study: Study, me: FrozenTrial) -> list[FrozenTrial]:
         """Return the trials besides `me`, without failures that say nothing of their point."""
@@ -148,7 +156,7 @@ class Histories:
         # By identity: a storage returns a finished trial as the same object each time, and it never changes.
         known = {id(t): k for t in trials if (k := self._known.get(id(t))) is not None and k[0] is t}
         fresh = [trial for trial in trials if id(trial) not in known]
-        rows = [_row(self._region.grid, trial) for trial in fresh]
+        rows = [row_of(self._region.grid, trial) for trial in fresh]
         inside = [(t, row) for t, row in zip(fresh, rows, strict=True) if row is not None]
         canonical = self._region.canonical(_stack([row for _, row in inside], self._region.grid))
         pairs = zip(inside, canonical, strict=True)
@@ -169,21 +177,23 @@ class _TrialData:
     Attributes:
         key: Row as bytes.
         ended: Whether it is finished.
-        failed: Whether it failed.
+        failed: Whether it failed, or was pruned without a value and without constraints.
         last_step: Last reported step; -1 without one.
         measured: Measured constraints by name; NaN counts as infinite.
-        trained: Whether it has a value.
+        trained: Whether it has a value that is a number.
         goes_on: Whether its value is not the last one that it reported, so that it ended later.
     """
 
     def __init__(self, trial: FrozenTrial, row: NDArray[np.float64], drop: float | None = None) -> None:
         self.trial, self.row, self.key, self.drop = trial, row, row.tobytes(), drop
-        self.ended, self.failed = trial.state.is_finished(), trial.state == TrialState.FAIL
+        self.ended = trial.state.is_finished()
         self.last_step = -1 if trial.last_step is None else trial.last_step
         numbers = {name: float(value) for name, value in trial.constraints.items()}
         self.measured = {name: np.inf if np.isnan(value) else value for name, value in numbers.items()}
         complete = trial.state == TrialState.COMPLETE
-        self.trained = complete or bool(trial.intermediate_values)
+        self.trained = complete or any(map(math.isfinite, trial.intermediate_values.values()))
+        nothing = not self.trained and not self.measured
+        self.failed = trial.state == TrialState.FAIL or (trial.state == TrialState.PRUNED and nothing)
         last = trial.intermediate_values.get(self.last_step)
         self.goes_on = complete and drop is None and last is not None and trial.values != [last]
         self._observed: tuple[tuple[int, frozenset[int]], list[_Observation]] | None = None
@@ -206,31 +216,15 @@ class _TrialData:
         return self._observed[1]
 
 
+def _no_drop(_: FrozenTrial) -> None:
+    return None
+
+
+def _always(_: FrozenTrial) -> bool:
+    return True
+
+
 _Observation: TypeAlias = tuple[NDArray[np.float64], float]
-
-
-def _row(grid: Grid, trial: FrozenTrial) -> NDArray[np.float64] | None:
-    """Return the row of a trial; None if it lacks a parameter or lies outside the space."""
-    if trial.state == TrialState.WAITING:
-        fixed: dict[str, Any] = trial.system_attrs.get("fixed_params", {})
-        names = {c.name: c.distribution for c in grid.columns}
-        return grid.encode([fixed])[0] if grid.holds(names, fixed) else None
-    if grid.holds(trial.distributions, trial.params):
-        return grid.encode([trial.params])[0]
-    levels = trial.system_attrs.get(POINT)
-    if levels is None or len(levels) != len(grid.columns):
-        return None
-    row = np.array(levels, dtype=np.float64)
-    if trial.state.is_finished() and not _agrees(grid, row, trial):
-        return None
-    return row
-
-
-def _agrees(grid: Grid, row: NDArray[np.float64], trial: FrozenTrial) -> bool:
-    """Return whether a trial ended before it had all parameters, those that it has as announced."""
-    announced = grid.decode(row[None])[0]
-    has = [name for name in announced if name in trial.params]
-    return len(has) < len(announced) and all(trial.params[name] == announced[name] for name in has)
 
 
 def _steps(in_space: Sequence[_TrialData]) -> int:

@@ -138,6 +138,9 @@ class Proposer:
         deployed, noise = as_deployed(history, drop)
         history = replace(history, values=deployed)
         values = _scalarised(rng, history.values) if len(history.rows) else history.values[:, :0]
+        values, units = _of_unit_size(values)
+        if noise is not None:
+            noise = noise * units[0] ** 2
         sources = self.sources if values.shape[1] == 1 else None  # they expect a single objective
         rising = None if sources is None else sources.rising
         names = "" if sources is None else f" with {sources.names}"
@@ -159,6 +162,21 @@ def _on_cpu() -> AbstractContextManager[object]:
     Where they do anyway it is empty: torch's own slows every operation down.
     """
     return nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
+
+
+def _of_unit_size(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return objectives with a median distance from the median of 1 to 2, and what they were multiplied by.
+
+    Acquisition and fit have limits for values of about that size. Factors are powers of two, so that
+    rounding stays as it was.
+    """
+    distances = np.abs(values - np.median(values, axis=0)) if len(values) else values
+    units = np.ones(values.shape[1])
+    for j, column in enumerate(distances.T):
+        spread = float(np.median(column)) or float(np.median(column[column > 0])) if column.any() else 0.0
+        if 0.0 < spread < np.inf:
+            units[j] = 2.0 ** np.clip(-np.floor(np.log2(spread)), -1_000, 1_000)
+    return values * units, units
 
 
 def _scalarised(rng: np.random.Generator, values: NDArray[np.float64]) -> NDArray[np.float64]:

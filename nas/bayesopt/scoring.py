@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nas.bayesopt import pareto
 from nas.bayesopt.acquisition import (
+    cells_above,
     conditioned,
     log_expected_hypervolume_improvement,
     log_noisy_expected_improvement,
@@ -116,23 +117,29 @@ class AcquisitionState:
     def _volume(self, candidates: Inputs) -> Float[Tensor, " n"]:
         """Return the log expected hypervolume improvement, with running points at their means."""
         zeros = torch.zeros((1, len(self.pending)), dtype=torch.float64)
-        means, variances, reached = [], [], []
+        means, variances = [], []
         for posterior, base in zip(self.objectives, self._bases, strict=True):
-            mean, variance, values = conditioned(*posterior.of(candidates, base), zeros)
-            seen = posterior.predict(inputs(self.region, self.observed))[0]
-            reached.append(np.concatenate([seen, values[0].numpy()]))
+            mean, variance, _ = conditioned(*posterior.of(candidates, base), zeros)
             means.append(mean[0])
             variances.append(variance)
+        return log_expected_hypervolume_improvement(
+            torch.stack(means, dim=1), torch.stack(variances, dim=1), self._cells
+        )
+
+    @cached_property
+    def _cells(self) -> Float[Tensor, "2 c m"]:
+        """What observed and running points leave of the hypervolume, as boxes."""
+        seen = inputs(self.region, self.observed)
+        both = zip(self.objectives, self._bases, strict=True)
+        reached = [
+            np.concatenate([posterior.predict(seen)[0], base.mean.numpy()]) for posterior, base in both
+        ]
         all_values = np.stack(reached, axis=1)
         # Infeasible points bound nothing that is to be reached, however good they are. The reference point is
         # below them too: where few are feasible, the front would otherwise not be extended.
         chosen = all_values[self.feasible] if self.feasible.any() else all_values.min(0, keepdims=True)
-        return log_expected_hypervolume_improvement(
-            torch.stack(means, dim=1),
-            torch.stack(variances, dim=1),
-            torch.from_numpy(chosen[pareto.front(chosen)]),
-            torch.from_numpy(pareto.reference_point(all_values)),
-        )
+        front, corner = chosen[pareto.front(chosen)], pareto.reference_point(all_values)
+        return cells_above(torch.from_numpy(front), torch.from_numpy(corner))
 
 
 def inputs(region: Region, rows: Rows, fidelity: NDArray[np.float64] | None = None) -> Inputs:

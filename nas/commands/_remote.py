@@ -37,8 +37,7 @@ _IN_FILES: Final = {
     **dict.fromkeys(("network", "networks", "seed_with"), "json"),
 }
 _INTERRUPTED: Final = 130
-_LOG_END: Final = 4_000
-"""Last characters that were printed of a log, by which their place in it is found."""
+_LOG_END: Final = 4_000  # last characters printed of a log, by which their place in it is found
 
 
 def remotely(name: str, command: Callable[..., None]) -> Callable[..., None]:
@@ -278,9 +277,8 @@ def _said_since(said: str, now: str) -> str:
     """Return what a log has behind what was printed; both are the end of a log that may be longer."""
     if now.startswith(said):
         return now[len(said) :]
-    end = said[-_LOG_END:]
-    place = now.rfind(end)
-    return now if place < 0 else now[place + len(end) :]
+    _, found, after = now.rpartition(said[-_LOG_END:])
+    return after if found else now
 
 
 def _say(line: str, *, hidden: bool) -> None:

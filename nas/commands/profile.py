@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from nas.commands._options import BUDGETS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Channels, Json
+from nas.commands._options import BUDGETS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Json
 
 
 def COMMAND(  # noqa: N802
@@ -18,10 +18,33 @@ def COMMAND(  # noqa: N802
         ),
     ] = None,
     space: Annotated[
-        str, typer.Option("--space", metavar="SPACE", help=f"Search space: {SPACE_HELP}")
-    ] = "hybrid_small",
-    classes: Annotated[int, typer.Option("--classes", metavar="N", help="Number of classes.")] = 10,
-    channels: Channels = 3,
+        str | None,
+        typer.Option(
+            "--space",
+            metavar="SPACE",
+            help=f"Search space: {SPACE_HELP} Default: with --data the one that a search takes, else "
+            "hybrid_small.",
+            show_default=False,
+        ),
+    ] = None,
+    classes: Annotated[
+        int | None,
+        typer.Option(
+            "--classes",
+            metavar="N",
+            help="Number of classes. Default: those of --data, 10 without.",
+            show_default=False,
+        ),
+    ] = None,
+    channels: Annotated[
+        int | None,
+        typer.Option(
+            "--channels",
+            metavar="C",
+            help="Image channels: 1 greyscale, 3 colour. Default: those of --data, 3 without.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Random seed.")] = 0,
     proxy: Annotated[
         bool,
@@ -42,8 +65,14 @@ def COMMAND(  # noqa: N802
         ),
     ] = False,
     data: Annotated[
-        str, typer.Option("--data", metavar="DATA", help=f"With --proxy or --scores. {DATA_HELP}")
-    ] = "digits",
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="DATA",
+            help=f"Images that you will search with. {DATA_HELP} Default with --proxy and --scores: digits.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: Annotated[
         str,
         typer.Option("--recipe", metavar="RECIPE", help=f"With --proxy. The short training: {RECIPE_HELP}"),
@@ -72,14 +101,14 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--storage-path",
             metavar="DIR",
-            help="With --proxy or --scores. Folder for images and checkpoints.",
+            help="Folder for decoded images, and for checkpoints of --proxy.",
         ),
     ] = "nas-runs",
     json: Json = False,
 ) -> None:
     """Show what fits a budget before anything is trained.
 
-    Shows what share of a space fits and the range of each cost, within a second. With --proxy it trains
+    Shows what share of a space fits and the range of each cost, within seconds. With --proxy it trains
     networks and shows Kendall's tau between the accuracy at each rung and after convergence (1: the same
     order). The same command resumes an interrupted --proxy. With --scores it shows what scores that need no
     training say of networks near the budget, beside exact counts.
@@ -98,7 +127,7 @@ def COMMAND(  # noqa: N802
         score_profile = api.profile_scores(
             budget or [],
             space=space,
-            data=data,
+            data=data or "digits",
             networks=networks,
             seed=seed,
             storage_path=storage_path,
@@ -114,7 +143,7 @@ def COMMAND(  # noqa: N802
         proxy_profile = api.profile_proxy(
             budget or [],
             space=space,
-            data=data,
+            data=data or "digits",
             recipe=recipe,
             full=full,
             networks=networks,
@@ -128,7 +157,15 @@ def COMMAND(  # noqa: N802
         else:
             print_proxy(proxy_profile)
         return
-    space_profile = api.profile(budget or [], space=space, classes=classes, channels=channels, seed=seed)
+    space_profile = api.profile(
+        budget or [],
+        space=space,
+        classes=classes,
+        channels=channels,
+        data=data,
+        seed=seed,
+        storage_path=storage_path,
+    )
     if json:
         typer.echo(json_format.dumps(space_profile.to_json(), indent=2))
     else:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from zlib import crc32
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
@@ -21,11 +22,12 @@ from nas.bayesopt.column import Column
 from nas.bayesopt.errors import ProblemError
 from nas.bayesopt.feasible_region import Batch, Region
 from nas.bayesopt.grid import Grid, Rows
-from nas.bayesopt.history import POINT, Histories, History
+from nas.bayesopt.history import Histories, History
 from nas.bayesopt.initial_design import expected_start, next_start
 from nas.bayesopt.problem import Params, Problem, Source, TransferSource
 from nas.bayesopt.proposer import Fit, Proposer
 from nas.bayesopt.study_space import fixed_values, inside, shared_space
+from nas.bayesopt.trial_points import POINT
 from nas.storage.optuna_internals import storage_of, trial_id_of
 from nas.surrogates.torch_threads import torch_threads
 
@@ -95,6 +97,10 @@ class FactorGPSampler(BaseSampler):
         self._failure_counts, self._drop_of = failure_counts, drop_of
         self._latest: tuple[dict[str, BaseDistribution], Params, Proposer, Histories] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: all but what is read from studies again."""
+        return {**self.__dict__, "_latest": None}
+
     @override
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return {name: d for name, d in self._whole_space(study, trial).items() if not d.single()}
@@ -105,7 +111,8 @@ class FactorGPSampler(BaseSampler):
     ) -> dict[str, Any]:
         if not search_space:
             return {}
-        with torch_threads(1):
+        # Also where the caller has switched gradients off, as scripts that evaluate networks do.
+        with torch_threads(1), torch.inference_mode(mode=False), torch.enable_grad():
             point = self._proposed(study, trial, search_space)
         return {name: value for name, value in point.items() if name in search_space}
 
@@ -126,7 +133,7 @@ class FactorGPSampler(BaseSampler):
         history = histories.read(study, trial)
         row = self._next(rng, proposer, part, history, study, trial, fit)
         for _ in range(_RETRIES):
-            _store(study, trial, POINT, row[0].tolist())
+            _store(study, trial, POINT, proposer.region.grid.announcement(row[0]))
             if row[0].tobytes() in history.seen:
                 break  # there is no other point left
             if row[0].tobytes() not in histories.announced(study, trial, history):

@@ -51,7 +51,7 @@ class Units:
             fidelity: Share of a full training after which each was observed, ``[n]``.
         """
         mean, scale = float(values.mean()), float(values.std())
-        scale = scale if scale > 1e-12 * (1 + abs(mean)) else 1.0
+        scale = scale if scale > 1e-12 * abs(mean) else 1.0
         if evidence is None:
             return cls(mean, scale, None, None, None)
         squares = ((evidence - evidence.mean(axis=0)) ** 2).sum(axis=0) + _SPREAD

@@ -67,7 +67,7 @@ class Table:
             rows = [self.row(point) for point in points]
             return {name: column[rows] for name, column in known.items()}
 
-        return count_sources(list(known), table)
+        return count_sources(list(known), table, [n for n, v in self.parameters.items() if len(v) > 1])
 
     @cached_property
     def means(self) -> NDArray[np.float64]:

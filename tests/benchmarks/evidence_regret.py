@@ -24,7 +24,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from nas.bayesopt.counts import count_sources
+from nas.bayesopt.counts import count_sources, rising_counts
 from nas.bayesopt.earlier_study import earlier_study
 from nas.bayesopt.feasible_region import region_of
 from nas.bayesopt.problem import Params, Problem, Source, TransferSource
@@ -95,7 +95,7 @@ def column(name: str, values: Floats) -> Source:
         name=name,
         expects=lambda points: values[[table().row(p) for p in points]],
         of_value=name == "supernet",
-        rises=name == "blocks",
+        rises=name in rising_counts(table().parameters),
     )
 
 
@@ -123,7 +123,7 @@ def synthetic_sources(task: Task, kind: str, seed: int) -> list[Source]:
     def counts(points: Sequence[Params]) -> dict[str, Floats]:
         each = {name: np.array([float(p[name]) for p in points]) for name in depths}
         log_cost = np.log(np.maximum(known(points)[:, 0] + 20.0, 1e-3))
-        return {"log_cost": log_cost, "blocks": np.sum(list(each.values()), axis=0), **each}
+        return {"log_macs": log_cost, "blocks": np.sum(list(each.values()), axis=0), **each}
 
     def noisy(points: Sequence[Params]) -> Floats:
         errors = [
@@ -131,7 +131,8 @@ def synthetic_sources(task: Task, kind: str, seed: int) -> list[Source]:
         ]
         return np.array([task.truth(p) for p in points]) + 3.0 * np.array(errors)
 
-    found = list(count_sources(["log_cost", "blocks", *depths], counts)) if kind != "none" else []
+    names = ["log_macs", "blocks", *depths]
+    found = list(count_sources(names, counts, task.distributions)) if kind != "none" else []
     return [*found, Source(name="supernet", expects=noisy, of_value=True)] if kind == "all" else found
 
 

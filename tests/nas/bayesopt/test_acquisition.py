@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from nas.bayesopt.acquisition import (
+    cells_above,
     conditioned,
     log_expected_hypervolume_improvement,
     log_expected_improvement,
@@ -65,7 +66,7 @@ def test_expected_volume_is_that_of_a_sample(m: int) -> None:
     front = rng.uniform(0.2, 1.0, (4, m))
     mean, sd, corner = rng.uniform(0.4, 0.9, (3, m)), 0.3, np.zeros(m)
     exact = log_expected_hypervolume_improvement(
-        tensor(mean), tensor(np.full((3, m), sd**2)), tensor(front), tensor(corner)
+        tensor(mean), tensor(np.full((3, m), sd**2)), cells_above(tensor(front), tensor(corner))
     ).exp()
     before = hypervolume(front, corner)
     for i in range(3):
@@ -78,7 +79,7 @@ def test_expected_volume_is_that_of_a_sample(m: int) -> None:
 def test_a_hopeless_volume_still_ranks() -> None:
     low = tensor([[-40.0, -40.0], [-50.0, -50.0]])
     worth = log_expected_hypervolume_improvement(
-        low, torch.ones_like(low), tensor([[1.0, 1.0]]), tensor([0.0, 0.0])
+        low, torch.ones_like(low), cells_above(tensor([[1.0, 1.0]]), tensor([0.0, 0.0]))
     )
     assert torch.isfinite(worth).all()
     assert worth[0] > worth[1]

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
-from nas.bayesopt.counts import count_sources
+from nas.bayesopt.counts import count_sources, counts_of_space, rising_counts
 from nas.bayesopt.errors import ProblemError
 from nas.bayesopt.feasible_region import region_of
 from nas.bayesopt.problem import Params, Problem, Source
@@ -261,7 +261,7 @@ def test_counts_of_the_same_points_are_made_once() -> None:
         made.append(len(points))
         return {"large": (levels(points) == 2).sum(axis=1) * 1.0, "small": truth(points)}
 
-    sources = count_sources(["large", "small"], table)
+    sources = count_sources(["large", "small"], table, SPACE)
     proposer = Proposer.of(region_of(Problem(distributions=SPACE)), 0, sources)
     made.clear()
     proposer.region.evidence(proposer.region.draw(np.random.default_rng(0), 30))
@@ -273,3 +273,19 @@ def test_samplers_that_read_no_evidence_take_the_same_problem() -> None:
     for name in ("random", "tpe"):
         study = optuna.create_study(sampler=SAMPLERS[name](replace(problem, seed=1)))
         study.ask(SPACE)
+
+
+@pytest.mark.parametrize(
+    ("varied", "rising"),
+    [
+        (["stage2.mixer", "stage2.depth"], {"log_macs", "blocks"}),
+        (["resolution", "stage2.depth"], {"log_macs"}),
+        (["stage3.width"], {"log_macs"}),
+    ],
+)
+def test_more_blocks_are_expected_to_be_better_only_where_they_make_nothing_else_smaller(varied, rising):
+    assert rising_counts(varied) == rising
+
+
+def test_sources_of_a_space_that_varies_its_size_rise_with_macs_alone(tiny_prices) -> None:
+    assert {source.name for source in counts_of_space(tiny_prices) if source.rises} == {"log_macs"}

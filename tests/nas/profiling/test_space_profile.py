@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import nas
 from nas.__main__ import run
 from nas.profiling.space_profile import profile_space
 from search_spaces.budget import Budget
@@ -72,3 +74,19 @@ def test_the_factors_of_a_stage_and_of_the_skeleton_are_shown():
     assert list(factors)[4:] == ["stem_stride", "stage1.width", "stage1.block", "stage1.attend"]
     assert factors["stem_stride"]["2"] > factors["stem_stride"]["1"]
     assert factors["stage1.width"]["1.0"] > factors["stage1.width"]["2.0"]
+
+
+def test_without_a_space_it_is_the_one_that_a_search_of_the_images_takes(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        folder = tmp_path / "photographs" / f"class{number % 2}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (150, 160, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    found = nas.profile("20M-MACs", data=str(tmp_path / "photographs"), storage_path=str(tmp_path / "runs"))
+    colour = nas.profile("20M-MACs", space=found.space, classes=2, channels=3)
+    assert found.space == "mobile_cnn"
+    assert found == colour
+    digits = nas.profile("20M-MACs", data="digits", storage_path=str(tmp_path / "runs"))
+    assert digits == nas.profile("20M-MACs", space="hybrid_small", classes=10, channels=1)
+    assert nas.profile("20M-MACs") == nas.profile("20M-MACs", space="hybrid_small", classes=10, channels=3)

@@ -1,0 +1,153 @@
+"""What scripts of other people do with FactorGPSampler, through Optuna's interface alone."""
+
+import contextlib
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+import torch
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.trial import TrialState, create_trial
+
+from nas.samplers.factor_gp import FactorGPSampler
+
+SPACE: dict[str, BaseDistribution] = {
+    "layers": CategoricalDistribution((1, 2, 3, 4)),
+    "width": IntDistribution(0, 9),
+}
+
+
+def study_of(sampler: FactorGPSampler | None = None, **options: Any) -> optuna.Study:
+    return optuna.create_study(sampler=sampler or FactorGPSampler(), **options)
+
+
+def bowl(trial: optuna.Trial) -> float:
+    return float(sum((trial.suggest_float(f"x{i}", 0, 1) - 0.3 * i) ** 2 for i in range(3)))
+
+
+def test_the_unit_of_values_changes_no_proposal() -> None:
+    found = []
+    for unit in (1.0, 2.0**-47, 2.0**40):
+        study = study_of()
+        study.optimize(lambda trial, unit=unit: unit * bowl(trial), n_trials=7)
+        found.append([trial.params for trial in study.get_trials()])
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_it_proposes_where_gradients_are_off(context: Callable[[], contextlib.AbstractContextManager[None]]):
+    plain, inside = study_of(), study_of()
+    plain.optimize(bowl, n_trials=5)
+    with context():
+        inside.optimize(bowl, n_trials=5)
+        assert not torch.is_grad_enabled()
+    assert [t.params for t in inside.get_trials()] == [t.params for t in plain.get_trials()]
+
+
+def test_a_used_sampler_is_pickled_and_goes_on_as_before() -> None:
+    study = study_of()
+    study.optimize(bowl, n_trials=4)
+    before = study.sampler
+    study.sampler = pickle.loads(pickle.dumps(before))
+    proposed = study.ask()
+    bowl(proposed)
+    study.tell(proposed, state=TrialState.FAIL)
+    copied = study_of()
+    copied.add_trials(study.get_trials()[:4])
+    again = copied.ask()
+    bowl(again)
+    assert again.params == proposed.params
+
+
+@pytest.mark.parametrize("reported", [False, True])
+def test_what_is_pruned_without_a_value_is_avoided_as_what_fails(reported: bool) -> None:
+    def objective(trial: optuna.Trial, *, pruned: bool) -> float:
+        x, y = trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
+        if x > 0.6 and pruned:
+            if reported:
+                trial.report(float("nan"), 0)
+            raise optuna.TrialPruned
+        if x > 0.6:
+            raise ValueError
+        return float(x - (y - 0.4) ** 2)
+
+    studies = [study_of(direction="maximize") for _ in range(2)]
+    for study, pruned in zip(studies, (True, False), strict=True):
+        study.optimize(lambda trial, p=pruned: objective(trial, pruned=p), n_trials=9, catch=ValueError)
+    assert [t.params for t in studies[0].trials] == [t.params for t in studies[1].trials]
+    assert studies[0].best_value > 0.3
+
+
+def test_a_shared_point_is_tried_again_with_other_conditional_values() -> None:
+    def objective(trial: optuna.Trial) -> float:
+        kind, n = trial.suggest_categorical("kind", ["a", "b"]), trial.suggest_int("n", 0, 14)
+        inner = trial.suggest_float(f"of {kind}", 0, 1)
+        return float((kind == "b") * 20 + abs(n - 7) + 10 * abs(inner - 0.8))
+
+    study = study_of()
+    study.optimize(objective, n_trials=24)
+    shared = [(t.params["kind"], t.params["n"]) for t in study.get_trials()]
+    assert len(set(shared)) < len(shared)
+    assert sum(kind == "b" for kind, _ in shared) <= 8
+
+
+def test_points_announced_in_another_space_are_not_read_as_this_one() -> None:
+    wide = {**SPACE, "layers": CategoricalDistribution((9, 8, 7, 6, 1, 2, 3, 4))}
+    first = study_of(FactorGPSampler(wide))
+    for _ in range(4):
+        first.tell(first.ask(wide), 1.0)
+    second = study_of(FactorGPSampler(SPACE))
+    second.add_trials(first.get_trials())
+    for number in range(3):
+        trial = second.ask(SPACE)
+        second.tell(trial, float(number))
+        assert trial.params.keys() == SPACE.keys()
+
+
+def test_parameters_that_only_some_trials_have_may_be_announced_together() -> None:
+    study = study_of()
+    trials = [study.ask() for _ in range(4)]
+    for trial in trials[:2]:
+        kind = trial.suggest_categorical("kind", ["a", "b"])
+        trial.suggest_int("depth", 0, 9) if kind == "a" else trial.suggest_categorical("width", ["u", "v"])
+    study.tell(trials[0], 1.0)
+    more = [study.ask() for _ in range(4)]
+    for trial in [*trials[2:], *more]:
+        assert trial.suggest_categorical("kind", ["a", "b"]) in {"a", "b"}
+        study.tell(trial, 2.0)
+
+
+@pytest.mark.parametrize("made", [int, np.int64, float])
+def test_trials_of_a_table_of_numbers_are_read(made: Callable[[int], Any]) -> None:
+    rng = np.random.default_rng(0)
+    points = [(int(a), int(b)) for a, b in rng.integers((1, 0), (5, 10), (12, 2))]
+    study = study_of(FactorGPSampler(SPACE))
+    for layers, width in points:
+        params = {"layers": made(layers), "width": width}
+        study.add_trial(create_trial(params=params, distributions=SPACE, value=float(layers + width)))
+    found = study.ask(SPACE).params
+    assert (found["layers"], found["width"]) not in points
+    reference = study_of(FactorGPSampler(SPACE))
+    for layers, width in points:
+        params = {"layers": layers, "width": width}
+        reference.add_trial(create_trial(params=params, distributions=SPACE, value=float(layers + width)))
+    assert found == reference.ask(SPACE).params
+
+
+def test_few_feasible_points_cost_few_calls_of_the_constraint() -> None:
+    space: dict[str, BaseDistribution] = {f"x{i}": IntDistribution(0, 9) for i in range(6)}
+    asked = []
+
+    def over(point: dict[str, Any]) -> list[float]:
+        asked.append(point)
+        return [float(sum(point.values()) - 3)]  # 84 of a million points
+
+    study = study_of(FactorGPSampler(space, known_constraints_func=over))
+    for _ in range(4):
+        trial = study.ask(space)
+        assert sum(trial.params.values()) <= 3
+        study.tell(trial, float(trial.params["x0"]))
+    assert len(asked) < 400_000
