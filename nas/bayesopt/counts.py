@@ -11,15 +11,13 @@ from nas.bayesopt.problem import Params, Source
 from search_spaces.graph_counts import count_names, graph_counts
 from search_spaces.pricing import Prices
 
-_RISING: Final = "log_macs"
-"""Count that values are expected to rise with: of the networks within a budget mostly those are good that use
-it.
+_WHERE_SIZES_VARY: Final = "log_macs"
+"""Count that values are expected to rise with in a space that varies resolution or width: of the networks
+within a budget mostly those are good that use it. More blocks at equal MACs make a smaller or narrower
+network there, and were found to be worse (``docs/scores.md``).
 """
-_RISING_ALONE: Final = "blocks"
-"""Count that they are expected to rise with too where a space varies neither resolution nor width, as
-NAS-Bench-Macro does: there a block more at equal MACs is a cheaper block elsewhere. Else it is a smaller or
-narrower network, and the opposite was found (``docs/scores.md``).
-"""
+_ELSEWHERE: Final = "blocks"
+"""The same in other spaces, as NAS-Bench-Macro: a block more at equal MACs is a cheaper block elsewhere."""
 
 Table = Callable[[Sequence[Params]], Mapping[str, NDArray[Any]]]
 
@@ -42,7 +40,7 @@ def count_sources(names: Sequence[str], table: Table, varied: Iterable[str]) -> 
 def rising_counts(varied: Iterable[str]) -> frozenset[str]:
     """Return the counts that values are expected to rise with in a space that varies these parameters."""
     sized = any(name.rpartition(".")[2] in {"resolution", "width"} for name in varied)
-    return frozenset({_RISING} if sized else {_RISING, _RISING_ALONE})
+    return frozenset({_WHERE_SIZES_VARY if sized else _ELSEWHERE})
 
 
 def counts_of_space(prices: Prices) -> tuple[Source, ...]:

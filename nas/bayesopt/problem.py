@@ -23,7 +23,7 @@ class Source:
             errors, ``[n, 2]``; NaN where it knows nothing of a point.
         of_value: Whether it claims to expect the value itself, as an earlier study does: higher is then
             thought better, and the first proposal follows it. Of a count, only trials tell the sign.
-        rises: Whether values are expected to rise with it all the same, as with MACs.
+        rises: Whether values are expected to rise with it all the same, as with MACs or blocks.
         reads: Number of points that a costly source is asked for before the first proposal, at least 10; all
             others are predicted from them, and each proposal asks for its best few candidates. None for a
             source that is asked for any number of points.

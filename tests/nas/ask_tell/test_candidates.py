@@ -9,6 +9,7 @@ from nas.latency.constraint import StoppedError
 from nas.samplers import SAMPLERS
 from nas.study import trial_attributes
 from nas.study.opened_study import OpenedStudy
+from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import StorageError
 
@@ -132,7 +133,7 @@ def test_no_seed_is_lost_to_an_outage_of_the_database(
         return work(*given, **named)
 
     monkeypatch.setattr(opened.study, function, away)
-    found = []
+    found: list[Architecture] = []
     while len(found) < 2:
         try:
             found.append(source.next().architecture)

@@ -84,9 +84,6 @@ def test_without_a_space_it_is_the_one_that_a_search_of_the_images_takes(tmp_pat
         pixels = rng.integers(0, 256, (150, 160, 3)).astype(np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.png")
     found = nas.profile("20M-MACs", data=str(tmp_path / "photographs"), storage_path=str(tmp_path / "runs"))
-    colour = nas.profile("20M-MACs", space=found.space, classes=2, channels=3)
     assert found.space == "mobile_cnn"
-    assert found == colour
     digits = nas.profile("20M-MACs", data="digits", storage_path=str(tmp_path / "runs"))
     assert digits == nas.profile("20M-MACs", space="hybrid_small", classes=10, channels=1)
-    assert nas.profile("20M-MACs") == nas.profile("20M-MACs", space="hybrid_small", classes=10, channels=3)

@@ -3,6 +3,7 @@
 import contextlib
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,15 +25,15 @@ def study_of(sampler: FactorGPSampler | None = None, **options: Any) -> optuna.S
     return optuna.create_study(sampler=sampler or FactorGPSampler(), **options)
 
 
-def bowl(trial: optuna.Trial) -> float:
-    return float(sum((trial.suggest_float(f"x{i}", 0, 1) - 0.3 * i) ** 2 for i in range(3)))
+def bowl(trial: optuna.Trial, unit: float = 1.0) -> float:
+    return unit * float(sum((trial.suggest_float(f"x{i}", 0, 1) - 0.3 * i) ** 2 for i in range(3)))
 
 
 def test_the_unit_of_values_changes_no_proposal() -> None:
     found = []
     for unit in (1.0, 2.0**-47, 2.0**40):
         study = study_of()
-        study.optimize(lambda trial, unit=unit: unit * bowl(trial), n_trials=7)
+        study.optimize(partial(bowl, unit=unit), n_trials=7)
         found.append([trial.params for trial in study.get_trials()])
     assert found[0] == found[1] == found[2]
 
@@ -76,7 +77,7 @@ def test_what_is_pruned_without_a_value_is_avoided_as_what_fails(reported: bool)
 
     studies = [study_of(direction="maximize") for _ in range(2)]
     for study, pruned in zip(studies, (True, False), strict=True):
-        study.optimize(lambda trial, p=pruned: objective(trial, pruned=p), n_trials=9, catch=ValueError)
+        study.optimize(partial(objective, pruned=pruned), n_trials=9, catch=ValueError)
     assert [t.params for t in studies[0].trials] == [t.params for t in studies[1].trials]
     assert studies[0].best_value > 0.3
 
