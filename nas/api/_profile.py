@@ -1,6 +1,7 @@
 """Implements ``nas.profile``, ``nas.profile_proxy`` and ``nas.profile_scores``: what fits, what ranks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -60,16 +61,17 @@ def profile(
     texts = [budget] if isinstance(budget, str) else budget
     budgets = [Budget.parse(text) for text in texts]
     named = None if space is None else load(space)
-    if data is None:
-        deployed = named or load("hybrid_small")
-    else:
-        splits = _opened(data, seed, usable_folder(storage_path))
-        deployed = named or space_for(splits, budgets)
-        classes, channels = classes or len(splits.classes), channels or splits.channels
-    if all(limit.bytes_per_element > 1 for limit in budgets):
-        deployed = with_whole_weights(deployed)
-    table = prices(deployed.codes, num_classes=classes or 10, in_channels=channels or 3)
-    return profile_space(table, budgets, np.random.default_rng(seed))
+    with ExitStack() as stack:
+        if data is None:
+            deployed = named or load("hybrid_small")
+        else:
+            splits = stack.enter_context(_opened(data, seed, usable_folder(storage_path)))
+            deployed = named or space_for(splits, budgets)
+            classes, channels = classes or len(splits.classes), channels or splits.channels
+        if all(limit.bytes_per_element > 1 for limit in budgets):
+            deployed = with_whole_weights(deployed)
+        table = prices(deployed.codes, num_classes=classes or 10, in_channels=channels or 3)
+        return profile_space(table, budgets, np.random.default_rng(seed))
 
 
 @process_left_as_found()
@@ -111,10 +113,10 @@ def profile_proxy(
     check_sample(networks, proxy, long)
     named, slots = None if space is None else load(space), slots_here(2 * networks, gpus_per_trial)
     home = usable_folder(storage_path)
-    splits = _opened(data, seed, home)
-    codes = with_whole_weights(named or space_for(splits, budgets)).codes
-    table = prices(codes, num_classes=len(splits.classes), in_channels=splits.channels)
-    check_fits(table, budgets)
+    with _opened(data, seed, home) as splits:
+        codes = with_whole_weights(named or space_for(splits, budgets)).codes
+        table = prices(codes, num_classes=len(splits.classes), in_channels=splits.channels)
+        check_fits(table, budgets)
     return measure_proxy(
         table,
         budgets,
@@ -159,20 +161,21 @@ def profile_scores(
     check_at_least("--seed", seed, 0)
     check_scored(networks)
     named = None if space is None else load(space)
-    splits = _opened(data, seed, usable_folder(storage_path))
-    codes = (named or space_for(splits, budgets)).codes
-    return take_scores(
-        prices(codes, num_classes=len(splits.classes), in_channels=splits.channels),
-        budgets,
-        ScoringImages.of(splits, seed=seed),
-        data=location_of(data),
-        networks=networks,
-        seed=seed,
-        report_line=report_line or (lambda _: None),
-    )
+    with _opened(data, seed, usable_folder(storage_path)) as splits:
+        codes = (named or space_for(splits, budgets)).codes
+        return take_scores(
+            prices(codes, num_classes=len(splits.classes), in_channels=splits.channels),
+            budgets,
+            ScoringImages.of(splits, seed=seed),
+            data=location_of(data),
+            networks=networks,
+            seed=seed,
+            report_line=report_line or (lambda _: None),
+        )
 
 
-def _opened(data: str, seed: int, home: Path) -> Splits:
-    """Return images as a search opens them; what was decoded is removed where that fails."""
+@contextmanager
+def _opened(data: str, seed: int, home: Path) -> Iterator[Splits]:
+    """Yield images as a search opens them; what was decoded is removed if the block fails."""
     with emptied_on_error(home / IMAGES):
-        return open_images(location_of(data), seed=seed, cache=home / IMAGES)
+        yield open_images(location_of(data), seed=seed, cache=home / IMAGES)

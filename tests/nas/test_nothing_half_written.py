@@ -37,6 +37,7 @@ IMPOSSIBLE = [
     (("measure", NETWORK, "--to", "notes.txt/x.html"), 2, "Cannot write the roofline"),
     (("measure", NETWORK, "--to", "one"), 2, "it is a folder"),
     # what fits, and how well short trainings rank
+    (("profile", "--data", "digits", "--budget", "1k-MACs"), 3, "fits 1k-MACs"),
     (("profile", "--proxy", "--budget", "1k-MACs"), 3, "fits 1k-MACs"),
     (("profile", "--proxy", "--networks", "2"), 2, "expected --networks of at least"),
     (("profile", "--proxy", "--recipe", "full"), 2, "with itself"),

@@ -9,11 +9,12 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from trials.latency.onnx_timing import CPU, session_options
+from trials.quantisation.exact_sums import with_exact_sums
 
 
 def session(path: Path) -> Any:
-    """Return an ONNX file opened on one thread of the CPU."""
-    return onnxruntime.InferenceSession(str(path), session_options(1), providers=[CPU])
+    """Return an ONNX file opened on one thread of the CPU, with sums as on the devices it is for."""
+    return onnxruntime.InferenceSession(str(path), with_exact_sums(session_options(1)), providers=[CPU])
 
 
 def scores_of(running: Any, images: Shaped[Tensor, "b ..."]) -> Float[Tensor, "b classes"]:
