@@ -11,8 +11,7 @@ from typing_extensions import override
 
 from search_spaces.weight_bits import marked_blocks
 from trials.latency.onnx_model import deployed
-from trials.latency.onnx_timing import CPU
-from trials.quantisation.exact_sums import with_exact_sums
+from trials.quantisation.exact_sums import exact_session
 from trials.quantisation.onnx_graph import write_onnx
 from trials.quantisation.static_int8 import quantise
 
@@ -42,7 +41,7 @@ class Int8Network(nn.Module):
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # trainings run beside it
-        self._session = onnxruntime.InferenceSession(model, with_exact_sums(options), providers=[CPU])
+        self._session = exact_session(model, options)
 
     @override
     def forward(self, images: Float[Tensor, "b c r r"]) -> Float[Tensor, "b classes"]:

@@ -3,18 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from trials.latency.onnx_timing import CPU, session_options
-from trials.quantisation.exact_sums import with_exact_sums
+from trials.latency.onnx_timing import session_options
+from trials.quantisation.exact_sums import exact_session
 
 
 def session(path: Path) -> Any:
     """Return an ONNX file opened on one thread of the CPU, with sums as on the devices it is for."""
-    return onnxruntime.InferenceSession(str(path), with_exact_sums(session_options(1)), providers=[CPU])
+    return exact_session(path, session_options(1))
 
 
 def scores_of(running: Any, images: Shaped[Tensor, "b ..."]) -> Float[Tensor, "b classes"]:
