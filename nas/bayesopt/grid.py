@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from numbers import Real
 from typing import Any, Final
 from zlib import crc32
@@ -38,7 +39,11 @@ class Grid:
         self.columns: Final = tuple(Column.of(name, distributions[name]) for name in names)
         self._pins: Final = {j: pins[name] for j, name in enumerate(names) if pins and name in pins}
         self._free: Final = [j for j in range(len(names)) if j not in self._pins]
-        self._sum: Final = crc32(repr([(c.name, c.distribution) for c in self.columns]).encode())
+
+    @cached_property
+    def _sum(self) -> int:
+        """Tells this space from others."""
+        return crc32(repr([(column.name, column.distribution) for column in self.columns]).encode())
 
     @property
     def size(self) -> float:

@@ -1,7 +1,7 @@
 """Reads the trials of a study into arrays: points, values, fidelities, constraints, running trials."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -106,8 +106,8 @@ class Histories:
         values = np.array([v for _, v, _, _ in seen_values]).reshape(len(seen_values), len(signs))
         measured = [data for data in in_space if data.measured]
         trained = {data.key: data.row for data in ended_well if data.trained}
-        in_training = {data.key for data in in_space if not data.ended}
-        failed = {t.key: t.row for t in in_space if t.failed and t.key not in trained.keys() | in_training}
+        others = trained.keys() | {data.key for data in in_space if not data.ended}
+        failed = {t.key: t.row for t in in_space if t.failed and t.key not in others}
         return History(
             rows=_stack([row for row, _, _, _ in seen_values], grid),
             values=_finite(values),
@@ -118,7 +118,7 @@ class Histories:
             failed=_stack(list(failed.values()), grid),
             trained=_stack(list(trained.values()), grid),
             pending=_stack([data.row for data in in_space if not data.ended], grid),
-            seen=frozenset(data.key for data in in_space if not self._has_others(data.trial)),
+            seen=frozenset(data.key for data in in_space if not data.has_more),
             finished=frozenset(trial.number for trial in trials if trial.state.is_finished()),
             n_finished=sum(data.trained or bool(data.measured) for data in ended_well),
             drops=None if np.isnan(drops).all() else drops,
@@ -134,14 +134,6 @@ class Histories:
         if not rows:
             return frozenset()
         return frozenset(row.tobytes() for row in self._region.canonical(np.stack(rows)))
-
-    def _has_others(self, trial: FrozenTrial) -> bool:
-        """Return whether a trial has parameters outside of the space that have several values.
-
-        Then its point may be tried again with other values of those.
-        """
-        known = self._region.parameters
-        return any(not d.single() for name, d in trial.distributions.items() if name not in known)
 
     def _others(self, study: Study, me: FrozenTrial) -> list[FrozenTrial]:
         """Return the trials besides `me`, without failures that say nothing of their point."""
@@ -160,7 +152,8 @@ class Histories:
         inside = [(t, row) for t, row in zip(fresh, rows, strict=True) if row is not None]
         canonical = self._region.canonical(_stack([row for _, row in inside], self._region.grid))
         pairs = zip(inside, canonical, strict=True)
-        new = {id(t): _TrialData(t, row, self._drop_of(t)) for (t, _), row in pairs}
+        names = self._region.parameters
+        new = {id(t): _TrialData(t, row, names, self._drop_of(t)) for (t, _), row in pairs}
         known |= {id(t): (t, new.get(id(t))) for t in fresh}
         self._known = {id(t): known[id(t)] for t in trials if t.state.is_finished()}
         return [data for t in trials if (data := known[id(t)][1]) is not None]
@@ -172,6 +165,7 @@ class _TrialData:
     Args:
         trial: Trial that lies in the space.
         row: Canonical row of its point.
+        names: Names of the parameters of the space.
         drop: What deployment takes off its value; None if it was not valued as deployed.
 
     Attributes:
@@ -181,12 +175,17 @@ class _TrialData:
         last_step: Last reported step; -1 without one.
         measured: Measured constraints by name; NaN counts as infinite.
         trained: Whether it has a value that is a number.
+        has_more: Whether it has parameters outside of the space that have several values: its point may be
+            tried again with other values of those.
         goes_on: Whether its value is not the last one that it reported, so that it ended later.
     """
 
-    def __init__(self, trial: FrozenTrial, row: NDArray[np.float64], drop: float | None = None) -> None:
+    def __init__(
+        self, trial: FrozenTrial, row: NDArray[np.float64], names: Set[str], drop: float | None = None
+    ) -> None:
         self.trial, self.row, self.key, self.drop = trial, row, row.tobytes(), drop
         self.ended = trial.state.is_finished()
+        self.has_more = any(not d.single() for name, d in trial.distributions.items() if name not in names)
         self.last_step = -1 if trial.last_step is None else trial.last_step
         numbers = {name: float(value) for name, value in trial.constraints.items()}
         self.measured = {name: np.inf if np.isnan(value) else value for name, value in numbers.items()}

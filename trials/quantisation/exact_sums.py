@@ -21,8 +21,8 @@ def exact_session(model: Path | bytes, options: Any) -> Any:
     not for latencies. Source: "When and why do I need to try U8U8?" in
     https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
 
-    Some files, in which constants are shared, ONNX Runtime 1.31 cannot convert for it. They are run as on
-    that CPU, and a warning says so.
+    Some files ONNX Runtime 1.31 cannot convert for it: it would add a constant twice. They are run with the
+    kernels of that CPU, and a warning says so.
 
     Args:
         model: ONNX file, or its content.
@@ -30,12 +30,11 @@ def exact_session(model: Path | bytes, options: Any) -> Any:
     """
     source = str(model) if isinstance(model, Path) else model
     options.add_session_config_entry(_EXACT, "1")
-    severity, options.log_severity_level = options.log_severity_level, 4
+    options.log_severity_level = 4  # what fails is raised, too
     try:
         return onnxruntime.InferenceSession(source, options, providers=[CPU])
     except Fail:
-        _log.warning("int8 sums are those of this CPU, which clips them: see docs/int8.md")
         options.add_session_config_entry(_EXACT, "0")
-        return onnxruntime.InferenceSession(source, options, providers=[CPU])
-    finally:
-        options.log_severity_level = severity
+        session = onnxruntime.InferenceSession(source, options, providers=[CPU])
+    _log.warning("int8 sums are those of this CPU, which clips them: see docs/int8.md")
+    return session
