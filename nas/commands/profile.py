@@ -22,8 +22,8 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--space",
             metavar="SPACE",
-            help=f"Search space: {SPACE_HELP} Default: with --data the one that a search takes, else "
-            "hybrid_small.",
+            help=f"Search space: {SPACE_HELP} Default: with --data, --proxy or --scores the "
+            "one that a search takes, else hybrid_small.",
             show_default=False,
         ),
     ] = None,

@@ -80,7 +80,7 @@ def test_profile_prints_a_table_of_scores(
     words = ["profile", "--scores", "--budget", "2M-MACs", "--networks", "3"]
     assert run(words) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("3 networks of hybrid_small near 2M-MACs, with random weights on digits\n")
+    assert printed.startswith("3 networks of mobile_small near 2M-MACs, with random weights on digits\n")
     assert all(name in printed for name in SCORES)
     assert run([*words, "--proxy"]) == 2
     assert "expected one of them" in capsys.readouterr().err
