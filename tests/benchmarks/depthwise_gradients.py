@@ -26,6 +26,7 @@ from trials.recipes.proxy import RECIPE
 from trials.training import precision
 from trials.training.depthwise_gradients import depthwise_conv2d
 from trials.training.precision import autocast
+from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build
 
 BATCH, TURNS, SECONDS, SEED = 128, 5, 1.0, 0
@@ -60,7 +61,7 @@ def layer_line(channels: int, side: int, kernel: int, stride: int, dilation: int
     )
 
 
-def steps(network: Architecture) -> Callable[[], None]:
+def steps(network: Architecture, recipe: Recipe = RECIPE) -> Callable[[], None]:
     """Return a function that takes one training step."""
     module = seeded_build(lambda: search_spaces.build(network, num_classes=10), SEED)
     module.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
@@ -70,7 +71,7 @@ def steps(network: Architecture) -> Callable[[], None]:
     optimiser = torch.optim.AdamW(module.parameters(), 1e-3, foreach=True)
 
     def step() -> None:
-        with autocast(RECIPE, images.device):
+        with autocast(recipe, images.device):
             scores = module(images)
         optimiser.zero_grad()
         F.cross_entropy(scores.float(), labels).backward()

@@ -31,8 +31,8 @@ def file_result(name, *, command, seed, lines, packages=()):
                 *(f"{package} {_version(package)}" for package in ("optuna", *packages)),
             ]
         ),
-        f"* Machine: {processor()}, {len(usable_cores())} cores, {torch.get_num_threads()} torch threads, "
-        f"load {load():.1f} at the end",
+        f"* Machine: {processor()} ({torch.backends.cpu.get_cpu_capability()}), {len(usable_cores())} cores, "
+        f"{torch.get_num_threads()} torch threads, load {load():.1f} at the end",
     ]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.md").write_text("\n".join(told) + "\n", encoding="utf-8")

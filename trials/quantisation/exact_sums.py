@@ -36,7 +36,9 @@ def _with_weights_apart(content: bytes) -> bytes:
     """
     model = onnx.load_from_string(content)
     graph = model.graph
-    weights = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT8}
+    weights = {
+        tensor.name: tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT8
+    }
     dequantised = {
         node.output[0]: node
         for node in graph.node

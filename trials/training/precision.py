@@ -1,9 +1,9 @@
-"""Mixed precision: autocast to bfloat16, except for what the CPU computes badly in it."""
+"""Mixed precision: autocast to bfloat16 where a device has it, except for what CPUs compute badly in it."""
 
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +16,30 @@ from trials.training.depthwise_gradients import FAST_COLUMNS, Pair, depthwise_co
 from trials.training.recipe import Recipe
 
 
+def computed_precision(recipe: Recipe, device: torch.device) -> Literal["bf16", "fp32"]:
+    """Return the precision a device computes a recipe in: the recipe's, ``fp32`` where it has no bfloat16."""
+    return "bf16" if recipe.precision == "bf16" and has_bfloat16(device) else "fp32"
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether bfloat16 is worth computing in on a device.
+
+    A CPU that oneDNN has no bfloat16 for, as x86 without AVX512, takes 4 to 14 times as long in it as in
+    float32, see ``tests/benchmarks/results/cpu_precision.md``. GPUs before NVIDIA's Ampere emulate it.
+    """
+    if device.type == "cpu":
+        one_dnn = torch.backends.mkldnn.is_available()
+        return bool(one_dnn and torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 -- no public one
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
+    return True
+
+
 @contextmanager
 def autocast(recipe: Recipe, device: torch.device) -> Iterator[None]:
-    """Compute in the recipe's precision inside the ``with`` block."""
-    if recipe.precision == "fp32":
+    """Compute in `computed_precision` inside the ``with`` block."""
+    if computed_precision(recipe, device) == "fp32":
         yield
     elif device.type == "cpu":
         with torch.autocast("cpu", dtype=torch.bfloat16), _BetterOnTheCpu():

@@ -57,7 +57,7 @@ class Recipe(BaseModel):
         gradient_clip: Largest gradient norm; None for no clipping.
         recalibration_batches: Training batches over which BatchNorm statistics are re-estimated
             before each evaluation; 0 evaluates with the running statistics.
-        precision: ``bf16`` runs under autocast, ``fp32`` does not.
+        precision: ``bf16`` runs under autocast, ``fp32`` does not; devices without bfloat16 compute in fp32.
         shift: Largest random translation as a share of the side.
         flip: Whether images are mirrored left to right at random; ``detect`` looks at the training images,
             see `trials.training.flips`.

@@ -25,7 +25,7 @@ from trials.training.inner_distillation import Maps, watched
 from trials.training.lessons import Lesson, outputs_of, says_by_row
 from trials.training.out_of_memory import FittingParts
 from trials.training.output_files import OutputFiles
-from trials.training.precision import autocast
+from trials.training.precision import autocast, computed_precision
 from trials.training.recipe import Recipe
 from trials.training.sparse_outputs import SparseOutputs
 
@@ -216,7 +216,7 @@ def load_teacher(
         "teacher": opened.digest,
         "images": images_digest(images, splits.fingerprint),
         "seen": [side, opened.mean, opened.std],
-        "computed": [device.type, recipe.precision],
+        "computed": [device.type, computed_precision(recipe, device)],
     }
 
     def files(more: dict[str, Any]) -> OutputFiles:

@@ -41,6 +41,7 @@ _SEEN: Final = """
 
 The exported weights were trained on the validation images of the search too: of a training that starts from
 them, the accuracy on those images is too high."""
+_ON_GPUS_WITH_BFLOAT16: Final = 'device.type == "cuda" and torch.cuda.is_bf16_supported(False)'
 _TEACHER: Final = "teacher.py"
 
 
@@ -155,8 +156,8 @@ def _steps(recipe: Recipe) -> dict[str, str]:
         "mixing": _mixing(recipe) if mixes else "",
         "changing": changing,
         "optimiser": _OPTIMISERS[recipe.optimiser].format(momentum=momentum, nesterov=nesterov),
-        # bfloat16 gradients of dilated depthwise convolutions are wrong on CPUs
-        "autocast": 'device.type == "cuda"' if recipe.precision == "bf16" else "False",
+        # bfloat16 gradients of dilated depthwise convolutions are wrong on CPUs, and older GPUs emulate them
+        "autocast": _ON_GPUS_WITH_BFLOAT16 if recipe.precision == "bf16" else "False",
         "clip": clip if recipe.gradient_clip is not None else "",
         "averaging": AVERAGING if recipe.ema_decay else "",
     }

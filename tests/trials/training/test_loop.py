@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from trials.training import precision
 from trials.training.errors import CheckpointError, DamagedCheckpointError, NonFiniteLossError
 from trials.training.loop import train
 from trials.training.recipe import Recipe
@@ -143,7 +144,8 @@ def test_a_damaged_checkpoint_is_named(small_network, tiny_splits, tmp_path):
         next(run(small_network(), tiny_splits, checkpoint=checkpoint))
 
 
-def test_images_arrive_channels_last_at_the_resolution_in_the_recipes_precision(tiny_splits):
+def test_images_arrive_channels_last_at_the_resolution_in_the_recipes_precision(tiny_splits, monkeypatch):
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: True)
     seen = []
 
     class Probe(nn.Module):

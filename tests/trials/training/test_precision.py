@@ -3,12 +3,36 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from trials.training.precision import autocast, quantises
+from trials.training import precision
+from trials.training.precision import autocast, computed_precision, quantises
 from trials.training.recipe import Recipe
 
 CPU = torch.device("cpu")
 HALF = Recipe(name="half", epochs=1, warmup_epochs=0, precision="bf16")
 FULL = Recipe(name="full", epochs=1, warmup_epochs=0, precision="fp32")
+HAS_BFLOAT16 = precision.has_bfloat16(CPU)
+
+
+@pytest.fixture(autouse=True)
+def _bfloat16_on_every_cpu(monkeypatch):
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: True)
+
+
+def test_a_device_without_bfloat16_computes_in_float32(monkeypatch):
+    monkeypatch.setattr(precision, "has_bfloat16", lambda _: False)
+    with autocast(HALF, CPU):
+        assert F.linear(torch.ones(2, 3), torch.ones(4, 3)).dtype == torch.float32
+    assert computed_precision(HALF, CPU) == "fp32"
+
+
+def test_a_recipe_in_float32_is_computed_in_it_everywhere():
+    assert computed_precision(HALF, CPU) == "bf16"
+    assert computed_precision(FULL, CPU) == "fp32"
+
+
+@pytest.mark.skipif(not torch.backends.cpu.get_cpu_capability().startswith("AVX"), reason="not an x86 CPU")
+def test_x86_cpus_have_bfloat16_with_avx512():
+    assert (torch.backends.cpu.get_cpu_capability() == "AVX512") == HAS_BFLOAT16
 
 
 def heads(seed):
@@ -43,6 +67,7 @@ def test_gradients_pass_through_attention():
         torch.testing.assert_close(a.grad, b.grad)
 
 
+@pytest.mark.skipif(not HAS_BFLOAT16, reason="this CPU has no bfloat16, torch adds in it and is less exact")
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
 @pytest.mark.parametrize(
     ("channels", "side", "kernel", "how"),
