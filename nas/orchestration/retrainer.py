@@ -31,7 +31,7 @@ from search_spaces.units import format_accuracy
 from trials.training.epoch_result import error_key
 from trials.training.errors import TrainingError
 from trials.training.evaluation import METRICS, Scores
-from trials.training.final_test import final_int8_values, final_scores
+from trials.training.final_test import final_int8_values, final_scores, validation_int8_values
 
 Found = TypeVar("Found")
 
@@ -85,10 +85,11 @@ class Retrainer:
         for rung in rungs_of(self._recipe.epochs):
             if len(standing) == 1:
                 break
-            racing = [network for network in standing if not self._ended_before(network, rung)]
-            figures = self._each(racing, partial(self._at, epoch=rung))
-            kept = {*survivors(figures), *(n.trial for n in standing if n not in racing)}
-            for network in standing:
+            ended = {network.trial for network in standing if self._ended_before(network, rung)}
+            racing = [network for network in standing if network.trial not in ended]
+            figures = self._each(racing, partial(self._at, epoch=rung), others=bool(ended))
+            kept = {*survivors(figures), *ended}
+            for network in racing:
                 if network.trial in figures and network.trial not in kept:
                     self._report_line(stopped_line(network.trial, rung, figures))
                     self._runs.forget(network, joined=False)
@@ -96,12 +97,17 @@ class Retrainer:
         return standing
 
     def _each(
-        self, networks: Sequence[TrialResult], train: Callable[[TrialResult], Found]
+        self, networks: Sequence[TrialResult], train: Callable[[TrialResult], Found], *, others: bool = False
     ) -> dict[int, Found]:
         """Return what trainings gave, by trial, without those that failed.
 
+        Args:
+            networks: The networks.
+            train: Trains one.
+            others: Whether there are networks that need no training.
+
         Raises:
-            TrainingError: if all failed.
+            TrainingError: if all failed, and there are no others.
         """
         found: dict[int, Found] = {}
         failed = None
@@ -111,7 +117,7 @@ class Retrainer:
             except TrainingError as error:
                 self._report_line(f"#{network.trial} failed: {error}")
                 failed = error
-        if failed is not None and not found:
+        if failed is not None and not found and not others:
             raise failed
         return found
 
@@ -149,6 +155,9 @@ class Retrainer:
                 known = replace(self._retrained(name, network, trained, joined=False), seed=seed)
                 store_seed(self._study, known)  # before the files go with which a killed one goes on
                 self._runs.forget(network, joined=False, seed=seed)
+            elif self._lacks_int8(known):
+                known = self._with_int8(network, known)
+                store_seed(self._study, known)
             found.append(known)
         return tuple(found)
 
@@ -162,7 +171,8 @@ class Retrainer:
         """
         several = len(seeded) if len(seeded) > 1 else None
         known = final(self._study, network.trial)
-        if known is not None and (known.seeds, known.souped) == (several, soup):
+        lacks = known is None or (self._runs.deploy_dtype == INT8 and known.int8_test is None)
+        if known is not None and not lacks and (known.seeds, known.souped) == (several, soup):
             mine = self._runs.soup_weights(network, known.soup) if known.soup else best_of(seeded).weights
             if known.weights == mine and self._runs.files.exists(mine):
                 return known
@@ -202,6 +212,10 @@ class Retrainer:
         """Return a network after training on all but the test images, on which it is then tested."""
         known, name = final(self._study, network.trial), self._runs.weights(network, joined=True)
         if known is not None and known.weights == name and self._runs.files.exists(name):
+            if self._lacks_int8(known):
+                tested = self._tested_int8(network, name)
+                known = replace(self._with_int8(network, known), int8_test=tested)
+                store(self._study, known)
             return known
         trained = self._runs.train(network, joined=True)
         found = self._retrained(name, network, trained, joined=True, test=self._tested(network, name))
@@ -241,9 +255,28 @@ class Retrainer:
         )
         return found
 
+    def _lacks_int8(self, known: Retrained) -> bool:
+        """Return whether a training ended without the figures of the int8 form that is deployed."""
+        return self._runs.deploy_dtype == INT8 and known.int8 is None
+
+    def _with_int8(self, network: TrialResult, known: Retrained) -> Retrained:
+        """Return an ended training with what its int8 form reaches on validation images, and say that."""
+        splits = images_for(self._study, network.architecture.resolution)
+        with self._runs.files.fetched(known.weights) as weights:
+            found = validation_int8_values(network.architecture, weights, splits, self._recipe)
+        value, error = found[self._metric]
+        self._report_line(
+            f"#{network.trial} {metric_name(self._metric)} of the trained network in {INT8} "
+            f"{format_accuracy(value, error)}"
+        )
+        return replace(known, deploy_dtype=self._form_asked, int8=[value, error])
+
     def _ranked(self, network: TrialResult) -> Retrained:
         known, weights = ranked(self._study).get(network.trial), self._runs.weights(network, joined=False)
         if known is not None and known.weights == weights and self._runs.files.exists(weights):
+            if self._lacks_int8(known):
+                known = self._with_int8(network, known)
+                store(self._study, known)
             return known
         found = self._retrained(weights, network, self._runs.train(network, joined=False), joined=False)
         store(self._study, found)

@@ -11,9 +11,10 @@ from dashboards.result import TrialResult
 from nas.files.locating import files_of
 from nas.files.study_images import images_for
 from nas.orchestration.deployed_form import FP32, INT8
-from nas.orchestration.initial_weights import RANDOM, SEARCH, SUPERNET
+from nas.orchestration.initial_weights import RANDOM, SEARCH, SUPERNET, source_for
 from nas.study.naming import retraining_folder
 from nas.study.recipe_choices import chosen_recipe, store_choice
+from nas.study.retrained import final, ranked
 from search_spaces.counting import count
 from trials.recipe_choice import RecipeChoice, fitting, settled
 from trials.recipes import RECIPES
@@ -39,7 +40,7 @@ def recipe_of(
     """Return the recipe by which networks of a study are trained again; several by one, to be compared.
 
     What is deployed in int8 is trained quantisation-aware, unless the recipe that is asked for sets
-    ``fake_quant_from`` itself, or the training was begun without.
+    ``fake_quant_from`` itself, or a training was begun without that has not ended, or ended in int8.
 
     Args:
         study: Their study.
@@ -59,7 +60,7 @@ def recipe_of(
         if any(_begun(study, networks, form, weights=weights) for form in (before, for_int8)):
             choice = replace(choice, recipe=before)
     said = asked is not None and "fake_quant_from" in asked.model_fields_set
-    if deploy_dtype != INT8 or said or _begun(study, networks, choice.recipe, weights=weights):
+    if deploy_dtype != INT8 or said or _begun(study, networks, choice.recipe, weights=weights, in_int8=True):
         return choice
     recipe = choice.recipe.model_copy(update={"fake_quant_from": _AWARE_FROM})
     aware = (
@@ -100,13 +101,32 @@ def _chosen(
 
 
 def _begun(
-    study: optuna.Study, networks: Sequence[TrialResult], recipe: Recipe, *, weights: str | None
+    study: optuna.Study,
+    networks: Sequence[TrialResult],
+    recipe: Recipe,
+    *,
+    weights: str | None,
+    in_int8: bool = False,
 ) -> bool:
-    """Return whether one of the networks was begun to be trained again by a recipe."""
-    files = files_of(study)
-    others = [] if weights in {None, SEARCH} else [weights]
-    places = (
-        retraining_folder(network.trial, recipe.name, [recipe.identity(), joined, weights == SEARCH, *others])
+    """Return whether one of the networks was begun to be trained again by a recipe.
+
+    Args:
+        study: Their study.
+        networks: The networks.
+        recipe: The recipe.
+        weights: What they begin with, as it was asked for.
+        in_int8: Whether those that have ended count only if their int8 form was evaluated.
+    """
+    files, source = files_of(study), source_for(study, weights)
+    others = [] if source in {None, SEARCH} else [source]
+    places = [
+        retraining_folder(network.trial, recipe.name, [recipe.identity(), joined, source == SEARCH, *others])
         for network, joined in product(networks, (True, False))
-    )
-    return any(files.exists(f"{place}/{name}") for place, name in product(places, (CHECKPOINT, WEIGHTS)))
+    ]
+    if any(files.exists(f"{place}/{CHECKPOINT}") for place in places):
+        return True
+    ended = {f"{place}/{WEIGHTS}" for place in places}
+    if in_int8:
+        known = (of for n in networks for of in (ranked(study).get(n.trial), final(study, n.trial)))
+        ended &= {one.weights for one in known if one is not None and one.int8 is not None}
+    return any(map(files.exists, ended))

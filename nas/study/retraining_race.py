@@ -34,8 +34,10 @@ def survivors(figures: Mapping[int, Figure]) -> tuple[int, ...]:
     """Return the networks that are trained on after a rung, best first; equal ones by their number.
 
     Args:
-        figures: Value and standard error at the rung, by trial.
+        figures: Value and standard error at the rung, by trial; none where all need no more training.
     """
+    if not figures:
+        return ()
     ordered = sorted(figures, key=lambda trial: (-figures[trial][0], trial))
     best, best_error = figures[ordered[0]]
     half = (len(ordered) + 1) // 2

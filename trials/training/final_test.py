@@ -1,4 +1,4 @@
-"""Evaluates a delivered network on the test split, which the search itself never uses."""
+"""Evaluates the weights of a trained network: on the test split or in int8, after its training."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from torch import nn
 
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
-from trials.images.splits import Splits
+from trials.images.splits import Images, Splits
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.epoch_result import error_key
 from trials.training.evaluation import METRICS, Scores, evaluate
@@ -48,9 +48,14 @@ def final_int8_values(
     Raises:
         TrainingError: if the network has no int8 form.
     """
-    network, _ = _loaded(architecture, weights, splits, torch.device("cpu"))
-    found = int8_scores(network, splits, recipe, architecture.resolution, images=splits.test)
-    return {name: [found[name], found[error_key(name)]] for name in METRICS}
+    return _int8_values(architecture, weights, splits, recipe, splits.test)
+
+
+def validation_int8_values(
+    architecture: Architecture, weights: Path, splits: Splits, recipe: Recipe
+) -> dict[str, list[float]]:
+    """Return the same on the validation split; see `final_int8_values`."""
+    return _int8_values(architecture, weights, splits, recipe, splits.validation)
 
 
 def final_predictions(
@@ -60,6 +65,14 @@ def final_predictions(
     with out_of_memory_named():
         network, preprocess = _loaded(architecture, weights, splits, device)
         return predictions(network, BatchSource(splits.test, device), preprocess, recipe)
+
+
+def _int8_values(
+    architecture: Architecture, weights: Path, splits: Splits, recipe: Recipe, images: Images
+) -> dict[str, list[float]]:
+    network, _ = _loaded(architecture, weights, splits, torch.device("cpu"))
+    found = int8_scores(network, splits, recipe, architecture.resolution, images=images)
+    return {name: [found[name], found[error_key(name)]] for name in METRICS}
 
 
 def _loaded(

@@ -124,6 +124,42 @@ def test_a_network_that_is_clearly_worse_is_not_trained_on_and_a_stopped_race_go
     assert all(path.read_bytes() == content for path, content in files.items())
 
 
+def test_networks_that_ended_before_a_race_stay_in_it(
+    searched: optuna.Study, monkeypatch: pytest.MonkeyPatch
+):
+    for trial in (1, 2):
+        again(searched, trial=trial, seeds=2)
+    monkeypatch.setattr("nas.orchestration.retrainer.rungs_of", lambda _: (1,))
+    found = again(searched, top=2)
+    assert sorted(one.trial for one in found.compared) == [1, 2]
+
+
+def test_what_ended_in_fp32_gets_its_figures_in_int8_when_they_are_asked_for(searched: optuna.Study):
+    plain = again(searched).winner
+    assert plain.int8 is None
+    found = again(searched, deploy_dtype="int8", form_asked="int8").winner
+    assert (found.weights, found.test_accuracy) == (plain.weights, plain.test_accuracy)
+    assert found.int8 is not None
+    assert found.int8_test is not None
+    assert again(searched, deploy_dtype="int8", form_asked="int8").winner == found
+    seeded = again(searched, seeds=2)
+    assert seeded.winner.int8_test is None
+    in_int8 = again(searched, seeds=2, deploy_dtype="int8", form_asked="int8")
+    assert [one.weights for one in in_int8.seeds] == [one.weights for one in seeded.seeds]
+    assert all(one.int8 is not None for one in in_int8.seeds)
+    assert in_int8.winner.int8_test is not None
+
+
+def test_what_ended_in_fp32_is_trained_again_for_int8(searched: optuna.Study):
+    again(searched)
+    networks = chosen(results.result_of(searched), trial=None, top=1)
+    assert recipe_of(searched, networks, RECIPE, weights=None, deploy_dtype="int8").recipe == (
+        RECIPE.model_copy(update={"fake_quant_from": 0.7})
+    )
+    again(searched, deploy_dtype="int8")  # as versions did before trainings were quantisation-aware
+    assert recipe_of(searched, networks, RECIPE, weights=None, deploy_dtype="int8").recipe == RECIPE
+
+
 def test_several_seeds_are_stored_and_validation_images_choose_one(searched: optuna.Study):
     lines: list[str] = []
     result = again(searched, seeds=2, report_line=lines.append)
