@@ -17,12 +17,12 @@ from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
 from nas.orchestration.begun_study import recipe_begun
-from nas.orchestration.teacher_choice import taught, teacher_lines
+from nas.orchestration.teacher_choice import taught, teacher_lines, typed
 from nas.storage.optuna_storage import check_usable, existing_storage, exists
 from nas.study.naming import checked_name, shortened
 from nas.study.network_lookup import find_network, is_there
 from nas.study.places import identity_of
-from nas.study.reproduce_command import compare_command
+from nas.study.reproduce_command import compare_command, lone_retrain_command
 from nas.study.results import split_network
 from nas.study.settings import Settings
 from nas.study.study import (
@@ -40,6 +40,7 @@ from trials.images.image_cache import emptied_on_error
 from trials.images.splits import Splits
 from trials.pretrained.donor import Donor
 from trials.recipes import load_recipe
+from trials.training.flips import settled_flips
 from trials.training.recipe import Recipe
 
 SPACE: Final = "comparison"
@@ -59,7 +60,7 @@ class ComparisonPlan:
         folder: Path or URL of its checkpoints and weights.
         search: Name of the search whose network is the first; None without one.
         entrants: The network that others are compared with, then these.
-        donors: Trained weights that networks begin with, by their fingerprint; none for random ones.
+        donors: Trained weights that networks begin with, by digest; none for random ones.
         left_out: Why published families are missing, by name.
         seeds: Number of seeds from which each network is trained.
         recipe: Training recipe.
@@ -113,6 +114,9 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
     cache = image_cache(f"{home}/study")
     with emptied_on_error(cache):
         splits = open_images(data, seed=seed, cache=cache, report_line=lambda _: None)
+        recipe, flips = settled_flips(recipe, splits)
+        if flips:
+            say(flips)
         for line in teacher_lines(recipe, splits):  # before any training: does it fit the images?
             say(line)
         searched = None if search is None else settings_of(search)
@@ -131,14 +135,11 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
         )
         _check_images(search, splits)
         name = checked_name(_name(request, search, settings))
-        settings, recipe = recipe_begun(
-            settings,
-            recipe,
-            known_settings(request.url, name),
-            named=request.recipe_name,
-            teacher=request.teacher,
-            url=request.url,
-        )
+        begun_as = _begun_as(request, name, settings, recipe)
+        if begun_as is None:  # a network of its own has no --study by which it could be told apart
+            name = shortened(f"{name}-{settings.digest}")
+            begun_as = _begun_as(request, name, settings, recipe) or (settings, recipe)
+        settings, recipe = begun_as
         check_unused(files_at(f"{home}/{name}", name, request.url), name, request.url)
         entrants, left_out = entrants_of(request, search, settings, splits, say)
         donors: Mapping[str, Donor] = {}
@@ -159,15 +160,39 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
         recipe=recipe,
         splits=splits,
         final=request.final,
-        command=compare_command(
-            request.networks or (() if search is None else (search.study_name,)),
-            request.others,
-            recipe=request.recipe_name,
-            weights=request.weights,
-            seeds=request.seeds,
-            data=data if search is None else None,
-            rule=request.rule,
-        ),
+        command=_command(request, search, data),
+    )
+
+
+def _begun_as(
+    request: Request, name: str, settings: Settings, recipe: Recipe
+) -> tuple[Settings, Recipe] | None:
+    """Return settings and recipe of a study as it was begun; None if a lone network's has others."""
+    known = known_settings(request.url, name)
+    found = recipe_begun(
+        settings, recipe, known, named=request.recipe_name, teacher=request.teacher, url=request.url
+    )
+    differs = known is not None and known.difference(found[0]) is not None
+    return None if differs and request.alone and request.study is None else found
+
+
+def _command(request: Request, search: optuna.Study | None, data: str) -> str:
+    """Return the command that makes a comparison again, or trains a network of its own again."""
+    networks = request.networks or (() if search is None else (search.study_name,))
+    images, teacher = data if search is None else None, typed(request.teacher)
+    if request.alone:
+        return lone_retrain_command(networks[0], recipe=request.recipe_name, data=images, teacher=teacher)
+    return compare_command(
+        networks,
+        request.others,
+        recipe=request.recipe_name,
+        weights=request.weights,
+        seeds=request.seeds,
+        data=images,
+        rule=request.rule,
+        teacher=teacher,
+        study=request.study,
+        final=request.final,
     )
 
 

@@ -11,20 +11,18 @@ from nas.comparison.entrant import Entrant
 from nas.comparison.paired_values import ImageValues, Trainings, evaluated
 from nas.files.study_files import StudyFiles
 from nas.study import trial_attributes
+from nas.study.compared_training import TrainingKey
 from nas.study.naming import trial_folder
 from search_spaces.counting import count
 from search_spaces.errors import FilesError
 from trials.training.file_names import PREDICTIONS, TEST_PREDICTIONS
 from trials.training.predictions import Predictions
 
-Key = tuple[str, int]
-"""Fingerprint of a network and seed of a training."""
-
 
 def comparison_of(
     plan: ComparisonPlan,
     files: StudyFiles,
-    done: Mapping[Key, FrozenTrial],
+    done: Mapping[TrainingKey, FrozenTrial],
     reasons: Mapping[str, str],
     latency_ms: Mapping[str, Mapping[str, float]],
     fits: Mapping[str, bool],
@@ -45,10 +43,12 @@ def comparison_of(
     Raises:
         FilesError: if predictions are missing.
     """
-    validation = [_trainings(entrant, plan, files, done, PREDICTIONS) for entrant in plan.entrants]
+    seen: dict[int, ImageValues] = {}
+    validation = [_trainings(entrant, plan, files, done, PREDICTIONS, seen) for entrant in plan.entrants]
     test: list[Trainings] = [{} for _ in plan.entrants]
     if plan.final and not interrupted:
-        test = [_trainings(entrant, plan, files, done, TEST_PREDICTIONS) for entrant in plan.entrants]
+        last: dict[int, ImageValues] = {}
+        test = [_trainings(entrant, plan, files, done, TEST_PREDICTIONS, last) for entrant in plan.entrants]
     exact = plan.settings.metric == "accuracy"
     found = [
         _compared(
@@ -88,15 +88,28 @@ def _trainings(
     entrant: Entrant,
     plan: ComparisonPlan,
     files: StudyFiles,
-    done: Mapping[Key, FrozenTrial],
+    done: Mapping[TrainingKey, FrozenTrial],
     file: str,
+    known: dict[int, ImageValues],
 ) -> Trainings:
-    """Return the values of a network's trainings by seed."""
+    """Return the values of a network's trainings by seed; of two names of one training, the same object.
+
+    Args:
+        entrant: The network.
+        plan: What was asked for.
+        files: Files of the study.
+        done: Its trainings that have reached their end.
+        file: File of the predictions.
+        known: Values by trial, which are added to.
+    """
     found: dict[int, ImageValues] = {}
     for seed in range(plan.seeds):
-        trial = done.get((entrant.architecture.fingerprint, seed))
-        if trial is not None:
-            found[seed] = ImageValues.of(_predictions(files, trial.number, file), plan.settings.metric)
+        if (trial := done.get(entrant.training(seed))) is None:
+            continue
+        if trial.number not in known:
+            predicted = _predictions(files, trial.number, file)
+            known[trial.number] = ImageValues.of(predicted, plan.settings.metric)
+        found[seed] = known[trial.number]
     return found
 
 
@@ -123,7 +136,7 @@ def read_predictions(files: StudyFiles, name: str) -> Predictions | None:
 def _compared(
     entrant: Entrant,
     plan: ComparisonPlan,
-    done: Mapping[Key, FrozenTrial],
+    done: Mapping[TrainingKey, FrozenTrial],
     reasons: Mapping[str, str],
     latency_ms: Mapping[str, float],
     fits: Mapping[str, bool],
@@ -132,11 +145,7 @@ def _compared(
 ) -> Compared:
     architecture = entrant.architecture
     costs = count(architecture, **plan.shape, deploy=True)
-    trials = {
-        seed: done[key].number
-        for seed in range(plan.seeds)
-        if (key := (architecture.fingerprint, seed)) in done
-    }
+    trials = {seed: done[key].number for seed in range(plan.seeds) if (key := entrant.training(seed)) in done}
     return Compared(
         name=entrant.name,
         origin=entrant.origin,

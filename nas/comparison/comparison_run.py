@@ -226,7 +226,7 @@ class _Run:
     def _worker_config(self, planned: Planned) -> dict[str, Any]:
         """Return what the worker of a training receives, as a new attempt at it."""
         assert isinstance(planned, PlannedTraining)
-        donor = self.plan.donors.get(planned.architecture.fingerprint)
+        donor = None if planned.weights is None else self.plan.donors[planned.weights]
         trial = replace(
             planned_trial(planned, self.plan, self.slots, self.files),
             donor=None if donor is None else self.files.place(donor_file(donor)),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from nas.study.compared_training import TrainingKey
 from search_spaces.architecture import Architecture
 
 
@@ -15,6 +16,7 @@ class Entrant:
         architecture: What is trained.
         published: Name of the published network that it is or was scaled from; None for others.
         weights: Source of its own trained weights; None where it has none.
+        digest: Digest of the trained weights that it begins with; None for random ones.
     """
 
     name: str
@@ -22,3 +24,8 @@ class Entrant:
     architecture: Architecture
     published: str | None = None
     weights: str | None = None
+    digest: str | None = None
+
+    def training(self, seed: int) -> TrainingKey:
+        """Return what its training from a seed is told by from others."""
+        return TrainingKey(self.architecture.fingerprint, seed, self.digest)

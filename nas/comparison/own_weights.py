@@ -23,8 +23,8 @@ class Begun:
 
     Attributes:
         entrants: Those that begin with trained weights, the first one first.
-        donors: Their weights, by the fingerprint of the network, for images that are normalised as those of
-            the comparison.
+        donors: Their weights, for images that are normalised as those of the comparison, by the digest that
+            they have without that.
         left_out: Why others are missing, by name.
     """
 
@@ -64,8 +64,9 @@ def own_weights(
             lines.append(f"Left out {entrant.name}: {error}")
             continue
         lines.append(donor_line(donor, splits, f"{entrant.name} begins"))
-        kept.append(replace(entrant, origin=f"{entrant.origin}, with its own weights"))
-        donors.setdefault(entrant.architecture.fingerprint, _for_images(donor, splits))
+        donors[donor.digest] = _for_images(donor, splits)
+        origin = f"{entrant.origin}, with its own weights"
+        kept.append(replace(entrant, origin=origin, digest=donor.digest))
     if len(kept) < 2 <= len(entrants):
         raise WeightsError(
             f"No network to compare {kept[0].name} with has weights that can be had: "

@@ -59,7 +59,8 @@ def evaluated(networks: Sequence[Trainings], *, exact: bool) -> list[Evaluation 
     several networks as good as the first, any is set apart from it in at most 5 % of comparisons.
 
     Args:
-        networks: Values by seed; the first network is the one that others are compared with.
+        networks: Values by seed; the first network is the one that others are compared with. Of two names
+            of one training the values are one object, and their difference is zero without doubt.
         exact: Whether parts are 0 or 1, the metric being the accuracy.
     """
     level = _SeedNoise.of(networks)
@@ -139,7 +140,7 @@ class _Pair:
         noise: Where that comes from.
         exact: Whether parts are means of zeros and ones.
         seeds: Number of seeds.
-        same: Whether both say the same of every image with every seed.
+        same: Whether both are the same trainings.
     """
 
     value: float
@@ -164,7 +165,7 @@ class _Pair:
             noise=noise,
             exact=exact,
             seeds=len(seeds),
-            same=all(np.array_equal(one[s].parts, other[s].parts) for s in seeds),
+            same=all(one[s] is other[s] for s in seeds),
         )
 
     def interval(self, alarms: float) -> Difference:

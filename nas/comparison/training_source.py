@@ -12,7 +12,7 @@ from nas.comparison.entrant import Entrant
 from nas.coordination.trial_ownership import NoTurnError, TrialOwnership
 from nas.latency.constraint import StoppedError
 from nas.study import trial_attributes
-from nas.study.compared_training import name_training, training_of
+from nas.study.compared_training import TrainingKey, name_training, training_of
 from nas.study.opened_study import OpenedStudy
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
@@ -32,9 +32,9 @@ class Job:
     seed: int
 
     @property
-    def key(self) -> tuple[str, int]:
-        """What tells it from other trainings: networks of two names may be one."""
-        return self.entrant.architecture.fingerprint, self.seed
+    def key(self) -> TrainingKey:
+        """What tells it from other trainings."""
+        return self.entrant.training(self.seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +45,13 @@ class PlannedTraining:
         number: Number of its trial.
         architecture: What is trained.
         seed: Which of the seeds, from 0.
+        weights: Digest of the trained weights that it begins with; None for random ones.
     """
 
     number: int
     architecture: Architecture
     seed: int
+    weights: str | None = None
 
 
 class TrainingSource:
@@ -79,6 +81,7 @@ class TrainingSource:
         self._opened, self._budgets = opened, tuple(budgets)
         self._jobs: Final = {job.key: job for job in reversed(jobs)}  # of two alike, the first
         self._order: Final = list(dict.fromkeys(job.key for job in jobs))
+        self._first = {key[:2]: key for key in reversed(self._order)}  # of one network and seed
         self._classes, self._channels = num_classes, in_channels
         self._ownership, self._stopped = ownership, stopped
         self._handed_out: set[int] = set()
@@ -90,9 +93,9 @@ class TrainingSource:
         return len(self._order)
 
     @property
-    def done(self) -> dict[tuple[str, int], FrozenTrial]:
+    def done(self) -> dict[TrainingKey, FrozenTrial]:
         """The trainings of the comparison that have reached their end."""
-        found = {training_of(t): t for t in self._trials() if t.state == TrialState.COMPLETE}
+        found = {self._key(t): t for t in self._trials() if t.state == TrialState.COMPLETE}
         return {key: trial for key, trial in found.items() if key is not None and key in self._jobs}
 
     def owns(self, number: int) -> bool:
@@ -120,7 +123,7 @@ class TrainingSource:
             held = self._held()
             missing = [key for key in self._order if key not in held]
             running = sum(
-                t.state == TrialState.RUNNING and training_of(t) in self._jobs for t in self._trials()
+                t.state == TrialState.RUNNING and self._key(t) in self._jobs for t in self._trials()
             )
             if not missing or not wanted:
                 raise EnoughError(running)
@@ -129,9 +132,16 @@ class TrainingSource:
     def _trials(self) -> list[FrozenTrial]:
         return self._opened.study.get_trials(deepcopy=False)
 
-    def _held(self) -> set[tuple[str, int] | None]:
+    def _key(self, trial: FrozenTrial) -> TrainingKey | None:
+        """Return which training a trial is; without stored weights, as of earlier versions, the first."""
+        key = training_of(trial)
+        if key is None or key in self._jobs or key.weights is not None:
+            return key
+        return self._first.get(key[:2], key)
+
+    def _held(self) -> set[TrainingKey | None]:
         """Return the trainings that are not to begin: begun, done, or failed since this start."""
-        return {training_of(t) for t in self._trials() if t.number not in self._failed_before}
+        return {self._key(t) for t in self._trials() if t.number not in self._failed_before}
 
     @contextmanager
     def _turn(self) -> Iterator[list[FrozenTrial]]:
@@ -153,7 +163,7 @@ class TrainingSource:
             state = TrialState.FAIL
             trial_attributes.decide(self._opened, left.number, state, "interrupted before its training began")
         if state is None:
-            return training_of(left) in self._jobs  # of an earlier comparison: it waits for that
+            return self._key(left) in self._jobs  # of an earlier comparison: it waits for that
         self._opened.study.tell(left.number, state=state, skip_if_finished=True)
         if state == TrialState.FAIL:
             self._failed_before.add(left.number)  # its driver died, so that it is tried again
@@ -161,7 +171,7 @@ class TrainingSource:
         return False
 
     def _taken(self, left: FrozenTrial) -> PlannedTraining:
-        key = training_of(left)
+        key = self._key(left)
         assert key is not None
         return self._handed(left.number, self._jobs[key])
 
@@ -170,11 +180,12 @@ class TrainingSource:
         number, network = self._opened.study.ask().number, job.entrant.architecture
         costs = count(network, num_classes=self._classes, in_channels=self._channels, deploy=True)
         excess = [b.excess(costs[b.resource]) if b.counted else 0.0 for b in self._budgets]
-        name_training(self._opened, number, job.entrant.name, job.seed)
+        name_training(self._opened, number, job.entrant.name, job.key)
         trial_attributes.describe(self._opened, number, network, costs, excess)
         return self._handed(number, job)
 
     def _handed(self, number: int, job: Job) -> PlannedTraining:
         self._ownership.take(number)
         self._handed_out.add(number)
-        return PlannedTraining(number=number, architecture=job.entrant.architecture, seed=job.seed)
+        network, weights = job.entrant.architecture, job.entrant.digest
+        return PlannedTraining(number=number, architecture=network, seed=job.seed, weights=weights)

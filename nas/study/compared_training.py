@@ -1,7 +1,7 @@
 """Stores which network of a comparison a trial trains and from which seed, and what comparing has found."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -15,21 +15,39 @@ from nas.study.study import Attributed, compared_search
 
 _NAME: Final = "network"
 _SEED: Final = "training_seed"
+_WEIGHTS: Final = "initial_weights"
 _RESULT: Final = "nas:comparison_result"
 
 
-def name_training(opened: OpenedStudy, number: int, name: str, seed: int) -> None:
-    """Write which network of a comparison a running trial trains, and from which of its seeds."""
+class TrainingKey(NamedTuple):
+    """What tells a training of a comparison from the others: networks of two names may be one.
+
+    Attributes:
+        fingerprint: Of the network.
+        seed: Which of the seeds, from 0.
+        weights: Digest of the trained weights that it begins with; None for random ones, and where an earlier
+            version did not store it.
+    """
+
+    fingerprint: str
+    seed: int
+    weights: str | None = None
+
+
+def name_training(opened: OpenedStudy, number: int, name: str, key: TrainingKey) -> None:
+    """Write which network of a comparison a running trial trains, from which seed and weights."""
     opened.set_user_attribute(number, _NAME, name)
-    opened.set_user_attribute(number, _SEED, seed)
+    opened.set_user_attribute(number, _SEED, key.seed)
+    if key.weights is not None:
+        opened.set_user_attribute(number, _WEIGHTS, key.weights)
 
 
-def training_of(trial: FrozenTrial) -> tuple[str, int] | None:
-    """Return fingerprint and seed of what a trial of a comparison trains; None for another trial."""
+def training_of(trial: FrozenTrial) -> TrainingKey | None:
+    """Return what a trial of a comparison trains; None for another trial."""
     attrs = trial.user_attrs
     if trial_attributes.FINGERPRINT not in attrs or _SEED not in attrs:
         return None
-    return str(attrs[trial_attributes.FINGERPRINT]), int(attrs[_SEED])
+    return TrainingKey(str(attrs[trial_attributes.FINGERPRINT]), int(attrs[_SEED]), attrs.get(_WEIGHTS))
 
 
 def named(trial: FrozenTrial) -> dict[str, Any]:

@@ -134,6 +134,9 @@ def compare_command(
     data: str | None,
     rule: str | None,
     weights: bool = False,
+    teacher: str | None = None,
+    study: str | None = None,
+    final: bool = False,
 ) -> str:
     """Return the command line that makes a comparison again, files with their absolute path.
 
@@ -145,12 +148,31 @@ def compare_command(
         data: Images; None for those of the search.
         rule: Scaling rule; None for the default.
         weights: Whether each network begins with its own trained weights.
+        teacher: Network that all learn from besides the recipe; None for none.
+        study: Name of the study that was asked for; None for the default.
+        final: Whether networks are evaluated on the test images too.
     """
-    options = [("with", _absolute_network(one)) for one in others]
-    options += [("data", data), ("recipe", absolute_file(recipe)), ("seeds", seeds), ("rule", rule)]  # type: ignore[list-item]
+    options: list[tuple[str, object]] = [("with", _absolute_network(one)) for one in others]
+    options += [("data", data), ("recipe", absolute_file(recipe)), ("seeds", seeds), ("rule", rule)]
+    options += [("teacher", teacher), ("study", study)]
     words = [*map(_quoted, map(_absolute_network, networks))]
     words += [f"--{name} {_quoted(value)}" for name, value in options if value is not None]
-    return f"nas compare {' '.join(words)}{' --weights' if weights else ''}"
+    flags = f"{' --weights' if weights else ''}{' --final' if final else ''}"
+    return f"nas compare {' '.join(words)}{flags}"
+
+
+def lone_retrain_command(network: str, *, recipe: str, data: str | None, teacher: str | None) -> str:
+    """Return the command line that trains a network that is no search's again, with absolute paths.
+
+    Args:
+        network: The network as it was named.
+        recipe: Name or file of the recipe.
+        data: Images; None for the default.
+        teacher: Network that it learns from besides the recipe; None for none.
+    """
+    options = [("data", data), ("recipe", absolute_file(recipe)), ("teacher", teacher)]
+    words = [f"--{name} {_quoted(value)}" for name, value in options if value is not None]
+    return " ".join(["nas retrain", _quoted(_absolute_network(network)), *words])
 
 
 def _request_of(study: optuna.Study) -> Mapping[str, Any]:

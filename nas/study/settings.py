@@ -1,5 +1,7 @@
 """Defines a search, and names the first difference when a study is resumed with other settings."""
 
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -95,6 +97,12 @@ class Settings:
             )
         stored["learn_from"] = names_of(stored.get("learn_from"))
         return cls(**{**stored, "budgets": tuple(map(Budget.parse, stored["budgets"]))})
+
+    @property
+    def digest(self) -> str:
+        """Six hexadecimal digits that tell settings of the same `default_name` apart."""
+        told = [self.data_fingerprint, self.recipe, self.seed, self.metric, self.teacher, self.weights]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:6]
 
     def default_name(self) -> str:
         """Return a readable study name made of what defines the search, shortened if it is too long."""

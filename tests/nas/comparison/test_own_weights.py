@@ -54,11 +54,27 @@ def test_each_has_its_own_for_the_images_of_the_comparison(asked):
         "family_1_16 scaled, with its own weights",
     ]
     for one in found.entrants:
-        weights = found.donors[one.architecture.fingerprint]
+        assert one.digest is not None
+        weights = found.donors[one.digest]
         assert weights.mean == images.mean * 3  # grey images through a network for colours
         assert torch.equal(weights.weights["head.weight"], donor().weights["head.weight"])
         assert not torch.equal(weights.weights["stem.0.weight"], donor().weights["stem.0.weight"])
         assert donor_file(weights).startswith("donors/")
+
+
+def test_networks_of_one_architecture_have_each_their_own(monkeypatch: pytest.MonkeyPatch):
+    def opened(source: str, _url: str, **_: object):
+        first = donor(source=source)
+        weights = {name: tensor + (source == "later") for name, tensor in first.weights.items()}
+        return replace(first, weights=weights)
+
+    monkeypatch.setattr(module, "donor_from", opened)
+    later = replace(FOUND, name="later", weights="later")
+    found, _ = begun(FOUND, later, replace(FOUND, name="again"))
+    first, second, third = found.entrants
+    assert first.digest != second.digest
+    assert first.training(0) == third.training(0) != second.training(0)
+    assert len(found.donors) == 2
 
 
 @pytest.mark.usefixtures("asked")

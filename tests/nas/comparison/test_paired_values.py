@@ -74,11 +74,20 @@ def test_of_one_seed_the_interval_is_newcombes_for_pairs(counts):
     )
 
 
-def test_networks_that_say_the_same_are_as_good_without_doubt():
-    right = np.array([1.0, 0.0, 1.0])
-    (found,) = others([{0: values(right)}, {0: values(right)}])
+def test_two_names_of_one_training_are_as_good_without_doubt():
+    one = {0: values(np.array([1.0, 0.0, 1.0]))}
+    (found,) = others([one, one])
     assert ahead(found) == Difference(0, 0, 0)
     assert found.verdict == AS_GOOD
+
+
+def test_two_networks_that_are_right_on_the_same_images_may_still_differ_on_others():
+    for right in (np.ones(30), np.array([1.0, 0.0, 1.0] * 10)):
+        (found,) = others([{0: values(right)}, {0: values(right.copy())}])
+        difference = ahead(found)
+        assert difference.value == 0
+        assert difference.low < 0 < difference.high
+        assert found.verdict == AS_GOOD
 
 
 @pytest.mark.parametrize(("networks", "seeds", "noise"), [(2, 1, 0.0), (6, 1, 0.0), (2, 3, 0.3), (6, 2, 0.3)])

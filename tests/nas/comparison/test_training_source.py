@@ -1,5 +1,7 @@
 """Trainings are handed out once, seed by seed, and those of dead drivers go on."""
 
+from dataclasses import replace
+
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -52,7 +54,24 @@ def test_what_a_dead_driver_left_goes_on_and_what_has_ended_is_not_trained_again
     again = source(opened)
     assert again.next(4).number == second.number
     assert [again.next(4).seed for _ in range(2)] == [1, 1]
-    assert set(again.done) == {(reference(NAMES[0]).fingerprint, 0)}
+    assert set(again.done) == {JOBS[0].key}
+
+
+def test_other_weights_are_another_training_and_where_none_are_stored_the_first_is_meant(opened: OpenedStudy):
+    def jobs(*digests: str | None) -> list[Job]:
+        network = JOBS[0].entrant
+        return [Job(entrant=replace(network, name=f"{digest}", digest=digest), seed=0) for digest in digests]
+
+    before = source(opened, jobs(None))  # as written by versions that did not store weights
+    finish(opened, before, before.next(1).number)
+    found = source(opened, jobs("one", "other"))
+    assert set(found.done) == {jobs("one")[0].key}
+    planned = found.next(1)
+    assert planned.weights == "other"
+    finish(opened, found, planned.number)
+    with pytest.raises(EnoughError):
+        found.next(1)
+    assert source(opened, jobs("other", "third")).next(1).weights == "third"
 
 
 def test_a_trial_left_before_its_network_was_written_ends_and_is_begun_again(opened: OpenedStudy):
