@@ -165,9 +165,9 @@ def _shape(x: Map) -> _Shape:
 
 def total_stride(network: str, options: Options, strides: tuple[int, ...]) -> int:
     """Return how many pixels of the image one position of the last map stands for, along one side."""
-    large = 2**12  # pixels, a multiple of any stem's stride
+    large = 2**20  # pixels, so many that the last map's rounded side hardly changes the quotient
     _, (_, height, _) = _stem((network, options), (3, large, large), True)
-    return large // height * math.prod(strides)
+    return round(large / height) * math.prod(strides)
 
 
 def smallest_side(architecture: Architecture) -> int:

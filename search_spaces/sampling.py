@@ -17,6 +17,7 @@ from search_spaces.pricing import Prices
 _BATCH: Final = 2_048  # uniform draws that tell whether many networks fit
 _PLENTY: Final = 0.02  # the share from which drawing until one fits is the faster way
 _FEW: Final = 20_000  # networks that are listed rather than drawn
+_STILL_LISTED: Final = 1_000_000  # networks that are listed where drawing yields too few distinct ones
 _MOST_DRAWS: Final = 1_000_000
 
 
@@ -54,7 +55,8 @@ def fitting_codes(
         rng: Random generator.
         n: Number of rows, at least 0.
         budgets: All hold at once; latencies are not known here.
-        distinct: Whether no network may come twice; then fewer than `n` rows mean that no more fit.
+        distinct: Whether no network may come twice; then fewer than `n` rows mean that no more fit, or that
+            a million draws found no more.
 
     Raises:
         NothingFitsError: if no network fits; says what the smallest needs.
@@ -62,7 +64,8 @@ def fitting_codes(
     _check_each(prices, budgets)
     known = tuple(budget for budget in budgets if budget.counted)
     codes = _kept(prices, uniform_codes(prices.codes, rng, _BATCH), known)
-    if len(codes) >= _BATCH * _PLENTY:
+    tabled = len(codes) < _BATCH * _PLENTY
+    if not tabled:
         draw = partial(uniform_codes, prices.codes, rng)
     else:
         table = ways(prices, known)
@@ -82,8 +85,13 @@ def fitting_codes(
         if distinct:
             codes = _first_of_each(codes)
             if drawn > 50 * n and len(codes) < n:
-                everything = _every(prices, ways(prices, known), known)
-                return _among(rng, everything, n, distinct=True)
+                table = ways(prices, known)
+                if table.total <= max(_STILL_LISTED, 4 * n):
+                    return _among(rng, _every(prices, table, known), n, distinct=True)
+                if tabled and drawn > _MOST_DRAWS:
+                    break
+                if not tabled:
+                    draw, drawn, tabled = partial(table.draw, rng), 0, True
     return codes[:n]
 
 

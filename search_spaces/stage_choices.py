@@ -136,8 +136,16 @@ def option_values(space: StageSpace) -> dict[str, tuple[Option, ...]]:
         option = name.rpartition(".")[2]
         if option not in listed:
             known = found.get(option, ())
-            found[option] = tuple(sorted({*known, *values}, key=lambda v: (str(type(v)), v)))
+            found[option] = _ordered({*known, *values})
     return found
+
+
+def _ordered(values: set[Option]) -> tuple[Option, ...]:
+    """Return numbers in rising order; beside anything else, values of one type after those of another."""
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(numbers) == len(values):
+        return tuple(sorted(numbers))
+    return tuple(sorted(values, key=lambda v: (str(type(v)), v)))
 
 
 def _check_inside(space: StageSpace) -> None:

@@ -64,12 +64,13 @@ the module is imported, so take spaces from people you trust. ``weight_bits`` be
 stage that does not say otherwise.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import GenericAlias
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
@@ -80,15 +81,19 @@ from search_spaces.errors import SpaceError, UserError, did_you_mean
 from search_spaces.inner_depth import BLOCKS_COUNT
 from search_spaces.mixers import MIXERS
 from search_spaces.networks import NETWORKS
+from search_spaces.option_values import check_network_values, check_stage_values
 from search_spaces.patterns import PATTERNS
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageMenu, StageSpace
 from search_spaces.weight_bits import BITS, WEIGHT_BITS, WHOLE_BITS
 from search_spaces.yaml_document import Lines, line_of, read
 
+_EXPONENT: Final = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")  # text in YAML 1.1, such as 1e-3
+
 
 def _several(value: Any) -> Any:
-    return value if isinstance(value, list) else [value]
+    values = value if isinstance(value, list) else [value]
+    return [float(v) if isinstance(v, str) and _EXPONENT.fullmatch(v) else v for v in values]
 
 
 _Value: TypeAlias = Annotated[bool | int | float | str | None, Field(union_mode="left_to_right")]
@@ -152,6 +157,8 @@ def read_space(path: Path) -> SearchSpace:
         _check_first_version(path, lines, values)
     with _located_errors(path, lines, "network"):
         NETWORKS[written.network]
+    with _located_errors(path, lines):
+        check_network_values(written.network, written.options)
     skeleton = {name: _sorted(tuple(v)) for name, v in written.options.items() if len(v) > 1}
     for stage in written.stages:
         stage.weight_bits = stage.weight_bits or written.weight_bits
@@ -216,10 +223,14 @@ def _stage(path: Path, lines: Lines, number: int, written: Any) -> StageSpace:
         with _located_errors(path, lines, *at, "block", index):
             BLOCKS[name]
     patterns = {name: tuple(getattr(written, name)) for name in PATTERNS if getattr(written, name)}
+    mixers: list[str] = []
     for slot in ("mixer", *(slot for name in patterns for slot in PATTERNS[name].kinds)):
         for index, name in enumerate(written.options.get(slot, [])):
             with _located_errors(path, lines, *at, "options", slot, index):
                 MIXERS[str(name)]
+            mixers.append(str(name))
+    with _located_errors(path, lines, *at):
+        check_stage_values(written.block, mixers, written.options)
     given = written.weight_bits or [WHOLE_BITS]
     bits = {} if given == [WHOLE_BITS] else {WEIGHT_BITS: tuple(sorted(given))}
     stage = StageSpace(

@@ -1,11 +1,12 @@
 """Measures the networks of a comparison on the targets of its budgets, or else on this machine."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from nas.latency.measurement_cache import LatencyCache
 from nas.storage.newest_latencies import newest_latencies
-from nas.storage.store import Store
+from nas.storage.store import Store, setting_key
 from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
 from search_spaces.errors import TargetError
@@ -55,15 +56,45 @@ def latency_of(network: Architecture, budget: Budget, cache: LatencyCache) -> La
 
 
 def latencies(
-    store: Store, budgets: Sequence[Budget], *, num_classes: int, in_channels: int
+    store: Store,
+    budgets: Sequence[Budget],
+    *,
+    num_classes: int,
+    in_channels: int,
+    cache: LatencyCache | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Return the latest stable medians in milliseconds by fingerprint of the network and target."""
-    known = newest_latencies(store, budgets, num_classes=num_classes, in_channels=in_channels)
+    """Return the latest stable medians in milliseconds by fingerprint of the network and target.
+
+    Args:
+        store: Measurements of latency.
+        budgets: Those on latency name the targets; without any it is this machine.
+        num_classes: Class scores of the networks.
+        in_channels: Channels of their images.
+        cache: What measured the networks: only measurements in its settings count, so that those of another
+            machine are not compared. None counts the latest in any setting.
+    """
+    targets = {str(budget.target) for budget in budgets if not budget.counted} or {_HOST}
+    known = newest_latencies(
+        store,
+        budgets,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        settings={} if cache is None else _settings(cache, targets),
+    )
     timed = {budget.measured for budget in budgets if not budget.counted} or {_HOST}
     return {
         fingerprint: {on: latency.median_ms for on, (_, latency) in of.items() if on in timed}
         for fingerprint, of in known.items()
     }
+
+
+def _settings(cache: LatencyCache, targets: Iterable[str]) -> dict[str, str]:
+    """Return the keys of the settings of targets; one that is away is left out."""
+    found = {}
+    for target in targets:
+        with contextlib.suppress(TargetError):
+            found[target] = setting_key(cache.setting(target))
+    return found
 
 
 def _until_stable(measured: Callable[[bool], Latency]) -> Latency:

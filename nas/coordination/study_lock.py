@@ -6,7 +6,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
+from nas.files.folder_errors import unwritable
 from search_spaces.errors import StudyError
 
 
@@ -21,9 +23,9 @@ def study_lock(folder: Path, study: str, *, shared: bool = False) -> Iterator[No
 
     Raises:
         StudyError: if another process holds the lock; the message names its host and process id.
+        FilesError: if the folder or the lock file cannot be made or written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "driver.lock").open("a+", encoding="utf-8") as file:
+    with _opened(folder / "driver.lock") as file:
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -33,6 +35,15 @@ def study_lock(folder: Path, study: str, *, shared: bool = False) -> Iterator[No
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+def _opened(file: Path) -> TextIO:
+    """Return the lock file, opened; it and its folder are made if they are missing."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return file.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise unwritable(file, error) from error
 
 
 def study_in_use(study: str, driver: str) -> StudyError:

@@ -14,11 +14,13 @@ from dashboards.result import SearchResult, TrialResult
 from nas.exports.compared_facts import compared_facts
 from nas.exports.export_folder import check_target, export_network, read_weights
 from nas.exports.formats import default_forms
+from nas.exports.front_weights import check_front_weights
 from nas.exports.held_out import held_out_digests
 from nas.exports.new_head import budget_sentences, with_new_head
 from nas.exports.prepared_images import decoded_size, prepared
 from nas.exports.provenance import front_networks, provenance, retraining_command, test_scores
 from nas.exports.target_folder import check_folder
+from nas.exports.trained_recipe import trained_recipe
 from nas.files.locating import files_of
 from nas.files.staging import staged_folder
 from nas.files.study_images import images_for
@@ -127,6 +129,8 @@ class StudyExporter:
         folder = expanded(options.folder).resolve()
         names = [f"{options.module_name}_{network.trial}" for network in networks]
         check_folder(folder, names, into=False, force=False)
+        weights = {n.trial: self._chosen_weights(n, options).file for n in networks}
+        check_front_weights(self.study.study_name, weights, files_of(self.study).exists)
         written: list[Path] = []
         with staged_folder(folder, "export to") as stage:
             for network, name in zip(networks, names, strict=True):
@@ -171,7 +175,7 @@ class StudyExporter:
             std=images["std"],
             provenance=facts,
             front_networks=front_networks(self.result, network),
-            recipe=settings_of(self.study).recipe if weights.retrained is None else weights.retrained.recipe,
+            recipe=trained_recipe(self.study, weights, splits),
             deploy=options.deploy,
             calibration=None if splits is None else prepared(splits.train, splits, architecture)[0],
             held_out=held_out,
@@ -218,8 +222,7 @@ class StudyExporter:
     @contextmanager
     def _fetched(self, network: TrialResult, weights: DeliveredWeights) -> Iterator[Path]:
         """Yield the weights file of a network, fetched to this machine while the block runs."""
-        study, files = self.study.study_name, files_of(self.study)
-        retrained = weights.retrained
+        study, files, retrained = self.study.study_name, files_of(self.study), weights.retrained
         command = (
             retrain_command(study, network.trial)
             if retrained is None
@@ -254,11 +257,8 @@ class StudyExporter:
         images = images_of(self.study)
         tested = test_scores(self.study, network, weights, file, splits)
         assert tested is not None  # measured on the images, or stored before they were removed
-        latencies = self.store.latest(
-            network.architecture,
-            num_classes=len(images["classes"]),
-            in_channels=images["channels"],
-        )
+        shape = {"num_classes": len(images["classes"]), "in_channels": images["channels"]}
+        latencies = self.store.latest(network.architecture, **shape, own_ms=network.latency_ms)
         facts = provenance(self.study, self.result, network, weights=weights, latencies=latencies)
         return {**facts, **compared_facts(self.study, network)}
 

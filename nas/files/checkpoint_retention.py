@@ -1,4 +1,4 @@
-"""Keeps the weights of the best networks of a study and deletes those of the others."""
+"""Keeps the weights of the best networks of a study and of its Pareto front, and deletes the others."""
 
 import logging
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import Final
 from optuna.artifacts import get_all_artifact_meta
 from optuna.trial import FrozenTrial, TrialState
 
+from dashboards.network_filters import unbeaten
 from dashboards.result import TrialResult, best_first
 from nas.files.study_files import StudyFiles
 from nas.study.naming import trial_folder
@@ -27,9 +28,10 @@ class CheckpointRetention:
     """Deletes the checkpoints and weights of one study that are no longer needed.
 
     Files of running trials stay. For the best `kept` networks, a fully trained one keeps its weights and one
-    that was stopped early keeps its checkpoint. Until a search is over, at least `_RESERVE` networks do,
-    the best by expected value and the best by their own: what is expected of a network changes with each
-    other one, and the first may miss its latency when it is measured again.
+    that was stopped early keeps its checkpoint; those on the Pareto front keep their weights, too. Until a
+    search is over, at least `_RESERVE` networks do, the best by expected value and the best by their own, and
+    the fronts by either: what is expected of a network changes with each other one, and the first may miss
+    its latency when it is measured again.
 
     Args:
         opened: Study whose trials are cleaned up.
@@ -54,7 +56,8 @@ class CheckpointRetention:
         self._seen.update(t.number for t in ended)
         ranked = networks_of(Outline(self._opened.study.user_attrs), contenders)
         most, before = max(self._kept, _RESERVE), {t.number for t in self._best}
-        kept = _first(most, ranked) | _first(most, _by_own_value(ranked))
+        by_own = _by_own_value(ranked)
+        kept = _first(most, ranked) | _first(most, by_own) | _front(ranked) | _front(by_own)
         self._best = [t for t in contenders if t.number in kept]
         self._clear([t for t in contenders if t.number not in kept & before], kept)  # the rest was swept
 
@@ -63,9 +66,9 @@ class CheckpointRetention:
 
         Args:
             ranked: Networks of the study, the delivered one first. Besides the first `kept`, the best by its
-                own value keeps its files.
+                own value and the Pareto front, which is exported as a whole, keep their files.
         """
-        kept = _first(self._kept, ranked) | _first(1, _by_own_value(ranked))
+        kept = _first(self._kept, ranked) | _first(1, _by_own_value(ranked)) | _front(ranked)
         self._clear(self._ended(), kept, one_listing=True)
 
     def _ended(self) -> list[FrozenTrial]:
@@ -102,6 +105,11 @@ class CheckpointRetention:
 def _first(most: int, ranked: Sequence[TrialResult]) -> set[int]:
     """Return the trials of the first networks that have files to keep."""
     return {n.trial for n in [n for n in ranked if n.state in _WITH_FILES][:most]}
+
+
+def _front(networks: Sequence[TrialResult]) -> set[int]:
+    """Return the trials of the networks on the Pareto front."""
+    return {network.trial for network in unbeaten(networks)}
 
 
 def _by_own_value(networks: Sequence[TrialResult]) -> tuple[TrialResult, ...]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import optuna
 
+from nas.files.folder_errors import unwritable
 from nas.files.local_files import LocalFiles
 from nas.files.local_paths import local_folder
 from nas.files.locating import files_at, files_of
@@ -129,7 +130,11 @@ def claimed(study: optuna.Study, report_line: Callable[[str], None]) -> StudyFil
 
 
 def mark(study: optuna.Study, files: StudyFiles) -> None:
-    """Write into a folder that it belongs to a study of this storage."""
+    """Write into a folder that it belongs to a study of this storage.
+
+    Raises:
+        FilesError: if it cannot be written.
+    """
     url = database_url(study)
     if url is None:
         return
@@ -139,7 +144,10 @@ def mark(study: optuna.Study, files: StudyFiles) -> None:
         database = replace(database, database="/".join([*above, Path(database.database).name]), inode=0)
     written = Mark(study=study.study_name, identity=given_identity(study), database=database)
     if _mark_of(files) != written:
-        files.write(MARK, json.dumps(written.to_json(), indent=2) + "\n")
+        try:
+            files.write(MARK, json.dumps(written.to_json(), indent=2) + "\n")
+        except OSError as error:
+            raise unwritable(Path(files.place(MARK)), error) from error
 
 
 def _may_write(study: optuna.Study, files: StudyFiles, url: str) -> bool:

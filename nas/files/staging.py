@@ -97,6 +97,9 @@ def staged_file(file: Path, doing: str) -> Iterator[Path]:
 def staged_folder(folder: Path, doing: str) -> Iterator[Path]:
     """Yield a temporary folder whose files are moved into `folder` at the end, if nothing fails.
 
+    It lies in `folder` where that exists, which may be the only place that can be written, and else beside
+    it. A kill leaves it behind, under a hidden name.
+
     Args:
         folder: Absolute path of the folder; it and those above it are created.
         doing: What is done, for the message.
@@ -104,8 +107,8 @@ def staged_folder(folder: Path, doing: str) -> Iterator[Path]:
     Raises:
         ExportError: if it cannot be written; nothing is left behind.
     """
-    occupied = folder.is_dir() and (folder == Path.cwd() or any(folder.iterdir()))
-    parent = folder if occupied else folder.parent
+    inside = folder.is_dir()
+    parent = folder if inside else folder.parent
     made = _missing(parent)
     stage = parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
     done = False
@@ -114,7 +117,7 @@ def staged_folder(folder: Path, doing: str) -> Iterator[Path]:
             parent.mkdir(parents=True, exist_ok=True)
             stage.mkdir()
             yield stage
-            _move(stage, folder, occupied=occupied)
+            _move(stage, folder, inside=inside)
         done = True
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -153,11 +156,13 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def _move(stage: Path, folder: Path, *, occupied: bool) -> None:
-    if not occupied:
+def _move(stage: Path, folder: Path, *, inside: bool) -> None:
+    if not inside:
         stage.rename(folder)  # also onto an empty folder
         return
-    paths = sorted(stage.iterdir())
+    # By its JSON files, architecture.json above all, a folder is taken for an export: they come last, so that
+    # a kill in between leaves none that looks finished.
+    paths = sorted(sorted(stage.iterdir(), reverse=True), key=lambda path: path.suffix == ".json")
     for path in paths:  # before anything is replaced
         there = folder / path.name
         if there.is_dir() and (not path.is_dir() or any(there.iterdir())):

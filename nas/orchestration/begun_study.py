@@ -107,6 +107,8 @@ def recipe_begun(
 ) -> tuple[Settings, Recipe]:
     """Return settings and recipe, those of the edition of a recipe by which a study was begun.
 
+    Studies of earlier versions may hold ``flip: detect``, settled by each training by its images.
+
     Args:
         settings: What is asked for, with the present edition of a recipe or of what it is based on.
         recipe: That recipe.
@@ -118,9 +120,10 @@ def recipe_begun(
     if known is None or known.recipe == settings.recipe:
         return settings, recipe
     held = {**Recipe.defaults(), **known.recipe}
-    for before in recipe_editions(named):
-        meant = taught(before, teacher, url).to_json() | {"flip": settings.recipe["flip"]}
-        if {**Recipe.defaults(), **meant} == held:
+    for before in (load_recipe(named), *recipe_editions(named)):
+        meant = {**Recipe.defaults(), **taught(before, teacher, url).to_json()}
+        flips = [settings.recipe["flip"], *(["detect"] if before.flip == "detect" else [])]
+        if any({**meant, "flip": flip} == held for flip in flips):
             return replace(settings, recipe=known.recipe), Recipe.from_json(known.recipe)
     return settings, recipe
 

@@ -67,4 +67,5 @@ def planned_trial(planned: Planned, plan: TrainingPlan, slots: Slots, files: Stu
         fingerprint=plan.splits.fingerprint,
         attempt=files.begin_attempt(number),
         resized_once=plan.settings.resized_once,
+        metric=plan.settings.metric,
     )

@@ -164,4 +164,5 @@ class RetrainingRuns:
             study=given_identity(self.study),
             normalise=normalisation_of(self.study),
             deploy_dtype=self.deploy_dtype,
+            metric=self._metric,
         )

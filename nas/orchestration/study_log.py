@@ -9,6 +9,8 @@ from typing import Final
 
 from typing_extensions import override
 
+from nas.files.folder_errors import unwritable
+
 LOG: Final = "search.log"
 _OURS: Final = ("nas", "trials", "search_spaces")
 _FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -23,6 +25,9 @@ def study_log(folder: Path) -> Iterator[None]:
 
     Args:
         folder: Folder of the study, on this machine.
+
+    Raises:
+        FilesError: if the log cannot be made or written.
     """
     loggers = [logging.getLogger(name) for name in (*_OURS, "ray")]
     handlers = {logger.name: _handler(folder) for logger in loggers}  # Ray formats those of its logger anew
@@ -48,7 +53,10 @@ def study_log(folder: Path) -> Iterator[None]:
 
 
 def _handler(folder: Path) -> logging.Handler:
-    handler = _LogFile(folder / LOG, encoding="utf-8")
+    try:
+        handler = _LogFile(folder / LOG, encoding="utf-8")
+    except OSError as error:
+        raise unwritable(folder / LOG, error) from error
     handler.setFormatter(logging.Formatter(_FORMAT))
     return handler
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dashboards.latency_table import NetworkLatency
 from dashboards.result import SearchResult, TrialResult
-from nas.storage.newest_latencies import newest_latencies
+from nas.storage.newest_latencies import Spreads, newest_latencies, stored_latencies
 from nas.storage.store import Store
 from search_spaces.budget import Budget
 from trials.latency.latency import Latency
@@ -24,8 +24,14 @@ def network_latencies(
     budgets = [budget for budget in result.budgets if not budget.counted]
     if not budgets:
         return ()
-    known = newest_latencies(store, budgets, num_classes=num_classes, in_channels=in_channels)
-    spreads: dict[str, float] = {}
+    known = newest_latencies(
+        store,
+        budgets,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        own_ms=stored_latencies((n.architecture.fingerprint, n.latency_ms) for n in result.networks),
+    )
+    spreads = Spreads(store)
 
     def found() -> Iterator[NetworkLatency]:
         for network in result.networks:
@@ -33,9 +39,8 @@ def network_latencies(
                 _, latency = known.get(network.architecture.fingerprint, {}).get(
                     budget.measured, (None, None)
                 )
-                if latency is not None and budget.measured not in spreads:
-                    spreads[budget.measured] = store.spread(latency.conditions)
-                yield _described(network, budget, latency, spreads.get(budget.measured, 0.0))
+                spread = 0.0 if latency is None else spreads.of(latency)
+                yield _described(network, budget, latency, spread)
 
     return tuple(one for one in found() if one.predicted_ms or one.measured_ms or one.refused)
 

@@ -15,7 +15,7 @@ from nas.bayesopt.scoring import inputs
 from nas.explanation.evidence import Evidence, of_study
 from nas.scaling.front_trend import front_of
 from nas.scaling.rules import RULES, Base, Evaluator, Rule
-from nas.scaling.scaled_architecture import ScalingFactors, fit_to_budget, scaled
+from nas.scaling.scaled_architecture import ScalingFactors, fit_to_budget, scaled_to_build
 from nas.storage.optuna_storage import existing_storage
 from nas.study import trial_attributes
 from nas.study.network_lookup import FoundNetwork, find_network, is_there
@@ -185,7 +185,7 @@ def member_within(found: FoundNetwork, base: Base, budgets: Sequence[Budget], na
         ratio /= 2  # even the narrowest is too large: aim at fewer MACs by the same rule
         halvings += 1
     if made is None:
-        least = scaled(base.architecture, replace(factors, width=1e-3))
+        least = scaled_to_build(base.architecture, replace(factors, width=1e-3))
         over = shares(least)
         budget = budgets[over.index(max(over))]
         needs = _costs(found, least)[budget.resource] * (budget.bytes_per_element / 4)

@@ -3,9 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
+import torch
+
 from search_spaces.architecture import Architecture, Option, Stage, options_of
+from search_spaces.building import block_factory
 from search_spaces.counting import total_stride
 from search_spaces.options import kind_of, repeated_of, routed
 
@@ -14,6 +18,7 @@ _FINER: Final = (8, 4, 2, 1)  # channels added to single stages at the end
 _NARROWEST, _WIDEST = 1e-3, 64.0  # range of the width factor
 _HALVINGS: Final = 24  # steps of the bisection for the width
 _FULL: Final = 0.98  # share of the budget from which no stage is widened further
+_TRIED: Final = 48  # steps from channels that a block cannot have, in which others are looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,22 +63,43 @@ def scaled(base: Architecture, factors: ScalingFactors) -> Architecture:
     )
 
 
+def scaled_to_build(base: Architecture, factors: ScalingFactors) -> Architecture:
+    """Return a scaled network whose stages have the nearest channels that their blocks can have."""
+    network = scaled(base, factors)
+    return replace(network, stages=tuple(map(_nearest_that_builds, network.stages)))
+
+
 def fit_to_budget(
     base: Architecture, factors: ScalingFactors, share: Callable[[Architecture], float]
 ) -> tuple[Architecture, float, float] | None:
     """Return the widest network within the budget, its share of it and its width; None if none fits.
 
     The width is the largest factor whose counted cost fits, found by bisection. If rounding leaves more
-    than 2 % of the budget unused, single stages are widened by 8 channels, then by 4, 2 and 1.
+    than 2 % of the budget unused, single stages are widened by 8 channels, then by 4, 2 and 1. Where a block
+    cannot have the channels that come out, as some divide them evenly, both keep to those that it can.
 
     Args:
         base: Base network.
         factors: Scaling factors; the width is replaced.
         share: Function from a network to its cost as a share of the budget; at most 1 fits.
     """
+    made = _fit(base, factors, share, scaled, _wider)
+    if made is None or all(map(_builds, made[0].stages)):
+        return made
+    return _fit(base, factors, share, scaled_to_build, _next_that_builds)
+
+
+def _fit(
+    base: Architecture,
+    factors: ScalingFactors,
+    share: Callable[[Architecture], float],
+    scale: Callable[[Architecture, ScalingFactors], Architecture],
+    wider: Callable[[Stage, int], Stage],
+) -> tuple[Architecture, float, float] | None:
+    """Return what `fit_to_budget` does, by functions that scale a network and widen a stage by a step."""
 
     def at(width: float) -> Architecture:
-        return scaled(base, replace(factors, width=width))
+        return scale(base, replace(factors, width=width))
 
     low, high = _NARROWEST, _WIDEST
     if share(at(low)) > 1:
@@ -89,36 +115,85 @@ def fit_to_budget(
     for _ in range(_HALVINGS):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if share(at(middle)) <= 1 else (low, middle)
-    return (*_widen_single_stages(at(low), share), low)
+    return (*_widen_single_stages(at(low), share, wider), low)
 
 
 def _widen_single_stages(
-    network: Architecture, share: Callable[[Architecture], float]
+    network: Architecture, share: Callable[[Architecture], float], wider: Callable[[Stage, int], Stage]
 ) -> tuple[Architecture, float]:
     taken = share(network)
     for step in _FINER:
         while taken < _FULL:
-            wider = [
+            found = [
                 (share(other), other)
                 for i, stage in enumerate(network.stages)
                 if step % _unit(stage) == 0 or step == _FINER[0]
-                for other in [_widened(network, i, max(step, _unit(stage)))]
+                for other in [_with_stage(network, i, wider(stage, max(step, _unit(stage))))]
             ]
             if dict(network.options).get("head_channels"):
                 options = {**dict(network.options)}
                 options["head_channels"] = int(options["head_channels"] or 0) + step
                 head = replace(network, options=options_of(options))
-                wider.append((share(head), head))
-            fitting = [pair for pair in wider if taken < pair[0] <= 1]
+                found.append((share(head), head))
+            fitting = [pair for pair in found if taken < pair[0] <= 1]
             if not fitting:
                 break
             taken, network = max(fitting, key=lambda pair: pair[0])
     return network, taken
 
 
-def _widened(network: Architecture, i: int, step: int) -> Architecture:
-    stage = replace(network.stages[i], channels=network.stages[i].channels + step)
+def _with_stage(network: Architecture, i: int, stage: Stage) -> Architecture:
     return replace(network, stages=(*network.stages[:i], stage, *network.stages[i + 1 :]))
+
+
+def _wider(stage: Stage, step: int) -> Stage:
+    return replace(stage, channels=stage.channels + step)
+
+
+def _next_that_builds(stage: Stage, step: int) -> Stage:
+    """Return a stage widened by the fewest steps at which it can be built, unchanged if by none."""
+    found = (_wider(stage, count * step) for count in range(1, _TRIED + 1))
+    return next(filter(_builds, found), stage)
+
+
+def _nearest_that_builds(stage: Stage) -> Stage:
+    """Return a stage with the nearest channels that its blocks can have, unchanged if none are near.
+
+    Of a mixer with channels of its own inside the block, these change.
+    """
+    options = dict(stage.options)
+    inner, heads = int(options.get("inner_channels") or 0), 1
+    if inner and "head_channels" in options:
+        heads = inner // int(options["head_channels"] or 1)
+    step = math.lcm(_DIVISOR, heads if inner else _unit(stage))
+    for more in (0, *(sign * step * count for count in range(1, _TRIED + 1) for sign in (1, -1))):
+        if (inner or stage.channels) + more < step:
+            continue
+        if not inner:
+            other = _wider(stage, more)
+        else:
+            changed = {**options, "inner_channels": inner + more}
+            if "head_channels" in options:
+                changed["head_channels"] = (inner + more) // heads
+            other = replace(stage, options=options_of(changed))
+        if _builds(other):
+            return other
+    return stage
+
+
+def _builds(stage: Stage) -> bool:
+    """Return whether the blocks of a stage can have its channels."""
+    return all(_block_builds(replace(run, depth=1)) for run in stage.runs)
+
+
+@lru_cache(maxsize=2**14)
+def _block_builds(stage: Stage) -> bool:
+    try:
+        with torch.device("meta"):
+            block_factory(stage)(stage.channels, stage.channels, stride=stage.stride)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError):
+        return False
+    return True
 
 
 def _stage(stage: Stage, factors: ScalingFactors) -> Stage:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 
 from nas.scaling.rules import Evaluator
-from nas.scaling.scaled_architecture import scaled
+from nas.scaling.scaled_architecture import scaled_to_build
 from search_spaces.architecture import Architecture
 from search_spaces.building import build
 from search_spaces.counting import smallest_side
@@ -63,4 +63,4 @@ def training_evaluator(
             )
         return accuracies[network.fingerprint]
 
-    return lambda candidates: [accuracy(scaled(base, factors)) for factors in candidates]
+    return lambda candidates: [accuracy(scaled_to_build(base, factors)) for factors in candidates]

@@ -1,4 +1,4 @@
-"""Records of our tables as plain data: a latency measurement, an export."""
+"""Records of our tables as plain data: latency measurements, exports."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,21 @@ class Measurement:
     in_channels: int
     latency: Latency
     measured_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InSetting:
+    """A latency of a network with the setting of its measurement.
+
+    Attributes:
+        setting: Key of the setting, see `nas.storage.store.setting_key`.
+        measured_at: Time of the measurement, UTC.
+        latency: Result of the measurement.
+    """
+
+    setting: str
+    measured_at: datetime
+    latency: Latency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

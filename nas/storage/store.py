@@ -5,16 +5,16 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, func, select, true
+from sqlalchemy import Select, delete, distinct, func, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from nas.storage.database import storage_errors
 from nas.storage.own_folder import placed, portable
-from nas.storage.records import Export, Measurement
+from nas.storage.own_settings import own_settings
+from nas.storage.records import Export, InSetting, Measurement
 from nas.storage.schema import ArchitectureRow, ExportRow, LatencyRow
 from nas.storage.tables import empty_tables, has_tables, opened_tables
 from nas.storage.user_view import stored_name
@@ -22,9 +22,7 @@ from search_spaces.architecture import Architecture
 from trials.latency.latency import Condition, Latency, between_run_spread, figure_of, setting_of
 from trials.latency.timing_protocol import QUICKEST
 
-_NOMINAL_QUANTILE: Final = (
-    0.25  # of the reference network's times: robust against a busy host and against outliers
-)
+_NOMINAL_QUANTILE: Final = 0.25  # of the reference network's times: robust against a busy host and outliers
 _INSERTS: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -121,10 +119,18 @@ class Store:
         figures = (measured.latency.figure(figure) for measured in found)
         return next((latency for latency in figures if latency is not None and latency.stable), None)
 
-    def latest(self, architecture: Architecture, *, num_classes: int, in_channels: int) -> dict[str, Latency]:
+    def latest(
+        self,
+        architecture: Architecture,
+        *,
+        num_classes: int,
+        in_channels: int,
+        own_ms: Mapping[str, float] | None = None,
+    ) -> dict[str, Latency]:
         """Return the newest latency of a network on each target, by the target's name.
 
-        An unstable one is returned only for a target without a stable one.
+        An unstable one is returned only for a target without a stable one. Of a network whose latencies a
+        study stores, `own_ms`, only measurements in the same settings count, see `own_settings`.
         """
         wanted = (
             select(LatencyRow)
@@ -132,13 +138,16 @@ class Store:
             .where(LatencyRow.num_classes == num_classes, LatencyRow.in_channels == in_channels)
             .order_by(LatencyRow.stable, LatencyRow.id)
         )
-        with self._reading() as session:
-            return {str(m.latency.conditions["target"]): m.latency for m in self._read(session, wanted)}
+        latest = {}
+        for (_, target), measured in self._by_target(wanted).items():
+            own = own_settings(measured, own_ms or {}, target)
+            latest[target] = [m.latency for m in measured if not own or m.setting in own][-1]
+        return latest
 
     def newest(
         self, *, num_classes: int, in_channels: int, stable: bool = True
-    ) -> dict[str, dict[str, tuple[datetime, Latency]]]:
-        """Return the newest latencies of all networks with their times, by fingerprint and then by target.
+    ) -> dict[tuple[str, str], list[InSetting]]:
+        """Return the newest latency of each network in each setting, by fingerprint and target, oldest first.
 
         Args:
             num_classes: Class scores of the networks.
@@ -149,14 +158,22 @@ class Store:
             select(func.max(LatencyRow.id))
             .where(LatencyRow.stable.is_(True) if stable else true())
             .where(LatencyRow.num_classes == num_classes, LatencyRow.in_channels == in_channels)
-            .group_by(LatencyRow.fingerprint, LatencyRow.target)
+            .group_by(LatencyRow.fingerprint, LatencyRow.target, LatencyRow.setting_key)
         )
-        found: dict[str, dict[str, tuple[datetime, Latency]]] = defaultdict(dict)
-        with self._reading() as session:
-            for row in session.scalars(select(LatencyRow).where(LatencyRow.id.in_(newest))):
-                latency = _latency(row)
-                found[row.fingerprint][str(latency.conditions["target"])] = row.measured_at, latency
-        return found
+        return self._by_target(select(LatencyRow).where(LatencyRow.id.in_(newest)).order_by(LatencyRow.id))
+
+    def in_several_settings(
+        self, *, num_classes: int, in_channels: int
+    ) -> dict[tuple[str, str], list[InSetting]]:
+        """Return all latencies of networks that were measured in several settings of one target."""
+        shape = LatencyRow.num_classes == num_classes, LatencyRow.in_channels == in_channels
+        several = (
+            select(LatencyRow.fingerprint)
+            .where(*shape)
+            .group_by(LatencyRow.fingerprint, LatencyRow.target)
+            .having(func.count(distinct(LatencyRow.setting_key)) > 1)
+        )
+        return self._by_target(select(LatencyRow).where(*shape, LatencyRow.fingerprint.in_(several)))
 
     def nominal_ms(self, conditions: Mapping[str, Condition]) -> float | None:
         """Return the reference network's time on an idle host in a setting, None if never measured."""
@@ -243,6 +260,15 @@ class Store:
         row = {"fingerprint": architecture.fingerprint, "json": architecture.to_json()}
         insert = _INSERTS[self._engine.dialect.name]
         session.execute(insert(ArchitectureRow).values(**row).on_conflict_do_nothing())
+
+    def _by_target(self, wanted: Select[LatencyRow]) -> dict[tuple[str, str], list[InSetting]]:
+        """Return latencies by fingerprint and target, in the order of the rows."""
+        found: dict[tuple[str, str], list[InSetting]] = defaultdict(list)
+        with self._reading() as session:
+            for row in session.scalars(wanted):
+                one = InSetting(row.setting_key, row.measured_at, _latency(row))
+                found[row.fingerprint, str(one.latency.conditions["target"])].append(one)
+        return found
 
     def _read(self, session: Session, wanted: Select[LatencyRow]) -> list[Measurement]:
         joined = wanted.join(ArchitectureRow, ArchitectureRow.fingerprint == LatencyRow.fingerprint)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dashboards.result import SearchResult, TrialResult, best_first
-from nas.storage.newest_latencies import newest_latencies
+from nas.storage.newest_latencies import Spreads, newest_latencies, stored_latencies
 from nas.storage.store import Store
 from nas.study.verdicts import Verdict
 from search_spaces.budget import Budget
@@ -23,7 +23,8 @@ def with_latencies(
     """Return a result with the latest latencies of its networks.
 
     A network fits if the latest of these meets each latency budget: its measurement before training, the
-    verdict when it was measured again as a winner, the last stable measurement of any command.
+    verdict when it was measured again as a winner, the last stable measurement of any command. Only those in
+    the setting count in which the study measured it: the same device, runtime and options.
 
     Args:
         result: The search so far.
@@ -32,15 +33,19 @@ def with_latencies(
         in_channels: Channels of their images.
         verdicts: What was decided on its networks after their training, by trial.
     """
-    known = newest_latencies(store, result.budgets, num_classes=num_classes, in_channels=in_channels)
-    spreads: dict[str, float] = {}
+    known = newest_latencies(
+        store,
+        result.budgets,
+        num_classes=num_classes,
+        in_channels=in_channels,
+        own_ms=stored_latencies((n.architecture.fingerprint, n.latency_ms) for n in result.networks),
+    )
+    spreads = Spreads(store)
     networks = []
     for network in result.networks:
         latest = known.get(network.architecture.fingerprint, {})
-        for measured, (_, latency) in latest.items():
-            if measured not in spreads:
-                spreads[measured] = store.spread(latency.conditions)
-        evidence = _Evidence(latest, spreads, (verdicts or {}).get(network.trial))
+        spread = {measured: spreads.of(latency) for measured, (_, latency) in latest.items()}
+        evidence = _Evidence(latest, spread, (verdicts or {}).get(network.trial))
         networks.append(evidence.applied(network, result.budgets))
     return replace(result, networks=best_first(networks))
 

@@ -139,14 +139,25 @@ def _in_file(path: Path) -> FoundNetwork:
             f"Cannot read '{path}': {reason_of(error)}. Expected an architecture JSON file or an export "
             f"folder."
         ) from error
-    num_classes, in_channels = _IMAGENET_CLASSES, _COLOURS
-    exported = path.with_name("config.json")
-    if exported.exists():
-        config = json.loads(exported.read_text(encoding="utf-8"))
-        num_classes, in_channels = config["num_classes"], config["pretrained_cfg"]["input_size"][0]
+    num_classes, in_channels = _images_of_export(path.with_name("config.json"))
     return FoundNetwork(
         name=str(path),
         architecture=Architecture.from_json(text),
         num_classes=num_classes,
         in_channels=in_channels,
     )
+
+
+def _images_of_export(config: Path) -> tuple[int, int]:
+    """Return the classes and channels that an export's config.json tells.
+
+    Any other file of this name, such as another program's, says nothing of the network beside it: 1000
+    classes of colour images.
+    """
+    try:
+        found = json.loads(config.read_text(encoding="utf-8"))
+        if "architecture" in found["nas"]:  # which exports alone have
+            return int(found["num_classes"]), int(found["pretrained_cfg"]["input_size"][0])
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    return _IMAGENET_CLASSES, _COLOURS

@@ -7,14 +7,18 @@ The format, ``nas-table`` version 1, is one JSON object::
      "rows": [{"point": [1, "conv"], "values": [91.2, 91.5], "costs": {"macs": 12000000},
                "counts": {"blocks": 3}}, ...]}
 
-`parameters` names each parameter and its values; `point` gives one value of each, in that order;
-`values` holds one number for each training of that network; `costs` are known without training, and so
-are `counts`, which may be left out. Logarithms of the costs, and the counts, are evidence for a sampler.
+`parameters` names each parameter and its values, and each combination of them stands in one row; `point`
+gives one value of each, in that order; `values` holds one number for each training of that network; `costs`
+are known without training, and so are `counts`, which may be left out. Logarithms of the costs, and the
+counts, are evidence for a sampler.
 The JSON file of NAS-Bench-Macro (Su et al., 2021, https://arxiv.org/abs/2103.11922) is read as it
 is: eight layers of three choices, ``test_acc`` for three seeds, ``flops`` (which are MACs), params.
 """
 
+import itertools
 import json
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -134,7 +138,7 @@ def load(path: Path) -> Table:
     """Return the table in a file, a ``nas-table`` or the file of NAS-Bench-Macro.
 
     Raises:
-        DataError: if the file cannot be read as either.
+        DataError: if the file cannot be read as either, or not each combination of values stands once in it.
     """
     try:
         content = json.loads(path.read_text())
@@ -144,14 +148,47 @@ def load(path: Path) -> Table:
             f"NAS-Bench-Macro, which is published at {_PUBLISHED}."
         ) from error
     try:
-        if content.get("format") == "nas-table":
-            return _ours(content)
-        return _macro(content, path.stem)
+        table = _ours(content) if content.get("format") == "nas-table" else _macro(content, path.stem)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"Cannot read the table '{path}': {type(error).__name__} {error}. Expected a nas-table "
             f"of version 1, or the JSON file of NAS-Bench-Macro."
         ) from error
+    _check_complete(path, table)
+    return table
+
+
+def _check_complete(path: Path, table: Table) -> None:
+    """Raise unless each combination of values stands once in a table: a search may ask for any of them.
+
+    Raises:
+        DataError: names the first that is missing or stands twice, and says how many are or do.
+    """
+    shape = tuple(map(len, table.parameters.values()))
+    counts = Counter(map(tuple, table.points.tolist()))
+    combinations = math.prod(shape)
+    expected = f"expected one row for each of the {combinations:,} combinations of its parameters"
+    twice = [point for point, times in counts.items() if times > 1]
+    if twice:
+        more = f" and {len(twice) - 1:,} more points stand" if len(twice) > 1 else " stands"
+        raise DataError(
+            f"Cannot use the table '{path}': {_in_words(table, twice[0])}{more} in several rows, {expected}. "
+            f"Give all trainings of a network in one row."
+        )
+    missing = combinations - len(counts)
+    if missing:
+        first = next(point for point in itertools.product(*map(range, shape)) if point not in counts)
+        raise DataError(
+            f"Cannot use the table '{path}': it misses {missing:,} points, such as "
+            f"{_in_words(table, first)}; {expected}. Add their rows, or leave out the values without them."
+        )
+
+
+def _in_words(table: Table, point: tuple[int, ...]) -> str:
+    """Return a point, given by the index of each value, as a message names it."""
+    return ", ".join(
+        f"{name} {values[i]}" for (name, values), i in zip(table.parameters.items(), point, strict=True)
+    )
 
 
 def _ours(content: dict[str, Any]) -> Table:

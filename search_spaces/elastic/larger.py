@@ -8,6 +8,7 @@ from search_spaces.elastic.sharing import StageSharing, nested_options
 from search_spaces.network_codes import GLOBALS
 from search_spaces.pricing import Prices
 from search_spaces.space import SearchSpace
+from search_spaces.weight_bits import bits_of
 
 
 class LargerNetworks:
@@ -74,7 +75,8 @@ class LargerNetworks:
                 and _deep_enough(candidate.stage, here)
                 and sharing.groups(candidate.stage) == groups
                 and all(
-                    _holds(nested_options(large), nested_options(small))
+                    bits_of(large.options) == bits_of(small.options)
+                    and _holds(nested_options(large), nested_options(small))
                     for large, small in zip(candidate.stage.runs, here.runs, strict=True)
                 )
             ]

@@ -17,6 +17,7 @@ from search_spaces.mixers import MIXERS
 from search_spaces.options import CHANNELS, nested_of, routed, structural_options
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import MenuItem
+from search_spaces.weight_bits import WEIGHT_BITS
 
 
 def own_options(stage: Stage) -> dict[str, Option]:
@@ -34,8 +35,8 @@ def own_options(stage: Stage) -> dict[str, Option]:
 
 def nested_options(stage: Stage) -> dict[str, Option]:
     """Return the options of a stage for which the weights of a smaller value are part of a larger one's."""
-    own = own_options(stage)
-    return {name: value for name, value in stage.options if name not in own and name != "mixer"}
+    apart = {*own_options(stage), "mixer", WEIGHT_BITS}  # the bits of weights change none of their sizes
+    return {name: value for name, value in stage.options if name not in apart}
 
 
 def own_channels(stage: Stage) -> tuple[bool, bool]:

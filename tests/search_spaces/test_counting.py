@@ -4,7 +4,7 @@ import pytest
 
 import search_spaces
 from search_spaces.architecture import Architecture, Stage, options_of
-from search_spaces.counting import count_parts
+from search_spaces.counting import count_parts, total_stride
 from search_spaces.errors import ArchitectureError, UnknownNameError
 
 
@@ -78,3 +78,17 @@ def test_the_parts_of_a_network_add_up_to_it():
                 assert sum(getattr(part.costs, cost) for part in parts) == getattr(costs, cost)
             assert max(part.costs.peak for part in parts) == costs.peak
             assert parts[-1].channels == 10
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "stride"),
+    [
+        *(("patchified", {"patch": side}, side) for side in (3, 4, 7, 14)),
+        *(("pyramid", {"stem_stride": stride}, stride) for stride in (1, 2, 3, 5)),
+        ("pyramid", {"stem_form": "patch", "stem_stride": 7}, 7),
+        ("pyramid", {"padding": "same", "stem_stride": 3}, 3),
+        ("conv_stem", {"stem_depth": 4}, 16),
+    ],
+)
+def test_strides_multiply_exactly_with_that_of_any_stem(network, options, stride):
+    assert total_stride(network, options_of(options), (2, 3)) == 6 * stride

@@ -292,3 +292,58 @@ def test_a_strangers_mixer_that_lists_other_than_it_runs_is_refused(written, mon
 
 def test_a_space_of_another_module_is_taken_by_its_name():
     assert search_spaces.load("search_spaces.catalog.hybrid_small:SPACE").name == "hybrid_small"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("kernel: [3, 5]", "head_channels: 8.0", r"line 9: .*mixer 'attention' got head_channels 8.0: expec"),
+        ("kernel: [3, 5]", "head_channels: -8", r"line 9: .*got head_channels -8: expected a whole number"),
+        ("kernel: [3, 5]", "dilation: [0, 1]", r"line 9: .*got dilation 0: expected a whole number above 0"),
+        ("kernel: [3, 5]", "depthwise.dilation: [0, 1]", r"line 9: .*got depthwise.dilation 0: expected"),
+        ("kernel: [3, 5]", "normed: [2, 3]", r"line 9: .*got normed 2: expected true or false"),
+        ("kernel: [3, 5]", "mlp: on", r"line 9: .*got mlp True: expected text"),
+        ("    options:", "    block: mobilevit_v2\n    options:\n      patch: [0, 2]", r"line 9: .*patch 0"),
+        ("stages:", "options: {stem_channels: 0}\nstages:", r"line 4: .*got stem_channels 0: expected a wh"),
+        ("stages:", "options: {head_channels: -8}\nstages:", r"line 4: .*got head_channels -8: .*at least 0"),
+        ("stages:", "options: {stem_stride: '2'}\nstages:", r"line 4: .*got stem_stride '2': expected a wh"),
+        ("stages:", "options: {stem_stride: [0, 2]}\nstages:", r"line 4: .*got stem_stride 0: expected a wh"),
+        ("stages:", "options: {norm_eps: .nan}\nstages:", r"line 4: .*got norm_eps nan: expected a number"),
+    ],
+)  # fmt: skip
+def test_a_value_with_which_no_network_runs_is_named_with_its_line(written, old, new, said):
+    assert old in GOOD
+    path = written(GOOD.replace("version: 1", "version: 2").replace(old, new))
+    with pytest.raises(SpaceError, match=said) as raised:
+        search_spaces.load(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_number_with_an_exponent_is_a_number(written):
+    text = GOOD.replace("stages:", "options: {norm_eps: 1e-3}\nstages:").replace(
+        "[32, 64]", "[32, 64]\nwidth: 1e0"
+    )
+    space = search_spaces.load(written(text))
+    assert dict(space.options)["norm_eps"] == 0.001
+    assert space.width == (1.0,)
+
+
+def test_a_zero_that_leaves_something_out_is_taken(written):
+    text = GOOD.replace("version: 1", "version: 2").replace(
+        "stages:", "options: {head_channels: [0, 64]}\nstages:"
+    )
+    assert ("head_channels", (0, 64)) in {
+        (c.name, c.values) for c in search_spaces.load(written(text)).choices
+    }
+    text = GOOD[: GOOD.index("    options")] + (
+        "    block: universal_inverted_bottleneck\n    options: {start_kernel: [0, 3], layer_scale: true}\n"
+    )
+    assert search_spaces.load(written(text)).size == 4
+
+
+def test_whole_numbers_and_fractions_are_one_choice_in_rising_order(written):
+    text = (
+        GOOD[: GOOD.index("    options")]
+        + "    block: inverted_residual\n    options: {expansion: [6, 4.5, 3]}\n"
+    )
+    assert search_spaces.load(written(text)).choices[-1].values == (3, 4.5, 6)

@@ -233,3 +233,36 @@ def test_the_excess_has_one_column_for_each_counted_budget():
         assert column == pytest.approx(
             [budget.excess(float(cost)) for cost in TABLE.of(codes, budget.resource)]
         )
+
+
+def test_distinct_draws_never_list_more_networks_than_memory_holds(monkeypatch):
+    monkeypatch.setattr("search_spaces.sampling._PLENTY", 0.0)  # as if the probe had found enough by luck
+    monkeypatch.setattr("search_spaces.sampling._STILL_LISTED", -(10**9))
+    monkeypatch.setattr("search_spaces.budget_counting.Ways.every", None)
+    budgets = (budget_met_by(0.01, "macs"),)
+    there = fitting(budgets)
+    n = len(there) // 5  # below the 4 n of which all are listed
+    rows = fitting_codes(TABLE, np.random.default_rng(0), n, budgets, distinct=True)
+    assert len(rows) == n
+    assert len(set(map(tuple, rows.tolist())) & there) == n
+
+
+def test_distinct_draws_end_where_no_further_network_is_found(monkeypatch):
+    monkeypatch.setattr("search_spaces.sampling._FEW", -(10**9))
+    monkeypatch.setattr("search_spaces.sampling._STILL_LISTED", -(10**9))
+    monkeypatch.setattr("search_spaces.sampling._MOST_DRAWS", 20_000)
+    budgets = (budget_met_by(0.01, "macs"), budget_met_by(0.3, "params"), budget_met_by(0.003, "activations"))
+    there, total = fitting(budgets), ways(TABLE, budgets).total
+    n = len(there) + 1
+    monkeypatch.setattr("search_spaces.sampling.ways", lambda *args: _Many(ways(*args)))
+    rows = fitting_codes(TABLE, np.random.default_rng(0), n, budgets, distinct=True)
+    assert total >= len(rows) == len(there)
+
+
+class _Many:
+    """Ways that say they are too many to list."""
+
+    total = 1e12
+
+    def __init__(self, table):
+        self.draw = table.draw

@@ -18,7 +18,8 @@ from typing import Any, Final
 from search_spaces.errors import DataError, UserError, reason_of
 from search_spaces.shelf import Shelf
 from trials.images.data_location import DataLocation
-from trials.images.dataset_loading import log_note, open_table, signature
+from trials.images.dataset_loading import log_note, open_table
+from trials.images.file_signature import signature
 from trials.images.folder_rules import is_image
 from trials.images.function_dataset import returned_table, table_key
 from trials.images.image_table import Table

@@ -24,6 +24,9 @@ from trials.images.image_table import Table
 
 SUFFIXES: Final = (".parquet", ".parq", ".pq")
 ROWS: Final = 1_024
+BATCH_BYTES: Final = 64 * 2**20
+"""Bytes of the images of a batch, of which a file of photographs has fewer than `ROWS`."""
+_BUFFER_BYTES: Final = 2**20  # read at once: by default whole row groups are, and stay in memory
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,22 @@ def _source(file: Path) -> ArrowSource:
 
 def _batches(file: Path) -> Batches:
     def batches(column: str) -> Iterator[Any]:
-        yield from pq.ParquetFile(file).iter_batches(ROWS, columns=[column])
+        opened = pq.ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER_BYTES)
+        yield from opened.iter_batches(_rows_at_once(opened.metadata, column), columns=[column])
 
     return batches
+
+
+def _rows_at_once(metadata: Any, column: str) -> int:
+    """Return how many rows of a column take about `BATCH_BYTES` on average, at most `ROWS`."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
+    size = sum(
+        chunk.total_uncompressed_size
+        for chunk in chunks
+        if chunk.path_in_schema == column or chunk.path_in_schema.startswith(f"{column}.")
+    )
+    return max(1, min(ROWS, BATCH_BYTES * metadata.num_rows // max(size, 1)))
 
 
 DATASET: Final = Parquet()

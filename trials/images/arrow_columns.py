@@ -65,7 +65,7 @@ class ArrowPictures:
         for source in self._sources:
             try:
                 for batch in source.batches(self._column):
-                    yield from map(self._encoded, batch.column(0).to_pylist())
+                    yield from (self._encoded(cell.as_py()) for cell in batch.column(0))  # a copy of one
             except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
                 raise DataError(
                     f"Cannot read the images in '{source.name}': {error}. Expected a complete file. Download "

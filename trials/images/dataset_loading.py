@@ -8,7 +8,6 @@ once more for each resolution that is used.
 import hashlib
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -22,6 +21,7 @@ from search_spaces.errors import DataError
 from search_spaces.units import counted
 from trials.images import image_cache
 from trials.images.cached_before import is_read_as_before
+from trials.images.channel_statistics import CHUNK, channel_statistics
 from trials.images.decoding import Allocate, Decoded, decode, named
 from trials.images.image_table import Table
 from trials.images.notes import on_one_line
@@ -31,8 +31,8 @@ from trials.images.stratified_split import Rows, stratified_split
 
 _log = logging.getLogger(__name__)
 
-CHUNK: Final = 4_096
 DECODED: Final = "decoded-"
+_COPIED: Final = 256  # images that are copied at once
 
 
 def log_note(note: str) -> None:
@@ -54,7 +54,7 @@ def open_table(
 
     Args:
         read: Returns the data set's images, not yet decoded; not called if they are in the cache.
-        key: Cache key of the data set's files, see `signature`.
+        key: Cache key of the data set's files, see `trials.images.file_signature.signature`.
         seed: Seed of the splits, at least 0.
         cache: Folder of decoded data sets; None to keep everything in memory.
         resolution: Side in pixels of the square that each image is resized to, in one step; None for the size
@@ -124,12 +124,6 @@ def _written(folder: Path, build: Callable[[Allocate], Splits]) -> None:
             left.unlink()
 
 
-def signature(path: Path) -> str:
-    """Return a hash of the names, sizes and modification times of all files at or below `path`."""
-    listed = sorted(_files(path))
-    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
-
-
 def fingerprint(parts: Mapping[str, Images], classes: tuple[str, ...]) -> str:
     """Return the SHA-256 of decoded images, labels and class names."""
     digest = hashlib.sha256(json.dumps(classes).encode())
@@ -146,38 +140,6 @@ def _folder_name(key: str, seed: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _files(path: Path) -> Iterator[tuple[str, int, int]]:
-    if path.is_file():
-        yield path.name, path.stat().st_size, path.stat().st_mtime_ns
-        return
-    seen = {_place(path)}
-    for folder, inner, names in os.walk(path, followlinks=True):
-        inner[:] = [name for name in sorted(inner) if _is_new(Path(folder, name), seen)]
-        for name in names:
-            stat = _stat(Path(folder, name))
-            yield str(Path(folder, name).relative_to(path)), stat.st_size, stat.st_mtime_ns
-
-
-def _is_new(folder: Path, seen: set[tuple[int, int]]) -> bool:
-    """Return whether a folder is a real one, or a link to one that was not seen before."""
-    is_new = _place(folder) not in seen or not folder.is_symlink()
-    seen.add(_place(folder))
-    return is_new
-
-
-def _place(folder: Path) -> tuple[int, int]:
-    stat = _stat(folder)
-    return stat.st_dev, stat.st_ino
-
-
-def _stat(path: Path) -> os.stat_result:
-    """Return the facts of a file or folder, or of a link that leads nowhere."""
-    try:
-        return path.stat()
-    except OSError:
-        return path.lstat()
-
-
 def _build(table: Table, seed: int, allocate: Allocate, report_line: Callable[[str], None]) -> Splits:
     _check_labels(table)
     began = time.perf_counter()
@@ -191,7 +153,7 @@ def _build(table: Table, seed: int, allocate: Allocate, report_line: Callable[[s
     for note in notes:
         report_line(note)
     parts = _divided(found, rows, allocate)
-    mean, std = _channel_statistics(parts["train"].images)
+    mean, std = channel_statistics(parts["train"].images)
     return Splits(
         **parts,
         classes=table.classes,
@@ -255,27 +217,10 @@ def _check_labels(table: Table) -> None:
 
 def _gathered(name: str, source: Images, rows: Int64[np.ndarray, " n"], allocate: Allocate) -> Images:
     pixels = allocate(f"{name}_images", (len(rows), *source.images.shape[1:]))
-    for start in range(0, len(rows), CHUNK):
-        chosen = rows[start : start + CHUNK]
+    for start in range(0, len(rows), _COPIED):
+        chosen = rows[start : start + _COPIED]
         pixels[start : start + len(chosen)] = source.images[chosen]
     return Images(images=pixels, labels=source.labels[rows])
-
-
-def _channel_statistics(
-    images: UInt8[np.ndarray, "n h w c"],
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    total = np.zeros(images.shape[3])
-    squares = np.zeros(images.shape[3])
-    for chunk in _chunks(images):
-        values = chunk.reshape(-1, images.shape[3]).astype(np.float64) / 255.0
-        total += values.sum(0)
-        squares += (values**2).sum(0)
-    count = images.size / images.shape[3]
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    if not std.all():
-        raise DataError("A channel is constant over all training images. Check how the pixels were scaled.")
-    return tuple(mean.tolist()), tuple(std.tolist())
 
 
 def _chunks(images: UInt8[np.ndarray, "n h w c"]) -> Iterator[Any]:

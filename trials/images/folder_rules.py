@@ -59,6 +59,14 @@ HIDDEN: Final = frozenset(
 )
 """Names of what servers and systems leave in folders, besides ``.*`` and folders ``__*`` and ``@__*``."""
 
+RUNS: Final = "nas-runs"
+"""Folder of the files of studies, unless the user named another."""
+CACHE: Final = "images"
+"""Folder of decoded images beside those of studies."""
+CACHE_LOCK: Final = ".lock"
+"""File of no bytes in a folder of decoded images."""
+_CACHED: Final = re.compile(r"[0-9a-f]{24}(-\d+)?|teacher_outputs|\..*")
+
 _STARTS: Final = (
     b"\x89PNG\r\n",
     b"\xff\xd8\xff",
@@ -95,6 +103,19 @@ _FILLERS: Final = frozenset(
 def is_hidden(name: str, *, folder: bool) -> bool:
     """Return whether a folder, or else a file, of this name is not meant to be read."""
     return name.startswith((".", "__", "@__") if folder else ".") or name.lower() in HIDDEN
+
+
+def is_written_by_nas(folder: Path) -> bool:
+    """Return whether a folder holds the files of studies or their decoded images, and no data set."""
+    return folder.name == RUNS or _is_cache(folder) or _is_cache(folder / CACHE)
+
+
+def _is_cache(folder: Path) -> bool:
+    """Return whether a folder is one of decoded images: locked, and with nothing else in it."""
+    try:
+        return (folder / CACHE_LOCK).is_file() and all(_CACHED.fullmatch(p.name) for p in folder.iterdir())
+    except OSError:  # it may not be read
+        return False
 
 
 def is_image(path: Path) -> bool:

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from search_spaces.errors import DataError
-from trials.images.folder_rules import SUFFIXES, is_foreign_image, is_hidden, is_image
+from trials.images.folder_rules import (
+    SUFFIXES,
+    is_foreign_image,
+    is_hidden,
+    is_image,
+    is_written_by_nas,
+)
 
 _DEEPEST: Final = 100
 
@@ -20,7 +26,7 @@ class Folder:
     Attributes:
         path: Where it is.
         images: Its image files; a link without a target is one by its suffix.
-        folders: Its folders, without hidden ones.
+        folders: Its folders, without hidden ones and those that nas writes.
         hidden: Hidden files and folders, with the number of images in each; only where there are some.
         foreign: Image files of kinds that are not read.
         repeated: Links to folders that are read in another place.
@@ -148,6 +154,8 @@ class _Reader:
         self, entry: os.DirEntry[str], path: Path, found: _Entries, suffixes: tuple[str, ...] | None
     ) -> None:
         is_folder = _is_folder(entry)
+        if is_folder and is_written_by_nas(path):
+            return
         if is_hidden(entry.name, folder=is_folder):
             count = 0 if suffixes else _count_images(path, is_folder=is_folder)
             if count:

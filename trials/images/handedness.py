@@ -8,12 +8,13 @@ digits and road signs, but no photographs of objects.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -27,6 +28,7 @@ _LEAST_SIDE: Final = 16  # pixels, to which smaller ones are enlarged
 _FILTERS: Final = 64
 _PATCH: Final = 5  # pixels
 _COARSE: Final = 8  # pixels of a side
+_PIECE_BYTES: Final = 64 * 2**20  # of the floats of images that are resized at once
 _RIDGE: Final = 0.1  # of the variance of a feature
 _Z: Final = 1.96  # standard errors of a 95 % interval
 
@@ -55,10 +57,11 @@ def handedness_of(images: Images) -> Handedness:
         images: Training images.
     """
     rows = np.sort(np.random.default_rng(0).permutation(len(images))[:SAMPLE])
-    pixels, labels = images.images[rows], torch.from_numpy(images.labels[rows])
-    if pixels.shape[3] == 1 or (pixels[..., :1] == pixels).all():
+    labels = torch.from_numpy(images.labels[rows])
+    if _is_grey(images, rows):
         return Handedness(False, "grey images may be digits or texts")
-    known = _distinguished(_features(pixels), labels)
+    resized = torch.cat([_prepared(pixels) for pixels in _pieces(images, rows)])
+    known = _distinguished(_features(resized), labels)
     error = 0.5 / math.sqrt(len(rows))
     figure = f"mirror images are recognised as such in {known:.1%} of {len(rows)} cases, 50 % is chance"
     if known + _Z * error < LARGEST:
@@ -67,15 +70,27 @@ def handedness_of(images: Images) -> Handedness:
     return Handedness(False, f"{figure}{': too few or too unlike to be sure' if few else ''}")
 
 
-def _features(pixels: np.ndarray) -> Float[Tensor, "n k"]:
+def _pieces(images: Images, rows: Int64[np.ndarray, " n"]) -> Iterator[UInt8[np.ndarray, "n h w c"]]:
+    """Yield the images of some rows, as many at once as have `_PIECE_BYTES` as floats."""
+    count = max(1, _PIECE_BYTES // (4 * math.prod(images.images.shape[1:])))
+    for start in range(0, len(rows), count):
+        yield images.images[rows[start : start + count]]
+
+
+def _is_grey(images: Images, rows: Int64[np.ndarray, " n"]) -> bool:
+    if images.images.shape[3] == 1:
+        return True
+    return all(bool((pixels[..., :1] == pixels).all()) for pixels in _pieces(images, rows))
+
+
+def _features(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
     """Return what distinguishes each image from its mirror image, of unit deviation."""
     drawn = torch.Generator().manual_seed(0)
-    first = _prepared(pixels[: len(pixels) // 2])  # patches of the images that are learnt from
-    filters = _patches(first, drawn)
-    parts = []
-    for part in np.array_split(pixels, max(1, len(pixels) // 256)):
-        seen = _prepared(part)
-        parts.append(_seen(seen, filters) - _seen(seen.flip(3), filters))
+    filters = _patches(images[: len(images) // 2], drawn)  # of the images that are learnt from
+    parts = [
+        _seen(part, filters) - _seen(part.flip(3), filters)
+        for part in images.tensor_split(max(1, len(images) // 256))
+    ]
     differences = torch.cat(parts)
     return differences / differences.std(0).clamp_min(1e-6)
 

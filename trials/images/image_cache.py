@@ -1,8 +1,9 @@
 """Cache of decoded images in memory-mapped files that all workers of a search share.
 
 One folder holds one decoded data set: an ``.npy`` file per array and ``splits.json``. It is written to a
-temporary folder and renamed, so a reader sees all of it or nothing. A lock lets one worker decode at a time,
-so that of several workers that start together one decodes and the others load its result.
+temporary folder, synced to the disk and renamed, so a reader sees all of it or nothing; what cannot be read
+all the same is decoded again. A lock lets one worker decode at a time, so that of several workers that start
+together one decodes and the others load its result.
 
 Images at the resolution of a network lie in a folder of their own beside it, see `sized`. Those are deleted
 when they would take too much of the disk, used longest ago first, but not while a process reads them: it
@@ -13,6 +14,7 @@ import errno
 import fcntl
 import io
 import json
+import logging
 import os
 import shutil
 import uuid
@@ -20,11 +22,14 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from trials.images.folder_rules import CACHE_LOCK
 from trials.images.splits import Images, Splits
+
+_log = logging.getLogger(__name__)
 
 PARTS: Final = ("train", "validation", "test")
 VERSION: Final = 1
@@ -32,12 +37,12 @@ DRAFT: Final = ".decoding-"
 MOST_OF_DISK: Final = 0.5
 """Largest share of a disk's room, free or taken by them, that images at the resolutions of networks take."""
 _SIZED: Final = "[0-9a-f]*-[0-9]*"
-_LOCK: Final = ".lock"
+_LOCK: Final = CACHE_LOCK
 _CHEAP_BYTES: Final = 64 * 2**20  # decoded within seconds: nothing worth keeping for the next attempt
 
 
 def load(folder: Path) -> Splits | None:
-    """Return the splits stored in `folder`, memory-mapped; None if there are none.
+    """Return the splits stored in `folder`, memory-mapped; None if there are none that can be read.
 
     The pixels are mapped copy-on-write: pages are shared, and torch may wrap them without a copy.
     """
@@ -45,24 +50,14 @@ def load(folder: Path) -> Splits | None:
         with (folder / "splits.json").open(encoding="utf-8") as file:
             with suppress(OSError):  # a disk without locks, where nothing is deleted either
                 fcntl.flock(file, fcntl.LOCK_SH)
-            stored = json.load(file)
-            parts = {name: _load_part(folder, name) for name in PARTS}
-            for part in parts.values():
-                _stay_locked(part, os.dup(file.fileno()))
-    except FileNotFoundError:
+            found = _stored(folder, json.load(file))
+            for name in PARTS:
+                _stay_locked(getattr(found, name), os.dup(file.fileno()))
+    except (FileNotFoundError, EOFError, ValueError, KeyError, TypeError):  # there is none, or it is damaged
         return None
     with suppress(OSError):  # of a colleague who may only read
         os.utime(folder / "splits.json")
-    return Splits(
-        **parts,
-        classes=tuple(stored["classes"]),
-        mean=tuple(stored["mean"]),
-        std=tuple(stored["std"]),
-        fingerprint=stored["fingerprint"],
-        unreadable=tuple(stored["unreadable"]),
-        notes=tuple(stored.get("notes", ())),
-        decoding_s=stored.get("decoding_s", 0.0),
-    )
+    return found
 
 
 def filled(cache: Path, folder: Path, fill: Callable[[], None]) -> Splits:
@@ -72,6 +67,9 @@ def filled(cache: Path, folder: Path, fill: Callable[[], None]) -> Splits:
         with exclusive(cache):
             found = load(folder)
             if found is None:
+                if folder.exists():
+                    _log.warning("Decoding the images again: those kept in '%s' are damaged", folder)
+                    _discard(folder)
                 fill()
                 found = load(folder)
     assert found is not None
@@ -188,14 +186,47 @@ def _is_at(path: Path, file: io.TextIOWrapper) -> bool:
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder that is renamed to `folder` when the block ends without an error."""
+    """Yield an empty folder that is synced and renamed to `folder` when the block ends without an error."""
     draft = folder.with_name(f"{DRAFT}{uuid.uuid4().hex[:8]}")
     draft.mkdir()  # open to those whom the umask lets in: colleagues may share a cache
     try:
         yield draft
+        for path in draft.iterdir():  # else a power cut may leave a folder of the right name without content
+            with path.open("r+b") as file:
+                os.fsync(file.fileno())
+        _sync_folder(draft)
         draft.rename(folder)
+        _sync_folder(folder.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    with suppress(OSError):  # of a disk that syncs files only
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _stored(folder: Path, fields: dict[str, Any]) -> Splits:
+    """Return the splits in a folder; raises the errors that `load` catches if they are not all there."""
+    found = Splits(
+        **{name: _load_part(folder, name) for name in PARTS},
+        classes=tuple(fields["classes"]),
+        mean=tuple(fields["mean"]),
+        std=tuple(fields["std"]),
+        fingerprint=fields["fingerprint"],
+        unreadable=tuple(fields["unreadable"]),
+        notes=tuple(fields.get("notes", ())),
+        decoding_s=fields.get("decoding_s", 0.0),
+    )
+    for part in (found.train, found.validation, found.test):
+        shape = (len(part.labels), *found.size, found.channels)
+        if part.images.shape != shape or part.images.dtype != np.uint8 or len(found.std) != found.channels:
+            raise ValueError(f"{part.images.dtype} images of shape {part.images.shape}, expected {shape}")
+    return found
 
 
 def _load_part(folder: Path, name: str) -> Images:
@@ -219,7 +250,17 @@ def _bytes_in(folder: Path) -> int:
 
 
 def _last_used(folder: Path) -> float:
-    return (folder / "splits.json").stat().st_mtime
+    try:
+        return (folder / "splits.json").stat().st_mtime
+    except FileNotFoundError:  # it is damaged
+        return 0.0
+
+
+def _discard(folder: Path) -> None:
+    """Delete a folder at once: a reader finds all of it or nothing."""
+    draft = folder.with_name(f"{DRAFT}{uuid.uuid4().hex[:8]}")
+    folder.rename(draft)
+    shutil.rmtree(draft)
 
 
 def _deleted(folder: Path) -> bool:
@@ -227,9 +268,7 @@ def _deleted(folder: Path) -> bool:
     try:
         with (folder / "splits.json").open("r+") as file:  # to be written, or some disks grant no lock
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            draft = folder.with_name(f"{DRAFT}{uuid.uuid4().hex[:8]}")
-            folder.rename(draft)  # at once: a reader finds all of it or nothing
-            shutil.rmtree(draft)
+            _discard(folder)
     except OSError:  # it is read, or belongs to another user
         return False
     return True

@@ -22,11 +22,11 @@ def merge_validation(
     """Return splits with the validation images added to ``train``; ``test`` is unchanged.
 
     A few images stay in ``validation`` too, only to detect a diverging training: their accuracy means
-    nothing, because the network is trained on them. Mean and standard deviation stay those of the images
-    that the search trained on.
+    nothing, because the network is trained on them. Mean and standard deviation stay those of `splits`: the
+    cache gives pixels and labels only, since studies that normalise differently share it.
 
     Args:
-        splits: Splits of the search.
+        splits: Splits of the search, normalised as the study normalises them.
         seed: Seed of these splits.
         cache: Folder of decoded data sets; None to keep everything in memory.
         resolution: Resolution that the images are at in pixels; None for the size that suits them all.
@@ -55,7 +55,8 @@ def merge_validation(
             merged = replace(splits, train=Images(images=pixels, labels=labels), validation=few)
             image_cache.store(draft, merged)
 
-    return image_cache.filled(cache, folder, store)
+    found = image_cache.filled(cache, folder, store)
+    return replace(splits, train=found.train, validation=found.validation, test=found.test)
 
 
 def _fill(pixels: UInt8[np.ndarray, "n h w c"], splits: Splits) -> None:

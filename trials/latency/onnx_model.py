@@ -43,7 +43,7 @@ def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: 
     runtime optimises both into the same operators.
 
     Raises:
-        TargetError: if the dtype is unknown or the network cannot be exported.
+        TargetError: if the dtype is unknown, or the network cannot be exported or quantised.
     """
     if dtype not in DTYPES:
         raise TargetError(f"The dtype '{dtype}' is not measured: expected one of {', '.join(DTYPES)}.")
@@ -63,14 +63,22 @@ def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: 
                 input_names=["images"],
                 output_names=["scores"],
             )
-    except (RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:  # of torch's exporter and of the network's own code, of several kinds
         raise TargetError(
             f"Cannot export the network to ONNX for timing: {_line(error)}. Expected operations that "
             f"opset {opset} has."
         ) from error
     if dtype == "fp32":
         return file.getvalue()
-    return _quantised(file.getvalue(), tuple(images.shape), four_bits)
+    try:
+        return _quantised(file.getvalue(), tuple(images.shape), four_bits)
+    except OSError:
+        raise  # of its temporary files: no fault of the network
+    except Exception as error:  # of the quantiser and of ONNX Runtime, of several kinds
+        raise TargetError(
+            f"Cannot quantise the network for timing: {_line(error)}. Expected operators that ONNX Runtime "
+            f"quantises; use dtype=fp32, or leave what needs others out of the space."
+        ) from error
 
 
 @cache
@@ -140,4 +148,4 @@ def _quantised(model: bytes, shape: tuple[int, ...], four_bit_blocks: Sequence[s
 
 
 def _line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0].rstrip(".")
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__

@@ -70,12 +70,13 @@ def match(
         raise _other(found, source)
     name, notes = _chosen(whole, source, side)
     options = {} if naming is None else naming.overrides(name, source)
+    decided = "" if naming is None else naming.note(name, source)
     return Match(
         name,
         _with_options(reference(name), options),
         found[name].weights,
         "this project" if naming is None else naming.library,
-        notes,
+        (*notes, decided) if decided else notes,
     )
 
 

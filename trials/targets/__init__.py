@@ -5,15 +5,16 @@ result of a program that measures; latencies are in milliseconds at batch 1, wit
 failure is a `TargetError` of one line, within a time limit.
 """
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from torch import nn
 
-from search_spaces.errors import TargetError
+from search_spaces.errors import TargetError, UserError
 from search_spaces.shelf import Shelf
 from trials.latency.latency import Condition, Latency
 from trials.latency.layer_times import LayerTimes
@@ -98,6 +99,26 @@ class Target(ABC):
             f"The target '{job.address or type(self).__name__.lower()}' times a network, not its layers: "
             f"expected a target that runs ONNX Runtime, such as cpu or ssh://user@host."
         )
+
+
+@contextlib.contextmanager
+def runtime_errors(target: str, mend: str) -> Iterator[None]:
+    """Turn what a runtime raises, each of its own kind, into an error of one line.
+
+    Args:
+        target: Kind of the target, for the message.
+        mend: What was expected and what to do next, as sentences.
+
+    Raises:
+        TargetError: in place of any error that is not for the user already.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        raise TargetError(f"The target '{target}' cannot run the network: {reason}. {mend}") from error
 
 
 def check_layers(job: Job) -> None:

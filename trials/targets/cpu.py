@@ -19,7 +19,9 @@ from trials.latency.onnx_model import onnx_model
 from trials.latency.onnx_profiler import time_layers
 from trials.latency.roofline_probes import peak_macs, peak_model, stream_model
 from trials.latency.runtimes import DEFAULT, Runtime, runtime_called
-from trials.targets import Job, Target, check_layers
+from trials.targets import Job, Target, check_layers, runtime_errors
+
+_MEND: Final = "Expected operations that the runtime has; leave what needs others out of the space."
 
 
 class Cpu(Target):
@@ -35,10 +37,8 @@ class Cpu(Target):
         how: dict[str, Any] = {"threads": threads, "seconds": job.seconds, "nominal_ms": job.nominal_ms}
         with measuring(job.lock) as waited_s:
             found = runtime.conditions(threads) | {"dtype": dtype, "resolution": job.resolution}
-            try:
+            with runtime_errors("cpu", _MEND):
                 timing = runtime.time(model, reference, **how, figure=job.figure)
-            except ValueError as error:
-                raise TargetError(f"The target 'cpu' cannot run the network: {error}") from error
         return Latency.of(timing, found | {"waited_s": round(waited_s, 3)})
 
     @override
@@ -50,7 +50,8 @@ class Cpu(Target):
         roofs = peak_model(dtype), stream_model()
         with measuring(job.lock):
             found = runtime.conditions(threads) | {"dtype": dtype, "resolution": job.resolution}
-            profile = time_layers(model, *roofs, threads=threads, seconds=job.seconds)
+            with runtime_errors("cpu", _MEND):
+                profile = time_layers(model, *roofs, threads=threads, seconds=job.seconds)
         return layer_times(profile, modules, peak_macs(), found)
 
     @override

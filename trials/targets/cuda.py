@@ -17,9 +17,13 @@ from trials.latency import host
 from trials.latency.latency import Condition, Latency
 from trials.latency.onnx_model import ReferenceNetwork
 from trials.latency.timing_protocol import Run, time_network
-from trials.targets import Job, Target
+from trials.targets import Job, Target, runtime_errors
 
 _DTYPES: Final = {"fp32": torch.float32, "fp16": torch.float16}
+_MEND: Final = (
+    "Expected a network that fits into the memory of the device and can be captured as a CUDA graph; close "
+    "other programs on it, or leave larger networks out of the space."
+)
 
 
 class Cuda(Target):
@@ -31,7 +35,12 @@ class Cuda(Target):
     def time(self, network: nn.Module, job: Job) -> Latency:
         device, dtype = _checked(job)
         images = torch.zeros(1, job.in_channels, job.resolution, job.resolution)
-        with measuring(job.lock) as waited_s, torch.cuda.device(device), torch.no_grad():
+        with (
+            measuring(job.lock) as waited_s,
+            runtime_errors("cuda", _MEND),
+            torch.cuda.device(device),
+            torch.no_grad(),
+        ):
             conditions = _conditions(job, device) | {"resolution": job.resolution}
             timing = time_network(
                 _captured(network, images, device, dtype),
@@ -45,7 +54,8 @@ class Cuda(Target):
     @override
     def probe(self, job: Job) -> Mapping[str, Condition]:
         device, _ = _checked(job)
-        return _conditions(job, device)
+        with runtime_errors("cuda", _MEND):
+            return _conditions(job, device)
 
 
 def _checked(job: Job) -> tuple[torch.device, torch.dtype]:
@@ -71,13 +81,15 @@ def _captured(network: nn.Module, images: Tensor, device: torch.device, dtype: t
             network(images)
     torch.cuda.current_stream().wait_stream(side)
     with torch.cuda.graph(graph):
-        network(images)
+        scores = network(images)
+    # A replay reads and writes their memory by its address, so that they must live as long as the graph.
+    captured = graph, network, images, scores
 
     def run(count: int) -> Sequence[float]:
         events = [torch.cuda.Event(enable_timing=True) for _ in range(count + 1)]
         events[0].record()
         for event in events[1:]:
-            graph.replay()
+            captured[0].replay()
             event.record()
         torch.cuda.synchronize()
         return [before.elapsed_time(after) for before, after in pairwise(events)]

@@ -5,7 +5,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import numpy as np
+from torch import Tensor, nn
 
 from search_spaces.errors import RecipeError
 from search_spaces.shelf import Shelf
@@ -54,13 +55,25 @@ def _said(network: Any) -> dict[str, Any]:
     """Return what a network says of its images, None where it says nothing."""
     given = getattr(network, "pretrained_cfg", None) or {}
     resolution = getattr(network, "resolution", None) or (given.get("input_size") or [None])[-1]
-    found = {name: getattr(network, name, None) or given.get(name) for name in ("mean", "std")}
-    classes = getattr(network, "classes", None)
+    found = {name: getattr(network, name, None) for name in ("mean", "std")}
+    found = {name: given.get(name) if value is None else value for name, value in found.items()}
     return {
-        **{key: None if value is None else tuple(map(float, value)) for key, value in found.items()},
+        **{key: None if value is None else _numbers(value) for key, value in found.items()},
         "resolution": None if resolution is None else int(resolution),
-        "classes": None if classes is None else tuple(map(str, classes)),
+        "classes": _names(getattr(network, "classes", None)),
     }
+
+
+def _numbers(value: Any) -> tuple[float, ...]:
+    """Return the numbers in a list, an array or a tensor of any shape, for example a buffer [1, c, 1, 1]."""
+    array = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+    return tuple(np.asarray(array, dtype=np.float64).ravel().tolist())
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    """Return a list of names; None for anything else, for example the number of classes."""
+    listed = list(value) if isinstance(value, list | tuple | np.ndarray) and np.ndim(value) == 1 else []
+    return tuple(map(str, listed)) if listed and all(isinstance(name, str) for name in listed) else None
 
 
 def _digest(found: Any, network: Any) -> str:

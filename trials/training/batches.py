@@ -32,7 +32,12 @@ class BatchSource:
         return len(self._labels)
 
     def batch(self, rows: Int64[Tensor, " b"]) -> tuple[Float[Tensor, "b c h w"], Int64[Tensor, " b"]]:
-        """Return the images at `rows` at their stored size, in [0, 1], and their labels."""
+        """Return the images at `rows` at their stored size, in [0, 1], and their labels.
+
+        Args:
+            rows: Rows of the images, on any device: those of a student select images of its teacher too.
+        """
+        rows = rows.to(self._stored_on)
         pixels, labels = self._pixels[rows], self._labels[rows]
         if self._stored_on != self.device:
             pixels = pixels.pin_memory().to(self.device, non_blocking=True)

@@ -32,6 +32,7 @@ class EpochRun:
         preprocess: Preprocessing of the images for the network.
         recalibration_rows: Rows of the batches over which BatchNorm statistics are re-estimated.
         soup: Mean of the weights after the last epochs, so far.
+        metric: Metric by which that mean is compared, one of `trials.training.evaluation.METRICS`.
     """
 
     learner: Learner
@@ -41,6 +42,7 @@ class EpochRun:
     preprocess: Preprocessor
     recalibration_rows: Sequence[Tensor]
     soup: EpochSoup = field(default_factory=EpochSoup)
+    metric: str = "accuracy"
 
     def deliver(self, last: EpochResult) -> None:
         """Give the network the weights that the last epoch's result is of."""
@@ -110,7 +112,7 @@ class EpochRun:
         mean = copy.deepcopy(network)
         mean.load_state_dict(self.soup.mean)
         found = self._scores(mean, after_step)
-        if not found.accuracy >= scores.accuracy:
+        if not found.of(self.metric)[0] >= scores.of(self.metric)[0]:  # also when it is not a number
             return scores, 0
         self.soup.load_state_dict({"count": count, "mean": mean.state_dict()})  # with its own statistics
         return found, count

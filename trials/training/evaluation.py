@@ -22,6 +22,7 @@ METRICS: Final = ("accuracy", "balanced_accuracy", "macro_f1")
 """Metrics that a search may maximise."""
 
 _Z: Final = 1.96  # standard errors of a 95 % interval
+_WHOLE_MATRIX: Final = 2048  # most classes whose confusion matrix is held whole: 34 MB in float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,19 +77,18 @@ def evaluate(
     Raises:
         OutOfMemoryError: if the device cannot hold the network even with one image.
     """
-    counts: Tensor | None = None
+    found, classes = list[Tensor](), 0
     loss = torch.zeros((), device=images.device)
     for logits, labels in scored_batches(network, images, preprocess, recipe, batch_size):
         loss += F.cross_entropy(logits, labels, reduction="sum")
         classes = logits.shape[1]
-        if counts is None:
-            counts = torch.zeros(classes**2, dtype=torch.int64, device=images.device)
-        pairs = labels * classes + logits.argmax(1)
-        counts.scatter_add_(0, pairs, torch.ones_like(pairs))
+        found.append(labels * classes + logits.argmax(1))
         after_batch()
-    assert counts is not None
-    classes = math.isqrt(len(counts))
-    return scores_from(counts.reshape(classes, classes).cpu(), loss.item() / len(images))
+    pairs = torch.cat(found).cpu()
+    mean_loss = loss.item() / len(images)
+    if classes > _WHOLE_MATRIX:
+        return scores_from_pairs(pairs, classes, mean_loss)
+    return scores_from(pairs.bincount(minlength=classes**2).reshape(classes, classes), mean_loss)
 
 
 def scored_batches(
@@ -125,36 +125,73 @@ def _scored(
 
 def scores_from(confusion: Int64[Tensor, "k k"], loss: float) -> Scores:
     """Return the scores of a confusion matrix: rows are labels, columns are predictions."""
-    counts = confusion.double()
+    return _scores(confusion.double(), _of_matrix, loss)
+
+
+def scores_from_pairs(pairs: Int64[Tensor, " n"], classes: int, loss: float) -> Scores:
+    """Return the scores that `scores_from` does, in memory for the images and classes, not their square.
+
+    Args:
+        pairs: Label times `classes` plus prediction of each image, on the CPU.
+        classes: Number of classes, k.
+        loss: Mean cross-entropy, in nats.
+    """
+    cells, counts = pairs.unique(return_counts=True)
+    labels, predictions = cells // classes, cells % classes
+    right = labels == predictions
+
+    def sums(values: Float[Tensor, " m"]) -> _Sums:
+        none = values.new_zeros(classes)
+        return (
+            none.index_add(0, labels, values),
+            none.index_add(0, predictions, values),
+            none.index_add(0, labels[right], values[right]),
+        )
+
+    return _scores(counts.double(), sums, loss)
+
+
+_Sums = tuple[Float[Tensor, " k"], Float[Tensor, " k"], Float[Tensor, " k"]]
+"""Images of each class: those of it, those classified as it, and those of which both hold."""
+
+
+def _of_matrix(counts: Float[Tensor, "k k"]) -> _Sums:
+    return counts.sum(1), counts.sum(0), counts.diagonal()
+
+
+def _scores(counts: Tensor, sums: Callable[[Tensor], _Sums], loss: float) -> Scores:
+    """Return the scores of counts of images by label and prediction, and how to sum them by class."""
     total = counts.sum()
-    accuracy = (counts.diagonal().sum() / total).item()
+    accuracy = (sums(counts)[2].sum() / total).item()
     return Scores(
         accuracy=accuracy,
         standard_error=wilson_error(accuracy * (1 - accuracy) / total.item(), total.item()),
-        balanced_accuracy=_balanced_accuracy(counts).item(),
-        balanced_accuracy_error=_standard_error(_balanced_accuracy, counts),
-        macro_f1=_macro_f1(counts).item(),
-        macro_f1_error=_standard_error(_macro_f1, counts),
+        balanced_accuracy=_balanced_accuracy(sums(counts)).item(),
+        balanced_accuracy_error=_standard_error(lambda leaf: _balanced_accuracy(sums(leaf)), counts),
+        macro_f1=_macro_f1(sums(counts)).item(),
+        macro_f1_error=_standard_error(lambda leaf: _macro_f1(sums(leaf)), counts),
         loss=loss,
     )
 
 
-def _balanced_accuracy(counts: Float[Tensor, "k k"]) -> Float[Tensor, ""]:
-    labelled = counts.sum(1)
-    return (counts.diagonal() / labelled.clamp_min(1e-12))[labelled > 0].mean()
+def _balanced_accuracy(sums: _Sums) -> Float[Tensor, ""]:
+    labelled, _, right = sums
+    return (right / labelled.clamp_min(1e-12))[labelled > 0].mean()
 
 
-def _macro_f1(counts: Float[Tensor, "k k"]) -> Float[Tensor, ""]:
-    labelled, predicted = counts.sum(1), counts.sum(0)
-    return (2 * counts.diagonal() / (labelled + predicted).clamp_min(1e-12))[labelled > 0].mean()
+def _macro_f1(sums: _Sums) -> Float[Tensor, ""]:
+    labelled, predicted, right = sums
+    return (2 * right / (labelled + predicted).clamp_min(1e-12))[labelled > 0].mean()
 
 
-def _standard_error(
-    metric: Callable[[Float[Tensor, "k k"]], Float[Tensor, ""]], counts: Float[Tensor, "k k"]
-) -> float:
+def _standard_error(metric: Callable[[Tensor], Float[Tensor, ""]], counts: Tensor) -> float:
     """Return the standard error of a metric of multinomial counts, by the delta method.
 
     For the accuracy it equals `Scores.standard_error`.
+
+    Args:
+        metric: Counts by label and prediction -> value.
+        counts: The counts, of all pairs or of those that occur: the others do not change the error.
     """
     with torch.enable_grad():
         leaf = counts.detach().clone().requires_grad_()

@@ -43,6 +43,7 @@ def train(
     smallest_side: int = 1,
     teacher_outputs: OutputPlace | None = None,
     architecture: Architecture | None = None,
+    metric: str = "accuracy",
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[EpochResult]:
     """Train `network` in place and yield a result after each epoch.
@@ -71,6 +72,7 @@ def train(
         smallest_side: Least side of images that the network can take, in pixels, for recipes with ``sides``.
         teacher_outputs: Where the outputs of the recipe's teacher are kept; None to keep them in memory.
         architecture: Architecture of the network, for recipes with ``wider``.
+        metric: Metric by which weights are chosen, for recipes with ``soup_epochs``.
         clock: Returns seconds.
 
     Raises:
@@ -97,6 +99,7 @@ def train(
             smallest_side=smallest_side,
             teacher_outputs=teacher_outputs,
             architecture=architecture,
+            metric=metric,
         )
         learner = training.learner
         if learner.teacher is not None:
@@ -127,6 +130,7 @@ def _begin(
     smallest_side: int,
     teacher_outputs: OutputPlace | None,
     architecture: Architecture | None,
+    metric: str,
 ) -> EpochRun:
     """Move the images to the device and return the training before its first epoch."""
     train_images = BatchSource(splits.train, device)
@@ -149,6 +153,7 @@ def _begin(
         validation_images=BatchSource(splits.validation, device),
         preprocess=preprocess,
         recalibration_rows=train_images.shuffled(recipe.batch_size, generator(seed, "recalibration")),
+        metric=metric,
     )
 
 

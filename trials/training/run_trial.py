@@ -74,6 +74,7 @@ class TrialConfig:
         keep_predictions: Whether the predicted class of each validation image is written beside the weights.
         study: Identity of the study, which the outputs of a teacher are kept for; None for no study.
         deploy_dtype: ``int8`` to evaluate the int8 form too after the last epoch; else ``fp32``.
+        metric: Metric by which weights are chosen, for recipes with ``soup_epochs``.
     """
 
     architecture: Architecture
@@ -98,6 +99,7 @@ class TrialConfig:
     donor: str | None = None
     normalise: Normalisation | None = None
     deploy_dtype: str = "fp32"
+    metric: str = "accuracy"
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them; the architecture is its JSON text."""
@@ -251,6 +253,7 @@ def _epochs(
             smallest_side=smallest_side(config.architecture),
             teacher_outputs=_teacher_outputs(config),
             architecture=config.architecture,
+            metric=config.metric,
         )
 
     try:

@@ -25,6 +25,7 @@ class Teacher:
         side: Side of the images in pixels, where it asks for none.
         mean: Mean of each channel, where it says none; so is `std`.
         std: Standard deviation of each channel.
+        names: Names of the classes of the images in order; None if unknown.
         images: Number of images that its scores are remembered of.
         device: Device of the training.
     """
@@ -37,28 +38,41 @@ class Teacher:
         side: int,
         mean: Sequence[float],
         std: Sequence[float],
+        names: Sequence[str] | None,
         images: int,
         device: torch.device,
     ) -> None:
         try:
             network, said = opened(source, device)
             self.network, self.side = network, said.get("side") or side
-            given = said if said.get("mean") else {"mean": mean, "std": std}
             self.mean, self.std = (
-                torch.tensor(given[name], device=device).float().reshape(-1, 1, 1) for name in ("mean", "std")
+                torch.as_tensor(usual if said.get(name) is None else said[name]).float().reshape(-1, 1, 1)
+                for name, usual in (("mean", mean), ("std", std))
             )
-            found = self.scores(torch.zeros(2, len(mean), side, side, device=device))
+            self.mean, self.std = self.mean.to(device), self.std.to(device)
+            self.says_probabilities = False
+            black = torch.zeros(len(mean), side, side, device=device)
+            found = self.scores(torch.stack([black, black + 1]))
         except Exception as error:  # other people's code and runtimes raise anything
             raise ValueError(
                 f"Cannot use the teacher '{source}': {error}. Expected scores of {classes} classes for "
                 f"images of {len(mean)} channels, from an .onnx file, module:function, timm:NAME or an "
                 f"export folder."
             ) from error
-        if tuple(found.shape) != (2, classes):
+        if tuple(found.shape) != (2, classes) or not bool(found.isfinite().all()):
             raise ValueError(
                 f"The teacher '{source}' returns {tuple(found.shape)} for 2 images: expected (2, {classes}), "
-                f"a score of each class. Train it on these images."
+                f"a finite score of each class. Train it on these images."
             )
+        known = said.get("classes")
+        if names is not None and known and list(known) != list(names):
+            raise ValueError(
+                f"The teacher '{source}' has the classes {', '.join(known[:5])}: expected "
+                f"{', '.join(names[:5])} in this order. Train it on these images."
+            )
+        self.says_probabilities = bool((found >= 0).all() and ((found.sum(dim=1) - 1).abs() < 1e-3).all())
+        if self.says_probabilities:
+            sys.stderr.write(f"'{source}' returns probabilities: their logarithms are learnt from\n")
         self.known = torch.zeros(images, dtype=torch.bool)
         self.said = torch.zeros(images, classes)
 
@@ -69,7 +83,8 @@ class Teacher:
         if images.shape[-2:] != (self.side, self.side):
             shrinks = max(images.shape[-2:]) > self.side
             images = F.interpolate(images, (self.side, self.side), mode="bilinear", antialias=shrinks)
-        return self.network(images).float()
+        found = self.network(images).float()
+        return found.clamp_min(1e-12).log() if self.says_probabilities else found
 
     def remembered(self, images: Tensor, rows: Tensor) -> Tensor:
         """Return the scores of images that are the same whenever they are seen, asked for once."""
@@ -85,14 +100,14 @@ def distance(scores: Tensor, targets: Tensor, temperature: float) -> Tensor:
 
 
 def opened(source: str, device: torch.device) -> tuple[Callable[[Tensor], Tensor], dict[str, Any]]:
-    """Return a trained network, and the mean, std and side of the images that it takes as far as it says."""
+    """Return a trained network, and mean, std and side of its images and its classes as far as it says."""
     if source.endswith(".onnx"):
         return opened_onnx(Path(source))
     if Path(source).is_dir():
         network, said = opened_export(Path(source))
     elif source.startswith("timm:"):
         network = importlib.import_module("timm").create_model(source.removeprefix("timm:"), pretrained=True)
-        said = of_config(network.pretrained_cfg)
+        said = of_config({**network.pretrained_cfg, "pretrained_cfg": network.pretrained_cfg})
     else:
         module, _, name = source.partition(":")
         sys.path.append(str(Path.cwd()))
@@ -100,6 +115,8 @@ def opened(source: str, device: torch.device) -> tuple[Callable[[Tensor], Tensor
         network = found if isinstance(found, nn.Module) else found()
         said = {name: getattr(network, name, None) for name in ("mean", "std")}
         said["side"] = getattr(network, "resolution", None)
+        classes = getattr(network, "classes", None)  # of some networks their number
+        said["classes"] = classes if isinstance(classes, list | tuple) else None
     if isinstance(network, nn.Module):
         network.eval().requires_grad_(False).to(device)
     return network, said
@@ -123,7 +140,8 @@ def opened_onnx(path: Path) -> tuple[Callable[[Tensor], Tensor], dict[str, Any]]
 
     beside = path.with_name("config.json")
     config = json.loads(beside.read_text()) if beside.is_file() else {}
-    said = of_config(config["pretrained_cfg"]) if config.get("architecture") == path.stem else {}
+    name = config.get("architecture")
+    said = of_config(config) if path.stem in {name, f"{name}_int8"} else {}
     return scores, {**said, "side": side}
 
 
@@ -139,9 +157,11 @@ def opened_export(folder: Path) -> tuple[nn.Module, dict[str, Any]]:
     spec.loader.exec_module(module)
     network: nn.Module = getattr(module, name)()
     network.load_state_dict(load_file(folder / f"{name}.safetensors"))
-    return network, of_config(config["pretrained_cfg"])
+    return network, of_config(config)
 
 
 def of_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Return mean, std and side from a pretrained_cfg of timm."""
-    return {"mean": config["mean"], "std": config["std"], "side": config["input_size"][-1]}
+    """Return mean, std, side and names of classes from the config.json of a network as timm has it."""
+    given = config["pretrained_cfg"]
+    found = {"mean": given["mean"], "std": given["std"], "side": given["input_size"][-1]}
+    return {**found, "classes": config.get("label_names")}

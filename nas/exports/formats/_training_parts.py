@@ -31,7 +31,8 @@ OPENING: Final = """        teacher = None
         if given.teacher:
             from teacher import Teacher, distance
 
-            about = {{"mean": {mean}, "std": {std}, "side": SIDE, "classes": classes}}
+            names = class_names(given.images)
+            about = {{"mean": {mean}, "std": {std}, "side": SIDE, "classes": classes, "names": names}}
             teacher = Teacher(given.teacher, images=len(images), device=device, **about)
 """
 

@@ -64,6 +64,15 @@ def read(path: Path) -> tuple[Tensor, Tensor, list[str]]:
     return torch.cat(images), torch.cat(labels), [name for name in parts for _ in parts[name].labels]
 
 
+def class_names(path: Path) -> tuple[str, ...] | None:
+    """Return the names of the classes of a folder in the order of the labels; None for a file."""
+    if path.is_file():
+        return None
+    from image_folder import read_folder
+
+    return read_folder(path, fewest=1).classes
+
+
 {pillow}def content(values: Tensor) -> bytearray:
     """Return the bytes of a tensor."""
     held = bytearray(values.nbytes)

@@ -64,7 +64,8 @@ class TrainingScript(Exporter):
         if recipe.flip == "detect":
             raise ExportError(
                 f"Cannot export a training script for '{exported.name}': its recipe has 'flip: detect', "
-                f"expected true or false. Say in the recipe whether images are mirrored."
+                f"expected true or false. Put back the images that it was trained on, or say in the "
+                f"recipe whether images are mirrored."
             )
         script = SCRIPT.format(
             more=(_SEEN if exported.trained_on_validation else "") + _left_out(recipe),

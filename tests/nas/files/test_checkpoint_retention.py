@@ -8,6 +8,7 @@ import optuna
 import pytest
 from optuna.trial import Trial, TrialState
 
+from dashboards.network_filters import unbeaten
 from dashboards.result import best_first
 from nas.files.checkpoint_retention import CheckpointRetention
 from nas.files.local_files import LocalFiles
@@ -112,7 +113,9 @@ def test_while_a_search_goes_on_every_network_that_may_win_keeps_its_weights(
     assert all(WEIGHTS in left(folder)[number] for number in (0, 1, 3))
     missed = [replace(n, fits=n.trial != 1) for n in result_of(ended).networks]
     checkpoints.sweep_all(best_first(missed))
-    assert {n for n, names in left(folder).items() if WEIGHTS in names} == {3}
+    kept = {n for n, names in left(folder).items() if WEIGHTS in names}
+    assert kept == {3, *(n.trial for n in unbeaten(missed))}
+    assert 1 not in kept
 
 
 def test_the_best_by_expectation_and_the_best_by_its_own_value_keep_their_weights(
@@ -130,3 +133,20 @@ def test_what_is_written_after_a_trial_was_swept_goes_in_the_end(ended: optuna.S
     late.write_bytes(b"c")
     checkpoints.sweep_all(result_of(ended).networks)
     assert not late.exists()
+
+
+def test_networks_on_the_pareto_front_keep_their_weights_however_many_are_better(
+    ended: optuna.Study, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("nas.files.checkpoint_retention._RESERVE", 1)
+    found = result_of(ended).networks
+    smallest = [replace(n, costs={**n.costs, "macs": 1} if n.trial == 0 else n.costs) for n in found]
+    assert 0 in {n.trial for n in unbeaten(smallest)}
+    monkeypatch.setattr("nas.files.checkpoint_retention.networks_of", lambda *_: tuple(smallest))
+    checkpoints = CheckpointRetention(opened(ended), LocalFiles(folder), kept=1)
+    checkpoints.sweep()
+    assert WEIGHTS in left(folder)[0]
+    checkpoints.sweep_all(smallest)
+    assert {n.trial for n in unbeaten(smallest)} == {
+        n for n, names in left(folder).items() if WEIGHTS in names
+    }

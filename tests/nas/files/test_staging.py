@@ -1,5 +1,7 @@
 """A folder is written whole or not at all, also into one that has something in it."""
 
+from pathlib import Path
+
 import pytest
 
 from nas.files.staging import staged_folder
@@ -34,3 +36,36 @@ def test_nothing_is_replaced_where_a_folder_is_in_the_way(tmp_path, clash):
         write(folder, ["a.txt", "z/new.txt", "z.txt"])
     assert texts(folder) == {clash: "old", "a.txt": "old"}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+
+
+def test_a_folder_that_exists_is_written_without_touching_the_one_above(tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    make = Path.mkdir
+
+    def checked(path, *arguments, **options):
+        if path.parent == tmp_path and not path.exists():
+            raise PermissionError(13, "Permission denied")
+        return make(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", checked)
+    monkeypatch.setattr(Path, "rename", lambda *_: pytest.fail("a mount point cannot be renamed onto"))
+    inode = folder.stat().st_ino
+    write(folder, ["a.txt", "sub/b.txt"])
+    assert texts(folder) == {"a.txt": "new", "sub/b.txt": "new"}
+    assert sorted(p.name for p in folder.iterdir()) == ["a.txt", "sub"]
+    assert folder.stat().st_ino == inode
+
+
+def test_what_makes_a_folder_an_export_is_moved_last(tmp_path, monkeypatch):
+    moved = []
+    replace = Path.replace
+
+    def noted(path, to):
+        moved.append(to.name)
+        return replace(path, to)
+
+    monkeypatch.setattr(Path, "replace", noted)
+    (tmp_path / "out").mkdir()
+    write(tmp_path / "out", ["net.py", "architecture.json", "config.json", "README.md", "w.safetensors"])
+    assert moved[-2:] == ["config.json", "architecture.json"]

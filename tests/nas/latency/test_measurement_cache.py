@@ -15,6 +15,7 @@ from nas.ask_tell.candidates import CandidateSource
 from nas.bayesopt.space_problem import problem_of
 from nas.latency.constraint import LatencyCheck
 from nas.latency.measurement_cache import LatencyCache
+from nas.reporting.latency_findings import network_latencies
 from nas.samplers import SAMPLERS
 from nas.storage.records import Measurement
 from nas.storage.store import Store
@@ -28,6 +29,8 @@ from trials.latency.latency import Latency
 LATENCY = Latency(
     median_ms=2.0, low_ms=1.9, high_ms=2.1, p90_ms=2.3, stable=True, conditions={"target": "cpu"}
 )
+
+FIGURES_MS = ("median_ms", "low_ms", "high_ms", "p90_ms")
 
 
 @pytest.fixture
@@ -165,3 +168,46 @@ def test_a_winner_that_misses_when_measured_again_no_longer_fits(
     assert missed.networks[0].excess[f"0.0001ms@{board}"] > 0
     assert missed.best is None
     assert of_others.networks[0].latency_ms is None
+
+
+@pytest.mark.parametrize("text", ["50ms@board", "50ms-median@board"])
+def test_measurements_of_another_machine_do_not_decide_what_fits(
+    study: optuna.Study, tiny_prices, cache: LatencyCache, store: Store, board: str, text: str
+):
+    del board  # a device of this name is all that is needed
+    budget = Budget.parse(text)
+    study.sampler = SAMPLERS["random"](problem_of(tiny_prices, (budget,), seed=0))
+    candidate = CandidateSource(opened(study), tiny_prices, (budget,), LatencyCheck(cache, print)).next()
+    study.tell(candidate.number, 0.5)
+    network = trial_attributes.network_of(study.get_trials()[0], (budget,))
+    result = SearchResult(
+        study="tiny",
+        storage="",
+        folder="",
+        budgets=(budget,),
+        space="tiny",
+        data="",
+        sampler="random",
+        seed=0,
+        trained=1,
+        networks=(network,),
+    )
+    (own,) = store.measurements(cache.setting("board"))
+
+    def fits_after(times: float, device: str | None) -> bool:
+        """Return whether the network fits once it was measured again, so many times as slow."""
+        figures = {name: times * getattr(own.latency, name) for name in FIGURES_MS}
+        told = own.latency.conditions.items()
+        wall = {k: times * v for k, v in told if k.startswith("wall_") and isinstance(v, int | float)}
+        there = {} if device is None else {"device": device}
+        latency = Latency(**figures, stable=True, conditions={**own.latency.conditions, **wall, **there})
+        store.add_measurement(replace(own, latency=latency))
+        found = with_latencies(result, store, num_classes=10, in_channels=1)
+        (row,) = network_latencies(found, store, num_classes=10, in_channels=1)
+        assert (row.bound_ms is not None and row.bound_ms <= 50) is found.networks[0].fits
+        return found.networks[0].fits
+
+    assert fits_after(80, "another board")
+    assert not fits_after(100, None)
+    assert not fits_after(0.5, "another board")
+    assert fits_after(1, None)

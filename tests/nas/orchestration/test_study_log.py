@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from nas.orchestration.study_log import study_log
+from search_spaces.errors import FilesError
 
 
 @pytest.fixture
@@ -50,3 +51,9 @@ def test_a_program_that_asked_for_more_still_gets_it(tmp_path, around):
         logger.setLevel(logging.NOTSET)
     assert around == ["detail"]
     assert "detail" in (tmp_path / "search.log").read_text(encoding="utf-8")
+
+
+def test_a_log_that_cannot_be_written_is_an_error_of_one_line(tmp_path):
+    (tmp_path / "search.log").mkdir()
+    with pytest.raises(FilesError, match=r"Cannot write '.*search.log': Is a directory"), study_log(tmp_path):
+        pass

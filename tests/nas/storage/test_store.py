@@ -139,6 +139,19 @@ def test_an_unstable_latency_is_latest_only_where_no_stable_one_is_known(store):
     assert {target: latency.median_ms for target, latency in latest.items()} == {"cpu": 10.0, "board": 45.0}
 
 
+def test_of_a_network_that_a_study_measured_the_latest_in_the_same_setting_is_returned(store):
+    for m in (measurement(10.0), measurement(11.0), measurement(90.0, device="another", wall_p90_ms=9.0)):
+        store.add_measurement(m)
+
+    def latest_ms(**own_ms):
+        found = store.latest(architecture(), num_classes=10, in_channels=1, own_ms=own_ms)
+        return found["cpu"].median_ms
+
+    assert latest_ms(cpu=10.0) == 11.0
+    assert latest_ms(cpu=90.0) == 90.0
+    assert latest_ms(board=10.0) == latest_ms(cpu=3.0) == latest_ms() == 90.0
+
+
 @pytest.mark.parametrize(
     "other",
     [{"threads": 2}, {"device": "another"}, {"version": "1.32"}, {"dtype": "int8"}, {"target": "phone"}],

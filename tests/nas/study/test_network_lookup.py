@@ -10,6 +10,8 @@ from search_spaces.errors import StudyError
 from search_spaces.published import reference
 from tests.nas.study.test_study import begin
 
+IMAGES = '"num_classes": 7, "pretrained_cfg": {"input_size": [1, 8, 8]}'
+
 
 def answer(text: str, folder: Path) -> str:
     with pytest.raises(StudyError) as caught:
@@ -44,3 +46,25 @@ def test_a_text_like_nothing_is_told_what_a_network_is(tmp_path: Path):
     told = answer("zzzz", tmp_path)
     assert "Did you mean" not in told
     assert "a published network (see nas networks)" in told
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ("{", (1000, 3)),
+        ("[]", (1000, 3)),
+        ('{"model_type": "bert"}', (1000, 3)),
+        ('{"num_classes": 7, "pretrained_cfg": {"input_size": [1, 8, 8]}}', (1000, 3)),
+        (
+            '{"num_classes": 7, "pretrained_cfg": {"input_size": [1, 8, 8]}, "nas": {"architecture": {}}}',
+            (7, 1),
+        ),
+    ],
+)
+def test_only_the_config_of_an_export_tells_the_images_of_a_file(
+    tmp_path: Path, config: str, expected: tuple[int, int]
+):
+    (tmp_path / "found.json").write_text(reference("mobilenet_v2_1.0_224").to_json())
+    (tmp_path / "config.json").write_text(config)
+    found = find_network(str(tmp_path / "found.json"), f"sqlite:///{tmp_path / 'nas.db'}")
+    assert (found.num_classes, found.in_channels) == expected

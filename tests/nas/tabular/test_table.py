@@ -77,6 +77,25 @@ def test_a_missing_table_is_said_so(tmp_path: Path) -> None:
         load(tmp_path / "absent.json")
 
 
+def test_a_table_with_holes_names_one_of_them(tmp_path: Path) -> None:
+    content = toy()
+    del content["rows"][1], content["rows"][3]
+    with pytest.raises(
+        DataError, match="it misses 2 points, such as depth 1, mixer attention; expected one row"
+    ) as said:
+        load(written(tmp_path / "holes.json", content))
+    assert "\n" not in str(said.value)
+
+
+def test_a_network_in_several_rows_is_named(tmp_path: Path) -> None:
+    content = toy()
+    content["rows"].append(content["rows"][2])
+    with pytest.raises(
+        DataError, match="depth 2, mixer conv stands in several rows, expected one row for each of the 6"
+    ):
+        load(written(tmp_path / "twice.json", content))
+
+
 def test_nas_bench_macro_loads_as_published() -> None:
     if not MACRO.exists():
         pytest.skip("NAS-Bench-Macro is not at ../shared/data/nas-bench-macro")

@@ -12,7 +12,7 @@ from PIL import Image
 from search_spaces.errors import DataError, UnknownNameError
 from tests.trials.formats import CLASSES, idx, image_folder, pictures, png
 from trials.datasets import open_images
-from trials.images.dataset_loading import signature
+from trials.images.file_signature import signature
 
 
 def opened(path):

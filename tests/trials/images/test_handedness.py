@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from trials.datasets import open_images
+from trials.images import handedness
 from trials.images.handedness import handedness_of
 from trials.images.splits import Images
 
@@ -79,3 +80,19 @@ def test_a_few_images_are_too_few_to_tell():
 def test_two_images_are_no_error():
     few = scenes(np.random.default_rng(0))
     assert not handedness_of(Images(images=few.images[:2], labels=few.labels[:2])).mirrored
+
+
+def test_large_images_are_resized_a_few_at_once_with_the_same_answer(monkeypatch):
+    whole = scenes(np.random.default_rng(0))
+    images = Images(images=whole.images[:600].repeat(2, axis=1).repeat(2, axis=2), labels=whole.labels[:600])
+    before, prepared, counts = handedness_of(images), handedness._prepared, []
+
+    def noted(pixels):
+        counts.append(len(pixels))
+        return prepared(pixels)
+
+    monkeypatch.setattr(handedness, "_prepared", noted)
+    monkeypatch.setattr(handedness, "_PIECE_BYTES", 7 * 4 * 48 * 48 * 3)
+    assert handedness_of(images) == before
+    assert max(counts) == 7
+    assert sum(counts) == 600

@@ -1,5 +1,7 @@
 """A chosen network learns from all but the test images."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from trials.datasets import open_images
@@ -26,4 +28,14 @@ def test_they_are_joined_on_the_disk_once_and_mapped(tmp_path):
     one, other = (merge_validation(splits, seed=0, cache=tmp_path) for _ in range(2))
     assert isinstance(one.train.images, np.memmap)
     assert np.array_equal(one.train.images, other.train.images)
+    assert len(list(tmp_path.glob("[!.]*"))) == 2
+
+
+def test_studies_that_normalise_differently_share_the_joined_images_and_keep_their_own_mean(tmp_path):
+    splits = open_images("digits", seed=0, cache=tmp_path)
+    adopted = replace(splits, mean=(0.1,), std=(0.9,), notes=("a note",))
+    for ours in (adopted, splits):
+        whole = merge_validation(ours, seed=0, cache=tmp_path)
+        assert (whole.mean, whole.std, whole.notes) == (ours.mean, ours.std, ours.notes)
+        assert len(whole.train) == len(splits.train) + len(splits.validation)
     assert len(list(tmp_path.glob("[!.]*"))) == 2

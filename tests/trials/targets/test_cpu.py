@@ -5,7 +5,7 @@ from torch import nn
 
 from search_spaces.errors import TargetError
 from trials.latency.latency import Latency
-from trials.latency_measurement import measure, probe
+from trials.latency_measurement import measure, measure_layers, probe
 
 
 def network(width=8):
@@ -99,3 +99,32 @@ def test_probing_tells_what_answers():
     conditions = probe("cpu")
     assert conditions["target"] == "cpu"
     assert {"device", "runtime", "version", "threads"} <= set(conditions)
+
+
+class RuntimeFaultError(Exception):
+    """An error that derives from Exception only, as those of ONNX Runtime."""
+
+
+def fail(*_, **__):
+    raise RuntimeFaultError("NOT_IMPLEMENTED : no kernel\nfor Conv")
+
+
+@pytest.mark.parametrize(
+    ("function", "target", "expected"),
+    [
+        ("trials.latency.onnx_timing.time_onnx", "cpu", "cannot run the network: NOT_IMPLEMENTED"),
+        ("trials.latency.onnx_model._quantised", "cpu:dtype=int8", "Cannot quantise the network"),
+        ("torch.onnx.export", "cpu", "Cannot export the network to ONNX"),
+    ],
+)
+def test_whatever_fails_is_an_error_of_the_target_in_one_line(monkeypatch, function, target, expected):
+    monkeypatch.setattr(function, fail)
+    with pytest.raises(TargetError, match=expected) as caught:
+        timed(target=target)
+    assert "\n" not in str(caught.value)
+
+
+def test_layers_that_the_runtime_cannot_run_are_an_error_of_the_target(monkeypatch):
+    monkeypatch.setattr("trials.targets.cpu.time_layers", fail)
+    with pytest.raises(TargetError, match="cannot run the network: NOT_IMPLEMENTED : no kernel for Conv"):
+        measure_layers(network(), resolution=16, in_channels=1)

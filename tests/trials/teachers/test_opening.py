@@ -146,6 +146,13 @@ def probabilities():
     said.resolution = 16
     return said
 
+def buffers():
+    net = Net()
+    net.mean = torch.tensor([0.5, 0.25, 0.125]).reshape(1, 3, 1, 1)
+    net.std = torch.full((3,), 0.25).numpy()
+    net.classes = 2
+    return net
+
 def scalar():
     return lambda x: x.sum()
 """
@@ -167,6 +174,13 @@ def test_a_function_or_a_network_of_the_users_own_says_how_it_wants_its_images(o
     expected = (((x - 0.5) / 0.25).mean((2, 3)) @ torch.full((3, 2), 0.5)).log_softmax(1)
     torch.testing.assert_close(teacher.soft_targets(x), expected, atol=1e-2, rtol=1e-3)
     assert teacher.soft_targets(images(side=8)).shape == (5, 2)
+
+
+def test_mean_and_deviation_may_be_tensors_and_classes_a_number(own_module, tiny_splits):
+    teacher = open_teacher(f"{own_module}:buffers")
+    assert (teacher.mean, teacher.std) == ((0.5, 0.25, 0.125), (0.25, 0.25, 0.25))
+    assert (teacher.classes, teacher.channels) == (None, 3)
+    assert load_teacher(recipe(f"{own_module}:buffers"), tiny_splits, CPU) is not None
 
 
 def test_probabilities_are_as_good_as_logits(own_module, tiny_splits):

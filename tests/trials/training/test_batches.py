@@ -27,6 +27,17 @@ def test_preprocessed_images_are_normalised_resized_and_channels_last(digits):
         assert out.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_rows_on_a_gpu_select_images_that_lie_on_the_host(digits, monkeypatch):
+    monkeypatch.setattr("trials.training.batches._fits", lambda *_: False)
+    source = BatchSource(digits.train, torch.device("cuda"))
+    images, labels = source.batch(torch.tensor([3, 1], device="cuda"))
+    assert labels.tolist() == digits.train.labels[[3, 1]].tolist()
+    expected = BatchSource(digits.train, CPU).batch(torch.tensor([3, 1]))[0]
+    torch.testing.assert_close(images.cpu(), expected)
+
+
 @given(st.integers(1, 40), st.integers(0, 99), st.none() | st.integers(2, 60))
 def test_an_epoch_has_no_row_twice_in_batches_of_nearly_one_size(batch_size, seed, most):
     images = Images(images=np.zeros((37, 2, 2, 1), np.uint8), labels=np.zeros(37, np.int64))

@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,9 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 
+from trials.images.splits import Images
 from trials.training.batches import BatchSource, Preprocessor
-from trials.training.evaluation import METRICS, evaluate, scores_from
+from trials.training.evaluation import METRICS, evaluate, scores_from, scores_from_pairs
 from trials.training.recipe import Recipe
 
 CPU = torch.device("cpu")
@@ -74,3 +77,20 @@ def test_standard_errors_of_all_metrics_are_those_of_repeated_samples():
 def test_the_error_of_balanced_accuracy_over_even_classes_is_that_of_accuracy():
     scores = scores_from(torch.tensor([[40, 10], [10, 40]]), 0.0)
     assert scores.balanced_accuracy_error == pytest.approx(scores.standard_error)
+
+
+@pytest.mark.parametrize("classes", [2, 7, 60])
+def test_scores_of_pairs_are_those_of_the_confusion_matrix(classes):
+    draws = np.random.default_rng(classes)
+    labels = draws.integers(0, classes, 500)
+    predictions = np.where(draws.random(500) < 0.6, labels, draws.integers(0, classes, 500))
+    pairs = torch.from_numpy(labels * classes + predictions)
+    whole = scores_from(pairs.bincount(minlength=classes**2).reshape(classes, classes), 0.5)
+    assert asdict(scores_from_pairs(pairs, classes, 0.5)) == pytest.approx(asdict(whole), rel=0, abs=1e-12)
+
+
+def test_evaluation_with_many_classes_holds_no_matrix_of_classes_by_classes(digits):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 500_000))  # a matrix of 2 TB
+    few = Images(images=digits.test.images[:8], labels=digits.test.labels[:8])
+    scores = evaluate(network, BatchSource(few, CPU), preprocessor(digits), EXACT)
+    assert 0 < scores.balanced_accuracy_error < 1

@@ -1,5 +1,6 @@
 """Averages of weights are kept where validation images do not show them to be worse."""
 
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -68,6 +69,22 @@ def test_a_killed_training_delivers_the_same_soup(small_network, tiny_splits, tm
         list(islice(run(small_network(), tiny_splits, SOUP, checkpoint=checkpoint), killed_after))
         assert list(run(resumed, tiny_splits, SOUP, checkpoint=checkpoint)) == expected
         assert same(weights(resumed), weights(unbroken))
+
+
+@pytest.mark.parametrize(("metric", "epochs"), [("accuracy", 0), ("macro_f1", 3)])
+def test_the_mean_of_epochs_is_kept_by_the_metric_of_the_study(
+    small_network, tiny_splits, monkeypatch, metric, epochs
+):
+    evaluated = []
+
+    def rigged(*given):
+        evaluated.append(given)
+        mean = len(evaluated) > SHORT.epochs
+        return replace(scores_of(0.5), accuracy=0.4 if mean else 0.5, macro_f1=0.6 if mean else 0.5)
+
+    monkeypatch.setattr(epoch_run, "evaluate", rigged)
+    *_, last = run(small_network(), tiny_splits, SOUP, metric=metric)
+    assert last.soup == epochs
 
 
 def test_trainings_are_added_to_a_soup_only_if_it_is_not_worse(small_network, tiny_splits):

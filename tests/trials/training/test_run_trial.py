@@ -72,7 +72,9 @@ def test_a_network_sees_images_resized_once_to_its_resolution(config, tmp_path):
 
 
 def test_writing_a_config_and_reading_it_is_identity(config, tmp_path):
-    every = replace(config, start=str(tmp_path / WEIGHTS), with_validation=True, attempt="a", cache="b")
+    every = replace(
+        config, start=str(tmp_path / WEIGHTS), with_validation=True, attempt="a", cache="b", metric="macro_f1"
+    )
     for one in (config, every):
         assert TrialConfig.from_json(json.loads(json.dumps(one.to_json()))) == one
 

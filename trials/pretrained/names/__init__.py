@@ -61,10 +61,20 @@ class Naming(ABC):
 
         Args:
             reference: Name of the published network.
-            name: Name of the file or model, which alone may say so.
+            name: Path of the file or name of the model, which alone may say so.
         """
         del reference, name
         return {}
+
+    def note(self, reference: str, name: str) -> str:
+        """Return which of these options the name decided, a sentence; empty if it decided none.
+
+        Args:
+            reference: Name of the published network.
+            name: As for `overrides`.
+        """
+        del reference, name
+        return ""
 
     @abstractmethod
     def paths(self, parts: Sequence[Part], keys: Collection[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import PurePath
 from typing import Final
 
 from typing_extensions import override
@@ -26,6 +27,11 @@ _SEPARABLE: Final = {
 }
 _GATE: Final = {"reduce": "se.conv_reduce", "gate": "se.conv_expand"}
 _ENDS: Final = {"stem": "conv_stem", "stem_norm": "bn1", "head": "classifier"}
+_IN_A_FILE_NAME: Final = re.compile(r"(?<![a-z0-9])tf_")
+_MODEL: Final = re.compile(r"(tf_)?(efficientnet|mobilenetv3)_[a-z0-9_]+(\.[a-z0-9_]+)?")
+_LITE: Final = "efficientnet_lite"
+_PYTORCH_LITE: Final = "efficientnet_lite0"
+"""The only Lite that timm has weights of PyTorch for; those of TensorFlow are called ``tf_`` and the same."""
 
 
 class TimmEfficientNet(Naming):
@@ -40,7 +46,14 @@ class TimmEfficientNet(Naming):
 
     @override
     def overrides(self, reference: str, name: str) -> Mapping[str, Option]:
-        return {"padding": "same", "norm_eps": 1e-3} if "tf_" in name.lower() else {}
+        return {"padding": "same", "norm_eps": 1e-3} if _of_tensorflow(reference, name) else {}
+
+    @override
+    def note(self, reference: str, name: str) -> str:
+        if not _of_tensorflow(reference, name):
+            return ""
+        why = "are called tf_" if _called_tensorflow(name) else "are of EfficientNet-Lite"
+        return f"The weights {why}: padding and batch norms are TensorFlow's (padding same, norm_eps 1e-3)."
 
     @override
     def paths(self, parts: Sequence[Part], keys: Collection[str]) -> dict[str, str]:
@@ -61,6 +74,31 @@ class TimmEfficientNet(Naming):
                 roles = {**(_WIDENED if part.expands else _SEPARABLE), **_GATE}
                 found[part.path] = "blocks.{}.{}.{}".format(*blocks[part.block], roles[part.role])
         return found
+
+
+def _of_tensorflow(reference: str, name: str) -> bool:
+    """Return whether TensorFlow trained weights: by their name, or as timm has no others of their network."""
+    if _called_tensorflow(name):
+        return True
+    pytorch = reference.startswith(_PYTORCH_LITE) and any(_PYTORCH_LITE in one for one in _names(name))
+    return reference.startswith(_LITE) and not pytorch
+
+
+def _called_tensorflow(name: str) -> bool:
+    file, *folders = _names(name)
+    return bool(_IN_A_FILE_NAME.search(file)) or any(one.startswith("tf_") for one in folders)
+
+
+def _names(name: str) -> list[str]:
+    """Return the name of a file or model, and that of its folder where this is called as a model is.
+
+    In the cache of a hub that is ``models--timm--MODEL/snapshots/REVISION``.
+    """
+    path = PurePath(name.lower())
+    folder = path.parent
+    if folder.parent.name == "snapshots":
+        folder = PurePath(folder.parent.parent.name.rpartition("--")[2])
+    return [path.name, *([folder.name] if _MODEL.fullmatch(folder.name) else [])]
 
 
 NAMES = TimmEfficientNet()

@@ -1,13 +1,18 @@
 """The training script trains where only torch is installed, with the recipe that was used."""
 
+import importlib
+import json
 import re
 import runpy
 import subprocess
 import sys
 from typing import Any
 
+import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
 
@@ -265,6 +270,84 @@ def test_it_learns_from_a_teacher_too(recipe, asked, tmp_path, monkeypatch, caps
     assert all(torch.equal(alone[name], deaf[name]) for name in alone)
     assert not all(torch.equal(alone[name], taught[name]) for name in alone)
     capsys.readouterr()
+
+
+SOFT_TEACHER = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    classes = 2
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.5]).reshape(1, 1, 1, 1))
+        self.register_buffer("std", torch.tensor([0.25]).reshape(1, 1, 1, 1))
+    def forward(self, x):
+        return torch.stack([x.mean((1, 2, 3)), -x.mean((1, 2, 3))], 1).softmax(1)
+"""
+
+
+def opened_teacher(source, folder, monkeypatch, **more):
+    """Return a teacher as the exported teacher.py opens it in a folder."""
+    written(folder, RECIPES["plain"])
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    for module in ("teacher", "soft_teacher"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    about = {"classes": 2, "side": 8, "mean": [0.3], "std": [0.35], "names": None, "images": 4, **more}
+    return importlib.import_module("teacher").Teacher(source, device=torch.device("cpu"), **about)
+
+
+def test_a_teacher_of_probabilities_teaches_by_their_logarithms(tmp_path, monkeypatch, capsys):
+    (tmp_path / "soft_teacher.py").write_text(SOFT_TEACHER)
+    teacher = opened_teacher("soft_teacher:Net", tmp_path, monkeypatch)
+    assert "returns probabilities" in capsys.readouterr().err
+    images = torch.rand(4, 1, 8, 8)
+    mean = ((images - 0.5) / 0.25).mean((1, 2, 3))
+    expected = torch.stack([mean, -mean], 1).log_softmax(1)
+    torch.testing.assert_close(teacher.scores(images), expected)
+
+
+@pytest.mark.parametrize(("file", "mean"), [("net", 0.1), ("net_int8", 0.1), ("other", 0.3)])
+def test_an_onnx_teacher_takes_its_normalisation_from_the_export_beside_it(file, mean, tmp_path, monkeypatch):
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["images"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "weight"], ["scores"]),
+        ],
+        "foreign",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 1, 8, 8])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 2])],
+        [helper.make_tensor("weight", TensorProto.FLOAT, (64, 2), [*range(128)])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.save(model, str(tmp_path / f"{file}.onnx"))
+    given = {"mean": [0.1], "std": [0.5], "input_size": [1, 8, 8]}
+    config = {"architecture": "net", "pretrained_cfg": given, "label_names": ["dark", "bright"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    source = f"{file}.onnx"
+    teacher = opened_teacher(source, tmp_path, monkeypatch, names=("dark", "bright"))
+    assert teacher.mean.flatten().tolist() == pytest.approx([mean])
+    if file != "other":
+        with pytest.raises(ValueError, match="has the classes dark, bright: expected bright, dark in this"):
+            opened_teacher(source, tmp_path, monkeypatch, names=("bright", "dark"))
+
+
+def test_a_teacher_of_other_classes_than_the_folders_gets_one_line(tmp_path, monkeypatch, capsys):
+    script = written(tmp_path, RECIPES["plain"])
+    (tmp_path / "soft_teacher.py").write_text(SOFT_TEACHER.replace("classes = 2", "classes = ['x', 'y']"))
+    for name in ("x", "z"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(12):
+            Image.new("L", (8, 8), number).save(tmp_path / "images" / name / f"{number}.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ("my_net", "teacher", "soft_teacher", "image_folder"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setattr(sys, "argv", ["train.py", "images", "--teacher", "soft_teacher:Net"])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(script), run_name="__main__")
+    assert "has the classes x, y: expected x, z in this order" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
