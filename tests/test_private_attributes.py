@@ -34,6 +34,7 @@ KNOWN = [
         "torch.utils._python_dispatch.TorchDispatchMode",
         "sees what really runs",
     ),
+    ("trials/training/precision.py", "torch.ops.mkldnn._is_mkldnn_bf16_supported", "has it here?"),
 ]
 
 

@@ -136,7 +136,7 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
         _check_images(search, splits)
         name = checked_name(_name(request, search, settings))
         begun_as = _begun_as(request, name, settings, recipe)
-        if begun_as is None:  # a network of its own has no --study by which it could be told apart
+        if begun_as is None:  # nas retrain NETWORK has no --study to tell two apart by
             name = shortened(f"{name}-{settings.digest}")
             begun_as = _begun_as(request, name, settings, recipe) or (settings, recipe)
         settings, recipe = begun_as

@@ -149,8 +149,8 @@ class _Run:
         interrupted = control.problem is None and (control.draining or control.stopping)
         if plan.final and not interrupted:
             self._test()
+        cache = LatencyCache(self.store, report_line=self.progress.say, **plan.shape)
         if not interrupted:
-            cache = LatencyCache(self.store, report_line=self.progress.say, **plan.shape)
             measure_networks(
                 [entrant.architecture for entrant in plan.entrants],
                 plan.settings.budgets,
@@ -162,7 +162,7 @@ class _Run:
             self.files,
             done,
             failures(study.get_trials(deepcopy=False)),
-            latencies(self.store, plan.settings.budgets, **plan.shape),
+            latencies(self.store, plan.settings.budgets, **plan.shape, cache=cache),
             self._fits(),
             interrupted=interrupted,
         )

@@ -27,5 +27,5 @@ class Entrant:
     digest: str | None = None
 
     def training(self, seed: int) -> TrainingKey:
-        """Return what its training from a seed is told by from others."""
+        """Return what tells its training from a seed from others."""
         return TrainingKey(self.architecture.fingerprint, seed, self.digest)

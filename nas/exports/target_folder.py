@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from nas.files.staging import check_writable
+from nas.files.staging import check_writable, is_stage
 from search_spaces.errors import ExportError
 
 
@@ -23,7 +23,7 @@ def check_folder(folder: Path, files: Sequence[str], *, into: bool, force: bool)
         check_writable(folder if folder.exists() else folder.parent)
     except OSError as error:
         raise ExportError(f"Cannot export to '{folder}': {error.strerror}. Choose another folder.") from error
-    there = sorted(folder.iterdir()) if folder.is_dir() else []
+    there = sorted(p for p in folder.iterdir() if not is_stage(p)) if folder.is_dir() else []
     for path in there:
         if path.name in files and path.is_dir():
             raise ExportError(

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -122,6 +123,11 @@ def staged_folder(folder: Path, doing: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         _remove_empty(made if not done else [])
+
+
+def is_stage(path: Path) -> bool:
+    """Return whether a path in a folder is what `staged_folder` left there when it was killed."""
+    return re.fullmatch(rf"\.{re.escape(path.parent.name)}\.[0-9a-f]{{8}}", path.name) is not None
 
 
 @contextmanager

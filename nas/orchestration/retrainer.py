@@ -5,17 +5,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-import torch
-
-from dashboards.metric_names import metric_name
 from dashboards.result import TrialResult
-from nas.files.study_images import images_for
 from nas.orchestration.deployed_form import INT8
 from nas.orchestration.initial_weights import SEARCH
+from nas.orchestration.retrained_evaluation import RetrainedEvaluation
 from nas.orchestration.retrained_expectation import with_expected
 from nas.orchestration.retraining_runs import RetrainingRuns, Trained
 from nas.orchestration.retraining_seeds import best_of, soup_of
-from nas.study.final_tests import note_read
 from nas.study.retrained import Retrained, final, ranked, seed_of, store, store_delivered, store_seed
 from nas.study.retraining_race import (
     Figure,
@@ -31,7 +27,6 @@ from search_spaces.units import format_accuracy
 from trials.training.epoch_result import error_key
 from trials.training.errors import TrainingError
 from trials.training.evaluation import METRICS, Scores
-from trials.training.final_test import final_int8_values, final_scores, validation_int8_values
 
 Found = TypeVar("Found")
 
@@ -61,6 +56,7 @@ class Retrainer:
         self._recipe_file, self._recipe_reason = recipe_file, recipe_reason or None
         self._form_asked = form_asked
         self._metric, self._top = settings_of(self._study).metric, 1
+        self._evaluation = RetrainedEvaluation(runs, form_asked)
 
     def compared(self, networks: Sequence[TrialResult]) -> tuple[Retrained, ...]:
         """Return the networks that a race leaves, trained on the training images to the end, best first.
@@ -155,8 +151,8 @@ class Retrainer:
                 known = replace(self._retrained(name, network, trained, joined=False), seed=seed)
                 store_seed(self._study, known)  # before the files go with which a killed one goes on
                 self._runs.forget(network, joined=False, seed=seed)
-            elif self._lacks_int8(known):
-                known = self._with_int8(network, known)
+            elif self._evaluation.lacks_int8(known):
+                known = self._evaluation.with_int8(network, known)
                 store_seed(self._study, known)
             found.append(known)
         return tuple(found)
@@ -182,13 +178,13 @@ class Retrainer:
             self._report_line(
                 f"#{network.trial} seed {chosen.seed} is the best of {several} by validation images"
             )
-        test = self._tested(network, chosen.weights)
+        test = self._evaluation.tested(network, chosen.weights)
         tested = replace(
             chosen,
             test_accuracy=test.accuracy,
             test_standard_error=test.standard_error,
             test_values={name: list(test.of(name)) for name in METRICS},
-            int8_test=self._tested_int8(network, chosen.weights),
+            int8_test=self._evaluation.tested_int8(network, chosen.weights),
         )
         store_delivered(self._study, tested)
         return tested
@@ -212,70 +208,25 @@ class Retrainer:
         """Return a network after training on all but the test images, on which it is then tested."""
         known, name = final(self._study, network.trial), self._runs.weights(network, joined=True)
         if known is not None and known.weights == name and self._runs.files.exists(name):
-            if self._lacks_int8(known):
-                tested = self._tested_int8(network, name)
-                known = replace(self._with_int8(network, known), int8_test=tested)
+            if self._evaluation.lacks_int8(known):
+                tested = self._evaluation.tested_int8(network, name)
+                known = replace(self._evaluation.with_int8(network, known), int8_test=tested)
                 store(self._study, known)
             return known
         trained = self._runs.train(network, joined=True)
-        found = self._retrained(name, network, trained, joined=True, test=self._tested(network, name))
-        found = replace(found, int8_test=self._tested_int8(network, name))
+        found = self._retrained(
+            name, network, trained, joined=True, test=self._evaluation.tested(network, name)
+        )
+        found = replace(found, int8_test=self._evaluation.tested_int8(network, name))
         store(self._study, found)
         self._runs.forget(network, joined=True)
         return found
 
-    def _tested(self, network: TrialResult, name: str) -> Scores:
-        """Return the scores of weights on the test images, and say them."""
-        note_read(self._study, name)
-        with self._runs.files.fetched(name) as weights:
-            scores = final_scores(
-                network.architecture,
-                weights,
-                images_for(self._study, network.architecture.resolution),
-                self._recipe,
-                torch.device(self._runs.device),
-            )
-        value, error = scores.of(self._metric)
-        self._report_line(
-            f"#{network.trial} test {metric_name(self._metric)} {format_accuracy(value, error)}"
-        )
-        return scores
-
-    def _tested_int8(self, network: TrialResult, name: str) -> dict[str, list[float]] | None:
-        """Return the figures of the int8 form on the test images and say them; None if deployed in fp32."""
-        if self._runs.deploy_dtype != INT8:
-            return None
-        note_read(self._study, f"{name}@{INT8}")
-        splits = images_for(self._study, network.architecture.resolution)
-        with self._runs.files.fetched(name) as weights:
-            found = final_int8_values(network.architecture, weights, splits, self._recipe)
-        value, error = found[self._metric]
-        self._report_line(
-            f"#{network.trial} test {metric_name(self._metric)} in {INT8} {format_accuracy(value, error)}"
-        )
-        return found
-
-    def _lacks_int8(self, known: Retrained) -> bool:
-        """Return whether a training ended without the figures of the int8 form that is deployed."""
-        return self._runs.deploy_dtype == INT8 and known.int8 is None
-
-    def _with_int8(self, network: TrialResult, known: Retrained) -> Retrained:
-        """Return an ended training with what its int8 form reaches on validation images, and say that."""
-        splits = images_for(self._study, network.architecture.resolution)
-        with self._runs.files.fetched(known.weights) as weights:
-            found = validation_int8_values(network.architecture, weights, splits, self._recipe)
-        value, error = found[self._metric]
-        self._report_line(
-            f"#{network.trial} {metric_name(self._metric)} of the trained network in {INT8} "
-            f"{format_accuracy(value, error)}"
-        )
-        return replace(known, deploy_dtype=self._form_asked, int8=[value, error])
-
     def _ranked(self, network: TrialResult) -> Retrained:
         known, weights = ranked(self._study).get(network.trial), self._runs.weights(network, joined=False)
         if known is not None and known.weights == weights and self._runs.files.exists(weights):
-            if self._lacks_int8(known):
-                known = self._with_int8(network, known)
+            if self._evaluation.lacks_int8(known):
+                known = self._evaluation.with_int8(network, known)
                 store(self._study, known)
             return known
         found = self._retrained(weights, network, self._runs.train(network, joined=False), joined=False)

@@ -15,7 +15,7 @@ def own_settings(measured: Iterable[InSetting], stored_ms: Mapping[str, float], 
     """Return the keys of the settings in which the latencies that a study stores of a network were measured.
 
     A storage may hold measurements of a network on several machines, or on boards that had the same name one
-    after the other. A study is judged by those of the machine that it measured on.
+    after the other. A study counts those of the machine that it measured on.
 
     Args:
         measured: Measurements of the network on one target.

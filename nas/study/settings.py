@@ -101,8 +101,8 @@ class Settings:
     @property
     def digest(self) -> str:
         """Six hexadecimal digits that tell settings of the same `default_name` apart."""
-        told = [self.data_fingerprint, self.recipe, self.seed, self.metric, self.teacher, self.weights]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:6]
+        parts = [self.data_fingerprint, self.recipe, self.seed, self.metric, self.teacher, self.weights]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:6]
 
     def default_name(self) -> str:
         """Return a readable study name made of what defines the search, shortened if it is too long."""

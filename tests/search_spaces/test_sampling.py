@@ -236,6 +236,7 @@ def test_the_excess_has_one_column_for_each_counted_budget():
 
 
 def test_distinct_draws_never_list_more_networks_than_memory_holds(monkeypatch):
+    monkeypatch.setattr("search_spaces.sampling._BATCH", 1)
     monkeypatch.setattr("search_spaces.sampling._PLENTY", 0.0)  # as if the probe had found enough by luck
     monkeypatch.setattr("search_spaces.sampling._STILL_LISTED", -(10**9))
     monkeypatch.setattr("search_spaces.budget_counting.Ways.every", None)

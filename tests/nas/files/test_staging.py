@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nas.exports.target_folder import check_folder
 from nas.files.staging import staged_folder
 from search_spaces.errors import ExportError
 
@@ -69,3 +70,15 @@ def test_what_makes_a_folder_an_export_is_moved_last(tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     write(tmp_path / "out", ["net.py", "architecture.json", "config.json", "README.md", "w.safetensors"])
     assert moved[-2:] == ["config.json", "architecture.json"]
+
+
+def test_what_a_killed_export_left_is_not_in_the_way_of_the_next(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with staged_folder(folder, "write into") as stage:
+        left = stage.name
+        check_folder(folder, ["a.txt"], into=False, force=False)
+        (stage / "a.txt").write_text("new")
+    (folder / left).mkdir()
+    with pytest.raises(ExportError, match=r"holds 'a\.txt'"):
+        check_folder(folder, ["a.txt"], into=False, force=False)

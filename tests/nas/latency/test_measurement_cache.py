@@ -197,8 +197,8 @@ def test_measurements_of_another_machine_do_not_decide_what_fits(
     def fits_after(times: float, device: str | None) -> bool:
         """Return whether the network fits once it was measured again, so many times as slow."""
         figures = {name: times * getattr(own.latency, name) for name in FIGURES_MS}
-        told = own.latency.conditions.items()
-        wall = {k: times * v for k, v in told if k.startswith("wall_") and isinstance(v, int | float)}
+        known = own.latency.conditions.items()
+        wall = {k: times * v for k, v in known if k.startswith("wall_") and isinstance(v, int | float)}
         there = {} if device is None else {"device": device}
         latency = Latency(**figures, stable=True, conditions={**own.latency.conditions, **wall, **there})
         store.add_measurement(replace(own, latency=latency))

@@ -54,11 +54,8 @@ def test_a_text_like_nothing_is_told_what_a_network_is(tmp_path: Path):
         ("{", (1000, 3)),
         ("[]", (1000, 3)),
         ('{"model_type": "bert"}', (1000, 3)),
-        ('{"num_classes": 7, "pretrained_cfg": {"input_size": [1, 8, 8]}}', (1000, 3)),
-        (
-            '{"num_classes": 7, "pretrained_cfg": {"input_size": [1, 8, 8]}, "nas": {"architecture": {}}}',
-            (7, 1),
-        ),
+        (f"{{{IMAGES}}}", (1000, 3)),
+        (f'{{{IMAGES}, "nas": {{"architecture": {{}}}}}}', (7, 1)),
     ],
 )
 def test_only_the_config_of_an_export_tells_the_images_of_a_file(

@@ -117,14 +117,17 @@ def fail(*_, **__):
         ("torch.onnx.export", "cpu", "Cannot export the network to ONNX"),
     ],
 )
-def test_whatever_fails_is_an_error_of_the_target_in_one_line(monkeypatch, function, target, expected):
+def test_whatever_fails_is_an_error_of_the_target_in_one_line(
+    monkeypatch, tmp_path, function, target, expected
+):
     monkeypatch.setattr(function, fail)
     with pytest.raises(TargetError, match=expected) as caught:
-        timed(target=target)
+        timed(target=target, lock=tmp_path / "lock")
     assert "\n" not in str(caught.value)
 
 
-def test_layers_that_the_runtime_cannot_run_are_an_error_of_the_target(monkeypatch):
+def test_layers_that_the_runtime_cannot_run_are_an_error_of_the_target(monkeypatch, tmp_path):
+    monkeypatch.setattr("trials.latency_measurement.host_lock", lambda: tmp_path / "lock")
     monkeypatch.setattr("trials.targets.cpu.time_layers", fail)
     with pytest.raises(TargetError, match="cannot run the network: NOT_IMPLEMENTED : no kernel for Conv"):
         measure_layers(network(), resolution=16, in_channels=1)
