@@ -61,7 +61,7 @@ def latencies(
     *,
     num_classes: int,
     in_channels: int,
-    cache: LatencyCache | None = None,
+    cache: LatencyCache,
 ) -> dict[str, dict[str, float]]:
     """Return the latest stable medians in milliseconds by fingerprint of the network and target.
 
@@ -71,7 +71,7 @@ def latencies(
         num_classes: Class scores of the networks.
         in_channels: Channels of their images.
         cache: What measured the networks: only measurements in its settings count, so that those of another
-            machine are not compared. None counts the latest in any setting.
+            machine are not compared.
     """
     targets = {str(budget.target) for budget in budgets if not budget.counted} or {_HOST}
     known = newest_latencies(
@@ -79,7 +79,7 @@ def latencies(
         budgets,
         num_classes=num_classes,
         in_channels=in_channels,
-        settings={} if cache is None else _settings(cache, targets),
+        settings=_settings(cache, targets),
     )
     timed = {budget.measured for budget in budgets if not budget.counted} or {_HOST}
     return {

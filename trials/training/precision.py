@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Literal
 
 import torch
@@ -21,6 +22,7 @@ def computed_precision(recipe: Recipe, device: torch.device) -> Literal["bf16", 
     return "bf16" if recipe.precision == "bf16" and has_bfloat16(device) else "fp32"
 
 
+@cache
 def has_bfloat16(device: torch.device) -> bool:
     """Return whether bfloat16 is worth computing in on a device.
 
