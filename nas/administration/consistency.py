@@ -6,6 +6,7 @@ that another program wrote to the study.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 import optuna
@@ -28,9 +29,10 @@ from nas.study.naming import trial_folder
 from nas.study.processes import has_ended
 from nas.study.study import settings_of
 from search_spaces.errors import FilesError, UserError
+from trials.training.atomic_writing import is_draft
 from trials.training.checkpoint_file import check_checkpoint
 from trials.training.errors import DamagedCheckpointError
-from trials.training.file_names import CHECKPOINT, WEIGHTS
+from trials.training.file_names import CHECKPOINT
 
 _ROUNDED: Final = 1e-6  # what is stored of an int8 form is rounded to it
 
@@ -123,7 +125,7 @@ def _of_files(trial: FrozenTrial, files: StudyFiles, there: list[str]) -> Iterat
         except DamagedCheckpointError as error:
             yield f"{error} The search restarts this trial by itself"
     if trial.state.is_finished():
-        for name in (n for n in there if n.startswith((f"{place}/.{WEIGHTS}-", f"{place}/.{CHECKPOINT}-"))):
+        for name in (n for n in there if n.startswith(f"{place}/") and is_draft(PurePosixPath(n).name)):
             yield f"a process was killed while it wrote '{files.place(name)}'; delete this file"
 
 

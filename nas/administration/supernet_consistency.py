@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import optuna
 
@@ -12,6 +13,7 @@ from nas.study.expected_values import SUPERNET_FOLDER, ExpectedValues, expected_
 from nas.study.study import settings_of
 from nas.study.supernet_record import so_far
 from search_spaces.errors import FilesError, UserError
+from trials.training.atomic_writing import is_draft
 from trials.training.checkpoint_file import check_checkpoint
 from trials.training.checksum import read_checksum
 from trials.training.errors import DamagedCheckpointError
@@ -49,7 +51,7 @@ def supernet_problems(study: optuna.Study) -> Iterator[str]:
 
 def _drafts(files: StudyFiles, names: set[str]) -> Iterator[str]:
     for name in sorted(names):
-        if name.startswith(tuple(f"{SUPERNET_FOLDER}/.{file}-" for file in (SUPERNET, CHECKPOINT, READINGS))):
+        if is_draft(PurePosixPath(name).name):
             yield f"a process was killed while it wrote '{files.place(name)}'; delete this file"
 
 

@@ -99,11 +99,12 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
 
     Args:
         request: What was asked for.
-        say: Shows a line.
+        say: Shows a line; called once the comparison can begin, so that an error is said alone.
 
     Raises:
         UserError: if something cannot be read or used, or there is nothing to compare with.
     """
+    notes: list[str] = []
     if request.seeds < 1:
         raise InvalidValueError(f"Cannot train from {request.seeds} seeds: expected --seeds of at least 1.")
     recipe = taught(load_recipe(request.recipe_name), request.teacher, request.url)
@@ -115,10 +116,8 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
     with emptied_on_error(cache):
         splits = open_images(data, seed=seed, cache=cache, report_line=lambda _: None)
         recipe, flips = settled_flips(recipe, splits)
-        if flips:
-            say(flips)
-        for line in teacher_lines(recipe, splits):  # before any training: does it fit the images?
-            say(line)
+        notes += [flips] if flips else []
+        notes += teacher_lines(recipe, splits)  # before any training: does it fit the images?
         searched = None if search is None else settings_of(search)
         settings = Settings(
             space=SPACE,
@@ -141,12 +140,14 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
             begun_as = _begun_as(request, name, settings, recipe) or (settings, recipe)
         settings, recipe = begun_as
         check_unused(files_at(f"{home}/{name}", name, request.url), name, request.url)
-        entrants, left_out = entrants_of(request, search, settings, splits, say)
+        entrants, left_out = entrants_of(request, search, settings, splits, notes.append)
         donors: Mapping[str, Donor] = {}
         if request.weights:
             named = search is None or bool(request.others)
-            begun = own_weights(entrants, splits, request.url, chosen=named, say=say)
+            begun = own_weights(entrants, splits, request.url, chosen=named, say=notes.append)
             entrants, donors, left_out = begun.entrants, begun.donors, {**left_out, **begun.left_out}
+    for note in notes:
+        say(note)
     return ComparisonPlan(
         settings=settings,
         name=name,

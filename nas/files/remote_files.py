@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from typing_extensions import override
 
@@ -12,6 +12,7 @@ from nas.files.remote_artifacts import RemoteArtifacts
 from nas.files.remote_folder import RemoteFolder
 from nas.files.study_files import StudyFiles
 from nas.study.naming import trial_folder
+from trials.training.atomic_writing import is_draft
 from trials.training.attempt_fence import ATTEMPT, begin_attempt
 from trials.training.checksum import CHECKSUM
 
@@ -74,9 +75,11 @@ class RemoteFiles(StudyFiles):
 
     @override
     def begin_attempt(self, trial: int) -> str:
+        place = trial_folder(trial)
         with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
             name = begin_attempt(Path(scratch))
-            self._folder.put(Path(scratch) / ATTEMPT, f"{trial_folder(trial)}/{ATTEMPT}")
+            self._folder.put(Path(scratch) / ATTEMPT, f"{place}/{ATTEMPT}")
+        self.remove(file for file in self.sizes(place) if is_draft(PurePosixPath(file).name))
         return name
 
     @override

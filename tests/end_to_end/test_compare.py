@@ -114,7 +114,7 @@ def test_a_comparison_killed_halfway_goes_on_and_every_command_knows_it(desk: De
         assert written.status == 0, written.err
         assert "first ahead by" in (desk.folder / name).read_text()
     refused = desk.here("compare", found["name"])
-    assert (refused.status, refused.err.count("\n")) == (2, 1)
+    assert (refused.status, refused.err.count("\n")) == (2, 1), refused.err
 
     exported = desk.here("export", f"{found['name']}#{others[0]['trials']['0']}", "--to", "other")
     assert exported.status == 0, exported.err
@@ -166,4 +166,4 @@ def test_a_scaled_network_is_trained_compared_and_exported_by_its_file(desk: Des
     listed = json.loads(desk.here("studies", "--json").out)["studies"]
     assert {row["study"]: row["compares"] for row in listed}[fine["name"]] == ""
     refused = desk.here("compare", "scaled", "mobilenet_v2_0.35_96", "--weights")
-    assert (refused.status, refused.err.count("\n")) == (2, 1)
+    assert (refused.status, refused.err.count("\n")) == (2, 1), refused.err

@@ -1,9 +1,12 @@
 """Writes a file atomically: a reader sees the old content or the new one, never a part."""
 
 import os
+import re
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+_DRAFT: Final = re.compile(r"\..+-[0-9a-f]{8}")
 
 
 def write_atomically(path: Path, *pieces: Any) -> None:
@@ -23,3 +26,18 @@ def write_atomically(path: Path, *pieces: Any) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def is_draft(name: str) -> bool:
+    """Return whether `write_atomically` gives a file of this name its content before it is renamed."""
+    return _DRAFT.fullmatch(name) is not None
+
+
+def delete_drafts(folder: Path) -> None:
+    """Delete the temporary files that killed processes left in `folder` while they wrote.
+
+    A process that still writes one fails when it renames it.
+    """
+    for path in folder.iterdir():
+        if is_draft(path.name):
+            path.unlink(missing_ok=True)

@@ -2,25 +2,30 @@
 
 A machine that lost contact with the driver may still train and reach the storage, while another machine
 continues the same trial. Each attempt therefore has a random name, stored in the trial's folder when it
-begins, and an attempt writes nothing once the folder holds another name. What remains is the instant
-between that check and the renaming of a finished file: an attempt suspended right then puts in place a
-complete file of the same training, only older.
+begins, and an attempt writes nothing once the folder holds another name. Files that earlier attempts were
+still writing are deleted then, so that a killed process leaves none behind. What remains is the instant
+between that check and the beginning of a file: an attempt suspended right then puts in place a complete file
+of the same training, only older.
 """
 
 import uuid
 from pathlib import Path
 from typing import Final
 
-from trials.training.atomic_writing import write_atomically
+from trials.training.atomic_writing import delete_drafts, write_atomically
 from trials.training.errors import SupersededError
 
 ATTEMPT: Final = "attempt"
 
 
 def begin_attempt(folder: Path) -> str:
-    """Store and return the name of a new attempt; earlier ones may no longer write to the trial's folder."""
+    """Store and return the name of a new attempt; earlier ones may no longer write to the trial's folder.
+
+    What they had not finished writing is deleted.
+    """
     name = uuid.uuid4().hex
     write_atomically(folder / ATTEMPT, name.encode())
+    delete_drafts(folder)
     return name
 
 

@@ -56,6 +56,13 @@ def test_a_new_attempt_leaves_its_name(files):
     assert read(files, f"trials/00003/{ATTEMPT}") == names[-1]
 
 
+def test_a_new_attempt_deletes_what_a_killed_one_was_writing(files):
+    for name in (WEIGHTS, f".{WEIGHTS}-0123abcd"):
+        files.write(f"trials/00003/{name}", "weights")
+    files.begin_attempt(3)
+    assert set(files.sizes("trials")) == {f"trials/00003/{name}" for name in (WEIGHTS, ATTEMPT)}
+
+
 def test_artifacts_are_handed_out_from_where_they_lie_and_nothing_else_is(files, tmp_path):
     exported = tmp_path / "my_net.py"
     exported.write_text("text")

@@ -1,4 +1,7 @@
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +12,7 @@ from safetensors.torch import load_file
 
 import search_spaces
 from search_spaces.errors import DataError, RecipeError
-from trials.training.attempt_fence import begin_attempt
+from trials.training.attempt_fence import ATTEMPT, begin_attempt
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import CheckpointError, SupersededError
 from trials.training.file_names import CHECKPOINT, WEIGHTS
@@ -112,6 +115,21 @@ def test_an_earlier_attempt_writes_nothing_over_what_a_later_one_wrote(config, t
         run_trial(replace(config, attempt=begin_attempt(folder)), as_if_cut_off)
     assert [result.epoch for result in later] == [1, 2]
     assert {name: (folder / name).stat().st_ino for name in written} == written
+
+
+def test_what_a_killed_process_was_writing_is_deleted_when_the_trial_begins_again(tmp_path):
+    folder = tmp_path / "00012"
+    killed = (
+        "from pathlib import Path; import os, signal; from trials.training import atomic_writing as writing; "
+        "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL); "
+        f"writing.write_atomically(Path({str(folder / CHECKPOINT)!r}), b'half')"
+    )
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -signal.SIGKILL
+    [left] = folder.iterdir()
+    (folder / WEIGHTS).write_bytes(b"kept")
+    begin_attempt(folder)
+    assert left.name.startswith(f".{CHECKPOINT}-")
+    assert {path.name for path in folder.iterdir()} == {ATTEMPT, WEIGHTS}
 
 
 def test_an_attempt_that_comes_too_late_does_not_even_begin(config, tmp_path):
