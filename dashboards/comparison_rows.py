@@ -7,6 +7,7 @@ from rich.console import Console
 
 from dashboards.comparison import AS_GOOD, BETTER, WORSE, Compared, Comparison, Evaluation
 from dashboards.fitted_table import Column, FittedTable
+from dashboards.markdown_text import escaped
 from dashboards.tables import terminal
 from search_spaces.units import format_accuracy, format_count
 
@@ -154,11 +155,11 @@ def markdown(comparison: Comparison) -> list[str]:
     names = columns(comparison)
     marks = ["---:" if place in numbers(comparison) else "---" for place in range(len(names))]
     return [
-        heading(comparison),
+        escaped(heading(comparison)),
         "",
         f"| {' | '.join(names)} |",
         f"| {' | '.join(marks)} |",
-        *(f"| {' | '.join(row)} |" for row in rows(comparison)),
+        *(f"| {' | '.join(map(escaped, row))} |" for row in rows(comparison)),
         "",
-        *sentences(comparison),
+        *map(escaped, sentences(comparison)),
     ]

@@ -6,6 +6,7 @@ from typing import Final
 
 from dashboards.comparison_rows import markdown
 from dashboards.findings import Findings
+from dashboards.markdown_text import escaped
 from dashboards.metric_names import metric_name
 from dashboards.part_names import part_names, part_words
 from dashboards.result import SEEN, SearchResult, TrialResult
@@ -42,7 +43,7 @@ def trial_note(findings: Findings, network: TrialResult, *, picture: str | None)
 
 def _outcome(network: TrialResult, result: SearchResult) -> str:
     """Return the metric of a network and why its training ended, in words."""
-    ending = network.reason or _ending(network, result)
+    ending = escaped(network.reason) if network.reason else _ending(network, result)
     over = "" if network.fits else "over budget; "
     if network.accuracy is None:
         return f"{over}{ending}"
@@ -192,7 +193,7 @@ def study_note(findings: Findings) -> str:
         latency = ", ".join(f"{ms:.3g} ms {on}" for on, ms in (network.latency_ms or {}).items())
         mark = "best" if network == result.best else _ending(network, result)
         lines.append(
-            f"| #{network.trial}{'' if network.name is None else f' {network.name}'} | {accuracy} "
+            f"| #{network.trial}{'' if network.name is None else f' {escaped(network.name)}'} | {accuracy} "
             f"| {expected_value(network)} | {format_count(network.costs['macs'])} "
             f"| {format_count(network.costs['params'])} | {latency or '–'} | {mark} |"
         )

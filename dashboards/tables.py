@@ -293,5 +293,5 @@ def expected_value(network: TrialResult) -> str:
 
 def terminal() -> Console:
     """Return standard output as a console, wide enough for tables where it is a pipe or a file."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+    console = Console(highlight=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, width=_PIPE_WIDTH)

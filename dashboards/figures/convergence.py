@@ -50,7 +50,7 @@ def draw(findings: Findings) -> "Figure | None":
             hovertemplate="#%{customdata}: %{y:.2%}",
         )
     )
-    begun = next(i for i, accuracy in enumerate(best) if accuracy > 0)
+    begun = next((i for i, accuracy in enumerate(best) if accuracy > 0), 0)
     steps = [i for i in range(begun, len(best)) if i in {begun, len(best) - 1} or best[i] > best[i - 1]]
     figure.add_trace(
         Scatter(

@@ -22,6 +22,6 @@ def draw(findings: Findings) -> "Figure | None":
         findings,
         latency_on(target),
         title=f"{capitalised(findings.result.value_name)} and latency on {target}",
-        axis=f"median latency per image on {target}, ms",
+        axis=f"latency per image on {target}, ms",
         shown=lambda ms: f"{ms:.3g} ms",
     )

@@ -51,4 +51,4 @@ def draw(findings: Findings) -> "Figure | None":
             x=ends, y=ends, mode="lines", line={"color": PLAIN, "dash": "dot"}, name="measured = predicted"
         )
     )
-    return styled(figure, "Predicted and measured latency", x="predicted, ms", y="measured median, ms")
+    return styled(figure, "Predicted and measured latency", x="predicted, ms", y="measured, ms")

@@ -1,7 +1,7 @@
 """Report format csv: all networks of a search as one table."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -10,14 +10,14 @@ from dashboards.result import TrialResult
 from search_spaces.costs import column_of, cost_names
 
 
-def write_csv(networks: Iterable[TrialResult], file: TextIO) -> None:
+def write_csv(networks: Sequence[TrialResult], file: TextIO, studies: Sequence[str] = ()) -> None:
     """Write a header and one line for each network, in the given order.
 
     Args:
         networks: Networks to write.
         file: Text file, opened for writing with ``newline=""``.
+        studies: Study of each network, for a column of its own; none for no such column.
     """
-    networks = list(networks)
     targets = sorted({target for n in networks for target in n.latency_ms or {}})
     quantised = any(n.int8_drop is not None for n in networks)
     budgets = list(dict.fromkeys(budget for n in networks for budget in n.excess or {}))
@@ -31,10 +31,11 @@ def write_csv(networks: Iterable[TrialResult], file: TextIO) -> None:
         *(["fp32_accuracy", "int8_drop"] if quantised else []),
     ]
     table = csv.writer(file, lineterminator="\n")
-    table.writerow(names)
-    for network in networks:
+    table.writerow([*(["study"] if studies else []), *names])
+    for place, network in enumerate(networks):
+        first = [studies[place]] if studies else []
         last = [network.fp32_accuracy, network.int8_drop] if quantised else []
-        table.writerow([*_row(network, targets, budgets), *last])
+        table.writerow([*first, *_row(network, targets, budgets), *last])
 
 
 def _row(network: TrialResult, targets: list[str], budgets: list[str]) -> list[Any]:

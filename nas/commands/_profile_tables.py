@@ -103,7 +103,9 @@ def print_scores(profile: ScoreProfile) -> None:
 
 def _tau(agreement: tuple[float, float]) -> str:
     value, error = agreement
-    return "-" if math.isnan(value) else f"{value:.2f} ± {error:.2f}"
+    if math.isnan(value):
+        return "-"
+    return f"{value:.2f}" if math.isnan(error) else f"{value:.2f} ± {error:.2f}"
 
 
 def _costs(profile: SpaceProfile) -> FittedTable:

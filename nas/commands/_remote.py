@@ -123,15 +123,15 @@ def _as_data(key: str, value: Any) -> Any:
         return str(value)
     if key not in _IN_FILES or not isinstance(value, str) or not Path(value).exists():
         return value
+    import yaml
+
     path = Path(value) / "architecture.json" if Path(value).is_dir() else Path(value)
     try:
         text = path.read_text(encoding="utf-8")
         if _IN_FILES[key] == "json":
             return json.loads(text)
-        import yaml
-
         sent = yaml.safe_load(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise InvalidValueError(f"Cannot send '{value}': expected a file of this command. {error}") from error
     named = key == "recipe" and isinstance(sent, dict)  # a recipe is called like its file
     return {"name": path.stem, **sent} if named else sent
@@ -154,11 +154,10 @@ def _form(*, as_json: bool) -> dict[str, Any]:
 def _answer(client: Any, name: str, given: dict[str, Any], *, as_json: bool) -> None:
     to = given.pop("to", None)
     if name == "export" and to is None:
-        raise InvalidValueError(
-            "No folder to write to: expected --to with a new folder, for example --to my_net."
-        )
+        raise InvalidValueError("No folder to write to: expected --to with a new folder, such as my_net.")
     place = None if to is None else Path(to).expanduser()
-    if name == "export" and place is not None and place.exists() and any(place.iterdir()):
+    taken = place is not None and place.exists() and (not place.is_dir() or any(place.iterdir()))
+    if name == "export" and taken:
         raise InvalidValueError(f"Cannot export to '{to}': it is not empty. Expected a new folder.")
     sent = {} if place is None else {"to": place.name}
     answer = client.answer(name, **given, **sent, **_form(as_json=as_json))
@@ -175,7 +174,7 @@ def _folder_shown(name: str, to: Any, place: Path | None) -> str:
     """Return the folder before what a command wrote, as it prints it on this machine."""
     if place is None:
         return ""
-    return f"{place.resolve().parent}/" if name == "export" else str(to)[: -len(place.name)]
+    return f"{place.resolve().parent}/" if name == "export" else str(to).rstrip("/")[: -len(place.name)]
 
 
 def _placed(output: str, names: list[str], folder: str) -> str:

@@ -40,6 +40,8 @@ def jobs(context: typer.Context, server: Server = None, json: Json = False) -> N
 
     Example: nas jobs --server http://127.0.0.1:8090
     """
+    if server:
+        SERVER.set(server)
     if context.invoked_subcommand is not None:
         return
     from nas.service.client import Client

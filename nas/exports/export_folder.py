@@ -49,7 +49,8 @@ def export_network(
     """Write a trained network into a folder, and return the files.
 
     The files are written and checked in a temporary folder beside the target and then moved into place. So
-    the target is never half-written, and other files in it are never touched.
+    the target is never half-written, and other files in it are never touched. With `force`, files of an
+    earlier export of the same name are replaced or deleted.
 
     Args:
         architecture: Architecture of the network.
@@ -113,7 +114,7 @@ def export_network(
     with staged_folder(folder, "export to") as stage:
         for exporter in exporters:
             exporter.write(exported, stage)
-    for file in _stale(name, files):
+    for file in _stale(name, files) if force else ():
         (folder / file).unlink(missing_ok=True)
     return tuple(folder / file for file in files)
 
@@ -141,9 +142,13 @@ def _usual(*, into: bool, scripted: bool) -> list[str]:
 
 
 def _stale(name: str, files: Sequence[str]) -> list[str]:
-    """Return files of an earlier export of the same name that this export does not replace."""
-    known = [file for exporter in EXPORTERS.values() for file in exporter.files(name)]
-    return [file for file in known if name in file and file not in files]
+    """Return files of an earlier export of the same name that this export does not replace.
+
+    Those that are called alike whatever the network is may be of another network.
+    """
+    known = {file for exporter in EXPORTERS.values() for file in exporter.files(name)}
+    always = {file for exporter in EXPORTERS.values() for file in exporter.files(f"{name}_other")}
+    return sorted(known - always - set(files))
 
 
 def read_weights(weights: Path, sha256: str | None) -> dict[str, Tensor]:

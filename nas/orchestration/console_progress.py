@@ -47,7 +47,7 @@ class ConsoleProgress:
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console = console or Console(file=sys.stderr, quiet=quiet, highlight=False)
+        self._console = console or Console(file=sys.stderr, quiet=quiet, highlight=False, emoji=False)
         self._capacity, self._clock = capacity, clock
         self._lock = threading.RLock()  # a signal may ask to speak while a row is drawn
         self._live: Live | None = None

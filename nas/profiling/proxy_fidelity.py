@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import math
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,8 +71,17 @@ class ProxyProfile:
     full_seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields by name with a format version."""
-        return {"version": VERSION, **asdict(self)}
+        """Return the fields by name with a format version, None for figures that are not defined."""
+        taus = {"rungs": _defined(self.rungs), "converged": _defined(self.converged)}
+        return {"version": VERSION, **asdict(self), **taus}
+
+
+def _defined(agreements: Mapping[int, Agreement]) -> dict[int, tuple[float | None, ...]]:
+    """Return agreements with None for NaN, which JSON does not have."""
+    return {
+        epoch: tuple(None if math.isnan(figure) else figure for figure in agreement)
+        for epoch, agreement in agreements.items()
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

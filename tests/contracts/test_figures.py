@@ -87,6 +87,11 @@ def test_convergence_is_a_stair_that_counts_only_what_fits():
     assert list(stair.y) == [0.5, 0.7]
 
 
+def test_convergence_of_networks_that_are_never_right_is_level():
+    stair = figure_of("convergence", findings(network(0, accuracy=0.0), network(1, accuracy=0.0))).data[-1]
+    assert list(stair.y) == [0.0, 0.0]
+
+
 @pytest.mark.parametrize("name", ["pareto_macs", "pareto_params", "pareto_latency"])
 def test_early_stopped_networks_are_shown_on_a_click_alone(name: str):
     """Accuracies after few epochs would crush those of networks trained to the end."""

@@ -53,6 +53,12 @@ def test_a_note_says_why_a_network_ended_and_what_it_misses():
     assert "over by 40.0%" in note
 
 
+def test_what_users_and_errors_say_is_neither_html_nor_a_column():
+    failed = network(3, state="fail", name="<b>|x", reason="Cannot read <img src=x>|y", fits=False)
+    assert "Cannot read &lt;img src=x>\\|y" in trial_note(findings(failed), failed, picture=None)
+    assert "| #3 &lt;b>\\|x |" in study_note(findings(network(1), failed))
+
+
 def test_the_study_note_leads_with_the_best_and_says_when_there_is_nothing():
     assert "Nothing has been tried yet" in study_note(findings())
     note = study_note(findings(network(1, accuracy=0.9), network(2, accuracy=0.8)))

@@ -1,5 +1,6 @@
 """Tables show the best network first, and JSON holds everything."""
 
+import csv
 import io
 import json
 from dataclasses import replace
@@ -9,10 +10,12 @@ from rich.console import Console
 
 import search_spaces
 from dashboards.network_filters import selected
+from dashboards.reports.csv import write_csv
 from dashboards.result import Score, SearchResult, TrialResult, best_first
 from dashboards.search_state import SearchState
-from dashboards.tables import print_search
+from dashboards.tables import print_search, terminal
 from search_spaces.budget import Budget
+from tests.dashboards.searches import network
 
 NETWORK = TrialResult(
     trial=7,
@@ -214,6 +217,18 @@ def test_an_interrupted_search_says_so_and_that_the_same_command_goes_on():
     running = replace(result, state=replace(INTERRUPTED, state="running"))
     assert "State     running" in printed(running)
     assert json.loads(printed(replace(result, state=None), as_json=True))["state"] is None
+
+
+def test_a_name_between_colons_is_no_picture(capsys):
+    terminal().print("/data/:dog:/x")
+    assert capsys.readouterr().out == "/data/:dog:/x\n"
+
+
+def test_a_table_of_several_searches_names_them(tmp_path):
+    with (tmp_path / "all.csv").open("w", newline="") as file:
+        write_csv([network(0), network(0, accuracy=0.5)], file, ["first", "second"])
+    rows = list(csv.DictReader((tmp_path / "all.csv").read_text().splitlines()))
+    assert [(row["study"], row["trial"]) for row in rows] == [("first", "0"), ("second", "0")]
 
 
 def test_an_address_in_brackets_is_printed_as_it_is():

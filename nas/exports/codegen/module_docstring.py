@@ -32,12 +32,12 @@ def about(exported: ExportedNetwork) -> str:
         macs=format_count(float(exported.costs.macs)),
         params=format_count(float(exported.costs.params)),
         peak=format_bytes(float(exported.costs.peak)),
-        provenance="\n".join(f"{topic.capitalize()}: {_quoted(text)}" for topic, text in topics.items()),
+        provenance="\n".join(f"{topic.capitalize()}: {quoted(text)}" for topic, text in topics.items()),
         mean=", ".join(f"{x:.6g}" for x in exported.mean),
         std=", ".join(f"{x:.6g}" for x in exported.std),
     )
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Return text on one line, escaped for a docstring."""
     return " ".join(text.split()).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-SCRIPT: Final = '''"""Trains {name} with the recipe that was used, '{recipe}': python train.py IMAGES.
+SCRIPT: Final = '''"""Trains {name} with the recipe that was used, {quoted_recipe}: python train.py IMAGES.
 
 IMAGES is a folder with one subfolder of images for each class, perhaps below `train`, `val` and `test`, or a
 safetensors file with `images`, uint8 [n, c, h, w], and `labels`, int64 [n]. Folders are read by the code in
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 # isort: split
-from {name} import {name}
+from {name} import {name} as build_network
 
 SIDE = {side}  # pixels
 {sides}DECODED = {decoded}  # height, width and channels of the images before they are resized
@@ -191,7 +191,7 @@ def main() -> None:
     try:
         images, labels, splits = read(given.images)
         classes = 1 + max(labels.tolist(), default=0)
-        network = {name}(num_classes=classes{build})
+        network = build_network(num_classes=classes{build})
         if given.weights:
             start_from(given.weights, network)
         rows = divided(images, splits)

@@ -5,6 +5,7 @@ from typing import Final
 
 from typing_extensions import override
 
+from dashboards.markdown_text import escaped
 from nas.exports.exported_network import ExportedNetwork
 from nas.exports.formats import Exporter
 from search_spaces.architecture import Stage
@@ -12,6 +13,7 @@ from search_spaces.costs import format_cost, label_of
 from search_spaces.counting import count
 from search_spaces.stage_words import stage_in_words
 from search_spaces.units import format_bytes, format_count
+from search_spaces.weight_bits import marked_blocks
 
 _CARD: Final = """---
 pipeline_tag: image-classification
@@ -64,8 +66,7 @@ create the network by its name.
 ## Train
 
 ```sh
-python train.py path/to/images                                    # from scratch, with the recipe above
-python train.py path/to/images --weights {name}.safetensors  # from these weights
+python train.py path/to/images  # from scratch, with the recipe above{training}
 ```
 
 The folder has one subfolder of images for each class. Images that the search held out are recognised by
@@ -112,6 +113,7 @@ class Card(Exporter):
             decoding=_decoding(exported),
             resizing=_resizing(exported),
             onnx=_ONNX.format(name=exported.name) if exported.with_preprocessing else "",
+            training=_training(exported),
             classes=_classes(exported),
             code_licence=_front_matter_licence(exported),
             licence=_licence(exported),
@@ -142,9 +144,23 @@ def _costs(exported: ExportedNetwork) -> dict[str, str]:
         "params": ("parameters", f"{format_count(float(costs.params))} ({costs.params:,})"),
         "activations": ("activations", f"{format_count(float(costs.activations))} elements written"),
         "peak": ("peak memory", f"{format_bytes(float(costs.peak))} of activations"),
-        "weights": ("weights", f"{format_bytes(float(costs.weights))} in fp32"),
+        "weights": ("weights", _weights(exported)),
     }
     return dict(worded.get(name, (label_of(name), format_cost(name, cost))) for name, cost in costs.items())
+
+
+def _weights(exported: ExportedNetwork) -> str:
+    """Return what the weights take in fp32; of a network with some of 4 bits, in int8."""
+    if marked_blocks(exported.network):
+        return f"{format_bytes(exported.costs.weights / 4)} in int8, those of 4 bits packed"
+    return f"{format_bytes(float(exported.costs.weights))} in fp32"
+
+
+def _training(exported: ExportedNetwork) -> str:
+    """Return the command that goes on from the weights; none where these are in another form."""
+    if exported.deploy and exported.deploys:
+        return ""
+    return f"\npython train.py path/to/images --weights {exported.name}.safetensors  # from these weights"
 
 
 def _forms(exported: ExportedNetwork) -> str:
@@ -202,8 +218,8 @@ def _rows(facts: dict[str, str]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return text on one line, escaped for a Markdown table."""
-    return " ".join(text.split()).replace("|", "\\|")
+    """Return text on one line of a Markdown table."""
+    return escaped(" ".join(text.split()))
 
 
 EXPORTER = Card()

@@ -8,6 +8,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from nas.exports.codegen.augmentation_source import augmentation_source
+from nas.exports.codegen.module_docstring import quoted
 from nas.exports.codegen.resizing_source import AGAIN, resizing_source
 from nas.exports.codegen.ruff_format import formatted
 from nas.exports.codegen.standalone import standalone
@@ -173,7 +174,7 @@ def _around(recipe: Recipe) -> dict[str, str]:
     beginning += DROPPING.format(drop_path=recipe.drop_path) if recipe.drop_path else ""
     most, count = recipe.epoch_images, recipe.recalibration_batches
     return {
-        "recipe": recipe.name,
+        "quoted_recipe": quoted(repr(recipe.name)),
         "beginning": beginning,
         "evaluated": evaluated,
         "most_parameter": ", most: int | None = None" if most else "",
@@ -217,11 +218,15 @@ def _left_out(recipe: Recipe) -> str:
     others += ["frozen_epochs"] if recipe.frozen_epochs else []
     others += ["layer_rate"] if recipe.layer_rate < 1 else []
     others += ["wider"] if recipe.wider > 1 else []
+    others += ["teacher_features"] if recipe.teacher_features > 0 else []
+    others += ["augmentation_seed"] if recipe.augmentation_seed is not None else []
+    others += ["largest_batch"] if recipe.largest_batch is not None else []
     others += ["soup_epochs"] if recipe.soup_epochs else []
     others += ["fake_quant_from"] if recipe.fake_quant_from < 1 else []
     if not others:
         return ""
-    return f"\n\nNot part of this script, but of the recipe '{recipe.name}': {', '.join(others)}."
+    left_out = f"Not part of this script, but of the recipe {recipe.name!r}: {', '.join(others)}."
+    return f"\n\n{quoted(left_out)}"
 
 
 EXPORTER = TrainingScript()

@@ -98,6 +98,23 @@ def test_into_a_repository_only_its_own_files_are_in_the_way(weights, tmp_path):
     assert (tmp_path / "train.py").read_text() == "mine"
 
 
+def test_files_of_others_stay_that_an_export_in_other_forms_would_write(weights, tmp_path):
+    for name in ("my_net.onnx", "my_net.tflite", "held_out.json"):
+        (tmp_path / name).write_text("mine")
+    export(tmp_path, weights, into=True)
+    assert names_in(tmp_path) == {*FILES, "my_net.onnx", "my_net.tflite", "held_out.json"}
+    export(tmp_path, weights, into=True, force=True)  # an earlier export in other forms is replaced
+    assert names_in(tmp_path) == {*FILES, "held_out.json"}
+
+
+@pytest.mark.parametrize("name", ["held", "config"])
+def test_force_leaves_files_that_are_called_alike_for_every_network(name, weights, tmp_path):
+    for file in ("held_out.json", "config.json"):
+        (tmp_path / file).write_text("mine")
+    export(tmp_path, weights, name=name, into=True, force=True)
+    assert {"held_out.json", "config.json"} <= names_in(tmp_path)
+
+
 def test_a_file_or_a_folder_in_the_way_is_refused(weights, tmp_path):
     (tmp_path / "file").write_text("mine")
     refused("file' is a file, expected a folder", tmp_path / "file", weights)

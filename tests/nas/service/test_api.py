@@ -210,6 +210,8 @@ def test_the_commands_list_and_cancel(served, monkeypatch, capsys):
     monkeypatch.setenv("NAS_TOKEN", served[2]["ann"])
     monkeypatch.setenv("NAS_SERVER", served[0])
     job = Client().search("1M-MACs", study="typed")
+    assert run(["jobs", "--server", "http://127.0.0.1:9", "logs", job["id"]]) == 2
+    assert "http://127.0.0.1:9 does not answer" in capsys.readouterr().err
     assert run(["jobs"]) == 0
     assert f"{job['id']}  ann           queued     typed  1M-MACs" in capsys.readouterr().out
     assert run(["jobs", "cancel", job["id"], "--now"]) == 0

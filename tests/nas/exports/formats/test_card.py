@@ -30,6 +30,7 @@ def test_its_macs_and_params_are_those_of_the_written_network(deploy, tmp_path):
     assert 2 * macs == counter.get_total_flops()
     assert params == sum(p.numel() for p in network.parameters())
     assert ("The weights are those for inference." in card) == deploy
+    assert ("--weights my_net.safetensors" in card) != deploy  # training goes on in the other form
 
 
 def test_it_shows_everything_that_is_known(tmp_path):

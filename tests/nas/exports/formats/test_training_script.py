@@ -1,5 +1,6 @@
 """The training script trains where only torch is installed, with the recipe that was used."""
 
+import ast
 import importlib
 import json
 import re
@@ -107,6 +108,29 @@ def test_it_learns_digits_where_only_torch_is_installed(recipe, epochs, packages
     assert accuracy > 30  # chance is 10; mixed images take more epochs than one
     weights = load_file(tmp_path / "trained.safetensors")
     assert weights.keys() == load_file(tmp_path / "my_net.safetensors").keys()
+
+
+@pytest.mark.parametrize("name", ["network", "read", "images", "accuracy"])
+def test_it_runs_whatever_the_network_is_called(name, packages, tmp_path):
+    images = torch.zeros(40, 1, 8, 8, dtype=torch.uint8)
+    save_file({"images": images, "labels": torch.arange(40) % 2}, tmp_path / "few.safetensors")
+    script = written(tmp_path, RECIPES["plain"], name=name)
+    done = run(script, packages, tmp_path / "few.safetensors", "--epochs", "1")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_recipe_of_any_name_is_named_in_it(tmp_path):
+    recipe = {
+        **RECIPES["plain"],
+        "name": 'C:\\Users """quick"""',
+        "teacher": "C:\\N.onnx",
+        "largest_batch": 64,
+    }
+    text = written(tmp_path, {**recipe, "teacher_features": 0.5}).read_text()
+    described = ast.get_docstring(ast.parse(text))
+    assert described is not None
+    assert 'C:\\\\Users """quick"""' in described
+    assert "teacher_features, largest_batch" in described
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
