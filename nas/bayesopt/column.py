@@ -129,7 +129,7 @@ class Column:
             case CategoricalDistribution():
                 return self._ranks()[np.rint(levels).astype(np.int64)] / max(self.levels - 1, 1)
             case IntDistribution(low=low, high=high, step=step, log=True):
-                return np.asarray(np.log((low + levels * step) / low) / math.log(max(high / low, 2)))
+                return np.asarray(np.log((low + levels * step) / low) / (math.log(high / low) or 1.0))
         return levels if self.levels == 0 else levels / max(self.levels - 1, 1)
 
     def at(self, positions: Levels) -> Levels:
@@ -140,7 +140,7 @@ class Column:
                 order = np.argsort(self._ranks(), kind="stable")
                 return order[np.rint(positions * (self.levels - 1)).astype(np.int64)].astype(np.float64)
             case IntDistribution(low=low, high=high, log=True):
-                numbers = low * np.exp(positions * math.log(max(high / low, 2)))
+                numbers = low * np.exp(positions * (math.log(high / low) or 1.0))
                 return np.clip(np.rint(numbers), low, high) - low
         return positions if self.levels == 0 else np.rint(positions * (self.levels - 1))
 

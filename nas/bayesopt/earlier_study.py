@@ -13,8 +13,9 @@ from nas.bayesopt.grid import Rows
 from nas.bayesopt.problem import Params, Source, TransferSource
 from nas.bayesopt.region_surrogate import surrogate_of
 from nas.bayesopt.scoring import inputs
-from nas.surrogates.factor_gp import FactorGP, Inputs
+from nas.surrogates.factor_gp import OUTLYING, FactorGP, Inputs
 from nas.surrogates.torch_threads import torch_threads
+from nas.surrogates.value_units import clipped
 
 _FOLDS: Final = 8  # of the cross-validation
 _SKILL: Final = 0.1  # least share of the variance of left-out networks that the surrogate has to explain
@@ -52,8 +53,16 @@ def earlier_study(region: Region, source: TransferSource, seed: int) -> Source |
 
 
 def _within(region: Region, source: TransferSource) -> TransferSource:
-    """Return those observations whose points have all parameters of the region, each within its range."""
-    kept = [i for i, point in enumerate(source.points) if region.grid.contains(point)]
+    """Return those observations whose points have all parameters of the region, each within its range.
+
+    Outliers are left out too: a diverged training, even clipped, would be most of the variance, beside which
+    nothing else is predicted.
+    """
+    values = np.asarray(source.values, dtype=np.float64)
+    usual = ~np.isnan(values)
+    if usual.any():
+        usual[usual] = clipped(values[usual], OUTLYING) == values[usual]
+    kept = [i for i, point in enumerate(source.points) if usual[i] and region.grid.contains(point)]
     if len(kept) == len(source.points):
         return source
     return replace(

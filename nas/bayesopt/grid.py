@@ -24,6 +24,9 @@ Rows = NDArray[np.float64]
 """Points as levels, ``[n, d]``; see `nas.bayesopt.column`."""
 
 
+_NEAR: Final = 0.02  # largest difference of two near positions on a smooth scale
+
+
 class Grid:
     """All points of a search space, feasible or not.
 
@@ -152,6 +155,16 @@ class Grid:
             changed[:, j] = values
             found.append(changed)
         return self._kept(np.concatenate(found))
+
+    def has_near(self, row: NDArray[np.float64], others: Rows) -> bool:
+        """Return whether one of `others` is `row`, or differs from it by a little in smooth parameters."""
+        far = np.zeros(len(others), dtype=bool)
+        for column, level, levels in zip(self.columns, row, others.T, strict=True):
+            if column.smooth:
+                far |= np.abs(column.positions(levels) - column.positions(np.array([level]))) > _NEAR
+            else:
+                far |= levels != level
+        return bool((~far).any())
 
     def _kept(self, rows: Rows) -> Rows:
         """Return `rows` with the levels of pinned parameters."""

@@ -124,16 +124,16 @@ class Histories:
             drops=None if np.isnan(drops).all() else drops,
         )
 
-    def announced(self, study: Study, me: FrozenTrial, earlier: History) -> frozenset[bytes]:
-        """Return the points of other trials that were not finished when `earlier` was read."""
+    def announced(self, study: Study, me: FrozenTrial, earlier: History) -> Rows:
+        """Return the points, ``[a, d]``, that other trials have announced since `earlier` was read."""
         rows = [
             row
             for trial in self._others(study, me)
             if trial.number not in earlier.finished and (row := row_of(self._region.grid, trial)) is not None
         ]
-        if not rows:
-            return frozenset()
-        return frozenset(row.tobytes() for row in self._region.canonical(np.stack(rows)))
+        known = {row.tobytes() for row in earlier.pending}
+        canonical = self._region.canonical(_stack(rows, self._region.grid))
+        return _stack([row for row in canonical if row.tobytes() not in known], self._region.grid)
 
     def _others(self, study: Study, me: FrozenTrial) -> list[FrozenTrial]:
         """Return the trials besides `me`, without failures that say nothing of their point."""

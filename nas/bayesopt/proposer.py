@@ -58,16 +58,17 @@ class Proposer:
             evidence: Sources of evidence. Those that do not tell points apart are left out, and so are
                 earlier studies that do not predict their own networks. Without any, known constraints are.
         """
-        surrogate = surrogate_of(region, seed)
-        read = [
-            source if isinstance(source, Source) else earlier_study(region, source, seed)
-            for source in evidence
-        ]
-        sources = (
-            Sources.of([source for source in read if source is not None], region, surrogate, seed)
-            if evidence
-            else Sources.of_costs(region, seed)
-        )
+        with on_cpu():
+            surrogate = surrogate_of(region, seed)
+            read = [
+                source if isinstance(source, Source) else earlier_study(region, source, seed)
+                for source in evidence
+            ]
+            sources = (
+                Sources.of([source for source in read if source is not None], region, surrogate, seed)
+                if evidence
+                else Sources.of_costs(region, seed)
+            )
         expectations = None if sources is None else sources.expectations
         return cls(region.expecting(expectations), surrogate, sources)
 
@@ -85,7 +86,7 @@ class Proposer:
             history: Trials of the study.
             previous: Latest fit before.
         """
-        with _on_cpu():
+        with on_cpu():
             state, fit = self._fit_surrogates(rng, history, previous)
             limit = int(np.clip(_SCORED / max(len(history.rows), 1), 1_000, 20_000))
             parents = np.concatenate([state.observed[state.feasible[: len(state.observed)]]])
@@ -156,7 +157,7 @@ class Proposer:
         return state, {**fit, "n": [float(n)]} if due else {}
 
 
-def _on_cpu() -> AbstractContextManager[object]:
+def on_cpu() -> AbstractContextManager[object]:
     """Return a context in which new tensors lie in main memory.
 
     Where they do anyway it is empty: torch's own slows every operation down.

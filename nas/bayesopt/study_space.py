@@ -12,19 +12,24 @@ from nas.bayesopt.grid import Grid
 Space = dict[str, BaseDistribution]
 
 
-def shared_space(study: Study, trial: FrozenTrial) -> Space:
+def shared_space(study: Study, trial: FrozenTrial, *, begun: bool = True) -> Space:
     """Return the parameters that all trials have, each with the one distribution that all give it.
 
     A parameter whose range depends on another one, or that only some trials have, is not among them. Complete
     trials count; before the first of them pruned ones, then all others, which may have been cut short: of
     those, the one that came farthest.
+
+    Args:
+        study: The study.
+        trial: The trial that asks, which does not count.
+        begun: Whether trials count that have only begun, or failed.
     """
     others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
     for state in (TrialState.COMPLETE, TrialState.PRUNED):
         ended = [t for t in others if t.state == state]
         if ended:
             return _common(ended[-1].distributions, ended, whole=True)
-    farthest = max(others, key=lambda t: len(t.distributions), default=None)
+    farthest = max(others if begun else (), key=lambda t: len(t.distributions), default=None)
     return {} if farthest is None else _common(farthest.distributions, others, whole=False)
 
 

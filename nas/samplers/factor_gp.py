@@ -4,6 +4,7 @@
 its arguments, the study's history and the number of the trial.
 """
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -25,14 +26,14 @@ from nas.bayesopt.grid import Grid, Rows
 from nas.bayesopt.history import Histories, History
 from nas.bayesopt.initial_design import expected_start, next_start
 from nas.bayesopt.problem import Params, Problem, Source, TransferSource
-from nas.bayesopt.proposer import Fit, Proposer
+from nas.bayesopt.proposer import Fit, Proposer, on_cpu
 from nas.bayesopt.study_space import fixed_values, inside, shared_space
 from nas.bayesopt.trial_points import POINT
 from nas.storage.optuna_internals import storage_of, trial_id_of
 from nas.surrogates.torch_threads import torch_threads
 
 _STARTS: Final = 2  # start-up trials before the surrogate proposes
-_RETRIES: Final = 8  # maximum number of new proposals if another worker announced the same point
+_RETRIES: Final = 8  # maximum number of new proposals if another worker announced such a point
 _FIT: Final = "factor_gp:fit"  # system attribute of a trial: hyper-parameters fitted for its proposal
 
 
@@ -46,10 +47,11 @@ class FactorGPSampler(BaseSampler):
 
     Args:
         search_space: Distribution of each parameter by name. Without it, it is read from the study: the
-            first trial takes the first choices and lowest numbers, and the guarantee above holds from
-            the second trial on, for the parameters that every trial has with the same distribution.
-        seed: Seed of all generators, at least 0.
+            first trial takes the first choices and lowest numbers, and the guarantee above holds once a
+            trial has ended, for the parameters that every trial has with the same distribution.
+        seed: Seed of all generators, at least 0; None draws one.
         known_constraints_func: Function from a point to numbers; the point is feasible where all are <= 0.
+            Without `search_space` it may read no other parameters than those.
         known_constraints_batch: The same for `n` points, ``[n, k]``; takes precedence.
         n_startup_trials: Number of start-up trials spread over the feasible points;
             2 by default, or 8 for more than 20 parameters, and 2 with a source that expects values.
@@ -72,7 +74,7 @@ class FactorGPSampler(BaseSampler):
     def __init__(
         self,
         search_space: Mapping[str, BaseDistribution] | None = None,
-        seed: int = 0,
+        seed: int | None = 0,
         known_constraints_func: Callable[[dict[str, Any]], Sequence[float]] | None = None,
         known_constraints_batch: Batch | None = None,
         n_startup_trials: int | None = None,
@@ -85,11 +87,11 @@ class FactorGPSampler(BaseSampler):
         failure_counts: Callable[[FrozenTrial], bool] | None = None,
         drop_of: Callable[[FrozenTrial], float | None] | None = None,
     ) -> None:
-        for name, value in {"seed": seed, "n_startup_trials": n_startup_trials or 0}.items():
+        self._seed: Final = secrets.randbits(32) if seed is None else seed
+        for name, value in {"seed": self._seed, "n_startup_trials": n_startup_trials or 0}.items():
             if value < 0:
                 raise ProblemError(f"Cannot use {name}={value}: expected 0 or more.")
         self._space: Final = None if search_space is None else dict(search_space)
-        self._seed: Final = seed
         self._constraints: Final = known_constraints_batch or _batched(known_constraints_func)
         self._n_startup_trials: Final = n_startup_trials
         self._factors, self._canonical, self._draw = factors_batch, canonical, draw
@@ -112,7 +114,7 @@ class FactorGPSampler(BaseSampler):
         if not search_space:
             return {}
         # Also where the caller has switched gradients off, as scripts that evaluate networks do.
-        with torch_threads(1), torch.inference_mode(mode=False), torch.enable_grad():
+        with on_cpu(), torch_threads(1), torch.inference_mode(mode=False), torch.enable_grad():
             point = self._proposed(study, trial, search_space)
         return {name: value for name, value in point.items() if name in search_space}
 
@@ -136,9 +138,9 @@ class FactorGPSampler(BaseSampler):
             _store(study, trial, POINT, proposer.region.grid.announcement(row[0]))
             if row[0].tobytes() in history.seen:
                 break  # there is no other point left
-            if row[0].tobytes() not in histories.announced(study, trial, history):
+            if not proposer.region.grid.has_near(row[0], histories.announced(study, trial, history)):
                 break
-            # Another worker announced the same point: both propose again, each with its own generator.
+            # Another worker announced such a point: both propose again, each with its own generator.
             history = histories.read(study, trial)
             row = self._next(rng, proposer, part, history, study, trial, fit)
         return proposer.region.grid.decode(row)[0]
@@ -194,7 +196,9 @@ class FactorGPSampler(BaseSampler):
         return row
 
     def _whole_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._space) if self._space is not None else shared_space(study, trial)
+        if self._space is not None:
+            return dict(self._space)
+        return shared_space(study, trial, begun=self._constraints is None)
 
     def _proposer(
         self, space: dict[str, BaseDistribution], constants: dict[str, Any]
@@ -205,7 +209,8 @@ class FactorGPSampler(BaseSampler):
             space: Distribution of each parameter.
             constants: Values outside of the space that parameters are fixed at.
         """
-        if self._latest is None or self._latest[:2] != (space, constants):
+        latest = self._latest  # another thread may replace it
+        if latest is None or latest[:2] != (space, constants):
             free = {n: d for n, d in space.items() if n not in constants and not d.single()}
             alone = {n: _only(n, d) for n, d in space.items() if d.single()} | constants
             region = Region(
@@ -218,8 +223,8 @@ class FactorGPSampler(BaseSampler):
             )
             proposer = Proposer.of(region, self._seed, self._sources)
             histories = Histories(proposer.region, self._failure_counts, self._drop_of, running=True)
-            self._latest = (dict(space), constants, proposer, histories)
-        return self._latest[2:]
+            self._latest = latest = (dict(space), constants, proposer, histories)
+        return latest[2:]
 
 
 def SAMPLER(problem: Problem) -> BaseSampler:  # noqa: N802
@@ -244,7 +249,13 @@ def _batched(function: Callable[[dict[str, Any]], Sequence[float]] | None) -> Ba
 def _each(
     function: Callable[[dict[str, Any]], Sequence[float]], points: Sequence[Params]
 ) -> NDArray[np.float64]:
-    return np.array([np.atleast_1d(function(dict(point))) for point in points], np.float64)
+    try:
+        return np.array([np.atleast_1d(function(dict(point))) for point in points], np.float64)
+    except KeyError as error:
+        raise ProblemError(
+            f"The known constraints read the parameter {error}: expected one that every trial has with the "
+            f"same distribution. Give all parameters as search_space."
+        ) from error
 
 
 def _latest_fit(study: Study, trial: FrozenTrial) -> Fit:

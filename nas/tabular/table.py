@@ -169,6 +169,12 @@ def _check_complete(path: Path, table: Table) -> None:
     combinations = math.prod(shape)
     expected = f"expected one row for each of the {combinations:,} combinations of its parameters"
     twice = [point for point, times in counts.items() if times > 1]
+    unknown = table.points[~np.isfinite(table.values).any(axis=1)]
+    if len(unknown):
+        network = _in_words(table, tuple(unknown[0].tolist()))
+        raise DataError(
+            f"Cannot use the table '{path}': {network} has no value that is a number, expected one in each row."
+        )
     if twice:
         more = f" and {len(twice) - 1:,} more points stand" if len(twice) > 1 else " stands"
         raise DataError(

@@ -1,8 +1,10 @@
 """What scripts of other people do with FactorGPSampler, through Optuna's interface alone."""
 
 import contextlib
+import itertools
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,8 +13,12 @@ import optuna
 import pytest
 import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from nas.bayesopt.column import Column
+from nas.bayesopt.errors import ProblemError
+from nas.bayesopt.history import Histories, History
+from nas.bayesopt.observations import observations_of
 from nas.samplers.factor_gp import FactorGPSampler
 
 SPACE: dict[str, BaseDistribution] = {
@@ -21,7 +27,7 @@ SPACE: dict[str, BaseDistribution] = {
 }
 
 
-def study_of(sampler: FactorGPSampler | None = None, **options: Any) -> optuna.Study:
+def study_of(sampler: optuna.samplers.BaseSampler | None = None, **options: Any) -> optuna.Study:
     return optuna.create_study(sampler=sampler or FactorGPSampler(), **options)
 
 
@@ -152,3 +158,84 @@ def test_few_feasible_points_cost_few_calls_of_the_constraint() -> None:
         assert sum(trial.params.values()) <= 3
         study.tell(trial, float(trial.params["x0"]))
     assert len(asked) < 400_000
+
+
+def _rising(params: dict[str, Any]) -> list[float]:
+    return [params["x"] + params["y"] - 1.5]
+
+
+def test_constraints_wait_until_a_trial_has_shown_all_parameters() -> None:
+    study = study_of(FactorGPSampler(known_constraints_func=_rising))
+    first, second = study.ask(), study.ask()
+    first.suggest_float("x", 0, 1)  # what a second worker sees of the first
+    for trial in (second, first):
+        for name in ("x", "y"):
+            trial.suggest_float(name, 0, 1)
+        study.tell(trial, 1.0)
+    cut_short = study.ask()
+    cut_short.suggest_float("x", 0, 1)
+    study.tell(cut_short, state=TrialState.FAIL)
+    for number in range(6):
+        trial = study.ask()
+        values = {name: trial.suggest_float(name, 0, 1) for name in ("x", "y")}
+        assert _rising(values)[0] <= 0
+        study.tell(trial, float(number))
+
+
+def test_constraints_on_a_parameter_of_some_trials_alone_are_an_error_that_names_it() -> None:
+    study = study_of(FactorGPSampler(known_constraints_func=_rising))
+    for names in (("x", "y"), ("x",)):
+        trial = study.ask()
+        for name in names:
+            trial.suggest_float(name, 0, 1)
+        study.tell(trial, 1.0)
+    with pytest.raises(ProblemError, match=r"read the parameter 'y'.*as search_space"):
+        study.ask().suggest_float("x", 0, 1)
+
+
+def test_workers_that_ask_at_the_same_moment_get_different_points() -> None:
+    """Each reads the study before the others have announced theirs, as workers on one storage may."""
+    study = study_of()
+    study.optimize(bowl, n_trials=8)
+    trials = [study.ask() for _ in range(3)]
+    read, have_read = Histories.read, set[int]()
+
+    def of_before(self: Histories, study: optuna.Study, me: FrozenTrial) -> History:
+        history = read(self, study, me)
+        if me.number in have_read:
+            return history
+        have_read.add(me.number)
+        return replace(history, pending=history.pending[:0])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Histories, "read", of_before)
+        for trial in trials:
+            bowl(trial)
+    points = [[trial.params[f"x{i}"] for i in range(3)] for trial in trials]
+    apart = [np.abs(np.subtract(a, b)).max() for a, b in itertools.combinations(points, 2)]
+    assert min(apart) > 0.02
+
+
+def test_one_diverged_trial_of_an_earlier_study_does_not_hide_the_others() -> None:
+    earlier = study_of(optuna.samplers.RandomSampler(seed=0))
+    earlier.optimize(bowl, n_trials=30)
+    values = [1e6 if t.number == 12 else t.value for t in earlier.get_trials()]
+    told = study_of()
+    for trial, value in zip(earlier.get_trials(), values, strict=True):
+        told.add_trial(create_trial(params=trial.params, distributions=trial.distributions, value=value))
+    space = earlier.get_trials()[0].distributions
+    study = study_of(FactorGPSampler(space, evidence=[observations_of(told)]))
+    study.optimize(bowl, n_trials=3)
+    median = float(np.median([t.value for t in earlier.get_trials() if t.value is not None]))
+    assert study.get_trials()[0].values[0] < median / 2  # it begins where that study was good
+
+
+def test_without_a_seed_two_samplers_differ() -> None:
+    drawn = [study_of(FactorGPSampler(SPACE, seed=None)).ask(SPACE).params for _ in range(6)]
+    assert any(one != drawn[0] for one in drawn)
+
+
+def test_a_logarithmic_range_of_less_than_a_factor_of_two_uses_its_whole_scale() -> None:
+    column = Column.of("n", IntDistribution(1000, 1100, log=True))
+    assert column.positions(np.array([0.0, 100.0])).tolist() == [0.0, 1.0]
+    assert column.at(np.array([0.0, 1.0])).tolist() == [0.0, 100.0]

@@ -87,6 +87,13 @@ def test_a_table_with_holes_names_one_of_them(tmp_path: Path) -> None:
     assert "\n" not in str(said.value)
 
 
+def test_a_network_without_a_value_is_named(tmp_path: Path) -> None:
+    content = toy()
+    content["rows"][2]["values"] = [None]
+    with pytest.raises(DataError, match="depth 2, mixer conv has no value that is a number"):
+        load(written(tmp_path / "unknown.json", content))
+
+
 def test_a_network_in_several_rows_is_named(tmp_path: Path) -> None:
     content = toy()
     content["rows"].append(content["rows"][2])
