@@ -7,12 +7,13 @@ memory: studies store mean and standard deviation, and networks are trained with
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float64, UInt8
+from jaxtyping import Bool, Float64, UInt8
 
 from search_spaces.errors import DataError
 
 CHUNK: Final = 4_096
 """Images whose values are added up before they are added to those of the images before."""
+_ROUNDED: Final = 1e-6  # a deviation that may be an error of rounding
 _PIECE_BYTES: Final = 16 * 2**20  # of the values that are floats at once
 
 
@@ -21,11 +22,14 @@ def channel_statistics(
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the mean of each channel, in [0, 1], and its standard deviation, in (0, 1].
 
+    A channel that is constant beside others, as in fluorescence images, has 1 for its standard deviation: its
+    values are 0 once they are normalised.
+
     Args:
         images: Pixels, 0 to 255.
 
     Raises:
-        DataError: if a channel is constant.
+        DataError: if all channels are constant.
     """
     channels = images.shape[3]
     sums = np.zeros((2, channels))  # of values and of their squares
@@ -34,9 +38,15 @@ def channel_statistics(
         sums += _sums(pixels) if channels > 1 else _pairwise_sums(pixels)
     mean, square = sums / (images.size / channels)
     std = np.sqrt(np.maximum(square - mean**2, 0.0))
-    if not std.all():
-        raise DataError("A channel is constant over all training images. Check how the pixels were scaled.")
-    return tuple(mean.tolist()), tuple(std.tolist())
+    constant = _constant(images) if std.min() < _ROUNDED else np.zeros(channels, dtype=bool)
+    if constant.all():
+        raise DataError("All training images are of one colour. Check how the pixels were scaled.")
+    return tuple(mean.tolist()), tuple(np.where(constant, 1.0, std).tolist())
+
+
+def _constant(images: UInt8[np.ndarray, "n h w c"]) -> Bool[np.ndarray, " c"]:
+    """Return which channels have one value in all pixels."""
+    return (images == images[:1, :1, :1]).all(axis=(0, 1, 2))
 
 
 def _sums(pixels: UInt8[np.ndarray, "n c"]) -> Float64[np.ndarray, "2 c"]:

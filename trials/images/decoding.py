@@ -22,24 +22,21 @@ from search_spaces.errors import DataError
 from search_spaces.units import counted
 from trials.images.image_files import ImageInfo, UnreadableImageError, deep_values, image_info, upright_image
 from trials.images.image_table import Encoded, Part, Table
-from trials.images.pixel_values import as_bytes, brightest, darkened, outliers
+from trials.images.pixel_values import as_bytes, brightest, darkened
 from trials.images.splits import Images
 from trials.images.threads import mapped
+from trials.images.unlike_images import Infos, refuse_dark, refuse_outliers
 
 LARGEST_SIDE: Final = 256
 """Largest side of a decoded image in pixels: above the resolutions of searched networks, 200 kB an image."""
 UNREADABLE_SHARE: Final = 0.01
 NAMED: Final = 10
-_FEWEST_LEVELS: Final = 64
-"""16-bit colours are cut to 8 bits; when none reaches this, they were written with 14 bits or fewer."""
 
 S = TypeVar("S")
 R = TypeVar("R")
 
 Allocate = Callable[[str, tuple[int, int, int, int]], UInt8[np.ndarray, "n h w c"]]
 """Allocates the array of a split's images by name and shape, in memory or in a file."""
-Infos = dict[str, list[ImageInfo | str]]
-"""What is known of each image of each split, or why it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +111,8 @@ def _decode(table: Table, allocate: Allocate, size: tuple[int, int, int] | None)
         name: [shared.setdefault(info, info) for info in mapped(_tried(image_info), part.pictures)]
         for name, part in table.parts.items()
     }
-    _refuse_outliers(found)
+    refuse_outliers(found)
+    refuse_dark(found)
     infos = [info for part in found.values() for info in part if isinstance(info, ImageInfo)]
     if not infos:
         _check_readable(_named(table, found), table)
@@ -155,20 +153,6 @@ def _tried(function: Callable[[S], R]) -> Callable[[S], R | str]:
     return tried
 
 
-def _refuse_outliers(found: Infos) -> None:
-    """Refuse images whose values would make all others black."""
-    for is_float in (True, False):
-        deep = [
-            (part, index, info.values)
-            for part in found.values()
-            for index, info in enumerate(part)
-            if isinstance(info, ImageInfo) and info.values and info.values.is_float == is_float
-        ]
-        for number in outliers([values for _, _, values in deep]):
-            part, index, values = deep[number]
-            part[index] = f"values up to {values.high:g}, far above those of the other images"
-
-
 def _converted(image: Image.Image, pixel_format: PixelFormat) -> UInt8[np.ndarray, "h w c"]:
     plain = _in_mode(image, "L" if pixel_format.channels == 1 else "RGB", pixel_format)
     size = (pixel_format.width, pixel_format.height)
@@ -194,12 +178,6 @@ def _common_format(infos: Sequence[ImageInfo]) -> PixelFormat:
     height, width = next(iter(sizes))
     if len(sizes) > 1:
         height = width = int(statistics.median(min(info.height, info.width) for info in infos))
-    narrow = [info.narrow for info in infos if info.narrow is not None]
-    if narrow and max(narrow) < _FEWEST_LEVELS:
-        raise DataError(
-            f"The 16-bit colours reach only {(max(narrow) + 1) / 256:.1%} of white: expected all 16 bits in "
-            f"use. Scale them to white, or convert the images to 8 bits."
-        )
     return PixelFormat(
         height=min(height, LARGEST_SIDE),
         width=min(width, LARGEST_SIDE),

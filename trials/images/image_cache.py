@@ -39,6 +39,7 @@ MOST_OF_DISK: Final = 0.5
 _SIZED: Final = "[0-9a-f]*-[0-9]*"
 _LOCK: Final = CACHE_LOCK
 _CHEAP_BYTES: Final = 64 * 2**20  # decoded within seconds: nothing worth keeping for the next attempt
+_filled_here: Final[set[Path]] = set()  # folders that this process decoded
 
 
 def load(folder: Path) -> Splits | None:
@@ -71,6 +72,7 @@ def filled(cache: Path, folder: Path, fill: Callable[[], None]) -> Splits:
                     _log.warning("Decoding the images again: those kept in '%s' are damaged", folder)
                     _discard(folder)
                 fill()
+                _filled_here.add(folder)
                 found = load(folder)
     assert found is not None
     return found
@@ -129,13 +131,10 @@ def exclusive(cache: Path) -> Iterator[None]:
 
 @contextmanager
 def emptied_on_error(cache: Path | None) -> Iterator[None]:
-    """Remove what the block adds to a cache, and the folders that it makes for it, if it raises an error.
+    """Remove what the block decodes into a cache, and folders that it makes for it, if it raises an error.
 
-    So a command that turns out to be impossible leaves nothing. Images that are more than 64 MB are kept: to
-    decode them takes a while, and the next attempt finds them.
-
-    Args:
-        cache: Folder of decoded data sets; None for none.
+    So a command that turns out to be impossible leaves nothing. What takes more than 64 MB is kept for the
+    next attempt, as is what other processes add. `cache` holds decoded data sets; None for none.
     """
     made = [] if cache is None else [path for path in (cache, *cache.parents) if not path.exists()]
     before = _entries(cache)
@@ -144,7 +143,7 @@ def emptied_on_error(cache: Path | None) -> Iterator[None]:
     except Exception:
         if cache is not None and cache.is_dir():
             with suppress(OSError):  # the error that is raised says more
-                _remove(cache, _entries(cache) - before, made)
+                _remove(cache, (_entries(cache) - before) & _filled_here, made)
         raise
 
 

@@ -22,12 +22,10 @@ from trials.training.augmentation import augment
 from trials.training.batches import BatchSource, Preprocessor
 from trials.training.mixing import mix
 from trials.training.optimisers import set_rate
-from trials.training.out_of_memory import FittingParts
+from trials.training.out_of_memory import SMALLEST_TRAINED, FittingParts
 from trials.training.precision import autocast
 from trials.training.schedule import rate_at
 from trials.training.seeding import stream_seed
-
-_SMALLEST: Final = 2  # images of a part: batch norms need two values
 
 
 class SupernetLearner:
@@ -51,7 +49,7 @@ class SupernetLearner:
         self.optimiser: Final = shared_optimiser(shared, recipe.training)
         self._narrowing = Narrowing(shared, self.optimiser)
         self._draws = torch.Generator(device=device)
-        self._parts = FittingParts(device, _SMALLEST)
+        self._parts = FittingParts(device, SMALLEST_TRAINED)
         self._preprocess = {
             side: Preprocessor(splits.mean, splits.std, side, device) for side in shared.space.resolution
         }
@@ -123,7 +121,7 @@ class SupernetLearner:
         """Set the gradients of a batch in `count` parts, and return the mean loss over the networks."""
         total = torch.zeros((), device=self._images.device)
         rng = np.random.default_rng(stream_seed(self._seed, "mixing", number))
-        for part in rows.tensor_split(max(1, min(count, len(rows) // _SMALLEST))):
+        for part in rows.tensor_split(max(1, min(count, len(rows) // SMALLEST_TRAINED))):
             images, labels = self._images.batch(part)
             images = augment(images, self._recipe.training, self._draws)
             images, targets = mix(images, labels, self._shared.num_classes, self._recipe.training, rng)

@@ -49,13 +49,15 @@ class BatchSource:
     ) -> Sequence[Tensor]:
         """Return the rows of each batch of an epoch: no row twice, batches of nearly equal size.
 
+        No batch has a single row, of which a batch norm has no variance, unless there is no other.
+
         Args:
-            batch_size: Largest number of rows in a batch.
+            batch_size: Largest number of rows in a batch; with 2 and an odd number of rows one batch has 3.
             generator: Generator of the order.
             most: Largest number of rows in all; None for every row.
         """
         order = torch.randperm(len(self), generator=generator)[:most].to(self._stored_on)
-        return order.tensor_split(max(1, -(-len(order) // batch_size)))
+        return order.tensor_split(max(1, min(-(-len(order) // batch_size), len(order) // 2)))
 
     def in_order(self, size: int) -> Sequence[Tensor]:
         """Return the rows of all images, at most `size` at a time."""

@@ -7,12 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from trials.training.batches import BatchSource, Preprocessor
-from trials.training.out_of_memory import FittingParts
+from trials.training.out_of_memory import SMALLEST_TRAINED, FittingParts
 from trials.training.precision import autocast
 from trials.training.recipe import Recipe
 
 _BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-_SMALLEST: Final = 2  # images of a part: a variance needs two values, and a map may be one pixel
 
 
 @torch.no_grad()
@@ -51,7 +50,7 @@ def recalibrate_batchnorm(
         for norm in norms:
             norm.reset_running_stats()
         for batch_rows in rows:
-            for part in batch_rows.tensor_split(max(1, min(count, len(batch_rows) // _SMALLEST))):
+            for part in batch_rows.tensor_split(max(1, min(count, len(batch_rows) // SMALLEST_TRAINED))):
                 batch, _ = images.batch(part)
                 with autocast(recipe, images.device):
                     network(preprocess(batch))
@@ -60,7 +59,7 @@ def recalibrate_batchnorm(
     for norm in norms:
         norm.momentum = None  # a cumulative mean
         norm.train()
-    FittingParts(images.device, _SMALLEST).run(max(map(len, rows)), estimate)
+    FittingParts(images.device, SMALLEST_TRAINED).run(max(map(len, rows)), estimate)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()

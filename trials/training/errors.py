@@ -3,7 +3,7 @@
 UserError
 ├── TrainingError                 a training that cannot continue; the trial fails with this reason
 │   ├── NonFiniteLossError        the loss became infinite or not a number
-│   └── OutOfMemoryError          the device cannot hold the network even with one image
+│   └── OutOfMemoryError          the device cannot hold the network with one image, or two in training
 ├── SupersededError               a training that a later attempt has taken over
 └── CheckpointError               a checkpoint that belongs to another training
     └── DamagedCheckpointError    a checkpoint that cannot be read
@@ -21,7 +21,7 @@ class NonFiniteLossError(TrainingError, ArithmeticError):
 
 
 class OutOfMemoryError(TrainingError, MemoryError):
-    """The device cannot hold the network even with one image at a time."""
+    """The device cannot hold the network with one image at a time, or two in training."""
 
 
 class SupersededError(UserError):

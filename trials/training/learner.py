@@ -22,7 +22,7 @@ from trials.training.lessons import Lesson
 from trials.training.micro_batches import MicroBatches
 from trials.training.mixing import mix
 from trials.training.optimisers import build_optimiser, restored_optimiser, set_rate
-from trials.training.out_of_memory import FittingParts
+from trials.training.out_of_memory import SMALLEST_TRAINED, FittingParts
 from trials.training.precision import quantises, trained_numbers
 from trials.training.recipe import Recipe
 from trials.training.schedule import rate_at
@@ -76,7 +76,7 @@ class Learner:
         self._lesson: Lesson | None = None
         self._batch, self._epoch = 0, 0  # images in the present batch; the present epoch
         self._smallest_side = smallest_side
-        self._parts = FittingParts(images.device)
+        self._parts = FittingParts(images.device, SMALLEST_TRAINED)
         self._graphed = GraphedNetwork(network, batches_before_capture(recipe, len(images)))
         self._inner = self._inner_distillation() if recipe.teacher_features > 0 else None
         self._wider = self._wider_networks(architecture) if recipe.wider > 1 else None
@@ -102,7 +102,7 @@ class Learner:
             after_teaching: Called after each batch that a teacher is asked about before the first step.
 
         Raises:
-            OutOfMemoryError: if the device cannot hold the network even with one image.
+            OutOfMemoryError: if the device cannot hold the network even with two images.
         """
         recipe, device, self._epoch = self._recipe, self._images.device, epoch
         draws, rng = self._draws(epoch)

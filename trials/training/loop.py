@@ -77,7 +77,7 @@ def train(
 
     Raises:
         NonFiniteLossError: if the loss of an epoch is infinite or not a number.
-        OutOfMemoryError: if the device cannot hold the network even with one image.
+        OutOfMemoryError: if the device cannot hold the network even with two images.
         RecipeError: if the recipe's teacher, drop_path or wider does not suit the network or the images.
         DamagedCheckpointError: if the checkpoint cannot be read.
         CheckpointError: if the checkpoint belongs to another training.

@@ -37,7 +37,7 @@ class MicroBatches:
             rewind: Puts generators that `loss_of` draws from back to where they were before the batch.
 
         Raises:
-            OutOfMemoryError: if the device cannot hold the network even with one image.
+            OutOfMemoryError: if the device cannot hold the network even with the smallest part.
         """
 
         def forget() -> None:

@@ -15,6 +15,8 @@ from trials.training.errors import OutOfMemoryError
 
 T = TypeVar("T")
 
+SMALLEST_TRAINED: Final = 2
+"""Images of the smallest part in training: a variance needs two values, and a map may be one pixel."""
 _SIGNS: Final = (
     "out of memory",  # CUDA, MPS
     "DefaultCPUAllocator",  # c10/core/impl/alloc_cpu.cpp

@@ -40,8 +40,12 @@ def test_large_images_take_little_memory(channels):
     assert most < 64 * 2**20  # as floats they take 38 MiB a channel, and so do their squares
 
 
-def test_a_channel_without_differences_is_an_error():
+def test_channels_without_differences_are_an_error_unless_another_has_some():
     images = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), dtype=np.uint8)
-    images[..., 1] = 0
-    with pytest.raises(DataError, match="channel is constant"):
-        channel_statistics(images)
+    images[..., 1] = 51
+    mean, std = channel_statistics(images)
+    assert mean[1] == pytest.approx(0.2)
+    assert std[1] == 1.0
+    assert 0 < std[0] < 0.5
+    with pytest.raises(DataError, match="of one colour"):
+        channel_statistics(images[..., 1:2].repeat(3, axis=3))

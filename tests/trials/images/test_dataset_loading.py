@@ -125,7 +125,7 @@ def test_labels_from_one_start_at_zero(tmp_path):
     [
         (np.zeros((30, 64), np.uint8), "have shape"),
         (np.full((30, 8, 8), -3.5), "floats from 0"),
-        (np.zeros((30, 8, 8), np.uint8), "channel is constant"),
+        (np.zeros((30, 8, 8), np.uint8), "of one colour"),
         (np.zeros((29, 8, 8), np.uint8), "29 images and 30 labels"),
     ],
 )

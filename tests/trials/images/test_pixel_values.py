@@ -1,6 +1,8 @@
 """Pixels mean the same in every container, or are refused in it."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pyarrow as pa
@@ -84,24 +86,35 @@ def test_arrays_of_two_splits_are_scaled_alike(tmp_path):
     assert open_images(str(tmp_path / "a.npz"), seed=0, cache=None).test.images.max() == 128
 
 
+def deep_png(high: int) -> bytes:
+    """Return a PNG of 16-bit colours, which Pillow reads and does not write."""
+    rows = b"".join(b"\0" + np.full((8, 3), high, ">u2").tobytes() for _ in range(8))
+    head = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    pieces = [(b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in pieces
+    )
+
+
 def test_sixteen_bit_colours_that_use_few_of_them_are_refused(tmp_path):
-    import struct
-    import zlib
-
-    def png(high):
-        rows = b"".join(b"\0" + np.full((8, 3), high, ">u2").tobytes() for _ in range(8))
-        head = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
-        pieces = [(b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
-        return b"\x89PNG\r\n\x1a\n" + b"".join(
-            struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in pieces
-        )
-
     for name in ("ant", "bee"):
         (tmp_path / name).mkdir()
         for index in range(8):
-            (tmp_path / name / f"{index}.png").write_bytes(png(4_095 - index))
+            (tmp_path / name / f"{index}.png").write_bytes(deep_png(4_095 - index))
     with pytest.raises(DataError, match="16-bit colours reach only"):
         open_images(str(tmp_path), seed=0, cache=None)
+
+
+def test_one_dark_image_of_sixteen_bit_colours_is_left_out_by_name(tmp_path):
+    for name in ("ant", "bee"):
+        (tmp_path / name).mkdir()
+        for index in range(60):
+            pixels = np.random.default_rng(index).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{index}.png")
+    (tmp_path / "ant" / "dark.png").write_bytes(deep_png(4_095))
+    found = open_images(str(tmp_path), seed=0, cache=None)
+    assert found.unreadable == (str(tmp_path / "ant" / "dark.png"),)
+    assert any("16-bit colours that reach only 6.2% of white" in note for note in found.notes)
 
 
 def test_signed_bytes_and_white_as_zero_are_refused_in_tiff(tmp_path):

@@ -38,7 +38,7 @@ def test_rows_on_a_gpu_select_images_that_lie_on_the_host(digits, monkeypatch):
     torch.testing.assert_close(images.cpu(), expected)
 
 
-@given(st.integers(1, 40), st.integers(0, 99), st.none() | st.integers(2, 60))
+@given(st.integers(2, 40), st.integers(0, 99), st.none() | st.integers(2, 60))
 def test_an_epoch_has_no_row_twice_in_batches_of_nearly_one_size(batch_size, seed, most):
     images = Images(images=np.zeros((37, 2, 2, 1), np.uint8), labels=np.zeros(37, np.int64))
     batches = BatchSource(images, CPU).shuffled(batch_size, torch.Generator().manual_seed(seed), most)
@@ -47,5 +47,6 @@ def test_an_epoch_has_no_row_twice_in_batches_of_nearly_one_size(batch_size, see
     assert set(rows) <= set(range(37))
     assert len(set(rows)) == len(rows)
     sizes = {len(batch) for batch in batches}
-    assert max(sizes) <= batch_size
+    assert max(sizes) <= max(batch_size, 3)
+    assert min(sizes) >= 2  # of one row a batch norm has no variance
     assert max(sizes) - min(sizes) <= 1

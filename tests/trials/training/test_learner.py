@@ -43,7 +43,7 @@ def nothing():
     pass
 
 
-@pytest.mark.parametrize("capacity", [1, 5, 8, 31])
+@pytest.mark.parametrize("capacity", [2, 5, 8, 31])
 def test_a_batch_that_does_not_fit_is_cut_and_steps_as_the_whole_one(tiny_splits, capacity):
     narrow, wide = Narrow(capacity), Narrow(32)
     losses = [learner(network, tiny_splits).learn(1, nothing) for network in (narrow, wide)]
@@ -59,9 +59,9 @@ def test_a_batch_once_cut_stays_cut(tiny_splits):
     assert network.seen == [8] * 12
 
 
-def test_too_little_memory_for_one_image_fails_with_its_reason(tiny_splits):
-    with pytest.raises(OutOfMemoryError, match=r"one image at a time.*may help"):
-        learner(Narrow(0), tiny_splits).learn(1, nothing)
+def test_too_little_memory_for_two_images_fails_with_its_reason(tiny_splits):
+    with pytest.raises(OutOfMemoryError, match=r"2 images at a time.*may help"):
+        learner(Narrow(1), tiny_splits).learn(1, nothing)
 
 
 def test_others_get_a_turn_after_every_step(tiny_splits):
