@@ -156,9 +156,10 @@ def _value(read: re.Match[str]) -> Decimal:
     digits = re.sub(r"[_'’ ]", "", read["digits"])
     grouped = re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,}", digits)
     plain = re.sub(r",|\.(?=\d{3}\.|\d{3}$)", "", digits) if grouped else digits.replace(",", ".")
-    power = re.sub(r".*?10\^?|^e", "", (read["power"] or "0").lower().strip())
+    power = re.fullmatch(r"(?:e|\s?[*x×·]\s?10\^?)([+-]?\d+)", read["power"] or "e0", re.IGNORECASE)
+    assert power is not None, read[0]
     whole, _, rest = plain.partition(".")
-    return Decimal(f"{whole or 0}.{rest.replace('.', '') or 0}").scaleb(max(-30, min(int(power), 30)))
+    return Decimal(f"{whole or 0}.{rest.replace('.', '') or 0}").scaleb(max(-30, min(int(power[1][:9]), 30)))
 
 
 def _on_latency(number: Decimal, timed: re.Match[str], before: str) -> Advice | None:

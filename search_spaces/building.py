@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from search_spaces.architecture import Architecture, Stage
 from search_spaces.blocks import BLOCKS
-from search_spaces.counting import check_size
+from search_spaces.counting import check_size, count
 from search_spaces.errors import ArchitectureError
 from search_spaces.mixers import MIXERS
 from search_spaces.networks import NETWORKS
@@ -32,6 +33,17 @@ def build(architecture: Architecture, *, num_classes: int, in_channels: int = 3)
     return network
 
 
+def check_buildable(architecture: Architecture) -> None:
+    """Check that a network which a person may have written can be counted and built.
+
+    Raises:
+        ArchitectureError: if it cannot.
+    """
+    count(architecture, num_classes=1)
+    with torch.device("meta"):
+        build(architecture, num_classes=1)
+
+
 def assemble(
     architecture: Architecture,
     factories: Sequence[Callable[..., nn.Module]],
@@ -48,7 +60,7 @@ def assemble(
     stages = [(f, s.channels, s.depth, s.stride) for f, s in zip(factories, architecture.stages, strict=True)]
     try:
         return network(stages, num_classes=num_classes, in_channels=in_channels, **dict(architecture.options))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise ArchitectureError(f"Cannot build this architecture: {error}.") from error
 
 

@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple, TypeAlias
@@ -31,11 +32,12 @@ def count(
         deploy: Whether the form after re-parameterisation is counted instead of the trained one.
 
     Raises:
-        ArchitectureError: if a block or mixer does not take an option it is given, or nothing of the image
-            is left after the last stage.
+        ArchitectureError: if a block or mixer does not take an option or a value it is given, or nothing of
+            the image is left after the last stage.
     """
-    check_size(architecture)
-    return _folded(_runs(architecture, num_classes, in_channels, deploy=deploy))
+    with _errors_of_options():
+        check_size(architecture)
+        return _folded(_runs(architecture, num_classes, in_channels, deploy=deploy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,9 @@ def count_parts(
     Raises:
         ArchitectureError: as `count` does.
     """
-    check_size(architecture)
-    runs = list(_runs(architecture, num_classes, in_channels, deploy=deploy))
+    with _errors_of_options():
+        check_size(architecture)
+        runs = list(_runs(architecture, num_classes, in_channels, deploy=deploy))
     stages = (None, *architecture.stages, None)
     parts = []
     for index, stage in enumerate(stages):
@@ -80,6 +83,17 @@ def count_parts(
         channels, side, _ = own[-1].leaves
         parts.append(Part(stage=stage, channels=channels, side=side, costs=_folded(own)))
     return tuple(parts)
+
+
+@contextmanager
+def _errors_of_options() -> Iterator[None]:
+    """Raise what counting with a value that nothing can be built with runs into as `ArchitectureError`."""
+    try:
+        yield
+    except ArchitectureError:
+        raise
+    except (TypeError, ValueError, ArithmeticError, MemoryError) as error:
+        raise ArchitectureError(f"Cannot count this architecture: {error}.") from error
 
 
 _Numbers: TypeAlias = tuple[int, ...]

@@ -11,7 +11,8 @@ from search_spaces.building import build
 from search_spaces.channel_rounding import widened
 from search_spaces.counting import total_stride
 from search_spaces.errors import ArchitectureError, SpaceError
-from search_spaces.options import kind_of
+from search_spaces.networks import NETWORKS
+from search_spaces.options import keywords, kind_of
 from search_spaces.space import SearchSpace
 from search_spaces.stage_choices import StageSpace
 from search_spaces.stage_patterns import stage_of_patterns
@@ -58,7 +59,7 @@ def wider_space(architecture: Architecture, widths: Sequence[float], name: str) 
     Args:
         architecture: The network.
         widths: Factors on its channels, above 1 and ascending; of those that round to the same channels the
-            first is taken.
+            first is taken, and those at which it cannot be built are left out.
         name: Name of the space.
 
     Raises:
@@ -67,7 +68,7 @@ def wider_space(architecture: Architecture, widths: Sequence[float], name: str) 
     return SearchSpace(
         name=name,
         resolution=(architecture.resolution,),
-        width=_distinct(architecture, (1.0, *widths)),
+        width=tuple(w for w in _distinct(architecture, (1.0, *widths)) if _can_be(architecture, w)),
         stages=_stages(architecture),
         network=architecture.network,
         options=architecture.options,
@@ -147,7 +148,10 @@ def _values(name: str, value: Option) -> tuple[Option, ...]:
 
 def _divisor(architecture: Architecture) -> int:
     """Return the largest of a few numbers that divides all channels, so that width 1 keeps them."""
-    return next(d for d in _DIVISORS if all(c % d == 0 for c in _channels(architecture)))
+    defaults = {k: v for k, v in keywords(NETWORKS[architecture.network]).items() if k.endswith("channels")}
+    unwritten = [v for k, v in defaults.items() if k not in dict(architecture.options) and isinstance(v, int)]
+    channels = [*_channels(architecture), *unwritten]
+    return next(d for d in _DIVISORS if all(c % d == 0 for c in channels))
 
 
 def _channels(architecture: Architecture) -> list[int]:

@@ -9,6 +9,7 @@ parameters are as int8 has them.
 from typing import Any, Final
 
 from search_spaces.architecture import Architecture, Options
+from search_spaces.errors import ArchitectureError
 from search_spaces.tape import Int
 
 WEIGHT_BITS: Final = "weight_bits"
@@ -24,8 +25,15 @@ _MARK: Final = "four_bit_blocks"
 
 
 def bits_of(options: Options) -> int:
-    """Return the bits of the weights of a block with some options, 8 or 4."""
-    return next((int(str(value)) for name, value in options if name == WEIGHT_BITS), WHOLE_BITS)
+    """Return the bits of the weights of a block with some options, 8 or 4.
+
+    Raises:
+        ArchitectureError: if they are others.
+    """
+    found = next((value for name, value in options if name == WEIGHT_BITS), WHOLE_BITS)
+    if found not in BITS:
+        raise ArchitectureError(f"A block has {WEIGHT_BITS} {found!r}: expected 8 or 4.")
+    return next(bits for bits in BITS if bits == found)
 
 
 def packed_bytes(rows: Int, taps: Int) -> Int:

@@ -65,6 +65,11 @@ def _check(path: Path, raw: bytes, wrong: type[UserError]) -> None:
             raise wrong(
                 f"Cannot read '{path}', line {line}: aliases and anchors are not read. Write the value out."
             )
+        if tag := getattr(event, "tag", None):
+            raise wrong(
+                f"Cannot read '{path}', line {line}: the tag '{tag}' is not read. Expected text, numbers, "
+                f"true, false or null."
+            )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         values += isinstance(event, yaml.NodeEvent)
         if depth > _DEEPEST or values > _MOST_VALUES:

@@ -19,6 +19,7 @@ LAZY = {  # modules that import another of ours inside a function, and why
     "nas/api/_joined_cluster.py": "Ray takes a second, and most targets need none",
     "nas/service/server.py": "Ray takes a second, and most servers need none",
     "nas/samplers/__init__.py": "a sampler alone needs no registry, nor anything else of search_spaces",
+    "nas/study/network_lookup.py": "torch takes seconds, and networks by name need none",
     "search_spaces/loading.py": "pydantic and PyYAML are for files of users alone",
     "trials/latency/litert_model.py": "LiteRT is an extra",
     "trials/latency/runtimes.py": "LiteRT is an extra",

@@ -20,7 +20,7 @@ from nas.orchestration.begun_study import recipe_begun
 from nas.orchestration.teacher_choice import taught, teacher_lines, typed
 from nas.storage.optuna_storage import check_usable, existing_storage, exists
 from nas.study.naming import checked_name, shortened
-from nas.study.network_lookup import find_network, is_there
+from nas.study.network_lookup import find_network, is_network
 from nas.study.places import identity_of
 from nas.study.reproduce_command import compare_command, lone_retrain_command
 from nas.study.results import split_network
@@ -34,7 +34,6 @@ from nas.study.study import (
     settings_of,
 )
 from search_spaces.errors import InvalidValueError, StudyError
-from search_spaces.published import references
 from trials.datasets import open_images
 from trials.images.image_cache import emptied_on_error
 from trials.images.splits import Splits
@@ -206,7 +205,7 @@ def _search(request: Request) -> optuna.Study | None:
     if len(request.networks) > 1:
         return None
     text = request.networks[0] if request.networks else None
-    if text is not None and (text in references() or is_there(text)):
+    if text is not None and is_network(text):
         return None
     name, _ = split_network(text)
     if name is not None and not (
@@ -249,7 +248,7 @@ def _first_study(request: Request) -> Settings | None:
     storage = existing_storage(request.url)
     known = names_of_searches(storage)
     for text in (*request.networks, *request.others):
-        if text in references() or is_there(text):
+        if is_network(text):
             continue
         name, _ = split_network(text)
         if name in known:

@@ -18,7 +18,7 @@ from nas.scaling.rules import RULES, Base, Evaluator, Rule
 from nas.scaling.scaled_architecture import ScalingFactors, fit_to_budget, scaled_to_build
 from nas.storage.optuna_storage import existing_storage
 from nas.study import trial_attributes
-from nas.study.network_lookup import FoundNetwork, find_network, is_there
+from nas.study.network_lookup import FoundNetwork, find_network, is_network
 from nas.study.results import result_of, split_network
 from nas.study.study import find
 from search_spaces.architecture import Architecture
@@ -26,7 +26,6 @@ from search_spaces.budget import Budget
 from search_spaces.costs import Costs
 from search_spaces.counting import count
 from search_spaces.errors import ArchitectureError, BudgetError, NothingFitsError
-from search_spaces.published import references
 
 VERSION: Final = 1
 
@@ -111,7 +110,7 @@ def find_with_study(text: str, url: str) -> tuple[FoundNetwork, optuna.Study | N
         UserError: if there is no such network.
     """
     found = find_network(text, url)
-    if text in references() or is_there(text):
+    if is_network(text):
         return found, None
     return found, find(existing_storage(url), split_network(found.name)[0])
 

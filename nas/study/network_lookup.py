@@ -56,8 +56,8 @@ def find_network(text: str, url: str) -> FoundNetwork:
             num_classes=_IMAGENET_CLASSES,
             in_channels=_COLOURS,
         )
-    if is_there(text):
-        path = expanded(text)
+    path = expanded(text) if is_there(text) else None
+    if path is not None and (_is_network(path) or not _is_study(text, url)):
         return _in_file(path / "architecture.json" if path.is_dir() else path)
     name, number = split_network(text)
     storage = existing_storage(url) if exists(url) else None
@@ -81,6 +81,21 @@ def is_there(text: str) -> bool:
         return expanded(text).exists()
     except (OSError, ValueError):
         return False
+
+
+def _is_network(path: Path) -> bool:
+    """Return whether a path may be a network's: a file, or a folder with one."""
+    return not path.is_dir() or (path / "architecture.json").exists()
+
+
+def is_network(text: str) -> bool:
+    """Return whether a text names a network without a study: published, a file or an export folder."""
+    return text in references() or (is_there(text) and _is_network(expanded(text)))
+
+
+def _is_study(text: str, url: str) -> bool:
+    """Return whether a text is a study or a network of one, ``STUDY#12``."""
+    return exists(url) and split_network(text)[0] in names_of_searches(existing_storage(url))
 
 
 def unknown_network(text: str, studies: Sequence[str]) -> StudyError:
@@ -132,6 +147,8 @@ def _network_files(text: str) -> list[str]:
 
 
 def _in_file(path: Path) -> FoundNetwork:
+    from search_spaces.building import check_buildable  # noqa: PLC0415 -- seconds of imports
+
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -140,9 +157,11 @@ def _in_file(path: Path) -> FoundNetwork:
             f"folder."
         ) from error
     num_classes, in_channels = _images_of_export(path.with_name("config.json"))
+    architecture = Architecture.from_json(text)
+    check_buildable(architecture)
     return FoundNetwork(
         name=str(path),
-        architecture=Architecture.from_json(text),
+        architecture=architecture,
         num_classes=num_classes,
         in_channels=in_channels,
     )

@@ -4,7 +4,7 @@ The stages of Tan & Le, 2019, https://arxiv.org/abs/1905.11946, from an eighth o
 the stage after it keep every pixel, so that images of 32 x 32 end as maps of 4 x 4: ten published families,
 scaled to 5M MACs on CIFAR-10, are more accurate so than on images enlarged for their own strides
 (``tests/benchmarks/results/truth_cuda.md``). 1.2 trillion networks of
-88k to 857M MACs, nearly a quarter of them below 5M.
+87k to 857M MACs, nearly a quarter of them below 5M.
 """
 
 from typing import Final

@@ -92,6 +92,11 @@ class ConvStem(nn.Module):
             )
         if classifiers not in {1, 2}:
             raise ValueError(f"conv_stem got {classifiers} classifiers: expected 1 or 2")
+        if stem_depth and stem_channels < 2 ** (stem_depth - 1):
+            raise ValueError(
+                f"conv_stem got {stem_channels} channels behind {stem_depth} convolutions, each with twice "
+                f"those of the one before: expected at least {2 ** (stem_depth - 1)}"
+            )
         self.stem = nn.Sequential()
         width = in_channels
         for left in reversed(range(stem_depth)):

@@ -6,7 +6,7 @@ import pytest
 
 from nas.storage.optuna_storage import open_storage
 from nas.study.network_lookup import find_network
-from search_spaces.errors import StudyError
+from search_spaces.errors import ArchitectureError, StudyError
 from search_spaces.published import reference
 from tests.nas.study.test_study import begin
 
@@ -65,3 +65,15 @@ def test_only_the_config_of_an_export_tells_the_images_of_a_file(
     (tmp_path / "config.json").write_text(config)
     found = find_network(str(tmp_path / "found.json"), f"sqlite:///{tmp_path / 'nas.db'}")
     assert (found.num_classes, found.in_channels) == expected
+
+
+def test_a_folder_of_images_does_not_hide_the_study_of_its_name(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    url = f"sqlite:///{tmp_path}/nas.db"
+    begin(open_storage(url), name="flowers")
+    (tmp_path / "flowers" / "rose").mkdir(parents=True)
+    (tmp_path / "tulips").mkdir()
+    with pytest.raises(StudyError, match="flowers"):  # it has no network yet
+        find_network("flowers", url)
+    with pytest.raises(ArchitectureError, match=r"Cannot read 'tulips/architecture\.json'"):
+        find_network("tulips", url)
