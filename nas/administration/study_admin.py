@@ -2,8 +2,10 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import optuna
@@ -29,8 +31,8 @@ from nas.study.expected_values import SUPERNET_FOLDER
 from nas.study.naming import checked_name
 from nas.study.places import FOLDER, identity_of
 from nas.study.results import result_of
-from nas.study.study import SETTINGS, comparison_subject, find, is_ours, names_of_searches, settings_of
-from search_spaces.errors import FilesError, StudyError
+from nas.study.study import SETTINGS, comparison_subject, find, is_ours, names_of_searches
+from search_spaces.errors import FilesError, StudyError, UserError, reason_of
 from trials.training.output_folders import FOLDER as OUTPUTS
 from trials.training.output_folders import forget
 
@@ -46,10 +48,10 @@ _OURS: Final = (
     "tensorboard",
     "ray",
     "search.log",
-    "driver.lock",
-    MARK,
 )
-"""Names that searches and retrainings write to a study's folder; nothing else in it is ever deleted."""
+_LAST: Final = ("driver.lock", MARK)
+"""Besides `_LAST`, names that searches and retrainings write to a study's folder; nothing else in it is ever
+deleted. As long as these two are there, nobody else takes the folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +98,19 @@ class StudySummary:
 
 
 def study_summaries(storage: RDBStorage) -> tuple[StudySummary, ...]:
-    """Return the studies of ``nas search`` in a storage, oldest first."""
-    summaries = optuna.get_all_study_summaries(storage=storage)
+    """Return the studies of ``nas search`` in a storage, oldest first.
+
+    One that cannot be read, such as a later version's, is left out with a warning.
+    """
+    found = []
     with Store(storage.url) as store:
-        return tuple(_summary(storage, s.study_name, store) for s in summaries if is_ours(s.user_attrs))
+        for summary in optuna.get_all_study_summaries(storage=storage):
+            if is_ours(summary.user_attrs):
+                try:
+                    found.append(_summary(storage, summary.study_name, store))
+                except UserError as error:
+                    _log.warning("'%s' is left out: %s", summary.study_name, error)
+    return tuple(found)
 
 
 def rename(storage: RDBStorage, name: str, new: str) -> None:
@@ -113,25 +124,43 @@ def rename(storage: RDBStorage, name: str, new: str) -> None:
         raise StudyError(f"Cannot rename '{name}': a study is called '{new}' already. Choose another name.")
     files = files_of(study)
     old = files.local_folder
-    own = is_own(study, LocalFiles(old))
+    moved = old.name == name and not old.exists() and is_own(study, LocalFiles(old.with_name(new)))
+    own = moved or is_own(study, LocalFiles(old))  # moved: by an earlier attempt that was killed
     folder = old.with_name(new) if own and old.name == name else old
-    if folder != old and folder.exists():
+    if folder != old and folder.exists() and not moved:
         raise StudyError(
             f"Cannot rename '{name}': the folder '{folder}' exists already. Choose another name."
         )
     with Store(storage.url):  # creates our tables if they are missing
         pass
     users = users_of_supernet(storage, name)
-    with without_drivers(study), storage_errors(storage.url), storage.engine.begin() as connection:
+    moves = folder != old and old.exists()
+    with (
+        without_drivers(study),
+        _moved_back_on_error(old, folder, moves=moves),
+        storage_errors(storage.url),
+        storage.engine.begin() as connection,
+    ):
         location = str(folder) if files.location == str(old) else files.location
         _write_name(connection, study, new, portable(location, storage.url))
         _write_users(connection, users, new)
-        if folder != old and old.exists():
+        if moves:
             old.rename(folder)  # just before the commit: if it fails, nothing is renamed
     renamed = find(storage, new)
     for place in (files_of(renamed), LocalFiles(folder)):
         if place.exists(MARK) and is_own(renamed, place):
             mark(renamed, place)  # with the new name
+
+
+@contextmanager
+def _moved_back_on_error(old: Path, new: Path, *, moves: bool) -> Iterator[None]:
+    """Give a folder its old name again if the block has renamed it and fails after that."""
+    try:
+        yield
+    except BaseException:
+        if moves and new.exists() and not old.exists():
+            new.rename(old)
+        raise
 
 
 def delete(storage: RDBStorage, name: str) -> tuple[str, ...]:
@@ -144,6 +173,7 @@ def delete(storage: RDBStorage, name: str) -> tuple[str, ...]:
 
     Raises:
         StudyError: if there is no such study, or a search runs on it.
+        FilesError: if a file cannot be deleted; the study is still there then.
     """
     study = find(storage, name)
     files = files_of(study)
@@ -153,24 +183,38 @@ def delete(storage: RDBStorage, name: str) -> tuple[str, ...]:
     own = [place for place in places if is_own(study, place)]
     identity, outputs = identity_of(study), image_cache_of(study) / OUTPUTS
     with without_drivers(study):
+        for place in own:  # first: whoever is killed here, or may not delete one, gives the command again
+            _remove(place, _OURS)
         optuna.delete_study(study_name=study.study_name, storage=storage)
         with Store(storage.url) as store:
             store.delete_exports(study.study_name)
         for place in own:
-            place.remove(_OURS)
+            _remove(place, _LAST)
         if identity is not None:
             forget(outputs, identity)
         folder = beside.local_folder
         if folder.exists() and not any(folder.iterdir()):
             folder.rmdir()
-    return tuple(place.location for place in places if place not in own and any(map(place.exists, _OURS)))
+    return tuple(
+        place.location for place in places if place not in own and any(map(place.exists, (*_OURS, *_LAST)))
+    )
+
+
+def _remove(files: StudyFiles, names: Sequence[str]) -> None:
+    try:
+        files.remove(names)
+    except OSError as error:
+        raise FilesError(
+            f"Cannot delete '{error.filename or files.location}': {reason_of(error)}. Make it deletable, and "
+            f"give the command again."
+        ) from error
 
 
 def users_of_supernet(storage: RDBStorage, name: str) -> tuple[optuna.Study, ...]:
     """Return the studies that use the supernet which a study has trained."""
     names = [other for other in names_of_searches(storage) if other != name]
     others = (optuna.load_study(study_name=other, storage=storage) for other in names)
-    return tuple(other for other in others if settings_of(other).supernet == name)
+    return tuple(other for other in others if other.user_attrs.get(SETTINGS, {}).get("supernet") == name)
 
 
 def _disk_bytes(study: optuna.Study) -> int:

@@ -15,7 +15,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -166,16 +166,19 @@ class Leases:
         Raises:
             NoTurnError: if waiting was stopped.
         """
-        with storage_errors(self._url), self._engine.connect() as connection:
-            wanted = text("SELECT pg_try_advisory_xact_lock(:key, :study)")
-            while not connection.execute(wanted, {"key": _TURN_KEY, "study": self._study}).scalar():
-                connection.rollback()
-                if given_up():
-                    raise NoTurnError
-                time.sleep(_POLL_S)
-            connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{_TURN_S}s'"))
-            self._expire_leases()
-            yield frozenset(t for t, driver in self._held().items() if driver != self._driver.id)
+        with ExitStack() as stack:
+            with storage_errors(self._url):  # not around the block, whose errors are its own
+                connection = stack.enter_context(self._engine.connect())
+                wanted = text("SELECT pg_try_advisory_xact_lock(:key, :study)")
+                while not connection.execute(wanted, {"key": _TURN_KEY, "study": self._study}).scalar():
+                    connection.rollback()
+                    if given_up():
+                        raise NoTurnError
+                    time.sleep(_POLL_S)
+                connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{_TURN_S}s'"))
+                self._expire_leases()
+                others = frozenset(t for t, driver in self._held().items() if driver != self._driver.id)
+            yield others
 
     def take(self, trial: int) -> None:
         """Take the lease of a trial; call it in this driver's turn."""

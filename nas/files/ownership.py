@@ -218,7 +218,7 @@ def _place_below(files: StudyFiles, url: str) -> Path | None:
 def _other_claim(files: StudyFiles, url: str) -> Path | None:
     """Return another SQLite file, near a folder without a mark, that has a study in this folder."""
     own, folder = database_file(url), _folder_of(files)
-    if folder is None:
+    if folder is None or not folder.exists():
         return None
     places = dict.fromkeys([*([] if own is None else [own.parent]), *folder.parents[:_LEVELS]])
     for place in places:

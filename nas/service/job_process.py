@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from nas import api
 from nas.service.command_job import run_job_command
+from nas.service.command_run import Desk
 from nas.service.job import Cancel, Job, State
 from nas.service.job_table import JobTable
 from nas.service.refusals import NotFoundError
@@ -128,7 +129,7 @@ def _outcome(
 ) -> tuple[State, int | None, str | None, dict[str, Any] | None]:
     """Return the state of the job after its work, its exit status, why it failed, and what came of it."""
     if job.kind == "search":
-        return *_searched(job, storage_path, data, address), None
+        return *_searched(job, url, storage_path, data, address), None
     try:
         ended = run_job_command(job, url, Path(storage_path), data, address)
     except KeyboardInterrupt:
@@ -142,7 +143,7 @@ def _outcome(
 
 
 def _searched(
-    job: Job, storage_path: str, data: str, address: str | None
+    job: Job, url: str, storage_path: str, data: str, address: str | None
 ) -> tuple[State, int | None, str | None]:
     """Search, and return the state of the job, its exit status and why it failed."""
     try:
@@ -154,7 +155,9 @@ def _searched(
     except UserError as error:
         if is_outage(error):
             raise  # no failure of the search, which goes back to the queue
-        return "failed", error.exit_status, str(error)
+        desk = Desk(url=url, user=job.user, storage_path=Path(storage_path))
+        line = desk.hidden(str(error), Path(storage_path) / "service" / job.id)
+        return "failed", error.exit_status, line
     except Exception:
         _log.exception("The search ended with a defect")
         return "failed", 1, _DEFECT

@@ -12,7 +12,7 @@ from nas.service.refusals import ForbiddenError
 
 metrics: Final = APIRouter(include_in_schema=False)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
-_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_FORWARDED: Final = ("forwarded", "x-forwarded-", "x-real-ip", "via")  # what names of headers begin with
 _bearer: Final = HTTPBearer(auto_error=False)
 
 
@@ -24,7 +24,7 @@ def get_metrics(
 ) -> PlainTextResponse:
     """Return the figures for Prometheus; a proxy on this machine asks for others, and needs a token."""
     address = "" if request.client is None else request.client.host
-    here = address in _LOOPBACK and not any(name in request.headers for name in _FORWARDED)
+    here = address in _LOOPBACK and not any(name.startswith(_FORWARDED) for name in request.headers)
     token = proxied_token(request, service)
     if token is None and (not here or bearer is not None):
         token = checked(service, None if bearer is None else bearer.credentials, address=address)

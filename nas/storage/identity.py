@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ProgrammingError
 
 from nas.storage.database import connect, storage_errors
 from nas.storage.own_folder import database_file
@@ -76,7 +76,7 @@ def _server_identity(url: str) -> str:
         with storage_errors(url), engine.connect() as connection:
             try:
                 return str(connection.execute(text(_SERVER)).scalar_one())
-            except DBAPIError:  # not every user may read the number of the cluster
+            except ProgrammingError:  # not every user may read the number of the cluster
                 parsed = make_url(url)
                 return f"{parsed.host}:{parsed.port or 5432}/{parsed.database}"
     finally:

@@ -42,4 +42,19 @@ def has_ended(process: int, identity: str) -> bool:
         identity: Text that `this_process` returned in that process.
     """
     where, _, born = identity.rpartition(" ")
-    return bool(where) and where == machine_id() and start_time(process) != int(born)
+    if not where or where != machine_id():
+        return False
+    return start_time(process) != int(born) and not _is_hidden(process)
+
+
+def _is_hidden(process: int) -> bool:
+    """Return whether another user has a process of this pid that ``/proc`` does not show (hidepid)."""
+    if (_PROC / str(process)).exists():
+        return False
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False

@@ -134,7 +134,10 @@ def report_epoch(
         if epoch.get(name) is not None and name not in trial.user_attrs:
             opened.set_user_attribute(number, name, epoch[name])
     note_int8(opened, number, epoch, metric)
-    seconds = trial.user_attrs.get("seconds", 0.0) + float(epoch["seconds"])
+    known = {**trial.user_attrs.get(_TIMES, {}), str(step): times}
+    # A process may have been killed between these attributes and the value: nothing is counted twice.
+    whole = trial.user_attrs.get("seconds", 0.0) + float(epoch["seconds"])
+    seconds = sum(entry[1] for entry in known.values()) if len(known) == step else whole
     opened.set_user_attribute(number, "seconds", round(seconds, 3))
     opened.storage.set_trial_intermediate_value(opened.trial_id(number), step, float(epoch[metric]))
 

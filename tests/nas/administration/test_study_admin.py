@@ -1,5 +1,6 @@
 """Studies are listed with their disk, renamed with their folder, and deleted with nothing else."""
 
+import errno
 from pathlib import Path
 
 import optuna
@@ -7,10 +8,11 @@ import pytest
 
 from nas.administration import study_admin
 from nas.coordination.study_lock import study_lock
+from nas.files.ownership import claimed
 from nas.storage.store import Store
 from nas.study import study as studies
 from nas.study.places import folder_of
-from search_spaces.errors import StudyError
+from search_spaces.errors import FilesError, StudyError
 from tests.nas.study.test_study import SETTINGS
 
 
@@ -55,6 +57,44 @@ def test_a_renamed_study_keeps_its_trials_and_takes_its_folder_along(storage, ke
         studies.find(storage, "mine")
 
 
+def test_a_folder_goes_back_if_the_new_name_cannot_be_stored(storage, kept, monkeypatch):
+    folder = kept("mine")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(storage.engine.dialect), "do_commit", full)
+        with pytest.raises(Exception, match="No space left"):
+            study_admin.rename(storage, "mine", "yours")
+    assert Path(folder_of(studies.find(storage, "mine"))) == folder
+    assert folder.exists()
+    study_admin.rename(storage, "mine", "yours")
+    assert folder.with_name("yours").exists()
+
+
+def test_a_renaming_that_was_killed_before_its_end_is_ended_by_the_same_command(storage, kept):
+    folder = kept("mine")
+    claimed(studies.find(storage, "mine"), lambda _: None)  # as a search marks its folder
+    folder.rename(folder.with_name("yours"))
+    study_admin.rename(storage, "mine", "yours")
+    assert Path(folder_of(studies.find(storage, "yours"))) == folder.with_name("yours")
+    with pytest.raises(StudyError, match="No study is called 'mine'"):
+        studies.find(storage, "mine")
+
+
+def test_a_study_that_cannot_be_read_does_not_hide_the_others(storage, kept, caplog):
+    for name in ("mine", "later"):
+        kept(name)
+    later = studies.find(storage, "later")
+    settings = {**later.user_attrs[studies.SETTINGS], "of_a_later_version": 1}
+    later.set_user_attr(studies.SETTINGS, settings)
+    assert [one.study for one in study_admin.study_summaries(storage)] == ["mine"]
+    assert "'later' is left out" in caplog.text
+    study_admin.rename(storage, "mine", "yours")
+    assert [one.study for one in study_admin.study_summaries(storage)] == ["yours"]
+
+
 @pytest.mark.parametrize(
     ("new", "expected"), [("yours", "is called 'yours' already"), ("../x", "Cannot call")]
 )
@@ -77,6 +117,23 @@ def test_a_deleted_study_leaves_other_studies_and_files_of_others_alone(storage,
     assert [f.name for f in folder.iterdir()] == ["notes.txt"]
     study_admin.delete(storage, "yours")
     assert not other.exists()
+
+
+def test_a_study_with_a_file_that_cannot_be_deleted_is_deleted_by_the_next_attempt(
+    storage, kept, monkeypatch
+):
+    folder = kept("mine")
+
+    def denied(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nas.files.local_files.shutil.rmtree", denied)
+        with pytest.raises(FilesError, match=r"Cannot delete .*trials.*give the command again"):
+            study_admin.delete(storage, "mine")
+    assert studies.find(storage, "mine").study_name == "mine"
+    study_admin.delete(storage, "mine")
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("change", [study_admin.delete, lambda s, name: study_admin.rename(s, name, "other")])

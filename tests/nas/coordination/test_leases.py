@@ -167,4 +167,18 @@ def test_a_process_is_distinguished_from_a_later_one_with_the_same_pid():
     assert not has_ended(number, identity)
     assert has_ended(number, f"{machine_id()} 1")
     assert not has_ended(number, "another machine 1")
+
+
+def test_a_process_of_another_user_that_proc_hides_has_not_ended(tmp_path, monkeypatch):
+    """Where ``/proc`` is mounted with hidepid=2 the files of other users' processes are missing."""
+    number, identity = this_process()
+
+    def denied(*_):
+        raise PermissionError
+
+    monkeypatch.setattr("nas.study.processes.machine_id", lambda: identity.rpartition(" ")[0])
+    monkeypatch.setattr("nas.study.processes._PROC", tmp_path)
+    assert has_ended(2**22 + 1, identity)
+    monkeypatch.setattr("os.kill", denied)
+    assert not has_ended(number, identity)
     assert number == os.getpid()
