@@ -173,7 +173,8 @@ def _check_complete(path: Path, table: Table) -> None:
     if len(unknown):
         network = _in_words(table, tuple(unknown[0].tolist()))
         raise DataError(
-            f"Cannot use the table '{path}': {network} has no value that is a number, expected one in each row."
+            f"Cannot use the table '{path}': {network} has no value that is a number, expected one in each "
+            f"row."
         )
     if twice:
         more = f" and {len(twice) - 1:,} more points stand" if len(twice) > 1 else " stands"
