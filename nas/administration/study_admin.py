@@ -49,9 +49,9 @@ _OURS: Final = (
     "ray",
     "search.log",
 )
+"""Names that searches and retrainings write to a study's folder; besides `_LAST` nothing else is deleted."""
 _LAST: Final = ("driver.lock", MARK)
-"""Besides `_LAST`, names that searches and retrainings write to a study's folder; nothing else in it is ever
-deleted. As long as these two are there, nobody else takes the folder."""
+"""Names that keep others out of the folder as long as they are there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

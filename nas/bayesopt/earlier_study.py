@@ -55,20 +55,19 @@ def earlier_study(region: Region, source: TransferSource, seed: int) -> Source |
 def _within(region: Region, source: TransferSource) -> TransferSource:
     """Return those observations whose points have all parameters of the region, each within its range.
 
-    Outliers are left out too: a diverged training, even clipped, would be most of the variance, beside which
-    nothing else is predicted.
+    Low outliers are left out too: a diverged training, even clipped, would be most of the variance, beside
+    which nothing else is predicted. High ones are clipped.
     """
-    values = np.asarray(source.values, dtype=np.float64)
-    usual = ~np.isnan(values)
-    if usual.any():
-        usual[usual] = clipped(values[usual], OUTLYING) == values[usual]
-    kept = [i for i, point in enumerate(source.points) if usual[i] and region.grid.contains(point)]
-    if len(kept) == len(source.points):
-        return source
+    values = np.array(source.values, dtype=np.float64)
+    known = np.flatnonzero(~np.isnan(values))
+    limited = clipped(values[known], OUTLYING) if len(known) else values[known]
+    usual = set(known[limited <= values[known]].tolist())
+    values[known] = limited
+    kept = [i for i, point in enumerate(source.points) if i in usual and region.grid.contains(point)]
     return replace(
         source,
         points=[source.points[i] for i in kept],
-        values=source.values[kept],
+        values=values[kept],
         fidelity=source.fidelity[kept],
         networks=source.networks[kept],
     )
