@@ -77,7 +77,9 @@ def test_a_budget_that_nothing_keeps_is_said_so():
 
 
 def test_an_earlier_study_is_learnt_from():
-    earlier = search(12, seed=1)
+    earlier = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=1))
+    for trial in [earlier.ask(SPACE) for _ in range(30)]:
+        earlier.tell(trial, value(trial.params))
     study = search(2, evidence=[observations_of(earlier)])
     found = [value(trial.params) for trial in earlier.trials]
     assert value(study.trials[0].params) > sorted(found)[len(found) // 2]
