@@ -6,7 +6,6 @@ that another program wrote to the study.
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 import optuna
@@ -125,7 +124,7 @@ def _of_files(trial: FrozenTrial, files: StudyFiles, there: list[str]) -> Iterat
         except DamagedCheckpointError as error:
             yield f"{error} The search restarts this trial by itself"
     if trial.state.is_finished():
-        for name in (n for n in there if n.startswith(f"{place}/") and is_draft(PurePosixPath(n).name)):
+        for name in (n for n in there if n.startswith(f"{place}/") and is_draft(n)):
             yield f"a process was killed while it wrote '{files.place(name)}'; delete this file"
 
 

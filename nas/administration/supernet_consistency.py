@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 import optuna
 
@@ -51,7 +50,7 @@ def supernet_problems(study: optuna.Study) -> Iterator[str]:
 
 def _drafts(files: StudyFiles, names: set[str]) -> Iterator[str]:
     for name in sorted(names):
-        if is_draft(PurePosixPath(name).name):
+        if is_draft(name):
             yield f"a process was killed while it wrote '{files.place(name)}'; delete this file"
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -58,17 +57,16 @@ class Proposer:
             evidence: Sources of evidence. Those that do not tell points apart are left out, and so are
                 earlier studies that do not predict their own networks. Without any, known constraints are.
         """
-        with on_cpu():
-            surrogate = surrogate_of(region, seed)
-            read = [
-                source if isinstance(source, Source) else earlier_study(region, source, seed)
-                for source in evidence
-            ]
-            sources = (
-                Sources.of([source for source in read if source is not None], region, surrogate, seed)
-                if evidence
-                else Sources.of_costs(region, seed)
-            )
+        surrogate = surrogate_of(region, seed)
+        read = [
+            source if isinstance(source, Source) else earlier_study(region, source, seed)
+            for source in evidence
+        ]
+        sources = (
+            Sources.of([source for source in read if source is not None], region, surrogate, seed)
+            if evidence
+            else Sources.of_costs(region, seed)
+        )
         expectations = None if sources is None else sources.expectations
         return cls(region.expecting(expectations), surrogate, sources)
 
@@ -86,21 +84,20 @@ class Proposer:
             history: Trials of the study.
             previous: Latest fit before.
         """
-        with on_cpu():
-            state, fit = self._fit_surrogates(rng, history, previous)
-            limit = int(np.clip(_SCORED / max(len(history.rows), 1), 1_000, 20_000))
-            parents = np.concatenate([state.observed[state.feasible[: len(state.observed)]]])
-            rows, count = parents[:0], 1 if self.sources is None or not self.sources.costly else _READ
-            with torch.no_grad():
-                failed = frozenset(row.tobytes() for row in history.failed)
-                for seen in (history.seen, failed, frozenset[bytes]()):
-                    rows = best_points(rng, part, state.score, parents[:_PARENTS], seen, limit, count)
-                    if len(rows):
-                        break
-                if len(rows) > 1:
-                    read = replace(state, region=state.region.asking(rows))
-                    rows = rows[np.argsort(-read.score(rows), kind="stable")]
-            return rows[:1], fit
+        state, fit = self._fit_surrogates(rng, history, previous)
+        limit = int(np.clip(_SCORED / max(len(history.rows), 1), 1_000, 20_000))
+        parents = np.concatenate([state.observed[state.feasible[: len(state.observed)]]])
+        rows, count = parents[:0], 1 if self.sources is None or not self.sources.costly else _READ
+        with torch.no_grad():
+            failed = frozenset(row.tobytes() for row in history.failed)
+            for seen in (history.seen, failed, frozenset[bytes]()):
+                rows = best_points(rng, part, state.score, parents[:_PARENTS], seen, limit, count)
+                if len(rows):
+                    break
+            if len(rows) > 1:
+                read = replace(state, region=state.region.asking(rows))
+                rows = rows[np.argsort(-read.score(rows), kind="stable")]
+        return rows[:1], fit
 
     def _fit_surrogates(
         self, rng: np.random.Generator, history: History, previous: Fit
@@ -155,14 +152,6 @@ class Proposer:
         ]
         state = AcquisitionState.of(rng, region, history, objectives, constraints)
         return state, {**fit, "n": [float(n)]} if due else {}
-
-
-def on_cpu() -> AbstractContextManager[object]:
-    """Return a context in which new tensors lie in main memory.
-
-    Where they do anyway it is empty: torch's own slows every operation down.
-    """
-    return nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
 
 
 def _of_unit_size(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

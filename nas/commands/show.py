@@ -75,9 +75,9 @@ def COMMAND(  # noqa: N802
             return
     results = [load(name) for name in names]
     if csv:
-        named = [(result.study, network) for result in results for network in result.networks]
-        studies = [name for name, _ in named] if len(results) > 1 else []
-        write_csv([network for _, network in named], sys.stdout, studies)
+        networks = [network for result in results for network in result.networks]
+        studies = [result.study for result in results for _ in result.networks] if len(results) > 1 else []
+        write_csv(networks, sys.stdout, studies)
     elif len(results) == 1:
         print_search(results[0], as_json=json, finished=False)
         for comparison in () if json else results[0].comparisons:

@@ -20,7 +20,7 @@ from nas.orchestration.begun_study import recipe_begun
 from nas.orchestration.teacher_choice import taught, teacher_lines, typed
 from nas.storage.optuna_storage import check_usable, existing_storage, exists
 from nas.study.naming import checked_name, shortened
-from nas.study.network_lookup import find_network, is_network
+from nas.study.network_lookup import find_network, is_network, is_study
 from nas.study.places import identity_of
 from nas.study.reproduce_command import compare_command, lone_retrain_command
 from nas.study.results import split_network
@@ -208,10 +208,8 @@ def _search(request: Request) -> optuna.Study | None:
     if text is not None and is_network(text):
         return None
     name, _ = split_network(text)
-    if name is not None and not (
-        exists(request.url) and name in names_of_searches(existing_storage(request.url))
-    ):
-        find_network(text or "", request.url)  # raises, with what may have been meant
+    if text is not None and name is not None and not is_study(text, request.url):
+        find_network(text, request.url)  # raises, with what may have been meant
     study = find(existing_storage(request.url), name)
     if is_comparison(study.user_attrs):
         if text is not None and "#" in text:

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from typing_extensions import override
 
@@ -79,7 +79,7 @@ class RemoteFiles(StudyFiles):
         with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
             name = begin_attempt(Path(scratch))
             self._folder.put(Path(scratch) / ATTEMPT, f"{place}/{ATTEMPT}")
-        self.remove(file for file in self.sizes(place) if is_draft(PurePosixPath(file).name))
+        self.remove(file for file in self.sizes(place) if is_draft(file))
         return name
 
     @override

@@ -6,6 +6,7 @@ its arguments, the study's history and the number of the trial.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Final
 from zlib import crc32
@@ -26,7 +27,7 @@ from nas.bayesopt.grid import Grid, Rows
 from nas.bayesopt.history import Histories, History
 from nas.bayesopt.initial_design import expected_start, next_start
 from nas.bayesopt.problem import Params, Problem, Source, TransferSource
-from nas.bayesopt.proposer import Fit, Proposer, on_cpu
+from nas.bayesopt.proposer import Fit, Proposer
 from nas.bayesopt.study_space import fixed_values, inside, shared_space
 from nas.bayesopt.trial_points import POINT
 from nas.storage.optuna_internals import storage_of, trial_id_of
@@ -114,7 +115,7 @@ class FactorGPSampler(BaseSampler):
         if not search_space:
             return {}
         # Also where the caller has switched gradients off, as scripts that evaluate networks do.
-        with on_cpu(), torch_threads(1), torch.inference_mode(mode=False), torch.enable_grad():
+        with _on_cpu(), torch_threads(1), torch.inference_mode(mode=False), torch.enable_grad():
             point = self._proposed(study, trial, search_space)
         return {name: value for name, value in point.items() if name in search_space}
 
@@ -256,6 +257,14 @@ def _each(
             f"The known constraints read the parameter {error}: expected one that every trial has with the "
             f"same distribution. Give all parameters as search_space."
         ) from error
+
+
+def _on_cpu() -> AbstractContextManager[object]:
+    """Return a context in which new tensors lie in main memory.
+
+    Where they do anyway it is empty: torch's own slows every operation down.
+    """
+    return nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
 
 
 def _latest_fit(study: Study, trial: FrozenTrial) -> Fit:

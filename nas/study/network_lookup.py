@@ -57,7 +57,7 @@ def find_network(text: str, url: str) -> FoundNetwork:
             in_channels=_COLOURS,
         )
     path = expanded(text) if is_there(text) else None
-    if path is not None and (_is_network(path) or not _is_study(text, url)):
+    if path is not None and (_is_network(path) or not is_study(text, url)):
         return _in_file(path / "architecture.json" if path.is_dir() else path)
     name, number = split_network(text)
     storage = existing_storage(url) if exists(url) else None
@@ -93,7 +93,7 @@ def is_network(text: str) -> bool:
     return text in references() or (is_there(text) and _is_network(expanded(text)))
 
 
-def _is_study(text: str, url: str) -> bool:
+def is_study(text: str, url: str) -> bool:
     """Return whether a text is a study or a network of one, ``STUDY#12``."""
     return exists(url) and split_network(text)[0] in names_of_searches(existing_storage(url))
 

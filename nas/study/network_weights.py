@@ -1,8 +1,8 @@
 """Finds the trained weights of a network that was named by a file or as a published one."""
 
 from nas.storage.optuna_storage import existing_storage, exists
-from nas.study.network_lookup import find_network, is_there
-from nas.study.results import result_of, split_network
+from nas.study.network_lookup import find_network, is_study, is_there
+from nas.study.results import result_of
 from nas.study.study import find, is_comparison, names_of_searches
 from search_spaces.errors import StudyError
 from search_spaces.published import references
@@ -19,8 +19,7 @@ def is_lone_network(text: str | None, url: str) -> bool:
     """
     if text is None or not (text in references() or is_there(text)):
         return False
-    name, _ = split_network(text)
-    return not (exists(url) and name in names_of_searches(existing_storage(url)))
+    return not is_study(text, url)
 
 
 def trained_as(text: str, url: str) -> str:

@@ -29,8 +29,8 @@ def write_atomically(path: Path, *pieces: Any) -> None:
 
 
 def is_draft(name: str) -> bool:
-    """Return whether `write_atomically` gives a file of this name its content before it is renamed."""
-    return _DRAFT.fullmatch(name) is not None
+    """Return whether a name, perhaps with folders, is of a file that `write_atomically` is to rename."""
+    return _DRAFT.fullmatch(name.rpartition("/")[2]) is not None
 
 
 def delete_drafts(folder: Path) -> None:
