@@ -103,7 +103,10 @@ def _files(archive: Path, names: Names, most: int) -> Iterator[tuple[tuple[str, 
             yield from _zipped(BoundedReader(opened, at_once=_DIRECTORY_BYTES), names)
         elif begin[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=opened) as plain:
-                yield from _tarred(BoundedReader(plain, at_once=_HEADER_BYTES, most=2 * most), names)
+                stream = BoundedReader(plain, at_once=_HEADER_BYTES, most=2 * most)
+                yield from _tarred(stream, names)
+                while stream.read(_CHUNK):  # to its end, where length and checksum are verified
+                    pass
         else:
             yield from _tarred(BoundedReader(opened, at_once=_HEADER_BYTES), names)
 

@@ -21,9 +21,9 @@ NAMES = (
 
 
 def image() -> bytes:
-    """Return a small PNG."""
+    """Return a small PNG whose pixels differ, since images of one colour alone are refused."""
     file = io.BytesIO()
-    Image.new("RGB", (8, 8), (200, 30, 30)).save(file, "png")
+    Image.linear_gradient("L").resize((8, 8)).convert("RGB").save(file, "png")
     return file.getvalue()
 
 
@@ -162,7 +162,11 @@ def _broken(rng: random.Random) -> Iterator[tuple[str, bytes]]:
     yield "a directory that is not there", bytes(directory)
     for kind in ("zip", "tar.gz"):
         for _ in range(10):
-            yield f"a part of a {kind}", made[kind][: rng.randrange(5, len(made[kind]) - 8)]
+            yield f"a part of a {kind}", made[kind][: rng.randrange(5, len(made[kind]))]
+    yield "a tar.gz without its last byte", made["tar.gz"][:-1]
+    checksum = bytearray(made["tar.gz"])
+    checksum[-8] ^= 1
+    yield "a tar.gz with a wrong checksum", bytes(checksum)
     for begin in (b"PK\x03\x04", b"\x1f\x8b\x08\0", b""):
         for _ in range(3):
             yield "noise", begin + rng.randbytes(2000)
