@@ -22,7 +22,7 @@ Values = Float64[np.ndarray, " n"]
 
 def test_a_wrong_type_is_found_in_functions_and_records():
     wrong: Any = 5
-    with pytest.raises(BeartypeCallHintViolation):
+    with pytest.raises(TypeCheckError):
         Budget.parse(wrong)
     with pytest.raises(BeartypeCallHintViolation):
         Budget(resource="macs", limit=5, text=wrong)
@@ -44,7 +44,9 @@ def _returned() -> Iterator[Float[torch.Tensor, "n m"]]:
     yield torch.zeros(2, 2)
 
 
-def _plain(values: np.ndarray, other: "Grid", many: list[torch.Tensor] | None = None) -> None: ...
+def _quoted(values: "Grid") -> None: ...
+def _inside_quoted(values: list["Grid"]) -> None: ...
+def _plain(values: np.ndarray, other: Grid, many: list[torch.Tensor] | None = None) -> None: ...
 
 
 @dataclass
@@ -52,7 +54,9 @@ class _Record:
     values: Values
 
 
-@pytest.mark.parametrize("function", [_one, _alias, _none, _inside, _returned, _Record.__init__])
+@pytest.mark.parametrize(
+    "function", [_one, _alias, _none, _inside, _returned, _Record.__init__, _quoted, _inside_quoted]
+)
 def test_wherever_an_array_is_annotated_its_shape_is_checked(function):
     checked: Any = jaxtyping.jaxtyped(typechecker=beartype.beartype)(function)
     assert checked.__code__.co_filename.endswith("jaxtyping/_decorator.py")

@@ -208,7 +208,7 @@ def retrain(
             "Cannot use --data with a search, whose network is trained on its own images: expected a network "
             "such as an architecture file. Leave --data out."
         )
-    source = checked_source(weights, from_weights=from_weights)
+    source = checked_source(weights, url, from_weights=from_weights)
     named = None if recipe is None else load_recipe(recipe)
     asked = None if named is None else taught(named, teacher, url)
     before = () if recipe is None else (edition for edition in recipe_editions(recipe) if edition != named)
@@ -217,19 +217,20 @@ def retrain(
     found = find(existing_storage(url, writing=True), chosen)
     form = deploy_dtype_of(deploy_dtype, ()) if deploy_dtype else settings_of(found).deploy_dtype
     networks = retraining.chosen(result_of(found), trial=trial if trial is not None else number, top=top)
-    choice = recipe_of(found, networks, asked, weights=source, deploy_dtype=form, editions=editions)
+    begins = source_for(found, source)
+    choice = recipe_of(found, networks, asked, weights=begins, deploy_dtype=form, editions=editions)
     if choice.reason:
         say(choice.reason)
     return retraining.retrain(
         found,
         networks,
         choice.recipe if asked is not None else taught(choice.recipe, teacher, url),
-        weights=source_for(found, source),
+        weights=begins,
         device="cuda" if torch.cuda.is_available() else "cpu",
         threads=None if cpu_quota() is None else len(usable_cores()),
         report_line=say,
         recipe_file=None if recipe is None else absolute_file(recipe),
-        teacher=typed(teacher),
+        teacher=typed(teacher, url),
         recipe_reason=choice.reason,
         seeds=seeds,
         soup=soup,

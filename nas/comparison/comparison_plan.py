@@ -179,7 +179,7 @@ def _begun_as(
 def _command(request: Request, search: optuna.Study | None, data: str) -> str:
     """Return the command that makes a comparison again, or trains a network of its own again."""
     networks = request.networks or (() if search is None else (search.study_name,))
-    images, teacher = data if search is None else None, typed(request.teacher)
+    images, teacher = data if search is None else None, typed(request.teacher, request.url)
     if request.alone:
         return lone_retrain_command(networks[0], recipe=request.recipe_name, data=images, teacher=teacher)
     return compare_command(

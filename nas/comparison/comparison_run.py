@@ -18,7 +18,7 @@ from nas.ask_tell.trial_source import Planned
 from nas.comparison.comparison_plan import ComparisonPlan
 from nas.comparison.comparison_result import comparison_of, failures, read_predictions
 from nas.comparison.latencies import latencies, measure_networks
-from nas.comparison.own_weights import donor_file, place_donors
+from nas.comparison.own_weights import place_donors
 from nas.comparison.training_source import Job, PlannedTraining, TrainingSource
 from nas.coordination.driver_session import driver_session
 from nas.coordination.heartbeat import heartbeat
@@ -42,12 +42,14 @@ from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.compared_training import store_comparison
+from nas.study.donor import donor_file, keep_donors
 from nas.study.final_tests import note_read
 from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
 from nas.study.places import identity_of
 from nas.study.results import result_of
 from nas.study.study import begin, find, mark_comparison
+from trials.pretrained.donor_file import donor_facts
 from trials.training.file_names import TEST_PREDICTIONS, WEIGHTS
 from trials.training.final_test import final_predictions
 
@@ -78,6 +80,7 @@ def run_comparison(
         files = claimed(opened.study, progress.say)
         plan = replace(plan, folder=files.location)
         place_donors(plan.donors, files)
+        keep_donors(opened.study, {digest: donor_facts(donor) for digest, donor in plan.donors.items()})
         ownership = stack.enter_context(driver_session(plan.url, opened.study, files.local_folder))
         stack.enter_context(study_log(files.local_folder))
         jobs = [Job(entrant=one, seed=seed) for seed in range(plan.seeds) for one in plan.entrants]
@@ -229,7 +232,7 @@ class _Run:
         donor = None if planned.weights is None else self.plan.donors[planned.weights]
         trial = replace(
             planned_trial(planned, self.plan, self.slots, self.files),
-            donor=None if donor is None else self.files.place(donor_file(donor)),
+            donor=None if donor is None else self.files.place(donor_file(donor.digest)),
             study=identity_of(self.opened.study),
             trial=planned.seed,  # so that all networks have the same seeds
             keep_predictions=True,

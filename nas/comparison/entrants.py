@@ -38,12 +38,13 @@ def entrants_of(
     """
     if search is None:
         named = [_named(text, request.url) for text in (*request.networks, *request.others)]
-        if len(named) < 2 and not request.alone:
+        distinct = _distinct(named)
+        if len(distinct) < 2 and not request.alone:
             raise InvalidValueError(
-                f"Cannot compare {named[0].name} with nothing: expected two or more, for example nas "
-                f"compare {named[0].name} --with mobilenet_v2_0.35_96, or a search."
+                f"Cannot compare {named[0].name} with nothing else: expected two or more networks, for "
+                f"example nas compare {named[0].name} --with mobilenet_v2_0.35_96, or a search."
             )
-        return _distinct(named), {}
+        return distinct, {}
     result = result_of(search)
     text = request.networks[0] if request.networks else None
     network = chosen_network(result, split_network(text)[1])
@@ -72,12 +73,18 @@ def entrants_of(
             except NothingFitsError as error:
                 left_out[other] = str(error)
                 say(f"Left out {other}: {error}")
-    if len(found) == 1:
+    distinct = _distinct(found)
+    if len(distinct) == 1 and not left_out:
+        raise InvalidValueError(
+            f"Cannot compare {first.name} with itself: expected another network with --with, or none for the "
+            f"published families."
+        )
+    if len(distinct) == 1:
         raise NothingFitsError(
             f"Nothing to compare {first.name} with fits {' and '.join(map(str, settings.budgets))}: "
             f"{next(iter(left_out.values()))} Name others with --with."
         )
-    return _distinct(found), left_out
+    return distinct, left_out
 
 
 def _other(text: str, url: str, scaler: Scaler, say: Callable[[str], None]) -> Entrant:

@@ -8,7 +8,7 @@ from pathlib import Path
 from nas.comparison.entrant import Entrant
 from nas.files.study_files import StudyFiles
 from nas.orchestration.donor_source import donor_from, donor_line
-from nas.study.donor import DONORS_FOLDER
+from nas.study.donor import donor_file
 from nas.study.retrained import WEIGHTS_OF
 from search_spaces.errors import WeightsError
 from trials.images.splits import Splits
@@ -80,17 +80,12 @@ def own_weights(
 def place_donors(donors: Mapping[str, Donor], files: StudyFiles) -> None:
     """Write weights among the files of a comparison, for its workers."""
     for donor in donors.values():
-        if files.exists(donor_file(donor)):
+        if files.exists(donor_file(donor.digest)):
             continue
         with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
             path = Path(scratch) / "donor.safetensors"
             path.write_bytes(packed(donor))
-            files.put(donor_file(donor), path)
-
-
-def donor_file(donor: Donor) -> str:
-    """Return the file, among those of a comparison, of weights that a network begins with."""
-    return f"{DONORS_FOLDER}/{donor.digest}.safetensors"
+            files.put(donor_file(donor.digest), path)
 
 
 def _donor(entrant: Entrant, url: str) -> Donor:

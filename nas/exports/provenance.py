@@ -13,7 +13,7 @@ import torch
 from dashboards.metric_names import metric_name
 from dashboards.network_filters import unbeaten
 from dashboards.result import SEEN, SearchResult, TrialResult
-from nas.study.donor import donor_of
+from nas.study.donor import RANDOM, donor_of_network, has_donors
 from nas.study.final_tests import TestScores, key_of, note_read, times_tested
 from nas.study.reproduce_command import retrain_command, search_command
 from nas.study.retrained import DeliveredWeights, Retrained
@@ -57,7 +57,7 @@ def provenance(
         if retrained is None
         else f"retrained: {_retraining(retrained)}",
     }
-    topics |= _begun_with(study, retrained)
+    topics |= _begun_with(study, network.trial, retrained)
     if weights.reason is not None:
         topics["chosen"] = f"these weights, {weights.reason}"
     topics |= _figures(replace(network, scores=ScoreReader.of(outline, settings).scores(network)))
@@ -77,9 +77,9 @@ def provenance(
     return topics
 
 
-def _begun_with(study: optuna.Study, retrained: Retrained | None) -> dict[str, str]:
+def _begun_with(study: optuna.Study, trial: int, retrained: Retrained | None) -> dict[str, str]:
     """Return the trained weights that a training began with, and their licence, where it began with any."""
-    donor = donor_of(study)
+    donor = donor_of_network(study, trial)
     if donor is not None and (retrained is None or retrained.from_weights):
         return {
             "began with": donor.line,
@@ -121,12 +121,13 @@ def _commands(study: optuna.Study, result: SearchResult, retrained: Retrained | 
 
 def retraining_command(study: optuna.Study, retrained: Retrained) -> str:
     """Return the command that trains a network again as it was."""
+    random = has_donors(study) and retrained.start is None and not retrained.from_weights
     return retrain_command(
         study.study_name,
         retrained.trial,
         retrained.recipe_file or (None if retrained.recipe_reason else str(retrained.recipe["name"])),
         from_weights=retrained.from_weights,
-        weights=retrained.source,
+        weights=RANDOM if random else retrained.source,
         top=retrained.top,
         teacher=retrained.teacher,
         seeds=retrained.seeds,

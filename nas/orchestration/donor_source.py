@@ -12,10 +12,10 @@ from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
 from nas.storage.optuna_storage import existing_storage, exists
 from nas.study.donor import DONOR_FILE, keep_donor
-from nas.study.network_lookup import is_there
+from nas.study.network_lookup import is_in_files, is_there
 from nas.study.results import chosen_network, result_of, split_network
-from nas.study.retrained import weights_of
-from nas.study.study import Outline, find, names_of_searches
+from nas.study.retrained import WEIGHTS_OF, weights_of
+from nas.study.study import Outline, find, names_of_searches, settings_of
 from search_spaces.errors import WeightsError
 from search_spaces.paths import expanded
 from search_spaces.published import references
@@ -40,7 +40,7 @@ def donor_from(source: str, url: str, *, kind: str | None = None) -> Donor:
         WeightsError: if there is none, or it cannot be used.
         StudyError: if the network of a study has no weights.
     """
-    if is_source(source):
+    if is_source(source) and (not is_there(source) or is_in_files(source, url)):
         return open_donor(source)
     study, number = split_network(source)
     if exists(url) and (study is None or study in names_of_searches(existing_storage(url))):
@@ -48,9 +48,29 @@ def donor_from(source: str, url: str, *, kind: str | None = None) -> Donor:
     return open_donor(source)  # says what was expected
 
 
-def absolute_source(source: str) -> str:
+def unseen(donor: Donor, url: str, fingerprint: str | None) -> Donor:
+    """Return a donor, in other weights if these have learnt from the validation images in use.
+
+    Such is a network of a study that was retrained on all its images: here it has the weights of its search.
+
+    Args:
+        donor: The donor.
+        url: Database URL of the storage in which its study is.
+        fingerprint: Fingerprint of the images in use; None if it is not known.
+
+    Raises:
+        StudyError: if those weights are not kept.
+    """
+    if donor.seen_validation is None or donor.seen_validation != fingerprint:
+        return donor
+    searched = donor_from(donor.source, url, kind=WEIGHTS_OF[0])
+    note = "These are the weights of its search: those of its retraining learnt from these validation images"
+    return replace(searched, notes=(*searched.notes, note))
+
+
+def absolute_source(source: str, url: str) -> str:
     """Return the absolute path of a source that is a file or folder, and any other text unchanged."""
-    is_path = source not in references() and is_there(source)
+    is_path = source not in references() and is_in_files(source, url)
     return str(expanded(source).resolve()) if is_path else source
 
 
@@ -105,7 +125,10 @@ def donor_line(donor: Donor, splits: Splits, begun: str = "Networks begin") -> s
         begun: Who begins with them.
     """
     head = "" if set(splits.classes) <= set(donor.classes) else "; the head is new, as the classes are others"
-    colours = "" if donor.in_channels == splits.channels else "; colours are added up for grey images"
+    colours = ""
+    if donor.in_channels != splits.channels:
+        grey = "colours are added up for grey images"
+        colours = f"; {grey if splits.channels == 1 else 'each colour has a third of the weights of grey'}"
     sentences = [
         f"{begun} with the weights of {donor.source}: {donor.origin}, licence "
         f"{donor.licence or 'not stated'}{head}{colours}",
@@ -119,7 +142,9 @@ def _of_study(source: str, study: str | None, number: int | None, url: str, kind
     found = find(existing_storage(url), study)
     network = chosen_network(result_of(found), number)
     files = files_of(found)
-    delivered = weights_of(Outline(found.user_attrs), network, kind, exists=files.exists)
+    outline = Outline(found.user_attrs)
+    delivered = weights_of(outline, network, kind, exists=files.exists)
+    joined = delivered.retrained is not None and delivered.retrained.joined
     with ExitStack() as stack:
         try:
             file: Path = stack.enter_context(files.fetched(delivered.file))
@@ -134,4 +159,5 @@ def _of_study(source: str, study: str | None, number: int | None, url: str, kind
             donor,
             source=source,
             origin=f"network #{network.trial} of the search '{found.study_name}'",
+            seen_validation=settings_of(outline).data_fingerprint if joined else None,
         )

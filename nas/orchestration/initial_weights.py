@@ -5,35 +5,32 @@ checkpoint while the network trains, so that a training that was stopped goes on
 has become of the source.
 """
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import optuna
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from dashboards.result import TrialResult
 from nas.files.locating import files_of
 from nas.files.study_images import images_for
 from nas.files.supernet_file import supernet_file, supernet_source
-from nas.orchestration.donor_source import absolute_source, donor_from, normalisation
+from nas.orchestration.donor_source import absolute_source, donor_from, normalisation, unseen
+from nas.orchestration.start import Start, read_start, write_start
 from nas.storage.optuna_internals import database_url
-from nas.study.donor import DONOR_FILE, donor_of
+from nas.study.donor import RANDOM, donor_file_of, donor_of_network, has_donors
 from nas.study.naming import trial_folder
 from nas.study.study import images_of, settings_of, space_of
 from search_spaces.building import build
 from search_spaces.costs import format_cost
 from search_spaces.errors import ArchitectureError, InvalidValueError, StudyError
-from search_spaces.units import format_accuracy
 from trials.pretrained.donor import Donor
-from trials.pretrained.donor_file import read_donor
+from trials.pretrained.donor_file import donor_facts, read_donor
 from trials.pretrained.inheritance import inherit, renormalised
 from trials.supernet.reading import starting_network
 from trials.supernet.weights_file import load_supernet
@@ -43,47 +40,8 @@ from trials.training.seeding import seeded_build, trial_seed
 SEARCH: Final = "search"
 SUPERNET: Final = "supernet"
 DONOR: Final = "donor"
-RANDOM: Final = "random"
 START: Final = "start.safetensors"
 """File in a retraining's folder of the weights that it starts from, until it ends."""
-
-_KEY: Final = "start"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """What a training starts from.
-
-    Attributes:
-        source: The source as it was asked for.
-        words: What it is, in words that follow "starts from".
-        metric: Metric of the search.
-        value: The metric of these weights on the validation images; None if it is not known.
-        standard_error: Its standard error.
-        licence: Licence of the weights as their source states it; None if it states none.
-        remark: Where they come from and what of them is new; empty for nothing.
-    """
-
-    source: str
-    words: str
-    metric: str
-    value: float | None = None
-    standard_error: float | None = None
-    licence: str | None = None
-    remark: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the fields by name."""
-        return asdict(self)
-
-    @property
-    def line(self) -> str:
-        """What it is, and what these weights reach before they are trained."""
-        remark = f" ({self.remark})" if self.remark else ""
-        if self.value is None:
-            return f"starts from {self.words}{remark}"
-        reached = format_accuracy(self.value, self.standard_error)
-        return f"starts from {self.words}, {reached} on validation images before it trains"
 
 
 Made = tuple[dict[str, Tensor], Start]
@@ -103,11 +61,12 @@ class InitialWeights:
     start: Start | None = None
 
 
-def checked_source(weights: str | None, *, from_weights: bool = False) -> str | None:
+def checked_source(weights: str | None, url: str, *, from_weights: bool = False) -> str | None:
     """Return the source of the initial weights that was asked for; None for random ones.
 
     Args:
         weights: Name of a source, or what `nas.orchestration.donor_source.donor_from` reads; None for none.
+        url: Database URL of the storage in which studies are looked for.
         from_weights: Whether those of the search were asked for in the older way.
 
     Raises:
@@ -120,7 +79,7 @@ def checked_source(weights: str | None, *, from_weights: bool = False) -> str | 
             f"Cannot start from the weights of the search and from '{weights}': expected one of "
             f"--from-weights and --weights. Leave one out."
         )
-    return weights if weights in {RANDOM, *SOURCES} else absolute_source(weights)
+    return weights if weights in {RANDOM, *SOURCES} else absolute_source(weights, url)
 
 
 @contextmanager
@@ -159,10 +118,10 @@ def initial_weights(
         tensors, start = make(study, network, device)
         with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
             written = Path(scratch) / START
-            save_file(tensors, written, metadata={_KEY: json.dumps(start.to_json(), sort_keys=True)})
+            write_start(written, tensors, start)
             files.put(name, written)
     with files.fetched(name) as path:
-        start = _read_start(path)
+        start = read_start(path)
         report_line(f"#{network.trial} {start.line}")
         yield InitialWeights(file=path, start=start)
 
@@ -215,20 +174,21 @@ def source_for(study: optuna.Study, source: str | None) -> str | None:
         source: What was asked for; None for the default.
     """
     if source is None:
-        return None if donor_of(study) is None else DONOR
+        return DONOR if has_donors(study) else None
     return None if source == RANDOM else source
 
 
 def _of_own_donor(study: optuna.Study, network: TrialResult, device: str) -> Made:
     """Return what a network inherits of the weights that its search began with."""
     del device
-    facts = donor_of(study)
+    facts = donor_of_network(study, network.trial)
+    file = donor_file_of(study, network.trial)
     with ExitStack() as stack:
         try:
-            path = stack.enter_context(files_of(study).fetched(DONOR_FILE))
+            path = stack.enter_context(files_of(study).fetched(file))
         except FileNotFoundError as error:
             raise StudyError(
-                f"The study '{study.study_name}' has no weights at '{files_of(study).place(DONOR_FILE)}' to "
+                f"The study '{study.study_name}' has no weights at '{files_of(study).place(file)}' to "
                 f"begin with: expected those that its search began with. Name others with --weights, or "
                 f"{RANDOM} for none."
             ) from error
@@ -243,7 +203,9 @@ def _of_donor(source: str) -> Callable[[optuna.Study, TrialResult, str], Made]:
 
     def inherited(study: optuna.Study, network: TrialResult, device: str) -> Made:
         del device
-        return _inherited(study, network, donor_from(source, database_url(study) or ""), source)
+        url = database_url(study) or ""
+        donor = unseen(donor_from(source, url), url, settings_of(study).data_fingerprint)
+        return _inherited(study, network, donor, source)
 
     return inherited
 
@@ -259,10 +221,12 @@ def _inherited(study: optuna.Study, network: TrialResult, donor: Donor, source: 
     ours = (tuple(images["mean"]), tuple(images["std"]))
     weights = found.weights if theirs is None or theirs == ours else renormalised(found.weights, theirs, ours)
     new = f"{found.new:.1%} of its parameters are new" + (", the head with them" if found.new_head else "")
+    remark = f"{donor.origin}, licence {donor.licence or 'not stated'}; {new}"
     start = Start(
         source=source,
         words=f"the weights of {Path(donor.source).name}",
-        remark=f"{donor.origin}, licence {donor.licence or 'not stated'}; {new}",
+        remark=". ".join(text.rstrip(".") for text in (remark, *donor.notes)),
+        donor=donor_facts(donor),
         metric=settings_of(study).metric,
         licence=donor.licence,
     )
@@ -276,11 +240,6 @@ def _beside(network: TrialResult, band: tuple[int, int] | None) -> str:
         return ""
     low, high = (format_cost("macs", limit) for limit in band)
     return f" (which is for {low} to {high} MACs, and this has {format_cost('macs', macs)})"
-
-
-def _read_start(path: Path) -> Start:
-    with safe_open(path, framework="pt") as file:
-        return Start(**json.loads((file.metadata() or {})[_KEY]))
 
 
 SOURCES: Final[Mapping[str, Callable[[optuna.Study, TrialResult, str], Made] | None]] = {

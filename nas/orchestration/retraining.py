@@ -101,6 +101,11 @@ def retrain(
     """
     if seeds < 1:
         raise InvalidValueError(f"Cannot train with {seeds} seeds: expected --seeds of at least 1.")
+    if soup and seeds == 1 and recipe.epochs < 2:
+        raise InvalidValueError(
+            f"Cannot average the weights of the last epochs by recipe '{recipe.name}', which has "
+            f"{recipe.epochs}: expected at least 2. Leave --soup out, or add --seeds."
+        )
     if soup and seeds == 1 and not recipe.soup_epochs:
         recipe = recipe.model_copy(update={"soup_epochs": min(recipe.epochs, max(2, recipe.epochs // 10))})
     about_teacher = teacher_lines(recipe, images_for(study))  # before anything is written: is all there?

@@ -11,8 +11,8 @@ from dashboards.result import TrialResult
 from nas.files.locating import files_of
 from nas.files.study_images import images_for
 from nas.orchestration.deployed_form import FP32, INT8
-from nas.orchestration.initial_weights import RANDOM, SEARCH, SUPERNET, source_for
-from nas.study.naming import retraining_folder
+from nas.orchestration.initial_weights import SEARCH, SUPERNET
+from nas.orchestration.retraining_place import retraining_place
 from nas.study.recipe_choices import chosen_recipe, store_choice
 from nas.study.retrained import final, ranked
 from search_spaces.counting import count
@@ -46,7 +46,7 @@ def recipe_of(
         study: Their study.
         networks: The networks, best first; the first decides.
         asked: Recipe that was asked for; None to choose one.
-        weights: What they begin with, see `nas.orchestration.initial_weights`.
+        weights: What they begin with, see `nas.orchestration.initial_weights.source_for`.
         deploy_dtype: Numbers in which they are deployed.
         editions: What the recipe that is asked for was in earlier versions; what was begun by it goes on so.
 
@@ -78,7 +78,7 @@ def _chosen(
         return RecipeChoice(asked, "") if asked.flip != "detect" else settled(asked, images_for(study))
     first = networks[0]
     known = chosen_recipe(study, first.trial)
-    if weights not in {None, SEARCH, SUPERNET, RANDOM}:  # trained weights from elsewhere
+    if weights not in {None, SEARCH, SUPERNET}:  # trained weights from elsewhere
         earlier = [] if known is None else [known]
         for begun in (
             *earlier,
@@ -114,13 +114,12 @@ def _begun(
         study: Their study.
         networks: The networks.
         recipe: The recipe.
-        weights: What they begin with, as it was asked for.
+        weights: What they begin with.
         in_int8: Whether those that have ended count only if their int8 form was evaluated.
     """
-    files, source = files_of(study), source_for(study, weights)
-    others = [] if source in {None, SEARCH} else [source]
+    files = files_of(study)
     places = [
-        retraining_folder(network.trial, recipe.name, [recipe.identity(), joined, source == SEARCH, *others])
+        retraining_place(study, recipe, network.trial, begins_with=weights, joined=joined)
         for network, joined in product(networks, (True, False))
     ]
     if any(files.exists(f"{place}/{CHECKPOINT}") for place in places):

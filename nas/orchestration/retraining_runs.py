@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import optuna
 
@@ -11,11 +12,14 @@ from nas.files.locating import files_of
 from nas.files.remote_training import run_with_uploads
 from nas.files.study_images import image_cache_of
 from nas.orchestration.deployed_form import FP32
-from nas.orchestration.initial_weights import SEARCH, START, InitialWeights, Start, initial_weights
+from nas.orchestration.initial_weights import SEARCH, START, InitialWeights, initial_weights
 from nas.orchestration.progress_lines import ProgressLines, ReportLine, epoch_line
-from nas.study.donor import normalisation_of
+from nas.orchestration.retraining_place import retraining_place
+from nas.orchestration.start import Start
+from nas.study.donor import donor_of_network, normalisation_of
 from nas.study.naming import retraining_folder
 from nas.study.places import given_identity
+from nas.study.source_contents import note_content
 from nas.study.study import images_of, settings_of
 from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
@@ -64,6 +68,8 @@ class RetrainingRuns:
         self.device, self._threads, self.report_line = device, threads, report_line
         self.deploy_dtype = deploy_dtype
         self._metric, self.files = settings_of(study).metric, files_of(study)
+        note_content(study, weights)
+        note_content(study, recipe.teacher)
 
     def place(self, network: TrialResult, *, joined: bool, seed: int = 0) -> str:
         """Return the folder of a training among the files of the study.
@@ -73,10 +79,9 @@ class RetrainingRuns:
             joined: Whether it trains on the validation images too.
             seed: Number of the training among those that differ in their randomness, from 0.
         """
-        settings: list[object] = [self.recipe.identity(), joined, self.begins_with == SEARCH]
-        settings += [] if self.begins_with in {None, SEARCH} else [self.begins_with]
-        settings += [f"seed {seed}"] if seed else []
-        return retraining_folder(network.trial, self.recipe.name, settings)
+        return retraining_place(
+            self.study, self.recipe, network.trial, begins_with=self.begins_with, joined=joined, seed=seed
+        )
 
     def weights(self, network: TrialResult, *, joined: bool, seed: int = 0) -> str:
         """Return the weights of a training among the files of the study; arguments as for `place`."""
@@ -131,6 +136,13 @@ class RetrainingRuns:
         place = self.place(network, joined=joined, seed=seed)
         self.files.remove([f"{place}/{CHECKPOINT}", f"{place}/{START}"])
 
+    def begun_with(self, network: TrialResult, start: Start | None) -> dict[str, Any] | None:
+        """Return what is to be known of the donor that a training goes back to; None for none."""
+        if start is not None:
+            return start.donor
+        donor = donor_of_network(self.study, network.trial) if self.begins_with == SEARCH else None
+        return None if donor is None else asdict(donor)
+
     def _announce(self, network: TrialResult, last: int, *, joined: bool, seed: int) -> None:
         images = "training and validation" if joined else "training"
         numbered = f", seed {seed}" if seed else ""
@@ -159,6 +171,7 @@ class RetrainingRuns:
             cache=str(image_cache_of(self.study)),
             fingerprint=settings.data_fingerprint,
             start=None if initial is None else str(initial.file),
+            begun_with=self.begun_with(network, None if initial is None else initial.start),
             with_validation=joined,
             resized_once=settings.resized_once,
             study=given_identity(self.study),

@@ -86,7 +86,8 @@ def soup_of(
     name = runs.soup_weights(network, seeds)
     with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
         written = Path(scratch) / WEIGHTS
-        write_weights(written, module, splits, network.architecture)
+        begun = found[0].start or {}
+        write_weights(written, module, splits, network.architecture, donor=begun.get("donor"))
         runs.files.put(f"{name}{CHECKSUM}", Path(f"{written}{CHECKSUM}"))
         runs.files.put(name, written)
     value, error = soup.scores.of(metric)

@@ -7,7 +7,7 @@ from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
 from nas.orchestration.begun_study import Asked, as_begun
-from nas.orchestration.donor_source import absolute_source, donor_from, normalised_as
+from nas.orchestration.donor_source import absolute_source, donor_from, normalised_as, unseen
 from nas.orchestration.evaluator_choice import planned_work
 from nas.orchestration.search_input import first_network
 from nas.orchestration.search_plan import SearchPlan
@@ -54,6 +54,7 @@ def plan_search(request: SearchRequest, slots: Slots, *, local: bool = True) -> 
     cache = image_cache(f"{home}/study")
     with emptied_on_error(cache):
         splits = open_images(location, seed=request.seed, cache=cache, report_line=lambda _: None)
+        donor = None if donor is None else unseen(donor, url, splits.fingerprint)
         recipe, splits = noted_flips(read.recipe, splits)
         splits = normalised_as(splits, donor)
         space = read.space or space_for(splits, read.budgets, donor, supernet=request.supernet, url=url)
@@ -115,8 +116,8 @@ def _settings(
         resized_once=True,
         evaluator=request.evaluator,
         supernet=request.supernet,
-        teacher=typed(request.teacher),
-        weights=None if request.weights is None else absolute_source(request.weights),
+        teacher=typed(request.teacher, request.url),
+        weights=None if request.weights is None else absolute_source(request.weights, request.url),
         weights_digest=None if donor is None else donor.digest,
         deploy_dtype=read.deploy_dtype,
     )

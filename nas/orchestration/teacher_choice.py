@@ -7,13 +7,13 @@ import torch
 
 from nas.files.locating import files_of
 from nas.storage.optuna_storage import existing_storage, exists
-from nas.study.network_lookup import is_there
+from nas.study.network_lookup import is_in_files, is_there
 from nas.study.results import chosen_network, result_of, split_network
 from nas.study.retrained import weights_of
 from nas.study.study import find, names_of_searches
 from search_spaces.errors import RecipeError
 from search_spaces.paths import expanded
-from trials.donors import DONORS
+from trials.donors import is_source
 from trials.images.splits import Splits
 from trials.teachers.opening import is_file
 from trials.training.lessons import says_by_row
@@ -26,11 +26,11 @@ SEED: Final = 0
 """Seed of order and augmentation in trainings with ``--teacher``, unless the recipe has one."""
 
 
-def typed(teacher: str | None) -> str | None:
+def typed(teacher: str | None, url: str) -> str | None:
     """Return the text of ``--teacher`` as it is stored: a path is absolute, other names are as they are."""
     if teacher is None:
         return None
-    return str(expanded(teacher).resolve()) if is_file(teacher) or is_there(teacher) else teacher
+    return str(expanded(teacher).resolve()) if is_file(teacher) or is_in_files(teacher, url) else teacher
 
 
 def taught(recipe: Recipe, teacher: str | None, url: str) -> Recipe:
@@ -54,9 +54,9 @@ def taught(recipe: Recipe, teacher: str | None, url: str) -> Recipe:
 
 def _source(teacher: str, url: str) -> str:
     """Return what `trials.teachers.opening.open_teacher` reads, a file for a network of a study."""
-    if is_file(teacher) or is_there(teacher):
-        return str(typed(teacher))
-    if any(DONORS[kind].takes(teacher) for kind in DONORS) or ":" in teacher:
+    if is_file(teacher) or is_in_files(teacher, url):
+        return str(typed(teacher, url))
+    if ":" in teacher or (not is_there(teacher) and is_source(teacher)):
         return teacher
     name, number = split_network(teacher)
     storage = existing_storage(url) if exists(url) else None

@@ -56,8 +56,8 @@ def find_network(text: str, url: str) -> FoundNetwork:
             num_classes=_IMAGENET_CLASSES,
             in_channels=_COLOURS,
         )
-    path = expanded(text) if is_there(text) else None
-    if path is not None and (_is_network(path) or not is_study(text, url)):
+    if is_in_files(text, url):
+        path = expanded(text)
         return _in_file(path / "architecture.json" if path.is_dir() else path)
     name, number = split_network(text)
     storage = existing_storage(url) if exists(url) else None
@@ -73,6 +73,11 @@ def find_network(text: str, url: str) -> FoundNetwork:
         num_classes=len(images["classes"]),
         in_channels=images["channels"],
     )
+
+
+def is_in_files(text: str, url: str) -> bool:
+    """Return whether a text names a file or folder; a folder without a network gives way to a study."""
+    return is_there(text) and (_is_network(expanded(text)) or not is_study(text, url))
 
 
 def is_there(text: str) -> bool:

@@ -49,7 +49,7 @@ class Retrained:
             retrained alike: the best of several is in part the luckiest. None where it was the only one.
         expected_error: Its standard deviation.
         start: What it started from besides random weights and those of the search, a
-            `nas.orchestration.initial_weights.Start` by field name; None for nothing else.
+            `nas.orchestration.start.Start` by field name; None for nothing else.
         teacher: Network that it learnt from, as it was asked for besides the recipe; None without one.
         recipe_reason: Why this recipe, in sentences, where it was chosen by its network and images or decides
             something by the images; None where it was asked for as it is.

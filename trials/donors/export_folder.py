@@ -3,7 +3,6 @@
 import json
 from typing import Any, ClassVar
 
-from safetensors.torch import load_file
 from typing_extensions import override
 
 from search_spaces.architecture import Architecture
@@ -11,6 +10,7 @@ from search_spaces.errors import UserError, WeightsError, reason_of
 from search_spaces.paths import expanded
 from trials.donors import DonorSource
 from trials.pretrained.donor import Donor
+from trials.pretrained.state_file import read_state
 
 
 class ExportFolder(DonorSource):
@@ -32,7 +32,7 @@ class ExportFolder(DonorSource):
         try:
             config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             architecture = Architecture.from_json(config["nas"]["architecture"])
-            weights = load_file(folder / f"{config['architecture']}.safetensors")
+            weights, _ = read_state(str(folder / f"{config['architecture']}.safetensors"))
             deployed, cfg = bool(config["nas"]["deploy"]), config["pretrained_cfg"]
         except (OSError, KeyError, TypeError, ValueError, UserError) as error:
             raise WeightsError(

@@ -13,7 +13,6 @@ from trials.pretrained.donor import Donor
 from trials.pretrained.donor_file import METADATA, unpacked
 from trials.pretrained.matching import match
 from trials.pretrained.state_file import SUFFIXES, read_state
-from trials.pretrained.usual_preprocessing import usual_preprocessing
 
 
 class WeightsFile(DonorSource):
@@ -36,7 +35,7 @@ class WeightsFile(DonorSource):
 
 def _of_published(source: str, state: Mapping[str, Tensor]) -> Donor:
     found = match(state, source)
-    mean, std = usual_preprocessing(found.published)
+    mean, std = found.normalisation
     return Donor(
         source=source,
         architecture=found.architecture,
@@ -48,7 +47,7 @@ def _of_published(source: str, state: Mapping[str, Tensor]) -> Donor:
         notes=(
             *found.notes,
             f"The file does not say how images are normalised: by mean {_listed(mean)} and deviation "
-            f"{_listed(std)}, as is usual for {found.published}.",
+            f"{_listed(std)}, as is usual for such weights of {found.published}.",
         ),
     )
 

@@ -28,6 +28,8 @@ class Donor:
         origin: Where the weights come from, in words.
         resizing: How its training resized images, in words; None if unknown.
         notes: Guesses that were made, one sentence each.
+        seen_validation: Fingerprint of the data set whose validation images it learnt from too; None for none
+            that is known.
     """
 
     source: str
@@ -41,6 +43,7 @@ class Donor:
     origin: str = ""
     resizing: str | None = None
     notes: tuple[str, ...] = ()
+    seen_validation: str | None = None
 
     @property
     def num_classes(self) -> int:

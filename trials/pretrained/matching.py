@@ -15,6 +15,7 @@ from search_spaces.building import build
 from search_spaces.errors import WeightsError
 from search_spaces.published import reference, references
 from trials.pretrained.names import NAMES, Naming, Part, parts_of
+from trials.pretrained.usual_preprocessing import Normalisation, usual_preprocessing
 
 # The dimension of a tensor that classes, or channels of images, decide.
 _FREE: Final = {"stem.0.weight": 1} | {
@@ -32,6 +33,7 @@ class Match:
         architecture: Its architecture, with the options that these weights need.
         weights: The tensors by the names of our network.
         library: The library whose names they had.
+        normalisation: Mean and deviation by which images are usually normalised for such weights.
         notes: Guesses that were made, one sentence each.
     """
 
@@ -39,6 +41,7 @@ class Match:
     architecture: Architecture
     weights: dict[str, Tensor]
     library: str
+    normalisation: Normalisation
     notes: tuple[str, ...] = ()
 
 
@@ -71,11 +74,13 @@ def match(
     name, notes = _chosen(whole, source, side)
     options = {} if naming is None else naming.overrides(name, source)
     decided = "" if naming is None else naming.note(name, source)
+    normalisation = None if naming is None else naming.normalisation(name, source)
     return Match(
         name,
         _with_options(reference(name), options),
         found[name].weights,
         "this project" if naming is None else naming.library,
+        normalisation or usual_preprocessing(name),
         (*notes, decided) if decided else notes,
     )
 

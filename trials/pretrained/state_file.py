@@ -1,6 +1,7 @@
 """Reads the tensors of a checkpoint file, ``.safetensors`` or ``.pth``, without running any code of it."""
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -46,10 +47,21 @@ def _unpickled(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        if not _is_checkpoint(path):
+            raise WeightsError(
+                f"Cannot read the weights '{path}': it is no checkpoint of torch, but another file such as a "
+                f"page or a pointer that was downloaded in its place. Download the file itself."
+            ) from error
         raise WeightsError(
             f"Cannot read the weights '{path}': they would run code when they are opened, and only tensors "
             f"are read (torch.load with weights_only=True). Save the state_dict alone, best as .safetensors."
         ) from error
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Return whether a file begins as those of `torch.save` do: a zip archive, in older versions a pickle."""
+    with path.open("rb") as file:
+        return file.read(2)[:1] == b"\x80" or zipfile.is_zipfile(path)
 
 
 def _tensors(found: Any, source: str) -> dict[str, Tensor]:

@@ -69,7 +69,7 @@ def opened_onnx(path: Path) -> OpenedTeacher:
         classes=said.get("classes"),
         num_classes=_last(session),
         channels=channels,
-        resolution=height,
+        resolution=height or said.get("side"),
         mean=(0.0,) * (channels or 3) if pixels else said.get("mean"),
         std=(1.0,) * (channels or 3) if pixels else said.get("std"),
     )
@@ -126,12 +126,13 @@ def _digest(path: Path, content: bytes) -> str:
     return digest.hexdigest()
 
 
-def _said(path: Path) -> dict[str, tuple[Any, ...]]:
-    """Return mean, std and classes from the ``config.json`` of an export beside the file, {} without one."""
+def _said(path: Path) -> dict[str, Any]:
+    """Return mean, std, side and classes from the ``config.json`` of an export beside the file, if any."""
     try:
         config = json.loads(path.with_name("config.json").read_text(encoding="utf-8"))
         name, given = config["architecture"], config["pretrained_cfg"]
-        found = {"mean": tuple(given["mean"]), "std": tuple(given["std"])}
+        found: dict[str, Any] = {"mean": tuple(given["mean"]), "std": tuple(given["std"])}
+        found |= {"side": int(given["input_size"][-1])} if "input_size" in given else {}
         names = tuple(config.get("label_names") or ())
     except (OSError, ValueError, KeyError, TypeError):
         return {}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from search_spaces.errors import RecipeError, UnknownNameError
+from search_spaces.paths import expanded
 from search_spaces.yaml_document import line_of, read
 from trials.training.recipe import Recipe, checked
 
@@ -44,7 +45,7 @@ def recipe_from_yaml(path: Path, base_of: Callable[[str], Recipe]) -> Recipe:
 def _placed(recipe: Recipe, path: Path) -> str:
     """Return the teacher of a recipe in a file: a path from the folder of that file, or a name as it is."""
     teacher = str(recipe.teacher)
-    beside = path.parent / teacher
+    beside = path.parent / expanded(teacher)
     return str(beside.resolve()) if teacher.endswith(_TEACHERS) or beside.exists() else teacher
 
 

@@ -75,6 +75,7 @@ class TrialConfig:
         study: Identity of the study, which the outputs of a teacher are kept for; None for no study.
         deploy_dtype: ``int8`` to evaluate the int8 form too after the last epoch; else ``fp32``.
         metric: Metric by which weights are chosen, for recipes with ``soup_epochs``.
+        begun_with: The donor of `start`, see `trials.pretrained.donor_file.donor_facts`; None for none.
     """
 
     architecture: Architecture
@@ -100,6 +101,7 @@ class TrialConfig:
     normalise: Normalisation | None = None
     deploy_dtype: str = "fp32"
     metric: str = "accuracy"
+    begun_with: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name, as JSON has them; the architecture is its JSON text."""
@@ -155,7 +157,8 @@ def run_trial(
             check_attempt(folder, config.attempt)
             if config.keep_predictions:
                 _predicted(network, splits, config).write(folder / PREDICTIONS)
-            write_weights(folder / WEIGHTS, network, splits, config.architecture, donor=begun)
+            donor = begun or config.begun_with
+            write_weights(folder / WEIGHTS, network, splits, config.architecture, donor=donor)
             if config.deploy_dtype == "int8":
                 reported = with_int8(result, network, splits, config.recipe, config.architecture.resolution)
         report(reported if begun is None else replace(reported, new_parameters=round(begun["new"], 4)))

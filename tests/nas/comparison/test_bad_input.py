@@ -20,6 +20,7 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("arguments", "message"),
     [
         ({"networks": "mobilenet_v2_0.35_96"}, "Cannot compare mobilenet_v2_0.35_96 with nothing"),
+        ({"networks": ["tinynet_e_106", "tinynet_e_106"]}, "Cannot compare tinynet_e_106 with nothing else"),
         ({"networks": ["mobilenet_v2_0.35_96", "mobilenet_v9"]}, "No network is called 'mobilenet_v9'"),
         ({"networks": "absent"}, "No network is called 'absent'"),
         ({"networks": ["tinynet_e_106", "tinynet_d_152"], "seeds": 0}, "--seeds of at least 1"),

@@ -117,5 +117,5 @@ def test_a_recipes_own_seed_of_augmentation_is_kept(tmp_path: Path):
     assert taught(own, "a:b", url).augmentation_seed == 5
     assert taught(RECIPE, "a:b", url).augmentation_seed == 0
     assert taught(RECIPE, None, url) == RECIPE
-    assert typed("a:b") == "a:b"
-    assert typed("net.onnx") == str(Path.cwd() / "net.onnx")
+    assert typed("a:b", "sqlite:///none.db") == "a:b"
+    assert typed("net.onnx", "sqlite:///none.db") == str(Path.cwd() / "net.onnx")

@@ -172,6 +172,9 @@ def test_an_export_folder_is_a_donor(tmp_path):
     again = open_donor(str(tmp_path))
     assert again.digest == donor.digest
     assert again.licence == "mit"
+    for damaged in (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", b""):
+        (tmp_path / "net.safetensors").write_bytes(damaged)
+        assert "Expected an export folder" in refused(tmp_path)
 
 
 class Harmful:
@@ -190,6 +193,11 @@ def test_a_checkpoint_that_would_run_code_is_not_opened(tmp_path, capsys):
     torch.save({"state_dict": Harmful()}, tmp_path / "bad.pth")
     assert "would run code" in refused(tmp_path / "bad.pth")
     assert capsys.readouterr().out == ""
+
+
+def test_a_page_that_was_downloaded_in_place_of_a_checkpoint_is_told_from_code(tmp_path):
+    (tmp_path / "page.pth").write_text("<!DOCTYPE html><html></html>")
+    assert "is no checkpoint of torch" in refused(tmp_path / "page.pth")
 
 
 def test_weights_of_another_architecture_name_the_nearest(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 
 from trials.pretrained.matching import match
 from trials.pretrained.names.timm_efficientnet import NAMES
+from trials.pretrained.usual_preprocessing import HALF
 
 TENSORFLOW = {"padding": "same", "norm_eps": 1e-3}
 B0, LITE0, LITE1 = "efficientnet_b0_224", "efficientnet_lite0_224", "efficientnet_lite1_240"
@@ -32,6 +33,21 @@ B0, LITE0, LITE1 = "efficientnet_b0_224", "efficientnet_lite0_224", "efficientne
 def test_the_name_of_a_file_or_model_says_whether_tensorflow_trained_it(reference, name, expected):
     assert NAMES.overrides(reference, name) == (TENSORFLOW if expected else {})
     assert bool(NAMES.note(reference, name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("reference", "name", "expected"),
+    [
+        (LITE1, "/models/model.safetensors", HALF),
+        (LITE0, "tf_efficientnet_lite0.in1k", HALF),
+        (LITE0, "efficientnet_lite0.ra_in1k", None),
+        ("mobilenet_v3_large_224", "/models/tf_mobilenetv3_large_100-427764d5.pth", HALF),
+        ("mobilenet_v3_large_224", "mobilenetv3_large_100.ra_in1k", None),
+        (B0, "tf_efficientnet_b0.aa_in1k", None),
+    ],
+)
+def test_the_name_says_how_images_were_normalised_as_timm_does(reference, name, expected):
+    assert NAMES.normalisation(reference, name) == expected
 
 
 @pytest.mark.parametrize(("folder", "expected"), [("tf_user", 0), ("tf_efficientnet_b0.aa_in1k", 1)])

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Any
 
 import onnx
 import pytest
@@ -85,10 +86,18 @@ def test_a_teacher_that_does_not_say_its_normalisation_gets_that_of_the_images_a
 def test_an_onnx_file_of_an_export_takes_what_lies_beside_it(tmp_path):
     path = write_onnx(tmp_path / "net.onnx")
     given = {"mean": [0.1, 0.2, 0.3], "std": [0.5, 0.5, 0.5]}
-    config = {"architecture": "net", "pretrained_cfg": given, "label_names": ["dark", "bright"]}
+    config: dict[str, Any] = {
+        "architecture": "net", "pretrained_cfg": given, "label_names": ["dark", "bright"],
+    }  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(config))
     teacher = open_teacher(str(path))
     assert (teacher.mean, teacher.std, teacher.classes) == ((0.1, 0.2, 0.3), (0.5,) * 3, ("dark", "bright"))
+    assert teacher.resolution == 8
+    open_sides = write_onnx(tmp_path / "net_int8.onnx", side="side")
+    assert opened_onnx(open_sides).resolution is None
+    config["pretrained_cfg"]["input_size"] = [3, 24, 24]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert opened_onnx(open_sides).resolution == 24
     assert opened_onnx(path.rename(tmp_path / "other.onnx")).mean is None
 
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from search_spaces.architecture import Option
 from search_spaces.shelf import Shelf
+from trials.pretrained.usual_preprocessing import Normalisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,19 @@ class Naming(ABC):
         """
         del reference, name
         return ""
+
+    def normalisation(self, reference: str, name: str) -> Normalisation | None:
+        """Return mean and deviation by which images are usually normalised for weights of this name.
+
+        Args:
+            reference: Name of the published network.
+            name: As for `overrides`.
+
+        Returns:
+            None where they are those of the published network.
+        """
+        del reference, name
+        return None
 
     @abstractmethod
     def paths(self, parts: Sequence[Part], keys: Collection[str]) -> dict[str, str]:

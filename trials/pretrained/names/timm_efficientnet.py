@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from search_spaces.architecture import Option
 from trials.pretrained.names import Naming, Part
+from trials.pretrained.usual_preprocessing import HALF, Normalisation
 
 _BLOCK: Final = re.compile(r"blocks\.(\d+)\.(\d+)\.")
 _WIDENED: Final = {
@@ -54,6 +55,11 @@ class TimmEfficientNet(Naming):
             return ""
         why = "are called tf_" if _called_tensorflow(name) else "are of EfficientNet-Lite"
         return f"The weights {why}: padding and batch norms are TensorFlow's (padding same, norm_eps 1e-3)."
+
+    @override
+    def normalisation(self, reference: str, name: str) -> Normalisation | None:
+        half = reference.startswith((_LITE, "mobilenet_v3_")) and _of_tensorflow(reference, name)
+        return HALF if half else None
 
     @override
     def paths(self, parts: Sequence[Part], keys: Collection[str]) -> dict[str, str]:
