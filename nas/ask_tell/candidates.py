@@ -132,7 +132,7 @@ class CandidateSource:
             NothingFitsError: if network after network misses its latency.
             StoppedError: if the search ends before one is found.
         """
-        repeats = misses = 0
+        repeats, misses, reason = 0, 0, ""
         while repeats < _MOST_REPEATS and misses < _MOST_MISSES:
             with self._turn(self._stopped):
                 if self._left:
@@ -148,18 +148,19 @@ class CandidateSource:
                     self._handed_out.add(candidate.number)
                     return candidate
                 self._dismiss(candidate.number, missed)
+                reason = missed
             except UpdateFinishedTrialError:  # held up so long that another driver has ended the trial
                 continue
             self._ownership.drop(candidate.number)
             misses += 1
-        raise self._nothing_left(misses)
+        raise self._nothing_left(misses, reason)
 
-    def _nothing_left(self, misses: int) -> UserError:
+    def _nothing_left(self, misses: int, reason: str) -> UserError:
         name = self._prices.codes.name
         if misses:
             return NothingFitsError(
-                f"None of the last {misses} networks of {name} met its latency budget. "
-                f"Raise the budget or choose another space."
+                f"None of the last {misses} networks of {name} met its latency budget, the last because of "
+                f"this: {reason.rstrip('.')}. Raise the budget or choose another space."
             )
         return ExhaustedError(
             f"Every network of {name} that the sampler finds within the budget has "

@@ -144,6 +144,10 @@ def test_what_is_no_budget_is_refused_with_an_example(text):
             "memory is written in KiB, MiB or GiB, which are multiples of 1,024 bytes: 512KiB-peak.",
         ),
         (
+            "262144B-peak",
+            "memory is written in KiB, MiB or GiB, which are multiples of 1,024 bytes: 256KiB-peak.",
+        ),
+        (
             "4M-weights",
             "memory is written in KiB, MiB or GiB, which are multiples of 1,024 bytes: 4MiB-weights.",
         ),

@@ -5,6 +5,7 @@ ONNX Runtime has products of 4 bits for matrices alone. A convolution's weights 
 file gets smaller, the convolution computes in floats, of activations as int8 rounds them.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,6 +17,7 @@ from onnx import helper, numpy_helper
 
 from search_spaces.weight_bits import LARGEST, SHARING
 
+_FUSED: Final = re.compile(r"^(Conv\w+Fusion_W_)+")  # what ONNX Runtime puts before a weight that it scales
 _SMALLEST: Final = 1e-12  # scale
 _OPSET: Final = 21  # the first whose DequantizeLinear has int4 and blocks
 _IR: Final = 10
@@ -87,10 +89,17 @@ def pack_weights(file: Path, weights: dict[str, Int4Weights]) -> None:
     onnx.save(model, file)
 
 
+def four_bit_convolutions(file: Path, blocks: Sequence[str]) -> int:
+    """Return how many weights of convolutions an ONNX file has in some modules."""
+    graph = onnx.load(file).graph
+    return len({node.input[1] for node in graph.node if node.op_type == "Conv" and _is_of(node, blocks)})
+
+
 def _is_of(node: onnx.NodeProto, blocks: Sequence[str]) -> bool:
     """Return whether a convolution is of one of some modules, whichever exporter of torch has written it."""
     path = node.name.split("/")  # of the tracing exporter: /stages/stages.0/stages.0.1/conv/Conv
-    return any(node.input[1].startswith(f"{block}.") or block in path for block in blocks)
+    weight = _FUSED.sub("", node.input[1])
+    return any(weight.startswith(f"{block}.") or block in path for block in blocks)
 
 
 def _rounded(weight: NDArray[np.float32]) -> Int4Weights:

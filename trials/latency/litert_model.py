@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from search_spaces.errors import TargetError
 from search_spaces.weight_bits import marked_blocks
-from trials.latency.onnx_model import DTYPES, REFERENCE_RESOLUTION, ReferenceNetwork
+from trials.latency.onnx_model import REFERENCE_RESOLUTION, ReferenceNetwork, check_dtype
 
 INSTALL: Final = "python3 -m pip install litert-torch ai-edge-quantizer ai-edge-litert"
 _PACKAGES: Final = ("litert_torch", "ai_edge_quantizer", "ai_edge_litert")
@@ -68,8 +68,7 @@ def litert_model(
             the converter lacks an operator of the network.
     """
     check_installed()
-    if dtype not in DTYPES:
-        raise TargetError(f"The dtype '{dtype}' is not measured: expected one of {', '.join(DTYPES)}.")
+    check_dtype(dtype)
     if dtype == "int8" and marked_blocks(network):
         raise TargetError(
             f"LiteRT is given weights of 8 bits alone: the network has weight_bits 4 in "

@@ -36,6 +36,16 @@ def deployed(network: nn.Module) -> nn.Module:
     return network
 
 
+def check_dtype(dtype: str) -> None:
+    """Check that networks are timed in numbers of this name.
+
+    Raises:
+        TargetError: if they are not.
+    """
+    if dtype not in DTYPES:
+        raise TargetError(f"The dtype '{dtype}' is not measured: expected one of {', '.join(DTYPES)}.")
+
+
 def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: str = "fp32") -> bytes:
     """Return the ONNX file of a network with the input [1, in_channels, r, r].
 
@@ -45,8 +55,7 @@ def onnx_model(network: nn.Module, *, resolution: int, in_channels: int, dtype: 
     Raises:
         TargetError: if the dtype is unknown, or the network cannot be exported or quantised.
     """
-    if dtype not in DTYPES:
-        raise TargetError(f"The dtype '{dtype}' is not measured: expected one of {', '.join(DTYPES)}.")
+    check_dtype(dtype)
     four_bits = marked_blocks(network) if dtype == "int8" else ()
     opset = _NEWEST_OPSET if four_bits else OPSET
     images = torch.zeros(1, in_channels, resolution, resolution)

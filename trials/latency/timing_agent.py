@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trials.device_lock import host_lock_path, measuring
+from trials.latency.runtime_reason import reason_of
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _PACKED: Final = (
@@ -28,6 +29,7 @@ _PACKED: Final = (
     "latency/onnx_profiler.py",
     "latency/onnx_timing.py",
     "latency/pinned_threads.py",
+    "latency/runtime_reason.py",
     "latency/timing_agent.py",
     "latency/timing_protocol.py",
     "usable_cores.py",
@@ -60,6 +62,8 @@ def _answer(options: dict[str, Any]) -> dict[str, Any]:
         return {"error": f"{error} (Python {sys.version.split()[0]}, {sys.executable})"}
     except ValueError as error:
         return {"error": str(error)}
+    except Exception as error:
+        return {"error": reason_of(error)}
 
 
 def _litert(options: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor
 
-from trials.latency.int4_weights import pack_weights, round_weights
+from trials.latency.int4_weights import four_bit_convolutions, pack_weights, round_weights
 
 
 def quantise(
@@ -30,6 +30,9 @@ def quantise(
         quantised: File to write.
         images: Preprocessed training images, by which activations are calibrated.
         four_bit_blocks: Modules whose convolutions have weights of 4 bits, for example ``stages.0.1``.
+
+    Raises:
+        ValueError: if weights of such a block are not found again in the optimised file.
     """
     with TemporaryDirectory(dir=quantised.parent) as scratch:
         ready = Path(scratch, "ready.onnx")
@@ -37,6 +40,8 @@ def quantise(
         try:
             _prepare(plain, ready)
             packed = round_weights(ready, four_bit_blocks) if four_bit_blocks else {}
+            if len(packed) != four_bit_convolutions(plain, four_bit_blocks):
+                raise ValueError("ONNX Runtime has renamed weights that are to have 4 bits")
             quantize_static(
                 str(ready),
                 str(quantised),

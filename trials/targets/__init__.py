@@ -18,6 +18,7 @@ from search_spaces.errors import TargetError, UserError
 from search_spaces.shelf import Shelf
 from trials.latency.latency import Condition, Latency
 from trials.latency.layer_times import LayerTimes
+from trials.latency.runtime_reason import reason_of
 from trials.latency.timing_protocol import QUICKEST
 
 
@@ -117,7 +118,7 @@ def runtime_errors(target: str, mend: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        reason = reason_of(error)
         raise TargetError(f"The target '{target}' cannot run the network: {reason}. {mend}") from error
 
 

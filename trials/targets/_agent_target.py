@@ -1,6 +1,7 @@
 """Base of targets on other machines: sends the packed agent and models, reads its answer."""
 
 import json
+import signal
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from trials.latency.latency import Condition, Latency
 from trials.latency.layer_times import LayerTimes, layer_times
 from trials.latency.litert_model import check_installed
 from trials.latency.module_costs import module_costs
-from trials.latency.onnx_model import onnx_model
+from trials.latency.onnx_model import check_dtype, onnx_model
 from trials.latency.onnx_timing import CPU
 from trials.latency.roofline_probes import peak_macs, peak_model, stream_model
 from trials.latency.runtimes import DEFAULT, Runtime, runtime_called
@@ -127,14 +128,33 @@ def _runtime(job: Job) -> Runtime:
     """Return the runtime of a job.
 
     Raises:
-        TargetError: if it is unknown, or has no such provider.
+        TargetError: if it is unknown, or has no such provider or dtype.
     """
     name, provider = str(job.options["runtime"]), str(job.options["provider"])
+    check_dtype(str(job.options["dtype"]))
     if name != DEFAULT and provider != CPU:
         raise TargetError(
             f"The runtime '{name}' has no provider={provider}: expected runtime={DEFAULT} with it, or none."
         )
     return runtime_called(name)
+
+
+def check_in_time(job: Job, target: str, status: int) -> None:
+    """Check that a timing was not ended by its own time limit.
+
+    Args:
+        job: The job.
+        target: The target, for the message.
+        status: Exit status of the agent, or of the shell that ran it.
+
+    Raises:
+        TargetError: if it was.
+    """
+    if status in {-signal.SIGALRM, 128 + signal.SIGALRM}:
+        raise TargetError(
+            f"The target '{target}' did not time the network within {job.options['time_limit_s']} s. Raise "
+            f"time_limit_s if it needs longer."
+        )
 
 
 def last_line(text: str) -> str:

@@ -15,7 +15,7 @@ from trials.device_lock import measuring
 from trials.latency.latency import Condition, Latency
 from trials.latency.layer_times import LayerTimes, layer_times
 from trials.latency.module_costs import module_costs
-from trials.latency.onnx_model import onnx_model
+from trials.latency.onnx_model import check_dtype, onnx_model
 from trials.latency.onnx_profiler import time_layers
 from trials.latency.roofline_probes import peak_macs, peak_model, stream_model
 from trials.latency.runtimes import DEFAULT, Runtime, runtime_called
@@ -63,6 +63,7 @@ class Cpu(Target):
 def _checked(job: Job) -> tuple[Runtime, int, str]:
     options: Mapping[str, Any] = job.options
     runtime = runtime_called(options["runtime"])
+    check_dtype(options["dtype"])
     try:
         runtime.check(options["threads"])
     except ValueError as error:

@@ -17,7 +17,7 @@ from typing_extensions import override
 from search_spaces.errors import TargetError
 from trials.latency.latency import Condition
 from trials.targets import Job
-from trials.targets._agent_target import AgentTarget, last_line
+from trials.targets._agent_target import AgentTarget, check_in_time, last_line
 
 _SHARE: Final = 0.001  # of the resource: it only selects the node; the agent has a lock of its own
 _START_S: Final = 30  # longest start of Python and Ray there
@@ -54,6 +54,7 @@ class Node(AgentTarget):
             raise TargetError(
                 f"The target '{self.name(job)}' went away: {last_line(str(error))}. Is its node running?"
             ) from error
+        check_in_time(job, self.name(job), status)
         if status:
             raise TargetError(
                 f"The target '{self.name(job)}' could not run the timing (status {status}): "
@@ -99,7 +100,7 @@ def _agent() -> Any:
             for name, content in files.items():
                 Path(folder, name).write_bytes(content)
             ended = subprocess.run(
-                [python or sys.executable, "agent.pyz", options],
+                [Path(python or sys.executable).expanduser(), "agent.pyz", options],
                 cwd=folder,
                 capture_output=True,
                 text=True,

@@ -19,9 +19,10 @@ from typing import Final
 from typing_extensions import override
 
 from search_spaces.errors import TargetError
+from search_spaces.paths import expanded
 from trials.latency.latency import Condition
 from trials.targets import Job
-from trials.targets._agent_target import AgentTarget, last_line
+from trials.targets._agent_target import AgentTarget, check_in_time, last_line
 
 _ADDRESS: Final = re.compile(
     r"(?P<host>(?:[\w.+-]+@)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_][\w.-]*))(?::(?P<port>\d+))?"
@@ -50,7 +51,7 @@ class Ssh(AgentTarget):
 
     @override
     def run(self, job: Job, files: Mapping[str, bytes], options: str) -> str:
-        script = _SCRIPT.format(python=shlex.quote(str(job.options["python"])), options=shlex.quote(options))
+        script = _SCRIPT.format(python=_interpreter(job), options=shlex.quote(options))
         time_limit_s = int(str(job.options["time_limit_s"])) + int(str(job.options["connect_s"]))
         try:
             ended = subprocess.run(
@@ -72,11 +73,17 @@ class Ssh(AgentTarget):
         return _printed(job, ended)
 
 
+def _interpreter(job: Job) -> str:
+    """Return the interpreter as a word of the shell there, where ``~`` is the home folder there."""
+    python = str(job.options["python"])
+    return f'"$HOME"/{shlex.quote(python[2:])}' if python.startswith("~/") else shlex.quote(python)
+
+
 def _connection(job: Job) -> list[str]:
     address = _ADDRESS.fullmatch(job.address)
     if address is None:
         raise TargetError(f"Cannot read the target 'ssh://{job.address}': expected ssh://user@host:port.")
-    config = ["-F", str(job.options["config"])] if job.options["config"] else []
+    config = ["-F", str(expanded(str(job.options["config"])))] if job.options["config"] else []
     port = ["-p", address["port"]] if address["port"] else []
     quiet = ["-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={job.options['connect_s']}"]
     host = address["host"].replace("[", "").replace("]", "")
@@ -90,6 +97,7 @@ def _printed(job: Job, ended: "subprocess.CompletedProcess[bytes]") -> str:
         raise TargetError(
             f"The target 'ssh://{job.address}' cannot be reached: {last_line(errors)}. {advice}."
         )
+    check_in_time(job, f"ssh://{job.address}", ended.returncode)
     if ended.returncode:
         raise TargetError(
             f"The target 'ssh://{job.address}' could not run the timing (status {ended.returncode}): "

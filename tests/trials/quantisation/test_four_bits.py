@@ -80,6 +80,23 @@ def test_the_file_takes_the_bytes_that_are_counted(network: torch.nn.Module, tmp
     assert 4 * (four + eight + others) == counted.weights
 
 
+def test_weights_that_the_runtime_scales_and_renames_have_4_bits_too(tmp_path: Path) -> None:
+    options = options_of({"mixer": "depthwise", "weight_bits": 4})
+    stage = Stage(block="convnext", channels=16, depth=2, stride=2, options=options)
+    network = search_spaces.build(
+        Architecture(network="pyramid", resolution=16, stages=(stage,)), num_classes=3
+    )
+    images = torch.randn(4, 3, 16, 16)
+    write_onnx(deployed(network.eval()), images[:2], {0: torch.export.Dim("batch")}, tmp_path / "plain.onnx")
+    quantise(tmp_path / "plain.onnx", tmp_path / "mixed.onnx", images, marked_blocks(network))
+    found = [
+        t
+        for t in onnx.load(tmp_path / "mixed.onnx").graph.initializer
+        if t.data_type == onnx.TensorProto.INT4
+    ]
+    assert len(found) == sum(len(_convolutions(network, one)) for one in marked_blocks(network))
+
+
 def _convolutions(network: torch.nn.Module, block: str) -> list[torch.nn.Conv2d]:
     return [m for m in network.get_submodule(block).modules() if isinstance(m, torch.nn.Conv2d)]
 

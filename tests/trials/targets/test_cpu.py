@@ -43,6 +43,11 @@ def test_a_network_of_a_hundred_times_the_work_takes_longer():
     assert timed(width=128).median_ms > 2 * timed(width=8).median_ms
 
 
+def test_a_dtype_that_is_not_measured_is_refused_before_anything_is_timed():
+    with pytest.raises(TargetError, match="The dtype 'fp16' is not measured: expected one of fp32, int8"):
+        probe("cpu:dtype=fp16")
+
+
 def test_the_network_is_left_as_it_was():
     net = network().train()
     before = {k: v.clone() for k, v in net.state_dict().items()}

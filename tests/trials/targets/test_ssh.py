@@ -1,13 +1,17 @@
 """Latency measured over a real sshd, started on loopback as an ordinary process."""
 
 import getpass
+import os
 import sys
+from pathlib import Path
 
+import onnx
 import pytest
 from torch import nn
 
 from search_spaces.errors import TargetError
 from tests.ssh_server import known, ssh_server
+from trials.latency.onnx_model import onnx_model
 from trials.latency_measurement import measure, measure_layers, probe
 
 NETWORK = nn.Sequential(nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -95,12 +99,37 @@ def test_nothing_is_left_there(target, board):
         ({"python": "/absent/python"}, "could not run the timing"),
         ({"threads": 4096}, "expected 1 to"),
         ({"provider": "Nonsense"}, "expected one of .*CPUExecutionProvider"),
+        ({"dtype": "fp16"}, "The dtype 'fp16' is not measured: expected one of fp32, int8"),
     ],
 )
 def test_what_is_wrong_there_is_an_error_that_says_what_to_do(target, changed, expected):
     with pytest.raises(TargetError, match=expected) as caught:
         timed(target(**changed))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_an_interpreter_in_the_home_folder_there_is_found(target):
+    below_home = os.path.relpath(sys.executable, Path.home())
+    assert timed(target(python=f"~/{below_home}")).median_ms > 0
+
+
+@pytest.mark.slow
+def test_a_timing_that_takes_longer_than_its_limit_says_which_to_raise(target):
+    with pytest.raises(TargetError, match=r"did not time the network within 1 s\. Raise time_limit_s"):
+        timed(target(time_limit_s=1), seconds=30)
+
+
+@pytest.mark.slow
+def test_a_file_that_the_runtime_there_cannot_load_is_an_error_with_its_reason(target, monkeypatch):
+    def newer(*arguments, **options):
+        model = onnx.load_from_string(onnx_model(*arguments, **options))
+        model.ir_version = 99
+        return model.SerializeToString()
+
+    monkeypatch.setattr("trials.latency.onnx_model.onnx_model", newer)
+    with pytest.raises(TargetError, match="cannot time networks: Unsupported model IR version: 99"):
+        timed(target())
 
 
 @pytest.mark.slow
