@@ -144,6 +144,7 @@ def test_an_end_is_written_and_counted_once_though_the_database_goes_away_after_
 
     searcher = searching(opened, tiny_prices, control, after_end=after_end)
     number = start(searcher, "a")["number"]
+    assert isinstance(number, int)
     if "epoch" in last:
         searcher("a", last)
     searcher.on_trial_complete("a", last, error=died)
