@@ -1,5 +1,6 @@
 """A search that has its networks is ended again, and one that another process searches is not changed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,12 +86,13 @@ def test_a_command_that_is_refused_leaves_the_study_that_is_searched_as_it_was(t
 
 @pytest.mark.slow
 def test_a_supernet_that_cannot_be_read_does_not_keep_a_search_from_its_result(tmp_path: Path, capsys):
-    asked = {"evaluator": "supernet", "sampler": "factor_gp"}
-    study = trained(planned(tmp_path, **asked))
+    plan = planned(tmp_path)
+    plan = replace(plan, settings=replace(plan.settings, evaluator="supernet"))
+    study = trained(plan)
     about = {"recipe": {"rule": "even"}}
     store_expected(study, ExpectedValues(source="supernet", codes=[], values=[], budgets=(), about=about))
     files_of(study).write(f"{SUPERNET_FOLDER}/{SUPERNET}", "damaged")
-    result = run_search(planned(tmp_path, **asked))
+    result = run_search(plan)
     assert "The supernet is not compared with the trainings: " in capsys.readouterr().err
     assert len(result.networks) == 4
     assert result.state is not None
