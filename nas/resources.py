@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -63,8 +63,12 @@ def slots_here(trials: int, gpus_per_trial: float | None) -> Slots:
     Raises:
         InvalidValueError: if there are fewer GPUs than one training asks for.
     """
-    here = Machine(cpus=len(usable_cores()), gpus=torch.cuda.device_count())
-    return slots_on([here], trials, gpus_per_trial, whose="this machine")
+    return slots_on([this_machine()], trials, gpus_per_trial, whose="this machine")
+
+
+def this_machine() -> Machine:
+    """Return what this machine can give to trainings."""
+    return Machine(cpus=len(usable_cores()), gpus=torch.cuda.device_count())
 
 
 def slots_on(machines: Sequence[Machine], trials: int, gpus_per_trial: float | None, *, whose: str) -> Slots:
@@ -106,6 +110,21 @@ def capacity_on(machines: Sequence[Machine], trials: int, slots: Slots) -> int:
     return max(1, held if slots.gpus else min(held, _of_use(trials)))
 
 
+def fewer_slots(machines: Sequence[Machine], slots: Slots, count: int) -> Slots:
+    """Return slots for at most `count` trainings side by side, which share the cores of the others.
+
+    Args:
+        machines: Those of the slots.
+        slots: Slots of these machines.
+        count: Number of trainings, at least 1.
+    """
+    if slots.count <= count:
+        return slots
+    if slots.gpus:
+        return replace(slots, count=count)
+    return _of_cores([machine.cpus for machine in machines], count)
+
+
 def _on_gpus(machines: Sequence[Machine], share: float) -> Slots:
     """Return slots of which none spreads over parts of two GPUs."""
     holding = [(machine, held) for machine in machines if (held := _on_gpus_of(machine, share))]
@@ -127,7 +146,11 @@ def _on_cpus(machines: Sequence[Machine], trials: int, whose: str) -> Slots:
             f"Nothing can be trained on {whose}: expected a node with CPUs or GPUs. Start one with "
             f"`ray start --num-cpus`, or leave --address out."
         )
-    wanted = _of_use(trials)
+    return _of_cores(cores, _of_use(trials))
+
+
+def _of_cores(cores: Sequence[int], wanted: int) -> Slots:
+    """Return at most as many slots as are wanted, of as many cores as that leaves for each."""
     threads = max((t for t in range(1, max(cores) + 1) if _of(cores, t) >= wanted), default=1)
     return Slots(
         count=min(_of(cores, threads), wanted), threads=threads, gpus=0.0, device="cpu", cpus=threads

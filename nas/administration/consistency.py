@@ -162,7 +162,7 @@ def _leases(study: optuna.Study, trials: list[FrozenTrial], url: str) -> list[tu
     finally:
         engine.dispose()
     running = {t.number for t in trials if t.state == TrialState.RUNNING}
-    if expected_values(study.user_attrs) is None:
+    if not _evaluated(study):
         running.add(EVALUATION)  # a supernet is trained, or its driver was killed meanwhile
     gone = [d for d in drivers if has_ended(d.process, d.machine)]
     found: list[tuple[int | None, str]] = [
@@ -175,3 +175,11 @@ def _leases(study: optuna.Study, trials: list[FrozenTrial], url: str) -> list[tu
         elif lease.trial not in running:
             found.append((lease.trial, "has a lease but does not run"))
     return found
+
+
+def _evaluated(study: optuna.Study) -> bool:
+    """Return whether the evaluator of a study has ended."""
+    try:
+        return expected_values(study.user_attrs) is not None
+    except UserError:  # of another version, which `supernet_problems` says
+        return False

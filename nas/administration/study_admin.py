@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from dashboards.supernet_state import SupernetState
 from nas.coordination.driver_session import without_drivers
 from nas.files.local_files import LocalFiles
 from nas.files.locating import files_of
-from nas.files.ownership import MARK, is_own, mark
+from nas.files.ownership import is_own, mark
 from nas.files.study_files import StudyFiles
 from nas.files.study_images import image_cache_of
 from nas.storage.database import storage_errors
@@ -28,11 +28,12 @@ from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.donor import DONOR_FILE, DONORS_FOLDER
 from nas.study.expected_values import SUPERNET_FOLDER
-from nas.study.naming import checked_name
-from nas.study.places import FOLDER, identity_of
+from nas.study.naming import NODE_TOKEN, checked_name
+from nas.study.places import FOLDER, FOLDER_SEEN, MARK, identity_of
 from nas.study.results import result_of
 from nas.study.study import SETTINGS, comparison_subject, find, is_ours, names_of_searches
 from search_spaces.errors import FilesError, StudyError, UserError, reason_of
+from search_spaces.units import counted
 from trials.training.output_folders import FOLDER as OUTPUTS
 from trials.training.output_folders import forget
 
@@ -47,6 +48,7 @@ _OURS: Final = (
     SUPERNET_FOLDER,
     "tensorboard",
     "ray",
+    NODE_TOKEN,
     "search.log",
 )
 """Names that searches and retrainings write to a study's folder; besides `_LAST` nothing else is deleted."""
@@ -142,7 +144,8 @@ def rename(storage: RDBStorage, name: str, new: str) -> None:
         storage.engine.begin() as connection,
     ):
         location = str(folder) if files.location == str(old) else files.location
-        _write_name(connection, study, new, portable(location, storage.url))
+        places = {FOLDER: portable(location, storage.url), FOLDER_SEEN: location}
+        _write_name(connection, study, new, places)
         _write_users(connection, users, new)
         if moves:
             old.rename(folder)  # just before the commit: if it fails, nothing is renamed
@@ -197,6 +200,28 @@ def delete(storage: RDBStorage, name: str) -> tuple[str, ...]:
             folder.rmdir()
     return tuple(
         place.location for place in places if place not in own and any(map(place.exists, (*_OURS, *_LAST)))
+    )
+
+
+def deletion_question(storage: RDBStorage, name: str) -> str:
+    """Return the question to ask before a study is deleted.
+
+    Of one that cannot be read, such as a later version's, it names the folder alone.
+
+    Raises:
+        StudyError: if there is no such study.
+    """
+    study = find(storage, name)
+    try:
+        with Store(storage.url) as store:
+            content = f"{counted(_summary(storage, name, store).trained, 'network')} and "
+    except UserError as error:
+        _log.warning("'%s' cannot be read: %s", name, error)
+        content = ""
+    question = f"Delete '{name}' with {content}{files_of(study).location}?"
+    users = [user.study_name for user in users_of_supernet(storage, name)]
+    return (
+        f"{', '.join(users)} use its supernet, and keep its readings alone. {question}" if users else question
     )
 
 
@@ -257,16 +282,17 @@ def _write_users(connection: Connection, users: Sequence[optuna.Study], new: str
         )
 
 
-def _write_name(connection: Connection, study: optuna.Study, new: str, folder: str) -> None:
-    """Write name and folder in one transaction; Optuna cannot rename studies."""
+def _write_name(connection: Connection, study: optuna.Study, new: str, places: Mapping[str, str]) -> None:
+    """Write a name, and attributes that say where files are; Optuna cannot rename studies."""
     key = study_id_of(study)
     connection.execute(
         text("update studies set study_name = :new where study_id = :key"), {"new": new, "key": key}
     )
-    connection.execute(
-        text("update study_user_attributes set value_json = :folder where study_id = :key and key = :name"),
-        {"folder": json.dumps(folder), "key": key, "name": FOLDER},
-    )
+    for name, place in places.items():
+        connection.execute(
+            text("update study_user_attributes set value_json = :new where study_id = :key and key = :name"),
+            {"new": json.dumps(place), "key": key, "name": name},
+        )
     connection.execute(
         text("update nas_exports set study = :new where study = :old"),
         {"new": new, "old": study.study_name},

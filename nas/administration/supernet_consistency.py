@@ -28,7 +28,11 @@ def supernet_problems(study: optuna.Study) -> Iterator[str]:
     One that is half trained is in order: the same search goes on with it.
     """
     try:
-        settings, expected = settings_of(study), expected_values(study.user_attrs)
+        settings = settings_of(study)
+    except (UserError, KeyError, TypeError):
+        return  # this is not the supernet's problem
+    try:
+        expected = expected_values(study.user_attrs)
     except (UserError, KeyError, TypeError) as error:
         yield f"what is expected of its networks cannot be read ({error})"
         return

@@ -7,7 +7,7 @@ from nas.api._process_state import process_left_as_found
 from nas.storage.database import checked_database
 from nas.storage.optuna_storage import existing_storage, exists, storage_url
 from nas.storage.store import Store
-from nas.study.study import find
+from nas.study.study import find, names_of_searches
 
 
 @process_left_as_found()
@@ -40,7 +40,7 @@ def check_studies(study: str | None = None, *, storage: str | None = None) -> tu
     opened = existing_storage(url)
     with Store(url):  # creates our tables if they are missing
         pass
-    names = [study] if study is not None else [kept.study for kept in study_admin.study_summaries(opened)]
+    names = [study] if study is not None else names_of_searches(opened)
     return tuple(finding for name in names for finding in findings(find(opened, name), url))
 
 

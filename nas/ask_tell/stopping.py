@@ -88,6 +88,11 @@ class SearchControl:
         self.stopping = True
         _log.error("%s", problem)
 
+    def lose_cluster(self, problem: UserError) -> None:
+        """Stop everything because the cluster has gone; that is no problem where everything stops anyway."""
+        if not self.over:
+            self.stop(problem)
+
     def drain(self, problem: UserError) -> None:
         """Start no further training because of a problem; running ones finish."""
         self.problem = problem

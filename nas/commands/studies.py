@@ -8,7 +8,6 @@ import typer
 
 from nas.commands._group import Group
 from nas.commands._options import Json, Storage
-from search_spaces.units import counted
 
 COMMAND: Final = typer.Typer(
     cls=Group, add_completion=False, rich_markup_mode=None, invoke_without_command=True
@@ -134,24 +133,18 @@ def delete(
 
 
 def _confirm(study: str, storage: str | None) -> None:
-    """Ask for confirmation, if there is such a study.
+    """Ask for confirmation.
 
     Raises:
-        StudyError: if standard input is no terminal.
+        StudyError: if there is no such study, or standard input is no terminal.
         Exit: if the answer is no.
     """
-    from nas import api
+    from nas.administration.study_admin import deletion_question
+    from nas.storage.optuna_storage import existing_storage, storage_url
     from search_spaces.errors import StudyError
 
-    kept = api.studies(storage=storage)
-    known = next((s for s in kept if s.study == study), None)
-    if known is None:
-        return
+    question = deletion_question(existing_storage(storage_url(storage)), study)
     if not sys.stdin.isatty():
         raise StudyError(f"Cannot ask for confirmation to delete '{study}': expected a terminal. Add --yes.")
-    question = f"Delete '{study}' with {counted(known.trained, 'network')} and {known.folder}?"
-    users = [s.study for s in kept if s.supernet is not None and s.supernet.study == study]
-    if users:
-        question = f"{', '.join(users)} use its supernet, and keep its readings alone. {question}"
     if not typer.confirm(question, err=True):
         raise typer.Exit

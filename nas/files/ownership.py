@@ -24,11 +24,10 @@ from nas.storage.identity import DatabaseIdentity, holds_study, identity_of_data
 from nas.storage.optuna_internals import database_url
 from nas.storage.own_folder import database_file, own_folder
 from nas.study.expected_values import SUPERNET_FOLDER
-from nas.study.places import FOLDER, folder_in, given_identity, identity_of, keep_folder
+from nas.study.places import FOLDER, MARK, folder_in, given_identity, identity_of, keep_folder
 from nas.study.study import known_settings
 from search_spaces.errors import StudyError
 
-MARK: Final = "belongs-to.json"
 _VERSION: Final = 1
 _KEPT: Final = ("trials", "retrained", "artifacts", SUPERNET_FOLDER)  # what a copy goes on with
 _LEVELS: Final = 4  # folders above a study's in which databases that may own it are looked for

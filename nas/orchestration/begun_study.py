@@ -1,14 +1,17 @@
-"""Goes on with a study as it was begun: by the editions and the default values of that time."""
+"""Goes on with a study as it was begun: by the editions, default values, teacher and weights of that time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
+from nas.files.locating import files_of
 from nas.orchestration.search_recipe import PROXY
 from nas.orchestration.search_request import SearchRequest
 from nas.orchestration.teacher_choice import taught
 from nas.storage.optuna_storage import existing_storage
+from nas.study.donor import DONOR_FILE
 from nas.study.naming import checked_name
 from nas.study.settings import Settings
 from nas.study.study import find, known_settings, space_of
@@ -17,7 +20,9 @@ from search_spaces.catalog_fit import default_space, space_by_size
 from search_spaces.loading import load
 from search_spaces.space import SearchSpace
 from search_spaces.space_record import space_digest
+from trials.donors import is_source, open_donor
 from trials.images.splits import Splits
+from trials.pretrained.donor import Donor
 from trials.recipes import load_recipe, recipe_editions
 from trials.training.recipe import Recipe
 
@@ -44,7 +49,7 @@ def as_begun(asked: Asked, request: SearchRequest, splits: Splits) -> tuple[str,
 
     That is in its default space of that time, in its editions of space and recipe, with images resized in as
     many steps, and with networks valued in its numbers: studies that an earlier version began under budgets
-    in int8 value them in fp32.
+    in int8 value them in fp32. A teacher that is a network of a study has the weights that it had then.
 
     Args:
         asked: The search, with what is chosen now.
@@ -60,18 +65,58 @@ def as_begun(asked: Asked, request: SearchRequest, splits: Splits) -> tuple[str,
     if known is None:
         return name, asked
     form = known.deploy_dtype if request.deploy_dtype is None else asked.settings.deploy_dtype
+    teacher = _teacher_begun(asked.settings, known)
+    recipe = asked.recipe if teacher is None else asked.recipe.model_copy(update={"teacher": teacher})
     settings, recipe = recipe_begun(
-        replace(asked.settings, resized_once=known.resized_once, deploy_dtype=form),
-        asked.recipe,
+        replace(
+            asked.settings,
+            recipe=recipe.to_json(),
+            resized_once=known.resized_once,
+            deploy_dtype=form,
+        ),
+        recipe,
         known,
-        named=request.recipe or asked.recipe.name,
-        teacher=request.teacher,
+        named=request.recipe or recipe.name,
+        teacher=teacher or request.teacher,
         url=request.url,
     )
     space = _space_begun(asked, known, name, request)
     if space is not None:
         settings = replace(settings, space_digest=known.space_digest)
     return name, Asked(settings=settings, space=space or asked.space, recipe=recipe)
+
+
+def donor_begun(settings: Settings, name: str, url: str) -> Donor | None:
+    """Return the weights with which a study was begun, where they were asked for in the same words as now.
+
+    Those of a network of a study may be others by now: it was trained again, or another one is the best.
+
+    Args:
+        settings: What is asked for.
+        name: Name of the study.
+        url: Database URL of its storage.
+
+    Returns:
+        None where they are the same, where other ones are asked for, or where the study has not kept any.
+    """
+    known = None if settings.weights is None else known_settings(url, name)
+    if known is None or settings.weights is None or is_source(settings.weights):
+        return None
+    if known.weights != settings.weights or known.weights_digest == settings.weights_digest:
+        return None
+    files = files_of(find(existing_storage(url), name))
+    if not files.exists(DONOR_FILE):
+        return None
+    with files.fetched(DONOR_FILE) as path:
+        donor = replace(open_donor(str(path)), source=settings.weights)
+    return donor if donor.digest == known.weights_digest else None
+
+
+def _teacher_begun(settings: Settings, known: Settings) -> str | None:
+    """Return the file of the teacher of a study, where it is there and was asked for in the same words."""
+    file = known.recipe.get("teacher")
+    same = settings.teacher is not None and settings.teacher == known.teacher
+    return str(file) if same and file is not None and Path(file).is_file() else None
 
 
 def _in_earlier_default_space(asked: Asked, request: SearchRequest, splits: Splits) -> Asked:

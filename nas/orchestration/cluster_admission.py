@@ -18,6 +18,7 @@ def admission(
     trials: int,
     data: str,
     say: Callable[[str], None],
+    most: int | None = None,
 ) -> NodeAdmission | None:
     """Return the admission of nodes, None where this machine alone trains.
 
@@ -29,13 +30,15 @@ def admission(
         trials: Number of networks to train.
         data: Name or path of the images.
         say: Shows a line.
+        most: How many trainings may run side by side at most; None for as many as there is room for.
     """
     if cluster is None:
         return None
     capacity = control.capacity
 
     def changed(able: list[Node]) -> None:
-        count = capacity_on([node.machine for node in able], trials, slots)
+        room = capacity_on([node.machine for node in able], trials, slots)
+        count = room if most is None else min(room, most)
         if able and count != capacity.count:  # without nodes, the search waits for some
             capacity.change(count)
             say(f"The nodes of the cluster have room for {count} trainings now")

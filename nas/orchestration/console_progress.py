@@ -107,6 +107,11 @@ class ConsoleProgress:
             f"{plan.slots.device}, "
             f"up to {counted(plan.recipe.epochs, 'epoch')} each{early}{about}"
         )
+        if plan.possible_slots is not None:
+            self.say(
+                f"         The study keeps to {plan.slots.count} at a time, as it was begun; there is room "
+                f"for {plan.possible_slots}, which --no-reproducible would use"
+            )
         self.say(f"Study    {plan.name} (seed {plan.settings.seed})")
 
     def expect(self, trainings: int, recipe: Recipe, metric: str) -> None:

@@ -49,6 +49,7 @@ class SearchPlan:
         recipe: Training recipe.
         splits: The images.
         slots: Resources of the trainings that run side by side.
+        possible_slots: How many could run, where the study goes on with fewer, as it was begun; else None.
         seeds: Networks that are tried before the sampler's own.
         published: Published networks, or the donor's, at the size of the budgets, by name, that are tried
             after those.
@@ -85,6 +86,7 @@ class SearchPlan:
     conditions: Mapping[str, Mapping[str, Condition]] = field(default_factory=dict)
     teacher_lines: tuple[str, ...] = ()
     donor: Donor | None = None
+    possible_slots: int | None = None
 
     @property
     def image_cache(self) -> Path:

@@ -6,7 +6,7 @@ from nas.files.local_paths import image_cache
 from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
-from nas.orchestration.begun_study import Asked, as_begun
+from nas.orchestration.begun_study import Asked, as_begun, donor_begun
 from nas.orchestration.donor_source import absolute_source, donor_from, normalised_as, unseen
 from nas.orchestration.evaluator_choice import planned_work
 from nas.orchestration.search_input import first_network
@@ -55,11 +55,11 @@ def plan_search(request: SearchRequest, slots: Slots, *, local: bool = True) -> 
     with emptied_on_error(cache):
         splits = open_images(location, seed=request.seed, cache=cache, report_line=lambda _: None)
         donor = None if donor is None else unseen(donor, url, splits.fingerprint)
-        recipe, splits = noted_flips(read.recipe, splits)
-        splits = normalised_as(splits, donor)
-        space = read.space or space_for(splits, read.budgets, donor, supernet=request.supernet, url=url)
-        settings = _settings(request, read, space, recipe, location, splits, donor)
-        name, asked = as_begun(Asked(settings=settings, space=space, recipe=recipe), request, splits)
+        recipe, images = noted_flips(read.recipe, splits)
+        splits, name, asked = _named(request, read, recipe, location, images, donor)
+        if (before := donor_begun(asked.settings, name, url)) is not None:
+            donor = before
+            splits, name, asked = _named(request, read, recipe, location, images, donor)
         plan = SearchPlan(
             settings=asked.settings,
             name=name,
@@ -90,6 +90,22 @@ def plan_search(request: SearchRequest, slots: Slots, *, local: bool = True) -> 
         check_fits(plan.prices, plan.budgets)
         check_unused(files_at(plan.folder, name, url), name, url)
         return _with_beginnings(plan, request, local=local)
+
+
+def _named(
+    request: SearchRequest,
+    read: ReadRequest,
+    recipe: Recipe,
+    location: str,
+    images: Splits,
+    donor: Donor | None,
+) -> tuple[Splits, str, Asked]:
+    """Return the images as a search normalises them, the name of its study, and what it is."""
+    splits = normalised_as(images, donor)
+    space = read.space or space_for(splits, read.budgets, donor, supernet=request.supernet, url=request.url)
+    settings = _settings(request, read, space, recipe, location, splits, donor)
+    name, asked = as_begun(Asked(settings=settings, space=space, recipe=recipe), request, splits)
+    return splits, name, asked
 
 
 def _settings(

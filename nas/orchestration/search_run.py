@@ -24,7 +24,7 @@ from nas.orchestration.cluster_admission import admission
 from nas.orchestration.console_progress import ConsoleProgress
 from nas.orchestration.donor_source import place_donor
 from nas.orchestration.evaluation import evaluated
-from nas.orchestration.plan_start import begun, criteria_of, known_trials
+from nas.orchestration.plan_start import begun, criteria_of, keep_asked, known_trials, with_agreed_slots
 from nas.orchestration.planned_trial import planned_trial
 from nas.orchestration.posterior_update import PosteriorUpdate
 from nas.orchestration.search_plan import SearchPlan
@@ -46,7 +46,7 @@ from nas.study.donor import DONOR_FILE
 from nas.study.heartbeat import search_state
 from nas.study.opened_study import OpenedStudy
 from nas.study.places import identity_of
-from search_spaces.errors import TargetError
+from search_spaces.errors import TargetError, UserError
 
 
 def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None = None) -> SearchResult:
@@ -83,6 +83,10 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
         place_donor(plan.donor, plan.splits, opened.study, files, progress.say)
         stack.enter_context(study_log(files.local_folder))
         known = known_trials(plan, opened.study, local=cluster is None)
+        plan = with_agreed_slots(plan, known, cluster)
+        capacity.change(plan.slots.count)
+        with storage_errors(plan.url):
+            keep_asked(plan, opened.study)  # nothing refuses the command any more
         control = SearchControl(criteria_of(plan), capacity)
         source = CandidateSource(
             opened,
@@ -96,7 +100,8 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
         )
         winner = WinnerCheck(cache, store, progress, plan.budgets)
         with heartbeat(storage, opened.study_id) as sign:
-            run = _Run(plan, opened, files, source, winner, control, progress, ownership, cluster)
+            most = None if known is None else known.slots
+            run = _Run(plan, opened, files, source, winner, control, progress, ownership, cluster, most)
             result = run.result()
             sign.outcome = "interrupted" if result.interrupted else "ended"
         return replace(result, state=search_state(opened.study))
@@ -104,7 +109,11 @@ def run_search(plan: SearchPlan, *, quiet: bool = False, cluster: Cluster | None
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """One run of a search: trains until it is to end, then decides what is delivered."""
+    """One run of a search: trains until it is to end, then decides what is delivered.
+
+    Attributes:
+        most: How many trainings its proposals allow side by side; None for any number.
+    """
 
     plan: SearchPlan
     opened: OpenedStudy
@@ -115,6 +124,7 @@ class _Run:
     progress: ConsoleProgress
     ownership: TrialOwnership
     cluster: Cluster | None
+    most: int | None
 
     def result(self) -> SearchResult:
         """Train what is missing and return the search."""
@@ -124,13 +134,15 @@ class _Run:
         done = sum(map(trial_attributes.trained, study.get_trials(deepcopy=False)))
         self.progress.resume(self.winner.latest(study))
         self.progress.plan(self.plan, done, self.source.left_running)
+        retention = CheckpointRetention(self.opened, self.files, kept=plan.keep_checkpoints)
         if done >= self.plan.trials and not self.source.left_running:
             self._compare()
-            return self.winner.confirmed(study)
+            result = self.winner.confirmed(study)
+            retention.sweep_all(result.networks)  # an earlier start may have kept more, or been killed
+            return result
         if not self._evaluated():
             return self.winner.latest(study, interrupted=self.control.problem is None)
         offered_before_s = self.control.capacity.offered_s
-        retention = CheckpointRetention(self.opened, self.files, kept=plan.keep_checkpoints)
         busy_s = self._train(posterior, retention)
         posterior.update(over=True)
         self._check_problem(retention)
@@ -165,15 +177,18 @@ class _Run:
         return plan.work is None or expected is not None
 
     def _compare(self) -> None:
-        """Compare what a supernet said of the trained networks with their trainings."""
+        """Compare what a supernet said of the trained networks with their trainings, if that can be done."""
         plan, control = self.plan, self.control
         if plan.settings.evaluator == "train" or control.over or control.draining:
             return
-        with ExitStack() as stack:
-            if (admitted := self._admission()) is not None:
-                stack.enter_context(admitted)
-            stack.enter_context(leaving_on_signals(control, self.progress.say))
-            compare_readings(self.opened.study, plan.settings, plan.slots, control, cluster=self.cluster)
+        try:
+            with ExitStack() as stack:
+                if (admitted := self._admission()) is not None:
+                    stack.enter_context(admitted)
+                stack.enter_context(leaving_on_signals(control, self.progress.say))
+                compare_readings(self.opened.study, plan.settings, plan.slots, control, cluster=self.cluster)
+        except UserError as error:  # the search has what it is to deliver
+            self.progress.say(f"The supernet is not compared with the trainings: {error}")
 
     def _train(self, posterior: PosteriorUpdate, retention: CheckpointRetention) -> float:
         """Train until the search is to end, and return the slot-seconds that trainings took."""
@@ -242,6 +257,7 @@ class _Run:
             trials=plan.trials,
             data=plan.settings.data,
             say=self.progress.say,
+            most=self.most,
         )
 
     def _worker_config(self, candidate: Planned) -> dict[str, Any]:

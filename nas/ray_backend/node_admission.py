@@ -9,12 +9,12 @@ from typing import Final
 
 from nas.ray_backend.ray_cluster import Cluster, ClusterError, Node
 from nas.resources import Slots
+from nas.study.naming import NODE_TOKEN
 
 _log = logging.getLogger(__name__)
 
 _TICK_S: Final = 2.0
 _PATIENCE_S: Final = 30.0  # with a cluster on which nothing can be trained: nodes may be starting again
-TOKEN: Final = "seen-by-all-nodes"
 
 
 class NodeAdmission(threading.Thread):
@@ -54,7 +54,7 @@ class NodeAdmission(threading.Thread):
 
     def __enter__(self) -> "NodeAdmission":
         if self._folder is not None:
-            self._sign = _sign_of(self._folder / TOKEN)
+            self._sign = _sign_of(self._folder / NODE_TOKEN)
         for reason in self._ask(self._cluster.able(self._slots)).values():
             raise ClusterError(reason)
         if not self._cluster.has_room(self._slots):
@@ -84,7 +84,7 @@ class NodeAdmission(threading.Thread):
             self._report_line(f"{reason} Nothing is trained there.")
 
     def _ask(self, nodes: list[Node]) -> dict[str, str]:
-        token = None if self._folder is None else self._folder / TOKEN
+        token = None if self._folder is None else self._folder / NODE_TOKEN
         found = self._cluster.check(nodes, self._slots, token=token, sign=self._sign, images=self._images)
         self._asked.update(node.key for node in nodes)
         return found

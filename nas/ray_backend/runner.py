@@ -5,6 +5,7 @@ not wait for it. Nothing is lost by that, because the study holds all state.
 """
 
 import concurrent.futures
+import logging
 import shutil
 import signal
 import time
@@ -27,6 +28,8 @@ from nas.ray_backend.searcher import StudySearcher
 from nas.ray_backend.tune_memory import TuneMemoryTrimmer
 from nas.ray_backend.worker import train_on_worker
 from nas.resources import Slots
+
+_log = logging.getLogger(__name__)
 
 _MOST: Final = 10_000  # trainings side by side, more than any cluster has room for
 _LEAVING_S: Final = 10.0  # for which Tune may take to stop the trainings
@@ -90,12 +93,15 @@ def _wait_for(
     leaves_s: float | None = None
     while not concurrent.futures.wait([fitting], timeout=_TICK_S).done:
         if problems:
-            control.stop(problems[0])
+            control.lose_cluster(problems[0])
             return
         if leaves_s is None and control.over:
             leaves_s = time.monotonic() + _LEAVING_S
         if leaves_s is not None and time.monotonic() >= leaves_s:
             return
+    if control.stopping and (error := fitting.exception()) is not None:  # its cluster may be stopped too
+        _log.warning("Ray Tune failed while the search stopped.", exc_info=error)
+        return
     fitting.result()
 
 

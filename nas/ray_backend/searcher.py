@@ -148,11 +148,12 @@ class StudySearcher(Searcher, tune.Stopper):
             return self._idle()
         except Exception as error:
             return self._not_proposed(pending.result, error)
-        self._live[trial_id] = Training(candidate.number)
         control.retries.waiting.discard(candidate.number)
         begun = self._until_stored(lambda: self._begun(candidate), None)
-        if begun is None:
+        if begun is None:  # another driver has ended it, or the search ends
+            self._until_stored(lambda: self._source.ended(candidate.number), None)
             return None
+        self._live[trial_id] = Training(candidate.number)
         stored, config = begun
         self._observer.started(trial_attributes.network_of(stored), resumed=bool(stored.intermediate_values))
         _log.info("Trial %d trains %s.", candidate.number, candidate.architecture.fingerprint)

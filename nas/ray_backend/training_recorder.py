@@ -34,6 +34,7 @@ class Training:
         undecided: Whether it is at a rung and those before it are not.
         held: What it reported since, in order.
         end: What it reported last and whether its process died, if it ended meanwhile.
+        recorded: Whether its end is written and counted, so that only what follows is still to be done.
     """
 
     number: int
@@ -42,6 +43,7 @@ class Training:
     undecided: bool = False
     held: list[dict[str, Any]] = field(default_factory=list)
     end: tuple[dict[str, Any], bool] | None = None
+    recorded: bool = False
 
 
 class TrainingRecorder:
@@ -143,6 +145,14 @@ class TrainingRecorder:
             self._waiting[training.number] = training
 
     def _record(self, training: Training, result: dict[str, Any], error: bool) -> None:
+        """Report the end of a training to the study, once, and then that it has ended."""
+        if not training.recorded:
+            self._write_end(training, result, error)
+            training.recorded = True  # a database that goes away from here on has it all
+        self._after_end()
+        self._source.ended(training.number)
+
+    def _write_end(self, training: Training, result: dict[str, Any], error: bool) -> None:
         """Report the end of a training to the study, as what its last result says it is."""
         control, number = self._control, training.number
         ours = not training.lost and self._source.owns(number)
@@ -158,8 +168,6 @@ class TrainingRecorder:
             control.retries.waiting.add(number)
         elif ours:
             self._record_own(training, result, error)
-        self._after_end()
-        self._source.ended(number)
 
     def _record_own(self, training: Training, result: Mapping[str, Any], error: bool) -> None:
         """Report the end of a training whose trial this driver owns."""
@@ -180,8 +188,9 @@ class TrainingRecorder:
             self._fail(number, f"what trained it died {MOST_DEATHS} times without finishing an epoch")
 
     def _fail(self, number: int, reason: str) -> None:
-        self._reporter.failed(number, reason)
+        # Read before the failure is shown: a call that fails here is repeated from its start.
         trained = sum(map(trial_attributes.trained, self._opened.study.get_trials(deepcopy=False)))
+        self._reporter.failed(number, reason)
         problem = self._failures.failed(reason, trained)
         if problem is not None:
             self._control.drain(problem)

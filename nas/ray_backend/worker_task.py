@@ -76,7 +76,7 @@ def _attempt(
     while True:
         ended = bool(ray.wait([done], timeout=_TICK_S)[0])
         if problems:
-            control.stop(problems[0])
+            control.lose_cluster(problems[0])
             return None
         if control.over or control.draining:
             ray.kill(worker)

@@ -12,6 +12,8 @@ from search_spaces.errors import StudyError
 
 IMAGES: Final = "images"
 """Folder of decoded images, beside the folders of the studies."""
+NODE_TOKEN: Final = "seen-by-all-nodes"
+"""File in a study's folder by which the nodes of a cluster show that they see it."""
 MOST_CHARACTERS: Final = 120
 _STUDY_NAME: Final = re.compile(rf"[^\W_][\w .+=@-]{{0,{MOST_CHARACTERS - 1}}}")
 

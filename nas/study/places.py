@@ -1,5 +1,6 @@
 """Says where the files of a study are: stored relative to the folder of its database, found after a move."""
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,11 @@ from nas.storage.own_folder import found_again, placed, portable
 from nas.study.settings import Settings
 
 FOLDER: Final = "nas:folder"
-_SEEN: Final = "nas:folder_seen"  # where it was when it was written to last
+"""Attribute with where the files are, as `nas.storage.own_folder.portable` returns it."""
+FOLDER_SEEN: Final = "nas:folder_seen"
+"""Attribute with the absolute path or URL where the files were when they were written to last."""
+MARK: Final = "belongs-to.json"
+"""File in a study's folder that says whose the folder is, see `nas.files.ownership`."""
 _FORMER: Final = "nas:former_folders"
 _IDENTITY: Final = "nas:id"
 
@@ -26,7 +31,7 @@ def begin_places(study: optuna.Study, folder: str) -> None:
         folder: Absolute path or URL.
     """
     study.set_user_attr(_IDENTITY, uuid.uuid4().hex)
-    study.set_user_attr(_SEEN, folder)
+    study.set_user_attr(FOLDER_SEEN, folder)
     study.set_user_attr(FOLDER, portable(folder, database_url(study)))
 
 
@@ -45,11 +50,21 @@ def folder_in(user_attrs: Mapping[str, Any], url: str | None) -> str:
         url: URL of its storage; None for one in memory.
     """
     stored = str(user_attrs[FOLDER])
-    place, seen = placed(stored, url), Path(str(user_attrs.get(_SEEN, "")))
+    place, seen = placed(stored, url), Path(str(user_attrs.get(FOLDER_SEEN, "")))
     if "://" in place:
         return place
-    left_behind = place != stored and not Path(place).exists() and seen.is_absolute() and seen.is_dir()
+    left_behind = place != stored and not Path(place).exists() and seen.is_absolute()
+    left_behind = left_behind and _is_marked(seen, user_attrs)
     return str(seen) if left_behind else found_again(place, url)
+
+
+def _is_marked(folder: Path, user_attrs: Mapping[str, Any]) -> bool:
+    """Return whether a folder has the mark of the study with these attributes."""
+    try:
+        record = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        return bool(record["id"] == user_attrs[_IDENTITY])
+    except (OSError, ValueError, KeyError, TypeError):  # none, or one that cannot be read
+        return False
 
 
 def keep_folder(study: optuna.Study, folder: str) -> None:
@@ -58,8 +73,8 @@ def keep_folder(study: optuna.Study, folder: str) -> None:
     if stored != before:
         study.set_user_attr(_FORMER, list(dict.fromkeys([*former_folders(study.user_attrs), before])))
         study.set_user_attr(FOLDER, stored)
-    if study.user_attrs.get(_SEEN) != folder:
-        study.set_user_attr(_SEEN, folder)
+    if study.user_attrs.get(FOLDER_SEEN) != folder:
+        study.set_user_attr(FOLDER_SEEN, folder)
 
 
 def former_folders(user_attrs: Mapping[str, Any]) -> tuple[str, ...]:

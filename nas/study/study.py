@@ -55,6 +55,7 @@ def begin(
     pruner: BasePruner,
     images: dict[str, Any],
     folder: str,
+    updated: bool = True,
 ) -> optuna.Study:
     """Return the study called `name`, new or found again.
 
@@ -66,6 +67,7 @@ def begin(
         pruner: Stops trainings early.
         images: Class names, channels, mean and standard deviation, for exports.
         folder: Absolute path or URL of the checkpoints; a study found again keeps its own.
+        updated: Whether one that is found again has its settings stored anew, as `keep_settings` does.
 
     Raises:
         StudyError: if it exists and is about something else; names the difference.
@@ -86,7 +88,7 @@ def begin(
         study.set_user_attr(_CONSTRAINT_NAMES, [budget.text for budget in settings.budgets])
         study.set_user_attr(_IMAGES, images)
         begin_places(study, folder)
-        _keep_settings(study, settings)  # last: the study is complete now
+        keep_settings(study, settings)  # last: the study is complete now
         return study
     difference = settings_of(study).difference(settings)
     if difference is not None:
@@ -94,7 +96,8 @@ def begin(
             f"The study '{name}' exists and is another search: {difference}. "
             f"Ask for the same again, or begin another with --study NAME."
         )
-    _keep_settings(study, settings)  # the same images may have moved
+    if updated:
+        keep_settings(study, settings)
     return study
 
 
@@ -230,7 +233,8 @@ def settings_of(study: Attributed) -> Settings:
     return with_places(settings, attrs, database_url(study)) if isinstance(study, optuna.Study) else settings
 
 
-def _keep_settings(study: optuna.Study, settings: Settings) -> None:
+def keep_settings(study: optuna.Study, settings: Settings) -> None:
+    """Store what defines a study, with the paths that its images and its teacher have now."""
     study.set_user_attr(SETTINGS, with_portable_places(settings, database_url(study)).to_json())
 
 

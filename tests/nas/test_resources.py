@@ -1,9 +1,11 @@
 """Trainings share GPUs as asked, and never spread over parts of two."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from nas.resources import Capacity, Machine, capacity_on, slots_here, slots_on
+from nas.resources import Capacity, Machine, capacity_on, fewer_slots, slots_here, slots_on
 from search_spaces.errors import InvalidValueError
 
 
@@ -112,3 +114,22 @@ def test_what_no_machine_has_is_refused_by_the_name_of_the_cluster():
         slots_on(machines, 16, 3.0, whose="the Ray cluster at 'head:6379'")
     with pytest.raises(InvalidValueError, match=r"Nothing can be trained on the Ray cluster at 'head:6379'"):
         slots_on([Machine(cpus=0)], 16, None, whose="the Ray cluster at 'head:6379'")
+
+
+@pytest.mark.parametrize(
+    ("cores", "count", "expected"),
+    [([8], 1, (1, 8)), ([8], 3, (3, 2)), ([4, 4], 1, (1, 4)), ([4, 4], 8, (8, 1)), ([2], 9, (2, 1))],
+)
+def test_fewer_trainings_share_the_cores_of_more_as_if_they_had_been_chosen_first(
+    cores, count: int, expected
+):
+    machines = [Machine(cpus=n) for n in cores]
+    found = fewer_slots(machines, slots_on(machines, 100, None, whose="the cluster"), count)
+    assert (found.count, found.threads) == expected
+    assert found.cpus == found.threads
+
+
+def test_fewer_trainings_on_gpus_keep_what_each_has():
+    machine = Machine(cpus=8, gpus=4)
+    slots = slots_on([machine], 100, None, whose="this machine")
+    assert fewer_slots([machine], slots, 2) == replace(slots, count=2)

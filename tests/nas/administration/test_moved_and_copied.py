@@ -12,9 +12,9 @@ import pytest
 
 from nas.administration import study_admin
 from nas.files.locating import files_of
-from nas.files.ownership import MARK, claimed
+from nas.files.ownership import claimed
 from nas.storage.optuna_storage import open_storage
-from nas.study.places import FOLDER, folder_of
+from nas.study.places import FOLDER, MARK, folder_of
 from nas.study.study import begin, find, settings_of
 from tests.nas.study.test_study import SETTINGS
 
@@ -147,6 +147,24 @@ def test_renaming_in_a_copy_leaves_the_folder_of_the_original(tmp_path: Path, ru
     assert files_of(renamed).exists(WEIGHTS)
     study_admin.delete(open_storage(url_of(copy)), "yours")
     assert has_weights(first)
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["free", "taken"])
+def test_a_copy_of_the_database_finds_the_files_of_a_renamed_study_and_no_others(tmp_path: Path, taken: bool):
+    first, copy = tmp_path / "first", tmp_path / "copy"
+    searched(first, str(first / "nas-runs"))
+    early = tmp_path / "early"
+    for project in (early, copy):
+        project.mkdir()
+    copy_database(first / "nas.db", early / "nas.db")
+    study_admin.rename(open_storage(url_of(first)), "mine", "yours")
+    if taken:  # by a study that was begun later
+        searched(first, str(first / "nas-runs"))
+    copy_database(first / "nas.db", copy / "nas.db")
+    renamed = find(open_storage(url_of(copy)), "yours")
+    assert Path(folder_of(renamed)) == first / "nas-runs" / "yours"
+    assert files_of(renamed).exists(WEIGHTS)
+    assert not has_weights(early)  # it was made before the renaming, and the old folder is another's
 
 
 @pytest.mark.parametrize("where", ["aside", "above"])

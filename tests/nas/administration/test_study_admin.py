@@ -1,16 +1,20 @@
 """Studies are listed with their disk, renamed with their folder, and deleted with nothing else."""
 
 import errno
+import io
 from pathlib import Path
 
 import optuna
 import pytest
 
+import nas
+from nas.__main__ import run
 from nas.administration import study_admin
 from nas.coordination.study_lock import study_lock
 from nas.files.ownership import claimed
 from nas.storage.store import Store
 from nas.study import study as studies
+from nas.study.naming import NODE_TOKEN
 from nas.study.places import folder_of
 from search_spaces.errors import FilesError, StudyError
 from tests.nas.study.test_study import SETTINGS
@@ -34,6 +38,12 @@ def kept(storage, tmp_path: Path):
         return folder
 
     return make
+
+
+def of_a_later_version(storage, name: str) -> None:
+    """Let a study have a setting that this version does not know."""
+    study = studies.find(storage, name)
+    study.set_user_attr(studies.SETTINGS, {**study.user_attrs[studies.SETTINGS], "of_a_later_version": 1})
 
 
 def test_each_study_is_listed_with_the_disk_it_uses(storage, kept):
@@ -86,13 +96,35 @@ def test_a_renaming_that_was_killed_before_its_end_is_ended_by_the_same_command(
 def test_a_study_that_cannot_be_read_does_not_hide_the_others(storage, kept, caplog):
     for name in ("mine", "later"):
         kept(name)
-    later = studies.find(storage, "later")
-    settings = {**later.user_attrs[studies.SETTINGS], "of_a_later_version": 1}
-    later.set_user_attr(studies.SETTINGS, settings)
+    of_a_later_version(storage, "later")
     assert [one.study for one in study_admin.study_summaries(storage)] == ["mine"]
     assert "'later' is left out" in caplog.text
     study_admin.rename(storage, "mine", "yours")
     assert [one.study for one in study_admin.study_summaries(storage)] == ["yours"]
+
+
+def test_a_study_that_cannot_be_read_is_checked_too_and_its_problem_said_once(storage, kept, capsys):
+    for name in ("mine", "later"):
+        kept(name)
+    of_a_later_version(storage, "later")
+    (found,) = nas.check_studies(storage=storage.url)
+    assert (found.study, found.trial) == ("later", None)
+    assert "its settings cannot be read" in found.problem
+    assert run(["studies", "check", "--storage", storage.url]) == 2
+    assert "1 inconsistency." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", ["y\n", "n\n", None])
+def test_a_study_that_cannot_be_read_is_not_deleted_unasked(storage, kept, capsys, monkeypatch, answer):
+    folder = kept("later")
+    of_a_later_version(storage, "later")
+    stdin = io.StringIO(answer or "")
+    monkeypatch.setattr(stdin, "isatty", lambda: answer is not None, raising=False)
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert run(["studies", "delete", "later", "--storage", storage.url]) == (2 if answer is None else 0)
+    said = capsys.readouterr().err
+    assert ("Add --yes" if answer is None else f"Delete 'later' with {folder}?") in said
+    assert folder.exists() is (answer != "y\n")
 
 
 @pytest.mark.parametrize(
@@ -112,6 +144,8 @@ def test_a_name_that_is_taken_or_no_name_is_refused_and_nothing_changes(
 def test_a_deleted_study_leaves_other_studies_and_files_of_others_alone(storage, kept):
     folder, other = kept("mine"), kept("yours")
     (folder / "notes.txt").write_text("not ours")
+    for place in (folder, other):  # as a search on a cluster leaves it
+        (place / NODE_TOKEN).write_text("sign")
     study_admin.delete(storage, "mine")
     assert [s.study for s in study_admin.study_summaries(storage)] == ["yours"]
     assert [f.name for f in folder.iterdir()] == ["notes.txt"]
@@ -165,8 +199,6 @@ def test_exports_follow_a_study_to_its_new_name(storage, kept):
 
 
 def test_the_command_lists_renames_and_deletes_but_asks_first(storage, kept, capsys, monkeypatch):
-    from nas.__main__ import run
-
     folder = kept("mine")
     monkeypatch.setenv("NAS_STORAGE", storage.url)
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,20 +12,24 @@ from optuna.storages import get_storage
 from safetensors import safe_open
 
 import search_spaces
-from nas.orchestration.donor_source import donor_from, normalisation
+from nas.files.locating import files_of
+from nas.orchestration.donor_source import donor_from, normalisation, place_donor
 from nas.orchestration.plan_start import begun
 from nas.orchestration.search_plan import SearchPlan
 from nas.orchestration.search_planning import plan_search
 from nas.orchestration.search_request import SearchRequest
 from nas.resources import Slots
 from nas.storage.optuna_storage import open_storage
-from nas.study.study import begin
+from nas.study.places import folder_of
+from nas.study.retrained import Retrained, store
+from nas.study.study import begin, images_of
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.errors import InvalidValueError, WeightsError
 from trials.datasets import open_images
 from trials.pretrained.donor import Donor
 from trials.pretrained.donor_file import packed
 from trials.pretrained.inheritance import renormalised
+from trials.recipes import load_recipe
 from trials.training.epoch_result import EpochResult
 from trials.training.recipe import Recipe
 from trials.training.run_trial import TrialConfig, run_trial
@@ -185,6 +190,43 @@ def test_a_trial_trains_what_it_inherited_and_says_so_in_its_weights(file, tmp_p
     assert (kept - donor().weights["stages.0.0.body.0.weight"]).abs().max() < 0.05
     again = donor_from(str(written), f"sqlite:///{tmp_path}/nas.db")
     assert (again.mean, again.std, again.licence) == ((0.5,), (0.25,), "cc-by-4.0")
+
+
+@pytest.mark.parametrize("option", ["weights", "teacher"])
+def test_a_search_goes_on_with_what_a_network_had_learnt_when_it_was_begun(searched, tmp_path, option: str):
+    folder = Path(folder_of(searched))
+    trained = search_spaces.build(SMALL, num_classes=10, in_channels=1).state_dict()
+    classes = tuple(images_of(searched)["classes"])
+    own = donor(weights=trained, classes=classes, mean=(0.5,), std=(0.2,))
+    later = replace(own, weights={**trained, "head.bias": torch.ones(10)})
+    for name, content in (("trials/00000", own), ("retrained/00000", later)):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "weights.safetensors").write_bytes(packed(content))
+    given: dict[str, Any] = {"study": "user", "weights": None, option: "mine#0"}
+    plan = planned(tmp_path, **given)
+    study = begun(plan, get_storage(open_storage(plan.url)))
+    place_donor(plan.donor, plan.splits, study, files_of(study), lambda _: None)
+    retrained = Retrained(
+        trial=0,
+        recipe=load_recipe("full").to_json(),
+        joined=True,
+        from_weights=False,
+        accuracy=None,
+        standard_error=None,
+        test_accuracy=0.97,
+        test_standard_error=0.01,
+        seconds=1.0,
+        weights="retrained/00000/weights.safetensors",
+        seen_accuracy=0.99,
+    )
+    store(searched, retrained)
+    again, other = planned(tmp_path, **given), planned(tmp_path, **{**given, "study": "another"})
+    assert plan.settings.difference(other.settings) is not None  # it begins with what the network is now
+    assert plan.settings.difference(again.settings) is None
+    assert begun(again, get_storage(open_storage(plan.url))).study_name == "user"
+    if option == "weights":
+        assert again.donor is not None
+        assert (again.donor.digest, again.donor.source) == (own.digest, "mine#0")
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -1,5 +1,7 @@
 """How long a search will take is measured on networks of its own, and only where somebody sees it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from nas.orchestration.search_planning import plan_search
 from nas.orchestration.search_request import SearchRequest
 from nas.orchestration.time_forecast import seconds_per_image
 from nas.resources import Capacity, slots_here
+from tests.dashboards.searches import network, search
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +33,9 @@ def plan(tmp_path_factory) -> SearchPlan:
 
 
 def test_a_recipe_of_one_epoch_is_timed_too(plan: SearchPlan):
-    network = plan.space.sample(np.random.default_rng(0), budgets=plan.settings.budgets, num_classes=10)
+    drawn = plan.space.sample(np.random.default_rng(0), budgets=plan.settings.budgets, num_classes=10)
     ticks = iter((0.0, 5.0, 10.0, 13.0))  # the first epoch warms up, the second takes 3 s
-    each_s = seconds_per_image(network, plan, clock=lambda: next(ticks))
+    each_s = seconds_per_image(drawn, plan, clock=lambda: next(ticks))
     assert each_s == 3 / (3 * plan.recipe.batch_size)
 
 
@@ -42,3 +45,11 @@ def test_nothing_is_timed_for_a_search_that_shows_nothing(plan: SearchPlan, monk
     for quiet in (True, False):
         ConsoleProgress(Capacity(1), quiet=quiet).plan(plan, 0, 0)
         assert timed == [1] * (not quiet)
+
+
+def test_a_study_that_keeps_to_fewer_trainings_at_a_time_says_so(plan: SearchPlan, capsys):
+    for possible in (None, 8):
+        progress = ConsoleProgress(Capacity(1))
+        progress.resume(search(*(network(number) for number in range(3))))  # whose times are known
+        progress.plan(replace(plan, trials=9, possible_slots=possible), 3, 0)
+        assert ("there is room for 8, which --no-reproducible" in capsys.readouterr().err) is (possible == 8)

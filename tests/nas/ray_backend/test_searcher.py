@@ -8,11 +8,13 @@ from contextlib import contextmanager
 import optuna
 import pytest
 from optuna.trial import TrialState
+from sqlalchemy.exc import OperationalError
 
 from dashboards.result import Epoch, TrialResult
 from nas.ask_tell.candidates import CandidateSource
 from nas.ask_tell.stopping import SearchControl, StoppingCriteria
 from nas.ask_tell.successive_halving import RungHalving
+from nas.ask_tell.trial_source import Planned
 from nas.bayesopt.space_problem import problem_of
 from nas.coordination.trial_ownership import SoleDriver
 from nas.ray_backend.searcher import StudySearcher
@@ -120,6 +122,59 @@ def test_a_training_to_the_end_is_complete_with_its_curve(searcher: StudySearche
     network = trial_attributes.network_of(trial)
     assert (network.epochs, network.accuracy, network.standard_error, network.seconds) == (2, 0.75, 0.01, 4.0)
     assert searcher.busy_s == 4.0
+
+
+@pytest.mark.parametrize(
+    ("last", "died", "expected"),
+    [
+        (epoch(1, 0.5, final=True), False, ("complete", None)),
+        ({"error": "no memory"}, False, ("fail", "no memory")),
+        ({}, True, None),
+    ],
+    ids=["complete", "failed", "died"],
+)
+def test_an_end_is_written_and_counted_once_though_the_database_goes_away_after_it(
+    opened: OpenedStudy, tiny_prices, control: SearchControl, last, died: bool, expected
+):
+    outages = [OperationalError("UPDATE", {}, Exception("server closed the connection"))]
+
+    def after_end() -> None:
+        if outages:
+            raise outages.pop()
+
+    searcher = searching(opened, tiny_prices, control, after_end=after_end)
+    number = start(searcher, "a")["number"]
+    assert isinstance(number, int)
+    if "epoch" in last:
+        searcher("a", last)
+    searcher.on_trial_complete("a", last, error=died)
+    assert not outages
+    ended = [line for line in searcher._observer.lines if line[0] == "ended"]  # type: ignore[attr-defined]
+    assert ended == ([] if expected is None else [("ended", number, *expected)])
+    assert not control.draining  # one of two failures that end it
+    if died:  # for the first time of three
+        assert control.retries.waiting == {number}
+        assert control.retries.died(opened.stored_trial(number))
+
+
+def test_a_training_that_another_driver_ends_as_it_begins_takes_no_slot(
+    opened: OpenedStudy, tiny_prices, clock: Clock
+):
+    control = SearchControl(StoppingCriteria(trials=1, failures=2), Capacity(1), clock)
+    taken: list[int] = []
+
+    def config(candidate: Planned) -> dict[str, object]:
+        if not taken:
+            taken.append(candidate.number)
+            opened.study.tell(candidate.number, state=TrialState.FAIL)
+            opened.set_user_attribute(candidate.number, "begun", True)
+        return {"number": candidate.number}
+
+    opened.study.sampler = SAMPLERS["random"](problem_of(tiny_prices, (), seed=0))
+    source = CandidateSource(opened, tiny_prices, (), stopped=control.is_ending)
+    searcher = StudySearcher(opened, source, config, control, Notes())
+    assert start(searcher, "a")["number"] not in taken
+    assert taken
 
 
 def test_a_training_stopped_early_is_pruned_and_never_complete(searcher: StudySearcher, study: optuna.Study):
