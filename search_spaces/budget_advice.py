@@ -206,9 +206,8 @@ def _on_cost(number: Decimal, before: str, after: str, *, plain: bool) -> Advice
         scale = "M"  # 300MACs
     if name == "flops":
         return Advice(reason="FLOPs are twice the MACs", instead=f"{_count(number / 2, scale)}-MACs")
-    if in_bytes(name) and re.match(r"\s*b\b", after, re.IGNORECASE):
-        scale = ""  # bytes, not billions
     if in_bytes(name):
+        scale = "" if re.match(r"\s*b\b", after, re.IGNORECASE) else scale  # bytes, not billions
         return _on_memory(number, scale, name, dtype or before + after)
     instead = f"{_count(number, scale)}-{label_of(name)}"
     return Advice(reason=_reason(before, after, dtype, scale, plain=plain), instead=instead)

@@ -67,7 +67,8 @@ class TrialReporter:
         """Report that a training reached its last epoch."""
         value = final_value(result, self._metric)
         self._opened.study.tell(number, value, skip_if_finished=True)
-        self._observer.ended(number, "complete", None)
+        in_int8 = int8_drop(self._opened.stored_trial(number)) is not None
+        self._observer.ended(number, "complete", f"{value:.2%} in int8, which counts" if in_int8 else None)
         _log.info("Trial %d ended with %s %.4f.", number, self._metric, value)
 
     def stopped(self, number: int) -> None:

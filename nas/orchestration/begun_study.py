@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from nas.files.locating import files_of
+from nas.orchestration.deployed_space import deployed_space
 from nas.orchestration.search_recipe import PROXY
 from nas.orchestration.search_request import SearchRequest
 from nas.orchestration.teacher_choice import taught
@@ -65,6 +66,8 @@ def as_begun(asked: Asked, request: SearchRequest, splits: Splits) -> tuple[str,
     if known is None:
         return name, asked
     form = known.deploy_dtype if request.deploy_dtype is None else asked.settings.deploy_dtype
+    if form != asked.settings.deploy_dtype:
+        asked = _deployed_in(form, asked, request)
     teacher = _teacher_begun(asked.settings, known)
     recipe = asked.recipe if teacher is None else asked.recipe.model_copy(update={"teacher": teacher})
     settings, recipe = recipe_begun(
@@ -84,6 +87,16 @@ def as_begun(asked: Asked, request: SearchRequest, splits: Splits) -> tuple[str,
     if space is not None:
         settings = replace(settings, space_digest=known.space_digest)
     return name, Asked(settings=settings, space=space or asked.space, recipe=recipe)
+
+
+def _deployed_in(form: str, asked: Asked, request: SearchRequest) -> Asked:
+    """Return a search in its space for networks that are deployed in other numbers."""
+    if request.space is None:
+        return asked
+    targets = tuple(dict.fromkeys(str(b.target) for b in asked.settings.budgets if not b.counted))
+    space = deployed_space(load(request.space), form, targets=targets, evaluator=request.evaluator)
+    settings = replace(asked.settings, space_digest=space_digest(space), deploy_dtype=form)
+    return replace(asked, settings=settings, space=space)
 
 
 def donor_begun(settings: Settings, name: str, url: str) -> Donor | None:

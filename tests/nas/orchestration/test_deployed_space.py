@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
+from optuna.storages import get_storage
 
 import search_spaces
 from nas.orchestration.deployed_space import deployed_space
+from nas.orchestration.plan_start import begun
+from nas.storage.optuna_storage import open_storage
 from search_spaces.errors import SpaceError
 from search_spaces.space import SearchSpace
 from search_spaces.whole_weights import offers_four_bits
+from tests.nas.orchestration.test_donor_source import planned
 
 
 @pytest.fixture
@@ -41,3 +45,16 @@ def test_what_lacks_four_bits_is_named_before_any_training(
 ) -> None:
     with pytest.raises(SpaceError, match=f"weight_bits 4, .*{said}"):
         deployed_space(space, "int8", targets=targets, evaluator=evaluator)
+
+
+@pytest.mark.usefixtures("space")
+@pytest.mark.parametrize(
+    ("budget", "form"), [("24KiB-weights@int8", "fp32"), ("2M-MACs", "int8"), ("24KiB-weights@int8", "int8")]
+)
+def test_a_study_goes_on_in_the_numbers_in_which_it_was_begun(tmp_path: Path, budget: str, form: str) -> None:
+    asked = {"space": "space.yaml", "budget": [budget], "study": "mine"}
+    before = planned(tmp_path, None, **asked, deploy_dtype=form)
+    begun(before, get_storage(open_storage(before.url)))
+    again = planned(tmp_path, None, **asked)
+    assert again.settings.difference(before.settings) is None
+    assert offers_four_bits(again.space) == (form == "int8")
