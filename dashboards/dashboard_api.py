@@ -94,11 +94,13 @@ class DashboardExtension:
             return cached
         return self._fetch(study_id, trial["number"]) or cached
 
-    def best(self, study_id: int) -> int | None:
-        """Return the number of the best network that fits, None if there is none."""
+    def best(self, study_id: int) -> list[int] | None:
+        """Return the number of the best network that fits, if any; None for studies of other programs."""
         views = self._current(study_id)
-        best = views.findings.result.best if views is not None else None
-        return best.trial if best is not None else None
+        if views is None:
+            return None
+        best = views.findings.result.best
+        return [] if best is None else [best.trial]
 
     def picture(self, study_id: int, trial: int) -> str | None:
         """Return a network as SVG, None if there is no such trial."""

@@ -171,7 +171,7 @@ def _answer(application: Application, environ: dict[str, Any]) -> tuple[str, lis
 
 def _put_best_first(
     answer: dict[str, Any],
-    best: int | None,
+    best: list[int] | None,
     known: dict[int, dict[str, Any]],
     ask: Callable[[dict[str, Any]], bytes],
 ) -> None:
@@ -179,17 +179,18 @@ def _put_best_first(
 
     Args:
         answer: Answer on a study; changed in place.
-        best: Number of the best trial that fits; None for none.
+        best: Number of the best trial that fits, empty if none does; None for a study of another program.
         known: Trials of the study that were the best before, by number; asking for another one is slow.
         ask: Function from a query to the Optuna dashboard's answer.
     """
-    if best is None or [trial["number"] for trial in answer["best_trials"]] == [best]:
+    if best is None or [trial["number"] for trial in answer["best_trials"]] == best:
         return
-    if best not in known:
-        here = [trial for trial in answer["trials"] if trial["number"] == best]
-        found = here or json.loads(ask({"QUERY_STRING": f"after={best}"}))["trials"]
-        known[best] = dict(found[0])
-    answer["best_trials"] = [dict(known[best])]
+    for number in best:
+        if number not in known:
+            here = [trial for trial in answer["trials"] if trial["number"] == number]
+            found = here or json.loads(ask({"QUERY_STRING": f"after={number}"}))["trials"]
+            known[number] = dict(found[0])
+    answer["best_trials"] = [dict(known[number]) for number in best]
 
 
 def _picture(

@@ -46,7 +46,8 @@ class Effect:
         means: Expected accuracy at each value, relative to the mean.
         errors: Standard deviation of each of `means`.
         macs: Geometric mean of the MACs of networks with each value.
-        trained: Number of trained networks with each value, or nearer to it than to another one.
+        trained: Number of trained networks with each value, or nearer to it than to another one; those in
+            which the factor has no effect are left out.
         share: First-order share of the variance.
     """
 
@@ -118,17 +119,18 @@ class Trust:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """The best setting of one factor within a budget.
+    """The best setting of one factor within a budget; a factor without effect in the best network has none.
 
     Attributes:
-        budget: As written, several joined by ``and``.
+        budget: As written, several joined by ``and``; of counted costs alone.
         factor: A parameter of the space.
         value: Value in the network with the highest expected accuracy; a budget's rules together describe it.
         spread: Typical distance of the best network's value from `value`; None for names and for factors with
             few numbers.
         probability: Probability that the best network has this value, in [0, 1].
-        trained: Number of trained networks with this value.
-        gain: Expected accuracy that a typical other value would cost the best network, in [-1, 1].
+        trained: Number of trained networks with this value, in which it has an effect.
+        gain: Expected accuracy that a typical other value would cost the best network, in [-1, 1]; None if no
+            other one fits.
         warning: Why the data do not support the rule, in words; None if they do.
     """
 
@@ -138,7 +140,7 @@ class Rule:
     spread: float | None
     probability: float
     trained: int
-    gain: float
+    gain: float | None
     warning: str | None
 
 
@@ -217,6 +219,8 @@ class Explanation:
         expected: Networks expected best within each budget that was asked for; None if none was.
         drops: Main effects on what quantisation to int8 takes off, in [0, 1], the largest share first; none
             where fewer than 10 networks were valued in int8.
+        unconsidered: Budgets that have to be measured, as written: rules and expected networks may exceed
+            them.
     """
 
     study: str
@@ -235,6 +239,14 @@ class Explanation:
     sources: tuple[Trust, ...] = ()
     expected: Expectations | None = None
     drops: tuple[Effect, ...] = ()
+    unconsidered: tuple[str, ...] = ()
+
+    @property
+    def gap(self) -> str | None:
+        """Which budgets the best settings do not consider, in a sentence; None if they consider all."""
+        if not self.unconsidered:
+            return None
+        return f"Not considered, because it has to be measured: {', '.join(self.unconsidered)}."
 
     @property
     def caution(self) -> str | None:

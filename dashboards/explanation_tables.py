@@ -52,6 +52,8 @@ def print_explanation(explanation: Explanation, *, as_json: bool, console: Conso
     console.print(f"Share of the variance left to all other combinations: {explanation.rest:.0%}\n")
     if explanation.sources:
         console.print(_sources_table(explanation), soft_wrap=True)
+    if explanation.gap is not None:
+        console.print(explanation.gap, markup=False, soft_wrap=True)
     for budget, rules in groupby(explanation.rules, key=lambda rule: rule.budget):
         listed = list(rules)
         heading = f"Within {budget}, the best network probably has"
@@ -148,7 +150,8 @@ def _rules_table(rules: list[Rule], *, warned: bool) -> FittedTable:
         columns.append(Column("why not", left=True, breaks=True))
     table = FittedTable(columns)
     for rule in rules:
-        row = [rule_text(rule), f"{100 * rule.gain:+.2f}", str(rule.trained)]
+        gain = "-" if rule.gain is None else f"{100 * rule.gain:+.2f}"
+        row = [rule_text(rule), gain, str(rule.trained)]
         table.add_row(*row, *([rule.warning or ""] if warned else []))
     if not rules:
         table.add_row("none supported by the data", "", "")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dashboards import comparison_rows
-from dashboards.difference import difference
 from dashboards.explanation import NOT_SHOWN
 from dashboards.figures import drawn
 from dashboards.findings import Findings
@@ -14,15 +13,25 @@ from dashboards.latency_table import HEAD, NUMBERS, latency_rows, latency_summar
 from dashboards.markdown_notes import amount_used, score_rows, verdicts
 from dashboards.part_names import part_names, part_words
 from dashboards.picture import picture
+from dashboards.report_rows import (
+    NETWORK_NUMBERS,
+    RULES_HEAD,
+    RULES_NUMBERS,
+    accuracy_text,
+    against_the_best,
+    network_rows,
+    networks_head,
+    rule_rows,
+    rules_basis,
+)
 from dashboards.reports._page import facts, page, table
 from dashboards.result import TrialResult, capitalised
 from dashboards.tables import caption, expected_value
-from search_spaces.units import counted, format_accuracy, format_bytes, format_count, format_seconds
+from search_spaces.units import format_bytes, format_count, format_seconds
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_MOST_SHOWN: Final = 12
 _WIDE: Final = ("factor_effects", "joint_effects")
 
 
@@ -89,7 +98,7 @@ def _nothing_yet(findings: Findings) -> str:
 def _facts(findings: Findings, best: TrialResult) -> list[tuple[str, str]]:
     metric = findings.result.value_name
     return [
-        (f"validation {metric} of #{best.trial} ± standard error", _accuracy(best)),
+        (f"validation {metric} of #{best.trial} ± standard error", accuracy_text(best)),
         *(
             [(f"expected {metric} ± standard deviation", expected_value(best))]
             if best.posterior_mean is not None
@@ -148,34 +157,12 @@ def _scores(findings: Findings, best: TrialResult) -> Iterator[str]:
 
 
 def _best_networks(findings: Findings, best: TrialResult) -> Iterator[str]:
-    others = [n for n in findings.result.networks if n.state == "complete" and n.fits][:_MOST_SHOWN]
-    if len(others) < 2:
-        return
-    rows = [
-        [
-            f"#{n.trial}",
-            _accuracy(n),
-            expected_value(n),
-            "–" if n == best else str(difference(n, best)),
-            format_count(n.costs["macs"]),
-            format_count(n.costs["params"]),
-            format_bytes(n.costs["peak"]),
-            escape(", ".join(f"{ms:.3g} ms {on}" for on, ms in (n.latency_ms or {}).items()) or "–"),
-            str(n.epochs),
-        ]
-        for n in others
-    ]
-    metric = findings.result.value_name
-    head = ("network", metric, "expected", "against the best", "MACs", "params", "peak", "latency", "epochs")
-    yield "<h2>Best networks after the search</h2>"
-    yield f'<p class="soft">{escape(caption(findings.result))}</p>'
-    of = "expected values" if best.posterior_mean is not None else "values on validation images"
-    yield (
-        f'<p class="soft">against the best: the difference to #{best.trial} in points with its 95 % '
-        f"interval, of {of}. Where the interval includes 0, this search does not tell the two apart. It "
-        "takes the errors of the two as independent, so it is wide rather than narrow.</p>"
-    )
-    yield table(head, rows, numbers=(1, 2, 3, 4, 5, 6, 8), best=0)
+    rows = [[escape(cell) for cell in row] for row in network_rows(findings, best)]
+    if rows:
+        yield "<h2>Best networks after the search</h2>"
+        yield f'<p class="soft">{escape(caption(findings.result))}</p>'
+        yield f'<p class="soft">{escape(against_the_best(best))}</p>'
+        yield table(networks_head(findings), rows, numbers=NETWORK_NUMBERS, best=0)
 
 
 def _latencies(findings: Findings) -> Iterator[str]:
@@ -225,25 +212,12 @@ def _rules(findings: Findings) -> Iterator[str]:
     if found is None:
         return
     yield "<h2>Best setting of each factor</h2>"
-    based = f"Based on {counted(found.trained, 'network')}."
-    yield f'<p class="soft">{escape(found.comparison.verdict)} {based}</p>'
+    yield f'<p class="soft">{escape(rules_basis(found))}</p>'
     if not found.comparison.explains:
         yield f"<p>{escape(NOT_SHOWN)}</p>"
         return
-    rows = [
-        [
-            escape(rule.factor),
-            escape(f"{rule.value}" + (f" ± {rule.spread:.2g}" if rule.spread is not None else "")),
-            f"{rule.probability:.0%}",
-            f"{100 * rule.gain:+.2f}",
-            str(rule.trained),
-            escape(rule.warning or ""),
-        ]
-        for rule in found.rules
-    ]
-    yield table(
-        ("factor", "best value", "probability", "gain, points", "trained", ""), rows, numbers=(2, 3, 4)
-    )
+    rows = [[escape(cell) for cell in row] for row in rule_rows(found)]
+    yield table(RULES_HEAD, rows, numbers=RULES_NUMBERS)
 
 
 def _comparisons(findings: Findings) -> Iterator[str]:
@@ -292,9 +266,3 @@ def _recipe(findings: Findings) -> Iterator[str]:
     versions = ", ".join(f"{name} {number}" for name, number in findings.versions.items())
     files = escape(findings.result.folder)
     yield f'<p class="soft">Created {findings.made} with {escape(versions)}. Files: {files}</p>'
-
-
-def _accuracy(network: TrialResult) -> str:
-    if network.accuracy is None:
-        return "–"
-    return format_accuracy(network.accuracy, network.standard_error)

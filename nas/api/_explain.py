@@ -48,13 +48,15 @@ def explain(
 
     Args:
         study: Name of the study; by default the latest.
-        budget: Budgets for the best settings; by default those of the study.
+        budget: Budgets for the best settings; by default those of the study. Those that have to be measured,
+            such as a latency, are not considered.
         to: Folder for ``explanation.json`` and the figures as HTML; nothing is written without it.
         seed: Seed of the random draws, at least 0.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
 
     Raises:
-        UserError: if there is no such study, it has too few trained networks, or nothing fits a budget.
+        UserError: if there is no such study, it has too few trained networks, all budgets have to be
+            measured, or nothing fits one.
     """
     check_at_least("seed", seed, 0)
     texts = [budget] if isinstance(budget, str) else budget
@@ -102,7 +104,10 @@ def scale(
     storage: str | None = None,
     report_line: Callable[[str], None] | None = None,
 ) -> list[Scaled]:
-    """Scale a network by a rule: return one for each budget, each taking at least 98 % of it.
+    """Scale a network by a rule: return one for each budget, the widest that fits.
+
+    Where channels can grow in small steps, each takes at least 98 % of its budget; `Scaled.share` says how
+    much.
 
     Args:
         network: Name or path of a network, see `nas.study.network_lookup.find_network`.

@@ -20,6 +20,7 @@ from nas.resources import slots_here
 from nas.study.naming import IMAGES
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import check_fits
+from search_spaces.errors import InvalidValueError
 from search_spaces.loading import load
 from search_spaces.pricing import prices
 from search_spaces.whole_weights import with_whole_weights
@@ -44,7 +45,8 @@ def profile(
     """Return the share of a space that fits budgets and the range of each cost; nothing is trained.
 
     Args:
-        budget: One or several budgets, for example ``"300M-MACs"``.
+        budget: One or several budgets, for example ``"300M-MACs"``. Those that have to be measured, such as a
+            latency, are not considered.
         space: Name of a space in the catalog, or a YAML file. By default the one that a search of `data` and
             the budgets takes, ``"hybrid_small"`` without `data`.
         classes: Number of classes, at least 2; by default those of `data`, 10 without.
@@ -54,12 +56,11 @@ def profile(
         storage_path: Folder for decoded images.
 
     Raises:
-        UserError: if something given cannot be used, or nothing fits.
+        UserError: if something given cannot be used, all budgets have to be measured, or nothing fits.
     """
     for name, value, least in (("classes", classes, 2), ("channels", channels, 1), ("seed", seed, 0)):
         check_at_least(name, least if value is None else value, least)
-    texts = [budget] if isinstance(budget, str) else budget
-    budgets = [Budget.parse(text) for text in texts]
+    budgets = _parsed(budget)
     named = None if space is None else load(space)
     with ExitStack() as stack:
         if data is None:
@@ -107,7 +108,7 @@ def profile_proxy(
     Raises:
         UserError: if something given cannot be used, or nothing fits.
     """
-    budgets = [Budget.parse(text) for text in ([budget] if isinstance(budget, str) else budget)]
+    budgets = _parsed(budget, report_line)
     proxy, long = load_recipe(recipe), load_recipe(full)
     check_at_least("--seed", seed, 0)
     check_sample(networks, proxy, long)
@@ -119,7 +120,7 @@ def profile_proxy(
         check_fits(table, budgets)
     return measure_proxy(
         table,
-        budgets,
+        _counted(budgets),
         splits,
         data=location_of(data),
         proxy=proxy,
@@ -157,7 +158,7 @@ def profile_scores(
     Raises:
         UserError: if something given cannot be used, or nothing fits.
     """
-    budgets = [Budget.parse(text) for text in ([budget] if isinstance(budget, str) else budget)]
+    budgets = _parsed(budget, report_line)
     check_at_least("--seed", seed, 0)
     check_scored(networks)
     named = None if space is None else load(space)
@@ -165,13 +166,40 @@ def profile_scores(
         codes = (named or space_for(splits, budgets)).codes
         return take_scores(
             prices(codes, num_classes=len(splits.classes), in_channels=splits.channels),
-            budgets,
+            _counted(budgets),
             ScoringImages.of(splits, seed=seed),
             data=location_of(data),
             networks=networks,
             seed=seed,
             report_line=report_line or (lambda _: None),
         )
+
+
+def _parsed(budget: str | Sequence[str], report_line: Callable[[str], None] | None = None) -> list[Budget]:
+    """Return the budgets of a profile, which considers those that can be counted.
+
+    Args:
+        budget: One or several budgets.
+        report_line: Called with a line that names those that are not considered; None for nothing.
+
+    Raises:
+        BudgetError: if one cannot be read.
+        InvalidValueError: if there are budgets, and all have to be measured.
+    """
+    budgets = [Budget.parse(text) for text in ([budget] if isinstance(budget, str) else budget)]
+    left_out = [str(limit) for limit in budgets if not limit.counted]
+    if left_out and not _counted(budgets):
+        raise InvalidValueError(
+            f"Cannot profile {left_out[0]}: it has to be measured. Expected at least one budget of counted "
+            f"costs, for example 100M-MACs."
+        )
+    if left_out and report_line is not None:
+        report_line(f"Not considered, because it has to be measured: {', '.join(left_out)}.")
+    return budgets
+
+
+def _counted(budgets: Sequence[Budget]) -> list[Budget]:
+    return [budget for budget in budgets if budget.counted]
 
 
 @contextmanager

@@ -21,9 +21,15 @@ def print_profile(profile: SpaceProfile) -> None:
     console = terminal()
     budgets = " and ".join(profile.budgets) or "no budget"
     console.print(
-        f"{profile.space}: {format_count(profile.size)} networks, {profile.share:.2%} fit {budgets}",
+        f"{profile.space}: {format_count(profile.size)} networks, {_share(profile.share, 2)} fit {budgets}",
         markup=False,
     )
+    if profile.unconsidered:
+        console.print(
+            f"Not considered, because it has to be measured: {', '.join(profile.unconsidered)}.",
+            markup=False,
+            soft_wrap=True,
+        )
     console.print(_costs(profile), soft_wrap=True)
     if profile.budgets:
         console.print(_factors(profile), soft_wrap=True)
@@ -131,5 +137,12 @@ def _factors(profile: SpaceProfile) -> FittedTable:
         [Column("", left=True), Column("value: share", left=True)], title="share that fits, by factor"
     )
     for factor, shares in profile.factors.items():
-        table.add_row(factor, [f"{value}: {share:.0%}" for value, share in shares.items()])
+        table.add_row(factor, [f"{value}: {_share(share, 0)}" for value, share in shares.items()])
     return table
+
+
+def _share(share: float, digits: int) -> str:
+    """Return a share in [0, 1] in per cent; a small one as one network in so many."""
+    if 0 < share < 0.001:
+        return f"1 in {format_count(round(1 / share))}"
+    return f"{share:.{digits}%}"

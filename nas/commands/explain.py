@@ -15,7 +15,7 @@ def COMMAND(  # noqa: N802
             "--budget",
             metavar="BUDGET",
             help="Budget for the best settings, for example 100M-MACs. Repeat it for several sets "
-            "of settings. Default: the budgets of the study.",
+            "of settings. A latency is not considered. Default: the budgets of the study.",
             show_default=False,
         ),
     ] = None,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from nas.commands._options import BUDGETS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Json
+from nas.commands._options import COUNTED_BUDGETS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Json
 
 
 def COMMAND(  # noqa: N802
@@ -13,7 +13,8 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--budget",
             metavar="BUDGET",
-            help=f"Most that a network may take, {BUDGETS} Can be repeated.",
+            help=f"Most that a network may take, {COUNTED_BUDGETS} Can be repeated. A latency beside it is "
+            "not considered.",
             show_default=False,
         ),
     ] = None,

@@ -79,9 +79,10 @@ def COMMAND(  # noqa: N802
 ) -> None:
     """Shrink or grow a network by a rule, one for each budget.
 
-    The rule sets resolution and depth; the width is then the largest that fits the budget, so that each
-    network takes at least 98 % of it, of peak memory perhaps less. `front` is this project's own rule: it
-    follows the Pareto front of a study. The files that --to writes can be given to nas measure and nas scale.
+    The rule sets resolution and depth; the width is then the largest that fits the budget. Where channels can
+    grow in small steps each network takes at least 98 % of it; the share is printed. `front` is this
+    project's own rule: it follows the Pareto front of a study. The files that --to writes can be given to nas
+    measure and nas scale.
 
     Example: nas scale efficientnet_b0_224 --budget 300M-MACs --budget 100M-MACs --budget 30M-MACs --to family
     """

@@ -2,15 +2,16 @@
 
 The best network is unknown; the posterior gives the probability of each network to be the best. The rules
 together are the network with the highest predicted mean, for example at a resolution of 200; the best
-networks in draws from the posterior give the uncertainty of each setting: ± 12.
+networks in draws from the posterior give the uncertainty of each setting: ± 12. A factor without effect in
+that network, such as the kernel of attention, has no rule.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from dashboards.explanation import Rule
 from nas.bayesopt.acquisition_optimizer import best_points
@@ -29,7 +30,36 @@ _SCORED: Final = 20_000  # maximum number of points scored in one call
 _SURE: Final = 0.5  # share of the way from chance to certainty below which a category is no rule
 _SPREAD: Final = 0.2  # share of the scale above which the deviation of a number is too large for a rule
 _SCALE: Final = 5  # number of values from which a rule has a mean and deviation instead of a probability
+_LIKELY: Final = (
+    12  # networks with a value, the likeliest to be the best, whose mean is the gain of the value
+)
 _FEW: Final = 3  # number of trained networks below which a value has too little evidence
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Networks within a budget that may be the best one.
+
+    Attributes:
+        budget: Texts of the counted budgets, joined by ``and``.
+        region: Networks within it.
+        rows: The networks, ``[c, d]``.
+        mean: Their expected accuracies, ``[c]``.
+        probability: Probability that each is the best one, ``[c]``.
+        extrapolation: Reason why no rule within this budget is supported, in words, or None.
+    """
+
+    budget: str
+    region: Region
+    rows: Rows
+    mean: Floats
+    probability: Floats
+    extrapolation: str | None
+
+    @property
+    def expected(self) -> int:
+        """Index of the network with the highest expected accuracy."""
+        return int(self.mean.argmax())
 
 
 def best_settings(
@@ -39,18 +69,24 @@ def best_settings(
     factors: Sequence[FactorSetting],
     rng: np.random.Generator,
 ) -> list[Rule]:
-    """Return a rule for each factor within all budgets together.
+    """Return a rule for each factor within all counted budgets together, those on latency are left out.
 
     Raises:
         NothingFitsError: if no network of the space is feasible.
     """
     region = evidence.within(budgets)
     rows = contenders(evidence, posterior, region, rng)
-    expected = int(posterior.predict(inputs(evidence.region, rows))[0].argmax())
-    values = _drawn(evidence, posterior, rows, rng)
-    extrapolation = extrapolation_of(evidence, rows)
-    name = " and ".join(map(str, budgets)) or "no budget"
-    return [_rule(name, factor, rows, expected, values, evidence, extrapolation) for factor in factors]
+    found = Candidates(
+        budget=" and ".join(str(budget) for budget in budgets if budget.counted) or "no budget",
+        region=region,
+        rows=rows,
+        mean=posterior.predict(inputs(evidence.region, rows))[0],
+        probability=_probabilities(evidence, posterior, rows, rng),
+        extrapolation=extrapolation_of(evidence, rows),
+    )
+    best = rows[[found.expected]]
+    active = [factor for factor in factors if factor.active(best, evidence.canonical)[0]]
+    return [_rule(factor, found, evidence, posterior) for factor in active]
 
 
 def contenders(evidence: Evidence, posterior: Posterior, region: Region, rng: np.random.Generator) -> Rows:
@@ -74,12 +110,15 @@ def contenders(evidence: Evidence, posterior: Posterior, region: Region, rng: np
     return distinct(np.concatenate([*tops, pool[kept]]))
 
 
-def _drawn(evidence: Evidence, posterior: Posterior, rows: Rows, rng: np.random.Generator) -> Floats:
-    """Return draws of the true accuracies of `rows`, ``[draws, c]``."""
+def _probabilities(evidence: Evidence, posterior: Posterior, rows: Rows, rng: np.random.Generator) -> Floats:
+    """Return how often each network is the most accurate in draws of the posterior, ``[c]``, in sum 1."""
     points = inputs(evidence.region, rows)
     with torch.no_grad():
         _, _, mean, within, _ = posterior.of(points[:0], points)
-    return rng.multivariate_normal(mean.numpy(), within.numpy(), _DRAWS, check_valid="ignore", method="eigh")
+    values = rng.multivariate_normal(
+        mean.numpy(), within.numpy(), _DRAWS, check_valid="ignore", method="eigh"
+    )
+    return np.bincount(values.argmax(axis=1), minlength=len(rows)) / _DRAWS
 
 
 def extrapolation_of(evidence: Evidence, rows: Rows) -> str | None:
@@ -92,56 +131,59 @@ def extrapolation_of(evidence: Evidence, rows: Rows) -> str | None:
     return None
 
 
-def _rule(
-    budget: str,
-    factor: FactorSetting,
-    rows: Rows,
-    expected: int,
-    values: Floats,
-    evidence: Evidence,
-    extrapolation: str | None,
-) -> Rule:
-    """Return the rule for one factor.
-
-    Args:
-        budget: Text of the budgets.
-        factor: Factor and its levels.
-        rows: Networks that may be the best one, ``[c, d]``.
-        expected: Index of the network with the highest predicted mean.
-        values: Draws of their accuracies, ``[draws, c]``.
-        evidence: Trained networks.
-        extrapolation: Reason why no rule within this budget is supported, in words, or None.
-    """
-    level = factor.nearest(rows)
-    winners = values.argmax(axis=1)
-    shares = np.bincount(level[winners], minlength=len(factor.levels)) / len(winners)
-    here = int(level[expected])
+def _rule(factor: FactorSetting, found: Candidates, evidence: Evidence, posterior: Posterior) -> Rule:
+    """Return the rule for one factor that has an effect in the network expected best."""
+    winners = np.flatnonzero(found.probability)
+    winners = winners[factor.active(found.rows[winners], evidence.canonical)]
+    weights = found.probability[winners]
+    here = int(factor.nearest(found.rows[[found.expected]])[0])
+    level = factor.nearest(found.rows[winners])
+    shares = np.bincount(level, weights, minlength=len(factor.levels)).astype(np.float64)
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in factor.values)
     value, deviation = factor.values[here], None
     if numeric and len(factor.values) >= _SCALE:
         column = evidence.region.grid.columns[factor.columns[0]]
-        scale = np.asarray(column.values(rows[:, factor.columns[0]]), dtype=np.float64)
-        value = float(scale[expected])
-        deviation = float(np.sqrt(((scale[winners] - value) ** 2).mean()))
-    trained = int((factor.nearest(evidence.rows[evidence.last]) == here).sum())
-    gains = _gains(level == here, values)
+        scale = np.asarray(column.values(found.rows[:, factor.columns[0]]), dtype=np.float64)
+        value = float(scale[found.expected])
+        if weights.sum() > 0.5:
+            squares = (scale[winners] - value) ** 2
+            deviation = float(np.sqrt((weights * squares).sum() / weights.sum()))
+    rows = evidence.rows[evidence.last]
+    rows = rows[factor.nearest(rows) == here]
+    trained = int(factor.active(rows, evidence.canonical).sum())
+    doubt = _doubt(factor, here, shares, deviation, trained, numeric=numeric)
     return Rule(
-        budget=budget,
+        budget=found.budget,
         factor=factor.name,
         value=value,
         spread=deviation,
-        probability=float(shares[here]),
+        probability=min(float(shares[here]), 1.0),
         trained=trained,
-        gain=float(gains.mean()),
-        warning=extrapolation or _doubt(factor, here, shares, deviation, trained, numeric=numeric),
+        gain=_gain(factor, here, found, evidence, posterior),
+        warning=found.extrapolation or doubt,
     )
 
 
-def _gains(having: NDArray[np.bool_], values: Floats) -> Floats:
-    """Return the difference between the best network with a value and the best without, ``[draws]``."""
-    if having.all() or not having.any():
-        return np.zeros(len(values))
-    return np.asarray(values[:, having].max(axis=1) - values[:, ~having].max(axis=1))
+def _gain(
+    factor: FactorSetting, here: int, found: Candidates, evidence: Evidence, posterior: Posterior
+) -> float | None:
+    """Return what a typical other level would cost the best network; None if none fits with another.
+
+    The mean over the likeliest networks with the level, each set to every other level that fits, by how
+    probable it is that the network is the best one.
+    """
+    weights = found.probability.copy()
+    weights[found.expected] += 1 / _DRAWS  # it counts even if no draw has it as the best
+    having = np.flatnonzero((factor.nearest(found.rows) == here) & (weights > 0))
+    likely = having[np.argsort(-weights[having], kind="stable")][:_LIKELY]
+    moved = factor.set(found.rows[likely]).reshape(-1, found.rows.shape[1])
+    moved, origin = evidence.canonical(moved), np.tile(likely, len(factor.levels))
+    kept = np.flatnonzero(factor.nearest(moved) != here)
+    kept = kept[found.region.fits(moved[kept])]
+    if not len(kept):
+        return None
+    mean = posterior.predict(inputs(evidence.region, moved[kept]))[0]
+    return float(np.average(found.mean[origin[kept]] - mean, weights=weights[origin[kept]]))
 
 
 def _doubt(

@@ -7,7 +7,6 @@ independent factors these means are the first terms of Sobol's decomposition (So
 https://doi.org/10.1016/S0378-4754(00)00270-6); their variances, drawn from the posterior, are the shares.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +19,7 @@ from nas.bayesopt.grid import Rows
 from nas.bayesopt.scoring import inputs
 from nas.explanation.evidence import Evidence, Floats
 from nas.explanation.extrapolation import familiar_share, widening
-from nas.explanation.factor_levels import FactorSetting, kind_of, place_of
+from nas.explanation.factor_levels import FactorSetting, number_of, place_of
 from nas.surrogates.factor_gp import Posterior
 
 _ALONE: Final = 64  # networks averaged for a main effect
@@ -207,6 +206,7 @@ class Effects:
 
     def _trained(self, factor: FactorSetting) -> list[int]:
         rows = self._evidence.rows[self._evidence.last]
+        rows = rows[factor.active(rows, self._evidence.canonical)]
         counts: list[int] = np.bincount(factor.nearest(rows), minlength=len(factor.levels)).tolist()
         return counts
 
@@ -216,12 +216,12 @@ def _shares(means: Floats, weights: Floats, total: Floats) -> Floats:
     return np.clip(means**2 @ weights / np.maximum(total, 1e-18), 0.0, 1.0)
 
 
-def by_place(effects: list[Effect]) -> JointEffect:
+def by_place(kind: str, effects: list[Effect]) -> JointEffect:
     """Return the main effects of one kind of choice, one per stage, as one map."""
     names = [effect.factor for effect in effects]
     return JointEffect(
-        factors=(place_of(names[0]), kind_of(names[0])),
-        values=(tuple(int("".join(re.findall(r"\d", name))) for name in names), effects[0].values),
+        factors=(place_of(names[0]), kind),
+        values=(tuple(map(number_of, names)), effects[0].values),
         means=tuple(effect.means for effect in effects),
         errors=tuple(effect.errors for effect in effects),
         macs=tuple(effect.macs for effect in effects),

@@ -17,13 +17,21 @@ from nas.explanation.best_settings import best_settings
 from nas.explanation.effects import Effects, by_place
 from nas.explanation.evidence import Evidence, of_study
 from nas.explanation.expected_networks import expected_within
-from nas.explanation.factor_levels import factor_settings, independent, kinds, together
+from nas.explanation.factor_levels import (
+    factor_settings,
+    independent,
+    kind_of,
+    kinds,
+    numbered,
+    together,
+)
 from nas.explanation.model_comparison import compared
 from nas.explanation.source_trust import source_trusts
 from nas.study.earlier_studies import evidence_of
 from nas.study.study import settings_of
 from nas.surrogates.torch_threads import torch_threads
 from search_spaces.budget import Budget
+from search_spaces.errors import InvalidValueError
 
 _BASE: Final = 256  # networks over which variances are computed
 _LEVELS: Final = 17  # maximum number of levels of one factor
@@ -39,23 +47,38 @@ def explain_study(study: optuna.Study, budgets: Sequence[Budget] = (), *, seed: 
     Args:
         study: Study of nas search.
         budgets: Budgets within each of which rules are found; if empty, within all budgets of the study.
+            Those that have to be measured are left out and named in the explanation.
         seed: Seed of all generators, at least 0.
 
     Raises:
         StudyError: if too few networks have been trained; says how many are needed.
+        InvalidValueError: if budgets are given, all of which have to be measured.
         NothingFitsError: if no network of the space is within a budget.
     """
+    asked = [budget for budget in budgets if budget.counted]
+    if budgets and not asked:
+        raise InvalidValueError(
+            f"Cannot explain within {budgets[0]}: it has to be measured. Expected budgets of counted costs, "
+            f"for example 100M-MACs."
+        )
     evidence = of_study(study)
-    found = explain(evidence, [[budget] for budget in budgets] or [evidence.budgets], seed=seed)
+    found = explain(evidence, [[budget] for budget in asked] or [evidence.budgets], seed=seed)
     settings, rng = settings_of(study), np.random.default_rng(np.random.SeedSequence([seed, 1]))
     with torch_threads(1):
         sources = source_trusts(evidence, evidence_of(study), rng, seed=settings.seed)
     drops = drop_effects(evidence, seed=seed)
     expected = None
-    if budgets and found.comparison.explains and all(budget.counted for budget in budgets):
-        alone = [[budget] for budget in budgets]
+    if asked and found.comparison.explains:
+        alone = [[budget] for budget in asked]
         expected = expected_within(study, evidence, alone, found.comparison, _EXPECTED, seed=seed)
-    return replace(found, metric=settings.metric, sources=sources, expected=expected, drops=drops)
+    return replace(
+        found,
+        metric=settings.metric,
+        sources=sources,
+        expected=expected,
+        drops=drops,
+        unconsidered=tuple(str(budget) for budget in budgets or evidence.budgets if not budget.counted),
+    )
 
 
 def explain(evidence: Evidence, budgets: Sequence[Sequence[Budget]], *, seed: int = 0) -> Explanation:
@@ -138,8 +161,7 @@ def _pairs(evidence: Evidence, effects: Effects, base: np.ndarray) -> list[Joint
     """Return the joint effects of global factors and of the other strongest pairs, strongest first."""
     coarse = factor_settings(evidence.region, base, _PAIR_LEVELS)
     every = list(itertools.combinations(coarse, 2))
-    in_stages = {factor.name for members in kinds(evidence.region, base, 1).values() for factor in members}
-    shared = [pair for pair in every if not {factor.name for factor in pair} & in_stages]
+    shared = [pair for pair in every if not any(numbered(factor.name) for factor in pair)]
     others = effects.strongest_pairs([pair for pair in every if pair not in shared], _PAIRS)
     found = [effects.joint_effect(*pair) for pair in (*shared, *others)]
     return sorted(found, key=lambda joint: -(joint.share.mean if joint.share is not None else 0.0))
@@ -148,11 +170,15 @@ def _pairs(evidence: Evidence, effects: Effects, base: np.ndarray) -> list[Joint
 def _maps(evidence: Evidence, effects: Effects, base: np.ndarray) -> list[JointEffect]:
     """Return the maps of kinds of choices: each kind by stage, then two kinds in all stages."""
     found = kinds(evidence.region, base, _PAIR_LEVELS)
-    everywhere = [together(kind, members) for kind, members in found.items()]
-    pairs = list(itertools.combinations(everywhere, 2))
-    pairs.sort(key=lambda pair: {pair[0].name, pair[1].name} != {"kernel", "dilation"})
-    both = [effects.joint_effect(*pair, shared=False) for pair in pairs[:_KINDS]]
+    choice = {kind: kind_of(members[0].name) for kind, members in found.items()}
+    pairs = [pair for pair in itertools.combinations(found, 2) if choice[pair[0]] != choice[pair[1]]]
+    pairs.sort(key=lambda pair: {choice[kind] for kind in pair} != {"kernel", "dilation"})
+    both = [
+        effects.joint_effect(*(together(kind, found[kind]) for kind in pair), shared=False)
+        for pair in pairs[:_KINDS]
+    ]
     single = [
-        by_place([effects.main_effect(m) for m in members]) for members in list(found.values())[:_KINDS]
+        by_place(kind, [effects.main_effect(member) for member in found[kind]])
+        for kind in list(found)[:_KINDS]
     ]
     return [*single, *both]

@@ -1,10 +1,12 @@
 """Sets one factor, or one kind of choice in all stages, to each of its levels, with the rest unchanged."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nas.bayesopt.column import Column
 from nas.bayesopt.feasible_region import Region
@@ -38,10 +40,28 @@ class FactorSetting:
         found[:, :, self.columns] = self.levels[:, None, None]
         return found
 
-    def nearest(self, rows: Rows) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def nearest(self, rows: Rows) -> NDArray[np.int64]:
         """Return the index of the level nearest to each row, ``[n]``."""
         distances = np.abs(rows[:, self.columns[0], None] - self.levels)
         return np.asarray(distances.argmin(axis=1), dtype=np.int64)
+
+    def active(self, rows: Rows, canonical: Callable[[Rows], Rows]) -> NDArray[np.bool_]:
+        """Return whether the factor has an effect in each row: some level makes another network, ``[n]``.
+
+        A kernel has none in a stage of attention, for example.
+
+        Args:
+            rows: Points, ``[n, d]``.
+            canonical: Function from points to canonical points, ``[n, d]``.
+        """
+        own, found = canonical(rows), np.zeros(len(rows), dtype=np.bool_)
+        for level in self.levels:
+            left = np.flatnonzero(~found & (own[:, self.columns[0]] != level))
+            if len(left):
+                moved = own[left]
+                moved[:, self.columns] = level
+                found[left] = (canonical(moved) != own[left]).any(axis=1)
+        return found
 
 
 def independent(rng: np.random.Generator, region: Region, n: int) -> Rows:
@@ -67,18 +87,32 @@ def factor_settings(region: Region, drawn: Rows, most: int) -> list[FactorSettin
 def kinds(region: Region, drawn: Rows, most: int) -> dict[str, list[FactorSetting]]:
     """Return the factors of each kind of choice that several stages have, categories before numbers.
 
-    ``stage1.kernel`` and ``stage2.kernel`` are of the kind ``kernel``.
+    ``stage1.kernel`` and ``stage2.kernel`` are of the kind ``kernel``. Stages of other values are a kind of
+    their own, and each is named by its stages then: ``kernel of stages 1, 2``. The one with the most stages
+    comes first.
     """
-    found: dict[tuple[str, str], list[int]] = {}
+    groups: dict[str, dict[str, list[int]]] = {}
     columns = region.grid.columns
     for j in sorted(range(len(columns)), key=lambda j: columns[j].ordered):
-        if re.search(r"\d", columns[j].name):
-            found.setdefault((kind_of(columns[j].name), repr(columns[j].distribution)), []).append(j)
+        if numbered(columns[j].name):
+            values = repr(columns[j].distribution)
+            groups.setdefault(kind_of(columns[j].name), {}).setdefault(values, []).append(j)
+    ranked = {kind: sorted(found.values(), key=len, reverse=True) for kind, found in groups.items()}
     return {
-        kind: [_factor_setting(columns[j].name, (j,), columns[j], drawn, most) for j in slots]
-        for (kind, _), slots in found.items()
-        if len(slots) > 1
+        _kind_name(kind, [columns[j].name for j in found[i]], alone=len(found) == 1): [
+            _factor_setting(columns[j].name, (j,), columns[j], drawn, most) for j in found[i]
+        ]
+        for i in range(max(map(len, ranked.values()), default=0))
+        for kind, found in ranked.items()
+        if i < len(found) and len(found[i]) > 1
     }
+
+
+def _kind_name(kind: str, names: list[str], *, alone: bool) -> str:
+    """Return the name of a kind of choice, with its stages unless all stages that have it are of it."""
+    if alone:
+        return kind
+    return f"{kind} of {place_of(names[0])}s {', '.join(str(number_of(name)) for name in names)}"
 
 
 def together(kind: str, members: list[FactorSetting]) -> FactorSetting:
@@ -97,6 +131,16 @@ def kind_of(name: str) -> str:
 def place_of(name: str) -> str:
     """Return the numbered part of a parameter's name: ``stage`` for ``stage2.kernel``."""
     return re.sub(r"\d+", "", name.partition(".")[0]) or "place"
+
+
+def number_of(name: str) -> int:
+    """Return the number in a parameter's name: 2 for ``stage2.kernel``."""
+    return int("".join(re.findall(r"\d", name)))
+
+
+def numbered(name: str) -> bool:
+    """Return whether a parameter is of one stage, by its name."""
+    return re.search(r"\d", name) is not None
 
 
 def _factor_setting(

@@ -14,13 +14,14 @@ from search_spaces.costs import COSTS
 from search_spaces.network_codes import GLOBALS, NetworkCodes
 from search_spaces.patterns import PATTERNS
 from search_spaces.pricing import Prices
-from search_spaces.sampling import fitting_codes, uniform_codes
+from search_spaces.sampling import fitting_codes, share_that_fits, uniform_codes
 from search_spaces.stage_choices import stage_slots
 
 VERSION: Final = 1
 QUANTILES: Final = (0.1, 0.5, 0.9)
 _DRAWS: Final = 20_000
 _FITTING: Final = 2_000
+_FEW: Final = 400  # draws that fit, below which shares are counted instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +48,13 @@ class SpaceProfile:
     Attributes:
         space: Name of the space.
         size: Number of distinct networks.
-        budgets: Texts of the budgets.
-        share: Feasible share of the networks, in [0, 1], estimated from uniform draws.
+        budgets: Texts of the counted budgets.
+        share: Feasible share of the networks, in [0, 1], estimated from uniform draws, or from a count of
+            those that fit where they are few.
         costs: Profile of each cost by name.
         factors: Feasible share of the networks with each value of each global factor, option of the skeleton,
             and width, block and pattern of each stage.
+        unconsidered: Texts of the budgets that have to be measured: networks may exceed them.
     """
 
     space: str
@@ -60,6 +63,7 @@ class SpaceProfile:
     share: float
     costs: dict[str, CostProfile]
     factors: dict[str, dict[str, float]]
+    unconsidered: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version."""
@@ -67,7 +71,7 @@ class SpaceProfile:
 
 
 def profile_space(prices: Prices, budgets: Sequence[Budget], rng: np.random.Generator) -> SpaceProfile:
-    """Return the profile of a priced space under budgets; budgets on latency are ignored.
+    """Return the profile of a priced space under budgets; those on latency are not considered.
 
     Raises:
         NothingFitsError: if no network fits; gives the cost of the smallest network.
@@ -85,21 +89,39 @@ def profile_space(prices: Prices, budgets: Sequence[Budget], rng: np.random.Gene
             for codes in (draws, fitting)
         )
         costs[name] = CostProfile(smallest=smallest, largest=largest, everywhere=everywhere, fitting=within)
+    few = fits.sum() < _FEW
+    share = share_that_fits(prices, rng, budgets) if few else float(fits.mean())
     factors = {
         choice.name: {
-            str(value): float(fits[picked == index].mean()) if (picked == index).any() else 0.0
+            str(value): _among(picked == index, within == index, share)
+            if few or not (picked == index).any()
+            else float(fits[picked == index].mean())
             for index, value in enumerate(choice.values)
         }
-        for choice, picked in _picked(prices.codes, draws)
+        for (choice, picked), (_, within) in zip(
+            _picked(prices.codes, draws), _picked(prices.codes, fitting), strict=True
+        )
     }
     return SpaceProfile(
         space=space.name,
         size=prices.codes.size,
-        budgets=tuple(map(str, budgets)),
-        share=float(fits.mean()),
+        budgets=tuple(str(budget) for budget in budgets if budget.counted),
+        share=share,
         costs=costs,
         factors=factors,
+        unconsidered=tuple(str(budget) for budget in budgets if not budget.counted),
     )
+
+
+def _among(drawn: NDArray[np.bool_], fitting: NDArray[np.bool_], share: float) -> float:
+    """Return the feasible share of the networks with a value by Bayes' rule.
+
+    Args:
+        drawn: Whether each network of the space has the value, [n].
+        fitting: Whether each network that fits has it, [k].
+        share: Feasible share of the space, in [0, 1].
+    """
+    return min(1.0, share * float(fitting.mean()) / max(float(drawn.mean()), 1 / len(drawn)))
 
 
 def _picked(codes: NetworkCodes, rows: NDArray[np.int64]) -> Iterator[tuple[Choice, NDArray[np.int64]]]:

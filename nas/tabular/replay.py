@@ -50,10 +50,11 @@ def replay(
         make: Function from a problem to the sampler.
         seeds: Seeds of the sampler and of the noise of its trainings.
         trials: Number of trials.
-        workers: Number of trials that run at the same time.
+        workers: Number of trials that run at the same time, at most `trials`.
         evidence: Function from a seed to sources of evidence besides the task's.
     """
     curves, over, repeated, seconds = [], 0, 0, 0.0
+    workers = min(workers, trials)
     for seed in seeds:
         problem = Problem(
             distributions=task.distributions,

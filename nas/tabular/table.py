@@ -7,10 +7,10 @@ The format, ``nas-table`` version 1, is one JSON object::
      "rows": [{"point": [1, "conv"], "values": [91.2, 91.5], "costs": {"macs": 12000000},
                "counts": {"blocks": 3}}, ...]}
 
-`parameters` names each parameter and its values, and each combination of them stands in one row; `point`
-gives one value of each, in that order; `values` holds one number for each training of that network; `costs`
-are known without training, and so are `counts`, which may be left out. Logarithms of the costs, and the
-counts, are evidence for a sampler.
+`parameters` names each parameter and its values, which are texts, numbers, booleans or null, and each
+combination of them stands in one row; `point` gives one value of each, in that order; `values` holds one
+number for each training of that network; `costs` are known without training, and so are `counts`, which may
+be left out. Logarithms of the costs, and the counts, are evidence for a sampler.
 The JSON file of NAS-Bench-Macro (Su et al., 2021, https://arxiv.org/abs/2103.11922) is read as it
 is: eight layers of three choices, ``test_acc`` for three seeds, ``flops`` (which are MACs), params.
 """
@@ -203,6 +203,10 @@ def _ours(content: dict[str, Any]) -> Table:
         raise ValueError(f"version {content['version']}")
     sign = {"maximize": 1.0, "minimize": -1.0}[content.get("direction", "maximize")]
     parameters = {name: tuple(values) for name, values in content["parameters"].items()}
+    for name, offered in parameters.items():
+        for value in offered:
+            if not isinstance(value, str | int | float | None):  # a bool is an int
+                raise TypeError(f"parameter '{name}' has the value {value}, expected text or numbers")
     rows = content["rows"]
     trainings = max(len(row["values"]) for row in rows)
     values = np.full((len(rows), trainings), np.nan)

@@ -36,6 +36,16 @@ def test_a_report_names_the_winner_its_costs_and_how_to_repeat_it(name: str, tmp
         assert expected in text
 
 
+@pytest.mark.parametrize("name", ["html", "md"])
+def test_a_report_compares_the_best_networks_with_the_winner(name: str, tmp_path: Path):
+    (path,) = REPORTS[name](findings(*many(40)), tmp_path / "report")
+    text = path.read_text()
+    assert "Best networks after the search" in text
+    assert text.count("against the best") == 2
+    listed = text.partition("against the best: ")[2]
+    assert len(re.findall(r"(?:<td>|\n\| )#\d+", listed)) >= 12
+
+
 @pytest.mark.parametrize("latency_ms", [None, {"cpu": 2.0}])
 def test_two_columns_of_figures_have_no_hole(latency_ms: dict[str, float] | None, tmp_path: Path):
     shown = findings(*(network(n, latency_ms=latency_ms) for n in range(3)))

@@ -118,6 +118,14 @@ def test_the_best_is_one_that_fits(extended: str, query: str):
     assert best["number"] == 2
 
 
+def test_where_none_fits_none_is_the_best_but_other_studies_keep_theirs(storage: RDBStorage):
+    over = findings(network(0, fits=False), network(1, fits=False), network(2, fits=False))
+    for address in listening(storage, gather=lambda _: over):
+        assert json.loads(ask(f"{address}/api/studies/1")[1])["best_trials"] == []
+    for address in listening(storage, gather=lambda _: None):
+        assert json.loads(ask(f"{address}/api/studies/1")[1])["best_trials"] != []
+
+
 def test_a_trial_that_went_on_since_is_shown_as_it_is_now(storage: RDBStorage):
     ended = network(0, accuracy=0.71)
     stale = findings(network(0, state="running", accuracy=0.5))

@@ -5,6 +5,7 @@ attributes with options, and checks of constructor arguments.
 """
 
 import ast
+import builtins
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,10 +16,12 @@ from torch import nn
 from nas.exports.codegen.definitions import Definition, ExtractedClass, Import
 from nas.exports.codegen.docstrings import only_used
 from nas.exports.codegen.known_values import Known
-from nas.exports.codegen.names_used import closure, names_in
+from nas.exports.codegen.names_used import closure, free_names, names_in, names_set
 from nas.exports.codegen.specialise import specialised
 from nas.exports.codegen.statement_span import span
 from search_spaces.errors import ExportError
+
+_OF_EVERY_MODULE: Final = frozenset({"__name__", "__file__", "__doc__", "__class__"})
 
 LISTINGS: Final = frozenset(
     {
@@ -46,7 +49,8 @@ def extract_class(
         without: Members to leave out, besides `LISTINGS`.
 
     Raises:
-        ExportError: if its source cannot be read, or needs more than torch and the standard library.
+        ExportError: if its source cannot be read, needs more than torch and the standard library, or uses a
+            name that its file sets in a way that cannot be copied.
     """
     name = module.__name__
     try:
@@ -68,9 +72,36 @@ def extract_class(
                 f"Cannot export '{name}': its file imports '{found.module}', expected torch and "
                 f"the standard library only. Copy what it needs into its file."
             )
+    _check_names(name, kept, imports, tree)
     used = {str(value) for values in (choices or {}).values() for value in values}
     about = only_used(ast.get_docstring(tree) or "", used)
     return ExtractedClass(name=name, about=about, imports=imports, definitions=kept)
+
+
+def _check_names(
+    name: str, definitions: Sequence[Definition], imports: Sequence[Import], tree: ast.Module
+) -> None:
+    """Check that extracted code finds every name that it uses, with the value that the file gives it.
+
+    Raises:
+        ExportError: names the first that it would not find, and where the file sets it.
+    """
+    elsewhere = {
+        found: node.lineno
+        for node in tree.body
+        if not isinstance(node, ast.Import | ast.ImportFrom) and not _bindings(node)
+        for found in names_set(node)
+    }
+    known = {*dir(builtins), *_OF_EVERY_MODULE, *(d.name for d in definitions), *(i.bound for i in imports)}
+    used = frozenset[str]().union(*(free_names(d.text) for d in definitions))
+    lost = sorted(used - known | used & elsewhere.keys())
+    if lost:
+        line = elsewhere.get(lost[0])
+        where = "does not set it by name" if line is None else f"sets it in line {line} in another way"
+        raise ExportError(
+            f"Cannot export '{name}': it uses '{lost[0]}', expected an import, class, function or assignment "
+            f"at the top level of its file, which {where}. Write it so, for example {lost[0]} = 1."
+        )
 
 
 def definitions_in(text: str) -> tuple[Definition, ...]:
@@ -102,10 +133,35 @@ def _definitions(
     tree: ast.Module, lines: Sequence[str], without: Mapping[str, frozenset[str]]
 ) -> Iterator[Definition]:
     for node in tree.body:
-        name = _bound_name(node)
-        if name is not None:
-            text = _source(node, lines, without.get(name, frozenset()))
+        bound = _bindings(node)
+        for i, (name, value) in enumerate(bound.items()):
+            if value is None:
+                text = _source(node, lines, without.get(name, frozenset()))
+            else:  # one of several names of an assignment
+                comments = lines[span(node, lines)[0] : node.lineno - 1] if i == 0 else []
+                text = "\n".join([*comments, f"{name} = {ast.unparse(value)}"])
             yield Definition(name=name, text=text, uses=names_in(text))
+
+
+def _bindings(node: ast.stmt) -> dict[str, ast.expr | None]:
+    """Return the names that a definition binds, each with its value if an assignment binds several.
+
+    ``A, B = 1, 2`` is ``A = 1`` and ``B = 2``, and ``A = B = 1`` is ``A = 1`` and ``B = A``.
+    """
+    name = _bound_name(node)
+    if name is not None:
+        return {name: None}
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+            pairs = list(zip(names, values, strict=False)) if len(names) == len(values) else []
+        case ast.Assign(targets=[first, *others], value=value):
+            pairs = [(first, value), *((other, first) for other in others)]
+        case _:
+            return {}
+    bound = {target.id: value for target, value in pairs if isinstance(target, ast.Name)}
+    starred = any(isinstance(value, ast.Starred) for value in bound.values())
+    swapped = isinstance(node.value, ast.Tuple) and not names_in(ast.unparse(node.value)).isdisjoint(bound)
+    return {} if len(bound) < len(pairs) or starred or swapped else dict(bound)
 
 
 def _bound_name(node: ast.stmt) -> str | None:

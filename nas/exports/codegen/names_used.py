@@ -2,6 +2,9 @@
 
 import ast
 from collections.abc import Mapping
+from typing import Final
+
+_TYPE_PARAMETERS: Final = frozenset({"TypeVar", "ParamSpec", "TypeVarTuple"})  # nodes from Python 3.12 on
 
 
 def names_in(text: str) -> frozenset[str]:
@@ -13,6 +16,38 @@ def names_in(text: str) -> frozenset[str]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
             found.add(node.value)
     return frozenset(found)
+
+
+def names_set(node: ast.AST) -> frozenset[str]:
+    """Return the names that a statement sets, those inside it included: variables, arguments, imports."""
+    found: set[str] = set()
+    for inner in ast.walk(node):
+        match inner:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+                found.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case (
+                ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+            ):
+                found.add(name)
+            case ast.MatchMapping(rest=str(name)):
+                found.add(name)
+            case ast.alias(name=name, asname=bound):
+                found.add(bound or name.split(".")[0])
+            case _:
+                if type(inner).__name__ in _TYPE_PARAMETERS:
+                    found.add(str(getattr(inner, "name", "")))
+    return frozenset(found)
+
+
+def free_names(text: str) -> frozenset[str]:
+    """Return the names that code reads and nowhere sets; those in strings do not count."""
+    tree = ast.parse(text)
+    read = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    return frozenset(read) - names_set(tree)
 
 
 def closure(name: str, uses: Mapping[str, frozenset[str]]) -> frozenset[str]:

@@ -6,6 +6,7 @@ from PIL import Image
 
 import nas
 from nas.__main__ import run
+from nas.commands._profile_tables import print_profile
 from nas.profiling.space_profile import profile_space
 from search_spaces.budget import Budget
 from search_spaces.errors import NothingFitsError
@@ -31,6 +32,25 @@ def test_shares_and_quantiles_are_those_of_the_enumerated_space(tiny_prices):
     assert profile.costs["macs"].fitting[-1] <= 300_000
     assert set(profile.factors["resolution"]) == {"8", "16"}
     assert profile.factors["resolution"]["8"] > profile.factors["resolution"]["16"]
+
+
+def test_a_share_that_no_draw_meets_is_counted(capsys):
+    profile = nas.profile("460k-MACs", space="hybrid_small")
+    # 20,000 draws of the networks that are counted: 10 % is above five standard errors of a share of a third.
+    assert profile.share == pytest.approx(3.3e-10, rel=0.1)
+    sides = list(profile.factors["resolution"].values())
+    assert sides[0] > profile.share > sides[-1]
+    print_profile(profile)
+    assert "1 in 3" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_a_latency_is_named_as_not_considered_and_refused_alone(capsys):
+    assert run(["profile", "--budget", "300M-MACs", "--budget", "5ms@cpu"]) == 0
+    heading, line, *_ = capsys.readouterr().out.splitlines()
+    assert heading.endswith("fit 300M-MACs")
+    assert line == "Not considered, because it has to be measured: 5ms@cpu."
+    assert run(["profile", "--budget", "5ms@cpu"]) == 2
+    assert "Cannot profile 5ms@cpu: it has to be measured." in capsys.readouterr().err
 
 
 def test_nothing_fits_says_what_the_smallest_needs(tiny_prices):

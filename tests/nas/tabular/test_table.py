@@ -87,6 +87,15 @@ def test_a_table_with_holes_names_one_of_them(tmp_path: Path) -> None:
     assert "\n" not in str(said.value)
 
 
+def test_a_value_that_is_a_list_is_named(tmp_path: Path) -> None:
+    content = toy()
+    content["parameters"]["depth"] = [[1], [2], [3]]
+    for row in content["rows"]:
+        row["point"][0] = [row["point"][0]]
+    with pytest.raises(DataError, match=r"parameter 'depth' has the value \[1\], expected text or numbers"):
+        load(written(tmp_path / "lists.json", content))
+
+
 def test_a_network_without_a_value_is_named(tmp_path: Path) -> None:
     content = toy()
     content["rows"][2]["values"] = [None]
@@ -114,7 +123,7 @@ def test_nas_bench_macro_loads_as_published() -> None:
 
 
 def test_a_replayed_search_finds_the_best_and_keeps_count(table: Table) -> None:
-    for workers in (1, 3):
+    for workers in (1, 3, 9):
         runs = replay(table.task(20.0), SAMPLERS["random"], [0, 1], 4, workers)
         assert runs.regret.shape == (2, 4)
         assert (np.diff(runs.regret, axis=1) <= 0).all()

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from nas.exports.codegen.extract import extract_class
+from search_spaces.errors import ExportError
 from tests.nas.exports.networks import every_part
 
 PART = '''"""A part.
@@ -72,15 +73,25 @@ MIXER = Part
 
 
 @pytest.fixture
-def part(tmp_path, monkeypatch):
+def defined(tmp_path, monkeypatch):
+    """Return a function from source to the class `Part` that it defines in a file of its own."""
+
+    def define(text):
+        path = tmp_path / "part_on_disk.py"
+        path.write_text(text)
+        module = ModuleType("part_on_disk")
+        module.__file__ = str(path)
+        monkeypatch.setitem(sys.modules, "part_on_disk", module)
+        exec(compile(text, str(path), "exec"), module.__dict__)
+        return module.Part
+
+    return define
+
+
+@pytest.fixture
+def part(defined):
     """Return a class that is defined in a file of its own."""
-    path = tmp_path / "part_on_disk.py"
-    path.write_text(PART)
-    module = ModuleType("part_on_disk")
-    module.__file__ = str(path)
-    monkeypatch.setitem(sys.modules, "part_on_disk", module)
-    exec(compile(PART, str(path), "exec"), module.__dict__)
-    return module.Part
+    return defined(PART)
 
 
 def text_of(extracted):
@@ -151,3 +162,50 @@ def test_without_choices_nothing_is_changed_but_guards(part):
 def test_the_parts_that_are_exported_are_those_on_the_shelves():
     kinds = {name.split("-")[0] for name in every_part()}
     assert kinds == {"mixer", "block", "blocks", "network"}
+
+
+SHIFT = """import torch
+from torch import Tensor, nn
+
+{constants}
+
+
+class Part(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(torch.roll(x, STEP, AXES[0]))
+"""
+
+
+@pytest.mark.parametrize(
+    "constants", ["AXES, STEP = (2, 3), 1", "AXES = (2, 3)\nSTEP = UNIT = 1", "(STEP, AXES) = (1, (2, 3))"]
+)
+def test_an_assignment_of_several_names_is_several_definitions(defined, constants):
+    part = defined(SHIFT.format(constants=constants))
+    torch.manual_seed(0)
+    whole, images = part(4), torch.randn(2, 4, 6, 6)
+    torch.manual_seed(0)
+    assert torch.equal(made(extract_class(part), 4)(images), whole(images))
+
+
+@pytest.mark.parametrize(
+    ("constants", "name", "line"),
+    [
+        ("AXES, STEP = sorted([2, 1])[:2], 1\nSTEP += 1", "STEP", 5),
+        (
+            "AXES = (2, 3)\ntry:\n    from math import inf as STEP\nexcept ImportError:\n    pass\nSTEP = 1",
+            "STEP",
+            5,
+        ),
+        ("AXES, (STEP, _) = (2, 3), (1, 2)", "AXES", 4),
+        ("if torch.__version__:\n    AXES = (2, 3)\nSTEP = 1", "AXES", 4),
+    ],
+)
+def test_a_name_that_is_set_otherwise_is_refused(defined, constants, name, line):
+    part = defined(SHIFT.format(constants=constants))
+    with pytest.raises(ExportError, match=f"it uses '{name}', expected .* sets it in line {line}") as said:
+        extract_class(part)
+    assert "\n" not in str(said.value)
