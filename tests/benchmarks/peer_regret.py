@@ -118,7 +118,7 @@ def lines_of(found: Searches, group: str, workers: int) -> list[str]:
                 cells.append(f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]")
         else:
             cells += [""] * len(after)
-        seconds = np.mean([theirs[seed][1] for seed in seeds])
+        seconds = np.median([theirs[seed][1] for seed in seeds])  # one on a busy machine counts little
         lines.append(f"| {sampler} | {len(seeds)} | {' | '.join(cells)} | {seconds:.2f} |")
     if not lines:
         return []
@@ -128,7 +128,7 @@ def lines_of(found: Searches, group: str, workers: int) -> list[str]:
         "",
         f"## {group}, {workers} {'worker' if workers == 1 else 'workers'}",
         "",
-        f"| {' | '.join([*heads, 's a proposal'])} |",
+        f"| {' | '.join([*heads, 's a proposal, median'])} |",
         "| --- " * (len(heads) + 1) + "|",
         *lines,
     ]
