@@ -30,9 +30,7 @@ _SCORED: Final = 20_000  # maximum number of points scored in one call
 _SURE: Final = 0.5  # share of the way from chance to certainty below which a category is no rule
 _SPREAD: Final = 0.2  # share of the scale above which the deviation of a number is too large for a rule
 _SCALE: Final = 5  # number of values from which a rule has a mean and deviation instead of a probability
-_LIKELY: Final = (
-    12  # networks with a value, the likeliest to be the best, whose mean is the gain of the value
-)
+_LIKELY: Final = 12  # networks with a value, the likeliest best ones, whose mean is the gain of the value
 _FEW: Final = 3  # number of trained networks below which a value has too little evidence
 
 
