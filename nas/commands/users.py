@@ -38,9 +38,9 @@ def list_users(storage: Storage = None, storage_path: StoragePath = "nas-runs", 
 
     Example: nas users list
     """
-    from nas.service.dispatcher import Workers
     from nas.service.job_table import JobTable
     from nas.service.user_data import users as all_users
+    from nas.service.workers import Workers
     from nas.storage.optuna_storage import storage_url
 
     with JobTable(storage_url(storage)) as table:
@@ -110,9 +110,9 @@ def backup(
 
     Example: nas users backup alice --to alice-backup
     """
-    from nas.service.dispatcher import Workers
     from nas.service.job_table import JobTable
     from nas.service.user_data import back_up
+    from nas.service.workers import Workers
     from nas.storage.optuna_storage import storage_url
 
     workers = Workers(storage_path=Path(storage_path).expanduser().resolve())
@@ -136,9 +136,9 @@ def delete(
 
     Example: nas users delete alice
     """
-    from nas.service.dispatcher import Workers
     from nas.service.job_table import JobTable
     from nas.service.user_data import delete_user
+    from nas.service.workers import Workers
     from nas.storage.optuna_storage import storage_url
 
     if not yes:

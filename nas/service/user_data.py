@@ -16,13 +16,13 @@ from nas.administration import study_admin
 from nas.files.locating import files_of
 from nas.files.staging import output_folder, staged_folder
 from nas.files.study_images import image_cache_of
-from nas.service.dispatcher import Workers
 from nas.service.job import Job
 from nas.service.job_table import JobTable
 from nas.service.quotas import Quota, Quotas, known_user
 from nas.service.refusals import ConflictError
 from nas.service.tokens import Tokens
 from nas.service.user_files import comparisons_of, disk_bytes, exports_of, studies_of
+from nas.service.workers import Workers
 from nas.storage.optuna_storage import existing_storage, exists, open_storage
 from nas.storage.schema import AuditRow, JobRow, TokenRow, UsageRow, UserRow
 from nas.study.places import keep_folder

@@ -6,13 +6,13 @@ import shutil
 import pytest
 
 import nas
-from nas.service.dispatcher import Workers
 from nas.service.job_queue import begin_next
 from nas.service.job_table import JobTable
 from nas.service.refusals import ConflictError, NotFoundError
 from nas.service.tokens import Tokens
 from nas.service.user_data import back_up, delete_user, users
 from nas.service.user_files import comparisons_of, exports_of
+from nas.service.workers import Workers
 from nas.storage.schema import JobRow
 from search_spaces.errors import InvalidValueError
 from tests.golden.test_golden_study import laid_out
