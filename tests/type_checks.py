@@ -1,17 +1,20 @@
 """While tests run, all functions of ours have their types checked, and those with arrays their shapes.
 
 jaxtyping follows every call to relate the shapes of its arguments, which takes fifty microseconds; most
-functions have no arrays and are checked by beartype alone, which takes one.
+functions have no arrays and are checked by beartype alone, which takes one. Types that are quoted are left to
+jaxtyping too, which lets those pass that only type checkers import.
 """
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jaxtyping
 
+_CLASS = re.compile(r"<class '[^']*'>")
 _with_shapes: Any = jaxtyping.jaxtyped
 
 
@@ -33,6 +36,15 @@ def _checked(function: Any = None, *, typechecker: Callable[[Any], Any]) -> Any:
             made: Any = function
             made.__init__ = _checked(made.__init__, typechecker=typechecker)
         return function
-    if "jaxtyping." in repr(getattr(function, "__annotations__", "jaxtyping.")):
+    if _follows(function):
         return _with_shapes(function, typechecker=typechecker)
     return typechecker(function)
+
+
+def _follows(function: Any) -> bool:
+    """Return whether the annotations of a function have arrays or quoted types."""
+    annotations = getattr(function, "__annotations__", None)
+    if annotations is None:  # a property or the like
+        return True
+    text = repr(list(annotations.values()))
+    return "jaxtyping." in text or "'" in _CLASS.sub("", text)
