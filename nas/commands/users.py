@@ -93,7 +93,13 @@ def quota(
     from nas.service.job_table import JobTable
     from nas.service.quotas import Quotas
     from nas.storage.optuna_storage import storage_url
+    from search_spaces.errors import InvalidValueError
 
+    if slot_hours is None and disk_gib is None and jobs_at_once is None:
+        raise InvalidValueError(
+            f"No quota for {user}: expected --slot-hours, --disk-gib or --jobs-at-once. See those of all "
+            f"users with: nas users list"
+        )
     with JobTable(storage_url(storage)) as table:
         Quotas(table).change(user, slot_hours=slot_hours, disk_gib=disk_gib, jobs_at_once=jobs_at_once)
     typer.echo(f"Quotas of {user} are changed.")
