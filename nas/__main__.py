@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from dashboards.plain_text import write_any_text
-from nas.commands import COMMANDS, HERE, SERVER, Group, check_remote, remotely
+from nas.commands import COMMANDS, SERVER, Group, check_server, remotely
 from nas.ray_backend.daemon_threads import left_behind
 from search_spaces.errors import UserError
 from search_spaces.own_version import own_version
@@ -133,8 +133,8 @@ def _nas(
     """
     del show_version  # its callback has answered
     SERVER.set(server or None)
-    if (server or os.environ.get("NAS_SERVER")) and context.invoked_subcommand not in HERE:
-        check_remote(str(context.invoked_subcommand))
+    if context.invoked_subcommand is not None:
+        check_server(context.invoked_subcommand)
 
 
 def _hint(error: typer.TyperException) -> str:

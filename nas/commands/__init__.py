@@ -10,9 +10,8 @@ from typing import Final
 import typer
 
 from nas.commands._group import Group as Group
-from nas.commands._remote import HERE as HERE
 from nas.commands._remote import SERVER as SERVER
-from nas.commands._remote import check_remote as check_remote
+from nas.commands._remote import check_server as check_server
 from nas.commands._remote import remotely as remotely
 from search_spaces.shelf import Shelf
 

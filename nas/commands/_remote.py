@@ -7,9 +7,6 @@ in files of this machine are sent as data, and what a command writes is fetched 
 import functools
 import json
 import os
-import shutil
-import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
@@ -30,8 +27,10 @@ SEARCHED: Final = frozenset(
     }
 )
 """Options of ``nas search`` that a service takes."""
-HERE: Final = frozenset({"serve", "tokens", "jobs", "users", "mcp"})
-"""Commands that are about a service and run on this machine."""
+_ASKING: Final = frozenset({"jobs", "mcp"})
+"""Commands that run on this machine and ask the service of ``--server``."""
+HERE: Final = _ASKING | {"serve", "tokens", "users"}
+"""Commands that are about a service and run on this machine; ``$NAS_SERVER`` changes nothing of that."""
 _IN_FILES: Final = {
     **dict.fromkeys(("space", "recipe"), "yaml"),
     **dict.fromkeys(("network", "networks", "seed_with"), "json"),
@@ -45,11 +44,10 @@ def remotely(name: str, command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def chosen(**options: Any) -> None:
-        server = SERVER.get() or (None if name in HERE else _from_environment())
-        if server is None or name in HERE:
-            command(**options)
+        if name not in HERE and (SERVER.get() or _from_environment()):
+            _run(name, options, _defaults(command))
         else:
-            _run(server, name, options, _defaults(command))
+            command(**options)
 
     return chosen
 
@@ -62,12 +60,19 @@ def _from_environment() -> str | None:
     return server
 
 
-def check_remote(name: str) -> None:
-    """Check that a command can run on a service.
+def check_server(name: str) -> None:
+    """Check that a command can take the service of ``--server`` or ``$NAS_SERVER``, if one is given.
 
     Raises:
         InvalidValueError: if it cannot.
     """
+    if SERVER.get() is not None and name not in _ASKING:
+        _check_remote(name)
+    if os.environ.get("NAS_SERVER") and name not in HERE:
+        _check_remote(name)
+
+
+def _check_remote(name: str) -> None:
     from nas.service.command_options import MODELS
 
     if name not in MODELS:
@@ -83,12 +88,12 @@ def _defaults(command: Callable[..., None]) -> dict[str, Any]:
     return {name: one.default for name, one in inspect.signature(command).parameters.items()}
 
 
-def _run(server: str, name: str, options: dict[str, Any], defaults: Mapping[str, Any]) -> None:
+def _run(name: str, options: dict[str, Any], defaults: Mapping[str, Any]) -> None:
     from nas.service.client import Client
     from nas.service.command_options import QUEUED
 
-    check_remote(name)
-    client, as_json = Client(server), bool(options.pop("json", False))
+    _check_remote(name)
+    client, as_json = Client(SERVER.get()), bool(options.pop("json", False))
     given = {
         key: _as_data(key, value)
         for key, value in options.items()
@@ -152,57 +157,16 @@ def _form(*, as_json: bool) -> dict[str, Any]:
 
 
 def _answer(client: Any, name: str, given: dict[str, Any], *, as_json: bool) -> None:
-    to = given.pop("to", None)
-    if name == "export" and to is None:
-        raise InvalidValueError("No folder to write to: expected --to with a new folder, such as my_net.")
-    place = None if to is None else Path(to).expanduser()
-    taken = place is not None and place.exists() and (not place.is_dir() or any(place.iterdir()))
-    if name == "export" and taken:
-        raise InvalidValueError(f"Cannot export to '{to}': it is not empty. Expected a new folder.")
-    sent = {} if place is None else {"to": place.name}
-    answer = client.answer(name, **given, **sent, **_form(as_json=as_json))
+    from nas.commands._remote_files import Place, fetched, with_places
+
+    place = Place.of(name, given)
+    sent = given if place.name is None else {**given, "to": place.name}
+    answer = client.answer(name, **sent, **_form(as_json=as_json))
     output = answer["output"]
     if answer["sha256"] is not None:
-        home = Path() if place is None else place.parent
-        names = _fetched(client, answer["sha256"], home)
-        output = _placed(output, names, _folder_shown(name, to, place))
+        output = with_places(output, fetched(client, answer["sha256"], place))
     typer.echo(answer["messages"], nl=False, err=True)
     typer.echo(output, nl=False)
-
-
-def _folder_shown(name: str, to: Any, place: Path | None) -> str:
-    """Return the folder before what a command wrote, as it prints it on this machine."""
-    if place is None:
-        return ""
-    return f"{place.resolve().parent}/" if name == "export" else str(to).rstrip("/")[: -len(place.name)]
-
-
-def _placed(output: str, names: list[str], folder: str) -> str:
-    """Return output in which the files that were fetched stand at their places on this machine."""
-    if not folder:
-        return output
-    tops = {name.partition("/")[0] for name in names}
-    for top in tops:
-        for before in ("\n", '"'):
-            output = f"\n{output}".replace(f"{before}{top}", f"{before}{folder}{top}")[1:]
-    return output
-
-
-def _fetched(client: Any, sha256: str, home: Path) -> list[str]:
-    """Write the files of an archive below a folder, and return their names."""
-    with tempfile.TemporaryDirectory(prefix="nas-remote-") as scratch:
-        archive = client.archive(sha256, to=Path(scratch) / "files.zip")
-        with zipfile.ZipFile(archive) as packed:
-            names = packed.namelist()
-            root = home.resolve()
-            for name in names:
-                target = (root / name).resolve()
-                if not target.is_relative_to(root):
-                    raise InvalidValueError(f"The server sent a file '{name}': expected one below '{home}'.")
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with packed.open(name) as source, target.open("wb") as written:
-                    shutil.copyfileobj(source, written)
-    return names
 
 
 def _search(client: Any, given: dict[str, Any], *, as_json: bool) -> None:
@@ -213,7 +177,7 @@ def _search(client: Any, given: dict[str, Any], *, as_json: bool) -> None:
             _say(_event_line(name, event), hidden=as_json)
         record = client.wait(job["id"])
     except KeyboardInterrupt:
-        _detached(job)
+        _detached(client, job)
     if record["state"] == "failed":
         _failed(record)
     if client.networks(job["id"])["networks"]:
@@ -238,14 +202,16 @@ def _job(client: Any, name: str, given: dict[str, Any], *, as_json: bool) -> Non
     from nas.service.connection import ServiceError
 
     if name == "retrain" and "study" not in given:
-        raise InvalidValueError("No study to retrain: expected its name. List yours with: nas jobs")
+        raise InvalidValueError(
+            f"No study to retrain: expected its name. List yours with: {client.connection.jobs}"
+        )
     job, said = client.submit(name, **given, **_form(as_json=as_json)), ""
     try:
         while (record := client.job(job["id"]))["state"] in {"queued", "running"}:
             said = _more_said(client, job["id"], said, hidden=as_json)
             _pause()
     except KeyboardInterrupt:
-        _detached(job)
+        _detached(client, job)
     _more_said(client, job["id"], said, hidden=as_json or record["state"] == "failed")
     if record["state"] == "failed":
         _failed(record)
@@ -285,10 +251,11 @@ def _say(line: str, *, hidden: bool) -> None:
         typer.echo(line, err=True)
 
 
-def _detached(job: Mapping[str, Any]) -> NoReturn:
+def _detached(client: Any, job: Mapping[str, Any]) -> NoReturn:
+    jobs = client.connection.jobs
     typer.echo(
-        f"\nDetached: it goes on as job {job['id']}. Follow it with nas jobs logs {job['id']}, end it with "
-        f"nas jobs cancel {job['id']}.",
+        f"\nDetached: it goes on as job {job['id']}. Follow it with {jobs} logs {job['id']}, end it with "
+        f"{jobs} cancel {job['id']}.",
         err=True,
     )
     raise typer.Exit(_INTERRUPTED)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from nas.commands._options import Storage
+from nas.commands._remote import SERVER
 
 
 def COMMAND(  # noqa: N802
@@ -35,6 +36,7 @@ def COMMAND(  # noqa: N802
     """
     from search_spaces.errors import InvalidValueError, UserError
 
+    server = server or SERVER.get()
     if server is not None and not allow_submit:
         raise InvalidValueError("Cannot use --server alone: expected it with --allow-submit.")
     try:

@@ -82,7 +82,8 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--trust-proxy",
             metavar="NETWORK",
-            help="Network of proxies that log users in by OIDC, for example 10.0.0.0/8. Repeat for several.",
+            help="Network of proxies, for example 10.0.0.0/8: with --proxy-group they log users in by "
+            "OIDC, else they say by which name browsers know the server. Repeat for several.",
             show_default=False,
         ),
     ] = None,

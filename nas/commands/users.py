@@ -38,9 +38,9 @@ def list_users(storage: Storage = None, storage_path: StoragePath = "nas-runs", 
 
     Example: nas users list
     """
-    from nas.service.dispatcher import Workers
     from nas.service.job_table import JobTable
     from nas.service.user_data import users as all_users
+    from nas.service.workers import Workers
     from nas.storage.optuna_storage import storage_url
 
     with JobTable(storage_url(storage)) as table:
@@ -93,7 +93,13 @@ def quota(
     from nas.service.job_table import JobTable
     from nas.service.quotas import Quotas
     from nas.storage.optuna_storage import storage_url
+    from search_spaces.errors import InvalidValueError
 
+    if slot_hours is None and disk_gib is None and jobs_at_once is None:
+        raise InvalidValueError(
+            f"No quota for {user}: expected --slot-hours, --disk-gib or --jobs-at-once. See those of all "
+            f"users with: nas users list"
+        )
     with JobTable(storage_url(storage)) as table:
         Quotas(table).change(user, slot_hours=slot_hours, disk_gib=disk_gib, jobs_at_once=jobs_at_once)
     typer.echo(f"Quotas of {user} are changed.")
@@ -110,9 +116,9 @@ def backup(
 
     Example: nas users backup alice --to alice-backup
     """
-    from nas.service.dispatcher import Workers
     from nas.service.job_table import JobTable
     from nas.service.user_data import back_up
+    from nas.service.workers import Workers
     from nas.storage.optuna_storage import storage_url
 
     workers = Workers(storage_path=Path(storage_path).expanduser().resolve())
@@ -136,9 +142,9 @@ def delete(
 
     Example: nas users delete alice
     """
-    from nas.service.dispatcher import Workers
     from nas.service.job_table import JobTable
     from nas.service.user_data import delete_user
+    from nas.service.workers import Workers
     from nas.storage.optuna_storage import storage_url
 
     if not yes:

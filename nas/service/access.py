@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from nas.service.dispatcher import Workers
 from nas.service.job import Job
 from nas.service.job_table import JobTable
 from nas.service.proxy_login import ProxyLogin
@@ -18,6 +17,7 @@ from nas.service.refusals import ForbiddenError, NotFoundError, UnauthenticatedE
 from nas.service.search_options import Allowed
 from nas.service.study_reader import StudyReader
 from nas.service.tokens import AuditLog, Token, Tokens
+from nas.service.workers import Workers
 
 _READING: Final = ("GET", "HEAD")
 

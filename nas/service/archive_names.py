@@ -21,7 +21,7 @@ class Names:
         self._count = 0
 
     def checked(self, name: str, *, folder: bool) -> tuple[str, ...]:
-        """Return the parts of a name's path.
+        """Return the parts of a name's path; none for the folder of the archive itself, as tar writes it.
 
         Args:
             name: Name as the archive has it.
@@ -34,6 +34,10 @@ class Names:
         if self._count > MOST_ENTRIES:
             raise RefusedError(f"This archive has too many entries: expected at most {MOST_ENTRIES}.")
         parts = _parts(name)
+        if not parts and folder:
+            return parts
+        if not parts:
+            raise RefusedError(f"Cannot take {self.shown(name)}: expected a file with a name.")
         if not folder and PurePosixPath(parts[-1]).suffix.lower() not in SUFFIXES:
             raise RefusedError(
                 f"Cannot take {self.shown(name)}: it is no image. Expected an archive of images alone, in "
@@ -64,14 +68,14 @@ def _parts(name: str) -> tuple[str, ...]:
             f"Cannot take {shown}: expected a path within the archive, of printable characters."
         )
     parts = tuple(part for part in name.split("/") if part not in {"", "."})
-    if not parts or ".." in parts:
+    if ".." in parts:
         raise RefusedError(f"Cannot take {shown}: it leads out of the archive. Expected a path within it.")
     if any(is_hidden(part, folder=folder) for part in parts for folder in (True, False)):
         raise RefusedError(
             f"Cannot take {shown}: it is hidden. Expected images alone; leave such files out of the archive."
         )
     lengths = [len(part.encode("utf-8", "surrogatepass")) for part in parts]
-    if len(parts) > _DEEPEST or max(lengths) > _LONGEST_PART or sum(lengths) > _LONGEST:
+    if len(parts) > _DEEPEST or max(lengths, default=0) > _LONGEST_PART or sum(lengths) > _LONGEST:
         raise RefusedError(
             f"Cannot take {shown}: expected at most {_DEEPEST} folders and {_LONGEST_PART} bytes for each "
             f"name."

@@ -91,7 +91,8 @@ def words_of(command: str, options: CommandOptions, folder: Path, data: str | No
             positional += typed
         else:
             words += _options(name, given, typed)
-    if options.json_output and command not in _NOT_JSON and not getattr(options, "csv", False):
+    as_csv = getattr(options, "csv", False) and "json_output" not in options.model_fields_set
+    if options.json_output and command not in _NOT_JSON and not as_csv:
         words.append("--json")
     return [*words, "--", *positional] if positional else words
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import urllib.error
 import urllib.parse
@@ -58,6 +59,7 @@ class Connection:
     """
 
     def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        self._named = bool(url)
         self.url: Final = (url or os.environ.get("NAS_SERVER") or SERVER).rstrip("/")
         if not self.url.startswith(("http://", "https://")):
             raise ServiceError(
@@ -71,6 +73,11 @@ class Connection:
                 "Cannot read the token: expected one line of ASCII, as nas tokens create prints it. Give it "
                 "in $NAS_TOKEN."
             )
+
+    @property
+    def jobs(self) -> str:
+        """Words of the command that lists the jobs of this server, with the address if that was given."""
+        return f"nas --server {shlex.quote(self.url)} jobs" if self._named else "nas jobs"
 
     def json(
         self,
@@ -158,7 +165,7 @@ class Connection:
         except (HTTPException, ConnectionError, TimeoutError) as error:
             raise ServiceError(
                 f"The answer of {self.url} broke off: {error!r}. Check that nas serve runs; its jobs go on, "
-                f"see them with: nas jobs"
+                f"see them with: {self.jobs}"
             ) from error
 
 

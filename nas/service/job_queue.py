@@ -55,7 +55,12 @@ class Held:
 
 
 def begin_next(
-    table: JobTable, *, host: str, at_once: int = JOBS_AT_ONCE, quota: Quota = NO_QUOTA
+    table: JobTable,
+    *,
+    host: str,
+    at_once: int = JOBS_AT_ONCE,
+    quota: Quota = NO_QUOTA,
+    is_full: Callable[[str], bool] = lambda _: False,
 ) -> Held | None:
     """Move the job whose turn it is from the queue to a worker; None if there is none.
 
@@ -66,27 +71,37 @@ def begin_next(
         host: Name of this machine.
         at_once: Most running jobs of a user without a quota of its own.
         quota: Hours in a month of such a user.
+        is_full: Returns whether a user has used up the quota of disk; those who have wait.
     """
     if not table.page(state="queued", limit=1):
         return None  # without the lock, which others would wait for twice a second
-    with table.writing(alone=True) as session:
-        chosen = next_job(_waiting(session), _usage(session), _quotas(session, quota), at_once)
-        if chosen is None:
-            return None
-        process, machine = this_process()
-        holder, now = uuid.uuid4().hex, datetime.now(UTC)
-        change(
-            session,
-            (JobRow.number == chosen.number,),
-            state="running",
-            holder=holder,
-            host=host[:255],
-            process=process,
-            machine=machine[:255],
-            started_at=func.coalesce(JobRow.started_at, now),
-        )
-        row = session.scalars(select(JobRow).where(JobRow.number == chosen.number)).one()
-        return Held(job_of(row), holder)
+    full: dict[str, bool] = {}
+    while True:
+        with table.writing(alone=True) as session:
+            most = {**_quotas(session, quota), **{user: 0 for user, found in full.items() if found}}
+            chosen = next_job(_waiting(session), _usage(session), most, at_once)
+            if chosen is None:
+                return None
+            if chosen.user in full:
+                return _begun(session, chosen.number, host)
+        full[chosen.user] = is_full(chosen.user)  # without the lock: files are looked at
+
+
+def _begun(session: Session, number: int, host: str) -> Held:
+    process, machine = this_process()
+    holder, now = uuid.uuid4().hex, datetime.now(UTC)
+    change(
+        session,
+        (JobRow.number == number,),
+        state="running",
+        holder=holder,
+        host=host[:255],
+        process=process,
+        machine=machine[:255],
+        started_at=func.coalesce(JobRow.started_at, now),
+    )
+    row = session.scalars(select(JobRow).where(JobRow.number == number)).one()
+    return Held(job_of(row), holder)
 
 
 class OrphanWatch:

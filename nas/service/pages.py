@@ -152,7 +152,7 @@ def show_job(id: str, request: Request, service: The) -> Response:  # noqa: A002
     if request.url.path != address_of(job):
         return _to(address_of(job))
     if job.kind == "search":
-        return HTMLResponse(search_page(token, key, job, service.reader.result(job.study)))
+        return HTMLResponse(search_page(token, key, job, service.reader.result(job)))
     return HTMLResponse(job_page(token, key, job, log_of(service, job)))
 
 

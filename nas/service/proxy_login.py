@@ -30,7 +30,8 @@ class ProxyLogin:
 
     Attributes:
         networks: Networks of the proxies; none where no proxy is trusted.
-        groups: Role of the members of a group, by the group's name.
+        groups: Role of the members of a group, by the group's name; none where proxies log nobody in, and
+            are trusted with the name alone by which browsers know the server.
         user_header: Header with the name of the user.
         groups_header: Header with the user's groups, divided by commas.
         secret: What forms of the page are signed with.
@@ -64,11 +65,6 @@ class ProxyLogin:
         """
         if groups and not trust:
             raise InvalidValueError("Cannot use --proxy-group alone: expected it with --trust-proxy.")
-        if trust and not groups:
-            raise InvalidValueError(
-                "Cannot use --trust-proxy alone: nobody would have a role. Expected --proxy-group "
-                "ROLE=GROUP, for example --proxy-group user=nas-users."
-            )
         return cls(
             networks=tuple(map(_network, trust)),
             groups=dict(map(_group, groups)),
@@ -96,7 +92,7 @@ class ProxyLogin:
         Raises:
             ForbiddenError: if another address sent them, or the user may do nothing.
         """
-        if not self.networks or (not users and not groups):
+        if not self.networks or not self.groups or (not users and not groups):
             return None
         if not self.trusts(address):
             raise ForbiddenError(

@@ -8,18 +8,17 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from nas.service.dispatcher import Workers
+from nas.service.full_disks import FullDisks
 from nas.service.job import Job
 from nas.service.job_table import JobTable, change
 from nas.service.quotas import Quotas
-from nas.service.user_files import disk_bytes
+from nas.service.workers import Workers
 from nas.storage.schema import JobRow
 from search_spaces.errors import UserError
 
 _log = logging.getLogger(__name__)
 
 PAUSE_S: Final = 5.0
-DISK_PAUSE_S: Final = 60.0  # files of all studies are looked at
 _MOST_RUNNING: Final = 10_000
 
 
@@ -35,9 +34,9 @@ class QuotaWatch:
     def __init__(
         self, table: JobTable, workers: Workers, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._table, self._workers, self._clock = table, workers, clock
+        self._table, self._workers = table, workers
         self._quotas = Quotas(table, workers.quota)
-        self._disk: dict[str, tuple[float, int]] = {}
+        self._full = FullDisks(table, workers, kept="room", clock=clock)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="quotas", daemon=True)
 
@@ -60,8 +59,7 @@ class QuotaWatch:
         for job in running:
             quota = quotas.get(job.user, self._workers.quota)
             reason = quota.exceeded_hours(used_s.get(job.user, 0.0))
-            if reason is None and quota.disk_gib is not None:
-                reason = quota.exceeded_disk(self._disk_bytes(job.user))
+            reason = reason or self._full.reason(job.user)
             if reason is not None:
                 self._drain(job, reason)
 
@@ -69,13 +67,6 @@ class QuotaWatch:
         mine = (JobRow.id == job.id, JobRow.state == "running", JobRow.cancel.is_(None))
         with self._table.writing() as session:
             change(session, mine, cancel="drain", error=reason)
-
-    def _disk_bytes(self, user: str) -> int:
-        looked_s, found = self._disk.get(user, (float("-inf"), 0))
-        if self._clock() - looked_s >= DISK_PAUSE_S:
-            found = disk_bytes(self._table.url, self._workers, user)
-            self._disk[user] = (self._clock(), found)
-        return found
 
     def _run(self) -> None:
         while not self._ended.wait(PAUSE_S):

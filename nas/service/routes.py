@@ -94,7 +94,7 @@ async def follow_search(
 
     def read() -> tuple[Any, Any]:
         job = own_search(service, token, id)
-        return job, service.reader.result(job.study)
+        return job, service.reader.result(job)
 
     def may_read() -> bool:
         now, listed = datetime.now(UTC), service.tokens.listed()
@@ -108,7 +108,7 @@ async def follow_search(
 def list_networks(id: Id, token: Reader, service: The) -> dict[str, Any]:  # noqa: A002 -- its name in the path
     """Return the networks of a search so far, best first, as ``nas show --json`` does."""
     job = own_search(service, token, id)
-    result = service.reader.result(job.study)
+    result = service.reader.result(job)
     shown: dict[str, Any] = {} if result is None else result.to_json()
     return {
         "version": shown.get("version", VERSION),
@@ -143,7 +143,7 @@ def get_report(
 ) -> FileResponse:
     """Return the report of a search, as ``nas report`` writes it."""
     job = own_search(service, token, id)
-    _check_begun(service.reader.result(job.study))
+    _check_begun(service.reader.result(job))
     file, removing = _written(
         lambda at: write_report(desk_of(service, job.user), token.user, job, format, at)
     )
@@ -165,7 +165,7 @@ def get_export(
 ) -> FileResponse:
     """Return a network as a zip archive of what ``nas export`` writes: plain PyTorch, weights, ONNX, card."""
     job = own_search(service, token, id)
-    _check_begun(service.reader.result(job.study))
+    _check_begun(service.reader.result(job))
     desk = desk_of(service, job.user)
     file, removing = _written(lambda at: write_export(desk, token.user, job, trial, at))
     service.audit.add(token, "export", job.id)

@@ -16,7 +16,7 @@ import uvicorn
 from nas.files.paths import absolute_path, location_of
 from nas.service.access import Service
 from nas.service.app import application
-from nas.service.dispatcher import Dispatcher, Workers
+from nas.service.dispatcher import Dispatcher
 from nas.service.job_table import JobTable
 from nas.service.proxy_login import GROUPS_HEADER, USER_HEADER, ProxyLogin
 from nas.service.quota_watch import QuotaWatch
@@ -26,6 +26,7 @@ from nas.service.study_reader import StudyReader
 from nas.service.tokens import AuditLog, Tokens
 from nas.service.uploads import GIB
 from nas.service.webhook import Receiver, Webhook
+from nas.service.workers import Workers
 from nas.storage.optuna_storage import storage_url
 from nas.storage.own_folder import database_file
 from search_spaces.errors import InvalidValueError, UserError, reason_of

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import optuna
@@ -10,6 +11,7 @@ from optuna.storages import BaseStorage, get_storage
 
 from dashboards.picture import picture
 from dashboards.result import SearchResult
+from nas.service.job import Job
 from nas.storage.optuna_storage import exists, open_storage
 from nas.storage.store import Store
 from nas.study.results import result_of
@@ -18,6 +20,21 @@ from search_spaces.counting import count_parts
 
 _FRESH_S: Final = 1.0
 _MOST: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A search as it was read.
+
+    Attributes:
+        read_s: When, in seconds.
+        ended: Ids of jobs that had ended before.
+        result: The search; None if its study had not begun.
+    """
+
+    read_s: float
+    ended: frozenset[str]
+    result: SearchResult | None
 
 
 class StudyReader:
@@ -32,18 +49,20 @@ class StudyReader:
         self._url, self._clock = url, clock
         self._lock = threading.Lock()
         self._storage: BaseStorage | None = None
-        self._results: dict[str, tuple[float, SearchResult | None]] = {}
+        self._results: dict[str, _Kept] = {}
 
-    def result(self, name: str) -> SearchResult | None:
-        """Return a search so far, None if its study has not begun."""
+    def result(self, job: Job) -> SearchResult | None:
+        """Return the search of a job, all of it if the job has ended; None if its study has not begun."""
+        ended = frozenset() if job.is_open else frozenset({job.id})
         with self._lock:
-            read_s, result = self._results.get(name, (float("-inf"), None))
-            if self._clock() - read_s >= _FRESH_S:
-                result = self._read(name)
-                self._results[name] = (self._clock(), result)
+            kept = self._results.get(job.study, _Kept(float("-inf"), frozenset(), None))
+            if self._clock() - kept.read_s >= _FRESH_S or not ended <= kept.ended:
+                result = self._read(job.study)
+                kept = _Kept(self._clock(), kept.ended | ended, result)
+                self._results[job.study] = kept
                 while len(self._results) > _MOST:
                     del self._results[next(iter(self._results))]
-            return result
+            return kept.result
 
     def epochs(self, name: str) -> int:
         """Return how many epochs the networks of a study were trained in all."""

@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,17 +16,19 @@ from nas.administration import study_admin
 from nas.files.locating import files_of
 from nas.files.staging import output_folder, staged_folder
 from nas.files.study_images import image_cache_of
-from nas.service.dispatcher import Workers
 from nas.service.job import Job
 from nas.service.job_table import JobTable
 from nas.service.quotas import Quota, Quotas, known_user
 from nas.service.refusals import ConflictError
 from nas.service.tokens import Tokens
 from nas.service.user_files import comparisons_of, disk_bytes, exports_of, studies_of
+from nas.service.workers import Workers
+from nas.storage.network_rows import copy_networks
 from nas.storage.optuna_storage import existing_storage, exists, open_storage
 from nas.storage.schema import AuditRow, JobRow, TokenRow, UsageRow, UserRow
 from nas.study.places import keep_folder
 from nas.study.study import settings_of
+from nas.study.trial_attributes import architecture_of, described
 from search_spaces.errors import InvalidValueError
 from trials.images import image_cache
 
@@ -92,8 +94,9 @@ def users(table: JobTable, workers: Workers) -> tuple[UserSummary, ...]:
 def back_up(table: JobTable, workers: Workers, user: str, to: Path) -> Path:
     """Write a user's data to a new folder and return it.
 
-    It has ``user.json`` (jobs, tokens without secrets, acts, use), the studies in a database,
-    ``nas-runs/STUDY`` (their files) and ``uploads``. Files behind a URL are left where they are.
+    It has ``user.json`` (jobs, tokens without secrets, acts, use), the studies in a database with the latency
+    measurements of their networks, ``nas-runs/STUDY`` (their files) and ``uploads``. Files behind a
+    URL are left where they are.
 
     Args:
         table: The jobs.
@@ -115,8 +118,7 @@ def back_up(table: JobTable, workers: Workers, user: str, to: Path) -> Path:
         (stage / "user.json").write_text(json.dumps(record, indent=2), encoding="utf-8")
         for name, path in workers.uploads.of(user).items():
             shutil.copytree(path, stage / "uploads" / name)
-        for study in studies_of(table.url, user):
-            _copy_study(study, table.url, stage)
+        _copy_studies(list(studies_of(table.url, user)), table.url, stage)
     return folder
 
 
@@ -191,9 +193,28 @@ def _check_idle(table: JobTable, user: str) -> None:
         )
 
 
-def _copy_study(study: optuna.Study, url: str, stage: Path) -> None:
+def _copy_studies(studies: Sequence[optuna.Study], url: str, stage: Path) -> None:
+    """Copy studies with their files, and what is known of their networks."""
+    copy = f"sqlite:///{stage / 'nas.db'}"
+    for study in studies:
+        _copy_study(study, url, copy, stage)
+    if studies:
+        copy_networks(
+            url,
+            copy,
+            fingerprints={
+                architecture_of(trial).fingerprint
+                for study in studies
+                for trial in study.get_trials(deepcopy=False)
+                if described(trial)
+            },
+            studies=[study.study_name for study in studies],
+        )
+
+
+def _copy_study(study: optuna.Study, url: str, copy: str, stage: Path) -> None:
     files = files_of(study).shared_folder
-    copied = open_storage(f"sqlite:///{stage / 'nas.db'}")
+    copied = open_storage(copy)
     name = study.study_name
     optuna.copy_study(from_study_name=name, from_storage=existing_storage(url), to_storage=copied)
     if files is not None and files.is_dir():

@@ -9,8 +9,8 @@ import optuna
 from optuna.storages import BaseStorage
 
 from nas.files.locating import files_of
-from nas.service.dispatcher import Workers
 from nas.service.job import study_of
+from nas.service.workers import Workers
 from nas.storage.optuna_storage import existing_storage, exists
 from nas.study.study import names_of_searches
 from search_spaces.errors import FilesError

@@ -46,12 +46,12 @@ def served(tmp_path_factory, empty_database):
 
     from nas.service.access import Service
     from nas.service.app import application
-    from nas.service.dispatcher import Workers
     from nas.service.job_table import JobTable
     from nas.service.rate_limit import RateLimit
     from nas.service.server import LOOPBACK
     from nas.service.study_reader import StudyReader
     from nas.service.tokens import AuditLog, Tokens
+    from nas.service.workers import Workers
 
     folder = tmp_path_factory.mktemp("served")
     shutil.copy(empty_database, folder / "nas.db")

@@ -16,6 +16,7 @@ NAMES = (
     "C:\\x.png", "..\\..\\x.png", "a\\x.png", ".x.png", "a/.git/x.png", "__MACOSX/x.png", "a/._x.png",
     ".ssh/x.png", "a/Thumbs.db", "a/x.py", "a/x", "a/x.png.sh", "a/x.svg", "a/x\n.png", "a/\x1b[2Jx.png",
     "a/\u202egnp.png", "a/b/c/d/e/f/g/h/i.png", "a/" + "x" * 300 + ".png", "nul:x.png", "a/x.npz",
+    ".", "./.",
 )  # fmt: skip
 """Names that lead out of the archive, hide, are no image's, or that not every file system takes."""
 
@@ -54,7 +55,19 @@ def tarred(*files: tuple[str, bytes]) -> bytes:
 def good() -> dict[str, bytes]:
     """Return archives that are to be taken, by what they are."""
     files = [(f"flowers/{kind}/{number}.png", image()) for kind in ("rose", "tulip") for number in range(3)]
-    return {"zip": zipped(*files), "tar": tarred(*files), "tar.gz": gzip.compress(tarred(*files))}
+    packed = {"zip": zipped(*files), "tar": tarred(*files), "tar.gz": gzip.compress(tarred(*files))}
+    return {**packed, "tar of .": _of_the_folder(*files)}
+
+
+def _of_the_folder(*files: tuple[str, bytes]) -> bytes:
+    """Return a tar archive as ``tar -cf x.tar -C folder .`` makes it: with an entry for the folder itself."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as packed:
+        for name in (".", "./flowers"):
+            folder = tarfile.TarInfo(name)
+            folder.type = tarfile.DIRTYPE
+            packed.addfile(folder)
+    return file.getvalue()[:1024] + tarred(*((f"./{name}", content) for name, content in files))
 
 
 def hostile() -> Iterator[tuple[str, bytes]]:

@@ -10,11 +10,13 @@ import zipfile
 import pytest
 
 from nas.commands._remote import SEARCHED, _said_since
+from nas.commands._remote_files import Place, with_places, written
 from nas.service.client import Client
-from nas.service.command_options import MODELS, ExportOptions, MeasureOptions, ScaleOptions
+from nas.service.command_options import MODELS, ExportOptions, MeasureOptions, ScaleOptions, ShowOptions
 from nas.service.command_words import words_of
-from nas.service.connection import ServiceError
+from nas.service.connection import Connection, ServiceError
 from nas.service.search_options import SearchOptions
+from search_spaces.errors import ExportError, InvalidValueError
 from tests.in_process import nas_in_process
 from tests.nas.service.test_api import ask
 
@@ -35,6 +37,9 @@ def test_options_become_the_words_of_a_command(tmp_path):
     assert words_of("measure", measured, tmp_path) == [
         *("measure", "--layers", "--no-scores", "--json", "--", "first#2")
     ]
+    assert "--json" not in words_of("show", ShowOptions(csv=True), tmp_path)
+    both = ShowOptions(csv=True, json_output=True)
+    assert words_of("show", both, tmp_path) == ["show", "--csv", "--json"]
     assert words_of("export", ExportOptions(trial=3), tmp_path) == [
         "export",
         "--to=network",
@@ -167,6 +172,23 @@ def test_a_command_that_cannot_run_on_a_server_says_so_in_a_line(remote):
     assert "Cannot use --storage with a server" in refused[1].err
 
 
+def test_a_server_is_refused_by_commands_on_the_database_and_named_by_those_that_ask_it(served, remote):
+    for words in (("users", "list"), ("tokens", "list"), ("serve",), ("mcp",)):
+        ended = remote(*words)
+        assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1), words
+    assert "Cannot run nas users on a server" in remote("users", "list").err
+    assert "Cannot use --server alone: expected it with --allow-submit" in remote("mcp").err
+    named = remote("retrain")
+    assert f"List yours with: nas --server {served[0]} jobs\n" in named.err
+    assert remote("jobs").status == 0
+
+
+def test_a_server_of_the_environment_is_asked_by_jobs_without_its_address(monkeypatch):
+    monkeypatch.setenv("NAS_SERVER", "http://nas.example")
+    assert Connection().jobs == "nas jobs"
+    assert Connection("http://nas.example/").jobs == "nas --server http://nas.example jobs"
+
+
 def test_a_server_of_the_environment_is_named_before_anything_runs_there(served, monkeypatch, tmp_path):
     monkeypatch.setenv("NAS_SERVER", served[0])
     ended = nas_in_process(tmp_path, "show", "--storage", "sqlite:///other.db")
@@ -213,6 +235,68 @@ def test_files_of_a_command_are_written_here(remote, tmp_path):
     written = next((tmp_path / "made" / "family").glob("*.json"))
     again = remote("scale", str(written), "--budget", "60M-MACs", "--json")
     assert again.out == nas_in_process(tmp_path, "scale", str(written), "--budget", "60M-MACs", "--json").out
+
+
+def test_names_of_files_alone_are_those_of_this_machine():
+    places = {"net/net.py": "/here/net/net.py"}
+    table = "net  1\nnetwork 2\nnet/net.py\nnet/net.py.\n"
+    assert with_places(table, places) == "net  1\nnetwork 2\n/here/net/net.py\nnet/net.py.\n"
+    record = {"net/net.py": 1, "network": "net", "networks": ["net/net.py"]}
+    read = json.loads(with_places(json.dumps(record, indent=2), places))
+    assert read == {"net/net.py": 1, "network": "net", "networks": ["/here/net/net.py"]}
+
+
+def packed(folder, *names):
+    archive = folder / "files.zip"
+    with zipfile.ZipFile(archive, "w") as made:
+        for name in names:
+            made.writestr(name, name)
+    return archive
+
+
+def test_files_of_an_answer_are_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place = Place.of("export", {"to": "a/net"})
+    archive = packed(tmp_path, "net/net.py", "net/architecture.json")
+    folder = tmp_path / "a" / "net"
+    assert written(archive, place) == {
+        "net/net.py": str(folder / "net.py"),
+        "net/architecture.json": str(folder / "architecture.json"),
+    }
+    assert (folder / "net.py").read_text() == "net/net.py"
+    assert written(packed(tmp_path, "x.md"), Place.of("report", {"to": "./b/x.md"})) == {"x.md": "b/x.md"}
+    (tmp_path / "c" / "x").mkdir(parents=True)
+    (tmp_path / "c" / "x" / "kept").touch()
+    with pytest.raises(ExportError, match="Nothing was written"):
+        written(packed(tmp_path, "c/a", "c/x"), Place.of("scale", {"to": "c"}))
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("names", [("../x",), ("/x",), ("net/../../x",), ("net/a", "other/b"), ()])
+def test_files_of_an_answer_that_lie_elsewhere_are_refused(tmp_path, names):
+    with pytest.raises(InvalidValueError, match="The server sent the files"):
+        written(packed(tmp_path, *names), Place.of("scale", {"to": str(tmp_path / "net")}))
+    assert not (tmp_path / "net").exists()
+
+
+def test_where_nothing_can_be_written_is_said_before_the_server_is_asked(remote, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "afile").touch()
+    for words in (("report", "first", "--to", "folder"), ("report", "first", "--to", "afile/r.html")):
+        there, here = remote(*words), nas_in_process(tmp_path, *words)
+        assert (there.status, there.out, there.err.count("\n")) == (2, "", 1)
+        assert here.status == 2
+        assert "Cannot write the report to" in there.err
+    family = ("scale", "mobilenet_v2_1.0_224", "--budget", "100M-MACs", "--to", "afile")
+    assert remote(*family) == nas_in_process(tmp_path, *family)
+
+
+@pytest.mark.slow
+def test_a_folder_is_no_part_of_what_a_command_prints(remote, tmp_path):
+    words = ("scale", "mobilenet_v2_1.0_224", "--budget", "100M-MACs")
+    for form in ((), ("--json",)):
+        printed = remote(*words, *form)
+        assert remote(*words, "--to", str(tmp_path / "net"), *form).out == printed.out
 
 
 @pytest.mark.slow

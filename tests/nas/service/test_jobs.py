@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from nas.service.dispatcher import Workers
 from nas.service.job_queue import MOST_CRASHES, OrphanWatch, begin_next
 from nas.service.refusals import ConflictError, NotFoundError
+from nas.service.workers import Workers
 
 pytestmark = pytest.mark.usefixtures("tokens")
 
@@ -213,7 +213,7 @@ def test_postgresql_keeps_the_same_queue(postgresql_database):
 
 def test_a_retraining_has_its_share_of_the_cores(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("nas.service.dispatcher.usable_cores", lambda: list(range(16)))
+    monkeypatch.setattr("nas.service.workers.usable_cores", lambda: list(range(16)))
     assert [Workers(count=count).threads_of("retrain") for count in (0, 1, 3, 32)] == ["16", "16", "5", "1"]
     assert Workers(count=2).threads_of("search") == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "4")

@@ -18,8 +18,8 @@ GROUPS = ("user=nas-users", "admin=nas-admins", "viewer=guests")
 def behind(served):
     """Return a function that asks a server which trusts some networks."""
 
-    def ask(trust, method, path, headers, body=None):
-        proxy = replace(ProxyLogin.parse(trust, GROUPS if trust else ()), secret="of one server")
+    def ask(trust, method, path, headers, body=None, groups=GROUPS):
+        proxy = replace(ProxyLogin.parse(trust, groups if trust else ()), secret="of one server")
         service = served[1]
         object.__setattr__(service, "proxy", proxy)
         connection = http.client.HTTPConnection(urllib.parse.urlsplit(served[0]).netloc, timeout=60)
@@ -100,6 +100,22 @@ def test_the_page_needs_no_token_behind_a_proxy(behind):
     assert behind(["127.0.0.1"], "POST", "/searches", form, sent)[0] == 303
 
 
+def test_a_proxy_without_groups_says_how_browsers_call_the_server_and_not_who_calls(behind, served):
+    form = {
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Origin": "https://nas.example",
+        "X-Forwarded-Host": "nas.example",
+    }
+    token = urllib.parse.urlencode({"token": served[2]["ann"]})
+    assert behind([], "POST", "/login", form, token)[0] == 403
+    assert behind(["10.0.0.0/8"], "POST", "/login", form, token, groups=())[0] == 403
+    assert behind(["127.0.0.1"], "POST", "/login", form, token, groups=())[0] == 303
+    assert behind(["127.0.0.1"], "GET", "/v1/me", named("root", "nas-admins"), groups=())[0] == 401
+    sent = {**named("root", "nas-admins"), "Authorization": f"Bearer {served[2]['ann']}"}
+    status, text = behind(["127.0.0.1"], "GET", "/v1/me", sent, groups=())
+    assert (status, json.loads(text)["user"]) == (200, "ann")
+
+
 def test_two_names_of_a_user_are_refused():
     login = ProxyLogin.parse(["10.0.0.1"], GROUPS)
     with pytest.raises(ForbiddenError, match="Cannot take the user"):
@@ -112,7 +128,6 @@ def test_two_names_of_a_user_are_refused():
 @pytest.mark.parametrize(
     ("trust", "groups", "expected"),
     [
-        (["10.0.0.0/8"], [], "nobody would have a role"),
         ([], ["user=x"], "with --trust-proxy"),
         (["10.0.0.1/8"], ["user=x"], "Cannot read --trust-proxy"),
         (["everyone"], ["user=x"], "Cannot read --trust-proxy"),

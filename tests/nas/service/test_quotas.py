@@ -8,13 +8,14 @@ import pytest
 
 from nas.service.client import Client
 from nas.service.connection import ServiceError
-from nas.service.dispatcher import Workers
+from nas.service.full_disks import FullDisks
 from nas.service.job_queue import begin_next
 from nas.service.job_table import JobTable
 from nas.service.quota_watch import QuotaWatch
 from nas.service.quotas import GIB, Quota, Quotas
 from nas.service.uploads import Uploads
 from nas.service.user_files import disk_bytes, exports_of
+from nas.service.workers import Workers
 from search_spaces.errors import InvalidValueError, UserError
 
 HOUR_S = 3600.0
@@ -101,6 +102,49 @@ def test_who_has_no_hours_left_waits_and_others_go_on(table, running, tokens):
     assert begin_next(table, host="here", at_once=9, quota=quota) is None
     Quotas(table).change("ann", slot_hours=3.0)
     assert begin_next(table, host="here", at_once=9, quota=quota) is not None
+
+
+def test_jobs_of_who_has_too_full_a_disk_wait_until_there_is_room(table, tokens, tmp_path):
+    del tokens
+    now_s = 0.0
+    workers = Workers(storage_path=tmp_path, quota=Quota(disk_gib=1000 / GIB))
+    full = FullDisks(table, workers, kept="full", clock=lambda: now_s)
+    watch = QuotaWatch(table, workers)
+
+    def begun():
+        return begin_next(table, host="here", at_once=9, is_full=lambda user: full.reason(user) is not None)
+
+    waiting = [table.submit("ann", f"ann.{number}", {}) for number in range(3)]
+    theirs = table.submit("bob", "bob.first", {})
+    sent = workers.uploads.folder / "ann" / "flowers" / "x.png"
+    sent.parent.mkdir(parents=True)
+    sent.write_bytes(bytes(2000))
+    assert begun().job.id == theirs.id
+    assert begun() is None
+    watch.look()
+    assert {table.get(job.id).state for job in waiting} == {"queued"}
+    sent.unlink()
+    now_s = 59.0
+    assert begun() is None  # files of all studies are not looked at twice a second
+    now_s = 61.0
+    assert begun().job.id == waiting[0].id
+    watch.look()
+    assert table.get(waiting[0].id).cancel is None
+
+
+def test_no_job_begins_or_is_drained_by_an_old_look_at_the_disk(table, tokens, tmp_path):
+    del tokens
+    workers = Workers(storage_path=tmp_path, quota=Quota(disk_gib=1000 / GIB))
+    begins = FullDisks(table, workers, kept="full")
+    drains = FullDisks(table, workers, kept="room")
+    sent = workers.uploads.folder / "ann" / "flowers" / "x.png"
+    sent.parent.mkdir(parents=True)
+    assert begins.reason("ann") is None
+    sent.write_bytes(bytes(2000))
+    assert begins.reason("ann") is not None
+    assert "GiB of disk are used" in str(drains.reason("ann"))
+    sent.unlink()
+    assert drains.reason("ann") is None
 
 
 def test_nothing_is_submitted_or_sent_beyond_a_quota(served, tmp_path):

@@ -45,7 +45,7 @@ def put(served, name, content, *, user="ann", length=None):
     return read
 
 
-@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar of ."])
 def test_a_sent_archive_is_a_data_set_of_its_user_alone(served, ann, tmp_path, kind):
     (tmp_path / "flowers").write_bytes(good()[kind])
     sent = ann.send_data("flowers", tmp_path / "flowers")

@@ -2,18 +2,22 @@
 
 import json
 import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 import nas
-from nas.service.dispatcher import Workers
 from nas.service.job_queue import begin_next
 from nas.service.job_table import JobTable
 from nas.service.refusals import ConflictError, NotFoundError
 from nas.service.tokens import Tokens
 from nas.service.user_data import back_up, delete_user, users
 from nas.service.user_files import comparisons_of, exports_of
+from nas.service.workers import Workers
+from nas.storage.records import Export, Measurement
 from nas.storage.schema import JobRow
+from nas.storage.store import Store
 from search_spaces.errors import InvalidValueError
 from tests.golden.test_golden_study import laid_out
 from tests.in_process import nas_in_process
@@ -90,6 +94,46 @@ def test_a_backup_opens_as_a_storage_of_its_own(desk, opened, tmp_path):
 
 
 @pytest.mark.slow
+def test_networks_of_a_backup_fit_by_the_same_measurements(desk, opened, tmp_path):
+    table, workers = opened
+    nas.rename_study("strict", "ann.strict", storage=table.url)
+    missed = nas.show("ann.strict", storage=table.url).best
+    assert missed is not None
+    with Store(table.url) as store:
+        (known,) = store.latest(missed.architecture, num_classes=10, in_channels=1).values()
+        slow = replace(known, median_ms=900.0, low_ms=899.0, high_ms=901.0, stable=True)
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        store.add_measurement(
+            Measurement(
+                architecture=missed.architecture,
+                num_classes=10,
+                in_channels=1,
+                latency=slow,
+                measured_at=at,
+            )
+        )
+        store.add_export(
+            Export(
+                architecture=missed.architecture,
+                study="ann.strict",
+                trial=missed.trial,
+                name="net",
+                folder=str(desk / "net"),
+                exported_at=at,
+            )
+        )
+        exports = store.exports("ann.strict")
+    folder = back_up(table, workers, "ann", tmp_path / "backup")
+    copy = f"sqlite:///{folder}/nas.db"
+    before, after = (nas.show("ann.strict", storage=one) for one in (table.url, copy))
+    verdicts = [[(n.trial, n.fits, n.latency_ms, n.reason) for n in one.networks] for one in (before, after)]
+    assert verdicts[0] == verdicts[1]
+    assert (missed.trial, False) in {(trial, fits) for trial, fits, _, _ in verdicts[1]}
+    with Store(copy) as store:
+        assert store.exports("ann.strict") == exports
+
+
+@pytest.mark.slow
 def test_a_deleted_user_leaves_nothing_and_others_keep_everything(desk, opened):
     table, workers = opened
     (job,) = table.page(user="ann")
@@ -152,3 +196,6 @@ def test_the_commands_limit_list_back_up_and_delete(desk):
     assert run("delete", "ann", "--yes").out == "ann is deleted.\n"
     assert run("delete", "ann", "--yes").status == 2
     assert run("quota", "bob", "--slot-hours", "-1").status == 2
+    nothing = run("quota", "bob")
+    assert (nothing.status, nothing.out, nothing.err.count("\n")) == (2, "", 1)
+    assert "expected --slot-hours, --disk-gib or --jobs-at-once" in nothing.err
