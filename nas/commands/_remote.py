@@ -130,6 +130,8 @@ def _as_data(key: str, value: Any) -> Any:
         return value
     import yaml
 
+    from trials.recipes import load_recipe
+
     path = Path(value) / "architecture.json" if Path(value).is_dir() else Path(value)
     try:
         text = path.read_text(encoding="utf-8")
@@ -138,8 +140,11 @@ def _as_data(key: str, value: Any) -> Any:
         sent = yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise InvalidValueError(f"Cannot send '{value}': expected a file of this command. {error}") from error
-    named = key == "recipe" and isinstance(sent, dict)  # a recipe is called like its file
-    return {"name": path.stem, **sent} if named else sent
+    if key != "recipe" or not isinstance(sent, dict):
+        return sent
+    if "base" in sent:  # which may be a file beside it
+        return load_recipe(value).model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return {"name": path.stem, **sent}  # a recipe is called like its file
 
 
 def _form(*, as_json: bool) -> dict[str, Any]:

@@ -191,11 +191,13 @@ function showWhatFits(form) {
     asked = turn;
     const answer = await fetch("/v1/profile?" + query), said = await answer.json();
     if (turn !== asked) return;
-    if (!answer.ok) { shown.textContent = said.detail; return; }
+    const otherwise = " Without a chosen space, a search takes one by images and budget.";
+    const chosen = form.elements.space.value ? "" : otherwise;
+    if (!answer.ok) { shown.textContent = said.detail + chosen; return; }
     const macs = said.costs.macs.fitting, millions = (value) => (value / 1e6).toPrecision(3) + "M";
     shown.textContent = (100 * said.share).toPrecision(3) + "% of " + SHORT.format(said.size)
       + " networks of " + said.space + " fit; most of them take " + millions(macs[0]) + " to "
-      + millions(macs[macs.length - 1]) + " MACs (10 classes, " + (grey ? "grey" : "colour") + ").";
+      + millions(macs[macs.length - 1]) + " MACs (10 classes, " + (grey ? "grey" : "colour") + ")." + chosen;
   }
   form.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(show, 400); });
   show();

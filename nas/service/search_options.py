@@ -194,11 +194,12 @@ def check_data(given: object, kind: str, allowed: Allowed, *, depth: int = 0) ->
             f"documentation."
         )
     if isinstance(given, Mapping):
-        for key in given:
-            if kind == "recipe" and key in _REFUSED_KEYS:
+        for key, value in given.items():
+            based = key == "base" and isinstance(value, str) and value in RECIPES
+            if kind == "recipe" and key in _REFUSED_KEYS and not based:
                 raise InvalidValueError(
-                    f"Cannot use '{key}' in a recipe that is sent as data: it names a file of the server. "
-                    f"Expected a recipe in full; leave '{key}' out."
+                    f"Cannot use '{key}' in a recipe that is sent as data: '{str(value)[:80]}' names a file "
+                    f"of the server. Expected one of {', '.join(RECIPES)} as base, and no teacher."
                 )
             _check_name(str(key), allowed)
         given = list(given.values())

@@ -6,19 +6,22 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
-from nas.commands._remote import SEARCHED, _said_since
+from nas.commands._remote import SEARCHED, _as_data, _said_since
 from nas.commands._remote_files import Place, with_places, written
 from nas.service.client import Client
 from nas.service.command_options import MODELS, ExportOptions, MeasureOptions, ScaleOptions, ShowOptions
 from nas.service.command_words import words_of
 from nas.service.connection import Connection, ServiceError
-from nas.service.search_options import SearchOptions
+from nas.service.search_options import Allowed, SearchOptions, check_data
 from search_spaces.errors import ExportError, InvalidValueError
 from tests.in_process import nas_in_process
 from tests.nas.service.test_api import ask
+from trials.recipes import load_recipe
+from trials.training.recipe import Recipe
 
 
 def posted(served, path, user="ann", **body):
@@ -235,6 +238,21 @@ def test_files_of_a_command_are_written_here(remote, tmp_path):
     written = next((tmp_path / "made" / "family").glob("*.json"))
     again = remote("scale", str(written), "--budget", "60M-MACs", "--json")
     assert again.out == nas_in_process(tmp_path, "scale", str(written), "--budget", "60M-MACs", "--json").out
+
+
+def test_a_recipe_on_the_base_of_others_is_sent_in_full(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("short.yaml").write_text("base: proxy\nepochs: 3\n")
+    Path("mine.yaml").write_text("base: short.yaml\nbatch_size: 16\n")
+    sent = _as_data("recipe", "mine.yaml")
+    assert "base" not in sent
+    assert Recipe.model_validate(sent) == load_recipe("mine.yaml")
+    allowed = Allowed()
+    check_data(sent, "recipe", allowed)
+    check_data({"base": "proxy", "epochs": 1}, "recipe", allowed)
+    for base in ("short.yaml", "../proxy", "", ["proxy"]):
+        with pytest.raises(InvalidValueError, match="names a file of the server"):
+            check_data({"base": base}, "recipe", allowed)
 
 
 def test_names_of_files_alone_are_those_of_this_machine():
