@@ -83,6 +83,8 @@ class Profile(BaseModel):
     share: float
     costs: dict[str, Any]
     factors: dict[str, Any]
+    unconsidered: list[str]
+    """Budgets that have to be measured: networks may exceed them."""
 
 
 class Me(BaseModel):
