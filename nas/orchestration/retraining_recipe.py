@@ -12,7 +12,7 @@ from nas.files.locating import files_of
 from nas.files.study_images import images_for
 from nas.orchestration.deployed_form import FP32, INT8
 from nas.orchestration.initial_weights import SEARCH, SUPERNET
-from nas.orchestration.retraining_place import retraining_place
+from nas.orchestration.retraining_place import contents_of, retraining_place
 from nas.study.recipe_choices import chosen_recipe, store_choice
 from nas.study.retrained import final, ranked
 from search_spaces.counting import count
@@ -117,9 +117,9 @@ def _begun(
         weights: What they begin with.
         in_int8: Whether those that have ended count only if their int8 form was evaluated.
     """
-    files = files_of(study)
+    files, contents = files_of(study), contents_of(study, recipe, weights)
     places = [
-        retraining_place(study, recipe, network.trial, begins_with=weights, joined=joined)
+        retraining_place(recipe, network.trial, begins_with=weights, contents=contents, joined=joined)
         for network, joined in product(networks, (True, False))
     ]
     if any(files.exists(f"{place}/{CHECKPOINT}") for place in places):

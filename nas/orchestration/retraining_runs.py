@@ -14,7 +14,7 @@ from nas.files.study_images import image_cache_of
 from nas.orchestration.deployed_form import FP32
 from nas.orchestration.initial_weights import SEARCH, START, InitialWeights, initial_weights
 from nas.orchestration.progress_lines import ProgressLines, ReportLine, epoch_line
-from nas.orchestration.retraining_place import retraining_place
+from nas.orchestration.retraining_place import contents_of, retraining_place
 from nas.orchestration.start import Start
 from nas.study.donor import donor_of_network, normalisation_of
 from nas.study.naming import retraining_folder
@@ -70,6 +70,7 @@ class RetrainingRuns:
         self._metric, self.files = settings_of(study).metric, files_of(study)
         note_content(study, weights)
         note_content(study, recipe.teacher)
+        self._contents = contents_of(study, recipe, weights)
 
     def place(self, network: TrialResult, *, joined: bool, seed: int = 0) -> str:
         """Return the folder of a training among the files of the study.
@@ -80,7 +81,12 @@ class RetrainingRuns:
             seed: Number of the training among those that differ in their randomness, from 0.
         """
         return retraining_place(
-            self.study, self.recipe, network.trial, begins_with=self.begins_with, joined=joined, seed=seed
+            self.recipe,
+            network.trial,
+            begins_with=self.begins_with,
+            contents=self._contents,
+            joined=joined,
+            seed=seed,
         )
 
     def weights(self, network: TrialResult, *, joined: bool, seed: int = 0) -> str:
