@@ -22,9 +22,11 @@ def install(packages: list[str]) -> None:
     """Check all modules of these packages that are imported from now on."""
     module: Any = jaxtyping
     module.jaxtyped = _checked  # what the hook writes above each function
-    # An int passes where a float is asked for, as in every type checker (PEP 484).
+    # An int passes where a float is asked for, as in every type checker (PEP 484). A wrong type raises the
+    # error that Python's own functions raise, so that what a user meets without these checks is tested.
     jaxtyping.install_import_hook(
-        packages, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+        packages,
+        "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True, violation_type=TypeError))",
     )
 
 
