@@ -11,9 +11,9 @@ from nas.files.trial_artifacts import TrialArtifacts
 from nas.storage.database import is_read_only
 from nas.storage.optuna_storage import existing_storage, storage_url
 from nas.storage.store import Store
+from nas.study.delivered_weights import WEIGHTS_OF
 from nas.study.network_weights import is_lone_network, trained_as
 from nas.study.results import chosen_network, result_of, split_network
-from nas.study.retrained import WEIGHTS_OF
 from nas.study.study import find
 from search_spaces.errors import ExportError, TargetError, UnknownNameError
 from trials.latency.litert_model import check_installed

@@ -19,8 +19,8 @@ class SearchObserver(Protocol):
     def progress(self, trial: int, progress: EpochProgress) -> None:
         """A training is within an epoch that takes long."""
 
-    def ended(self, trial: int, state: str, reason: str | None) -> None:
-        """A training ended."""
+    def ended(self, trial: int, state: str, reason: str | None, value: float | None = None) -> None:
+        """A training ended, if at its last epoch with the value that its network has in the search."""
 
     def say(self, line: str) -> None:
         """Something else happened, described in one line."""

@@ -68,7 +68,8 @@ class TrialReporter:
         value = final_value(result, self._metric)
         self._opened.study.tell(number, value, skip_if_finished=True)
         in_int8 = int8_drop(self._opened.stored_trial(number)) is not None
-        self._observer.ended(number, "complete", f"{value:.2%} in int8, which counts" if in_int8 else None)
+        reason = f"{value:.2%} in int8, which counts" if in_int8 else None
+        self._observer.ended(number, "complete", reason, value)
         _log.info("Trial %d ended with %s %.4f.", number, self._metric, value)
 
     def stopped(self, number: int) -> None:

@@ -118,6 +118,7 @@ def COMMAND(  # noqa: N802
     """
     from dashboards.metric_names import metric_name
     from nas import api
+    from nas.orchestration.retrain_result import on_validation
     from search_spaces.units import format_accuracy
 
     def report_line(line: str) -> None:
@@ -142,22 +143,21 @@ def COMMAND(  # noqa: N802
         typer.echo(json_format.dumps(result.to_json(), indent=2))
         return
     for place, one in enumerate(result.compared, start=1):
-        figure = f"{metric_name(result.metric)} {format_accuracy(one.accuracy or 0.0, one.standard_error)}"
+        figure = on_validation(one, result.metric)
         expected = ""
         if one.expected is not None:
             expected = f", {format_accuracy(one.expected, one.expected_error)} expected given all of these"
-        typer.echo(f"{place}. #{one.trial}  {figure} on validation images{expected}")
+        typer.echo(f"{place}. #{one.trial}  {figure}{expected}")
     for one in result.seeds:
-        figure = format_accuracy(one.accuracy or 0.0, one.standard_error)
-        typer.echo(f"seed {one.seed}: {metric_name(result.metric)} {figure} on validation images")
+        typer.echo(f"seed {one.seed}: {on_validation(one, result.metric)}")
     if result.seeds_mean is not None:
         typer.echo(f"mean of {len(result.seeds)} seeds: {format_accuracy(*result.seeds_mean)}")
     winner = result.winner
     if winner.test_scores is not None:
         metric, value, error = winner.test_scores.of(result.metric)
-        figure = f"{metric_name(metric)} {format_accuracy(value, error)}"
-        typer.echo(
-            f"#{winner.trial} of {result.study} after {winner.recipe['name']}: {figure} on test images"
-        )
+        figure = f"{metric_name(metric)} {format_accuracy(value, error)} on test images"
+        if winner.int8_test is not None:
+            figure += f", {format_accuracy(*winner.int8_test[metric])} in int8"
+        typer.echo(f"#{winner.trial} of {result.study} after {winner.recipe['name']}: {figure}")
     said = f"nas export delivers the weights of nas {result.delivered} {result.reason}."
     typer.echo(f"{said} {result.advice}".rstrip())

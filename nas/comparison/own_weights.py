@@ -8,8 +8,8 @@ from pathlib import Path
 from nas.comparison.entrant import Entrant
 from nas.files.study_files import StudyFiles
 from nas.orchestration.donor_source import donor_from, donor_line
+from nas.study.delivered_weights import WEIGHTS_OF
 from nas.study.donor import donor_file
-from nas.study.retrained import WEIGHTS_OF
 from search_spaces.errors import WeightsError
 from trials.images.splits import Splits
 from trials.pretrained.donor import Donor

@@ -13,10 +13,11 @@ import torch
 from dashboards.metric_names import metric_name
 from dashboards.network_filters import unbeaten
 from dashboards.result import SEEN, SearchResult, TrialResult
+from nas.study.delivered_weights import DeliveredWeights
 from nas.study.donor import RANDOM, donor_of_network, has_donors
 from nas.study.final_tests import TestScores, key_of, note_read, times_tested
 from nas.study.reproduce_command import retrain_command, search_command
-from nas.study.retrained import DeliveredWeights, Retrained
+from nas.study.retrained import Retrained
 from nas.study.scores import ScoreReader
 from nas.study.study import Outline, settings_of
 from search_spaces.budget import Budget

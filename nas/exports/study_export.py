@@ -26,10 +26,10 @@ from nas.files.staging import staged_folder
 from nas.files.study_images import images_for
 from nas.storage.records import Export
 from nas.storage.store import Store
+from nas.study.delivered_weights import DeliveredWeights, weights_of
 from nas.study.final_tests import note_read
 from nas.study.reproduce_command import retrain_command
 from nas.study.results import misfit
-from nas.study.retrained import DeliveredWeights, weights_of
 from nas.study.scores import ScoreReader
 from nas.study.study import Outline, images_of, settings_of
 from search_spaces.architecture import Architecture

@@ -4,7 +4,7 @@ from typing import Any
 
 import optuna
 
-from nas.study.retrained import DeliveredWeights
+from nas.study.delivered_weights import DeliveredWeights
 from nas.study.study import settings_of
 from trials.images.splits import Splits
 from trials.training.flips import settled_flips

@@ -151,7 +151,7 @@ class ConsoleProgress:
         elif line is not None:
             _log.info("%s", line)
 
-    def ended(self, trial: int, state: str, reason: str | None) -> None:
+    def ended(self, trial: int, state: str, reason: str | None, value: float | None = None) -> None:
         """Note that a training ended, and show how."""
         with self._lock:
             running = self._running.pop(trial)
@@ -160,8 +160,8 @@ class ConsoleProgress:
             self._here.append(min(running.spent_s, self._clock() - running.began_s))
             if state != "fail":
                 self._seconds.append(running.spent_s)
-            if state == "complete" and last is not None:
-                self._highest = max(self._highest or (0.0, trial), (last.accuracy, trial))
+            if value is not None:
+                self._highest = max(self._highest or (0.0, trial), (value, trial))
         outcome = {
             "complete": "trained",
             "pruned": f"stopped early at epoch {last.epoch if last else 0}",

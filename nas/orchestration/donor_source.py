@@ -11,10 +11,10 @@ import optuna
 from nas.files.locating import files_of
 from nas.files.study_files import StudyFiles
 from nas.storage.optuna_storage import existing_storage, exists
+from nas.study.delivered_weights import WEIGHTS_OF, weights_of
 from nas.study.donor import DONOR_FILE, keep_donor
 from nas.study.network_lookup import is_in_files, is_there
 from nas.study.results import chosen_network, result_of, split_network
-from nas.study.retrained import WEIGHTS_OF, weights_of
 from nas.study.study import Outline, find, names_of_searches, settings_of
 from search_spaces.errors import WeightsError
 from search_spaces.paths import expanded
@@ -33,8 +33,8 @@ def donor_from(source: str, url: str, *, kind: str | None = None) -> Donor:
         source: What `trials.donors.open_donor` takes, ``STUDY#12``, or a study, which stands for its best
             network.
         url: Database URL of the storage in which studies are looked for.
-        kind: Which weights of a network of a study, see `nas.study.retrained.weights_of`; None for those that
-            are delivered.
+        kind: Which weights of a network of a study, see `nas.study.delivered_weights.weights_of`; None for
+            those that are delivered.
 
     Raises:
         WeightsError: if there is none, or it cannot be used.

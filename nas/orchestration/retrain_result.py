@@ -3,7 +3,10 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from nas.study.retrained import DeliveredWeights, Retrained
+from dashboards.metric_names import metric_name
+from nas.study.delivered_weights import DeliveredWeights
+from nas.study.retrained import Retrained
+from search_spaces.units import format_accuracy
 
 VERSION: Final = 1
 
@@ -16,8 +19,8 @@ class RetrainResult:
         study: Name of the study.
         winner: The network that is delivered, trained on all but the test images or the best of `seeds`, and
             tested.
-        compared: The few best after a longer training on the training images alone, best first; none if
-            only one was asked for.
+        compared: The few best after a longer training on the training images alone, best first by
+            `Retrained.value`; none if only one was asked for.
         seeds: The trainings of the winner on the training images alone, one by each seed; none if one was
             asked for.
         seeds_mean: Their mean value on validation images and its standard error; None without them.
@@ -40,6 +43,13 @@ class RetrainResult:
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name with a format version, as ``--json`` prints them."""
         return {"version": VERSION, **asdict(self)}
+
+
+def on_validation(retrained: Retrained, metric: str) -> str:
+    """Return what a training reaches in a metric on validation images, in the form that is deployed."""
+    value, error = retrained.value or (0.0, None)
+    form = "" if retrained.int8 is None else " in int8"
+    return f"{metric_name(metric)} {format_accuracy(value, error)}{form} on validation images"
 
 
 def other_weights(weights: DeliveredWeights) -> str:

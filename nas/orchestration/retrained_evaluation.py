@@ -64,6 +64,14 @@ class RetrainedEvaluation:
         """Return whether a training ended without the figures of the int8 form that is deployed."""
         return self._runs.deploy_dtype == INT8 and known.int8 is None
 
+    def in_deployed_form(self, network: TrialResult, known: Retrained) -> Retrained:
+        """Return an ended training with the figures of its int8 form if that is deployed, or without them."""
+        if self.lacks_int8(known):
+            return self.with_int8(network, known)
+        if self._runs.deploy_dtype != INT8 and known.int8 is not None:
+            return replace(known, deploy_dtype=self._form_asked, int8=None)
+        return known
+
     def with_int8(self, network: TrialResult, known: Retrained) -> Retrained:
         """Return an ended training with what its int8 form reaches on validation images, and say that."""
         splits = images_for(self._runs.study, network.architecture.resolution)

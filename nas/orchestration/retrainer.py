@@ -69,8 +69,9 @@ class Retrainer:
         found = self._each(standing, self._ranked)
         trials = {one.trial for one in found.values()}
         settings = next(iter(found.values())).settings
-        expected = [one for one in with_expected(self._study, settings) if one.trial in trials]
-        ordered = tuple(sorted(expected, key=lambda one: (-(one.accuracy or 0.0), one.trial)))
+        alike = with_expected(self._study, settings, in_int8=self._runs.deploy_dtype == INT8)
+        expected = [one for one in alike if one.trial in trials]
+        ordered = tuple(sorted(expected, key=lambda one: (-(one.value or (0.0, None))[0], one.trial)))
         merits = [(one.trial, one.merit or (0.0, None)) for one in ordered]
         self._report_line(rests_on([(trial, (value, error or 0.0)) for trial, (value, error) in merits]))
         return ordered
@@ -151,9 +152,8 @@ class Retrainer:
                 known = replace(self._retrained(name, network, trained, joined=False), seed=seed)
                 store_seed(self._study, known)  # before the files go with which a killed one goes on
                 self._runs.forget(network, joined=False, seed=seed)
-            elif self._evaluation.lacks_int8(known):
-                known = self._evaluation.with_int8(network, known)
-                store_seed(self._study, known)
+            elif (formed := self._evaluation.in_deployed_form(network, known)) != known:
+                store_seed(self._study, known := formed)
             found.append(known)
         return tuple(found)
 
@@ -192,15 +192,18 @@ class Retrainer:
     def _soup(self, network: TrialResult, seeded: Sequence[Retrained]) -> Retrained | None:
         """Return the mean of several trainings unless validation images show it to be worse, and say it."""
         found, best = soup_of(seeded, network, self._runs, metric=self._metric), best_of(seeded)
-        alone = f"{format_accuracy(best.accuracy or 0.0, best.standard_error)} of seed {best.seed} alone"
-        if found is None:
+        (alone_value, alone_error), value, error = best.value or (0.0, None), 0.0, None
+        alone = f"{format_accuracy(alone_value, alone_error)} of seed {best.seed} alone"
+        if found is not None:
+            found = self._evaluation.in_deployed_form(network, found)
+            value, error = found.value or (0.0, None)
+        if found is None or value < alone_value:
             self._report_line(f"#{network.trial} no mean of weights is as good as the {alone}")
             return None
         seeds = ", ".join(map(str, found.soup or ()))
-        value = format_accuracy(found.accuracy or 0.0, found.standard_error)
         self._report_line(
-            f"#{network.trial} the mean of the weights of seeds {seeds} is taken: {value} on validation "
-            f"images, not below the {alone}"
+            f"#{network.trial} the mean of the weights of seeds {seeds} is taken: "
+            f"{format_accuracy(value, error)} on validation images, not below the {alone}"
         )
         return found
 
@@ -225,10 +228,9 @@ class Retrainer:
     def _ranked(self, network: TrialResult) -> Retrained:
         known, weights = ranked(self._study).get(network.trial), self._runs.weights(network, joined=False)
         if known is not None and known.weights == weights and self._runs.files.exists(weights):
-            if self._evaluation.lacks_int8(known):
-                known = self._evaluation.with_int8(network, known)
-                store(self._study, known)
-            return known
+            if (formed := self._evaluation.in_deployed_form(network, known)) != known:
+                store(self._study, formed)
+            return formed
         found = self._retrained(weights, network, self._runs.train(network, joined=False), joined=False)
         store(self._study, found)
         self._runs.forget(network, joined=False)

@@ -18,10 +18,8 @@ from nas.orchestration.retraining_runs import RetrainingRuns
 from nas.orchestration.retraining_seeds import mean_of
 from nas.orchestration.study_log import study_log
 from nas.orchestration.teacher_choice import teacher_lines
+from nas.study.delivered_weights import weights_of
 from nas.study.results import chosen_network, misfit
-from nas.study.retrained import (
-    weights_of,
-)
 from nas.study.study import Outline, settings_of
 from search_spaces.errors import InvalidValueError, StudyError
 from trials.training.recipe import Recipe

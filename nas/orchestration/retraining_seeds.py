@@ -6,9 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from math import hypot, sqrt
 from pathlib import Path
-from statistics import fmean, stdev
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 
@@ -16,7 +14,7 @@ from dashboards.result import TrialResult
 from nas.bayesopt.shrinkage import expected_shares
 from nas.files.study_images import images_for
 from nas.orchestration.retraining_runs import RetrainingRuns
-from nas.study.retrained import Retrained
+from nas.study.retrained import Retrained, values_of
 from search_spaces.building import build
 from trials.training.checksum import CHECKSUM
 from trials.training.file_names import WEIGHTS
@@ -31,9 +29,9 @@ def mean_of(found: Sequence[Retrained]) -> tuple[float, float]:
     The error holds both: how trainings differ, over the root of their number, and that of the images,
     which are the same for all.
     """
-    values = [one.accuracy or 0.0 for one in found]
-    between = stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
-    return fmean(values), hypot(between, fmean(one.standard_error or 0.0 for one in found))
+    values, errors = values_of(found)
+    between = float(values.std(ddof=1)) / sqrt(len(values)) if len(values) > 1 else 0.0
+    return float(values.mean()), hypot(between, float(errors.mean()))
 
 
 def best_of(found: Sequence[Retrained]) -> Retrained:
@@ -41,14 +39,14 @@ def best_of(found: Sequence[Retrained]) -> Retrained:
 
     The best of several is in part the luckiest: what is expected lies nearer to their mean.
     """
-    values = np.array([one.accuracy or 0.0 for one in found])
-    errors = np.array([one.standard_error or 0.0 for one in found])
+    values, errors = values_of(found)
     best = int(values.argmax())
     if len(found) == 1 or not (errors > 0).all():
         return found[best]
     means, deviations = expected_shares(values, errors)
     expected, error = (round(float(figures[best]), 6) for figures in (means, deviations))
-    return replace(found[best], expected=expected, expected_error=error)
+    in_int8 = found[best].int8 is not None
+    return replace(found[best], expected=expected, expected_error=error, expected_in_int8=in_int8)
 
 
 def soup_of(
@@ -98,6 +96,7 @@ def soup_of(
         standard_error=error,
         expected=None,
         expected_error=None,
+        expected_in_int8=False,
         weights=name,
         soup=seeds,
         int8=None,

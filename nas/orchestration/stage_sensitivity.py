@@ -13,7 +13,7 @@ from nas.exports.export_folder import read_weights
 from nas.exports.prepared_images import prepared
 from nas.files.locating import files_of
 from nas.files.study_images import images_for
-from nas.study.retrained import WEIGHTS_OF, weights_of
+from nas.study.delivered_weights import WEIGHTS_OF, weights_of
 from nas.study.study import Outline
 from search_spaces.architecture import Architecture, Stage, options_of
 from search_spaces.building import build

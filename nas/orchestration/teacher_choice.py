@@ -7,9 +7,9 @@ import torch
 
 from nas.files.locating import files_of
 from nas.storage.optuna_storage import existing_storage, exists
+from nas.study.delivered_weights import weights_of
 from nas.study.network_lookup import is_in_files, is_there
 from nas.study.results import chosen_network, result_of, split_network
-from nas.study.retrained import weights_of
 from nas.study.study import find, names_of_searches
 from search_spaces.errors import RecipeError
 from search_spaces.paths import expanded

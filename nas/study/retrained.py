@@ -1,28 +1,22 @@
-"""Stores retrainings with the study, and chooses which weights of a network are delivered."""
+"""Stores with a study what came of the retrainings of its networks."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from math import hypot
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+import numpy as np
 import optuna
+from numpy.typing import NDArray
 
-from dashboards.result import TrialResult
 from nas.study.final_tests import TestScores
-from nas.study.naming import trial_folder
 from nas.study.study import Attributed
-from search_spaces.errors import StudyError
-from search_spaces.units import format_accuracy
-from trials.training.file_names import WEIGHTS
-
-WEIGHTS_OF: Final = ("search", "retrain")
-"""Commands that make weights of a network, by which those that are delivered can be chosen."""
 
 _RANKED: Final = "nas:ranked:"  # and the number of the trial: trained on train, compared on validation
 _FINAL: Final = "nas:retrained:"  # trained on train and validation, tested once
 _SEEDED: Final = "nas:retrained_seed:"  # and the seed, a colon and the trial: as those compared
-_Z: Final = 1.96  # standard errors of a 95 % interval
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +42,7 @@ class Retrained:
         expected: Expected metric on unlimited images like the validation images, given all networks that were
             retrained alike: the best of several is in part the luckiest. None where it was the only one.
         expected_error: Its standard deviation.
+        expected_in_int8: Whether that is expected of the int8 form.
         start: What it started from besides random weights and those of the search, a
             `nas.orchestration.start.Start` by field name; None for nothing else.
         teacher: Network that it learnt from, as it was asked for besides the recipe; None without one.
@@ -59,7 +54,7 @@ class Retrained:
         souped: Whether averages were asked for.
         deploy_dtype: Numbers in which it is deployed, as asked for; None for those of the search.
         int8: Value and standard error of its int8 form on validation images, which it learnt from too where
-            `joined`; None where it was not evaluated.
+            `joined`; None where it was not evaluated, or fp32 was asked for last.
         int8_test: The same on the test images by metric; None where it was not evaluated.
     """
 
@@ -89,17 +84,20 @@ class Retrained:
     deploy_dtype: str | None = None
     int8: list[float] | None = None
     int8_test: dict[str, list[float]] | None = None
+    expected_in_int8: bool = False
+
+    @property
+    def value(self) -> tuple[float, float | None] | None:
+        """Value of the deployed form on validation images, with its error; None where it learnt from them."""
+        if self.accuracy is None or self.int8 is None:
+            return None if self.accuracy is None else (self.accuracy, self.standard_error)
+        return self.int8[0], self.int8[1]
 
     @property
     def merit(self) -> tuple[float, float | None] | None:
         """Expected value on validation images, or else the value itself, with its error; None for neither."""
-        if self.accuracy is None:
-            return None
-        return (
-            (self.accuracy, self.standard_error)
-            if self.expected is None
-            else (self.expected, self.expected_error)
-        )
+        known = self.expected is not None and self.expected_in_int8 == (self.int8 is not None)
+        return (self.expected or 0.0, self.expected_error) if known else self.value
 
     @property
     def settings(self) -> str:
@@ -134,6 +132,12 @@ class Retrained:
     def to_json(self) -> dict[str, Any]:
         """Return the fields by name."""
         return asdict(self)
+
+
+def values_of(found: Sequence[Retrained]) -> tuple[Floats, Floats]:
+    """Return what trainings reach on validation images as they are compared, and the errors, ``[n]`` each."""
+    values = [one.value or (0.0, None) for one in found]
+    return np.array([value for value, _ in values]), np.array([error or 0.0 for _, error in values])
 
 
 def store(study: optuna.Study, retrained: Retrained) -> None:
@@ -185,102 +189,3 @@ def final(study: Attributed, trial: int) -> Retrained | None:
 def latest(study: Attributed, trial: int) -> Retrained | None:
     """Return the latest retraining of a network: one on all images before one on a part."""
     return final(study, trial) or ranked(study).get(trial)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveredWeights:
-    """The weights of a network that are delivered.
-
-    Attributes:
-        file: Their safetensors file among the files of the study.
-        retrained: The training that made them; None for that of the search.
-        reason: Why these, in words; None if the network has no others.
-        others_kept: Whether the files of the study hold the others.
-        compared: Whether a figure on validation images says which are better.
-    """
-
-    file: str
-    retrained: Retrained | None
-    reason: str | None = None
-    others_kept: bool = True
-    compared: bool = False
-
-
-def weights_of(
-    study: Attributed,
-    network: TrialResult,
-    kind: str | None = None,
-    *,
-    exists: Callable[[str], bool] = lambda _: True,
-) -> DeliveredWeights:
-    """Return the weights of a network that are delivered: the better by validation images, unless said.
-
-    Args:
-        study: The study.
-        network: One of its networks.
-        kind: ``search`` or ``retrain``; None for the better.
-        exists: Whether a file is among the files of the study; weights that are not kept are not better.
-
-    Raises:
-        StudyError: if the network was never retrained and its retrained weights are asked for.
-    """
-    retrained = latest(study, network.trial)
-    searched = DeliveredWeights(file=f"{trial_folder(network.trial)}/{WEIGHTS}", retrained=None)
-    if retrained is None:
-        if kind == "retrain":
-            raise StudyError(
-                f"Network #{network.trial} has no retrained weights: expected some for --weights-of retrain. "
-                f"Train it with nas retrain --trial {network.trial}, or take --weights-of search."
-            )
-        return searched
-    again = DeliveredWeights(file=retrained.weights, retrained=retrained)
-    if kind is not None:
-        return replace(searched if kind == "search" else again, reason=f"asked for by --weights-of {kind}")
-    if not exists(searched.file):
-        return replace(again, reason="as those of the search are no longer kept", others_kept=False)
-    found = _comparison(study, network, retrained)
-    return replace(again if found.better else searched, reason=found.reason, compared=found.decided)
-
-
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    """Whether retrained weights are the better ones, whether validation images decide, and the reason."""
-
-    better: bool
-    decided: bool
-    reason: str
-
-
-def _comparison(study: Attributed, network: TrialResult, retrained: Retrained) -> _Comparison:
-    """Return how the retrained weights of a network compare with those of the search, in int8 if both can."""
-    alone = ranked(study).get(network.trial) if retrained.joined else retrained
-    merit = alone.merit if alone is not None and _same_training(alone, retrained) else None
-    compared = retrained if alone is None or merit is None else alone
-    int8 = compared.int8 if network.int8_drop is not None else None
-    searched, searched_error = _searched(network, in_int8=int8 is not None)
-    before = format_accuracy(searched, searched_error)
-    if merit is not None:
-        value, error = int8 or merit
-        chance = abs(value - searched) <= _Z * hypot(error or 0.0, searched_error or 0.0)
-        after = format_accuracy(value, error)
-        reason = f"because of validation images: {after} after retraining and {before} after the search"
-        return _Comparison(value >= searched, True, f"{reason}{', which may be chance' if chance else ''}")
-    seen_value = retrained.seen_accuracy if int8 is None else int8[0]
-    if seen_value is not None and seen_value < searched:
-        seen = f"because retrained weights reach {seen_value:.2%} on validation images"
-        reason = f"{seen} although they learnt from them, those of the search {before} without"
-        return _Comparison(False, True, reason)
-    last = "as they were trained last; they learnt from the validation images too, so nothing but test images"
-    return _Comparison(True, False, f"{last} compares them with those of the search")
-
-
-def _searched(network: TrialResult, *, in_int8: bool) -> tuple[float, float | None]:
-    """Return what the weights of the search reach on validation images, in int8 or as retrainings are."""
-    if network.fp32_accuracy is None or in_int8:
-        return network.merit, network.merit_error
-    return network.fp32_accuracy, network.curve[-1].standard_error
-
-
-def _same_training(one: Retrained, other: Retrained) -> bool:
-    """Return whether two retrainings differ in their images alone."""
-    return (one.recipe, one.from_weights, one.source) == (other.recipe, other.from_weights, other.source)

@@ -7,7 +7,7 @@ import pytest
 
 from nas.exports import trained_recipe as module
 from nas.exports.trained_recipe import trained_recipe
-from nas.study.retrained import DeliveredWeights
+from nas.study.delivered_weights import DeliveredWeights
 from trials.datasets import open_images
 from trials.images.splits import Splits
 from trials.recipes import load_recipe

@@ -46,6 +46,16 @@ def test_a_resumed_search_shows_the_totals_and_the_best_of_all_starts():
     assert "3 trained, 1 stopped early, 0 failed; highest accuracy 98.00% (#0)" in text.getvalue()
 
 
+def test_the_highest_value_is_of_what_is_deployed_and_not_that_of_the_last_epoch():
+    progress, text, _ = displayed()
+    for trial, in_fp32, value in ((0, 0.8, 0.7), (1, 0.75, 0.74)):
+        progress.started(network(trial, state="running", epochs=0), resumed=False)
+        progress.epoch(trial, Epoch(epoch=2, accuracy=in_fp32, standard_error=0.01, seconds=60.0))
+        progress.ended(trial, "complete", f"{value:.2%} in int8, which counts", value)
+    progress._console.print(progress._render())
+    assert "highest accuracy 74.00% (#1)" in text.getvalue()
+
+
 def test_a_pipe_gets_one_plain_line_for_each_training():
     progress, text, _ = displayed()
     with progress:

@@ -15,10 +15,11 @@ from nas.files.supernet_file import about_source, supernet_file
 from nas.orchestration.initial_weights import START
 from nas.orchestration.retraining import chosen, retrain
 from nas.study import study as studies
+from nas.study.delivered_weights import weights_of
 from nas.study.expected_values import ExpectedValues, store_expected
 from nas.study.places import folder_of
 from nas.study.results import result_of
-from nas.study.retrained import final, weights_of
+from nas.study.retrained import final
 from nas.study.settings import Settings
 from search_spaces.elastic import SharedWeights
 from search_spaces.errors import DataError, SpaceError, StudyError

@@ -1,6 +1,7 @@
 """A winner is trained again, kept, tested once, and exported with its new weights."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +15,19 @@ import nas
 import search_spaces
 from dashboards.result import TrialResult
 from nas.exports.provenance import retraining_command
+from nas.orchestration.retrain_result import on_validation
+from nas.orchestration.retrained_evaluation import RetrainedEvaluation
 from nas.orchestration.retraining import chosen, retrain
 from nas.orchestration.retraining_recipe import recipe_of
 from nas.orchestration.retraining_runs import RetrainingRuns
 from nas.orchestration.retraining_seeds import soup_of
 from nas.study import results
 from nas.study import study as studies
+from nas.study.delivered_weights import weights_of
 from nas.study.final_tests import times_tested
 from nas.study.naming import retraining_folder
 from nas.study.places import folder_of
-from nas.study.retrained import final, latest, ranked, weights_of
+from nas.study.retrained import Retrained, final, latest, ranked
 from search_spaces.errors import DataError, InvalidValueError, StudyError, UserError
 from trials.recipe_choice import RecipeChoice
 from trials.recipes import RECIPES, load_recipe, recipe_editions
@@ -148,6 +152,53 @@ def test_what_ended_in_fp32_gets_its_figures_in_int8_when_they_are_asked_for(sea
     assert [one.weights for one in in_int8.seeds] == [one.weights for one in seeded.seeds]
     assert all(one.int8 is not None for one in in_int8.seeds)
     assert in_int8.winner.int8_test is not None
+
+
+def test_networks_and_seeds_for_int8_are_chosen_by_what_they_reach_in_int8(
+    searched: optuna.Study, monkeypatch: pytest.MonkeyPatch
+):
+    again(searched, top=2)
+    in_fp32 = sorted(ranked(searched).values(), key=lambda one: -(one.accuracy or 0.0))
+    best, second = (one.trial for one in in_fp32)
+    again(searched, trial=second, seeds=2)
+    int8 = {best: 0.2, second: 0.3}
+
+    def evaluated(_self: RetrainedEvaluation, network: TrialResult, known: Retrained) -> Retrained:
+        return replace(known, int8=[int8[network.trial] + known.seed / 100, 0.01])
+
+    monkeypatch.setattr(RetrainedEvaluation, "with_int8", evaluated)
+    found = again(searched, top=2, seeds=2, deploy_dtype="int8", form_asked="int8")
+    assert [one.trial for one in found.compared] == [second, best]
+    assert [one.value for one in found.seeds] == [(0.3, 0.01), (pytest.approx(0.31), 0.01)]
+    assert (found.winner.trial, found.winner.seed) == (second, 1)
+    assert found.seeds_mean is not None
+    assert found.seeds_mean[0] == pytest.approx(0.305)
+    shown = on_validation(found.compared[0], "accuracy")
+    assert shown == "accuracy 30.00% ± 1.00 in int8 on validation images"
+    plain = again(searched, top=2)
+    assert [(one.trial, one.int8) for one in plain.compared] == [(best, None), (second, None)]
+
+
+def test_a_mean_of_weights_that_is_worse_in_int8_is_not_taken(
+    searched: optuna.Study, monkeypatch: pytest.MonkeyPatch
+):
+    def evaluated(_self: RetrainedEvaluation, _network: TrialResult, known: Retrained) -> Retrained:
+        return replace(known, int8=[0.1 if known.soup else 0.2, 0.01])
+
+    again(searched, seeds=2)
+    monkeypatch.setattr(RetrainedEvaluation, "with_int8", evaluated)
+    monkeypatch.setattr("nas.orchestration.retrainer.soup_of", soup_of_poor)
+    lines: list[str] = []
+    found = again(searched, seeds=2, soup=True, deploy_dtype="int8", report_line=lines.append)
+    assert (found.winner.soup, found.winner.souped, found.winner.value) == (None, True, (0.2, 0.01))
+    assert sum("no mean of weights is as good as the 20.00% ± 1.00" in line for line in lines) == 1
+
+
+def soup_of_poor(
+    found: Sequence[Retrained], network: TrialResult, runs: RetrainingRuns, *, metric: str
+) -> Retrained | None:
+    """Return a mean of weights that is written whatever it reaches in fp32."""
+    return soup_of([replace(one, accuracy=0.0) for one in found], network, runs, metric=metric)
 
 
 def test_what_ended_in_fp32_is_trained_again_for_int8(searched: optuna.Study):

@@ -17,10 +17,11 @@ from nas.orchestration.retraining import chosen, retrain
 from nas.orchestration.retraining_recipe import recipe_of
 from nas.study import trial_attributes
 from nas.study.compared_training import TrainingKey, name_training
+from nas.study.delivered_weights import weights_of
 from nas.study.donor import DONOR_FILE, RANDOM, donor_file, keep_donor, keep_donors
 from nas.study.places import folder_of
 from nas.study.results import result_of
-from nas.study.retrained import Retrained, ranked, store, weights_of
+from nas.study.retrained import Retrained, ranked, store
 from nas.study.study import find, settings_of
 from search_spaces.counting import count
 from search_spaces.errors import InvalidValueError

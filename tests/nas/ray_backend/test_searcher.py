@@ -40,7 +40,8 @@ class Notes:
     def progress(self, trial: int, progress: EpochProgress) -> None:
         self.lines.append(("progress", trial, progress.share))
 
-    def ended(self, trial: int, state: str, reason: str | None) -> None:
+    def ended(self, trial: int, state: str, reason: str | None, value: float | None = None) -> None:
+        assert (value is not None) == (state == "complete")
         self.lines.append(("ended", trial, state, reason))
 
     def say(self, line: str) -> None:

@@ -108,8 +108,8 @@ class Said(SearchObserver):
     def progress(self, trial: int, progress: EpochProgress) -> None:
         del trial, progress
 
-    def ended(self, trial: int, state: str, reason: str | None) -> None:
-        del trial, state, reason
+    def ended(self, trial: int, state: str, reason: str | None, value: float | None = None) -> None:
+        del trial, state, reason, value
 
     def say(self, line: str) -> None:
         self.lines.append(line)

@@ -10,9 +10,10 @@ from dashboards.result import SEEN, TrialResult
 from nas.orchestration.retrain_result import other_weights
 from nas.orchestration.retrained_expectation import with_expected
 from nas.study import retrained as retrainings
+from nas.study.delivered_weights import weights_of
 from nas.study.final_tests import TestScores, key_of, note_read, times_tested
 from nas.study.results import result_of
-from nas.study.retrained import Retrained, weights_of
+from nas.study.retrained import Retrained
 from search_spaces.errors import StudyError
 
 SEARCHED = "trials/00002/weights.safetensors"
@@ -101,6 +102,24 @@ def test_weights_are_compared_in_int8_where_the_search_values_them_so(
     found = weights_of(searched, network)
     assert found.file == delivered
     assert because in (found.reason or "")
+
+
+def test_networks_that_were_retrained_for_int8_are_expected_to_be_as_good_as_that_form_says(
+    searched: optuna.Study,
+):
+    for trial, int8 in ((0, [0.95, 0.01]), (1, [0.90, 0.01]), (2, None)):
+        weights = f"retrained/{trial:05d}/full-2/weights.safetensors"
+        one = replace(ALONE, trial=trial, accuracy=0.9 + trial / 100, int8=int8, weights=weights)
+        # By an earlier version, which expected them by their values in fp32.
+        retrainings.store(searched, replace(one, expected=0.5, expected_error=0.1))
+    before = retrainings.ranked(searched)
+    assert [before[trial].merit for trial in (0, 2)] == [(0.95, 0.01), (0.5, 0.1)]
+    found = {one.trial: one for one in with_expected(searched, ALONE.settings, in_int8=True)}
+    assert sorted(found) == [0, 1]
+    assert 0.90 < (found[1].expected or 0.0) < (found[0].expected or 0.0) < 0.95
+    assert found[0].merit == (found[0].expected, found[0].expected_error)
+    assert replace(found[0], int8=None).merit == (0.9, 0.01)  # the other form says nothing of this one
+    assert retrainings.ranked(searched)[2] == before[2]
 
 
 def test_figures_in_int8_stand_beside_those_of_retrained_weights(searched: optuna.Study):
