@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeAlias
 
 from dashboards.expectation import Expectations
+from search_spaces.budget import unconsidered
 
 VERSION: Final = 1
 NOT_SHOWN: Final = (
@@ -244,9 +245,7 @@ class Explanation:
     @property
     def gap(self) -> str | None:
         """Which budgets the best settings do not consider, in a sentence; None if they consider all."""
-        if not self.unconsidered:
-            return None
-        return f"Not considered, because it has to be measured: {', '.join(self.unconsidered)}."
+        return unconsidered(self.unconsidered) if self.unconsidered else None
 
     @property
     def caution(self) -> str | None:

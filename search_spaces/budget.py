@@ -6,6 +6,7 @@ target is for `trials.target_names` to say.
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -77,6 +78,11 @@ class Budget:
 
     def __str__(self) -> str:
         return self.text
+
+
+def unconsidered(budgets: Iterable[str]) -> str:
+    """Return the sentence that names budgets which are left out, because nothing is measured."""
+    return f"Not considered, because it has to be measured: {', '.join(budgets)}."
 
 
 def measured_name(target: str, figure: str = _QUICKEST) -> str:

@@ -18,7 +18,7 @@ from nas.profiling.proxy_fidelity import profile_proxy as measure_proxy
 from nas.profiling.space_profile import SpaceProfile, profile_space
 from nas.resources import slots_here
 from nas.study.naming import IMAGES
-from search_spaces.budget import Budget
+from search_spaces.budget import Budget, unconsidered
 from search_spaces.catalog_fit import check_fits
 from search_spaces.errors import InvalidValueError
 from search_spaces.loading import load
@@ -194,7 +194,7 @@ def _parsed(budget: str | Sequence[str], report_line: Callable[[str], None] | No
             f"costs, for example 100M-MACs."
         )
     if left_out and report_line is not None:
-        report_line(f"Not considered, because it has to be measured: {', '.join(left_out)}.")
+        report_line(unconsidered(left_out))
     return budgets
 
 

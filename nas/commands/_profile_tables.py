@@ -10,6 +10,7 @@ from dashboards.tables import terminal
 from nas.profiling.network_scores import ScoreProfile
 from nas.profiling.proxy_fidelity import ProxyProfile
 from nas.profiling.space_profile import QUANTILES, SpaceProfile
+from search_spaces.budget import unconsidered
 from search_spaces.costs import format_cost, label_of
 from search_spaces.units import counted, format_count, format_seconds
 
@@ -25,11 +26,7 @@ def print_profile(profile: SpaceProfile) -> None:
         markup=False,
     )
     if profile.unconsidered:
-        console.print(
-            f"Not considered, because it has to be measured: {', '.join(profile.unconsidered)}.",
-            markup=False,
-            soft_wrap=True,
-        )
+        console.print(unconsidered(profile.unconsidered), markup=False, soft_wrap=True)
     console.print(_costs(profile), soft_wrap=True)
     if profile.budgets:
         console.print(_factors(profile), soft_wrap=True)
