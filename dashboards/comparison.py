@@ -119,6 +119,7 @@ class Comparison:
         networks: The network that the others are compared with, then these, best first.
         left_out: Why published networks are missing, by name of the family.
         interrupted: Whether it was ended before all trainings had.
+        form: ``int8`` where networks are valued in that form; None for fp32.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Comparison:
     networks: tuple[Compared, ...]
     left_out: Mapping[str, str]
     interrupted: bool = False
+    form: str | None = None
 
     @property
     def first(self) -> Compared:

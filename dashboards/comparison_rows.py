@@ -23,10 +23,11 @@ def heading(comparison: Comparison) -> str:
     """Return what is compared by what, in one line."""
     count = comparison.test_images or comparison.images
     seeds = "1 seed" if comparison.seeds == 1 else f"{comparison.seeds} seeds"
+    form = "" if comparison.form is None else f" in {comparison.form}"
     others = "1 other" if len(comparison.others) == 1 else f"{len(comparison.others)} others"
     return (
         f"{comparison.first.name} (first) and {others}, {seeds}, {comparison.epochs} epochs "
-        f"by {comparison.recipe}, {comparison.metric_name} on {count:,} {comparison.split} images"
+        f"by {comparison.recipe}, {comparison.metric_name}{form} on {count:,} {comparison.split} images"
     )
 
 

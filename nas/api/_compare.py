@@ -31,6 +31,7 @@ def compare(
     seeds: int = 3,
     rule: str | None = None,
     final: bool = False,
+    deploy_dtype: str | None = None,
     study: str | None = None,
     storage: str | None = None,
     storage_path: str = "nas-runs",
@@ -57,6 +58,8 @@ def compare(
         seeds: Number of seeds from which each network is trained, at least 1.
         rule: Scaling rule; by default ``tinynet`` to shrink and ``compound`` to grow.
         final: Whether networks are also evaluated on the test images, which nothing was chosen by.
+        deploy_dtype: ``int8`` to train quantisation-aware and to compare the int8 forms, ``fp32`` not to; by
+            default as networks of the search are deployed, ``fp32`` without a search.
         study: Name of the study that holds the trainings; by default made of what is compared.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         storage_path: Folder or URL for checkpoints and weights.
@@ -82,6 +85,7 @@ def compare(
         url=storage_url(storage),
         storage_path=storage_path,
         final=final,
+        deploy_dtype=deploy_dtype,
     )
     with _planned(request, gpus_per_trial, address, quiet=quiet) as (plan, slots, cluster):
         return run_comparison(plan, slots, quiet=quiet, cluster=cluster)

@@ -81,6 +81,16 @@ def COMMAND(  # noqa: N802
             show_default=False,
         ),
     ] = False,
+    deploy_dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--deploy-dtype",
+            metavar="DTYPE",
+            help="Train and compare for int8, with fake quantisation in the last 30 % of the epochs, or for "
+            "fp32. Default: as the search values its networks.",
+            show_default=False,
+        ),
+    ] = None,
     study: Annotated[
         str | None,
         typer.Option(
@@ -126,6 +136,7 @@ def COMMAND(  # noqa: N802
         seeds=seeds,
         rule=rule,
         final=final,
+        deploy_dtype=deploy_dtype,
         study=study,
         storage=storage,
         storage_path=storage_path,

@@ -1,6 +1,5 @@
 """Plans a comparison: which networks are trained on which images, checked before anything is trained."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Final
 
 import optuna
 
+from nas.comparison.begun_comparison import begun_as, in_deployed_form
 from nas.comparison.entrant import Entrant
 from nas.comparison.entrants import entrants_of
 from nas.comparison.own_weights import own_weights
@@ -16,20 +16,16 @@ from nas.files.local_paths import image_cache
 from nas.files.locating import files_at, usable_location
 from nas.files.ownership import check_unused
 from nas.files.paths import location_of
-from nas.orchestration.begun_study import recipe_begun
 from nas.orchestration.teacher_choice import taught, teacher_lines, typed
 from nas.storage.optuna_storage import check_usable, existing_storage, exists
-from nas.study.naming import checked_name, shortened
+from nas.study.naming import shortened
 from nas.study.network_lookup import find_network, is_network, is_study
-from nas.study.places import identity_of
 from nas.study.reproduce_command import compare_command, lone_retrain_command
 from nas.study.results import split_network
 from nas.study.settings import Settings
 from nas.study.study import (
-    compared_search,
     find,
     is_comparison,
-    known_settings,
     names_of_searches,
     settings_of,
 )
@@ -132,19 +128,19 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
             weights=OWN if request.weights else None,
         )
         _check_images(search, splits)
-        name = checked_name(_name(request, search, settings))
-        begun_as = _begun_as(request, name, settings, recipe)
-        if begun_as is None:  # nas retrain NETWORK has no --study to tell two apart by
+        name, settings, recipe = in_deployed_form(request, search, settings, recipe, notes.append)
+        begun = begun_as(request, name, settings, recipe)
+        if begun is None:  # nas retrain NETWORK has no --study to tell two apart by
             name = shortened(f"{name}-{settings.digest}")
-            begun_as = _begun_as(request, name, settings, recipe) or (settings, recipe)
-        settings, recipe = begun_as
+            begun = begun_as(request, name, settings, recipe) or (settings, recipe)
+        settings, recipe = begun
         check_unused(files_at(f"{home}/{name}", name, request.url), name, request.url)
         entrants, left_out = entrants_of(request, search, settings, splits, notes.append)
         donors: Mapping[str, Donor] = {}
         if request.weights:
             named = search is None or bool(request.others)
-            begun = own_weights(entrants, splits, request.url, chosen=named, say=notes.append)
-            entrants, donors, left_out = begun.entrants, begun.donors, {**left_out, **begun.left_out}
+            own = own_weights(entrants, splits, request.url, chosen=named, say=notes.append)
+            entrants, donors, left_out = own.entrants, own.donors, {**left_out, **own.left_out}
     for note in notes:
         say(note)
     return ComparisonPlan(
@@ -164,18 +160,6 @@ def plan_comparison(request: Request, say: Callable[[str], None]) -> ComparisonP
     )
 
 
-def _begun_as(
-    request: Request, name: str, settings: Settings, recipe: Recipe
-) -> tuple[Settings, Recipe] | None:
-    """Return settings and recipe of a study as it was begun; None if a lone network's has others."""
-    known = known_settings(request.url, name)
-    found = recipe_begun(
-        settings, recipe, known, named=request.recipe_name, teacher=request.teacher, url=request.url
-    )
-    differs = known is not None and known.difference(found[0]) is not None
-    return None if differs and request.alone and request.study is None else found
-
-
 def _command(request: Request, search: optuna.Study | None, data: str) -> str:
     """Return the command that makes a comparison again, or trains a network of its own again."""
     networks = request.networks or (() if search is None else (search.study_name,))
@@ -193,6 +177,7 @@ def _command(request: Request, search: optuna.Study | None, data: str) -> str:
         teacher=teacher,
         study=request.study,
         final=request.final,
+        deploy_dtype=request.deploy_dtype,
     )
 
 
@@ -262,20 +247,3 @@ def _check_images(search: optuna.Study | None, splits: Splits) -> None:
             f"with: expected the same. Compare its network by name, for example nas compare "
             f"{search.study_name}#0 NETWORK --data DATA."
         )
-
-
-def _name(request: Request, search: optuna.Study | None, settings: Settings) -> str:
-    """Return the name of the study: that of an earlier comparison with the search, where there is one."""
-    if request.study is not None:
-        return request.study
-    if search is None:
-        return settings.default_name()
-    storage, identity = existing_storage(request.url), identity_of(search)
-    for other in optuna.get_all_study_summaries(storage=storage):
-        if identity is not None and compared_search(other.user_attrs) == identity:
-            study = optuna.load_study(study_name=other.study_name, storage=storage)
-            if settings_of(study).difference(settings) is None:
-                return other.study_name
-    recipe = re.sub(r"[^A-Za-z0-9.]+", "-", str(settings.recipe["name"])).strip("-")
-    own = "-own-weights" if settings.weights else ""
-    return shortened(f"{search.study_name}-compared-{recipe}{own}")

@@ -10,12 +10,18 @@ from nas.comparison.comparison_plan import ComparisonPlan
 from nas.comparison.entrant import Entrant
 from nas.comparison.paired_values import ImageValues, Trainings, evaluated
 from nas.files.study_files import StudyFiles
+from nas.orchestration.deployed_form import INT8
 from nas.study import trial_attributes
 from nas.study.compared_training import TrainingKey
 from nas.study.naming import trial_folder
 from search_spaces.counting import count
 from search_spaces.errors import FilesError
-from trials.training.file_names import PREDICTIONS, TEST_PREDICTIONS
+from trials.training.file_names import (
+    INT8_PREDICTIONS,
+    INT8_TEST_PREDICTIONS,
+    PREDICTIONS,
+    TEST_PREDICTIONS,
+)
 from trials.training.predictions import Predictions
 
 
@@ -44,11 +50,14 @@ def comparison_of(
         FilesError: if predictions are missing.
     """
     seen: dict[int, ImageValues] = {}
-    validation = [_trainings(entrant, plan, files, done, PREDICTIONS, seen) for entrant in plan.entrants]
+    in_int8 = plan.settings.deploy_dtype == INT8
+    known = INT8_PREDICTIONS if in_int8 else PREDICTIONS
+    validation = [_trainings(entrant, plan, files, done, known, seen) for entrant in plan.entrants]
     test: list[Trainings] = [{} for _ in plan.entrants]
     if plan.final and not interrupted:
         last: dict[int, ImageValues] = {}
-        test = [_trainings(entrant, plan, files, done, TEST_PREDICTIONS, last) for entrant in plan.entrants]
+        tested = INT8_TEST_PREDICTIONS if in_int8 else TEST_PREDICTIONS
+        test = [_trainings(entrant, plan, files, done, tested, last) for entrant in plan.entrants]
     exact = plan.settings.metric == "accuracy"
     found = [
         _compared(
@@ -81,6 +90,7 @@ def comparison_of(
         networks=(found[0], *others),
         left_out=dict(plan.left_out),
         interrupted=interrupted,
+        form=INT8 if in_int8 else None,
     )
 
 

@@ -30,6 +30,7 @@ from nas.files.trial_artifacts import TrialArtifacts
 from nas.latency.measurement_cache import LatencyCache
 from nas.orchestration.cluster_admission import admission
 from nas.orchestration.console_progress import ConsoleProgress
+from nas.orchestration.deployed_form import INT8
 from nas.orchestration.planned_trial import planned_trial
 from nas.orchestration.study_log import study_log
 from nas.ray_backend.ray_cluster import Cluster
@@ -50,8 +51,8 @@ from nas.study.places import identity_of
 from nas.study.results import result_of
 from nas.study.study import begin, find, mark_comparison
 from trials.pretrained.donor_file import donor_facts
-from trials.training.file_names import TEST_PREDICTIONS, WEIGHTS
-from trials.training.final_test import final_predictions
+from trials.training.file_names import INT8_TEST_PREDICTIONS, TEST_PREDICTIONS, WEIGHTS
+from trials.training.final_test import final_predictions, write_int8_predictions
 
 _ALL: Final = 10**9  # networks whose weights are kept
 
@@ -236,24 +237,30 @@ class _Run:
             study=identity_of(self.opened.study),
             trial=planned.seed,  # so that all networks have the same seeds
             keep_predictions=True,
+            deploy_dtype=self.plan.settings.deploy_dtype,
         )
         return worker_config(trial, gpu_share=self.slots.gpus % 1, cluster=self.cluster)
 
     def _test(self) -> None:
         """Let every trained network classify the test images, each once."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        in_int8 = self.plan.settings.deploy_dtype == INT8
+        name = INT8_TEST_PREDICTIONS if in_int8 else TEST_PREDICTIONS
         for trial in sorted(self.source.done.values(), key=lambda trial: trial.number):
             folder = trial_folder(trial.number)
-            if read_predictions(self.files, f"{folder}/{TEST_PREDICTIONS}") is not None:
+            if read_predictions(self.files, f"{folder}/{name}") is not None:
                 continue
             network = trial_attributes.architecture_of(trial)
             images = images_for(self.opened.study, network.resolution)
-            self._note_read(f"{folder}/{WEIGHTS}")
-            with self.files.fetched(f"{folder}/{WEIGHTS}") as weights:
-                found = final_predictions(network, weights, images, self.plan.recipe, device)
-            with tempfile.TemporaryDirectory(prefix="nas-") as scratch:
-                found.write(Path(scratch) / TEST_PREDICTIONS)
-                self.files.put(f"{folder}/{TEST_PREDICTIONS}", Path(scratch) / TEST_PREDICTIONS)
+            self._note_read(f"{folder}/{WEIGHTS}{f'@{INT8}' if in_int8 else ''}")
+            with ExitStack() as stack:
+                weights = stack.enter_context(self.files.fetched(f"{folder}/{WEIGHTS}"))
+                path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nas-"))) / name
+                if in_int8:
+                    write_int8_predictions(path, network, weights, images, self.plan.recipe)
+                else:
+                    final_predictions(network, weights, images, self.plan.recipe, device).write(path)
+                self.files.put(f"{folder}/{name}", path)
             self.progress.say(f"#{trial.number} has seen the test images")
 
     def _note_read(self, weights: str) -> None:

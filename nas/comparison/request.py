@@ -18,6 +18,7 @@ class Request:
     Attributes:
         alone: Whether one network may be trained, with nothing to compare it with.
         weights: Whether each network begins with its own trained weights.
+        deploy_dtype: Numbers in which networks are deployed; None for those of the search.
         teacher: Network that all learn from besides the labels, as `nas.retrain` takes it.
     """
 
@@ -34,6 +35,7 @@ class Request:
     alone: bool = False
     teacher: str | None = None
     weights: bool = False
+    deploy_dtype: str | None = None
 
     @property
     def recipe_name(self) -> str:

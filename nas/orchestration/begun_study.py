@@ -1,6 +1,6 @@
 """Goes on with a study as it was begun: by the editions, default values, teacher and weights of that time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -162,6 +162,7 @@ def recipe_begun(
     named: str,
     teacher: str | None,
     url: str,
+    adapted: Callable[[Recipe], Recipe] = lambda recipe: recipe,
 ) -> tuple[Settings, Recipe]:
     """Return settings and recipe, those of the edition of a recipe by which a study was begun.
 
@@ -174,12 +175,13 @@ def recipe_begun(
         named: Name or file of the recipe.
         teacher: Network to learn from, as it was asked for.
         url: Database URL of the storage.
+        adapted: Returns what `recipe` was made of with what was changed in it besides the teacher.
     """
     if known is None or known.recipe == settings.recipe:
         return settings, recipe
     held = {**Recipe.defaults(), **known.recipe}
     for before in (load_recipe(named), *recipe_editions(named)):
-        meant = {**Recipe.defaults(), **taught(before, teacher, url).to_json()}
+        meant = {**Recipe.defaults(), **adapted(taught(before, teacher, url)).to_json()}
         flips = [settings.recipe["flip"], *(["detect"] if before.flip == "detect" else [])]
         if any({**meant, "flip": flip} == held for flip in flips):
             return replace(settings, recipe=known.recipe), Recipe.from_json(known.recipe)

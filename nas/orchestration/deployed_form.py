@@ -6,10 +6,25 @@ from typing import Final
 from search_spaces.budget import Budget
 from search_spaces.errors import UnknownNameError
 from trials.target_names import find_target
+from trials.training.recipe import Recipe
 
 FP32: Final = "fp32"
 INT8: Final = "int8"
 DEPLOY_DTYPES: Final = (FP32, INT8)
+
+AWARE_FROM: Final = 0.7
+"""Share of a training after which it is fake-quantised where its network is deployed in int8."""
+
+
+def trained_for(recipe: Recipe, deploy_dtype: str) -> Recipe:
+    """Return a recipe as it trains networks for their deployed form: quantisation-aware for int8.
+
+    A recipe that says itself from when on it is, stays as it is.
+    """
+    said = "fake_quant_from" in recipe.model_fields_set
+    if deploy_dtype != INT8 or said:
+        return recipe
+    return recipe.model_copy(update={"fake_quant_from": AWARE_FROM})
 
 
 def deploy_dtype_of(asked: str | None, budgets: Sequence[Budget]) -> str:

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Final
 
 import optuna
 
 from dashboards.result import TrialResult
 from nas.files.locating import files_of
 from nas.files.study_images import images_for
-from nas.orchestration.deployed_form import FP32, INT8
+from nas.orchestration.deployed_form import AWARE_FROM, FP32, INT8
 from nas.orchestration.initial_weights import SEARCH, SUPERNET
 from nas.orchestration.retraining_place import contents_of, retraining_place
 from nas.study.recipe_choices import chosen_recipe, store_choice
@@ -24,8 +23,6 @@ from trials.training.recipe import Recipe
 _ALWAYS = "full"
 """The recipe of every retraining before recipes were chosen."""
 _FINE_TUNING = "fine_tune"
-_AWARE_FROM: Final = 0.7
-"""Share of a training after which it is fake-quantised where its network is deployed in int8."""
 
 
 def recipe_of(
@@ -56,15 +53,15 @@ def recipe_of(
     choice = _chosen(study, networks, asked, weights=weights)
     for edition in editions:
         before = edition.model_copy(update={"flip": choice.recipe.flip})
-        for_int8 = before.model_copy(update={"fake_quant_from": _AWARE_FROM})
+        for_int8 = before.model_copy(update={"fake_quant_from": AWARE_FROM})
         if any(_begun(study, networks, form, weights=weights) for form in (before, for_int8)):
             choice = replace(choice, recipe=before)
     said = asked is not None and "fake_quant_from" in asked.model_fields_set
     if deploy_dtype != INT8 or said or _begun(study, networks, choice.recipe, weights=weights, in_int8=True):
         return choice
-    recipe = choice.recipe.model_copy(update={"fake_quant_from": _AWARE_FROM})
+    recipe = choice.recipe.model_copy(update={"fake_quant_from": AWARE_FROM})
     aware = (
-        f"Quantisation-aware after {_AWARE_FROM:.0%} of the epochs, as networks are deployed in int8; a "
+        f"Quantisation-aware after {AWARE_FROM:.0%} of the epochs, as networks are deployed in int8; a "
         f"recipe with fake_quant_from: 1, or --deploy-dtype fp32, does without."
     )
     return RecipeChoice(recipe, f"{choice.reason} {aware}".strip())

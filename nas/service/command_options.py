@@ -180,6 +180,7 @@ class CompareOptions(JobOptions):
     seeds: Few = 3
     rule: Text | None = None
     final: bool = False
+    deploy_dtype: Text | None = None
     study: Text | None = None
     gpus_per_trial: Annotated[float, Field(ge=0, le=64)] | None = None
 

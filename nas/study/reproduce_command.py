@@ -137,6 +137,7 @@ def compare_command(
     teacher: str | None = None,
     study: str | None = None,
     final: bool = False,
+    deploy_dtype: str | None = None,
 ) -> str:
     """Return the command line that makes a comparison again, files with their absolute path.
 
@@ -151,10 +152,11 @@ def compare_command(
         teacher: Network that all learn from besides the recipe; None for none.
         study: Name of the study that was asked for; None for the default.
         final: Whether networks are evaluated on the test images too.
+        deploy_dtype: Numbers in which networks are deployed, as asked for; None for those of the search.
     """
     options: list[tuple[str, object]] = [("with", _absolute_network(one)) for one in others]
     options += [("data", data), ("recipe", absolute_file(recipe)), ("seeds", seeds), ("rule", rule)]
-    options += [("teacher", teacher), ("study", study)]
+    options += [("teacher", teacher), ("study", study), ("deploy-dtype", deploy_dtype)]
     words = [*map(_quoted, map(_absolute_network, networks))]
     words += [f"--{name} {_quoted(value)}" for name, value in options if value is not None]
     flags = f"{' --weights' if weights else ''}{' --final' if final else ''}"

@@ -40,6 +40,25 @@ def test_a_budget_in_int8_is_of_what_is_deployed_from_the_search_to_the_export(d
     assert 0.9 < record["predictions_as_trained"] <= 1  # of a network that hardly learnt
 
 
+def test_networks_of_a_search_for_int8_are_compared_in_int8(desk: Desk):
+    ended = desk.search(
+        "--budget", "300KiB-peak@int8", "--budget", "1M-MACs", "--trials", "2", "--study", "s"
+    )
+    assert ended.status == 0, ended.err
+    words = ("compare", "s", "--with", "mobilenet_v2", "--recipe", "quick.yaml", "--seeds", "1", "--final")
+    compared = desk.nas(*words, "--json")
+    assert compared.status == 0, compared.err
+    found = json.loads(compared.out)
+    assert (found["name"], found["form"]) == ("s-compared-quick-int8", "int8")
+    trained = [trial for trial in desk.trials() if "int8" in trial["attributes"]][-2:]
+    values = [network["validation"]["value"] for network in found["networks"]]
+    assert sorted(values) == pytest.approx(sorted(trial["attributes"]["int8"] for trial in trained), abs=1e-5)
+    shown = desk.here(*words)  # nothing is trained again
+    assert shown.status == 0, shown.err
+    assert "accuracy in int8 on" in shown.out
+    assert "accuracy in int8 on" in desk.here("show", "s").out
+
+
 def test_weights_of_4_bits_are_searched_exported_and_explained(desk: Desk):
     (desk.folder / "bits.yaml").write_text(
         "version: 2\nname: bits\nresolution: [16]\nwidth: [0.5, 1.0]\nweight_bits: [8, 4]\nstages:\n"

@@ -67,11 +67,23 @@ def final_predictions(
         return predictions(network, BatchSource(splits.test, device), preprocess, recipe)
 
 
+def write_int8_predictions(
+    path: Path, architecture: Architecture, weights: Path, splits: Splits, recipe: Recipe
+) -> None:
+    """Write what the int8 form says of each image of the test split; arguments as for `final_int8_values`."""
+    _int8_values(architecture, weights, splits, recipe, splits.test, predicted=path)
+
+
 def _int8_values(
-    architecture: Architecture, weights: Path, splits: Splits, recipe: Recipe, images: Images
+    architecture: Architecture,
+    weights: Path,
+    splits: Splits,
+    recipe: Recipe,
+    images: Images,
+    predicted: Path | None = None,
 ) -> dict[str, list[float]]:
     network, _ = _loaded(architecture, weights, splits, torch.device("cpu"))
-    found = int8_scores(network, splits, recipe, architecture.resolution, images=images)
+    found = int8_scores(network, splits, recipe, architecture.resolution, images=images, predicted=predicted)
     return {name: [found[name], found[error_key(name)]] for name in METRICS}
 
 

@@ -17,6 +17,7 @@ from trials.training.epoch_result import EpochResult
 from trials.training.errors import TrainingError
 from trials.training.evaluation import evaluate
 from trials.training.measurement_turns import take_turns
+from trials.training.predictions import predictions
 from trials.training.recipe import Recipe
 
 CALIBRATION: Final = 64
@@ -37,10 +38,16 @@ def calibration_images(splits: Splits, resolution: int) -> Float[Tensor, "n c r 
 
 
 def with_int8(
-    result: EpochResult, network: nn.Module, splits: Splits, recipe: Recipe, resolution: int
+    result: EpochResult,
+    network: nn.Module,
+    splits: Splits,
+    recipe: Recipe,
+    resolution: int,
+    *,
+    predicted: Path | None = None,
 ) -> EpochResult:
     """Return the result of the last epoch with what the int8 form reaches; arguments as for `int8_scores`."""
-    found = int8_scores(network, splits, recipe, resolution, lock=host_lock())
+    found = int8_scores(network, splits, recipe, resolution, lock=host_lock(), predicted=predicted)
     return replace(result, int8=found, seconds=result.seconds + found["seconds"])
 
 
@@ -52,6 +59,7 @@ def int8_scores(
     *,
     images: Images | None = None,
     lock: Path | None = None,
+    predicted: Path | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Return the scores of the int8 form by name, and the ``seconds`` they took.
@@ -65,6 +73,7 @@ def int8_scores(
         resolution: Side of the images that it takes, in pixels.
         images: Images that it is evaluated on; None for those of validation.
         lock: Lock of the host that keeps measurements apart from training; None if nothing is measured.
+        predicted: Where the predicted classes of the images are written; None for nowhere.
         clock: Returns seconds.
 
     Raises:
@@ -75,13 +84,11 @@ def int8_scores(
     with take_turns(lock, clock) as turns:
         form = _int8_form(network, calibration_images(splits, resolution))
         turns.step()
-        scores = evaluate(
-            form,
-            BatchSource(splits.validation if images is None else images, device),
-            Preprocessor(splits.mean, splits.std, resolution, device),
-            plain,
-            turns.step,
-        )
+        source = BatchSource(splits.validation if images is None else images, device)
+        preprocess = Preprocessor(splits.mean, splits.std, resolution, device)
+        scores = evaluate(form, source, preprocess, plain, turns.step)
+        if predicted is not None:
+            predictions(form, source, preprocess, plain, turns.step).write(predicted)
         waited_s = turns.waited_s
     return {**asdict(scores), "seconds": clock() - started - waited_s}
 

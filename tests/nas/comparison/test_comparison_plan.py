@@ -1,8 +1,10 @@
 """A comparison is planned in the study it belongs to, and its command makes it again."""
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna.storages import get_storage
 
@@ -11,7 +13,15 @@ from nas.comparison.comparison_plan import ComparisonPlan, plan_comparison
 from nas.comparison.comparison_run import _begun
 from nas.comparison.request import Request
 from nas.storage.optuna_storage import open_storage
+from nas.study.settings import Settings
+from nas.study.study import begin
+from nas.study.trial_attributes import describe
+from search_spaces.budget import Budget
+from search_spaces.counting import count
+from search_spaces.errors import UnknownNameError
 from search_spaces.published import reference
+from tests.nas.opened import opened
+from trials.datasets import open_images
 
 NAMES = ("tinynet_e_106", "mobilenet_v2_0.35_96")
 
@@ -23,14 +33,20 @@ def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def planned(*networks: str, recipe: str = "full", **options) -> ComparisonPlan:
+def planned(
+    *networks: str,
+    recipe: str = "full",
+    others: tuple[str, ...] = (),
+    say: Callable[[str], None] = lambda _: None,
+    **options,
+) -> ComparisonPlan:
     """Return a plan whose study has been begun."""
     given = {"seeds": 1, "study": None, "final": False, "alone": False, "teacher": None, **options}
     url = "sqlite:///nas.db"
     plan = plan_comparison(
         Request(
             networks=networks,
-            others=(),
+            others=others,
             data=None,
             recipe=recipe,
             rule=None,
@@ -38,7 +54,7 @@ def planned(*networks: str, recipe: str = "full", **options) -> ComparisonPlan:
             storage_path="nas-runs",
             **given,
         ),
-        lambda _: None,
+        say,
     )
     _begun(plan, get_storage(open_storage(url)))
     return plan
@@ -68,6 +84,67 @@ def test_the_images_settle_once_for_all_trainings_whether_they_are_mirrored():
     assert (plan.recipe.flip, plan.settings.recipe["flip"]) == (False, False)
     again = planned(*NAMES, recipe="strong")
     assert (again.name, again.recipe, again.settings) == (plan.name, plan.recipe, plan.settings)
+
+
+def test_networks_for_int8_are_trained_and_compared_for_it():
+    plain, found = planned(*NAMES), planned(*NAMES, deploy_dtype="int8")
+    assert (plain.settings.deploy_dtype, plain.recipe.fake_quant_from) == ("fp32", 1.0)
+    assert (found.settings.deploy_dtype, found.recipe.fake_quant_from) == ("int8", 0.7)
+    assert found.name == f"{plain.name}-int8"
+    assert "--deploy-dtype int8" in found.command
+    assert planned(*NAMES, deploy_dtype="int8").settings == found.settings
+    with pytest.raises(UnknownNameError, match="int4"):
+        planned(*NAMES, deploy_dtype="int4")
+
+
+def test_a_recipe_that_says_when_it_is_quantisation_aware_is_kept(tmp_path: Path):
+    (tmp_path / "own.yaml").write_text("base: full\nfake_quant_from: 1.0\n")
+    assert planned(*NAMES, recipe="own.yaml", deploy_dtype="int8").recipe.fake_quant_from == 1.0
+
+
+def test_a_comparison_with_a_search_for_int8_is_in_int8_unless_it_was_begun_in_fp32():
+    searched_for_int8()
+    found = planned("mine", others=("mobilenet_v2",))
+    assert (found.name, found.settings.deploy_dtype) == ("mine-compared-full-int8", "int8")
+    asked = planned("mine", others=("mobilenet_v2",), deploy_dtype="fp32")
+    assert (asked.name, asked.settings.deploy_dtype) == ("mine-compared-full", "fp32")
+
+    notes: list[str] = []
+    begun = planned("mine", others=("mobilenet_v2",), say=notes.append)  # as an earlier version began it
+    assert (begun.name, begun.settings.deploy_dtype) == ("mine-compared-full", "fp32")
+    assert any("was begun in fp32 and goes on so" in note for note in notes)
+    again = planned("mine", others=("mobilenet_v2",), deploy_dtype="int8")
+    assert (again.name, again.settings) == (found.name, found.settings)
+
+
+def searched_for_int8() -> None:
+    """Begin a search whose networks are deployed in int8, with one network."""
+    splits, budget = open_images("digits", seed=0, cache=None), Budget.parse("20M-MACs")
+    settings = Settings(
+        space="tiny",
+        space_digest="0",
+        budgets=(budget,),
+        data="digits",
+        data_fingerprint=splits.fingerprint,
+        recipe={"name": "proxy", "epochs": 1},
+        sampler="random",
+        seed=0,
+        deploy_dtype="int8",
+    )
+    study = begin(
+        get_storage(open_storage("sqlite:///nas.db")),
+        "mine",
+        settings,
+        sampler=optuna.samplers.RandomSampler(),
+        pruner=optuna.pruners.NopPruner(),
+        images={"classes": list(splits.classes), "channels": 1, "mean": [0.3], "std": [0.3]},
+        folder=str(Path("nas-runs/mine").absolute()),
+    )
+    trial, network = study.ask(), reference(NAMES[1])
+    costs = count(network, num_classes=10, in_channels=1, deploy=True)
+    describe(opened(study), trial.number, network, costs, [-0.01])
+    trial.report(0.5, 1)
+    study.tell(trial, 0.5)
 
 
 @pytest.mark.parametrize("by", ["strong", "file"])

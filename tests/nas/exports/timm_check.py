@@ -156,12 +156,14 @@ class Check:
         assert network(self.images).shape == (2, 5)
 
     def drop_path(self):
-        network = self.create(pretrained=True, drop_path_rate=0.9, drop_rate=0.5)
+        network = self.create(pretrained=True, drop_path_rate=0.5, drop_rate=0.5)
         assert torch.equal(network(self.images), self.whole(self.images))
-        copied = copy.deepcopy(network).train()
-        images = self.images[:1].expand(16, -1, -1, -1)
-        final, _ = copied.forward_intermediates(images)
-        assert not torch.equal(final, final[:1].expand_as(final))
+        copied, droppable = copy.deepcopy(network).train(), []
+        for block in [block for stage in copied.stages for block in stage if list(block.parameters())]:
+            block.register_forward_hook(lambda _, x, y: droppable.append(x[0].shape == y.shape))
+        # Of one droppable block, all of these are dropped or none in one run of 2 ** 31.
+        final, _ = copied.forward_intermediates(self.images[:1].expand(32, -1, -1, -1))
+        assert torch.equal(final, final[:1].expand_as(final)) != any(droppable)
 
     def checkpointing(self):
         gradients = []
@@ -176,7 +178,7 @@ class Check:
         network = self.create(pretrained=True)
         optimiser = create_optimizer_v2(network, opt="adamw", lr=1e-3, layer_decay=0.5, weight_decay=0.05)
         scales = {group["lr_scale"] for group in optimiser.param_groups}
-        assert len(scales) > self.stages
+        assert len(scales) > sum(1 for stage in self.whole.stages if list(stage.parameters()))
         load_checkpoint(network, str(self.folder / f"{self.name}.safetensors"))
         assert self.same(network)
 
