@@ -20,7 +20,7 @@ from trials.training.checksum import CHECKSUM
 from trials.training.file_names import WEIGHTS
 from trials.training.model_soup import greedy_soup
 from trials.training.out_of_memory import out_of_memory_named
-from trials.training.run_trial import write_weights
+from trials.training.weights_file import write_weights
 
 
 def mean_of(found: Sequence[Retrained]) -> tuple[float, float]:

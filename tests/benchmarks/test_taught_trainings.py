@@ -17,9 +17,9 @@ from tests.benchmarks.filing import file_result
 from trials.images.splits import Images, Splits
 from trials.training.loop import train
 from trials.training.recipe import Recipe
-from trials.training.run_trial import write_weights
 from trials.training.seeding import seeded_build
 from trials.training.teacher import OutputPlace
+from trials.training.weights_file import write_weights
 
 CIFAR = Path("../shared/data/cifar10/train.parquet")
 CPU = torch.device("cpu")

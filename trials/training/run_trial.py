@@ -1,7 +1,6 @@
 """Runs one trial: opens the images, builds and trains the network, writes its weights."""
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import nn
 
 import search_spaces
@@ -23,10 +22,8 @@ from trials.latency.host_lock import host_lock
 from trials.pretrained.donor_file import donor_facts, read_donor
 from trials.pretrained.inheritance import inherit
 from trials.pretrained.usual_preprocessing import Normalisation
-from trials.training.atomic_writing import write_atomically
 from trials.training.attempt_fence import check_attempt
 from trials.training.batches import BatchSource, Preprocessor
-from trials.training.checksum import write_checksum
 from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import DamagedCheckpointError
@@ -38,6 +35,7 @@ from trials.training.predictions import Predictions, predictions
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build, trial_seed
 from trials.training.teacher import OutputPlace
+from trials.training.weights_file import write_weights
 
 _log = logging.getLogger(__name__)
 
@@ -170,32 +168,6 @@ def run_trial(
                     predicted=folder / INT8_PREDICTIONS if config.keep_predictions else None,
                 )
         report(reported if begun is None else replace(reported, new_parameters=round(begun["new"], 4)))
-
-
-def write_weights(
-    path: Path,
-    network: nn.Module,
-    splits: Splits,
-    architecture: Architecture,
-    *,
-    donor: Mapping[str, Any] | None = None,
-) -> None:
-    """Write the weights of `network` atomically as safetensors, with a checksum file beside it.
-
-    Everything needed to use them is JSON in the metadata's only key, ``network``; with several keys
-    the order, and so the file's hash, would change from run to run.
-    """
-    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    metadata = {
-        "architecture": json.loads(architecture.to_json()),
-        "classes": splits.classes,
-        "mean": splits.mean,
-        "std": splits.std,
-        "images": splits.fingerprint,
-        **({} if donor is None else {"donor": donor}),
-    }
-    write_atomically(path, save(tensors, metadata={"network": json.dumps(metadata, sort_keys=True)}))
-    write_checksum(path)
 
 
 def _predicted(network: nn.Module, splits: Splits, config: TrialConfig) -> Predictions:

@@ -30,7 +30,7 @@ from trials.datasets import open_images
 from trials.pretrained.donor import Donor
 from trials.pretrained.donor_file import donor_facts, packed, read_donor
 from trials.training.recipe import Recipe
-from trials.training.run_trial import write_weights
+from trials.training.weights_file import write_weights
 
 pytestmark = pytest.mark.slow
 RECIPE = Recipe(name="short", epochs=1, batch_size=256, epoch_images=256, recalibration_batches=1)

@@ -12,8 +12,8 @@ from search_spaces.errors import RecipeError
 from trials.training.inner_distillation import InnerDistillation, watched
 from trials.training.loop import train
 from trials.training.recipe import Recipe
-from trials.training.run_trial import write_weights
 from trials.training.seeding import seeded_build
+from trials.training.weights_file import write_weights
 
 CPU = torch.device("cpu")
 

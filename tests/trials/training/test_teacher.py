@@ -13,9 +13,9 @@ from trials.training.batches import BatchSource, Preprocessor
 from trials.training.learner import Learner
 from trials.training.loop import train
 from trials.training.recipe import Recipe
-from trials.training.run_trial import write_weights
 from trials.training.seeding import seeded_build
 from trials.training.teacher import Teacher, load_teacher
+from trials.training.weights_file import write_weights
 
 CPU = torch.device("cpu")
 
