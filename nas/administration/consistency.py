@@ -106,11 +106,14 @@ def _of_trial(trial: FrozenTrial) -> Iterator[str]:
 
 
 def _as_ended(trial: FrozenTrial) -> bool:
-    """Return whether the value of a complete trial is the one that its last epoch reported."""
+    """Return whether the value of a complete trial is the one that its last epoch reported.
+
+    Earlier versions stored that in fp32 for networks that are deployed in int8 too.
+    """
     int8 = int8_value(trial)
-    if int8 is None or trial.value is None:
-        return trial.value == trial.intermediate_values[max(trial.intermediate_values)]
-    return abs(trial.value - int8[0]) < _ROUNDED
+    if trial.value == trial.intermediate_values[max(trial.intermediate_values)]:
+        return True
+    return int8 is not None and trial.value is not None and abs(trial.value - int8[0]) < _ROUNDED
 
 
 def _of_files(trial: FrozenTrial, files: StudyFiles, there: list[str]) -> Iterator[str]:

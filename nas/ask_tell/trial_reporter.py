@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.ask_tell.observer import SearchObserver
 from nas.ask_tell.successive_halving import RungHalving
 from nas.study import trial_attributes
-from nas.study.int8_values import final_value, int8_drop
+from nas.study.int8_values import int8_drop, value_of
 from nas.study.opened_study import OpenedStudy
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class TrialReporter:
                 f"#{number} inherited all but {result['new_parameters']:.1%} of its parameters"
             )
         if (drop := int8_drop(stored)) is not None:
-            value, side = final_value(result, self._metric), "below" if drop >= 0 else "above"
+            value, side = value_of(stored), "below" if drop >= 0 else "above"
             self._observer.say(f"#{number} in int8: {value:.2%}, {100 * abs(drop):.2f} points {side} fp32")
         self._observer.epoch(number, trial_attributes.network_of(stored).curve[-1])
         return stored, True
@@ -63,11 +63,14 @@ class TrialReporter:
         trial_attributes.decide(self._opened, trial.number, TrialState.PRUNED, reason)
         return True
 
-    def completed(self, number: int, result: Mapping[str, Any]) -> None:
-        """Report that a training reached its last epoch."""
-        value = final_value(result, self._metric)
+    def completed(self, number: int) -> None:
+        """Report that a training reached its last epoch, which is stored.
+
+        What Ray Tune repeats of that epoch at the end has other keys for what is nested in it.
+        """
+        stored = self._opened.stored_trial(number)
+        value, in_int8 = value_of(stored), int8_drop(stored) is not None
         self._opened.study.tell(number, value, skip_if_finished=True)
-        in_int8 = int8_drop(self._opened.stored_trial(number)) is not None
         reason = f"{value:.2%} in int8, which counts" if in_int8 else None
         self._observer.ended(number, "complete", reason, value)
         _log.info("Trial %d ended with %s %.4f.", number, self._metric, value)

@@ -241,7 +241,9 @@ def _observations(
     """Return the values of a trial, each with its fidelity; `drop` is taken off those of its curve."""
     found: list[tuple[Sequence[float], float]] = []
     if trial.state == TrialState.COMPLETE and trial.values is not None:
-        found.append((trial.values, 1.0))
+        last = trial.intermediate_values.get(trial.last_step) if trial.last_step is not None else None
+        # Studies of earlier versions have the value of the curve's end in spite of a drop.
+        found.append(([last - drop] if last is not None and trial.values == [last] else trial.values, 1.0))
     if n_objectives > 1 or trial.state not in _CURVES or not steps:
         return found
     curve = {s: v - drop for s, v in trial.intermediate_values.items() if np.isfinite(v) and s >= 0}

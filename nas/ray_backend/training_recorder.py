@@ -178,7 +178,7 @@ class TrainingRecorder:
         elif error and not self._control.cluster_gone:
             self._retry_or_fail(training.number)
         elif result.get("final"):
-            self._reporter.completed(training.number, result)
+            self._reporter.completed(training.number)
 
     def _retry_or_fail(self, number: int) -> None:
         """Retry a training whose process or machine died, unless it makes no progress."""

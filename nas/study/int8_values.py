@@ -34,9 +34,10 @@ def note_int8(opened: OpenedStudy, number: int, epoch: Mapping[str, Any], metric
         opened.set_user_attribute(number, name, round(float(value), 6))
 
 
-def final_value(epoch: Mapping[str, Any], metric: str) -> float:
-    """Return the value of a trial by its last epoch: of the int8 form where that was evaluated."""
-    return float((epoch.get("int8") or epoch)[metric])
+def value_of(trial: FrozenTrial) -> float:
+    """Return what a trial is worth by its last epoch: the int8 form where that was evaluated, else fp32."""
+    int8 = int8_value(trial)
+    return trial.intermediate_values[max(trial.intermediate_values)] if int8 is None else int8[0]
 
 
 def int8_value(trial: FrozenTrial) -> tuple[float, float | None] | None:

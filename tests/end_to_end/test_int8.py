@@ -2,7 +2,9 @@
 
 import json
 
+import optuna
 import pytest
+from optuna.trial import TrialState
 
 from tests.end_to_end.conftest import Desk
 
@@ -22,6 +24,10 @@ def test_a_budget_in_int8_is_of_what_is_deployed_from_the_search_to_the_export(d
         assert attributes["int8_drop"] == pytest.approx(last - attributes["int8"], abs=1e-5)
     best = json.loads(desk.here("show", "s", "--json").out)["networks"][0]
     assert best["accuracy"] == pytest.approx(best["fp32_accuracy"] - best["int8_drop"], abs=1e-5)
+    study = optuna.load_study(study_name="s", storage=f"sqlite:///{desk.folder}/nas.db")
+    assert {t.value for t in study.get_trials(states=[TrialState.COMPLETE])} == {
+        t["attributes"]["int8"] for t in trained
+    }
 
     retrained = desk.nas("retrain", "s", "--recipe", "quick.yaml")
     assert retrained.status == 0, retrained.err

@@ -63,6 +63,13 @@ def test_a_curve_is_reduced_by_what_deployment_takes_off_its_own_network() -> No
     assert np.isnan(history.drops[history.trials == 1]).all()
 
 
+def test_a_study_of_an_earlier_version_with_values_in_fp32_is_read_as_deployed() -> None:
+    one = complete(1, 1, 0.9, 0.02)
+    one.value = 0.9
+    history = read([one])
+    assert history.values[history.fidelity == 1.0].item() == pytest.approx(0.88)
+
+
 def test_without_values_in_both_forms_nothing_changes() -> None:
     trials = [complete(1, 1, 0.9, None), complete(3, 1, 0.8, None), stopped(2, 2, 0.7)]
     history, before = read(trials), read(trials, valued=False)

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 import optuna
 import pytest
 from optuna.trial import TrialState
+from ray.tune.utils import flatten_dict
 from sqlalchemy.exc import OperationalError
 
 from dashboards.result import Epoch, TrialResult
+from nas.administration.consistency import _of_trial
 from nas.ask_tell.candidates import CandidateSource
 from nas.ask_tell.stopping import SearchControl, StoppingCriteria
 from nas.ask_tell.successive_halving import RungHalving
@@ -123,6 +125,18 @@ def test_a_training_to_the_end_is_complete_with_its_curve(searcher: StudySearche
     network = trial_attributes.network_of(trial)
     assert (network.epochs, network.accuracy, network.standard_error, network.seconds) == (2, 0.75, 0.01, 4.0)
     assert searcher.busy_s == 4.0
+
+
+def test_a_network_that_is_deployed_in_int8_has_the_value_of_that_form(
+    searcher: StudySearcher, study: optuna.Study
+):
+    start(searcher, "a")
+    last = {**epoch(1, 0.75, final=True), "int8": {"accuracy": 0.7, "standard_error": 0.02}}
+    assert not searcher("a", last)
+    searcher.on_trial_complete("a", flatten_dict(last))  # as Tune repeats it
+    (trial,) = study.get_trials()
+    assert (trial.value, trial.intermediate_values) == (0.7, {1: 0.75})
+    assert not list(_of_trial(trial))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import search_spaces
 from nas.administration.consistency import _of_trial
 from nas.study import trial_attributes
-from nas.study.int8_values import final_value, int8_drop
+from nas.study.int8_values import int8_drop, value_of
 from nas.study.opened_study import OpenedStudy
 from search_spaces.loading import load
 
@@ -33,7 +33,7 @@ def told(opened: OpenedStudy, epoch: Mapping[str, Any], metric: str = "accuracy"
     trial_attributes.describe(opened, number, network, costs, [-0.5])
     whole = {**epoch, "seconds": 1.0}
     trial_attributes.report_epoch(opened, opened.stored_trial(number), whole, now_s=0.0, metric=metric)
-    opened.study.tell(number, final_value(whole, metric))
+    opened.study.tell(number, value_of(opened.stored_trial(number)))
     return opened.stored_trial(number)
 
 
@@ -46,6 +46,14 @@ def test_the_value_is_that_of_the_int8_form_and_fp32_stays_beside_it(opened: Ope
     assert network.int8_drop == int8_drop(trial) == pytest.approx(0.03)
     assert network.to_json()["int8_drop"] == network.int8_drop
     assert not list(_of_trial(trial))
+
+
+def test_a_study_of_an_earlier_version_with_values_in_fp32_is_sound(opened: OpenedStudy) -> None:
+    trial = told(opened, {**EPOCH, "int8": INT8})
+    trial.value = 0.9
+    assert not list(_of_trial(trial))
+    trial.value = 0.8
+    assert list(_of_trial(trial)) == ["its value is not that of its last epoch; another program wrote it"]
 
 
 def test_it_is_of_the_metric_of_the_search(opened: OpenedStudy) -> None:
