@@ -16,12 +16,7 @@ from nas.study.compared_training import TrainingKey
 from nas.study.naming import trial_folder
 from search_spaces.counting import count
 from search_spaces.errors import FilesError
-from trials.training.file_names import (
-    INT8_PREDICTIONS,
-    INT8_TEST_PREDICTIONS,
-    PREDICTIONS,
-    TEST_PREDICTIONS,
-)
+from trials.training.file_names import PREDICTIONS, TEST_PREDICTIONS
 from trials.training.predictions import Predictions
 
 
@@ -50,14 +45,11 @@ def comparison_of(
         FilesError: if predictions are missing.
     """
     seen: dict[int, ImageValues] = {}
-    in_int8 = plan.settings.deploy_dtype == INT8
-    known = INT8_PREDICTIONS if in_int8 else PREDICTIONS
-    validation = [_trainings(entrant, plan, files, done, known, seen) for entrant in plan.entrants]
+    validation = [_trainings(entrant, plan, files, done, PREDICTIONS, seen) for entrant in plan.entrants]
     test: list[Trainings] = [{} for _ in plan.entrants]
     if plan.final and not interrupted:
         last: dict[int, ImageValues] = {}
-        tested = INT8_TEST_PREDICTIONS if in_int8 else TEST_PREDICTIONS
-        test = [_trainings(entrant, plan, files, done, tested, last) for entrant in plan.entrants]
+        test = [_trainings(entrant, plan, files, done, TEST_PREDICTIONS, last) for entrant in plan.entrants]
     exact = plan.settings.metric == "accuracy"
     found = [
         _compared(
@@ -90,7 +82,7 @@ def comparison_of(
         networks=(found[0], *others),
         left_out=dict(plan.left_out),
         interrupted=interrupted,
-        form=INT8 if in_int8 else None,
+        form=INT8 if plan.settings.deploy_dtype == INT8 else None,
     )
 
 

@@ -51,7 +51,7 @@ from nas.study.places import identity_of
 from nas.study.results import result_of
 from nas.study.study import begin, find, mark_comparison
 from trials.pretrained.donor_file import donor_facts
-from trials.training.file_names import INT8_TEST_PREDICTIONS, TEST_PREDICTIONS, WEIGHTS
+from trials.training.file_names import TEST_PREDICTIONS, WEIGHTS
 from trials.training.final_test import final_predictions, write_int8_predictions
 
 _ALL: Final = 10**9  # networks whose weights are kept
@@ -245,22 +245,23 @@ class _Run:
         """Let every trained network classify the test images, each once."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         in_int8 = self.plan.settings.deploy_dtype == INT8
-        name = INT8_TEST_PREDICTIONS if in_int8 else TEST_PREDICTIONS
         for trial in sorted(self.source.done.values(), key=lambda trial: trial.number):
             folder = trial_folder(trial.number)
-            if read_predictions(self.files, f"{folder}/{name}") is not None:
+            if read_predictions(self.files, f"{folder}/{TEST_PREDICTIONS}") is not None:
                 continue
             network = trial_attributes.architecture_of(trial)
             images = images_for(self.opened.study, network.resolution)
             self._note_read(f"{folder}/{WEIGHTS}{f'@{INT8}' if in_int8 else ''}")
             with ExitStack() as stack:
                 weights = stack.enter_context(self.files.fetched(f"{folder}/{WEIGHTS}"))
-                path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nas-"))) / name
+                path = (
+                    Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nas-"))) / TEST_PREDICTIONS
+                )
                 if in_int8:
                     write_int8_predictions(path, network, weights, images, self.plan.recipe)
                 else:
                     final_predictions(network, weights, images, self.plan.recipe, device).write(path)
-                self.files.put(f"{folder}/{name}", path)
+                self.files.put(f"{folder}/{TEST_PREDICTIONS}", path)
             self.progress.say(f"#{trial.number} has seen the test images")
 
     def _note_read(self, weights: str) -> None:

@@ -14,14 +14,13 @@ from trials.training.attempt_fence import ATTEMPT, check_attempt
 from trials.training.checksum import CHECKSUM
 from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
-from trials.training.file_names import CHECKPOINT, INT8_PREDICTIONS, PREDICTIONS, WEIGHTS
+from trials.training.file_names import CHECKPOINT, PREDICTIONS, WEIGHTS
 from trials.training.run_trial import TrialConfig, run_trial
 
 T = TypeVar("T")
 _SAVED = (
     CHECKPOINT,
     PREDICTIONS,
-    INT8_PREDICTIONS,
     WEIGHTS + CHECKSUM,
     WEIGHTS,
 )  # weights last: when they exist, so does their checksum

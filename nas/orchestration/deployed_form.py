@@ -16,15 +16,22 @@ AWARE_FROM: Final = 0.7
 """Share of a training after which it is fake-quantised where its network is deployed in int8."""
 
 
+def quantisation_aware(recipe: Recipe) -> Recipe:
+    """Return a recipe that is quantisation-aware from `AWARE_FROM` on."""
+    return recipe.model_copy(update={"fake_quant_from": AWARE_FROM})
+
+
+def says_when(recipe: Recipe) -> bool:
+    """Return whether a recipe says itself from when on it is quantisation-aware."""
+    return "fake_quant_from" in recipe.model_fields_set
+
+
 def trained_for(recipe: Recipe, deploy_dtype: str) -> Recipe:
     """Return a recipe as it trains networks for their deployed form: quantisation-aware for int8.
 
     A recipe that says itself from when on it is, stays as it is.
     """
-    said = "fake_quant_from" in recipe.model_fields_set
-    if deploy_dtype != INT8 or said:
-        return recipe
-    return recipe.model_copy(update={"fake_quant_from": AWARE_FROM})
+    return recipe if deploy_dtype != INT8 or says_when(recipe) else quantisation_aware(recipe)
 
 
 def deploy_dtype_of(asked: str | None, budgets: Sequence[Budget]) -> str:

@@ -9,7 +9,7 @@ import optuna
 from dashboards.result import TrialResult
 from nas.files.locating import files_of
 from nas.files.study_images import images_for
-from nas.orchestration.deployed_form import AWARE_FROM, FP32, INT8
+from nas.orchestration.deployed_form import AWARE_FROM, FP32, INT8, quantisation_aware, says_when
 from nas.orchestration.initial_weights import SEARCH, SUPERNET
 from nas.orchestration.retraining_place import contents_of, retraining_place
 from nas.study.recipe_choices import chosen_recipe, store_choice
@@ -53,18 +53,18 @@ def recipe_of(
     choice = _chosen(study, networks, asked, weights=weights)
     for edition in editions:
         before = edition.model_copy(update={"flip": choice.recipe.flip})
-        for_int8 = before.model_copy(update={"fake_quant_from": AWARE_FROM})
-        if any(_begun(study, networks, form, weights=weights) for form in (before, for_int8)):
+        if any(
+            _begun(study, networks, form, weights=weights) for form in (before, quantisation_aware(before))
+        ):
             choice = replace(choice, recipe=before)
-    said = asked is not None and "fake_quant_from" in asked.model_fields_set
+    said = asked is not None and says_when(asked)
     if deploy_dtype != INT8 or said or _begun(study, networks, choice.recipe, weights=weights, in_int8=True):
         return choice
-    recipe = choice.recipe.model_copy(update={"fake_quant_from": AWARE_FROM})
     aware = (
         f"Quantisation-aware after {AWARE_FROM:.0%} of the epochs, as networks are deployed in int8; a "
         f"recipe with fake_quant_from: 1, or --deploy-dtype fp32, does without."
     )
-    return RecipeChoice(recipe, f"{choice.reason} {aware}".strip())
+    return RecipeChoice(quantisation_aware(choice.recipe), f"{choice.reason} {aware}".strip())
 
 
 def _chosen(

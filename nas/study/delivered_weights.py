@@ -86,12 +86,10 @@ class _Comparison:
 def _comparison(study: Attributed, network: TrialResult, retrained: Retrained) -> _Comparison:
     """Return how the retrained weights of a network compare with those of the search, in int8 if both can."""
     alone = ranked(study).get(network.trial) if retrained.joined else retrained
-    merit = alone.merit if alone is not None and _same_training(alone, retrained) else None
-    compared = retrained if alone is None or merit is None else alone
+    compared = alone if alone is not None and _same_training(alone, retrained) else retrained
     if network.int8_drop is None:  # both in fp32
         compared = replace(compared, int8=None)
-        merit = None if merit is None else compared.merit
-    int8 = compared.int8
+    merit, int8 = compared.merit, compared.int8
     searched, searched_error = _searched(network, in_int8=int8 is not None)
     before = format_accuracy(searched, searched_error)
     if merit is not None:

@@ -6,15 +6,13 @@ import signal
 import optuna
 import pytest
 
-from nas.study import study as studies
-from nas.study import trial_attributes
-from nas.study.opened_study import OpenedStudy
-from nas.study.settings import Settings
+from nas.scaling.family import base_of, member_within
+from nas.study.network_lookup import FoundNetwork
+from search_spaces.architecture import Architecture
 from search_spaces.budget import Budget
-from search_spaces.counting import count
 from search_spaces.published import reference
 from tests.end_to_end.conftest import Desk
-from trials.datasets import open_images
+from tests.nas.pretended_search import pretend_search
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # a busy host takes several times as long
 WORDS = (
@@ -36,46 +34,17 @@ def ended(trials):
     return [t for t in trials if "training_seed" in t["attributes"] and t["state"] == "COMPLETE"]
 
 
-def pretend_search(desk: Desk) -> None:
-    """Store a search that says it found one small network on digits."""
-    from nas.scaling.family import base_of, member_within
-    from nas.storage.optuna_storage import open_storage
-    from nas.study.network_lookup import FoundNetwork
-
-    budget = Budget.parse("1M-MACs")
+def one_network(budget: Budget) -> Architecture:
+    """Return a small network within a budget."""
     found = FoundNetwork(
         name="small", architecture=reference("mobilenet_v3_small_224"), num_classes=10, in_channels=1
     )
-    network = member_within(found, base_of(found, None), [budget], "compound").architecture
-    splits = open_images("digits", seed=0, cache=None)
-    storage = open_storage(f"sqlite:///{desk.folder}/nas.db")
-    study = studies.begin(
-        storage,
-        "mine",
-        Settings(
-            space="tiny",
-            space_digest="0",
-            budgets=(budget,),
-            data="digits",
-            data_fingerprint=splits.fingerprint,
-            recipe={"name": "proxy", "epochs": 1},
-            sampler="random",
-            seed=0,
-        ),
-        sampler=optuna.samplers.RandomSampler(),
-        pruner=optuna.pruners.NopPruner(),
-        images={"classes": list(splits.classes), "channels": 1, "mean": [0.3], "std": [0.3]},
-        folder=str(desk.folder / "nas-runs" / "mine"),
-    )
-    trial = study.ask()
-    costs = count(network, num_classes=10, in_channels=1, deploy=True)
-    trial_attributes.describe(OpenedStudy(study, storage), trial.number, network, costs, [-0.01])
-    trial.report(0.5, 1)
-    study.tell(trial, 0.5)
+    return member_within(found, base_of(found, None), [budget], "compound").architecture
 
 
 def test_a_comparison_killed_halfway_goes_on_and_every_command_knows_it(desk: Desk):
-    pretend_search(desk)
+    budget = Budget.parse("1M-MACs")
+    pretend_search(desk.folder, one_network(budget), budget)
     process = desk.start(*WORDS)
     desk.wait_until(lambda trials: bool(ended(trials)), process)
     process.send_signal(signal.SIGKILL)

@@ -27,7 +27,7 @@ from trials.training.batches import BatchSource, Preprocessor
 from trials.training.epoch_progress import EpochProgress
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import DamagedCheckpointError
-from trials.training.file_names import CHECKPOINT, INT8_PREDICTIONS, PREDICTIONS, WEIGHTS
+from trials.training.file_names import CHECKPOINT, PREDICTIONS, WEIGHTS
 from trials.training.int8_evaluation import with_int8
 from trials.training.loop import train
 from trials.training.output_folders import FOLDER
@@ -69,8 +69,8 @@ class TrialConfig:
             process can run this trial.
         resized_once: Whether each image is resized from its file to the network's resolution in one step;
             otherwise to a size that suits all images first, as studies of earlier versions do.
-        keep_predictions: Whether the predicted class of each validation image is written beside the weights,
-            of the int8 form too where that is evaluated.
+        keep_predictions: Whether the class of each validation image that the deployed form predicts is
+            written beside the weights.
         study: Identity of the study, which the outputs of a teacher are kept for; None for no study.
         deploy_dtype: ``int8`` to evaluate the int8 form too after the last epoch; else ``fp32``.
         metric: Metric by which weights are chosen, for recipes with ``soup_epochs``.
@@ -154,19 +154,14 @@ def run_trial(
         reported = result
         if result.final:
             check_attempt(folder, config.attempt)
-            if config.keep_predictions:
-                _predicted(network, splits, config).write(folder / PREDICTIONS)
+            predicted = folder / PREDICTIONS if config.keep_predictions else None
+            if predicted is not None and config.deploy_dtype != "int8":
+                _predicted(network, splits, config).write(predicted)
             donor = begun or config.begun_with
             write_weights(folder / WEIGHTS, network, splits, config.architecture, donor=donor)
             if config.deploy_dtype == "int8":
-                reported = with_int8(
-                    result,
-                    network,
-                    splits,
-                    config.recipe,
-                    config.architecture.resolution,
-                    predicted=folder / INT8_PREDICTIONS if config.keep_predictions else None,
-                )
+                side = config.architecture.resolution
+                reported = with_int8(result, network, splits, config.recipe, side, predicted=predicted)
         report(reported if begun is None else replace(reported, new_parameters=round(begun["new"], 4)))
 
 

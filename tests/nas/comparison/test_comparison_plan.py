@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-import optuna
 import pytest
 from optuna.storages import get_storage
 
@@ -13,15 +12,10 @@ from nas.comparison.comparison_plan import ComparisonPlan, plan_comparison
 from nas.comparison.comparison_run import _begun
 from nas.comparison.request import Request
 from nas.storage.optuna_storage import open_storage
-from nas.study.settings import Settings
-from nas.study.study import begin
-from nas.study.trial_attributes import describe
 from search_spaces.budget import Budget
-from search_spaces.counting import count
 from search_spaces.errors import UnknownNameError
 from search_spaces.published import reference
-from tests.nas.opened import opened
-from trials.datasets import open_images
+from tests.nas.pretended_search import pretend_search
 
 NAMES = ("tinynet_e_106", "mobilenet_v2_0.35_96")
 
@@ -102,8 +96,8 @@ def test_a_recipe_that_says_when_it_is_quantisation_aware_is_kept(tmp_path: Path
     assert planned(*NAMES, recipe="own.yaml", deploy_dtype="int8").recipe.fake_quant_from == 1.0
 
 
-def test_a_comparison_with_a_search_for_int8_is_in_int8_unless_it_was_begun_in_fp32():
-    searched_for_int8()
+def test_a_comparison_with_a_search_for_int8_is_in_int8_unless_it_was_begun_in_fp32(tmp_path: Path):
+    pretend_search(tmp_path, reference(NAMES[1]), Budget.parse("20M-MACs"), deploy_dtype="int8")
     found = planned("mine", others=("mobilenet_v2",))
     assert (found.name, found.settings.deploy_dtype) == ("mine-compared-full-int8", "int8")
     asked = planned("mine", others=("mobilenet_v2",), deploy_dtype="fp32")
@@ -115,36 +109,6 @@ def test_a_comparison_with_a_search_for_int8_is_in_int8_unless_it_was_begun_in_f
     assert any("was begun in fp32 and goes on so" in note for note in notes)
     again = planned("mine", others=("mobilenet_v2",), deploy_dtype="int8")
     assert (again.name, again.settings) == (found.name, found.settings)
-
-
-def searched_for_int8() -> None:
-    """Begin a search whose networks are deployed in int8, with one network."""
-    splits, budget = open_images("digits", seed=0, cache=None), Budget.parse("20M-MACs")
-    settings = Settings(
-        space="tiny",
-        space_digest="0",
-        budgets=(budget,),
-        data="digits",
-        data_fingerprint=splits.fingerprint,
-        recipe={"name": "proxy", "epochs": 1},
-        sampler="random",
-        seed=0,
-        deploy_dtype="int8",
-    )
-    study = begin(
-        get_storage(open_storage("sqlite:///nas.db")),
-        "mine",
-        settings,
-        sampler=optuna.samplers.RandomSampler(),
-        pruner=optuna.pruners.NopPruner(),
-        images={"classes": list(splits.classes), "channels": 1, "mean": [0.3], "std": [0.3]},
-        folder=str(Path("nas-runs/mine").absolute()),
-    )
-    trial, network = study.ask(), reference(NAMES[1])
-    costs = count(network, num_classes=10, in_channels=1, deploy=True)
-    describe(opened(study), trial.number, network, costs, [-0.01])
-    trial.report(0.5, 1)
-    study.tell(trial, 0.5)
 
 
 @pytest.mark.parametrize("by", ["strong", "file"])

@@ -16,7 +16,7 @@ from search_spaces.errors import DataError, RecipeError
 from trials.training.attempt_fence import ATTEMPT, begin_attempt
 from trials.training.epoch_result import EpochResult
 from trials.training.errors import CheckpointError, SupersededError
-from trials.training.file_names import CHECKPOINT, INT8_PREDICTIONS, WEIGHTS
+from trials.training.file_names import CHECKPOINT, PREDICTIONS, WEIGHTS
 from trials.training.predictions import Predictions
 from trials.training.recipe import Recipe
 from trials.training.run_trial import TrialConfig, run_trial
@@ -215,5 +215,5 @@ def test_a_network_that_is_deployed_in_int8_is_evaluated_so_after_its_last_epoch
     assert {**last, "int8": None} == plain[1]
     assert {"accuracy", "standard_error", "balanced_accuracy", "macro_f1", "seconds"} <= set(last["int8"])
     assert 0 <= last["int8"]["accuracy"] <= 1
-    found = Predictions.read(Path(config.folder) / INT8_PREDICTIONS)
+    found = Predictions.read(Path(config.folder) / PREDICTIONS)
     assert (found.labels == found.classes).mean() == pytest.approx(last["int8"]["accuracy"])
