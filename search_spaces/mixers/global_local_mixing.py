@@ -54,9 +54,9 @@ class GlobalLocalMixing(nn.Module):
     def _among(self, slots: Tensor) -> Tensor:
         """Return the slots after each has looked at all, [b, c, slots]."""
         b, c, m = slots.shape
-        q, k, v = self.qkv(slots.unsqueeze(2)).reshape(b, 3, self.heads, -1, m).transpose(-2, -1).unbind(1)
+        q, k, v = self.qkv(slots.unsqueeze(3)).reshape(b, 3, self.heads, -1, m).transpose(-2, -1).unbind(1)
         y = F.scaled_dot_product_attention(q, k, v).transpose(-2, -1)  # [b, heads, d, slots]
-        return self.project(y.reshape(b, c, 1, m)).squeeze(2)
+        return self.project(y.reshape(b, c, m, 1)).flatten(2)
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(2)  # [b, c, n]
@@ -85,7 +85,7 @@ class GlobalLocalMixing(nn.Module):
             upright = tape.view(map_, channels=places, height=one * c, width=one, copies=x.copies)
             tape.add(map_, tape.pool(upright))  # divided by the length of each position's channels
         alike = tape.parameter(tape.matmul((x, means), slots, products), 1)
-        row = tape.view(x, channels=c, height=one, width=one * slots, copies=x.copies)
+        row = tape.view(x, channels=c, height=one * slots, width=one, copies=x.copies)
         qkv = tape.conv(tape.matmul((row, alike), c, products), 3 * c, bias=True)
         heads = c // head_channels
         mixed = tape.attend(qkv, heads=heads, keys=slots, key=head_channels, value=head_channels)

@@ -34,9 +34,9 @@ class HiddenStateMixer(nn.Module):
         gather, hand_back, step = self.near(self.project_in(x)).split(self.states, dim=1)  # [b, s, h, w]
         weights = (step + self.decay).flatten(2).softmax(dim=-1) * gather.flatten(2)  # [b, s, n]
         states = x.flatten(2) @ weights.transpose(1, 2)  # [b, c, s]
-        y, gate = self.mix(states.unsqueeze(2)).chunk(2, dim=1)  # [b, c, 1, s]
+        y, gate = self.mix(states.unsqueeze(3)).chunk(2, dim=1)  # [b, c, s, 1]
         states = self.project(y * F.silu(gate) + y * self.skip)
-        return (states.squeeze(2) @ hand_back.flatten(2)).reshape_as(x)
+        return (states.flatten(2) @ hand_back.flatten(2)).reshape_as(x)
 
     @staticmethod
     def segments(channels: int, *, states: int) -> dict[tuple[str, int], tuple[int, ...]]:
@@ -52,7 +52,7 @@ class HiddenStateMixer(nn.Module):
         parts = tape.conv(x, 3 * states)
         parts = tape.parameter(tape.conv(parts, 3 * states, 3, groups=3 * states), states + 1)
         products = c * states * x.positions * x.copies
-        row = tape.view(x, channels=c, height=one, width=one * states, copies=x.copies)
+        row = tape.view(x, channels=c, height=one * states, width=one, copies=x.copies)
         mixed = tape.conv(tape.matmul((row, parts), c, products), 2 * c)
         mixed = tape.conv(tape.part(mixed, c), c)
         return tape.matmul((tape.part(parts, states), mixed), c, products)

@@ -57,7 +57,8 @@ ELSEWHERE: Final = {
 
 def lines_of(page: Path) -> list[str]:
     """Return the commands of a page that run here."""
-    blocks = re.findall(r"^```(?:sh)?\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = [block for language, block in fenced if language in {"", "sh"}]
     typed = [line for block in blocks for line in block.splitlines() if line.startswith(("nas ", "python "))]
     return [line for line in typed if not line.startswith(tuple(ELSEWHERE))]
 
