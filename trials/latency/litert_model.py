@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from search_spaces.errors import TargetError
 from search_spaces.weight_bits import marked_blocks
+from trials.latency.litert_pooling import with_whole_windows
 from trials.latency.onnx_model import REFERENCE_RESOLUTION, ReferenceNetwork, check_dtype
 
 INSTALL: Final = "python3 -m pip install litert-torch ai-edge-quantizer ai-edge-litert"
@@ -115,8 +116,9 @@ class _ChannelsLast(nn.Module):
 def _converted(network: nn.Module, image: Tensor) -> bytes:
     import litert_torch  # noqa: PLC0415 -- seconds, and an extra
 
+    whole = _ChannelsLast(with_whole_windows(network.eval(), image.permute(0, 3, 1, 2)))
     try:
-        return bytes(litert_torch.convert(_ChannelsLast(network).eval(), (image,)).model_content())
+        return bytes(litert_torch.convert(whole.eval(), (image,)).model_content())
     except Exception as error:  # of torch, of JAX and of MLIR, each of its own kind
         raise TargetError(
             f"Cannot convert the network to LiteRT: {_reason(error)}. Expected operators that litert-torch "

@@ -5,6 +5,7 @@ Needs only numpy, ai-edge-litert and modules that are packed into ``agent.pyz``
 """
 
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -64,14 +65,24 @@ def outputs(interpreter: Interpreter, images: NDArray[Any]) -> NDArray[Any]:
     """Return the scores of images, [n, r, r, c] -> [n, classes], one image at a time, both fp32.
 
     Images and scores of an int8 file are rounded and scaled as the file says.
+
+    Raises:
+        ValueError: if the runtime cannot compute one, as where int8 has rounded a divisor to 0.
     """
     (entry,), (scores,) = interpreter.get_input_details(), interpreter.get_output_details()
     found = []
     for image in images:
         interpreter.set_tensor(entry["index"], _stored(image[None], entry))
-        interpreter.invoke()
+        _run(interpreter)
         found.append(_real(interpreter.get_tensor(scores["index"])[0], scores))
     return np.stack(found)
+
+
+def _run(interpreter: Interpreter) -> None:
+    try:
+        interpreter.invoke()
+    except RuntimeError as error:
+        raise ValueError(" ".join(str(error).split())) from error
 
 
 def _stored(values: NDArray[Any], tensor: dict[str, Any]) -> NDArray[Any]:
@@ -95,7 +106,7 @@ def litert_run(model: bytes, *, threads: int) -> Run:
     (entry,) = interpreter.get_input_details()
     image = np.random.default_rng(0).standard_normal(entry["shape"]).astype(entry["dtype"])
     interpreter.set_tensor(entry["index"], image)
-    return timed(interpreter.invoke, clock_of(threads))
+    return timed(partial(_run, interpreter), clock_of(threads))
 
 
 def arena_bytes(model: bytes) -> int:

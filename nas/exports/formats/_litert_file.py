@@ -41,15 +41,18 @@ def scores_of(exported: ExportedNetwork, file: bytes, images: Tensor) -> Tensor:
     """Return what a LiteRT file makes of images, [n, c, r, r] -> [n, classes].
 
     Raises:
-        ExportError: if the runtime lacks an operator of the file.
+        ExportError: if the runtime lacks an operator of the file, or cannot compute one for an image.
     """
     from trials.latency import litert_timing  # noqa: PLC0415 -- needs the extra
 
+    last = images.permute(0, 2, 3, 1).contiguous().numpy()  # [n, r, r, c]
     try:
-        running = litert_timing.opened(file)
+        return torch.from_numpy(litert_timing.outputs(litert_timing.opened(file), last))
     except ValueError as error:
-        raise ExportError(f"Cannot export '{exported.name}' as LiteRT: its runtime says {error}") from error
-    return torch.from_numpy(litert_timing.outputs(running, images.permute(0, 2, 3, 1).contiguous().numpy()))
+        raise ExportError(
+            f"Cannot export '{exported.name}' as LiteRT: its runtime says {error} Expected a network that it "
+            f"computes; export it without --litert, or in fp32."
+        ) from error
 
 
 def write_record(exported: ExportedNetwork, file: bytes, dtype: str, path: Path, **more: Any) -> None:
