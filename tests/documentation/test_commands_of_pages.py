@@ -76,8 +76,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     _write_table(desk.folder / "nas-bench-macro_cifar10.json")
     for study, trials in (("my_study", "10"), ("my_search", "3")):
         _succeeds(desk, "search", "--budget", "5M-MACs", *SHORT, "--trials", trials, "--study", study)
-    for folder in ("big", "my_net"):
-        _succeeds(desk, "export", "my_study", "--to", folder)
+    _succeeds(desk, "export", "my_study", "--to", "my_net")
+    taught_by = ("--data", "path/to/images", "--study", "of_images")
+    _succeeds(desk, "search", "--budget", "5M-MACs", *SHORT, "--trials", "1", *taught_by)
+    _succeeds(desk, "export", "of_images", "--to", "big")
     shutil.copy(desk.folder / "big" / "big.onnx", desk.folder / "big.onnx")
     for name in ("one_study", "another"):
         _succeeds(desk, "search", "--budget", "5M-MACs", *SHORT, "--trials", "1", "--study", name)
