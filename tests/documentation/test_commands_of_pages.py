@@ -26,6 +26,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 SHORT: Final = ("--recipe", "quick.yaml")
 SHORTER: Final = {
+    "search --budget 20M-MACs --data path/to/images --teacher": (*SHORT, "--trials", "10"),  # then explained
     "search": (*SHORT, "--trials", "3"),
     "retrain": SHORT,
     "compare": (*SHORT, "--seeds", "1"),

@@ -127,17 +127,27 @@ def _converted(network: nn.Module, image: Tensor) -> bytes:
 
 
 def _quantised(plain: bytes, images: Tensor) -> bytes:
-    """Return a file with int8 weights and activations, calibrated on images, [n, c, r, r]."""
-    from ai_edge_quantizer import quantizer, recipe  # noqa: PLC0415 -- an extra
+    """Return a file with int8 weights and activations, calibrated on images, [n, c, r, r].
+
+    Activations are scaled by the smallest and largest value of all images, as for ONNX Runtime. The default of
+    the quantiser clips what lies beyond moving averages over the images: scores of two networks of
+    `hybrid_small` had cosines of .980 and .981 with those in fp32, and have .999 and .998.
+    """
+    from ai_edge_quantizer import calibrator, quantizer, recipe, recipe_manager  # noqa: PLC0415 -- an extra
+    from ai_edge_quantizer.utils.qsv_utils import min_max_update  # noqa: PLC0415
 
     from trials.latency.litert_timing import opened  # noqa: PLC0415 -- needs the extra
 
     ((signature, names),) = opened(plain).get_signature_list().items()
     (entry,) = names["inputs"]
     rows = images.permute(0, 2, 3, 1).contiguous().numpy()  # [n, r, r, c]
-    work = quantizer.Quantizer(plain, recipe.static_wi8_ai8())
-    ranges = work.calibrate({signature: [{entry: row[None]} for row in rows]}, num_threads=1)
-    done = work.quantize(ranges, enable_progress_report=False).quantized_model
+    static = recipe.static_wi8_ai8()
+    asked = recipe_manager.RecipeManager()
+    asked.load_quantization_recipe(static)
+    seen = calibrator.Calibrator(plain, num_threads=1, qsv_update_func=min_max_update)
+    seen.calibrate({signature: [{entry: row[None]} for row in rows]}, asked)
+    work = quantizer.Quantizer(plain, static)
+    done = work.quantize(seen.get_model_qsvs(), enable_progress_report=False).quantized_model
     assert done is not None
     return bytes(done)
 
