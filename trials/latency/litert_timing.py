@@ -104,8 +104,8 @@ def litert_run(model: bytes, *, threads: int) -> Run:
     """Return a function that runs the model a number of times and returns the milliseconds of each run."""
     interpreter = opened(model, threads=threads)
     (entry,) = interpreter.get_input_details()
-    image = np.random.default_rng(0).standard_normal(entry["shape"]).astype(entry["dtype"])
-    interpreter.set_tensor(entry["index"], image)
+    image = np.random.default_rng(0).standard_normal(entry["shape"]).astype(np.float32)
+    interpreter.set_tensor(entry["index"], _stored(image, entry))
     return timed(partial(_run, interpreter), clock_of(threads))
 
 

@@ -1,6 +1,8 @@
 """Writes LiteRT files of a network, runs them, and notes what they take on this machine."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,8 +48,15 @@ def scores_of(exported: ExportedNetwork, file: bytes, images: Tensor) -> Tensor:
     from trials.latency import litert_timing  # noqa: PLC0415 -- needs the extra
 
     last = images.permute(0, 2, 3, 1).contiguous().numpy()  # [n, r, r, c]
-    try:
+    with _computing(exported):
         return torch.from_numpy(litert_timing.outputs(litert_timing.opened(file), last))
+
+
+@contextmanager
+def _computing(exported: ExportedNetwork) -> Iterator[None]:
+    """Turn what the runtime cannot compute into an error for the user."""
+    try:
+        yield
     except ValueError as error:
         raise ExportError(
             f"Cannot export '{exported.name}' as LiteRT: its runtime says {error} Expected a network that it "
@@ -60,7 +69,7 @@ def write_record(exported: ExportedNetwork, file: bytes, dtype: str, path: Path,
     from trials.latency import litert_timing  # noqa: PLC0415 -- needs the extra
 
     runtime = LiteRT()
-    with measuring(host_lock()):
+    with measuring(host_lock()), _computing(exported):
         timing = runtime.time(file, runtime.reference(dtype), threads=_THREADS, seconds=SECONDS)
         conditions = runtime.conditions(_THREADS)
     record = {
