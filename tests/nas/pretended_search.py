@@ -1,9 +1,10 @@
-"""Stores a search that says it found one network on digits."""
+"""Stores searches of digits that have trained nothing."""
 
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.storages import RDBStorage
 
 from nas.storage.optuna_storage import open_storage
 from nas.study import study as studies
@@ -25,9 +26,27 @@ def pretend_search(folder: Path, network: Architecture, budget: Budget, **settin
         budget: Its budget.
         settings: Fields of `Settings` with other values than the default ones.
     """
+    storage = open_storage(f"sqlite:///{folder}/nas.db")
+    study = begun_on_digits(storage, folder / "nas-runs" / "mine", budget, **settings)
+    trial = study.ask()
+    costs = count(network, num_classes=10, in_channels=1, deploy=True)
+    trial_attributes.describe(opened(study), trial.number, network, costs, [-0.01])
+    trial.report(0.5, 1)
+    study.tell(trial, 0.5)
+
+
+def begun_on_digits(storage: RDBStorage, folder: Path, budget: Budget, **settings: Any) -> optuna.Study:
+    """Return the search ``mine`` of digits, which has tried nothing yet.
+
+    Args:
+        storage: Where it is stored.
+        folder: Where its files lie.
+        budget: Its budget.
+        settings: Fields of `Settings` with other values than the default ones.
+    """
     splits = open_images("digits", seed=0, cache=None)
-    study = studies.begin(
-        open_storage(f"sqlite:///{folder}/nas.db"),
+    return studies.begin(
+        storage,
         "mine",
         Settings(
             space="tiny",
@@ -42,11 +61,11 @@ def pretend_search(folder: Path, network: Architecture, budget: Budget, **settin
         ),
         sampler=optuna.samplers.RandomSampler(),
         pruner=optuna.pruners.NopPruner(),
-        images={"classes": list(splits.classes), "channels": 1, "mean": [0.3], "std": [0.3]},
-        folder=str(folder / "nas-runs" / "mine"),
+        images={
+            "classes": list(splits.classes),
+            "channels": 1,
+            "mean": list(splits.mean),
+            "std": list(splits.std),
+        },
+        folder=str(folder),
     )
-    trial = study.ask()
-    costs = count(network, num_classes=10, in_channels=1, deploy=True)
-    trial_attributes.describe(opened(study), trial.number, network, costs, [-0.01])
-    trial.report(0.5, 1)
-    study.tell(trial, 0.5)
