@@ -113,7 +113,8 @@ class TrialResult:
             budgets, see `trials.latency.latency.Latency.bound_ms`; None if there is none.
         predicted_ms: Mean and standard deviation of the predicted latency by target, before measuring.
         device: Device of the training, for example a GPU's name.
-        retrained_accuracy: Metric of the search on validation images after a longer training, in [0, 1].
+        retrained_accuracy: Metric of the search on validation images after a longer training, in [0, 1], of
+            the int8 form where that was evaluated; None if that training did not reach its end.
         retrained_error: Standard error of the retrained accuracy.
         retrained_by: Name of the recipe of that training and a digest of its settings; only networks of the
             same are compared by it.
@@ -278,7 +279,8 @@ def best_first(networks: Sequence[TrialResult]) -> tuple[TrialResult, ...]:
     Networks that were trained to the end and fit come before all others. They are compared by their expected
     values after the search (`TrialResult.merit`), equal ones by their MACs. Networks that were retrained by
     the same recipe then share out the places that they hold among themselves, by their values after
-    retraining: so values of different weights are never compared, and a network found later can come first.
+    retraining, those that did not reach its end last: so values of different weights are never compared, and
+    a network found later can come first.
     """
     ordered = sorted(
         (replace(n, ranked_by=None if n.posterior_mean is None else BY_POSTERIOR) for n in networks),

@@ -4,13 +4,14 @@ A resumed search repairs what a crash left. Reported here is what it would not r
 that another program wrote to the study.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from nas.administration.supernet_consistency import supernet_problems
@@ -33,6 +34,7 @@ from trials.training.checkpoint_file import check_checkpoint
 from trials.training.errors import DamagedCheckpointError
 from trials.training.file_names import CHECKPOINT
 
+_MOMENT_S: Final = 1.0
 _ROUNDED: Final = 1e-6  # what is stored of an int8 form is rounded to it
 
 
@@ -161,23 +163,36 @@ def _leases(study: optuna.Study, trials: list[FrozenTrial], url: str) -> list[tu
     try:
         with storage_errors(url), Session(engine) as session:
             drivers = session.scalars(select(DriverRow).where(DriverRow.study_id == number)).all()
-            leases = session.scalars(select(LeaseRow).where(LeaseRow.study_id == number)).all()
+        left = _without_trial(study, trials, engine, url)
+        if (
+            left
+        ):  # a live driver begins and ends trials meanwhile, and takes or drops their leases a moment later
+            time.sleep(_MOMENT_S)
+            left &= _without_trial(study, study.get_trials(deepcopy=False), engine, url)
     finally:
         engine.dispose()
-    running = {t.number for t in trials if t.state == TrialState.RUNNING}
-    if not _evaluated(study):
-        running.add(EVALUATION)  # a supernet is trained, or its driver was killed meanwhile
     gone = [d for d in drivers if has_ended(d.process, d.machine)]
     found: list[tuple[int | None, str]] = [
         (None, f"its driver, process {d.process} on {d.host}, has ended; the next search releases its trials")
         for d in gone
     ]
-    for lease in leases:
-        if lease.trial == EVALUATION and lease.trial not in running:
+    for trial in sorted(left):
+        if trial == EVALUATION:
             found.append((None, "its evaluator has a lease but has ended"))
-        elif lease.trial not in running:
-            found.append((lease.trial, "has a lease but does not run"))
+        else:
+            found.append((trial, "has a lease but does not run"))
     return found
+
+
+def _without_trial(study: optuna.Study, trials: list[FrozenTrial], engine: Engine, url: str) -> set[int]:
+    """Return the numbers with a lease, of trials that do not run, or of an evaluator that has ended."""
+    of_study = select(LeaseRow.trial).where(LeaseRow.study_id == study_id_of(study))
+    with storage_errors(url), Session(engine) as session:
+        leased = set(session.scalars(of_study))
+    running = {t.number for t in trials if t.state == TrialState.RUNNING}
+    if not _evaluated(study):
+        running.add(EVALUATION)  # a supernet is trained, or its driver was killed meanwhile
+    return leased - running
 
 
 def _evaluated(study: optuna.Study) -> bool:

@@ -1,38 +1,31 @@
-"""Lists the studies of a storage with the disk space of each, renames and deletes them."""
+"""Lists the studies of a storage with the disk space of each, and deletes them."""
 
-import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy import Connection, text
 
 from dashboards.search_state import SearchState
 from dashboards.supernet_state import SupernetState
 from nas.coordination.driver_session import without_drivers
 from nas.files.local_files import LocalFiles
 from nas.files.locating import files_of
-from nas.files.ownership import is_own, mark
+from nas.files.ownership import is_own
 from nas.files.study_files import StudyFiles
 from nas.files.study_images import image_cache_of
-from nas.storage.database import storage_errors
-from nas.storage.optuna_internals import study_id_of
-from nas.storage.own_folder import portable
 from nas.storage.store import Store
 from nas.study import trial_attributes
 from nas.study.donor import DONOR_FILE, DONORS_FOLDER
 from nas.study.expected_values import SUPERNET_FOLDER
-from nas.study.naming import NODE_TOKEN, checked_name
-from nas.study.places import FOLDER, FOLDER_SEEN, MARK, identity_of
+from nas.study.naming import NODE_TOKEN
+from nas.study.places import MARK, identity_of
 from nas.study.results import result_of
 from nas.study.study import SETTINGS, comparison_subject, find, is_ours, names_of_searches
-from search_spaces.errors import FilesError, StudyError, UserError, reason_of
+from search_spaces.errors import FilesError, UserError, reason_of
 from search_spaces.units import counted
 from trials.training.output_folders import FOLDER as OUTPUTS
 from trials.training.output_folders import forget
@@ -113,57 +106,6 @@ def study_summaries(storage: RDBStorage) -> tuple[StudySummary, ...]:
                 except UserError as error:
                     _log.warning("'%s' is left out: %s", summary.study_name, error)
     return tuple(found)
-
-
-def rename(storage: RDBStorage, name: str, new: str) -> None:
-    """Rename a study, and its folder if that has the same name and is its own; a URL is not changed.
-
-    Raises:
-        StudyError: if there is no such study, a search runs on it, or the new name is invalid or in use.
-    """
-    study = find(storage, name)
-    if checked_name(new) in optuna.get_all_study_names(storage=storage):
-        raise StudyError(f"Cannot rename '{name}': a study is called '{new}' already. Choose another name.")
-    files = files_of(study)
-    old = files.local_folder
-    moved = old.name == name and not old.exists() and is_own(study, LocalFiles(old.with_name(new)))
-    own = moved or is_own(study, LocalFiles(old))  # moved: by an earlier attempt that was killed
-    folder = old.with_name(new) if own and old.name == name else old
-    if folder != old and folder.exists() and not moved:
-        raise StudyError(
-            f"Cannot rename '{name}': the folder '{folder}' exists already. Choose another name."
-        )
-    with Store(storage.url):  # creates our tables if they are missing
-        pass
-    users = users_of_supernet(storage, name)
-    moves = folder != old and old.exists()
-    with (
-        without_drivers(study),
-        _moved_back_on_error(old, folder, moves=moves),
-        storage_errors(storage.url),
-        storage.engine.begin() as connection,
-    ):
-        location = str(folder) if files.location == str(old) else files.location
-        places = {FOLDER: portable(location, storage.url), FOLDER_SEEN: location}
-        _write_name(connection, study, new, places)
-        _write_users(connection, users, new)
-        if moves:
-            old.rename(folder)  # just before the commit: if it fails, nothing is renamed
-    renamed = find(storage, new)
-    for place in (files_of(renamed), LocalFiles(folder)):
-        if place.exists(MARK) and is_own(renamed, place):
-            mark(renamed, place)  # with the new name
-
-
-@contextmanager
-def _moved_back_on_error(old: Path, new: Path, *, moves: bool) -> Iterator[None]:
-    """Give a folder its old name again if the block has renamed it and fails after that."""
-    try:
-        yield
-    except BaseException:
-        if moves and new.exists() and not old.exists():
-            new.rename(old)
-        raise
 
 
 def delete(storage: RDBStorage, name: str) -> tuple[str, ...]:
@@ -269,31 +211,4 @@ def _summary(storage: RDBStorage, name: str, store: Store) -> StudySummary:
         state=result.state,
         supernet=result.supernet,
         compares=comparison_subject(study.user_attrs),
-    )
-
-
-def _write_users(connection: Connection, users: Sequence[optuna.Study], new: str) -> None:
-    """Write the new name of a study into the settings of those that use its supernet."""
-    for user in users:
-        settings = {**user.user_attrs[SETTINGS], "supernet": new}
-        connection.execute(
-            text("update study_user_attributes set value_json = :new where study_id = :key and key = :name"),
-            {"new": json.dumps(settings), "key": study_id_of(user), "name": SETTINGS},
-        )
-
-
-def _write_name(connection: Connection, study: optuna.Study, new: str, places: Mapping[str, str]) -> None:
-    """Write a name, and attributes that say where files are; Optuna cannot rename studies."""
-    key = study_id_of(study)
-    connection.execute(
-        text("update studies set study_name = :new where study_id = :key"), {"new": new, "key": key}
-    )
-    for name, place in places.items():
-        connection.execute(
-            text("update study_user_attributes set value_json = :new where study_id = :key and key = :name"),
-            {"new": json.dumps(place), "key": key, "name": name},
-        )
-    connection.execute(
-        text("update nas_exports set study = :new where study = :old"),
-        {"new": new, "old": study.study_name},
     )

@@ -1,6 +1,6 @@
 """Implements ``nas.studies``, ``check_studies``, ``rename_study`` and ``delete_study``."""
 
-from nas.administration import study_admin
+from nas.administration import renaming, study_admin
 from nas.administration.consistency import Finding, findings
 from nas.administration.study_admin import StudySummary
 from nas.api._process_state import process_left_as_found
@@ -56,7 +56,7 @@ def rename_study(study: str, new: str, *, storage: str | None = None) -> None:
     Raises:
         StudyError: if there is no such study, a search runs on it, or the new name is invalid or in use.
     """
-    study_admin.rename(existing_storage(storage_url(storage), writing=True), study, new)
+    renaming.rename(existing_storage(storage_url(storage), writing=True), study, new)
 
 
 @process_left_as_found()

@@ -39,6 +39,7 @@ from nas.ray_backend.searcher import StudySearcher
 from nas.ray_backend.worker import worker_config
 from nas.resources import Capacity, Slots
 from nas.storage.database import storage_errors
+from nas.storage.optuna_internals import storage_of
 from nas.storage.optuna_storage import open_storage
 from nas.storage.store import Store
 from nas.study import trial_attributes
@@ -49,7 +50,7 @@ from nas.study.naming import trial_folder
 from nas.study.opened_study import OpenedStudy
 from nas.study.places import identity_of
 from nas.study.results import result_of
-from nas.study.study import begin, find, mark_comparison
+from nas.study.study import begin, find, is_comparison, keep_settings, mark_comparison
 from trials.pretrained.donor_file import donor_facts
 from trials.training.file_names import TEST_PREDICTIONS, WEIGHTS
 from trials.training.final_test import final_predictions, write_int8_predictions
@@ -83,6 +84,7 @@ def run_comparison(
         place_donors(plan.donors, files)
         keep_donors(opened.study, {digest: donor_facts(donor) for digest, donor in plan.donors.items()})
         ownership = stack.enter_context(driver_session(plan.url, opened.study, files.local_folder))
+        _keep_asked(plan, opened.study)
         stack.enter_context(study_log(files.local_folder))
         jobs = [Job(entrant=one, seed=seed) for seed in range(plan.seeds) for one in plan.entrants]
         criteria = StoppingCriteria(trials=len(jobs), failures=max(3, len(plan.entrants)))
@@ -103,7 +105,10 @@ def run_comparison(
 
 
 def _begun(plan: ComparisonPlan, storage: optuna.storages.BaseStorage) -> optuna.Study:
-    """Return the study of a comparison, new or found again."""
+    """Return the study of a comparison, new or found again.
+
+    Of one that another process may be running nothing is changed.
+    """
     images = {
         "classes": list(plan.splits.classes),
         "channels": plan.splits.channels,
@@ -119,9 +124,21 @@ def _begun(plan: ComparisonPlan, storage: optuna.storages.BaseStorage) -> optuna
         images=images,
         folder=plan.folder,
     )
+    if not is_comparison(study.user_attrs):  # it counts as a search until it is marked
+        _mark(plan, study)
+    return study
+
+
+def _keep_asked(plan: ComparisonPlan, study: optuna.Study) -> None:
+    """Store how a comparison was started, and where its images are now; by its driver alone."""
+    keep_settings(study, plan.settings)
+    _mark(plan, study)
+
+
+def _mark(plan: ComparisonPlan, study: optuna.Study) -> None:
+    storage = storage_of(study)
     search = None if plan.search is None else optuna.load_study(study_name=plan.search, storage=storage)
     mark_comparison(study, search, plan.command)
-    return study
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,6 @@ def begun(plan: SearchPlan, storage: BaseStorage) -> optuna.Study:
         pruner=plan.pruner(),
         images=plan.images,
         folder=plan.folder,
-        updated=False,
     )
     keep_space(study, plan.space)
     store_transfer(study, plan.earlier)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import optuna
 
 from nas.bayesopt.shrinkage import expected_shares
-from nas.study.retrained import Retrained, ranked, store, values_of
+from nas.study.retrained import Retrained, dropped, ranked, store, values_of
 
 
 def with_expected(study: optuna.Study, settings: str, *, in_int8: bool = False) -> list[Retrained]:
@@ -16,10 +16,11 @@ def with_expected(study: optuna.Study, settings: str, *, in_int8: bool = False) 
         settings: See `Retrained.settings`.
         in_int8: Whether they are compared in int8: those of which that form was evaluated.
     """
+    left = dropped(study)
     alike = [
         one
         for one in ranked(study).values()
-        if one.settings == settings and (one.int8 is not None) == in_int8
+        if one.settings == settings and (one.int8 is not None) == in_int8 and one.trial not in left
     ]
     values, errors = values_of(alike)
     if len(alike) == 1 or not (errors > 0).all():  # an earlier version stored errors of 0

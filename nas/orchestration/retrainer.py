@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TypeVar
 
 from dashboards.result import TrialResult
@@ -12,7 +13,17 @@ from nas.orchestration.retrained_evaluation import RetrainedEvaluation
 from nas.orchestration.retrained_expectation import with_expected
 from nas.orchestration.retraining_runs import RetrainingRuns, Trained
 from nas.orchestration.retraining_seeds import best_of, soup_of
-from nas.study.retrained import Retrained, final, ranked, seed_of, store, store_delivered, store_seed
+from nas.study.results import result_of
+from nas.study.retrained import (
+    Retrained,
+    final,
+    ranked,
+    seed_of,
+    store,
+    store_delivered,
+    store_dropped,
+    store_seed,
+)
 from nas.study.retraining_race import (
     Figure,
     rests_on,
@@ -67,11 +78,11 @@ class Retrainer:
         self._top = len(networks)
         standing = self._raced(networks)
         found = self._each(standing, self._ranked)
-        trials = {one.trial for one in found.values()}
         settings = next(iter(found.values())).settings
-        alike = with_expected(self._study, settings, in_int8=self._runs.deploy_dtype == INT8)
-        expected = [one for one in alike if one.trial in trials]
-        ordered = tuple(sorted(expected, key=lambda one: (-(one.value or (0.0, None))[0], one.trial)))
+        in_int8 = self._runs.deploy_dtype == INT8
+        alike = {one.trial: one for one in with_expected(self._study, settings, in_int8=in_int8)}
+        shown = [network.trial for network in result_of(self._study).networks]
+        ordered = tuple(alike[trial] for trial in shown if trial in found)  # as every command orders them
         merits = [(one.trial, one.merit or (0.0, None)) for one in ordered]
         self._report_line(rests_on([(trial, (value, error or 0.0)) for trial, (value, error) in merits]))
         return ordered
@@ -89,6 +100,7 @@ class Retrainer:
             for network in racing:
                 if network.trial in figures and network.trial not in kept:
                     self._report_line(stopped_line(network.trial, rung, figures))
+                    self._drop(network)
                     self._runs.forget(network, joined=False)
             standing = [network for network in standing if network.trial in kept]
         return standing
@@ -113,10 +125,15 @@ class Retrainer:
                 found[network.trial] = train(network)
             except TrainingError as error:
                 self._report_line(f"#{network.trial} failed: {error}")
+                self._drop(network)
                 failed = error
         if failed is not None and not found and not others:
             raise failed
         return found
+
+    def _drop(self, network: TrialResult) -> None:
+        """Store that a network is not trained to the end: it comes after those of the race that are."""
+        store_dropped(self._study, network.trial, PurePosixPath(self._runs.place(network, joined=False)).name)
 
     def _ended_before(self, network: TrialResult, epoch: int) -> bool:
         """Return whether a network was trained to the end without a race that looked at an epoch."""

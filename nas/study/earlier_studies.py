@@ -27,7 +27,8 @@ from search_spaces.pricing import prices as priced
 LEAST: Final = 10
 """Trained networks of an earlier study that are enough to learn from."""
 
-_KEPT: Final = "nas:earlier"
+EARLIER: Final = "nas:earlier"
+"""Attribute with the networks of the studies that a search learns from."""
 _VERSION: Final = 1
 
 Record = dict[str, Any]
@@ -47,8 +48,8 @@ def read_transfer(url: str, name: str, earlier: Sequence[str], prices: Prices) -
     """
     storage = existing_storage(url)
     begun = {summary.study_name: summary for summary in optuna.get_all_study_summaries(storage=storage)}
-    if name in begun and _KEPT in begun[name].user_attrs:
-        return _records(begun[name].user_attrs[_KEPT])
+    if name in begun and EARLIER in begun[name].user_attrs:
+        return _records(begun[name].user_attrs[EARLIER])
     if name in earlier:
         raise StudyError(f"The study '{name}' cannot learn from itself: expected another one. Name another.")
     for twice in {other for other in earlier if earlier.count(other) > 1}:
@@ -87,7 +88,7 @@ def evidence_of(study: optuna.Study) -> tuple[Source | TransferSource, ...]:
     """Return what a search knew of networks before they were trained: counts, earlier studies, a supernet."""
     space, images = space_of(study), images_of(study)
     table = priced(space.codes, num_classes=len(images["classes"]), in_channels=images["channels"])
-    kept = study.user_attrs.get(_KEPT)
+    kept = study.user_attrs.get(EARLIER)
     records = () if kept is None else _records(kept)
     counts = problem_of(table, settings_of(study).budgets, seed=0).evidence
     expected = expected_values(study.user_attrs)
@@ -98,9 +99,9 @@ def evidence_of(study: optuna.Study) -> tuple[Source | TransferSource, ...]:
 
 def store_transfer(study: optuna.Study, taken: Sequence[Record]) -> None:
     """Store what a search learns from when it begins; one study as it was when there could be only one."""
-    if taken and _KEPT not in study.user_attrs:
+    if taken and EARLIER not in study.user_attrs:
         kept = taken[0] if len(taken) == 1 else {"version": _VERSION, "studies": list(taken)}
-        study.set_user_attr(_KEPT, kept)
+        study.set_user_attr(EARLIER, kept)
 
 
 def transfer_source(taken: Record, prices: Prices) -> TransferSource:

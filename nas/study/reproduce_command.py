@@ -22,7 +22,8 @@ from search_spaces.paths import expanded
 from search_spaces.published import references
 from trials.recipes import RECIPES
 
-_REQUEST: Final = "nas:request"
+REQUEST: Final = "nas:request"
+"""Attribute with a `Request`."""
 _FILES: Final = (".yaml", ".yml", ".json")
 
 LEFT_OUT: Final = frozenset(
@@ -79,7 +80,7 @@ def keep_request(study: optuna.Study, request: Request) -> None:
     The latest start counts. Networks that an earlier start tried first stay listed, and so does a larger
     number of trials, because both have shaped what the study holds.
     """
-    stored: Mapping[str, Any] = study.user_attrs.get(_REQUEST, {})
+    stored: Mapping[str, Any] = study.user_attrs.get(REQUEST, {})
     url = database_url(study)
     seeds = [portable(seed, url) for seed in request.seed_with]
     record = {
@@ -91,7 +92,7 @@ def keep_request(study: optuna.Study, request: Request) -> None:
         "trials": max(filter(None, [stored.get("trials"), request.trials]), default=None),
     }
     if stored != record:
-        study.set_user_attr(_REQUEST, record)
+        study.set_user_attr(REQUEST, record)
 
 
 def search_command(study: optuna.Study, *, trained: int) -> str:
@@ -180,12 +181,12 @@ def lone_retrain_command(network: str, *, recipe: str, data: str | None, teacher
 def _request_of(study: optuna.Study) -> Mapping[str, Any]:
     """Return the stored request with its files where they are now, {} if there is none."""
     attrs, url = study.user_attrs, database_url(study)
-    stored: dict[str, Any] = dict(attrs.get(_REQUEST, {}))
+    stored: dict[str, Any] = dict(attrs.get(REQUEST, {}))
     for name in ("space", "recipe"):
         if name in stored:
             stored[name] = place_now(stored[name], attrs, url)
     stored["seed_with"] = [place_now(seed, attrs, url) for seed in stored.get("seed_with", ())]
-    return stored if attrs.get(_REQUEST) else {}
+    return stored if attrs.get(REQUEST) else {}
 
 
 def retrain_command(

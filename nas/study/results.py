@@ -18,7 +18,7 @@ from nas.study.heartbeat import search_state
 from nas.study.latest_measurements import with_latencies
 from nas.study.places import folder_of
 from nas.study.posterior import StoredPosterior, posterior_of
-from nas.study.retrained import Retrained, ranked
+from nas.study.retrained import Retrained, dropped, ranked
 from nas.study.scores import ScoreReader
 from nas.study.settings import Settings
 from nas.study.study import Attributed, Outline, images_of, settings_of
@@ -92,7 +92,11 @@ def networks_of(study: Attributed, trials: Sequence[FrozenTrial]) -> tuple[Trial
     """
     settings = settings_of(study)
     attributes = _StudyAttributes(
-        settings, posterior_of(study.user_attrs), ScoreReader.of(study, settings), ranked(study)
+        settings,
+        posterior_of(study.user_attrs),
+        ScoreReader.of(study, settings),
+        ranked(study),
+        dropped(study),
     )
     return best_first([attributes.network_of(t) for t in trials if trial_attributes.described(t)])
 
@@ -105,6 +109,7 @@ class _StudyAttributes:
     posterior: StoredPosterior
     scores: ScoreReader
     retrained: Mapping[int, Retrained]
+    dropped: Mapping[int, str]
 
     def network_of(self, trial: FrozenTrial) -> TrialResult:
         """Return the network of a described trial with all that its study knows of it."""
@@ -112,14 +117,15 @@ class _StudyAttributes:
         mean, deviation = None, None
         if network.state == "complete":
             mean, deviation = self.posterior.of(trial.number, network.accuracy)
-        again = self.retrained.get(trial.number)
+        again, dropped_by = self.retrained.get(trial.number), self.dropped.get(trial.number)
+        value, error = (None, None) if again is None or again.value is None or dropped_by else again.value
         return replace(
             network,
             posterior_mean=mean,
             posterior_sd=deviation,
-            retrained_accuracy=None if again is None else again.accuracy,
-            retrained_error=None if again is None else again.standard_error,
-            retrained_by=None if again is None else again.settings,
+            retrained_accuracy=value,
+            retrained_error=error,
+            retrained_by=dropped_by or (None if again is None else again.settings),
             scores=self.scores.scores(network),
             **named(trial),
         )

@@ -14,6 +14,7 @@ from nas.study.study import Attributed
 
 _RANKED: Final = "nas:ranked:"  # and the number of the trial: trained on train, compared on validation
 _FINAL: Final = "nas:retrained:"  # trained on train and validation, tested once
+_DROPPED: Final = "nas:dropped:"  # and the number of the trial: not trained to the end
 _SEEDED: Final = "nas:retrained_seed:"  # and the seed, a colon and the trial: as those compared
 
 Floats = NDArray[np.float64]
@@ -144,6 +145,28 @@ def store(study: optuna.Study, retrained: Retrained) -> None:
     """Store a retraining; the latest of a network counts."""
     kind = _FINAL if retrained.joined else _RANKED
     study.set_user_attr(f"{kind}{retrained.trial}", retrained.to_json())
+    if not retrained.joined and retrained.trial in dropped(study):
+        study.set_user_attr(f"{_DROPPED}{retrained.trial}", None)
+
+
+def store_dropped(study: optuna.Study, trial: int, settings: str) -> None:
+    """Store that a race stopped a network, or that its training failed: others of the race come before it.
+
+    Args:
+        study: The study.
+        trial: Number of the network's trial.
+        settings: Of its retraining, see `Retrained.settings`.
+    """
+    study.set_user_attr(f"{_DROPPED}{trial}", settings)
+
+
+def dropped(study: Attributed) -> dict[int, str]:
+    """Return the settings of retrainings that did not reach their end, by trial."""
+    return {
+        int(key.removeprefix(_DROPPED)): settings
+        for key, settings in study.user_attrs.items()
+        if key.startswith(_DROPPED) and settings is not None
+    }
 
 
 def store_seed(study: optuna.Study, retrained: Retrained) -> None:

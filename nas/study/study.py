@@ -27,7 +27,8 @@ SETTINGS: Final = "nas:settings"
 _CONSTRAINT_NAMES: Final = "nas:constraint_names"
 _IMAGES: Final = "nas:images"
 _SPACE: Final = "nas:space"
-_COMPARISON: Final = "nas:comparison"
+COMPARISON: Final = "nas:comparison"
+"""Attribute that only comparisons have: the search that they are about, and their command."""
 
 
 @runtime_checkable
@@ -55,9 +56,8 @@ def begin(
     pruner: BasePruner,
     images: dict[str, Any],
     folder: str,
-    updated: bool = True,
 ) -> optuna.Study:
-    """Return the study called `name`, new or found again.
+    """Return the study called `name`, new or found again; nothing of one that is found again is changed.
 
     Args:
         storage: Storage of the study.
@@ -67,7 +67,6 @@ def begin(
         pruner: Stops trainings early.
         images: Class names, channels, mean and standard deviation, for exports.
         folder: Absolute path or URL of the checkpoints; a study found again keeps its own.
-        updated: Whether one that is found again has its settings stored anew, as `keep_settings` does.
 
     Raises:
         StudyError: if it exists and is about something else; names the difference.
@@ -96,8 +95,6 @@ def begin(
             f"The study '{name}' exists and is another search: {difference}. "
             f"Ask for the same again, or begin another with --study NAME."
         )
-    if updated:
-        keep_settings(study, settings)
     return study
 
 
@@ -192,20 +189,20 @@ def is_ours(user_attrs: Mapping[str, Any]) -> bool:
 
 def is_comparison(user_attrs: Mapping[str, Any]) -> bool:
     """Return whether the attributes are of a study that nas compare began."""
-    return _COMPARISON in user_attrs
+    return COMPARISON in user_attrs
 
 
 def mark_comparison(study: optuna.Study, search: optuna.Study | None, command: str) -> None:
     """Store that a study is a comparison, with which search, and the command that does it again."""
     of = None if search is None else {"study": search.study_name, "id": given_identity(search)}
     record = {"version": 1, "of": of, "command": command}
-    if study.user_attrs.get(_COMPARISON) != record:
-        study.set_user_attr(_COMPARISON, record)
+    if study.user_attrs.get(COMPARISON) != record:
+        study.set_user_attr(COMPARISON, record)
 
 
 def compared_search(user_attrs: Mapping[str, Any]) -> str | None:
     """Return the identity of the search that a comparison is about; None for another study or without one."""
-    of = user_attrs.get(_COMPARISON, {}).get("of")
+    of = user_attrs.get(COMPARISON, {}).get("of")
     return None if of is None else str(of["id"])
 
 
@@ -213,13 +210,13 @@ def comparison_subject(user_attrs: Mapping[str, Any]) -> str | None:
     """Return the search that a comparison is about as it was called then, "" for none; None for a search."""
     if not is_comparison(user_attrs):
         return None
-    of = user_attrs[_COMPARISON].get("of")
+    of = user_attrs[COMPARISON].get("of")
     return "" if of is None else str(of["study"])
 
 
 def compare_command_of(user_attrs: Mapping[str, Any]) -> str | None:
     """Return the command that makes a comparison again; None for another study."""
-    command = user_attrs.get(_COMPARISON, {}).get("command")
+    command = user_attrs.get(COMPARISON, {}).get("command")
     return None if command is None else str(command)
 
 

@@ -266,7 +266,7 @@ def test_a_command_without_room_says_so_whatever_it_wrote(
     def renamed(*_: object) -> None:
         (tmp_path / "any file").write_bytes(b"x" * 50_000)
 
-    monkeypatch.setattr("nas.administration.study_admin.rename", renamed)
+    monkeypatch.setattr("nas.administration.renaming.rename", renamed)
     with files_of_at_most(40_000):
         assert run(["studies", "rename", "mine", "other", "--storage", study_url]) == 2
     told = capsys.readouterr().err

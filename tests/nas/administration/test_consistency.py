@@ -9,6 +9,11 @@ from sqlalchemy import text
 
 import nas
 from nas.__main__ import run
+from nas.administration.consistency import findings
+from nas.coordination.leases import Driver, Leases
+from nas.storage.optuna_internals import study_id_of
+from nas.storage.store import Store
+from nas.study.study import find
 from tests.golden.test_golden_study import laid_out
 
 
@@ -69,3 +74,18 @@ def test_a_damaged_checkpoint_of_a_running_trial_is_named(url):
         (checkpoint / "checkpoint.pt").unlink()
         if before is not None:
             (checkpoint / "checkpoint.pt").write_bytes(before)
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_a_lease_that_its_driver_drops_a_moment_later_is_in_order(storage, kept, monkeypatch, dropped: bool):
+    kept("mine")
+    study = find(storage, "mine")
+    study.tell(study.ask(), 0.5)
+    with Store(storage.url):
+        pass  # creates the tables of leases
+    driver = Driver(id="d", host="elsewhere", process=1, machine="elsewhere 1")
+    with Leases(storage.url, study_id_of(study), driver) as leases:
+        leases.take(0)
+        monkeypatch.setattr("time.sleep", lambda _: leases.drop(0) if dropped else None)
+        problems = [finding.problem for finding in findings(study, storage.url)]
+    assert ("has a lease but does not run" in problems) is not dropped

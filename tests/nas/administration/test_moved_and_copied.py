@@ -10,7 +10,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from nas.administration import study_admin
+from nas.administration import renaming, study_admin
 from nas.files.locating import files_of
 from nas.files.ownership import claimed
 from nas.storage.optuna_storage import open_storage
@@ -141,7 +141,7 @@ def test_renaming_in_a_copy_leaves_the_folder_of_the_original(tmp_path: Path, ru
     first, copy = tmp_path / "first", tmp_path / "copy"
     searched(first, runs)
     shutil.copytree(first, copy)
-    study_admin.rename(open_storage(url_of(copy)), "mine", "yours")
+    renaming.rename(open_storage(url_of(copy)), "mine", "yours")
     assert has_weights(first)
     renamed = find(open_storage(url_of(copy)), "yours")
     assert files_of(renamed).exists(WEIGHTS)
@@ -157,7 +157,7 @@ def test_a_copy_of_the_database_finds_the_files_of_a_renamed_study_and_no_others
     for project in (early, copy):
         project.mkdir()
     copy_database(first / "nas.db", early / "nas.db")
-    study_admin.rename(open_storage(url_of(first)), "mine", "yours")
+    renaming.rename(open_storage(url_of(first)), "mine", "yours")
     if taken:  # by a study that was begun later
         searched(first, str(first / "nas-runs"))
     copy_database(first / "nas.db", copy / "nas.db")

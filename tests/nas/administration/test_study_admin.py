@@ -2,42 +2,18 @@
 
 import errno
 import io
-from pathlib import Path
 
 import optuna
 import pytest
 
 import nas
 from nas.__main__ import run
-from nas.administration import study_admin
+from nas.administration import renaming, study_admin
 from nas.coordination.study_lock import study_lock
-from nas.files.ownership import claimed
 from nas.storage.store import Store
 from nas.study import study as studies
 from nas.study.naming import NODE_TOKEN
-from nas.study.places import folder_of
 from search_spaces.errors import FilesError, StudyError
-from tests.nas.study.test_study import SETTINGS
-
-
-@pytest.fixture
-def kept(storage, tmp_path: Path):
-    def make(name: str) -> Path:
-        folder = tmp_path / "runs" / name
-        (folder / "trials" / "00000").mkdir(parents=True)
-        (folder / "trials" / "00000" / "checkpoint.pt").write_bytes(b"x" * 5_000)
-        studies.begin(
-            storage,
-            name,
-            SETTINGS,
-            sampler=optuna.samplers.RandomSampler(),
-            pruner=optuna.pruners.NopPruner(),
-            images={"classes": ["a", "b"], "channels": 1, "mean": [0.5], "std": [0.5]},
-            folder=str(folder),
-        )
-        return folder
-
-    return make
 
 
 def of_a_later_version(storage, name: str) -> None:
@@ -54,52 +30,13 @@ def test_each_study_is_listed_with_the_disk_it_uses(storage, kept):
     assert found.accuracy is None
 
 
-def test_a_renamed_study_keeps_its_trials_and_takes_its_folder_along(storage, kept):
-    folder = kept("mine")
-    studies.find(storage, "mine").ask()
-    study_admin.rename(storage, "mine", "yours")
-    found = studies.find(storage, "yours")
-    assert len(found.get_trials()) == 1
-    assert Path(folder_of(found)) == folder.with_name("yours")
-    assert (folder.with_name("yours") / "trials" / "00000" / "checkpoint.pt").exists()
-    assert not folder.exists()
-    with pytest.raises(StudyError, match="No study is called 'mine'"):
-        studies.find(storage, "mine")
-
-
-def test_a_folder_goes_back_if_the_new_name_cannot_be_stored(storage, kept, monkeypatch):
-    folder = kept("mine")
-
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(storage.engine.dialect), "do_commit", full)
-        with pytest.raises(Exception, match="No space left"):
-            study_admin.rename(storage, "mine", "yours")
-    assert Path(folder_of(studies.find(storage, "mine"))) == folder
-    assert folder.exists()
-    study_admin.rename(storage, "mine", "yours")
-    assert folder.with_name("yours").exists()
-
-
-def test_a_renaming_that_was_killed_before_its_end_is_ended_by_the_same_command(storage, kept):
-    folder = kept("mine")
-    claimed(studies.find(storage, "mine"), lambda _: None)  # as a search marks its folder
-    folder.rename(folder.with_name("yours"))
-    study_admin.rename(storage, "mine", "yours")
-    assert Path(folder_of(studies.find(storage, "yours"))) == folder.with_name("yours")
-    with pytest.raises(StudyError, match="No study is called 'mine'"):
-        studies.find(storage, "mine")
-
-
 def test_a_study_that_cannot_be_read_does_not_hide_the_others(storage, kept, caplog):
     for name in ("mine", "later"):
         kept(name)
     of_a_later_version(storage, "later")
     assert [one.study for one in study_admin.study_summaries(storage)] == ["mine"]
     assert "'later' is left out" in caplog.text
-    study_admin.rename(storage, "mine", "yours")
+    renaming.rename(storage, "mine", "yours")
     assert [one.study for one in study_admin.study_summaries(storage)] == ["yours"]
 
 
@@ -125,20 +62,6 @@ def test_a_study_that_cannot_be_read_is_not_deleted_unasked(storage, kept, capsy
     said = capsys.readouterr().err
     assert ("Add --yes" if answer is None else f"Delete 'later' with {folder}?") in said
     assert folder.exists() is (answer != "y\n")
-
-
-@pytest.mark.parametrize(
-    ("new", "expected"), [("yours", "is called 'yours' already"), ("../x", "Cannot call")]
-)
-def test_a_name_that_is_taken_or_no_name_is_refused_and_nothing_changes(
-    storage, kept, new: str, expected: str
-):
-    folder = kept("mine")
-    kept("yours")
-    with pytest.raises(StudyError, match=expected):
-        study_admin.rename(storage, "mine", new)
-    assert folder.exists()
-    assert folder_of(studies.find(storage, "mine")) == str(folder)
 
 
 def test_a_deleted_study_leaves_other_studies_and_files_of_others_alone(storage, kept):
@@ -170,7 +93,7 @@ def test_a_study_with_a_file_that_cannot_be_deleted_is_deleted_by_the_next_attem
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("change", [study_admin.delete, lambda s, name: study_admin.rename(s, name, "other")])
+@pytest.mark.parametrize("change", [study_admin.delete, lambda s, name: renaming.rename(s, name, "other")])
 def test_a_study_that_is_being_searched_is_left_alone(storage, kept, change):
     folder = kept("mine")
     with study_lock(folder, "mine"), pytest.raises(StudyError, match="is being searched by process"):
@@ -192,7 +115,7 @@ def test_exports_follow_a_study_to_its_new_name(storage, kept):
     )
     with Store(storage.url) as store:
         store.add_export(export)
-        study_admin.rename(storage, "mine", "yours")
+        renaming.rename(storage, "mine", "yours")
         assert [e.name for e in store.exports("yours")] == ["net"]
         study_admin.delete(storage, "yours")
         assert store.exports("yours") == []

@@ -7,7 +7,7 @@ import optuna
 
 import nas
 from nas.__main__ import run
-from nas.administration import study_admin
+from nas.administration import renaming, study_admin
 from nas.administration.consistency import findings
 from nas.coordination.leases import Driver, Leases
 from nas.coordination.trial_ownership import EVALUATION
@@ -123,7 +123,7 @@ def test_who_uses_the_supernet_of_another_study_follows_its_name_and_misses_it(
     read(owner)
     read(user, trained=False, **about_source(owner))
     assert problems(user, storage) == []
-    study_admin.rename(storage, "mine", "ours")
+    renaming.rename(storage, "mine", "ours")
     assert studies.settings_of(studies.find(storage, "user")).supernet == "ours"
     shown = nas.show("user", storage=storage.url).supernet
     assert shown is not None

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,15 @@ from optuna.storages import get_storage
 
 from nas.comparison import comparison_plan
 from nas.comparison.comparison_plan import ComparisonPlan, plan_comparison
-from nas.comparison.comparison_run import _begun
+from nas.comparison.comparison_run import _begun, run_comparison
 from nas.comparison.request import Request
+from nas.coordination.study_lock import study_lock
+from nas.files.locating import files_of
+from nas.resources import Slots
 from nas.storage.optuna_storage import open_storage
+from nas.study.study import find
 from search_spaces.budget import Budget
-from search_spaces.errors import UnknownNameError
+from search_spaces.errors import StudyError, UnknownNameError
 from search_spaces.published import reference
 from tests.nas.pretended_search import pretend_search
 
@@ -125,3 +130,16 @@ def test_a_comparison_that_an_earlier_version_began_with_detect_goes_on_so(
     assert again.name == before.name
     assert again.settings.difference(before.settings) is None
     assert again.recipe == before.recipe
+
+
+def test_a_comparison_that_another_process_runs_is_left_as_it_is(tmp_path: Path):
+    plan = planned(*NAMES, study="mine")
+    changed = replace(plan, command="another", settings=replace(plan.settings, data=str(tmp_path)))
+    study = find(open_storage(plan.url), plan.name)
+    before = dict(study.user_attrs)
+    with (
+        study_lock(files_of(study).local_folder, plan.name),
+        pytest.raises(StudyError, match="is being searched by process"),
+    ):
+        run_comparison(changed, Slots(count=1, threads=1, gpus=0, device="cpu"), quiet=True)
+    assert find(open_storage(plan.url), plan.name).user_attrs == before

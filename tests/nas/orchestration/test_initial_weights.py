@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from nas.administration.study_admin import rename
+from nas.administration.renaming import rename
 from nas.exports.provenance import provenance
 from nas.files.supernet_file import about_source, supernet_file
 from nas.orchestration.initial_weights import START

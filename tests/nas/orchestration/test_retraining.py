@@ -27,10 +27,12 @@ from nas.study.delivered_weights import weights_of
 from nas.study.final_tests import times_tested
 from nas.study.naming import retraining_folder
 from nas.study.places import folder_of
-from nas.study.retrained import Retrained, final, latest, ranked
+from nas.study.retrained import Retrained, dropped, final, latest, ranked
 from search_spaces.errors import DataError, InvalidValueError, StudyError, UserError
 from trials.recipe_choice import RecipeChoice
 from trials.recipes import RECIPES, load_recipe, recipe_editions
+from trials.training.epoch_result import EpochResult
+from trials.training.errors import TrainingError
 from trials.training.file_names import CHECKPOINT
 from trials.training.recipe import Recipe
 
@@ -85,11 +87,11 @@ def test_the_few_best_are_compared_on_validation_images_and_the_best_of_them_win
 LONGER = RECIPE.model_copy(update={"epochs": 4, "epoch_images": 256, "name": "raced", "warmup_epochs": 0})
 
 
-def raced(study: optuna.Study, monkeypatch: pytest.MonkeyPatch, report_line=lambda _: None):
-    """A race of three networks in which the first is always far behind."""
+def raced(study: optuna.Study, monkeypatch: pytest.MonkeyPatch, report_line=lambda _: None, *, last: int = 0):
+    """A race of three networks in which one is always far behind."""
     race = "nas.orchestration.retrainer"
     monkeypatch.setattr(f"{race}.rungs_of", lambda _: (1, 2))
-    monkeypatch.setattr(f"{race}.survivors", lambda figures: tuple(sorted(figures.keys() - {0})))
+    monkeypatch.setattr(f"{race}.survivors", lambda figures: tuple(sorted(figures.keys() - {last})))
     networks = chosen(results.result_of(study), trial=None, top=3)
     options = {"weights": None, "device": "cpu", "threads": 1, "report_line": report_line}
     return retrain(study, networks, LONGER, **options)
@@ -126,6 +128,49 @@ def test_a_network_that_is_clearly_worse_is_not_trained_on_and_a_stopped_race_go
     unbroken = raced(searched, monkeypatch)
     assert [one.accuracy for one in unbroken.compared] == [one.accuracy for one in broken.compared]
     assert all(path.read_bytes() == content for path, content in files.items())
+
+
+def test_a_network_that_a_race_stops_comes_after_those_that_it_leaves(
+    searched: optuna.Study, monkeypatch: pytest.MonkeyPatch
+):
+    best = results.result_of(searched).networks[0].trial
+    found = raced(searched, monkeypatch, last=best)
+    assert best not in {one.trial for one in found.compared}
+    shown = results.result_of(searched)
+    assert shown.best is not None
+    assert shown.best.trial == found.winner.trial
+    assert [n.trial for n in shown.networks][:3] == [*(one.trial for one in found.compared), best]
+    assert weights_of(searched, shown.best).file == found.winner.weights
+    again(searched, trial=best, seeds=2)  # by another recipe and to its end
+    assert dropped(searched) == {}
+
+
+def test_a_network_whose_training_fails_comes_after_those_that_end(
+    searched: optuna.Study, monkeypatch: pytest.MonkeyPatch
+):
+    best = results.result_of(searched).networks[0].trial
+    train = RetrainingRuns.train
+
+    def failing(runs: RetrainingRuns, network: TrialResult, **options):
+        if network.trial == best:
+            raise TrainingError("The loss is not finite.")
+        return train(runs, network, **options)
+
+    monkeypatch.setattr(RetrainingRuns, "train", failing)
+    found = again(searched, top=2)
+    shown = results.result_of(searched).best
+    assert shown is not None
+    assert shown.trial == found.winner.trial != best
+
+
+def test_networks_of_equal_value_are_ordered_as_every_command_orders_them(
+    searched: optuna.Study, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(EpochResult, "of", lambda *_: (0.5, 0.01))
+    before = [network.trial for network in results.result_of(searched).networks]
+    found = again(searched, top=3)
+    assert [one.trial for one in found.compared] == before
+    assert [network.trial for network in results.result_of(searched).networks] == before
 
 
 def test_networks_that_ended_before_a_race_stay_in_it(
@@ -169,6 +214,8 @@ def test_networks_and_seeds_for_int8_are_chosen_by_what_they_reach_in_int8(
     monkeypatch.setattr(RetrainedEvaluation, "with_int8", evaluated)
     found = again(searched, top=2, seeds=2, deploy_dtype="int8", form_asked="int8")
     assert [one.trial for one in found.compared] == [second, best]
+    place = {network.trial: i for i, network in enumerate(results.result_of(searched).networks)}
+    assert place[second] < place[best]
     assert [one.value for one in found.seeds] == [(0.3, 0.01), (pytest.approx(0.31), 0.01)]
     assert (found.winner.trial, found.winner.seed) == (second, 1)
     assert found.seeds_mean is not None
