@@ -73,7 +73,9 @@ class DashboardExtension:
         for trial in (*answer["trials"], *answer["best_trials"]):
             network = self._network(views, study_id, trial)
             if network is not None:
-                address = f"/nas/studies/{study_id}/trials/{network.trial}.svg"
+                address = (
+                    f"/nas/studies/{study_id}/trials/{network.trial}.svg?{network.architecture.fingerprint}"
+                )
                 body = trial_note(views.findings, network, picture=address)
                 trial["note"] = {"version": 1, "body": body}
                 trial["artifacts"] = [a for a in trial["artifacts"] if self._held(a["artifact_id"])]

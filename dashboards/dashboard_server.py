@@ -13,13 +13,14 @@ from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from optuna.storages import BaseStorage, get_storage
+from optuna.storages import BaseStorage
 from typing_extensions import override
 
 from dashboards.artifacts import ArtifactPlace, Artifacts
 from dashboards.dashboard_api import DashboardExtension
 from dashboards.dashboard_style import STYLE
 from dashboards.findings import Findings
+from dashboards.renewal import RenewedApplication
 from dashboards.result import TrialResult
 from dashboards.web_access import Application, for_hosts, read_only, with_token
 from search_spaces.errors import InvalidValueError, UserError, reason_of
@@ -56,6 +57,7 @@ def dashboard_server(
     gather: Callable[[int], Findings | None] = lambda _: None,
     fetch: Callable[[int, int], TrialResult | None] = lambda *_: None,
     places: Callable[[], Sequence[ArtifactPlace]] = list,
+    generation: Callable[[], int] = int,
 ) -> WSGIServer:
     """Return a server of the dashboard, listening but not yet serving.
 
@@ -67,6 +69,7 @@ def dashboard_server(
         gather: Function from a study's id to its findings, None for studies of other programs.
         fetch: Function from a study's id and a trial's number to the network as it is now.
         places: Function that returns the artifact stores of all studies.
+        generation: Function that returns another number once a study was deleted or replaced.
 
     Raises:
         InvalidValueError: if other machines could reach it without a token, or the token is too weak.
@@ -74,7 +77,7 @@ def dashboard_server(
     """
     _check_token(host, token)
     application = dashboard_application(
-        get_storage(storage), gather=gather, fetch=fetch, artifacts=Artifacts(places)
+        storage, gather=gather, fetch=fetch, artifacts=Artifacts(places), generation=generation
     )
     application = with_token(application, token) if token else for_hosts(application, _LOOPBACK)
     kind = _ServerV6 if ":" in host else _Server
@@ -97,6 +100,7 @@ def dashboard_application(
     gather: Callable[[int], Findings | None],
     fetch: Callable[[int, int], TrialResult | None],
     artifacts: Artifacts | None = None,
+    generation: Callable[[], int] = int,
 ) -> Application:
     """Return the dashboard as a WSGI application that refuses every request but GET and HEAD.
 
@@ -105,12 +109,17 @@ def dashboard_application(
         gather: Function from a study's id to its findings, None for studies of other programs.
         fetch: Function from a study's id and a trial's number to the network as it is now.
         artifacts: Files of trials that readers can have; None for none.
+        generation: Function that returns another number once a study was deleted or replaced.
     """
     from optuna_dashboard import wsgi  # noqa: PLC0415 -- imports torch, two seconds
 
-    dashboard = wsgi(storage, artifact_store=artifacts)
     held = (lambda _: False) if artifacts is None else artifacts.holds
-    return read_only(_extended(dashboard, DashboardExtension(gather, fetch, held)))
+
+    def make() -> Application:
+        dashboard = wsgi(storage, artifact_store=artifacts)
+        return _extended(dashboard, DashboardExtension(gather, fetch, held))
+
+    return read_only(RenewedApplication(make, generation))
 
 
 def _check_token(host: str, token: str | None) -> None:
@@ -207,7 +216,7 @@ def _picture(
         [
             ("Content-Type", "image/svg+xml; charset=utf-8"),
             ("Content-Length", str(len(body))),
-            ("Cache-Control", "max-age=3600"),  # an architecture does not change
+            ("Cache-Control", "max-age=3600"),  # notes add the fingerprint to the address
         ],
     )
     return [body]

@@ -26,6 +26,7 @@ KNOWN = [
         )
     ]
     * 3,
+    ("dashboards/renewal.py", "optuna_dashboard._importance", "the Optuna dashboard never empties it"),
     ("nas/storage/optuna_internals.py", "study._storage", "a sampler is given a study and no storage"),
     ("nas/storage/optuna_internals.py", "storage._backend", "a study wraps its database in a cache"),
     ("search_spaces/tracing.py", "torch.utils._python_dispatch.TorchDispatchMode", "sees what really runs"),

@@ -2,12 +2,11 @@
 
 from wsgiref.simple_server import WSGIServer
 
-from optuna.storages import get_storage
-
 from dashboards.dashboard_server import dashboard_server
 from nas.api._process_state import process_left_as_found
 from nas.reporting.background_explainer import BackgroundExplainer
 from nas.reporting.study_findings import FindingsCollector
+from nas.storage.current_studies import CurrentStudies
 from nas.storage.optuna_internals import study_id_of
 from nas.storage.optuna_storage import existing_storage, storage_url
 from nas.storage.store import Store
@@ -41,15 +40,17 @@ def dashboard(
     url = storage_url(storage)
     opened = existing_storage(url)
     found = find(opened, study)
-    findings = FindingsCollector(get_storage(opened), Store(url), BackgroundExplainer().latest)
+    studies = CurrentStudies(opened)
+    findings = FindingsCollector(studies, Store(url), BackgroundExplainer().latest)
     server = dashboard_server(
-        opened,
+        studies,
         host=host,
         port=port,
         token=token,
         gather=findings.by_id,
         fetch=findings.network,
         places=findings.places,
+        generation=studies.generation,
     )
     shown = f"[{host}]" if ":" in host else host
     asking = f"?token={token}" if token else ""

@@ -13,6 +13,7 @@ from dashboards.result import SearchResult
 from nas.explanation.evidence import LEAST
 from nas.explanation.explain_study import explain_study
 from nas.reporting.random_baseline import expected_uniform
+from nas.study.places import identity_of
 from search_spaces.errors import UserError
 
 _log = logging.getLogger(__name__)
@@ -71,16 +72,16 @@ class BackgroundExplainer:
             result: Result of the study.
         """
         trained = result.trained
-        name = study.study_name
+        key = identity_of(study) or study.study_name  # one of the same name may follow it
         with self._lock:
-            if trained >= max(LEAST, _GROWTH * self._explained_at.get(name, 0)):
-                self._explained_at[name] = trained
+            if trained >= max(LEAST, _GROWTH * self._explained_at.get(key, 0)):
+                self._explained_at[key] = trained
                 threading.Thread(
-                    target=self._explain, args=(study, result), name="explain", daemon=True
+                    target=self._explain, args=(key, study, result), name="explain", daemon=True
                 ).start()
-            return self._insights.get(name, Insight())
+            return self._insights.get(key, Insight())
 
-    def _explain(self, study: optuna.Study, result: SearchResult) -> None:
+    def _explain(self, key: str, study: optuna.Study, result: SearchResult) -> None:
         found = insight(study, result)
         with self._lock:
-            self._insights[study.study_name] = found
+            self._insights[key] = found

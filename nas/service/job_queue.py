@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from nas.coordination.leases import SILENCE_S
@@ -23,7 +23,7 @@ from nas.service.fair_share import JOBS_AT_ONCE, WINDOW, Usage, Waiting, next_jo
 from nas.service.job import Job
 from nas.service.job_table import JobTable, change, job_of
 from nas.service.quotas import NO_QUOTA, Quota, without_hours
-from nas.storage.schema import JobRow, UserRow
+from nas.storage.schema import JobRow, UserRow, UtcDateTime
 from nas.study.processes import has_ended, this_process
 
 MOST_CRASHES: Final = 5
@@ -98,7 +98,7 @@ def _begun(session: Session, number: int, host: str) -> Held:
         host=host[:255],
         process=process,
         machine=machine[:255],
-        started_at=func.coalesce(JobRow.started_at, now),
+        started_at=func.coalesce(JobRow.started_at, literal(now, UtcDateTime())),
     )
     row = session.scalars(select(JobRow).where(JobRow.number == number)).one()
     return Held(job_of(row), holder)
@@ -183,22 +183,26 @@ def _waiting(session: Session) -> list[Waiting]:
 
 def _usage(session: Session) -> Usage:
     """Return what jobs have used that run, wait again, or have ended within the window."""
-    since = datetime.now(UTC) - WINDOW
-    recent = or_(JobRow.ended_at.is_(None), JobRow.ended_at >= since)
-    wanted = select(JobRow.user, JobRow.state, JobRow.used_s).where(recent, JobRow.state != "queued")
+    now = datetime.now(UTC)
+    recent = or_(JobRow.ended_at.is_(None), JobRow.ended_at >= now - WINDOW)
+    begun = or_(JobRow.state != "queued", JobRow.used_s > 0)
+    wanted = select(JobRow.user, JobRow.state, JobRow.used_s, JobRow.ended_at).where(recent, begun)
     ended: dict[str, float] = defaultdict(float)
     running: dict[str, list[float]] = defaultdict(list)
     lengths = []
-    for user, state, used_s in session.execute(wanted):
+    for user, state, used_s, ended_at in session.execute(wanted):
         if state == "running":
-            running[user].append(used_s)
-        else:
-            ended[user] += used_s
-            lengths.append(used_s)
-    again = select(JobRow.user, func.sum(JobRow.used_s)).where(JobRow.state == "queued", JobRow.used_s > 0)
-    for user, used_s in session.execute(again.group_by(JobRow.user)):
-        ended[user] += used_s
+            running[user].append(_within_window(used_s, now, now))
+            continue
+        ended[user] += _within_window(used_s, ended_at or now, now)
+        if state != "queued":
+            lengths.append(_within_window(used_s, now, now))
     return Usage(ended_s=ended, running_s=running, typical_s=sum(lengths) / len(lengths) if lengths else 0.0)
+
+
+def _within_window(used_s: float, until: datetime, now: datetime) -> float:
+    """Return the most seconds within the window of a job that held a worker until a time."""
+    return min(used_s, (WINDOW - (now - until)).total_seconds())
 
 
 def _quotas(session: Session, quota: Quota) -> dict[str, int]:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from sqlalchemy import ColumnElement, func, select, text, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from nas.service.job import OPEN, STATES, Cancel, Job, Kind, State
@@ -90,14 +89,11 @@ class JobTable:
             epochs=0,
             crashes=0,
         )
-        try:
-            with self.writing(alone=True) as session:
-                _check_queue(session, user, study, kind)
-                session.add(row)
-                session.flush()
-                return job_of(row)
-        except IntegrityError:
-            raise _taken(study, kind) from None
+        with self.writing(alone=True) as session:
+            _check_queue(session, user, study, kind)
+            session.add(row)
+            session.flush()
+            return job_of(row)
 
     def get(self, id: str, *, user: str | None = None) -> Job:  # noqa: A002 -- what it is called in the API
         """Return a job.

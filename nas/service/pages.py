@@ -34,7 +34,7 @@ from nas.service.search_options import SearchOptions
 from nas.service.submission import allowed_for, cancel, submit
 from nas.service.tokens import Token
 from search_spaces.catalog_editions import current_names
-from search_spaces.errors import InvalidValueError, UserError
+from search_spaces.errors import InvalidValueError, StorageError, UserError
 from trials.recipes import current_names as current_recipes
 
 pages: Final = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -134,6 +134,8 @@ def submit_form(request: Request, service: The, fields: Fields) -> Response:
     token = _sent_by(request, fields)
     try:
         job = submit(service, token, _options(fields))
+    except StorageError:  # its line says where the database is
+        raise
     except UserError as error:
         page = _home(service, token, fields["key"], given=fields, problem=str(error))
         return HTMLResponse(page, status_code=HTTPStatus.UNPROCESSABLE_ENTITY)

@@ -13,12 +13,18 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from nas.service.refusals import RefusedError, TooManyError, UnauthenticatedError
+from nas.storage.retry import is_full
 from search_spaces.errors import StorageError, UserError
 
 _log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 _SHOWN: Final = 60  # characters of a value that was sent
+_AWAY: Final = "The database of this service does not answer: try again later, or tell its administrator."
+_FULL: Final = (
+    "A disk of this service is full: expected room for what this request writes. Nothing of it was kept. "
+    "Try again later, or tell its administrator."
+)
 
 
 class Problem(BaseModel):
@@ -41,7 +47,7 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
         "description": HTTPStatus(status).phrase,
         "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
     }
-    for status in (400, 401, 403, 404, 405, 409, 413, 421, 422, 429, 503)
+    for status in (400, 401, 403, 404, 405, 409, 413, 421, 422, 429, 503, 507)
 }
 """Answers that every path may give, for the OpenAPI description."""
 
@@ -59,6 +65,8 @@ def problem(
 def answer_problems(app: FastAPI) -> None:
     """Let an application answer every error with problem details."""
     app.add_exception_handler(UserError, _user_error)
+    app.add_exception_handler(StorageError, _outage)
+    app.add_exception_handler(OSError, _full_disk)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _defect)
@@ -69,13 +77,26 @@ async def _user_error(_request: Request, error: Exception) -> JSONResponse:
     status, headers = HTTPStatus.UNPROCESSABLE_ENTITY, {}
     if isinstance(error, RefusedError):
         status = error.status
-    elif isinstance(error, StorageError):
-        status = HTTPStatus.SERVICE_UNAVAILABLE
     if isinstance(error, TooManyError):
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_s)))
     if isinstance(error, UnauthenticatedError):
         headers["WWW-Authenticate"] = "Bearer"
     return problem(status, str(error), exit_status=error.exit_status, headers=headers)
+
+
+async def _outage(request: Request, error: Exception) -> JSONResponse:
+    """Answer with a line of its own: that of the error says where the database is."""
+    if is_full(error):
+        return await _full_disk(request, error)
+    _log.error("%s %s failed: %s", request.method, request.url.path, error)
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, _AWAY)
+
+
+async def _full_disk(request: Request, error: Exception) -> JSONResponse:
+    if not is_full(error):
+        raise error  # a defect like any other
+    _log.error("%s %s failed: %s", request.method, request.url.path, error)
+    return problem(HTTPStatus.INSUFFICIENT_STORAGE, _FULL)
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

@@ -131,9 +131,10 @@ class Quotas:
 def without_hours(session: Session, default: Quota, now: datetime) -> frozenset[str]:
     """Return the users who have no hours left this month."""
     used_s = _used_s(session, now)
-    rows = session.scalars(select(UserRow).where(UserRow.name.in_(used_s))) if used_s else ()
     return frozenset(
-        row.name for row in rows if _merged(row, default).exceeded_hours(used_s[row.name]) is not None
+        row.name
+        for row in session.scalars(select(UserRow))
+        if _merged(row, default).exceeded_hours(used_s.get(row.name, 0.0)) is not None
     )
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import optuna
-from optuna.storages import BaseStorage, get_storage
 
 from dashboards.picture import picture
 from dashboards.result import SearchResult
 from nas.service.job import Job
+from nas.storage.current_studies import CurrentStudies
 from nas.storage.optuna_storage import exists, open_storage
 from nas.storage.store import Store
 from nas.study.results import result_of
@@ -48,7 +48,7 @@ class StudyReader:
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._url, self._clock = url, clock
         self._lock = threading.Lock()
-        self._storage: BaseStorage | None = None
+        self._studies: CurrentStudies | None = None
         self._results: dict[str, _Kept] = {}
 
     def result(self, job: Job) -> SearchResult | None:
@@ -94,12 +94,12 @@ class StudyReader:
             return result_of(study, store)
 
     def _found(self, name: str) -> optuna.Study | None:
-        if self._storage is None:
+        if self._studies is None:
             if not exists(self._url):
                 return None
-            self._storage = get_storage(open_storage(self._url))
+            self._studies = CurrentStudies(open_storage(self._url))
         try:
-            study = optuna.load_study(study_name=name, storage=self._storage)
+            study = optuna.load_study(study_name=name, storage=self._studies)
         except KeyError:
             return None
         return study if is_ours(study.user_attrs) else None

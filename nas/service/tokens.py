@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias, cast
 
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from nas.service.job_table import JobTable
@@ -24,6 +23,7 @@ ROLES: Final[tuple[Role, ...]] = ("viewer", "user", "admin")
 PREFIX: Final = "nas_"
 USER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _LONGEST_DAYS: Final = 3650
+_ADD_USER: Final = text("INSERT INTO nas_users (name) VALUES (:name) ON CONFLICT (name) DO NOTHING")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +115,8 @@ class Tokens:
 
     def keep(self, user: str) -> None:
         """Add a user, if there is none of this name."""
-        try:
-            with self._table.writing() as session:
-                _keep_user(session, user, None)
-        except IntegrityError:  # another request has added it meanwhile
-            return
+        with self._table.writing() as session:
+            _keep_user(session, user, None)
 
     def listed(self) -> tuple[Token, ...]:
         """Return all tokens, by user and age."""
@@ -217,12 +214,10 @@ class AuditLog:
 
 
 def _keep_user(session: Session, user: str, jobs_at_once: int | None) -> None:
-    row = session.get(UserRow, user)
-    if row is None:
-        session.add(UserRow(name=user, jobs_at_once=jobs_at_once))
-    elif jobs_at_once is not None:
-        row.jobs_at_once = jobs_at_once
-    session.flush()
+    if session.get(UserRow, user) is None:
+        session.execute(_ADD_USER, {"name": user})  # which another request may have added meanwhile
+    if jobs_at_once is not None:
+        session.execute(update(UserRow).where(UserRow.name == user).values(jobs_at_once=jobs_at_once))
 
 
 def _digest(secret: str) -> str:

@@ -5,12 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from optuna.storages import BaseStorage, get_storage
-
 from dashboards.dashboard_server import dashboard_application
 from dashboards.web_access import Application
 from nas.reporting.study_findings import FindingsCollector
 from nas.service.turns import Turns
+from nas.storage.current_studies import CurrentStudies
 from nas.storage.optuna_storage import open_storage
 from nas.storage.reader_view import ReaderView
 from nas.storage.store import Store
@@ -44,7 +43,7 @@ class UserDashboards:
     def __init__(self, url: str) -> None:
         self._url: Final = url
         self._lock: Final = threading.Lock()
-        self._storage: BaseStorage | None = None
+        self._studies: CurrentStudies | None = None
         self._store: Final = Store(url)
         self._made: Final[dict[str, Application]] = {}
 
@@ -82,27 +81,29 @@ class UserDashboards:
 
     def _of(self, user: str | None) -> Application:
         prefix = "" if user is None else f"{user}."
-        storage = self._opened()
+        studies = self._opened()
         with self._lock:
-            made = self._made.pop(prefix, None) or _application(ReaderView(storage, prefix), self._store)
+            made = self._made.pop(prefix, None) or _application(studies, prefix, self._store)
             self._made[prefix] = made  # the latest comes last
             while len(self._made) > _MOST:
                 del self._made[next(iter(self._made))]
             return made
 
-    def _opened(self) -> BaseStorage:
+    def _opened(self) -> CurrentStudies:
         with self._lock:
-            if self._storage is None:  # its tables are made before the first search: the page shows no study
-                self._storage = get_storage(open_storage(self._url))
-            return self._storage
+            if self._studies is None:  # its tables are made before the first search: the page shows no study
+                self._studies = CurrentStudies(open_storage(self._url))
+            return self._studies
 
 
-def _application(view: ReaderView, store: Store) -> Application:
+def _application(studies: CurrentStudies, prefix: str, store: Store) -> Application:
+    view = ReaderView(studies, prefix)
     findings = FindingsCollector(view, store)
     return dashboard_application(
         view,
         gather=lambda study: findings.by_id(study) if view.has(study) else None,
         fetch=lambda study, trial: findings.network(study, trial) if view.has(study) else None,
+        generation=studies.generation,
     )
 
 

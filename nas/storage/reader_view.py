@@ -4,20 +4,18 @@ It is for a web page that many users share: what belongs to somebody else is not
 it is asked for, and every method that would change something raises.
 """
 
-from collections.abc import Container, Sequence
-from typing import Any, Final, NoReturn
+from collections.abc import Container
+from typing import Any, Final
 
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from typing_extensions import override
 
-
-class ReadOnlyError(RuntimeError):
-    """Something was to be changed through a view that only reads."""
+from nas.storage.read_only_storage import ReadOnlyStorage
 
 
-class ReaderView(BaseStorage):
+class ReaderView(ReadOnlyStorage):
     """Studies of a storage for reading alone.
 
     Args:
@@ -78,50 +76,6 @@ class ReaderView(BaseStorage):
         """Raise: the number of a trial does not say whose it is."""
         raise KeyError(f"No trial with trial-id {trial_id} found.")
 
-    @override
-    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
-        _refuse()
-
-    @override
-    def delete_study(self, study_id: int) -> None:
-        _refuse()
-
-    @override
-    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
-        _refuse()
-
-    @override
-    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
-        _refuse()
-
-    @override
-    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        _refuse()
-
-    @override
-    def set_trial_param(
-        self, trial_id: int, param_name: str, param_value_internal: float, distribution: Any
-    ) -> None:
-        _refuse()
-
-    @override
-    def set_trial_state_values(
-        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
-    ) -> bool:
-        _refuse()
-
-    @override
-    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
-        _refuse()
-
-    @override
-    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        _refuse()
-
-    @override
-    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        _refuse()
-
     def _seen(self, study_id: int) -> int:
         """Return the number of a study that is seen.
 
@@ -131,7 +85,3 @@ class ReaderView(BaseStorage):
         if not self.has(study_id):
             raise KeyError(f"No study with study-id {study_id} found.")
         return study_id
-
-
-def _refuse() -> NoReturn:
-    raise ReadOnlyError("This view of the studies only reads.")

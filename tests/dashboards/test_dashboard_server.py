@@ -11,10 +11,14 @@ import optuna
 import pytest
 from optuna.storages import RDBStorage
 
+import nas
 from dashboards.dashboard_server import dashboard_server
+from dashboards.findings import Findings
 from dashboards.web_access import with_token
-from search_spaces.errors import UserError
+from nas.storage.optuna_storage import open_storage
+from search_spaces.errors import StorageError, UserError
 from tests.dashboards.searches import findings, network
+from tests.nas.study.test_study import begin
 
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
@@ -227,3 +231,45 @@ def test_other_machines_are_let_in_with_a_good_token_only(
 ):
     with pytest.raises(UserError, match=message):
         dashboard_server(storage, port=0, host=host, token=token)
+
+
+def test_what_is_kept_of_a_study_is_made_anew_for_the_next_generation_of_studies(storage: RDBStorage):
+    generation, asked = [0], []
+
+    def gather(study: int) -> Findings:
+        asked.append(study)
+        return FINDINGS
+
+    for address in listening(storage, gather=gather, generation=lambda: generation[0]):
+        for expected in (1, 1, 2):
+            generation[0] = expected
+            ask(f"{address}/api/studies/1")
+            assert len(asked) == expected
+
+
+def test_without_its_database_the_dashboard_says_so_and_not_where_it_is(storage: RDBStorage):
+    def away() -> int:
+        raise StorageError("The storage 'postgresql://nas@db.example/nas' does not answer")
+
+    for address in listening(storage, generation=away):
+        assert ask(f"{address}/api/studies") == (503, b"The database does not answer: try again later.\n")
+
+
+def test_nas_dashboard_shows_nothing_of_a_deleted_study_as_the_next_one(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'nas.db'}"
+    opened = open_storage(url)
+    first = begin(opened, name="first")
+    first.tell(first.ask(), 0.5)
+    _, server = nas.dashboard("first", storage=url, port=0)
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        page = f"http://127.0.0.1:{server.server_port}/api/studies/1"
+        assert len(json.loads(ask(page)[1])["trials"]) == 1
+        optuna.delete_study(study_name="first", storage=opened)
+        begin(opened, name="second")
+        answer = json.loads(ask(page)[1])
+        server.shutdown()
+        thread.join()
+    assert (answer["name"], answer["trials"]) == ("second", [])
+    opened.engine.dispose()

@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 import nas
 from nas.service.client import Client
@@ -337,3 +338,15 @@ def test_every_request_that_the_description_allows_gets_an_answer_that_it_names(
     ended = subprocess.run(command, capture_output=True, text=True, timeout=3500, check=False)
     assert ended.returncode == 0, ended.stdout[-4000:]
     assert int(re.findall(r"([0-9]+) generated", ended.stdout)[-1]) >= requests, ended.stdout[-1000:]
+
+
+@pytest.mark.parametrize("path", ["/v1/health", "/metrics", "/v1/me"])
+def test_during_an_outage_nobody_learns_where_the_database_is(served, monkeypatch, path, caplog):
+    away = create_engine("sqlite:////nowhere/on this machine/nas.db")
+    monkeypatch.setattr(served[1].table, "_engine", away)
+    status, _, body = ask(served, "GET", path, token=served[2]["admin"])
+    assert (status, json.loads(body)["detail"]) == (
+        503,
+        "The database of this service does not answer: try again later, or tell its administrator.",
+    )
+    assert served[1].table.url in caplog.text

@@ -7,7 +7,8 @@ import pytest
 
 from nas.service.user_dashboards import UserDashboards
 from nas.storage.optuna_storage import exists, open_storage
-from nas.storage.reader_view import ReaderView, ReadOnlyError
+from nas.storage.read_only_storage import ReadOnlyError
+from nas.storage.reader_view import ReaderView
 from tests.chromium import chromium
 from tests.nas.service.test_api import ask
 
@@ -146,3 +147,30 @@ def test_the_page_opens_in_a_browser_and_cannot_be_framed(served, studies):
     assert [one for one in complaints if "secret" not in one] == []
     _, headers, _ = ask(served, "GET", "/dashboard", token=served[2]["ann"])
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("looked", [False, True])
+def test_the_number_of_a_deleted_study_shows_nothing_of_it(url, looked):
+    dashboards, storage = UserDashboards(url), open_storage(url)
+
+    def searched(name, factor):
+        study = optuna.create_study(storage=storage, study_name=name)
+        study.optimize(lambda trial: trial.suggest_float(factor, 0, 1), n_trials=3)
+        return study._study_id
+
+    def shown(user, number):
+        page = dashboards.page(user, f"/api/studies/{number}", "", "")
+        weighed = dashboards.page(user, f"/api/studies/{number}/param_importances", "", "")
+        factors = {f for trial in json.loads(page.body).get("trials", ()) for f in map(str, trial["params"])}
+        return page.status, [f for f in ("width", "depth") if f in str(factors) + str(weighed.body)]
+
+    number = searched("ann.first", "width")
+    assert shown("ann", number) == shown(None, number) == (200, ["width"])
+    optuna.delete_study(study_name="ann.first", storage=storage)  # as another process does
+    if looked:
+        assert [shown(user, number)[0] for user in ("ann", None)] == [404, 404]
+    assert searched("bob.first", "depth") == number
+    assert shown("bob", number) == shown(None, number) == (200, ["depth"])
+    assert shown("ann", number) == (404, [])
+    storage.engine.dispose()

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from nas.service.job_queue import MOST_CRASHES, OrphanWatch, begin_next
+from nas.service.job_table import JobTable, change
 from nas.service.refusals import ConflictError, NotFoundError
 from nas.service.workers import Workers
+from nas.storage.schema import JobRow
 
 pytestmark = pytest.mark.usefixtures("tokens")
 
@@ -218,3 +221,35 @@ def test_a_retraining_has_its_share_of_the_cores(monkeypatch):
     assert Workers(count=2).threads_of("search") == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     assert Workers(count=1).threads_of("retrain") == "4"
+
+
+def test_users_are_charged_what_their_jobs_have_used_within_the_last_day(table):
+    hours = timedelta(hours=1)
+
+    def has_used(user, study, used, **values):
+        job = table.submit(user, f"{user}.{study}", {})
+        with table.writing() as session:
+            change(session, (JobRow.id == job.id,), used_s=used.total_seconds(), **values)
+
+    now = datetime.now(UTC)
+    has_used(
+        "ann", "ended", 240 * hours, state="done", ended_at=now - 23 * hours
+    )  # 1 hour is of the last day
+    has_used("bob", "ended", 2 * hours, state="done", ended_at=now)
+    has_used("ann", "goes on", 24.5 * hours, priority=-1)  # and 24 of this one
+    has_used("bob", "runs", 100 * hours, state="running", holder="theirs")
+    table.submit("ann", "ann.next", {})
+    table.submit("bob", "bob.next", {})
+    assert begun(table).job.study == "ann.next"
+
+
+@pytest.mark.slow
+def test_times_are_utc_whatever_the_time_zone_of_postgresql(postgresql_database):
+    from nas.service.tokens import Tokens
+
+    with JobTable(f"{postgresql_database}?options=-c%20timezone%3DAsia/Tokyo") as kept:
+        Tokens(kept).create("ann")
+        kept.submit("ann", "ann.first", {})
+        job = begun(kept).job
+    assert job.started_at is not None
+    assert abs(job.started_at - job.submitted_at) < timedelta(minutes=5)

@@ -104,6 +104,17 @@ def test_who_has_no_hours_left_waits_and_others_go_on(table, running, tokens):
     assert begin_next(table, host="here", at_once=9, quota=quota) is not None
 
 
+def test_jobs_of_who_has_no_hours_at_all_wait(table, tokens, tmp_path):
+    del tokens
+    job = table.submit("ann", "ann.first", {})
+    Quotas(table).change("ann", slot_hours=0.0)
+    assert begin_next(table, host="here") is None
+    QuotaWatch(table, Workers(storage_path=tmp_path)).look()
+    assert table.get(job.id).state == "queued"
+    Quotas(table).change("ann", slot_hours=1.0)
+    assert begin_next(table, host="here") is not None
+
+
 def test_jobs_of_who_has_too_full_a_disk_wait_until_there_is_room(table, tokens, tmp_path):
     del tokens
     now_s = 0.0

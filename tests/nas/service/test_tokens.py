@@ -1,10 +1,13 @@
 """Tokens open what their role allows, until they expire or are revoked, and are stored nowhere."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
+from nas.service.quotas import Quotas
 from nas.service.tokens import AuditLog, Tokens
 from search_spaces.errors import UserError
 
@@ -65,3 +68,17 @@ def test_the_audit_log_is_read_in_pages_latest_first(table):
         "job 0",
     ]
     assert {act.user for act in first} == {"ann"}
+
+
+def test_requests_that_come_together_add_a_new_user_once(table):
+    made = Tokens(table)
+    for number in range(10):
+        together = threading.Barrier(6)
+
+        def keep(_, name=f"new-{number}", together=together):
+            together.wait()
+            made.keep(name)
+
+        with ThreadPoolExecutor(6) as threads:
+            list(threads.map(keep, range(6)))
+    assert len(Quotas(table).all()) == 10

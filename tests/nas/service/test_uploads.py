@@ -2,8 +2,11 @@
 
 import http.client
 import json
+import os
+import resource
 import shutil
 import urllib.parse
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,6 +177,31 @@ def test_a_second_upload_of_a_name_is_refused(served, ann, tmp_path):
     assert put(served, "flowers", good()["zip"])[0] == 409
 
 
+@pytest.fixture
+def no_room():
+    """Let no file of this process grow beyond 1 MiB, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024**2, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("no_room")
+@pytest.mark.parametrize("pressed", [False, True])
+def test_on_a_full_disk_an_upload_is_refused_and_leaves_nothing(served, ann, pressed):
+    home = served[1].workers.uploads.folder
+    home.joinpath("ann").mkdir(parents=True, exist_ok=True)
+    before = everything_in(home)
+    image = bytes(3 * 1024**2) if pressed else os.urandom(2 * 1024**2)
+    content = zipped(("a/1.png", image), method=zipfile.ZIP_DEFLATED if pressed else zipfile.ZIP_STORED)
+    assert (len(content) > 1024**2) != pressed
+    status, problem = put(served, "flowers", content)
+    assert (status, problem["title"]) == (507, "Insufficient Storage")
+    assert problem["detail"].startswith("A disk of this service is full: expected room for what this")
+    assert everything_in(home) == before
+    assert ann.data()["uploads"] == []
+
+
 def test_what_is_unpacked_is_counted_and_not_believed(tmp_path):
     (tmp_path / "archive").write_bytes(zipped(*((f"a/{number}.png", bytes(1000)) for number in range(20))))
     with pytest.raises(RefusedError, match="unpacks to too much"):
@@ -181,8 +209,6 @@ def test_what_is_unpacked_is_counted_and_not_believed(tmp_path):
 
 
 def test_drafts_of_servers_that_were_killed_are_removed_after_a_day(tmp_path):
-    import os
-
     uploads = Uploads(tmp_path)
     for name in (".draft-old", ".draft-new", "kept"):
         (tmp_path / "ann" / name / "images").mkdir(parents=True)
