@@ -14,7 +14,8 @@ DATA_HELP = (
 SPACE_HELP = f"{_choices.SPACES}, or a YAML file of your own."
 RECIPE_HELP = f"{_choices.RECIPES}, or a YAML file of your own."
 TEACHER_HELP = (
-    "an .onnx file, module:function, STUDY#12, an export folder or the weights.safetensors of a trial."
+    "an .onnx file, module:function, STUDY#12, an export folder, a .pth or .safetensors file of weights, "
+    "timm:NAME, or a published network."
 )
 NETWORK_HELP = (
     "A published network such as mobilenet_v2_1.0_224, an architecture file, an export folder, STUDY#12 "

@@ -61,7 +61,7 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--seeds",
             metavar="N",
-            help="Trainings of each network. One tells nothing of how much a seed matters; more can follow.",
+            help="Trainings of each network. One does not show how much the seed matters; more can be added.",
         ),
     ] = 3,
     rule: Annotated[
@@ -87,7 +87,7 @@ def COMMAND(  # noqa: N802
             "--deploy-dtype",
             metavar="DTYPE",
             help="Train and compare for int8, with fake quantisation in the last 30 % of the epochs, or for "
-            "fp32. Default: as the search values its networks.",
+            "fp32. Default: as the search evaluates its networks.",
             show_default=False,
         ),
     ] = None,
@@ -120,7 +120,7 @@ def COMMAND(  # noqa: N802
 
     All are trained on the same images by one recipe from the same seeds, and compared image by image.
     Intervals hold for all differences together with 95 %; a network whose interval holds 0 counts as good.
-    The same command goes on after an interruption; more --seeds or another --with add to what is there.
+    The same command continues an interrupted comparison; more --seeds or another --with add to it.
 
     Example: nas compare my_search --with mobilenet_v2 --with efficientnet_b0_224
     """

@@ -65,7 +65,7 @@ def jobs(context: typer.Context, server: Server = None, json: Json = False) -> N
 
 @COMMAND.command("logs")
 def logs(id: Id, server: Server = None) -> None:  # noqa: A002 -- what the service calls it
-    """Print the end of what a job has said.
+    """Print the end of the log of a job.
 
     Example: nas jobs logs 3f0c2a9d5b7e1846
     """

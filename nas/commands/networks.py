@@ -23,8 +23,8 @@ def COMMAND(  # noqa: N802
 ) -> None:
     """List the published networks that commands take by name.
 
-    Shows the exact costs of each. They have no weights here: nas measure and nas scale take them as they are,
-    and nas search trains them first with --seed-with.
+    Shows the exact costs of each. nas measure and nas scale take them as they are. With --seed-with, nas
+    search trains one first; with --weights, it starts from its published weights where these are available.
 
     Example: nas networks --fits 300M-MACs
     """

@@ -111,8 +111,8 @@ def COMMAND(  # noqa: N802
 
     Shows what share of a space fits and the range of each cost, within seconds. With --proxy it trains
     networks and shows Kendall's tau between the accuracy at each rung and after convergence (1: the same
-    order). The same command resumes an interrupted --proxy. With --scores it shows what scores that need no
-    training say of networks near the budget, beside exact counts.
+    order). The same command continues an interrupted --proxy. With --scores it shows training-free scores of
+    networks near the budget, beside exact counts.
 
     Example: nas profile --budget 300M-MACs --budget 4M-params --space hybrid
     """

@@ -32,8 +32,8 @@ def COMMAND(  # noqa: N802
         typer.Option(
             "--recipe",
             metavar="RECIPE",
-            help=f"How networks are trained: {RECIPE_HELP} Default: chosen by the size of the network and "
-            "its images.",
+            help=f"How networks are trained: {RECIPE_HELP} Default: fine_tune with "
+            "trained --weights, else chosen by the size of the network and its images.",
             show_default=False,
         ),
     ] = None,
@@ -41,7 +41,7 @@ def COMMAND(  # noqa: N802
         bool,
         typer.Option(
             "--from-weights",
-            help="Start from the weights of the search instead of random ones.",
+            help="Start from the weights of the search: the same as --weights search.",
             show_default=False,
         ),
     ] = False,
@@ -51,7 +51,7 @@ def COMMAND(  # noqa: N802
             "--weights",
             metavar="SOURCE",
             help="What to start from: supernet, the network's slice of the supernet that the study has "
-            "trained or uses; search, as --from-weights; random; or trained weights as for nas search. "
+            "trained or uses; search, those of its trial; random; or trained weights as for nas search. "
             "Default: what the search began with.",
             show_default=False,
         ),
@@ -89,7 +89,7 @@ def COMMAND(  # noqa: N802
             "--deploy-dtype",
             metavar="DTYPE",
             help="Train for int8, with fake quantisation in the last 30 % of the epochs, or for fp32. "
-            "Default: as the search values its networks.",
+            "Default: as the search evaluates its networks.",
             show_default=False,
         ),
     ] = None,
@@ -108,7 +108,7 @@ def COMMAND(  # noqa: N802
     """Train the winner of a search to convergence and test it once.
 
     The winner is trained on the training and the validation images. nas export delivers these weights,
-    unless those of the search are better by validation images. The same command resumes an interrupted
+    unless those of the search are better by validation images. The same command continues an interrupted
     training from its last epoch. A NETWORK that no search found is trained on the training images of --data.
 
     With --top, networks that are clearly worse than the best after a quarter or half of the epochs are not

@@ -49,7 +49,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             metavar="N",
             help="Number of networks to train, those of earlier runs of the same search included. Default: "
             "16, with a supernet 8. 0 with --learn-from trains none and shows the networks that "
-            "the earlier studies let expect best.",
+            "the earlier studies expect to be best.",
             show_default=False,
         ),
     ] = None,
@@ -85,7 +85,9 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Random seed.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="S", help="Random seed, also of the split of the images.")
+    ] = 0,
     gpus_per_trial: Annotated[
         float | None,
         typer.Option(
@@ -111,8 +113,8 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         typer.Option(
             "--seed-with",
             metavar="NETWORK",
-            help="Train this network first: STUDY#12, an export folder or an architecture file of the same "
-            "space. Can be repeated.",
+            help="Train this network first: STUDY#12, an export folder, an architecture file or a published "
+            "network, if the space has it. Can be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -131,8 +133,8 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         typer.Option(
             "--evaluator",
             metavar="EVALUATOR",
-            help=f"How networks are valued: {_choices.EVALUATORS}. supernet first trains weights that all "
-            "networks share, and expects values by them. Default: train.",
+            help=f"How networks are evaluated: {_choices.EVALUATORS}. supernet first trains weights that all "
+            "networks share, and predicts accuracies with them. Default: train.",
             show_default=False,
         ),
     ] = None,
@@ -159,8 +161,9 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         typer.Option(
             "--weights",
             metavar="SOURCE",
-            help="Trained weights of which every network takes what fits: a published network, timm:NAME, a "
-            ".pth or .safetensors file, an export folder or STUDY#12. Without --space, search around them.",
+            help="Trained weights of which every network inherits those that fit: a published network, "
+            "timm:NAME, a .pth or .safetensors file, an export folder or STUDY#12. Without --space, search "
+            "around them.",
             show_default=False,
         ),
     ] = None,
@@ -177,8 +180,8 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         typer.Option(
             "--keep-checkpoints",
             metavar="N",
-            help="Keep the weights of the N best networks and of the one with the highest value of its own. "
-            "nas retrain trains others again.",
+            help="Keep the weights of the N best networks, of the one with the highest measured value and of "
+            "the Pareto front. nas retrain trains others again.",
         ),
     ] = 10,
     log_to: Annotated[
@@ -204,7 +207,7 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
         typer.Option(
             "--deploy-dtype",
             metavar="DTYPE",
-            help="Value networks as they are deployed: int8, quantised after the last epoch, or fp32. "
+            help="Evaluate networks as they are deployed: int8, quantised after the last epoch, or fp32. "
             "Default: int8 if a budget is.",
             show_default=False,
         ),
@@ -213,8 +216,8 @@ def COMMAND(  # noqa: N802 -- the name that the registry looks for
 ) -> None:
     """Search for the most accurate network that fits your budget.
 
-    Networks that exceed the budget are never trained. The same command resumes a search that was stopped or
-    crashed; with a larger --trials it continues a finished one.
+    Networks that exceed the budget are never trained. The same command continues a search that was stopped or
+    crashed, and with a larger --trials a finished one.
 
     Example: nas search --budget 300M-MACs --data path/to/images --trials 40
     """

@@ -114,7 +114,7 @@ def COMMAND(  # noqa: N802
     """Run searches that a team submits by HTTP or on a page.
 
     Everyone needs a token, see nas tokens. Searches wait in a queue and take turns by fair shares; each runs
-    in a process of its own. What is killed goes on when a server runs again. Stop it with Ctrl-C.
+    in a process of its own. Killed searches continue when a server runs again. Stop it with Ctrl-C.
 
     Example: nas serve --workers 2 --data flowers=path/to/images
     """

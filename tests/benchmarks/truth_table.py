@@ -50,6 +50,7 @@ def lines_of(state: State) -> list[str]:
         "",
         *_differences(groups),
         *_hours(state, groups),
+        *_devices(groups),
     ]
     return [*lines, *(f"Still to come: {what}." for what in [missing(state)] if what)]
 
@@ -116,6 +117,18 @@ def _hours(state: State, groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
         return []
     said = ", ".join(f"{name} {value:.1f}" for name, value in hours.items())
     return [f"Hours of one core (of the GPU), the trainings of searches by the clock: {said}.", ""]
+
+
+def _devices(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return on which devices the groups were trained, where there are several."""
+    names: dict[str, list[str]] = {}
+    for name, records in groups.items():
+        for device in sorted({record.get("device", "cpu") for record in records.values()}):
+            names.setdefault(device, []).append(name)
+    if len(names) < 2:
+        return []
+    said = "; ".join(f"{', '.join(of)} on {device}" for device, of in names.items())
+    return [f"Trained by the same recipe: {said}.", ""]
 
 
 def _recipe_line(state: State) -> str:
