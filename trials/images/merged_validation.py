@@ -12,7 +12,6 @@ from jaxtyping import UInt8
 from trials.images import image_cache
 from trials.images.splits import Images, Splits
 
-_KEPT: Final = 512
 _CHUNK: Final = 4_096
 
 
@@ -21,9 +20,10 @@ def merge_validation(
 ) -> Splits:
     """Return splits with the validation images added to ``train``; ``test`` is unchanged.
 
-    A few images stay in ``validation`` too, only to detect a diverging training: their accuracy means
-    nothing, because the network is trained on them. Mean and standard deviation stay those of `splits`: the
-    cache gives pixels and labels only, since studies that normalise differently share it.
+    They stay in ``validation`` too. The network is trained on them, so their accuracy is no measure of other
+    images, but weights that do worse on them than those of the search are worse. Mean and standard deviation
+    stay those of `splits`: the cache gives pixels and labels only, since studies that normalise differently
+    share it.
 
     Args:
         splits: Splits of the search, normalised as the study normalises them.
@@ -31,17 +31,13 @@ def merge_validation(
         cache: Folder of decoded data sets; None to keep everything in memory.
         resolution: Resolution that the images are at in pixels; None for the size that suits them all.
     """
-    few = Images(
-        images=splits.validation.images[:_KEPT],
-        labels=splits.validation.labels[:_KEPT],
-    )
     labels = np.concatenate([splits.train.labels, splits.validation.labels])
     shape = (len(labels), *splits.train.images.shape[1:])
     if cache is None:
         pixels = np.empty(shape, dtype=np.uint8)
         _fill(pixels, splits)
-        return replace(splits, train=Images(images=pixels, labels=labels), validation=few)
-    key = json.dumps([image_cache.VERSION, "joined", splits.fingerprint, seed])
+        return replace(splits, train=Images(images=pixels, labels=labels))
+    key = json.dumps([image_cache.VERSION, "joined, validation whole", splits.fingerprint, seed])
     folder = cache / hashlib.sha256(key.encode()).hexdigest()[:24]
     if resolution is not None:
         folder = image_cache.sized(folder, resolution)
@@ -52,7 +48,7 @@ def merge_validation(
         with image_cache.atomic_folder(folder) as draft:
             pixels = image_cache.new_array(draft, "train_images", shape)
             _fill(pixels, splits)
-            merged = replace(splits, train=Images(images=pixels, labels=labels), validation=few)
+            merged = replace(splits, train=Images(images=pixels, labels=labels))
             image_cache.store(draft, merged)
 
     found = image_cache.filled(cache, folder, store)

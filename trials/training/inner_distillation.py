@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from search_spaces.errors import RecipeError
-from trials.training.optimisers import build_optimiser
+from trials.training.optimisers import build_optimiser, load_state
 from trials.training.recipe import Recipe
 from trials.training.seeding import seeded_build
 
@@ -109,7 +109,7 @@ class InnerDistillation:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state."""
         self._maps.load_state_dict(state["maps"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        load_state(self.optimiser, state["optimiser"])
 
 
 @torch.no_grad()

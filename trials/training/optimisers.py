@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+import torch
 from torch import nn, optim
 
 from trials.training.fine_tuning import rate_factors
@@ -50,8 +51,18 @@ def restored_optimiser(network: nn.Module, recipe: Recipe, state: dict[str, Any]
     optimiser = build_optimiser(network, recipe)
     if _sizes(optimiser.state_dict()) != _sizes(state):
         optimiser = optimiser_over(network.parameters(), recipe, lambda parameter: parameter.ndim > 1)
-    optimiser.load_state_dict(state)
+    load_state(optimiser, state)
     return optimiser
+
+
+def load_state(optimiser: optim.Optimizer, state: dict[str, Any]) -> None:
+    """Restore the state of an optimiser of this module, which may be of an earlier version.
+
+    Raises:
+        ValueError: if the state belongs to another network.
+    """
+    optimiser.load_state_dict(state)
+    _start_momentum(optimiser)
 
 
 def set_rate(optimiser: optim.Optimizer, rate: float) -> None:
@@ -86,14 +97,29 @@ def optimiser_over(
         ]
     groups = [group for group in groups if group["params"]]
     if recipe.optimiser == "sgd":
-        return optim.SGD(
+        sgd = optim.SGD(
             groups,
             lr=recipe.learning_rate,
             momentum=recipe.momentum,
             nesterov=recipe.momentum > 0,
             fused=True,
         )
+        _start_momentum(sgd)
+        return sgd
     return optim.AdamW(groups, lr=recipe.learning_rate, betas=(recipe.momentum, 0.999), fused=True)
+
+
+def _start_momentum(optimiser: optim.Optimizer) -> None:
+    """Give each parameter of SGD with momentum its buffer; the first step from 0 is that without a buffer.
+
+    Torch's fused SGD fails where some parameters of a group have one and others do not, as when stages that
+    were frozen begin to learn, or parts of a network are not used in every step.
+    """
+    for group in optimiser.param_groups:
+        if isinstance(optimiser, optim.SGD) and group["momentum"] > 0:
+            for parameter in group["params"]:
+                if optimiser.state[parameter].get("momentum_buffer") is None:
+                    optimiser.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
 
 def _kernels(network: nn.Module) -> set[int]:

@@ -17,7 +17,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.elastic.shared_weights import SharedWeights
 from search_spaces.errors import RecipeError, SpaceError, UserError
 from search_spaces.surroundings import wider_space
-from trials.training.optimisers import build_optimiser
+from trials.training.optimisers import build_optimiser, load_state
 from trials.training.recipe import Recipe
 
 _WIDTHS: Final = 4
@@ -103,4 +103,4 @@ class WiderNetworks:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore a state."""
         self._shared.load_state_dict(state["weights"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        load_state(self.optimiser, state["optimiser"])

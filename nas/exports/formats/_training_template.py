@@ -52,7 +52,14 @@ def read(path: Path) -> tuple[Tensor, Tensor, list[str]]:
         found = load_file(path)
         if missing := {{"images", "labels"}} - found.keys():
             raise ValueError(f"'{{path}}' has no {{sorted(missing)}}: expected images and labels.")
-        return {sized}, found["labels"], ["train"] * len(found["labels"])
+        images, labels = found["images"], found["labels"]
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != len(MEAN):
+            got = f"images of {{images.dtype}} and shape {{list(images.shape)}}"
+            raise ValueError(f"'{{path}}' has {{got}}: expected torch.uint8 [n, {{len(MEAN)}}, h, w].")
+        if labels.is_floating_point() or labels.shape != images.shape[:1] or (labels < 0).any():
+            got = f"labels of {{labels.dtype}} and shape {{list(labels.shape)}}"
+            raise ValueError(f"'{{path}}' has {{got}}: expected a class from 0 on of each image.")
+        return {sized}, labels.long(), ["train"] * len(labels)
     try:
         from image_folder import decoded_folder
     except ImportError as error:
@@ -128,6 +135,7 @@ def make_optimiser(network: nn.Module, rate: float) -> torch.optim.Optimizer:
     """Return the optimiser, without weight decay for norms, biases and scales of whatever shape."""
     parameters = list(network.parameters())
     kernels = {{id(m.weight) for m in network.modules() if isinstance(m, (nn.Linear, nn.Conv2d))}}
+    kernels |= {{id(p) for p in parameters if sum(side > 1 for side in p.shape) > 1}}  # not in a layer
     groups = [
         {{"params": [p for p in parameters if id(p) in kernels], "weight_decay": WEIGHT_DECAY}},
         {{"params": [p for p in parameters if id(p) not in kernels], "weight_decay": 0.0}},

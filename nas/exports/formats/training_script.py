@@ -119,13 +119,13 @@ def _resizing(exported: ExportedNetwork) -> dict[str, str]:
     if exported.decoded is None or exported.decoded[:2] != (side, side):
         return {
             "pillow": "",
-            "sized": 'found["images"]',
+            "sized": "images",
             "resizing": AGAIN,
             "preparing": "resized and normalised",
         }
     return {
         "pillow": f"\n{resizing_source()}\n\n",
-        "sized": 'sized(found["images"])',
+        "sized": "sized(images)",
         "resizing": "",
         "preparing": "normalised",
     }

@@ -18,9 +18,15 @@ def test_all_but_the_test_images_are_learnt_from(digits, tmp_path):
         whole = merge_validation(splits, seed=0, cache=cache)
         assert rows(whole.train) == rows(digits.train) | rows(digits.validation)
         assert len(whole.train) == len(digits.train) + len(digits.validation)
+        assert rows(whole.validation) == rows(digits.validation)
         assert not rows(whole.train) & rows(digits.test)
         assert np.array_equal(whole.test.images, digits.test.images)
         assert (whole.mean, whole.std, whole.classes) == (splits.mean, splits.std, splits.classes)
+
+
+def test_of_many_validation_images_all_stay(digits):
+    splits = replace(digits, validation=digits.train)
+    assert len(merge_validation(splits, seed=0, cache=None).validation) == len(digits.train)
 
 
 def test_they_are_joined_on_the_disk_once_and_mapped(tmp_path):

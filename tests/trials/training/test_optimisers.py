@@ -1,5 +1,6 @@
 """Weight decay is for what multiplies a layer's input, and an older checkpoint keeps what it began with."""
 
+import copy
 from itertools import islice
 from typing import Any
 
@@ -98,3 +99,33 @@ def test_a_state_of_another_network_is_refused():
     state = build_optimiser(nn.Linear(2, 2), EXACT).state_dict()
     with pytest.raises(ValueError, match="parameter group"):
         restored_optimiser(Parts(), EXACT, state)
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_sgd_takes_parameters_whose_first_gradient_comes_later(restored: bool):
+    def stepped(optimiser: torch.optim.Optimizer, *layers: nn.Module) -> None:
+        optimiser.zero_grad(set_to_none=True)
+        for layer in layers:
+            layer(torch.ones(1, 4)).sum().backward()
+        optimiser.step()
+
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    recipe = EXACT.model_copy(update={"optimiser": "sgd"})
+    alone = copy.deepcopy(network[0])
+    optimiser = build_optimiser(network, recipe)
+    stepped(optimiser, network[1])
+    if restored:  # as an earlier version wrote it: without what has not had a gradient
+        state = optimiser.state_dict()
+        state["state"] = {place: state["state"][place] for place in (1, 3)}
+        optimiser = restored_optimiser(network, recipe, state)
+    stepped(optimiser, *network)
+    plain = torch.optim.SGD(
+        [alone.weight],
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=True,
+        weight_decay=recipe.weight_decay,
+    )
+    stepped(plain, alone)
+    assert torch.equal(network[0].weight, alone.weight)

@@ -16,15 +16,18 @@ from onnx import TensorProto, helper
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_digits
+from torch import nn
 
 from nas.exports.codegen.augmentation_source import augmentation_source
 from nas.exports.formats import EXPORTERS
 from search_spaces.architecture import Architecture, Stage, options_of
+from search_spaces.building import build
 from search_spaces.errors import ExportError
 from tests.nas.exports.bare import link_packages
-from tests.nas.exports.networks import network_to_export
+from tests.nas.exports.networks import every_part, network_to_export
 from trials.recipes import load_recipe
 from trials.training.augmentation import augment
+from trials.training.optimisers import build_optimiser
 from trials.training.recipe import Recipe
 
 RECIPES = {
@@ -227,6 +230,21 @@ def in_one_line(done):
     return done.stderr.strip().splitlines()[-1]  # torch warns above it that NumPy is missing
 
 
+def test_weight_decay_applies_to_what_it_applied_to_in_the_search(tmp_path, monkeypatch):
+    def decayed(network: nn.Module, optimiser: torch.optim.Optimizer) -> set[str]:
+        ids = {id(p) for group in optimiser.param_groups if group["weight_decay"] for p in group["params"]}
+        return {name for name, parameter in network.named_parameters() if id(parameter) in ids}
+
+    script = written(tmp_path, RECIPES["plain"])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "my_net", raising=False)
+    delivered = runpy.run_path(str(script))["make_optimiser"]
+    for name, architecture in every_part().items():
+        network = build(architecture, num_classes=3)
+        searched = build_optimiser(network, Recipe.from_json(RECIPES["plain"]))
+        assert decayed(network, delivered(network, 0.1)) == decayed(network, searched), name
+
+
 @pytest.mark.slow
 def test_what_it_cannot_use_is_named_in_one_line(packages, tmp_path):
     script = written(tmp_path, RECIPES["plain"])
@@ -241,7 +259,18 @@ def test_what_it_cannot_use_is_named_in_one_line(packages, tmp_path):
     told = in_one_line(run(script, packages, tmp_path / "other.safetensors"))
     assert "has no ['images', 'labels']" in told
     images = torch.zeros(9, 1, 8, 8, dtype=torch.uint8)
-    save_file({"images": images, "labels": torch.arange(9) % 3}, tmp_path / "few.safetensors")
+    labels = torch.arange(9) % 3
+    for wrong, expected in (
+        ({"images": images / 255}, "torch.float32 and shape [9, 1, 8, 8]: expected torch.uint8 [n, 1, h, w]"),
+        ({"images": images[:, 0]}, "shape [9, 8, 8]"),
+        ({"images": images.permute(0, 2, 3, 1).contiguous()}, "shape [9, 8, 8, 1]"),
+        ({"labels": labels - 1}, "expected a class from 0 on of each image"),
+        ({"labels": labels[:8].contiguous()}, "labels of torch.int64 and shape [8]"),
+        ({"labels": labels.float()}, "labels of torch.float32"),
+    ):
+        save_file({"images": images, "labels": labels, **wrong}, tmp_path / "wrong.safetensors")
+        assert expected in in_one_line(run(script, packages, tmp_path / "wrong.safetensors"))
+    save_file({"images": images, "labels": labels.int()}, tmp_path / "few.safetensors")
     told = in_one_line(run(script, packages, "few.safetensors", "--weights", "other.safetensors"))
     assert "expected weights of my_net" in told
 
