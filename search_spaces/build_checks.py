@@ -1,6 +1,7 @@
 """Checks before a search that every choice of a space can be built, on torch's meta device."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from search_spaces.tracing import trace_call
 
 
 def check_stage(space: SearchSpace, stage: int) -> None:
-    """Raise unless each value of each choice of a stage, counted from 0, can be built at every width.
+    """Raise unless each two values of choices of a stage, counted from 0, can be built at every width.
 
     Modules are built on torch's meta device, where they hold no numbers.
 
@@ -81,11 +82,13 @@ def _check_listing(stage: Stage, channels: int) -> None:
 
 
 def _covering(blocks: Sequence[Stage]) -> list[Stage]:
-    """Return blocks in which every value of every option stands at least once beside each block and mixer."""
-    seen: set[tuple[str, str | None, str, Option]] = set()
+    """Return blocks in which every two values of two options meet at least once, for each block and mixer."""
+    seen: set[tuple[str, str | None, tuple[tuple[str, Option], ...]]] = set()
     chosen: list[Stage] = []
     for one in blocks:
-        found = {(one.block, one.mixer, name, value) for name, value in one.options}
+        values = sorted(one.options, key=lambda option: option[0])
+        pairs = [*((value,) for value in values), *combinations(values, 2)]
+        found = {(one.block, one.mixer, some) for some in pairs}
         if not found <= seen or not found or not chosen:
             seen |= found
             chosen.append(one)

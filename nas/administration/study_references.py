@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nas.study.earlier_studies import EARLIER
 from nas.study.reproduce_command import REQUEST
-from nas.study.study import COMPARISON, SETTINGS
+from nas.study.study import COMPARISON, EARLIER, SETTINGS
 from search_spaces.published import references
 
 _NAMING: Final = {

@@ -18,7 +18,7 @@ from nas.bayesopt.space_problem import problem_of
 from nas.storage.optuna_storage import existing_storage
 from nas.study.expected_values import expected_values
 from nas.study.int8_values import int8_drop
-from nas.study.study import find, images_of, settings_of, space_of
+from nas.study.study import EARLIER, find, images_of, settings_of, space_of
 from search_spaces.budget import Budget
 from search_spaces.errors import StudyError
 from search_spaces.pricing import Prices
@@ -27,8 +27,6 @@ from search_spaces.pricing import prices as priced
 LEAST: Final = 10
 """Trained networks of an earlier study that are enough to learn from."""
 
-EARLIER: Final = "nas:earlier"
-"""Attribute with the networks of the studies that a search learns from."""
 _VERSION: Final = 1
 
 Record = dict[str, Any]

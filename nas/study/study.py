@@ -27,6 +27,8 @@ SETTINGS: Final = "nas:settings"
 _CONSTRAINT_NAMES: Final = "nas:constraint_names"
 _IMAGES: Final = "nas:images"
 _SPACE: Final = "nas:space"
+EARLIER: Final = "nas:earlier"
+"""Attribute with the networks of the studies that a search learns from."""
 COMPARISON: Final = "nas:comparison"
 """Attribute that only comparisons have: the search that they are about, and their command."""
 

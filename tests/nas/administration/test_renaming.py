@@ -9,7 +9,7 @@ import pytest
 from nas.administration.renaming import rename
 from nas.files.ownership import claimed
 from nas.study import study as studies
-from nas.study.earlier_studies import EARLIER, store_transfer
+from nas.study.earlier_studies import store_transfer
 from nas.study.places import folder_of
 from nas.study.reproduce_command import REQUEST, Request, keep_request
 from search_spaces.errors import StudyError
@@ -106,7 +106,7 @@ def test_what_names_a_renamed_study_follows_it(storage, kept):
     assert found == expected
     assert learner.user_attrs[REQUEST]["seed_with"] == ["our net#12", "mobilenet_v2"]
     assert learner.user_attrs[REQUEST]["learn_from"] == "our net"
-    assert [one["study"] for one in learner.user_attrs[EARLIER]["studies"]] == ["our net", "mineral"]
+    assert [one["study"] for one in learner.user_attrs[studies.EARLIER]["studies"]] == ["our net", "mineral"]
     assert studies.comparison_subject(comparison.user_attrs) == "our net"
     assert studies.compare_command_of(comparison.user_attrs) == (
         "nas compare 'our net' --with 'our net#3' --recipe mine --study 'my mine' --weights"

@@ -110,16 +110,17 @@ def test_sgd_takes_parameters_whose_first_gradient_comes_later(restored: bool):
         optimiser.step()
 
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    late, early = nn.Linear(4, 4), nn.Linear(4, 4)
+    network = nn.Sequential(late, early)
     recipe = EXACT.model_copy(update={"optimiser": "sgd"})
-    alone = copy.deepcopy(network[0])
+    alone = copy.deepcopy(late)
     optimiser = build_optimiser(network, recipe)
-    stepped(optimiser, network[1])
+    stepped(optimiser, early)
     if restored:  # as an earlier version wrote it: without what has not had a gradient
         state = optimiser.state_dict()
         state["state"] = {place: state["state"][place] for place in (1, 3)}
         optimiser = restored_optimiser(network, recipe, state)
-    stepped(optimiser, *network)
+    stepped(optimiser, late, early)
     plain = torch.optim.SGD(
         [alone.weight],
         lr=recipe.learning_rate,
@@ -128,4 +129,4 @@ def test_sgd_takes_parameters_whose_first_gradient_comes_later(restored: bool):
         weight_decay=recipe.weight_decay,
     )
     stepped(plain, alone)
-    assert torch.equal(network[0].weight, alone.weight)
+    assert torch.equal(late.weight, alone.weight)
