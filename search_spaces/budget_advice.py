@@ -233,7 +233,8 @@ def _scale_and_name(word: str) -> tuple[str, str | None]:
     for letters, scale in sorted({**_SCALES, **_BYTES}.items(), key=lambda pair: -len(pair[0])):
         if low.startswith(letters) and (name := _named_in(low[len(letters) :], near=False)) is not None:
             return scale, name
-    return "", _named_in(low)
+    unscaled = _named_in(low[1:], near=False)  # of TMACs: a scale that budgets do not have
+    return "", _named_in(low) if unscaled is None else None
 
 
 def _named_in(word: str, *, near: bool = True) -> str | None:
@@ -243,8 +244,7 @@ def _named_in(word: str, *, near: bool = True) -> str | None:
     low = word.lower()
     if low in known or not near or len(low) < 4:
         return known.get(low)
-    close = difflib.get_close_matches(low, known, n=1, cutoff=0.75)
-    return known[close[0]] if close else None
+    return next((known[close] for close in difflib.get_close_matches(low, known, n=1, cutoff=0.75)), None)
 
 
 def _nameless(number: Decimal, scale: str) -> Advice:
@@ -262,7 +262,7 @@ def _on_memory(number: Decimal, scale: str, name: str, dtype: str) -> Advice:
         number, unit = number / 1024, "KiB"
     eighth = "@int8" if re.search(r"int8|i8|8.?bit", dtype, re.IGNORECASE) else ""
     instead = f"{_short(number)}{unit}-{name}{eighth}"
-    if dtype.strip() and "int" in dtype.lower() and not eighth:
+    if dtype.strip() and not eighth and "32" not in dtype:
         return Advice(reason="memory is that of fp32, or of int8 with @int8", instead=instead)
     reason = "memory is written in KiB, MiB or GiB, which are multiples of 1,024 bytes"
     return Advice(reason=reason, instead=instead)

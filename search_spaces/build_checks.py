@@ -1,7 +1,9 @@
 """Checks before a search that every choice of a space can be built, on torch's meta device."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
+from typing import Final
 
 import numpy as np
 import torch
@@ -9,14 +11,20 @@ import torch
 from search_spaces.architecture import Option, Stage
 from search_spaces.blocks import BLOCKS
 from search_spaces.building import block_factory, build
+from search_spaces.choice import GLOBALS
 from search_spaces.costs import COSTS
-from search_spaces.counting import block_tape, stage_layers
+from search_spaces.counting import block_tape, count_parts, stage_layers
 from search_spaces.errors import SpaceError
 from search_spaces.mixers import MIXERS
-from search_spaces.network_codes import GLOBALS
 from search_spaces.space import SearchSpace
 from search_spaces.tape import Map
 from search_spaces.tracing import trace_call
+
+_LARGE_SIDE: Final = 2048
+"""Smaller images of fewer channels than `_LARGE_CHANNELS` cannot lead to `_MOST_MACS`."""
+_LARGE_CHANNELS: Final = 16_384
+_MOST_MACS: Final = 2**53
+"""Costs are int64; 32 stages of these, and what the choices together add, stay far below its end."""
 
 
 def check_stage(space: SearchSpace, stage: int) -> None:
@@ -45,6 +53,38 @@ def check_stage(space: SearchSpace, stage: int) -> None:
                 ) from error
         if not (BLOCKS.owns(one.block) and (mixer is None or MIXERS.owns(mixer))):
             _check_listing(one, int(space.codes.channels[stage][0, 0]))
+
+
+def check_countable(space: SearchSpace, stage: int) -> None:
+    """Raise if the MACs of a stage, counted from 0, may be too many for the integers that hold costs.
+
+    Only images and channels far beyond those of any network reach this: other spaces are not looked at.
+
+    Raises:
+        SpaceError: says how many there are, and what makes them many.
+    """
+    codes = space.codes
+    side, channels = space.resolution[-1], max(int(found.max()) for found in codes.channels)
+    if side < _LARGE_SIDE and channels < _LARGE_CHANNELS:
+        return
+    largest = codes.radices - 1
+    forms = codes.forms[stage]
+    for skeleton in range(len(codes.skeletons)):
+        if space.skeleton:
+            largest[len(GLOBALS)] = skeleton
+        network = codes.at(largest)
+        for one in _covering(forms.blocks):
+            whole = replace(one, channels=int(codes.channels[stage].max()), depth=int(forms.depth.max()))
+            whole = codes.widened_inside(
+                stage, whole, len(space.width) - 1, len(space.stages[stage].width) - 1
+            )
+            stages = (*network.stages[:stage], whole, *network.stages[stage + 1 :])
+            found = count_parts(replace(network, stages=stages), num_classes=2)[stage + 1].costs
+            if found.macs > _MOST_MACS:
+                raise SpaceError(
+                    f"Stage {stage + 1} would take {found.macs:.1e} MACs with images of {side:,} pixels and "
+                    f"{channels:,} channels: expected at most {_MOST_MACS:.1e}. Offer less of either."
+                )
 
 
 def check_network(space: SearchSpace) -> None:

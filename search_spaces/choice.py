@@ -1,10 +1,14 @@
 """`Choice`: one slot of a search space, its name and its possible values."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from search_spaces.architecture import Option
 from search_spaces.errors import SpaceError
 from search_spaces.patterns import PATTERNS
+
+GLOBALS: Final = ("resolution", "width", "conv_depth", "attention_depth")
+"""The choices of every space that are of no stage, in the order of an encoding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,7 @@ class Choice:
     def _place(self) -> tuple[str | int, ...]:
         stage, _, slot = self.name.rpartition(".")
         if not stage:
-            return (self.name,)
+            return (self.name,) if self.name in GLOBALS else ("options", self.name)
         own = slot in {"width", "block", "depth"} or slot in PATTERNS
         inside = (slot,) if own else ("options", slot)
         return ("stages", int(stage.removeprefix("stage")) - 1, *inside)

@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 
 from search_spaces.architecture import Architecture, Option, Options, Stage, options_of
 from search_spaces.channel_rounding import widened, widened_options
-from search_spaces.choice import Choice
+from search_spaces.choice import GLOBALS, Choice
 from search_spaces.encoding import StageForms, slot_table, stage_forms
 from search_spaces.equivalent_codes import EquivalentCodes
 from search_spaces.errors import ArchitectureError
 from search_spaces.members import Members
 from search_spaces.space_description import Description
 from search_spaces.stage_choices import MenuItem, StageMenu, stage_slots
-
-GLOBALS: Final = ("resolution", "width", "conv_depth", "attention_depth")
 
 
 class NetworkCodes:

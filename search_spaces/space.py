@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from search_spaces.architecture import Architecture, Option, Options, options_of
 from search_spaces.budget import Budget
-from search_spaces.choice import Choice
+from search_spaces.choice import GLOBALS, Choice
 from search_spaces.errors import ArchitectureError, SpaceError
-from search_spaces.network_codes import GLOBALS, NetworkCodes
+from search_spaces.network_codes import NetworkCodes
 from search_spaces.pricing import prices
 from search_spaces.sampling import fitting_codes, uniform_codes
 from search_spaces.space_checks import (

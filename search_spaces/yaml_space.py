@@ -76,7 +76,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from search_spaces.architecture import Option, options_of
 from search_spaces.blocks import BLOCKS
-from search_spaces.build_checks import check_network, check_stage
+from search_spaces.build_checks import check_countable, check_network, check_stage
 from search_spaces.errors import SpaceError, UserError, did_you_mean
 from search_spaces.inner_depth import BLOCKS_COUNT
 from search_spaces.mixers import MIXERS
@@ -160,7 +160,12 @@ def read_space(path: Path) -> SearchSpace:
     with _located_errors(path, lines):
         check_network_values(written.network, written.options)
     skeleton = {name: _sorted(tuple(v)) for name, v in written.options.items() if len(v) > 1}
-    for stage in written.stages:
+    for number, stage in enumerate(written.stages):
+        if stage.weight_bits and WEIGHT_BITS in stage.options:
+            with _located_errors(path, lines, "stages", number, "options", WEIGHT_BITS):
+                raise SpaceError(
+                    f"{WEIGHT_BITS} is also beside channels: expected one of them. Leave one out."
+                )
         stage.weight_bits = stage.weight_bits or written.weight_bits
     stages = tuple(_stage(path, lines, number, stage) for number, stage in enumerate(written.stages))
     with _located_errors(path, lines):
@@ -176,9 +181,12 @@ def read_space(path: Path) -> SearchSpace:
             divisor=written.divisor,
             stages=stages,
         )
+        _ = space.choices  # none without values, none with one twice
     for number in range(len(stages)):
         with _located_errors(path, lines, "stages", number):
             check_stage(space, number)
+        with _located_errors(path, lines, "stages", number):
+            check_countable(space, number)
     with _located_errors(path, lines, "options"):
         check_network(space)
     if space.size == 1:

@@ -105,13 +105,13 @@ def _named(file: Path, lines: Lines, name: str, fields: Any) -> TargetSpec:
     kind = str(fields.get("kind")) if isinstance(fields, dict) else ""
     if isinstance(fields, dict):
         options = TARGETS[kind].defaults if kind in TARGETS else _all_options()
+        _check_keys(file, lines, ("targets", name), fields, ("kind", "address", *sorted(options)))
         local = kind in TARGETS and not TARGETS[kind].addressed
         if local and "address" in fields:
             raise TargetError(
                 f"The target '{name}' in {place} has an address, and {kind} is this machine: expected kind "
                 f"ssh or node for another one. Leave the address out, or change the kind."
             )
-        _check_keys(file, lines, ("targets", name), fields, ("kind", "address", *sorted(options)))
     if kind not in TARGETS:
         near = did_you_mean(kind, TARGETS)
         raise TargetError(f"The target '{name}' in {place} has no kind: expected one of {kinds}.{near}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from nas.api._numbers import check_at_least
+from nas.api._numbers import check_images
 from nas.api._process_state import process_left_as_found
 from nas.profiling.catalog import CatalogSpace, PublishedNetwork, catalog_spaces, published_networks
 from search_spaces.budget import Budget
@@ -21,9 +21,9 @@ def networks(
 
     Raises:
         BudgetError: if a budget cannot be read, or is one on latency.
-        InvalidValueError: if `classes` or `channels` is too small.
+        InvalidValueError: if `classes` or `channels` cannot be counted.
     """
-    _check(classes, channels)
+    check_images(classes=classes, channels=channels)
     budgets = [Budget.parse(text) for text in ([fits] if isinstance(fits, str) else fits)]
     return published_networks(budgets, num_classes=classes, in_channels=channels)
 
@@ -37,12 +37,7 @@ def spaces(*, classes: int = 10, channels: int = 3) -> tuple[CatalogSpace, ...]:
         channels: Image channels, 1 for greyscale or 3 for colour.
 
     Raises:
-        InvalidValueError: if `classes` or `channels` is too small.
+        InvalidValueError: if `classes` or `channels` cannot be counted.
     """
-    _check(classes, channels)
+    check_images(classes=classes, channels=channels)
     return catalog_spaces(num_classes=classes, in_channels=channels)
-
-
-def _check(classes: int, channels: int) -> None:
-    check_at_least("classes", classes, 2)
-    check_at_least("channels", channels, 1)

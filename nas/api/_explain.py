@@ -10,7 +10,7 @@ import torch
 
 from dashboards.explanation import Explanation
 from dashboards.stage_sensitivity import StageSensitivity
-from nas.api._numbers import check_at_least
+from nas.api._numbers import check_at_least, check_images
 from nas.api._process_state import process_left_as_found
 from nas.explanation.explain_study import explain_study, write_figures
 from nas.files.staging import output_folder, staged_folder
@@ -170,13 +170,12 @@ def _with_images(
     """Return a network for another number of classes or image channels, where one is given.
 
     Raises:
-        InvalidValueError: if a number is too small, or the images of ``--train`` decide it.
+        InvalidValueError: if a number cannot be counted for, or the images of ``--train`` decide it.
     """
-    for name, value, least in (("classes", classes, 2), ("channels", channels, 1)):
+    for name, value in (("classes", classes), ("channels", channels)):
         if value is not None and train:
             raise InvalidValueError(f"Cannot use --{name} with --train: its images decide. Leave it out.")
-        if value is not None:
-            check_at_least(f"--{name}", value, least)
+    check_images("--", classes=classes, channels=channels)
     return replace(
         found,
         num_classes=found.num_classes if classes is None else classes,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.api._numbers import check_at_least
+from nas.api._numbers import check_at_least, check_images
 from nas.api._process_state import process_left_as_found
 from nas.files.locating import usable_folder
 from nas.files.paths import location_of
@@ -58,8 +58,8 @@ def profile(
     Raises:
         UserError: if something given cannot be used, all budgets have to be measured, or nothing fits.
     """
-    for name, value, least in (("classes", classes, 2), ("channels", channels, 1), ("seed", seed, 0)):
-        check_at_least(name, least if value is None else value, least)
+    check_images(classes=classes, channels=channels)
+    check_at_least("seed", seed, 0)
     budgets = _parsed(budget)
     named = None if space is None else load(space)
     with ExitStack() as stack:

@@ -33,7 +33,8 @@ class Column:
 
     Attributes:
         name: Name of the parameter.
-        distribution: Optuna distribution of the parameter.
+        distribution: Optuna distribution of the parameter, without choices that Optuna stores as an earlier
+            one, such as 1.0 beside 1.
         levels: Number of values; 0 for a continuous parameter.
         ordered: Whether its values are numbers rather than categories.
     """
@@ -51,12 +52,14 @@ class Column:
             ProblemError: if the distribution is of an unknown class.
         """
         match distribution:
-            case CategoricalDistribution():
+            case CategoricalDistribution(choices=choices):
+                kept = [c for i, c in enumerate(choices) if distribution.to_internal_repr(c) == i]
+                if len(kept) < len(choices):
+                    distribution = CategoricalDistribution(kept)
                 numbers = all(
-                    isinstance(c, int | float) and not isinstance(c, bool) and math.isfinite(c)
-                    for c in distribution.choices
+                    isinstance(c, int | float) and not isinstance(c, bool) and math.isfinite(c) for c in kept
                 )
-                return cls(name, distribution, len(distribution.choices), numbers)
+                return cls(name, distribution, len(kept), numbers)
             case IntDistribution():
                 span = distribution.high - distribution.low
                 return cls(name, distribution, span // distribution.step + 1, ordered=True)

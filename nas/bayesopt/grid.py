@@ -93,7 +93,7 @@ class Grid:
             if isinstance(ours, CategoricalDistribution):
                 if not any(_same(choice, value) for choice in ours.choices):
                     return False
-            elif not _contains(ours, ours.to_internal_repr(value)):
+            elif not _allows(ours, value):
                 return False
         return True
 

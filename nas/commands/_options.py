@@ -70,3 +70,20 @@ Json: TypeAlias = Annotated[
 Channels: TypeAlias = Annotated[
     int, typer.Option("--channels", metavar="N", help="Image channels: 1 for greyscale, 3 for colour.")
 ]
+
+
+def refuse_idle(why: str, **options: object) -> None:
+    """Refuse the first option that was typed where it would do nothing.
+
+    Args:
+        why: Why it would do nothing, for example ``without --train``.
+        options: The options by name of their parameter; None where they were not typed.
+
+    Raises:
+        InvalidValueError: if one of them was typed.
+    """
+    from search_spaces.errors import InvalidValueError
+
+    for name, given in options.items():
+        if given is not None:
+            raise InvalidValueError(f"Cannot use --{name.replace('_', '-')} {why}. Leave it out.")

@@ -18,13 +18,14 @@ _LEAST_DIFFERENCE: Final = 1.96 * 2**0.5  # standard errors between two networks
 
 
 def print_profile(profile: SpaceProfile) -> None:
-    """Print the share that fits, the quantiles of each cost, and the share that fits by factor value."""
+    """Print the quantiles of each cost; under budgets also which share fits, of all and by factor value."""
     console = terminal()
-    budgets = " and ".join(profile.budgets) or "no budget"
-    console.print(
-        f"{profile.space}: {format_count(profile.size)} networks, {_share(profile.share, 2)} fit {budgets}",
-        markup=False,
-    )
+    said = f"{profile.space}: {format_count(profile.size)} networks"
+    if profile.budgets:
+        said += f", {_share(profile.share, 2)} fit {' and '.join(profile.budgets)}"
+    elif not profile.unconsidered:
+        said += "; --budget shows how many fit"
+    console.print(said, markup=False, soft_wrap=True)
     if profile.unconsidered:
         console.print(unconsidered(profile.unconsidered), markup=False, soft_wrap=True)
     console.print(_costs(profile), soft_wrap=True)
@@ -119,12 +120,12 @@ def _costs(profile: SpaceProfile) -> FittedTable:
             Column("smallest", rank=2),
             *(Column(mark, rank=4) for mark in marks),
             Column("largest", rank=3),
-            *(Column(f"{mark} of those that fit", rank=1) for mark in marks),
+            *(Column(f"{mark} of those that fit", rank=1) for mark in marks if profile.budgets),
         ],
         title="costs of networks",
     )
     for name, cost in profile.costs.items():
-        values = (cost.smallest, *cost.everywhere, cost.largest, *cost.fitting)
+        values = (cost.smallest, *cost.everywhere, cost.largest, *(cost.fitting if profile.budgets else ()))
         table.add_row(label_of(name), *(format_cost(name, value) for value in values))
     return table
 

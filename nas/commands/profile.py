@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from nas.commands._options import COUNTED_BUDGETS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Json
+from nas.commands._options import COUNTED_BUDGETS, DATA_HELP, RECIPE_HELP, SPACE_HELP, Json, refuse_idle
 
 
 def COMMAND(  # noqa: N802
@@ -75,18 +75,32 @@ def COMMAND(  # noqa: N802
         ),
     ] = None,
     recipe: Annotated[
-        str,
-        typer.Option("--recipe", metavar="RECIPE", help=f"With --proxy. The short training: {RECIPE_HELP}"),
-    ] = "proxy",
-    full: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--full", metavar="RECIPE", help=f"With --proxy. The training to convergence: {RECIPE_HELP}"
+            "--recipe",
+            metavar="RECIPE",
+            help=f"With --proxy. The short training: {RECIPE_HELP} Default: proxy.",
+            show_default=False,
         ),
-    ] = "full",
+    ] = None,
+    full: Annotated[
+        str | None,
+        typer.Option(
+            "--full",
+            metavar="RECIPE",
+            help=f"With --proxy. The training to convergence: {RECIPE_HELP} Default: full.",
+            show_default=False,
+        ),
+    ] = None,
     networks: Annotated[
-        int, typer.Option("--networks", metavar="N", help="With --proxy or --scores. Networks in the sample.")
-    ] = 10,
+        int | None,
+        typer.Option(
+            "--networks",
+            metavar="N",
+            help="With --proxy or --scores. Networks in the sample. Default: 10.",
+            show_default=False,
+        ),
+    ] = None,
     gpus_per_trial: Annotated[
         float | None,
         typer.Option(
@@ -124,12 +138,19 @@ def COMMAND(  # noqa: N802
 
     if proxy and scores:
         raise InvalidValueError("Got --proxy and --scores: expected one of them.")
+    if proxy or scores:
+        refuse_idle("here: the images of --data decide", classes=classes, channels=channels)
+    if not proxy:
+        refuse_idle("without --proxy", recipe=recipe, full=full, gpus_per_trial=gpus_per_trial)
+    if not (proxy or scores):
+        refuse_idle("without --proxy or --scores", networks=networks)
+    sample = 10 if networks is None else networks
     if scores:
         score_profile = api.profile_scores(
             budget or [],
             space=space,
             data=data or "digits",
-            networks=networks,
+            networks=sample,
             seed=seed,
             storage_path=storage_path,
             report_line=lambda line: typer.echo(line, err=True),
@@ -145,9 +166,9 @@ def COMMAND(  # noqa: N802
             budget or [],
             space=space,
             data=data or "digits",
-            recipe=recipe,
-            full=full,
-            networks=networks,
+            recipe=recipe or "proxy",
+            full=full or "full",
+            networks=sample,
             seed=seed,
             gpus_per_trial=gpus_per_trial,
             storage_path=storage_path,

@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from nas.commands import _choices
-from nas.commands._options import COUNTED_BUDGETS, DATA_HELP, NETWORK_HELP, RECIPE_HELP, Json, Storage
+from nas.commands._options import (
+    COUNTED_BUDGETS,
+    DATA_HELP,
+    NETWORK_HELP,
+    RECIPE_HELP,
+    Json,
+    Storage,
+    refuse_idle,
+)
 
 
 def COMMAND(  # noqa: N802
@@ -68,12 +76,26 @@ def COMMAND(  # noqa: N802
         typer.Option("--train", help="With --rule x3d: choose each step by training one network per axis."),
     ] = False,
     data: Annotated[
-        str, typer.Option("--data", metavar="DATA", help=f"With --train. {DATA_HELP}")
-    ] = "digits",
+        str | None,
+        typer.Option(
+            "--data", metavar="DATA", help=f"With --train. {DATA_HELP} Default: digits.", show_default=False
+        ),
+    ] = None,
     recipe: Annotated[
-        str, typer.Option("--recipe", metavar="RECIPE", help=f"With --train. The training: {RECIPE_HELP}")
-    ] = "proxy",
-    seed: Annotated[int, typer.Option("--seed", metavar="S", help="With --train. Random seed.")] = 0,
+        str | None,
+        typer.Option(
+            "--recipe",
+            metavar="RECIPE",
+            help=f"With --train. The training: {RECIPE_HELP} Default: proxy.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", metavar="S", help="With --train. Random seed. Default: 0.", show_default=False
+        ),
+    ] = None,
     storage: Storage = None,
     json: Json = False,
 ) -> None:
@@ -89,6 +111,8 @@ def COMMAND(  # noqa: N802
     from dashboards.family_tables import print_family
     from nas import api
 
+    if not train:
+        refuse_idle("without --train", data=data, recipe=recipe, seed=seed)
     family = api.scale(
         network,
         budget=budget or [],
@@ -97,9 +121,9 @@ def COMMAND(  # noqa: N802
         classes=classes,
         channels=channels,
         train=train,
-        data=data,
-        recipe=recipe,
-        seed=seed,
+        data=data or "digits",
+        recipe=recipe or "proxy",
+        seed=seed or 0,
         storage=storage,
         report_line=lambda line: typer.echo(line, err=True),
     )

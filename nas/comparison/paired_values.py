@@ -64,7 +64,7 @@ def evaluated(networks: Sequence[Trainings], *, exact: bool) -> list[Evaluation 
         exact: Whether parts are 0 or 1, the metric being the accuracy.
     """
     level = _SeedNoise.of(networks)
-    others = max(1, sum(bool(network) for network in networks[1:]))
+    others = max(1, len({_trained(network) for network in networks if network}) - bool(networks[0]))
     found: list[Evaluation | None] = []
     for place, network in enumerate(networks):
         if not network:
@@ -87,6 +87,11 @@ def evaluated(networks: Sequence[Trainings], *, exact: bool) -> list[Evaluation 
     return found
 
 
+def _trained(network: Trainings) -> frozenset[int]:
+    """Return what tells trainings from those of another network; names of one network share them."""
+    return frozenset(map(id, network.values()))
+
+
 def _verdict(difference: Difference) -> str:
     if difference.low > 0:
         return BETTER
@@ -107,7 +112,10 @@ class _SeedNoise:
 
     @classmethod
     def of(cls, networks: Sequence[Trainings]) -> "_SeedNoise":
-        values = [[one.value for one in network.values()] for network in networks if len(network) > 1]
+        different = {_trained(network): network for network in networks}
+        values = [
+            [one.value for one in network.values()] for network in different.values() if len(network) > 1
+        ]
         freedom = sum(len(v) - 1 for v in values)
         squares = sum(float(np.var(v)) * len(v) for v in values)
         return cls(squares / freedom if freedom else nan, freedom)

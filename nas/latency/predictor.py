@@ -32,7 +32,7 @@ class LatencyPredictor:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._models: dict[tuple[str, str], tuple[int, LatencyModel]] = {}
-        self._sources: dict[tuple[str, str], LatencyModel | None] = {}
+        self._sources: dict[tuple[str, str], LatencyModel] = {}
 
     def predict(
         self,
@@ -79,15 +79,16 @@ class LatencyPredictor:
         return model
 
     def _source(self, key: tuple[str, str]) -> LatencyModel | None:
-        """Return the model of the other setting with the most measurements, None if none has enough.
+        """Return the model of the other setting with the most such measurements, None if none has enough.
 
         It is fitted once: what is measured there meanwhile would change little here.
         """
         if key not in self._sources:
             others = [setting for setting in self._store.settings() if setting_key(setting) != key[0]]
-            measured = self._stable(others[0], key[1])[-_MOST_OF_SOURCE:] if others else []
-            enough = len(measured) >= _LEAST_OF_SOURCE
-            self._sources[key] = _fitted(measured) if enough else None
+            measured = max((self._stable(setting, key[1]) for setting in others), key=len, default=[])
+            if len(measured) < _LEAST_OF_SOURCE:
+                return None
+            self._sources[key] = _fitted(measured[-_MOST_OF_SOURCE:])
         return self._sources[key]
 
     def _stable(self, setting: Mapping[str, Condition], figure: str) -> list[Measurement]:

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from search_spaces.budget import Budget
 from search_spaces.catalog_fit import check_fits
-from search_spaces.choice import Choice
+from search_spaces.choice import GLOBALS, Choice
 from search_spaces.costs import COSTS
-from search_spaces.network_codes import GLOBALS, NetworkCodes
+from search_spaces.network_codes import NetworkCodes
 from search_spaces.patterns import PATTERNS
 from search_spaces.pricing import Prices
 from search_spaces.sampling import fitting_codes, share_that_fits, uniform_codes
@@ -97,6 +97,7 @@ def profile_space(prices: Prices, budgets: Sequence[Budget], rng: np.random.Gene
             if few or not (picked == index).any()
             else float(fits[picked == index].mean())
             for index, value in enumerate(choice.values)
+            if (picked == index).any() or (within == index).any()
         }
         for (choice, picked), (_, within) in zip(
             _picked(prices.codes, draws), _picked(prices.codes, fitting), strict=True

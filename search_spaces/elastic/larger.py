@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.architecture import Option, Stage
+from search_spaces.choice import GLOBALS
 from search_spaces.elastic.sharing import StageSharing, nested_options
-from search_spaces.network_codes import GLOBALS
 from search_spaces.pricing import Prices
 from search_spaces.space import SearchSpace
 from search_spaces.weight_bits import bits_of

@@ -35,9 +35,21 @@ def test_an_unknown_option_is_an_error_that_lists_the_known_ones(name, tmp_path)
 
 def test_a_target_of_this_kind_is_found_by_its_name_in_a_file(name, tmp_path):
     file = tmp_path / "targets.yaml"
-    file.write_text(f"version: 1\ntargets:\n  mine: {{kind: {name}, address: somewhere}}\n")
+    address = "somewhere" if TARGETS[name].addressed else ""
+    written = f", address: {address}" if address else ""
+    file.write_text(f"version: 1\ntargets:\n  mine: {{kind: {name}{written}}}\n")
     spec = find_target("mine", file)
-    assert (spec.name, spec.kind, spec.address) == ("mine", name, "somewhere")
+    assert (spec.name, spec.kind, spec.address) == ("mine", name, address)
+
+
+def test_an_address_is_taken_by_a_kind_of_other_machines_alone(name, tmp_path):
+    file = tmp_path / "targets.yaml"
+    file.write_text(f"version: 1\ntargets:\n  mine: {{kind: {name}, address: somewhere}}\n")
+    if TARGETS[name].addressed:
+        assert find_target("mine", file).address == "somewhere"
+        return
+    with pytest.raises(TargetError, match=rf"line 3, has an address, and {name} is this machine: expected"):
+        find_target("mine", file)
 
 
 def test_a_misspelt_target_is_an_error_that_offers_it(name):

@@ -23,9 +23,11 @@ from search_spaces.yaml_document import read
         ("3e10MACs", "plainly: 30G-MACs"),
         ("1x10^10 MACs", "plainly: 10G-MACs"),
         ("1e-10-MACs", "Cannot read the budget '1e-10-MACs'"),
+        ("3TMACs", "expected <number>"),  # not 3 MACs: a scale that budgets do not have
+        ("512KiB-peak@fp16", "memory is that of fp32, or of int8 with @int8: 512KiB-peak"),
     ],
 )
-def test_powers_of_ten_in_budgets_are_read(text: str, instead: str):
+def test_what_budgets_do_not_have_is_told_with_what_to_write(text: str, instead: str):
     with pytest.raises(BudgetError, match=instead):
         Budget.parse(text)
 
@@ -100,3 +102,47 @@ def test_a_wider_space_offers_no_width_at_which_heads_are_not_whole():
     )
     network = Architecture(network="pyramid", resolution=64, stages=stages, options=(("stem_channels", 32),))
     assert wider_space(network, (1.25, 1.5, 2.0), "wider").width == (1.0, 2.0)
+
+
+SPACE = """\
+version: 2
+name: my
+resolution: {resolution}
+stages:
+  - channels: 32
+    block: mobilevit_v2
+    options:
+      mixer: attention
+      inner_channels: [32, 64]
+      head_channels: [16, 32]
+{more}"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"resolution": "[32, 32]"}, r"line 3: The choice 'resolution' got the values \[32, 32\]"),
+        (
+            {"resolution": "[32, 48]\noptions: {stem_channels: [16, 16]}"},
+            r"line 4: The choice 'stem_channels' got the values \[16, 16\]",
+        ),
+        ({"more": "      weight_bits: 8\n    weight_bits: [8, 4]\n"}, "line 11: weight_bits is also beside"),
+        ({"resolution": "[32, 65536]"}, r"line 5: Stage 1 would take .* MACs with images of 65,536 pixels"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused_with_its_line(changes, expected, tmp_path: Path):
+    path = tmp_path / "space.yaml"
+    path.write_text(SPACE.format(**{"resolution": "[32, 48]", "more": "", **changes}))
+    with pytest.raises(SpaceError, match=expected) as caught:
+        search_spaces.load(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_every_two_values_of_a_stage_are_built_before_its_space_is_taken(tmp_path: Path):
+    path = tmp_path / "space.yaml"
+    fine = SPACE.format(resolution="[32, 48]", more="")
+    path.write_text(fine)
+    assert search_spaces.load(str(path)).size == 2 * 2 * 2
+    path.write_text(fine.replace("[32, 64]", "[32, 48]"))
+    with pytest.raises(SpaceError, match=r"inner_channels 48, .*: attention got 48 channels"):
+        search_spaces.load(str(path))

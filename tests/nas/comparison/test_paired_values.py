@@ -157,3 +157,11 @@ def test_only_seeds_that_both_were_trained_from_are_compared():
     del second[2]
     (found,) = others([first, second])
     assert (found.seeds, len(found.values)) == (2, 2)
+
+
+def test_further_names_of_one_network_change_nothing():
+    rng = np.random.default_rng(5)
+    first, second = trainings(rng, 2000, 2, 2, seed_noise=0.3, better=0.5)
+    once = ahead(others([first, second])[-1])
+    assert ahead(others([first, dict(first), dict(first), second])[-1]) == once
+    assert ahead(others([first, second, dict(second)])[-1]) == once

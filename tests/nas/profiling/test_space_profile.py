@@ -71,10 +71,43 @@ def test_the_command_prints_tables_and_json(capsys):
     assert profile["share"] < 0.92  # the budget bites: a tenth of hybrid_small exceeds it
 
 
-@pytest.mark.parametrize("words", [("--classes", "1"), ("--channels", "0"), ("--seed", "-1")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--classes", "1"),
+        ("--classes", "100000000000000"),
+        ("--channels", "0"),
+        ("--channels", "100000000"),
+        ("--seed", "-1"),
+    ],
+)
 def test_numbers_that_cannot_be_are_refused(words, capsys):
     assert run(["profile", "--budget", "300M-MACs", *words]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--recipe", "full"), "--recipe without --proxy"),
+        (("--full", "strong"), "--full without --proxy"),
+        (("--gpus-per-trial", "1"), "--gpus-per-trial without --proxy"),
+        (("--scores", "--recipe", "full"), "--recipe without --proxy"),
+        (("--networks", "3"), "--networks without --proxy or --scores"),
+        (("--proxy", "--classes", "3"), "--classes here: the images of --data decide"),
+        (("--scores", "--channels", "1"), "--channels here: the images of --data decide"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(words, said, capsys):
+    assert run(["profile", "--budget", "2M-MACs", *words]) == 2
+    assert capsys.readouterr().err == f"Cannot use {said}. Leave it out.\n"
+
+
+def test_without_a_budget_costs_are_shown_alone(capsys):
+    assert run(["profile", "--space", "mobile_small"]) == 0
+    out = capsys.readouterr().out
+    assert "networks; --budget shows how many fit" in out
+    assert "of those that fit" not in out
 
 
 def test_the_factors_of_a_stage_and_of_the_skeleton_are_shown():

@@ -266,3 +266,29 @@ def test_a_constraint_function_of_the_wrong_shape_is_said_so() -> None:
     sampler = FactorGPSampler(SPACE, known_constraints_batch=lambda points: np.zeros(len(points)))
     with pytest.raises(ProblemError, match="one row per point"):
         study_of(sampler).ask(SPACE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("choices", [("sqrt", 1, 1.0), (False, 0, 0.1, 0.5)])
+def test_choices_that_optuna_stores_as_one_are_proposed_as_one(choices: tuple[Any, ...]) -> None:
+    space = {"a": CategoricalDistribution(choices), "b": IntDistribution(0, 9)}
+    study = study_of(FactorGPSampler(space))
+    for _ in range(16):
+        trial = study.ask(space)
+        study.tell(trial, -float(abs(trial.params["b"] - 5)))
+    assert len({str(trial.params) for trial in study.get_trials()}) == 16
+
+
+def test_a_queued_value_of_another_kind_fails_its_trial_and_nothing_else() -> None:
+    study = study_of(FactorGPSampler())
+
+    def objective(trial: optuna.Trial) -> float:
+        return trial.suggest_float("a", 0, 1) + trial.suggest_int("b", 0, 5)
+
+    study.optimize(objective, n_trials=3)
+    study.enqueue_trial({"a": 0.5, "b": "many"})
+    study.enqueue_trial({"a": 0.25})
+    study.optimize(objective, n_trials=4, catch=(ValueError,))
+    states = [trial.state for trial in study.get_trials()]
+    assert states.count(TrialState.FAIL) == 1
+    assert states.count(TrialState.COMPLETE) == 6

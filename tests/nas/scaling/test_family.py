@@ -213,6 +213,8 @@ def test_a_family_is_for_the_classes_and_channels_that_are_asked_for():
     assert made.costs == count(made.architecture, num_classes=10, in_channels=1, deploy=True)
     with pytest.raises(InvalidValueError, match="Cannot use --classes 1: expected at least 2"):
         nas.scale("mobilenet_v2_0.35_96", budget="8M-MACs", classes=1)
+    with pytest.raises(InvalidValueError, match="Cannot use --channels 70000: expected at most 65,536"):
+        nas.scale("mobilenet_v2_0.35_96", budget="8M-MACs", channels=70_000)
     with pytest.raises(InvalidValueError, match="Cannot use --channels with --train"):
         nas.scale("mobilenet_v2_0.35_96", budget="8M-MACs", rule="x3d", train=True, channels=3)
 

@@ -35,6 +35,10 @@ def test_an_unknown_target_is_an_error_that_lists_the_known_ones(text, tmp_path)
         ("version: 1\ntarget: {a: {kind: cpu}}", r"line 2: nobody takes 'target', .*mean 'targets'\?"),
         ("version: 1\ntargets:\n  a: {knid: cpu}", r"line 3: .* option 'knid': .*mean 'kind'\?"),
         ("version: 1\ntargets:\n  a:\n    kind: ssh\n    adress: b", r"line 5: .*mean 'address'\?"),
+        (
+            "version: 1\ntargets:\n  a: {kind: cpu, address: b}",
+            "line 3, has an address, and cpu is",
+        ),
         ("version: 1\ntargets:\n  a:\n    kind: cpu\n    thread: 2", r"line 5: .*mean 'threads'\?"),
         ("version: 1\ntargets:\n  a: {kind: cpu}\n  b: {kind: cdua}", r"line 4, has no kind: .*mean 'cuda'"),
     ],
