@@ -262,7 +262,7 @@ def _on_memory(number: Decimal, scale: str, name: str, dtype: str) -> Advice:
         number, unit = number / 1024, "KiB"
     eighth = "@int8" if re.search(r"int8|i8|8.?bit", dtype, re.IGNORECASE) else ""
     instead = f"{_short(number)}{unit}-{name}{eighth}"
-    if dtype.strip() and not eighth and "32" not in dtype:
+    if not eighth and re.search(r"(int|fp|float|bf)(?!32)\d", dtype, re.IGNORECASE):
         return Advice(reason="memory is that of fp32, or of int8 with @int8", instead=instead)
     reason = "memory is written in KiB, MiB or GiB, which are multiples of 1,024 bytes"
     return Advice(reason=reason, instead=instead)
