@@ -19,6 +19,7 @@ from nas.storage.database import storage_errors
 from nas.storage.optuna_internals import study_id_of
 from nas.storage.own_folder import portable
 from nas.storage.store import Store
+from nas.storage.user_view import stored_name
 from nas.study.naming import checked_name
 from nas.study.places import FOLDER, FOLDER_SEEN, MARK
 from nas.study.study import find
@@ -36,9 +37,10 @@ def rename(storage: RDBStorage, name: str, new: str) -> None:
         raise StudyError(f"Cannot rename '{name}': a study is called '{new}' already. Choose another name.")
     files = files_of(study)
     old = files.local_folder
-    moved = old.name == name and not old.exists() and is_own(study, LocalFiles(old.with_name(new)))
+    named = old.with_name(stored_name(new)) if old.name == stored_name(name) else old
+    moved = named != old and not old.exists() and is_own(study, LocalFiles(named))
     own = moved or is_own(study, LocalFiles(old))  # moved: by an earlier attempt that was killed
-    folder = old.with_name(new) if own and old.name == name else old
+    folder = named if own else old
     if folder != old and folder.exists() and not moved:
         raise StudyError(
             f"Cannot rename '{name}': the folder '{folder}' exists already. Choose another name."
@@ -87,8 +89,9 @@ def _moved_back_on_error(old: Path, new: Path, *, moves: bool) -> Iterator[None]
 def _write_name(connection: Connection, study: optuna.Study, new: str, places: Mapping[str, str]) -> None:
     """Write a name, and attributes that say where files are; Optuna cannot rename studies."""
     key = study_id_of(study)
+    names = {"new": stored_name(new), "old": stored_name(study.study_name)}
     connection.execute(
-        text("update studies set study_name = :new where study_id = :key"), {"new": new, "key": key}
+        text("update studies set study_name = :new where study_id = :key"), {"new": names["new"], "key": key}
     )
     for name, place in places.items():
         _write_attribute(connection, key, name, place)
@@ -96,7 +99,7 @@ def _write_name(connection: Connection, study: optuna.Study, new: str, places: M
         "update nas_exports set study = :new where study = :old",
         "update nas_jobs set study = :new where study = :old",
     ):
-        connection.execute(text(statement), {"new": new, "old": study.study_name})
+        connection.execute(text(statement), names)
 
 
 def _write_attribute(connection: Connection, study_id: int, name: str, value: Any) -> None:

@@ -92,7 +92,8 @@ async def send_data(name: Name, request: Request, token: Writer, service: The) -
 def delete_data(name: Name, token: Writer, service: The) -> Response:
     """Delete a data set of yours that no job waits for or uses."""
     own = service.workers.uploads
-    using = job_using(service.table, own, token.user, name)
+    known = name in own.of(token.user)
+    using = job_using(service.table, own, token.user, name) if known else None
     if using is not None:
         raise ConflictError(
             f"The job {using.id} ({using.kind} of '{using.name}') uses this data set: expected none. "

@@ -8,6 +8,7 @@ import pytest
 
 from nas.administration.renaming import rename
 from nas.files.ownership import claimed
+from nas.storage.user_view import optuna_storage
 from nas.study import study as studies
 from nas.study.earlier_studies import store_transfer
 from nas.study.places import folder_of
@@ -121,3 +122,20 @@ def test_a_published_network_keeps_its_name_where_a_study_was_called_so(storage,
     rename(storage, name, "mine")
     found = studies.settings_of(studies.find(storage, "other"))
     assert (found.weights, found.supernet) == (name, "mine")
+
+
+def test_in_the_view_of_a_user_a_study_stays_theirs(storage, kept, monkeypatch):
+    folders = {name: kept(name) for name in ("ann.mine", "ann.other", "bob.other")}
+    for name in ("ann.other", "bob.other"):
+        studies.keep_settings(studies.find(storage, name), replace(SETTINGS, learn_from=("mine",)))
+    url = str(storage.url)
+    monkeypatch.setenv("NAS_STUDIES_OF", "ann")
+    rename(optuna_storage(url), "mine", "yours")
+    monkeypatch.delenv("NAS_STUDIES_OF")
+    found = studies.find(storage, "ann.yours")
+    assert Path(folder_of(found)) == folders["ann.mine"].with_name("ann.yours")
+    learnt = {
+        name: studies.settings_of(studies.find(storage, name)).learn_from
+        for name in ("ann.other", "bob.other")
+    }
+    assert learnt == {"ann.other": ("yours",), "bob.other": ("mine",)}

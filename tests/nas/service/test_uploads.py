@@ -68,6 +68,10 @@ def test_a_sent_archive_is_a_data_set_of_its_user_alone(served, ann, tmp_path, k
     with pytest.raises(ServiceError, match="uses this data set"):
         ann.delete_data("flowers")
     ann.cancel(job["id"])
+    compared = ann.compare("mobilenet_v2_1.0_224", data="digits")
+    with pytest.raises(ServiceError, match="no such data set"):
+        ann.connection.json("DELETE", "/data/%00")
+    ann.cancel(compared["id"])
     ann.delete_data("flowers")
     assert ann.data()["uploads"] == []
     assert not Path(path).exists()
