@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -65,13 +66,28 @@ def export_with_expectations(architecture, folder):
     save_file(expected, folder / "expected.safetensors")
 
 
+@contextmanager
+def one_thread():
+    """Compute as the script in the fresh environment does: sums of two threads round otherwise.
+
+    Where a ReLU6 cuts at a rounding's distance, gradients of a batch of two then differ by a hundredth.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="module")
 def bare(request, tmp_path_factory):
     """Return what the exports of a set of networks did where only torch and safetensors are installed."""
     packages, exports = tmp_path_factory.mktemp("packages"), tmp_path_factory.mktemp("exports")
     python = bare_python(packages)
-    for name, architecture in SETS[request.param].items():
-        export_with_expectations(architecture, exports / name)
+    with one_thread():
+        for name, architecture in SETS[request.param].items():
+            export_with_expectations(architecture, exports / name)
     script = Path(__file__).parents[1] / "nas" / "exports" / "bare_check.py"
     command = [*python, script, packages, exports]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=exports)
@@ -115,7 +131,8 @@ def test_the_file_of_a_catalog_network_can_be_read_in_one_sitting(bare, name):
     # Published networks with many unequal stages have a line or more for each of them.
     more = 20 + 10 * max(0, len(PUBLISHED[name].stages) - 12) if name in PUBLISHED else 0
     text = (bare[0] / name / "my_net.py").read_text()
-    most = 350 if "class MobileViT" in text else 300  # two kinds of blocks, transformers and their mixers
+    # Two kinds of blocks, transformers and their mixers.
+    most = 350 if "class MobileViT" in text or "class MOAT" in text else 300
     assert len(text.splitlines()) < most + more
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from nas.exports.codegen.known_values import Known, known_values, literal, truth
+from nas.exports.codegen.known_values import Known, deciding, known_values, literal, truth
 from nas.exports.codegen.source_edits import Edit, Source
 from nas.exports.codegen.statement_span import span
 
@@ -108,6 +108,9 @@ class _Folding:
         match node:
             case ast.IfExp(test=test) if (taken := truth(test, self.known)) is not None:
                 return self.within(node.body if taken else node.orelse, outer)
+            case ast.BoolOp(op=op) if (parts := deciding(node, self.known)) is not None:
+                alone = len(parts) == 1
+                return self.within(parts[0], outer) if alone else ast.unparse(ast.BoolOp(op, parts))
             case ast.Subscript(value=ast.Name(id=name), slice=key) if name in self.tables:
                 values = known_values(key, self.known)
                 return _entry(self.tables[name], values[0]) if values and len(values) == 1 else None

@@ -42,9 +42,40 @@ def known_values(node: ast.expr, known: Known) -> tuple[Any, ...] | None:
 def truth(node: ast.expr, known: Known) -> bool | None:
     """Return the truth value of a condition, None if it is not known."""
     values = known_values(node, known)
-    if values is None or len({bool(value) for value in values}) != 1:
-        return None
-    return bool(values[0])
+    if values is not None:
+        return bool(values[0]) if len({bool(value) for value in values}) == 1 else None
+    if isinstance(node, ast.BoolOp) and not any(isinstance(part, ast.Call) for part in ast.walk(node)):
+        ends = _ends(node)
+        return ends if any(truth(part, known) is ends for part in node.values) else None
+    return None
+
+
+def deciding(node: ast.BoolOp, known: Known) -> list[ast.expr] | None:
+    """Return the parts of an ``and`` or ``or`` on which its value depends, None if it does on all."""
+    kept: list[ast.expr] = []
+    for part in node.values:
+        found = truth(part, known)
+        if found is _ends(node):
+            kept = [part] if all(_is_truth(one, known) for one in (*kept, part)) else [*kept, part]
+            break
+        last = part is node.values[-1] and not (kept and _is_truth(kept[-1], known))  # it may be the value
+        if found is None or last:
+            kept.append(part)
+    return kept if len(kept) < len(node.values) else None
+
+
+def _is_truth(node: ast.expr, known: Known) -> bool:
+    """Return whether an expression is True or False, and calls nothing."""
+    if any(isinstance(part, ast.Call) for part in ast.walk(node)):
+        return False
+    if isinstance(node, ast.Compare) or (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)):
+        return True
+    return all(isinstance(value, bool) for value in known_values(node, known) or (None,))
+
+
+def _ends(node: ast.BoolOp) -> bool:
+    """Return the truth of a part behind which no further one is looked at."""
+    return isinstance(node.op, ast.Or)
 
 
 def literal(node: ast.expr, known: Known) -> str | None:

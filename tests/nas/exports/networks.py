@@ -106,10 +106,13 @@ def of_all_parts(count: int) -> Iterator[Architecture]:
         stages = []
         for stage, mixer in enumerate(mixers[3 * number : 3 * number + 3]):
             channels = 16 * int(rng.integers(1, 4))
-            chosen: dict[str, Option] = {"mixer": mixer, "expansion": int(rng.integers(1, 4))}
+            block, expansion = str(rng.choice(blocks)), int(rng.integers(1, 4))
+            chosen: dict[str, Option] = {"mixer": mixer}
+            if "expansion" in _parameters(BLOCKS[block]):
+                chosen["expansion"] = expansion
             stages.append(
                 Stage(
-                    block=str(rng.choice(blocks)),
+                    block=block,
                     channels=channels,
                     depth=int(rng.integers(1, 3)),
                     stride=1 + (stage < 2),

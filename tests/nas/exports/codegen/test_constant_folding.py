@@ -1,5 +1,6 @@
 """ExtractedClass source loses what has one value in a network, and keeps its meaning and its comments."""
 
+import re
 import sys
 from types import ModuleType
 from typing import Any
@@ -151,6 +152,43 @@ def test_a_folded_part_is_the_part_with_its_keywords(part, kernel, gate, normed)
         extract_class(part, {**several, "activation": ("silu",)}), 4, kernel=kernel, gate=gate, normed=normed
     )
     assert torch.equal(open_one(images), whole(images))
+
+
+CONDITIONS = """from torch import Tensor, nn
+
+
+class Part(nn.Module):
+    def __init__(self, channels: int, *, near: bool = True, far: bool = False) -> None:
+        super().__init__()
+        self.kept = near and channels == 4
+        self.gone = channels == 4 and far and channels == 8
+        self.whole = channels == 4 or (near or channels == 8)
+        self.both = channels > 2 and near and (channels == 8 or far or channels == 4)
+        self.layer = nn.Identity()
+        if channels == 8 or near:
+            self.layer = nn.Sigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)
+"""
+
+
+@pytest.mark.parametrize("near", [True, False])
+@pytest.mark.parametrize("far", [True, False])
+@pytest.mark.parametrize("channels", [4, 8])
+def test_a_condition_of_which_a_part_is_known_is_as_short_as_it_can_be(defined, near, far, channels):
+    part = defined(CONDITIONS)
+    extracted = extract_class(part, {"near": (near,), "far": (far,)})
+    whole, found = part(channels, near=near, far=far), made(extracted, channels)
+    for name in ("kept", "gone", "whole", "both"):
+        assert getattr(found, name) == getattr(whole, name)
+    assert type(found.layer) is type(whole.layer)
+    text = text_of(extracted)
+    assert not re.search(r"(True|False) (and|or)|(and|or|if) (True|False)", text)
+    if near and not far:
+        assert "self.kept = channels == 4\n" in text
+        assert "self.both = channels > 2 and (channels == 8 or channels == 4)\n" in text
+        assert "if " not in text
 
 
 def test_without_choices_nothing_is_changed_but_guards(part):
