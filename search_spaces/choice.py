@@ -39,11 +39,9 @@ class Choice:
     @property
     def _place(self) -> tuple[str | int, ...]:
         stage, _, slot = self.name.rpartition(".")
-        if not stage:
-            return (self.name,) if self.name in GLOBALS else ("options", self.name)
-        own = slot in {"width", "block", "depth"} or slot in PATTERNS
+        own = slot in {*GLOBALS, "block", "depth", *PATTERNS}
         inside = (slot,) if own else ("options", slot)
-        return ("stages", int(stage.removeprefix("stage")) - 1, *inside)
+        return ("stages", int(stage.removeprefix("stage")) - 1, *inside) if stage else inside
 
     def nearest(self, value: Option, allowed: tuple[Option, ...]) -> Option:
         """Return `value` if it is allowed, else the allowed number nearest to it, else the first."""

@@ -98,9 +98,9 @@ def scale(
     classes: int | None = None,
     channels: int | None = None,
     train: bool = False,
-    data: str = "digits",
-    recipe: str = "proxy",
-    seed: int = 0,
+    data: str | None = None,
+    recipe: str | None = None,
+    seed: int | None = None,
     storage: str | None = None,
     report_line: Callable[[str], None] | None = None,
 ) -> list[Scaled]:
@@ -118,9 +118,9 @@ def scale(
         channels: Image channels, 1 for greyscale or 3 for colour; by default those of the study or export,
             else 3.
         train: Whether steps of ``x3d`` are chosen by trainings instead of the study's surrogate.
-        data: Images for these trainings.
-        recipe: Recipe of these trainings.
-        seed: Seed of these trainings.
+        data: Images for these trainings, by default ``digits``.
+        recipe: Recipe of these trainings, by default ``proxy``.
+        seed: Seed of these trainings, by default 0.
         storage: Database URL; by default ``$NAS_STORAGE``, else ``sqlite:///nas.db``.
         report_line: Called with one line after each training.
 
@@ -133,7 +133,8 @@ def scale(
     if rule is not None:
         RULES[rule]  # an unknown name is an error before anything slow
     folder = None if to is None else output_folder(to, _SCALING)
-    check_at_least("--seed", seed, 0)
+    start = 0 if seed is None else seed
+    check_at_least("--seed", start, 0)
     found, study = find_with_study(network, url)
     found = _with_images(found, classes, channels, train=train)
     chosen = rule or ("front" if study is not None else "compound")
@@ -141,14 +142,14 @@ def scale(
         raise InvalidValueError(f"Cannot use --train with the rule {chosen}: expected --rule x3d.")
     evaluator = None
     if train:
-        images_at = partial(_images_at, data, seed)
+        images_at = partial(_images_at, data or "digits", start)
         splits, device = images_at(None), slots_here(1, None).device
         found = replace(found, num_classes=len(splits.classes), in_channels=splits.channels)
         evaluator = training_evaluator(
             found.architecture,
             images_at,
-            load_recipe(recipe),
-            seed=seed,
+            load_recipe(recipe or "proxy"),
+            seed=start,
             device=torch.device(device),
             report_line=report_line or (lambda _: None),
         )

@@ -121,9 +121,9 @@ def COMMAND(  # noqa: N802
         classes=classes,
         channels=channels,
         train=train,
-        data=data or "digits",
-        recipe=recipe or "proxy",
-        seed=seed or 0,
+        data=data,
+        recipe=recipe,
+        seed=seed,
         storage=storage,
         report_line=lambda line: typer.echo(line, err=True),
     )
