@@ -75,9 +75,7 @@ def check_countable(space: SearchSpace, stage: int) -> None:
         network = codes.at(largest)
         for one in _covering(forms.blocks):
             whole = replace(one, channels=int(codes.channels[stage].max()), depth=int(forms.depth.max()))
-            whole = codes.widened_inside(
-                stage, whole, len(space.width) - 1, len(space.stages[stage].width) - 1
-            )
+            whole = codes.widened_inside(stage, whole, width=-1, own=-1)
             stages = (*network.stages[:stage], whole, *network.stages[stage + 1 :])
             found = count_parts(replace(network, stages=stages), num_classes=2)[stage + 1].costs
             if found.macs > _MOST_MACS:

@@ -185,7 +185,6 @@ def read_space(path: Path) -> SearchSpace:
     for number in range(len(stages)):
         with _located_errors(path, lines, "stages", number):
             check_stage(space, number)
-        with _located_errors(path, lines, "stages", number):
             check_countable(space, number)
     with _located_errors(path, lines, "options"):
         check_network(space)
